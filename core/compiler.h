@@ -1,0 +1,19 @@
+/* Compiler attributes: the only place where extensions beyond C11 are named. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_CORE_COMPILER_H
+#define DT_CORE_COMPILER_H
+
+#define DT_MUST_CHECK __attribute__((warn_unused_result))
+#define DT_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define DT_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define DT_ALIGN 64 /* bytes; every buffer of the engine starts on such a boundary */
+
+/* Element type of tensors. The test build of the scalar tier sets it to double so that gradients
+ * can be held to 1e-6; everything that is released is float. */
+#ifdef DT_REAL_DOUBLE
+typedef double real;
+#else
+typedef float real;
+#endif
+
+#endif

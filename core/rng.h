@@ -1,0 +1,33 @@
+/* Counter-based random numbers: Philox-4x32-10 (Salmon et al. 2011, "Parallel random numbers: as
+ * easy as 1, 2, 3"). A stream is named by what it is for, so the numbers do not depend on the order
+ * of calls, on threads, or on where a run was resumed. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_CORE_RNG_H
+#define DT_CORE_RNG_H
+
+#include <stdint.h>
+
+typedef enum dt_rng_use {
+    DT_RNG_INIT = 1,    /* weight initialisation; a = hash of the tensor's name */
+    DT_RNG_SHUFFLE = 2, /* order of an epoch; a = epoch */
+    DT_RNG_AUGMENT = 3, /* a = epoch, b = sample */
+    DT_RNG_RENDER = 4,  /* the built-in dataset; a = split, b = sample */
+    DT_RNG_TEST = 5,
+} dt_rng_use;
+
+typedef struct dt_rng {
+    uint32_t key[2], counter[4], block[4];
+    int left; /* numbers of `block` not yet given */
+} dt_rng;
+
+/* Starts the stream (seed, use, a, b); 2^32 blocks of four numbers each. */
+void dt_rng_open(dt_rng *rng, uint64_t seed, dt_rng_use use, uint32_t a, uint64_t b);
+uint32_t dt_rng_u32(dt_rng *rng);
+uint32_t dt_rng_below(dt_rng *rng, uint32_t n); /* 0..n-1, unbiased; n > 0 */
+double dt_rng_uniform(dt_rng *rng);             /* [0, 1), 32 bits */
+double dt_rng_normal(dt_rng *rng);              /* mean 0, deviation 1; Box-Muller */
+
+/* FNV-1a of a name, for stream parameters. */
+uint32_t dt_hash_name(const char *name);
+
+#endif

@@ -1,0 +1,158 @@
+/* Named tensors in memory. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/tensorfile.h"
+
+#include <string.h>
+
+static const struct {
+    const char *name;
+    size_t size;
+} dtypes[] = {
+    [DT_F32] = { "f32", 4 }, [DT_F64] = { "f64", 8 }, [DT_F16] = { "f16", 2 },
+    [DT_BF16] = { "bf16", 2 }, [DT_I64] = { "i64", 8 }, [DT_I32] = { "i32", 4 },
+    [DT_I16] = { "i16", 2 }, [DT_S8] = { "s8", 1 },   [DT_U8] = { "u8", 1 },
+    [DT_BOOL] = { "bool", 1 },
+};
+
+size_t dt_dtype_size(dt_dtype t)
+{
+    return dtypes[t].size;
+}
+
+const char *dt_dtype_name(dt_dtype t)
+{
+    return dtypes[t].name;
+}
+
+dt_status dt_tensors_init(dt_tensors *set, const dt_alloc *a, dt_error *err)
+{
+    *set = (dt_tensors){ .arena = dt_arena_new(a, "tensors") };
+    if (!set->arena) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a tensor set");
+    return DT_OK;
+}
+
+void dt_tensors_fini(dt_tensors *set)
+{
+    if (!set) return;
+    dt_arena_free(set->arena);
+    *set = (dt_tensors){ 0 };
+}
+
+/* Grows an array that lives in the arena; the old one stays there until the set ends. */
+static void *grown(dt_arena *arena, void *old, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity) return old;
+    size_t want = *capacity ? *capacity * 2 : 32, bytes;
+    if (!dt_size_mul(want, size, &bytes)) return NULL;
+    void *bigger = dt_arena_get(arena, bytes);
+    if (!bigger) return NULL;
+    if (count) memcpy(bigger, old, count * size);
+    *capacity = want;
+    return bigger;
+}
+
+dt_status dt_tensors_add(dt_tensors *set, const char *name, dt_dtype dtype, const dt_shape *shape,
+                         const void *data, dt_error *err)
+{
+    const dt_where where = { .key = name };
+    if (dt_tensors_find(set, name))
+        return dt_fail(err, DT_ERR_ARG, &where, "a tensor of this name is already there");
+    int64_t n = dt_shape_count(shape);
+    size_t bytes;
+    if (n <= 0 || !dt_size_mul((size_t)n, dt_dtype_size(dtype), &bytes))
+        return dt_fail(err, DT_ERR_SHAPE, &where, "the shape is empty or too large");
+    void *items = grown(set->arena, set->item, set->count, &set->capacity, sizeof *set->item);
+    char *copy = dt_arena_strdup(set->arena, name);
+    if (items) set->item = items;
+    if (!data) data = dt_arena_get(set->arena, bytes);
+    if (!items || !copy || !data) return dt_fail(err, DT_ERR_NOMEM, &where, "no memory");
+    set->item[set->count++] = (dt_named_tensor){ copy, dtype, *shape, data };
+    return DT_OK;
+}
+
+void *dt_tensors_data(dt_tensors *set, size_t i)
+{
+    return (void *)(uintptr_t)set->item[i].data;
+}
+
+const dt_named_tensor *dt_tensors_find(const dt_tensors *set, const char *name)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (strcmp(set->item[i].name, name) == 0) return &set->item[i];
+    return NULL;
+}
+
+dt_status dt_tensors_set_attr(dt_tensors *set, const char *key, const char *value, dt_error *err)
+{
+    char *v = dt_arena_strdup(set->arena, value);
+    if (!v) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    for (size_t i = 0; i < set->attr_count; i++) {
+        if (strcmp(set->attr[i].key, key) != 0) continue;
+        set->attr[i].value = v;
+        return DT_OK;
+    }
+    char *k = dt_arena_strdup(set->arena, key);
+    void *attrs = grown(set->arena, set->attr, set->attr_count, &set->attr_capacity,
+                        sizeof *set->attr);
+    if (!k || !attrs) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    set->attr = attrs;
+    set->attr[set->attr_count].key = k;
+    set->attr[set->attr_count++].value = v;
+    return DT_OK;
+}
+
+const char *dt_tensors_attr(const dt_tensors *set, const char *key)
+{
+    for (size_t i = 0; i < set->attr_count; i++)
+        if (strcmp(set->attr[i].key, key) == 0) return set->attr[i].value;
+    return NULL;
+}
+
+/* IEEE half to float, subnormals included. */
+static float half_to_f32(uint16_t h)
+{
+    uint32_t sign = (uint32_t)(h & 0x8000) << 16, e = (h >> 10) & 31, m = h & 1023, bits;
+    float f;
+    if (e == 0) {
+        f = (float)m * 0x1p-24f;
+        memcpy(&bits, &f, 4);
+        bits |= sign;
+    } else {
+        bits = sign | (e == 31 ? 0x7f800000u : (e + 112) << 23) | m << 13;
+    }
+    memcpy(&f, &bits, 4);
+    return f;
+}
+
+static float bf16_to_f32(uint16_t h)
+{
+    uint32_t bits = (uint32_t)h << 16;
+    float f;
+    memcpy(&f, &bits, 4);
+    return f;
+}
+
+/* `src` may be unaligned: tensors lie in files as they lie. */
+#define CONVERT(type, expr)                                                                        \
+    for (size_t i = 0; i < count; i++) {                                                           \
+        type v;                                                                                    \
+        memcpy(&v, (const unsigned char *)src + i * sizeof v, sizeof v);                           \
+        dst[i] = (float)(expr);                                                                    \
+    }                                                                                              \
+    break
+
+void dt_to_f32(dt_dtype from, const void *src, size_t count, float *dst)
+{
+    switch (from) {
+    case DT_F32: CONVERT(float, v);
+    case DT_F64: CONVERT(double, v);
+    case DT_F16: CONVERT(uint16_t, half_to_f32(v));
+    case DT_BF16: CONVERT(uint16_t, bf16_to_f32(v));
+    case DT_I64: CONVERT(int64_t, v);
+    case DT_I32: CONVERT(int32_t, v);
+    case DT_I16: CONVERT(int16_t, v);
+    case DT_S8: CONVERT(int8_t, v);
+    case DT_U8: CONVERT(uint8_t, v);
+    case DT_BOOL: CONVERT(uint8_t, v != 0);
+    }
+}

@@ -1,0 +1,44 @@
+/* 2-D convolution, channels last, direct (no im2col of the whole tensor), groups allowed.
+ *
+ *   y[n,oh,ow,o] = sum over kh,kw,i of x[n, oh*SH-PH+kh, ow*SW-PW+kw, g*I+i] * w[o,kh,kw,i]
+ *
+ * with I = C/G inputs per group, g = o/(O/G), and 0 outside the picture. Results do not depend on
+ * `threads`: work is cut by shape, partial sums are added in index order. Tiers agree with the
+ * scalar one within the bound that their tests state (summation order differs). */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_KERNELS_CONV_H
+#define DT_KERNELS_CONV_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+typedef struct dt_conv_shape {
+    int64_t N, H, W, C;         /* input [N,H,W,C] */
+    int64_t O, KH, KW;          /* weight [O,KH,KW,C/G] */
+    int64_t SH, SW, PH, PW, G;  /* stride, padding (zeros, both sides), groups */
+    int64_t OH, OW;             /* output [N,OH,OW,O]; OH = (H + 2 PH - KH) / SH + 1 */
+} dt_conv_shape;
+
+typedef enum dt_conv_pass { DT_CONV_FORWARD, DT_CONV_DGRAD, DT_CONV_WGRAD } dt_conv_pass;
+
+typedef struct dt_conv_kernels {
+    /* Bytes of scratch memory (64-byte aligned, content irrelevant) that a pass wants. */
+    size_t (*workspace)(const dt_conv_shape *s, dt_conv_pass pass, int threads);
+    /* y is overwritten. */
+    void (*forward)(const dt_conv_shape *s, const real *x, const real *w, real *y, void *workspace,
+                    int threads);
+    /* dx = gradient of the input, [N,H,W,C]; added to dx when `accumulate`, else overwritten. */
+    void (*dgrad)(const dt_conv_shape *s, const real *dy, const real *w, real *dx, int accumulate,
+                  void *workspace, int threads);
+    /* dw = gradient of the weight, [O,KH,KW,C/G]; overwritten. */
+    void (*wgrad)(const dt_conv_shape *s, const real *x, const real *dy, real *dw, void *workspace,
+                  int threads);
+} dt_conv_kernels;
+
+void dt_conv_scalar(dt_conv_kernels *k);
+void dt_conv_avx2(dt_conv_kernels *k);
+void dt_conv_avx512(dt_conv_kernels *k);
+
+#endif

@@ -1,0 +1,18 @@
+/* The one door to arithmetic: a table of function pointers on plain buffers. The scalar tier is the
+ * specification; faster tiers overwrite its entries when the processor has what they need. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_KERNELS_KERNELS_H
+#define DT_KERNELS_KERNELS_H
+
+#include "kernels/conv.h"
+
+typedef struct dt_kernels {
+    const char *isa; /* "scalar", "avx2", "avx512" */
+    dt_conv_kernels conv;
+} dt_kernels;
+
+/* Fills the table with the best tier up to `cap` (NULL or "": no cap). UNSUPPORTED when `cap` names
+ * a tier that this build or processor lacks. */
+dt_status dt_kernels_init(dt_kernels *k, const char *cap, dt_error *err) DT_MUST_CHECK;
+
+#endif

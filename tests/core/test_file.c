@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/support/run.h"
+
+START_TEST(write_read_and_replace)
+{
+    char dir[] = "/tmp/detent-test-XXXXXX", path[64], sub[64];
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/file", dir);
+    snprintf(sub, sizeof sub, "%s/a/b", dir);
+    ck_assert_int_eq(dt_file_write(path, "first", 5, NULL), DT_OK);
+    ck_assert_int_eq(dt_file_write(path, "second", 6, NULL), DT_OK);
+    unsigned char *data;
+    size_t size;
+    ck_assert_int_eq(dt_file_read(NULL, path, 100, &data, &size, NULL), DT_OK);
+    ck_assert_uint_eq(size, 6);
+    ck_assert_str_eq((char *)data, "second");
+    dt_put(NULL, data);
+    ck_assert_int_eq(dt_file_read(NULL, path, 5, &data, &size, NULL), DT_ERR_FORMAT);
+    ck_assert_int_eq(dt_file_read(NULL, dir, 100, &data, &size, NULL), DT_ERR_FORMAT);
+    ck_assert_int_eq(dt_file_read(NULL, sub, 100, &data, &size, NULL), DT_ERR_NOT_FOUND);
+    ck_assert_int_eq(dt_dir_make(sub, NULL), DT_OK);
+    ck_assert_int_eq(dt_dir_make(sub, NULL), DT_OK);
+    ck_assert_int_ne(dt_dir_make(path, NULL), DT_OK);
+    ck_assert(dt_file_exists(sub));
+    ck_assert_int_eq(remove(path), 0);
+    ck_assert_int_eq(rmdir(sub), 0);
+    sub[strlen(sub) - 2] = '\0';
+    ck_assert_int_eq(rmdir(sub), 0);
+    ck_assert_int_eq(rmdir(dir), 0); /* empty: no temporary file was left */
+}
+END_TEST
+
+START_TEST(a_full_disk_is_an_error_and_keeps_nothing)
+{
+    dt_error err;
+    dt_atomic_file f;
+    ck_assert_int_eq(dt_atomic_begin(&f, "/nowhere/at/all", &err), DT_ERR_NOT_FOUND);
+    if (access("/dev/full", W_OK) != 0) return;
+    f.stream = fopen("/dev/full", "wb");
+    strcpy(f.path, "/tmp/detent-never");
+    strcpy(f.temporary, "/tmp/detent-never.tmp");
+    fputs("text", f.stream);
+    ck_assert_int_eq(dt_atomic_end(&f, &err), DT_ERR_IO);
+    ck_assert_ptr_nonnull(strstr(err.text, "No space left"));
+    ck_assert(!dt_file_exists("/tmp/detent-never"));
+}
+END_TEST
+
+START_TEST(sha256_of_abc)
+{
+    dt_sha256 h;
+    char hex[DT_SHA256_HEX];
+    dt_sha256_init(&h);
+    dt_sha256_add(&h, "a", 1);
+    dt_sha256_add(&h, "bc", 2);
+    dt_sha256_end(&h, hex);
+    ck_assert_str_eq(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+END_TEST
+
+DT_TEST_MAIN("file", write_read_and_replace, a_full_disk_is_an_error_and_keeps_nothing,
+             sha256_of_abc)
