@@ -8,6 +8,15 @@
 #define DT_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define DT_ALIGN 64 /* bytes; every buffer of the engine starts on such a boundary */
 
+/* For template kernels: a function whose constant arguments must be seen at the call, and a loop that
+ * must vanish so that its array stays in registers. */
+#define DT_INLINE static inline __attribute__((always_inline))
+#ifdef __clang__
+#define DT_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define DT_UNROLL _Pragma("GCC unroll 32")
+#endif
+
 /* Element type of tensors. The test build of the scalar tier sets it to double so that gradients
  * can be held to 1e-6; everything that is released is float. */
 #ifdef DT_REAL_DOUBLE

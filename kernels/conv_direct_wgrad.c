@@ -1,0 +1,221 @@
+/* Direct convolution for the vector tiers: weight gradient.
+ *
+ * For one row kh of the filter, the KW * I inputs that a pixel of dy meets lie side by side in a
+ * padded copy of the picture; a tile holds a run of them times one or two vectors of output
+ * channels in registers over all pixels of a band. The batch is cut into slices by shape; each
+ * slice sums into its own partial dw, and these are added in slice order, so results do not depend
+ * on the number of threads. A weight too large for many partial sums is cut into pieces by output
+ * channel instead. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "core/thread.h"
+#include "kernels/conv_direct.h"
+
+enum {
+    BAND_BYTES = 36 << 10,    /* wanted size of a band's pictures: stays in a first-level cache */
+    BAND_PIXELS = 64,         /* fewer outputs than this do not repay a tile's start and end */
+    PARTIAL_BYTES = 32 << 20, /* wanted limit of all partial sums together */
+    MAX_TASKS = 16,
+};
+
+typedef struct plan {
+    int64_t I, M, M_padded, lanes;   /* per group; lanes: output channels of the widest tile */
+    int64_t tiles, window;           /* tiles of output channels per group; KW * I */
+    int64_t band, bands, rows, cols; /* rows and cols of the copy of a band of x */
+    int64_t slices, pieces;
+    int copy_x, copy_dy;
+    size_t x_bytes, scratch_bytes; /* scratch per thread: x, then dy; multiples of DT_ALIGN */
+    int64_t partial;               /* floats of one partial sum: [group][M][kh][window][lane] */
+} plan;
+
+typedef struct job {
+    const dt_conv_tiles *t;
+    const dt_conv_shape *s;
+    plan p;
+    const float *x, *dy;
+    float *dw, *partial;
+    unsigned char *scratch;
+} job;
+
+static int64_t min64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t max64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t div_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static size_t aligned(int64_t bytes)
+{
+    return ((size_t)bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
+}
+
+static plan make_plan(const dt_conv_tiles *t, const dt_conv_shape *s)
+{
+    plan p = { .I = s->C / s->G, .M = s->O / s->G };
+    p.M_padded = div_up(p.M, t->vec) * t->vec;
+    p.lanes = min64(DT_CONV_VECTORS * t->vec, p.M_padded);
+    p.tiles = div_up(p.M_padded, p.lanes);
+    p.window = s->KW * p.I;
+    p.cols = (s->OW - 1) * s->SW + s->KW;
+    p.copy_x = s->PH > 0 || s->PW > 0 || (s->G > 1 && s->KW > 1);
+    p.copy_dy = p.M % t->vec != 0;
+    int64_t row_bytes = 4 * (s->SH * p.cols * p.I + s->OW * p.lanes);
+    int64_t band = max64(BAND_BYTES / row_bytes, div_up(BAND_PIXELS, s->OW));
+    p.bands = div_up(s->OH, min64(band, s->OH));
+    p.band = div_up(s->OH, p.bands);
+    p.bands = div_up(s->OH, p.band);
+    p.rows = (p.band - 1) * s->SH + s->KH;
+    p.x_bytes = p.copy_x ? aligned(p.rows * p.cols * p.I * 4) : 0;
+    p.scratch_bytes = p.x_bytes + (p.copy_dy ? aligned(p.band * s->OW * p.M_padded * 4) : 0);
+    p.partial = (int64_t)(aligned(s->G * p.M_padded * s->KH * p.window * 4) / sizeof(float));
+    p.slices = min64(min64(s->N * p.bands, MAX_TASKS), max64(PARTIAL_BYTES / (p.partial * 4), 1));
+    p.pieces = min64(MAX_TASKS / p.slices, s->G * p.tiles);
+    return p;
+}
+
+/* Rows from output row oh0 on, with their padding, of the channels of one group. */
+static void copy_x(const job *j, int64_t n, int64_t oh0, int64_t group, float *to)
+{
+    const dt_conv_shape *s = j->s;
+    int64_t I = j->p.I, cols = j->p.cols, w0 = s->PW; /* column c reads c - w0 */
+    int64_t first = min64(w0, cols), end = max64(min64(s->W + w0, cols), first);
+    for (int64_t r = 0; r < j->p.rows; r++, to += cols * I) {
+        int64_t h = oh0 * s->SH + r - s->PH;
+        if (h < 0 || h >= s->H) {
+            memset(to, 0, (size_t)(cols * I) * sizeof *to);
+            continue;
+        }
+        const float *from = j->x + ((n * s->H + h) * s->W + first - w0) * s->C + group * I;
+        memset(to, 0, (size_t)(first * I) * sizeof *to);
+        if (s->G == 1)
+            memcpy(to + first * I, from, (size_t)((end - first) * I) * sizeof *to);
+        else
+            for (int64_t c = first; c < end; c++, from += s->C)
+                memcpy(to + c * I, from, (size_t)I * sizeof *to);
+        memset(to + end * I, 0, (size_t)((cols - end) * I) * sizeof *to);
+    }
+}
+
+/* Pixels of dy with the channels of one group filled up with zeros to whole vectors. */
+static void copy_dy(const job *j, const float *from, int64_t pixels, float *to)
+{
+    const plan *p = &j->p;
+    for (int64_t c = 0; c < pixels; c++, from += j->s->O, to += p->M_padded) {
+        memcpy(to, from, (size_t)p->M * sizeof *to);
+        memset(to + p->M, 0, (size_t)(p->M_padded - p->M) * sizeof *to);
+    }
+}
+
+/* All inputs of one tile of output channels; `a` has the pictures at the tile's first channel. */
+static void run_tile(const job *j, dt_conv_wtile_args a, int64_t lanes, float *dw)
+{
+    const plan *p = &j->p;
+    int64_t V = lanes / j->t->vec, tiles = div_up(p->window, j->t->max_inputs[V - 1]);
+    const float *x = a.x;
+    a.dw = dw;
+    for (int64_t kh = 0; kh < j->s->KH; kh++, x += a.x_row / j->s->SH) {
+        a.x = x;
+        for (int64_t i = 0; i < tiles; i++) {
+            int64_t Q = p->window / tiles + (i < p->window % tiles);
+            j->t->weight[V - 1][Q - 1](&a);
+            a.x += Q;
+            a.dw += Q * lanes;
+        }
+    }
+}
+
+/* Adds one band of one picture to a partial sum, for tiles first..end-1 of all groups. */
+static void run_band(const job *j, int64_t unit, int64_t first, int64_t end, unsigned char *scratch,
+                     float *partial)
+{
+    const dt_conv_shape *s = j->s;
+    const plan *p = &j->p;
+    int64_t n = unit / p->bands, oh = unit % p->bands * p->band, ready = -1;
+    float *x = (float *)(void *)scratch, *dy = (float *)(void *)(scratch + p->x_bytes);
+    dt_conv_wtile_args a = { .rows = min64(p->band, s->OH - oh), .cols = s->OW };
+    int64_t x_pixel = p->copy_x ? p->I : s->C, x_cols = p->copy_x ? p->cols : s->W;
+    a.x_step = s->SW * x_pixel, a.x_row = s->SH * x_cols * x_pixel;
+    a.dy_step = p->copy_dy ? p->M_padded : s->O, a.dy_row = s->OW * a.dy_step;
+    for (int64_t tile = first; tile < end; tile++) {
+        int64_t group = tile / p->tiles, m = tile % p->tiles * p->lanes;
+        const float *x_at = j->x + (n * s->H + oh * s->SH) * s->W * s->C + group * p->I;
+        const float *dy_at = j->dy + (n * s->OH + oh) * s->OW * s->O + group * p->M;
+        if (group != ready) {
+            if (p->copy_x) copy_x(j, n, oh, group, x);
+            if (p->copy_dy) copy_dy(j, dy_at, a.rows * s->OW, dy);
+            ready = group;
+        }
+        a.x = p->copy_x ? x : x_at;
+        a.dy = (p->copy_dy ? dy : dy_at) + m;
+        run_tile(j, a, min64(p->lanes, p->M_padded - m),
+                 partial + (group * p->M_padded + m) * s->KH * p->window);
+    }
+}
+
+/* Start of a tile in a partial sum; `tile` may be one past the last. */
+static int64_t tile_start(const job *j, int64_t tile)
+{
+    const plan *p = &j->p;
+    return (tile / p->tiles * p->M_padded + tile % p->tiles * p->lanes) * j->s->KH * p->window;
+}
+
+static void run_slice(void *arg, int64_t task, int thread)
+{
+    const job *j = arg;
+    const plan *p = &j->p;
+    int64_t slice = task / p->pieces, piece = task % p->pieces, units = j->s->N * p->bands;
+    int64_t tiles = j->s->G * p->tiles;
+    int64_t first = tiles * piece / p->pieces, end = tiles * (piece + 1) / p->pieces;
+    float *partial = j->partial + slice * p->partial;
+    memset(partial + tile_start(j, first), 0,
+           (size_t)(tile_start(j, end) - tile_start(j, first)) * sizeof *partial);
+    for (int64_t unit = units * slice / p->slices; unit < units * (slice + 1) / p->slices; unit++)
+        run_band(j, unit, first, end, j->scratch + p->scratch_bytes * (size_t)thread, partial);
+}
+
+/* Adds the partial sums of one tile in slice order and puts them into dw's layout. */
+static void reduce_tile(void *arg, int64_t tile, int thread)
+{
+    (void)thread;
+    const job *j = arg;
+    const plan *p = &j->p;
+    int64_t m = tile % p->tiles * p->lanes, lanes = min64(p->lanes, p->M_padded - m);
+    int64_t used = min64(lanes, p->M - m), count = j->s->KH * p->window;
+    const float *from = j->partial + tile_start(j, tile);
+    float *dw = j->dw + (tile / p->tiles * p->M + m) * count;
+    for (int64_t q = 0; q < count; q++, from += lanes) {
+        float sum[DT_CONV_LANES];
+        memcpy(sum, from, (size_t)lanes * sizeof *sum);
+        for (int64_t slice = 1; slice < p->slices; slice++)
+            for (int64_t l = 0; l < lanes; l++)
+                sum[l] += from[slice * p->partial + l];
+        for (int64_t l = 0; l < used; l++)
+            dw[l * count + q] = sum[l];
+    }
+}
+
+void dt_conv_direct_wgrad(const dt_conv_tiles *t, const dt_conv_shape *s, const float *x,
+                          const float *dy, float *dw, void *workspace, int threads)
+{
+    job j = { .t = t, .s = s, .p = make_plan(t, s), .x = x, .dy = dy, .dw = dw };
+    j.partial = workspace;
+    j.scratch = (unsigned char *)workspace + (size_t)(j.p.slices * j.p.partial) * sizeof(float);
+    dt_parallel(threads, j.p.slices * j.p.pieces, run_slice, &j);
+    dt_parallel(threads, s->G * j.p.tiles, reduce_tile, &j);
+}
+
+size_t dt_conv_direct_wgrad_workspace(const dt_conv_tiles *t, const dt_conv_shape *s, int threads)
+{
+    plan p = make_plan(t, s);
+    return (size_t)(p.slices * p.partial) * sizeof(float) +
+           p.scratch_bytes * (size_t)(threads < 1 ? 1 : threads);
+}

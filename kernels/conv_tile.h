@@ -1,0 +1,104 @@
+/* Register tiles of direct convolution, written once and compiled by every vector tier. A tile
+ * keeps its sums in registers: P x V accumulators, V weight vectors and one broadcast must fit the
+ * 16 (AVX2) or 32 (AVX-512) vector registers, and at least 8 accumulators hide the latency of two
+ * FMA units. Pixel strides are constants, so that one pointer and displacements address all pixels
+ * of a tile. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_KERNELS_CONV_TILE_H
+#define DT_KERNELS_CONV_TILE_H
+
+#include "core/compiler.h"
+#include "kernels/conv_direct.h"
+#include "kernels/simd.h"
+
+DT_INLINE void forward_tile(const dt_conv_tile_args *a, int P, int V, int64_t stride)
+{
+    vec sum[DT_CONV_PIXELS][DT_CONV_VECTORS];
+    DT_UNROLL for (int p = 0; p < P; p++) DT_UNROLL for (int v = 0; v < V; v++) sum[p][v] =
+        vec_zero();
+    const float *w = a->w;
+    for (int64_t s = 0; s < a->segments; s++) {
+        const float *x = a->x + a->offset[s];
+        for (const float *end = x + a->channels; x < end; x++, w += V * VEC) {
+            vec f[DT_CONV_VECTORS];
+            DT_UNROLL for (int v = 0; v < V; v++) f[v] = vec_load(w + v * VEC);
+            DT_UNROLL for (int p = 0; p < P; p++)
+            {
+                vec b = vec_broadcast(x + p * stride);
+                DT_UNROLL for (int v = 0; v < V; v++) sum[p][v] = vec_fma(b, f[v], sum[p][v]);
+            }
+        }
+    }
+    float *y = a->y;
+    if (a->add) {
+        DT_UNROLL for (int p = 0; p < P; p++) DT_UNROLL for (int v = 0; v < V; v++) sum[p][v] =
+            vec_add(vec_load(y + p * a->y_step + v * VEC), sum[p][v]);
+    }
+    DT_UNROLL for (int p = 0; p < P; p++) DT_UNROLL for (int v = 0; v < V; v++)
+        vec_store(y + p * a->y_step + v * VEC, sum[p][v]);
+}
+
+DT_INLINE void weight_tile(const dt_conv_wtile_args *a, int Q, int V)
+{
+    vec sum[DT_CONV_INPUTS][DT_CONV_VECTORS];
+    DT_UNROLL for (int q = 0; q < Q; q++) DT_UNROLL for (int v = 0; v < V; v++) sum[q][v] =
+        vec_zero();
+    const int64_t x_step = a->x_step, dy_step = a->dy_step;
+    for (int64_t r = 0; r < a->rows; r++) {
+        const float *x = a->x + r * a->x_row, *dy = a->dy + r * a->dy_row;
+        for (int64_t c = a->cols; c > 0; c--, x += x_step, dy += dy_step) {
+            vec d[DT_CONV_VECTORS];
+            DT_UNROLL for (int v = 0; v < V; v++) d[v] = vec_load(dy + v * VEC);
+            DT_UNROLL for (int q = 0; q < Q; q++)
+            {
+                vec b = vec_broadcast(x + q);
+                DT_UNROLL for (int v = 0; v < V; v++) sum[q][v] = vec_fma(b, d[v], sum[q][v]);
+            }
+        }
+    }
+    DT_UNROLL for (int q = 0; q < Q; q++) DT_UNROLL for (int v = 0; v < V; v++)
+    {
+        float *dw = a->dw + (q * V + v) * VEC;
+        vec_store(dw, vec_add(vec_load(dw), sum[q][v]));
+    }
+}
+
+#define FORWARD_TILE(block_name, narrow_name, P, V)                                                \
+    static void block_name(const dt_conv_tile_args *a)                                             \
+    {                                                                                              \
+        forward_tile(a, P, V, DT_CONV_BLOCK);                                                      \
+    }                                                                                              \
+    static void narrow_name(const dt_conv_tile_args *a)                                            \
+    {                                                                                              \
+        forward_tile(a, P, V, DT_CONV_NARROW);                                                     \
+    }
+
+#define WEIGHT_TILE(name, Q, V)                                                                    \
+    static void name(const dt_conv_wtile_args *a)                                                  \
+    {                                                                                              \
+        weight_tile(a, Q, V);                                                                      \
+    }
+
+/* The members of dt_conv_kernels for a file-local table `tiles`. */
+#define CONV_MEMBERS(tiles)                                                                        \
+    static size_t workspace(const dt_conv_shape *s, dt_conv_pass pass, int threads)                \
+    {                                                                                              \
+        return dt_conv_direct_workspace(&tiles, s, pass, threads);                                 \
+    }                                                                                              \
+    static void forward(const dt_conv_shape *s, const real *x, const real *w, real *y,             \
+                        void *scratch, int threads)                                                \
+    {                                                                                              \
+        dt_conv_direct_forward(&tiles, s, x, w, y, scratch, threads);                              \
+    }                                                                                              \
+    static void dgrad(const dt_conv_shape *s, const real *dy, const real *w, real *dx,             \
+                      int accumulate, void *scratch, int threads)                                  \
+    {                                                                                              \
+        dt_conv_direct_dgrad(&tiles, s, dy, w, dx, accumulate, scratch, threads);                  \
+    }                                                                                              \
+    static void wgrad(const dt_conv_shape *s, const real *x, const real *dy, real *dw,             \
+                      void *scratch, int threads)                                                  \
+    {                                                                                              \
+        dt_conv_direct_wgrad(&tiles, s, x, dy, dw, scratch, threads);                              \
+    }
+
+#endif

@@ -1,0 +1,50 @@
+/* Choice of kernels by what the processor can do, capped by name. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdbool.h>
+#include <string.h>
+
+#include "kernels/kernels.h"
+
+typedef struct tier {
+    const char *isa;
+    bool present; /* in this build and processor */
+    void (*conv)(dt_conv_kernels *k);
+} tier;
+
+/* Ascending; returns how many there are. */
+static int list_tiers(tier *t)
+{
+    int n = 0;
+    t[n++] = (tier){ "scalar", true, dt_conv_scalar };
+#if defined(__x86_64__) && !defined(DT_REAL_DOUBLE)
+    __builtin_cpu_init();
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+                  __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
+    t[n++] = (tier){ "avx2", avx2, dt_conv_avx2 };
+    t[n++] = (tier){ "avx512", avx512, dt_conv_avx512 };
+#endif
+    return n;
+}
+
+dt_status dt_kernels_init(dt_kernels *k, const char *cap, dt_error *err)
+{
+    const dt_where where = { .key = "isa" };
+    tier t[4];
+    int n = list_tiers(t), best = 0;
+    bool found = !cap || !*cap;
+    for (int i = 0; i < n; i++) {
+        if (t[i].present) best = i;
+        if (cap && strcmp(cap, t[i].isa) == 0) {
+            found = t[i].present;
+            break;
+        }
+    }
+    if (!found)
+        return dt_fail(err, DT_ERR_UNSUPPORTED, &where,
+                       "'%s' is not in this build or processor, the nearest is '%s'", cap,
+                       t[best].isa);
+    k->isa = t[best].isa;
+    t[best].conv(&k->conv);
+    return DT_OK;
+}
