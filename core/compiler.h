@@ -8,8 +8,8 @@
 #define DT_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define DT_ALIGN 64 /* bytes; every buffer of the engine starts on such a boundary */
 
-/* For template kernels: a function whose constant arguments must be seen at the call, and a loop that
- * must vanish so that its array stays in registers. */
+/* For template kernels: a function whose constant arguments must be seen at the call, and a loop
+ * that must vanish so that its array stays in registers. */
 #define DT_INLINE static inline __attribute__((always_inline))
 #ifdef __clang__
 #define DT_UNROLL _Pragma("clang loop unroll(full)")

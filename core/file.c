@@ -166,5 +166,6 @@ void dt_sha256_end(dt_sha256 *h, char hex[DT_SHA256_HEX])
 {
     unsigned char digest[SHA256_DIGEST_SIZE];
     sha256_digest((struct sha256_ctx *)(void *)h->state, sizeof digest, digest);
-    for (size_t i = 0; i < sizeof digest; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    for (size_t i = 0; i < sizeof digest; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
 }

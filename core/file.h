@@ -8,7 +8,8 @@
 #include "core/alloc.h"
 
 /* Reads a whole regular file of at most `limit` bytes into memory that the caller gives back with
- * dt_put(a, .). Errors: NOT_FOUND, IO, FORMAT (larger than the limit, or no regular file), NOMEM. */
+ * dt_put(a, .). Errors: NOT_FOUND, IO, FORMAT (larger than the limit, or no regular file), NOMEM.
+ */
 dt_status dt_file_read(const dt_alloc *a, const char *path, size_t limit, unsigned char **out_data,
                        size_t *out_size, dt_error *err) DT_MUST_CHECK;
 
@@ -28,8 +29,8 @@ dt_status dt_atomic_begin(dt_atomic_file *f, const char *path, dt_error *err) DT
 dt_status dt_atomic_end(dt_atomic_file *f, dt_error *err) DT_MUST_CHECK;
 void dt_atomic_cancel(dt_atomic_file *f); /* removes the temporary file; fine after end */
 /* All of `data` at once. */
-dt_status dt_file_write(const char *path, const void *data, size_t size, dt_error *err)
-    DT_MUST_CHECK;
+dt_status dt_file_write(const char *path, const void *data, size_t size,
+                        dt_error *err) DT_MUST_CHECK;
 /* For writers that open files by name (HDF5): sync `temporary` and rename it to `path`. */
 dt_status dt_file_commit(const char *temporary, const char *path, dt_error *err) DT_MUST_CHECK;
 

@@ -15,7 +15,8 @@ double dt_exp(double x)
     static const double ln2_high = 0x1.62e42fee00000p-1, ln2_low = 0x1.a39ef35793c76p-33;
     double k = rint(x * 1.4426950408889634), r = (x - k * ln2_high) - k * ln2_low;
     double sum = 1.0;
-    for (int n = 14; n > 0; n--) sum = 1.0 + r / n * sum; /* Taylor, remainder < 1e-17 */
+    for (int n = 14; n > 0; n--)
+        sum = 1.0 + r / n * sum; /* Taylor, remainder < 1e-17 */
     return ldexp(sum, (int)k);
 }
 
@@ -32,7 +33,8 @@ double dt_log(double x)
     }
     /* log m = 2 atanh(t), t = (m-1)/(m+1), |t| < 0.172 */
     double t = (m - 1.0) / (m + 1.0), t2 = t * t, sum = 0.0;
-    for (int n = 21; n > 0; n -= 2) sum = 1.0 / n + t2 * sum;
+    for (int n = 21; n > 0; n -= 2)
+        sum = 1.0 / n + t2 * sum;
     return e * 0.69314718055994531 + 2.0 * t * sum;
 }
 
@@ -40,14 +42,16 @@ double dt_log(double x)
 static double cos_small(double x)
 {
     double y = 3.14159265358979324 * x, y2 = y * y, sum = 1.0;
-    for (int n = 16; n > 0; n -= 2) sum = 1.0 - y2 / (n * (n - 1.0)) * sum;
+    for (int n = 16; n > 0; n -= 2)
+        sum = 1.0 - y2 / (n * (n - 1.0)) * sum;
     return sum;
 }
 
 static double sin_small(double x)
 {
     double y = 3.14159265358979324 * x, y2 = y * y, sum = 1.0;
-    for (int n = 17; n > 1; n -= 2) sum = 1.0 - y2 / (n * (n - 1.0)) * sum;
+    for (int n = 17; n > 1; n -= 2)
+        sum = 1.0 - y2 / (n * (n - 1.0)) * sum;
     return y * sum;
 }
 

@@ -63,14 +63,23 @@ void dt_opt_defaults(const dt_opt *opts, void *conf)
         void *f = field(opts, conf);
         switch (opts->type) {
         case DT_OPT_TYPE_INT:
-        case DT_OPT_TYPE_ENUM: *(int *)f = (int)opts->def; break;
-        case DT_OPT_TYPE_FLOAT: *(double *)f = opts->def; break;
-        case DT_OPT_TYPE_BOOL: *(bool *)f = opts->def != 0; break;
+        case DT_OPT_TYPE_ENUM:
+            *(int *)f = (int)opts->def;
+            break;
+        case DT_OPT_TYPE_FLOAT:
+            *(double *)f = opts->def;
+            break;
+        case DT_OPT_TYPE_BOOL:
+            *(bool *)f = opts->def != 0;
+            break;
         case DT_OPT_TYPE_STR:
             snprintf(f, DT_OPT_STR_MAX, "%s", opts->text ? opts->text : "");
             break;
-        case DT_OPT_TYPE_INTS: *(dt_opt_ints *)f = (dt_opt_ints){ 0 }; break;
-        case DT_OPT_END_MARK: break;
+        case DT_OPT_TYPE_INTS:
+            *(dt_opt_ints *)f = (dt_opt_ints){ 0 };
+            break;
+        case DT_OPT_END_MARK:
+            break;
         }
     }
 }
@@ -160,7 +169,9 @@ dt_status dt_opt_set(const dt_opt *opt, void *conf, const char *value, const dt_
         if (ok) *(double *)f = v;
         break;
     }
-    case DT_OPT_TYPE_BOOL: ok = parse_bool(value, f); break;
+    case DT_OPT_TYPE_BOOL:
+        ok = parse_bool(value, f);
+        break;
     case DT_OPT_TYPE_ENUM: {
         int i = choice_index(opt->text, value);
         ok = i >= 0;
@@ -171,8 +182,11 @@ dt_status dt_opt_set(const dt_opt *opt, void *conf, const char *value, const dt_
         ok = strlen(value) < DT_OPT_STR_MAX;
         if (ok) snprintf(f, DT_OPT_STR_MAX, "%s", value);
         break;
-    case DT_OPT_TYPE_INTS: ok = parse_ints(opt, value, f); break;
-    case DT_OPT_END_MARK: break;
+    case DT_OPT_TYPE_INTS:
+        ok = parse_ints(opt, value, f);
+        break;
+    case DT_OPT_END_MARK:
+        break;
     }
     return ok ? DT_OK : wrong(opt, value, where, err);
 }
@@ -181,7 +195,9 @@ const char *dt_opt_print(const dt_opt *opt, const void *conf, char *text, size_t
 {
     const void *f = const_field(opt, conf);
     switch (opt->type) {
-    case DT_OPT_TYPE_INT: snprintf(text, size, "%d", *(const int *)f); break;
+    case DT_OPT_TYPE_INT:
+        snprintf(text, size, "%d", *(const int *)f);
+        break;
     case DT_OPT_TYPE_FLOAT: {
         double v = *(const double *)f;
         for (int digits = 6; digits <= 17; digits++) { /* the shortest text that round-trips */
@@ -190,24 +206,30 @@ const char *dt_opt_print(const dt_opt *opt, const void *conf, char *text, size_t
         }
         break;
     }
-    case DT_OPT_TYPE_BOOL: snprintf(text, size, "%s", *(const bool *)f ? "true" : "false"); break;
+    case DT_OPT_TYPE_BOOL:
+        snprintf(text, size, "%s", *(const bool *)f ? "true" : "false");
+        break;
     case DT_OPT_TYPE_ENUM: {
         const char *p = opt->text;
-        for (int i = *(const int *)f; i > 0; i--) p += strcspn(p, "|") + 1;
+        for (int i = *(const int *)f; i > 0; i--)
+            p += strcspn(p, "|") + 1;
         snprintf(text, size, "%.*s", (int)strcspn(p, "|"), p);
         break;
     }
-    case DT_OPT_TYPE_STR: snprintf(text, size, "%s", (const char *)f); break;
+    case DT_OPT_TYPE_STR:
+        snprintf(text, size, "%s", (const char *)f);
+        break;
     case DT_OPT_TYPE_INTS: {
         const dt_opt_ints *list = f;
         size_t used = (size_t)snprintf(text, size, "[");
         for (int i = 0; i < list->count && used < size; i++)
-            used += (size_t)snprintf(text + used, size - used, "%s%d", i ? ", " : "",
-                                     list->value[i]);
+            used +=
+                (size_t)snprintf(text + used, size - used, "%s%d", i ? ", " : "", list->value[i]);
         if (used < size) snprintf(text + used, size - used, "]");
         break;
     }
-    case DT_OPT_END_MARK: break;
+    case DT_OPT_END_MARK:
+        break;
     }
     return text;
 }
@@ -221,14 +243,21 @@ const char *dt_opt_rule(const dt_opt *opt, char *text, size_t size)
     case DT_OPT_TYPE_FLOAT:
         snprintf(text, size, "a number in %.10g..%.10g", opt->min, opt->max);
         break;
-    case DT_OPT_TYPE_BOOL: snprintf(text, size, "true or false"); break;
-    case DT_OPT_TYPE_ENUM: snprintf(text, size, "one of %s", opt->text); break;
-    case DT_OPT_TYPE_STR: snprintf(text, size, "a text under %d bytes", DT_OPT_STR_MAX); break;
+    case DT_OPT_TYPE_BOOL:
+        snprintf(text, size, "true or false");
+        break;
+    case DT_OPT_TYPE_ENUM:
+        snprintf(text, size, "one of %s", opt->text);
+        break;
+    case DT_OPT_TYPE_STR:
+        snprintf(text, size, "a text under %d bytes", DT_OPT_STR_MAX);
+        break;
     case DT_OPT_TYPE_INTS:
         snprintf(text, size, "an ascending list of whole numbers in %.10g..%.10g", opt->min,
                  opt->max);
         break;
-    case DT_OPT_END_MARK: break;
+    case DT_OPT_END_MARK:
+        break;
     }
     return text;
 }
@@ -240,7 +269,8 @@ static size_t distance(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b), row[NEAR_MAX + 1];
     if (n > NEAR_MAX || m > NEAR_MAX) return SIZE_MAX;
-    for (size_t j = 0; j <= m; j++) row[j] = j;
+    for (size_t j = 0; j <= m; j++)
+        row[j] = j;
     for (size_t i = 1; i <= n; i++) {
         size_t diagonal = row[0];
         row[0] = i;
@@ -271,9 +301,9 @@ dt_status dt_opt_unknown(const dt_opt *opts, const char *key, const dt_where *wh
 {
     const char *names[64];
     size_t n = 0;
-    for (; opts && opts->type && n < DT_ARRAY_LEN(names); opts++) names[n++] = opts->key;
+    for (; opts && opts->type && n < DT_ARRAY_LEN(names); opts++)
+        names[n++] = opts->key;
     const char *near = dt_nearest(key, names, n);
-    if (near)
-        return dt_fail(err, DT_ERR_NOT_FOUND, where, "unknown key, did you mean '%s'?", near);
+    if (near) return dt_fail(err, DT_ERR_NOT_FOUND, where, "unknown key, did you mean '%s'?", near);
     return dt_fail(err, DT_ERR_NOT_FOUND, where, "unknown key");
 }

@@ -30,26 +30,41 @@ typedef enum dt_opt_type {
 typedef struct dt_opt {
     const char *key;
     dt_opt_type type;
-    size_t offset;       /* of the field in the configuration struct */
-    double def;          /* default of numbers, booleans (0, 1) and enums (index) */
-    double min, max;     /* inclusive */
-    const char *text;    /* STR: default; ENUM: choices "a|b|c" */
-    const char *help;    /* one line; units and meaning */
+    size_t offset;    /* of the field in the configuration struct */
+    double def;       /* default of numbers, booleans (0, 1) and enums (index) */
+    double min, max;  /* inclusive */
+    const char *text; /* STR: default; ENUM: choices "a|b|c" */
+    const char *help; /* one line; units and meaning */
 } dt_opt;
 
 #define DT_OPT_INT(conf, field, def, min, max, help)                                               \
-    { #field, DT_OPT_TYPE_INT, offsetof(conf, field), def, min, max, NULL, help }
+    {                                                                                              \
+#field, DT_OPT_TYPE_INT, offsetof(conf, field), def, min, max, NULL, help                  \
+    }
 #define DT_OPT_FLOAT(conf, field, def, min, max, help)                                             \
-    { #field, DT_OPT_TYPE_FLOAT, offsetof(conf, field), def, min, max, NULL, help }
+    {                                                                                              \
+#field, DT_OPT_TYPE_FLOAT, offsetof(conf, field), def, min, max, NULL, help                \
+    }
 #define DT_OPT_BOOL(conf, field, def, help)                                                        \
-    { #field, DT_OPT_TYPE_BOOL, offsetof(conf, field), def, 0, 1, NULL, help }
+    {                                                                                              \
+#field, DT_OPT_TYPE_BOOL, offsetof(conf, field), def, 0, 1, NULL, help                     \
+    }
 #define DT_OPT_ENUM(conf, field, def, choices, help)                                               \
-    { #field, DT_OPT_TYPE_ENUM, offsetof(conf, field), def, 0, 0, choices, help }
+    {                                                                                              \
+#field, DT_OPT_TYPE_ENUM, offsetof(conf, field), def, 0, 0, choices, help                  \
+    }
 #define DT_OPT_STR(conf, field, def, help)                                                         \
-    { #field, DT_OPT_TYPE_STR, offsetof(conf, field), 0, 0, 0, def, help }
+    {                                                                                              \
+#field, DT_OPT_TYPE_STR, offsetof(conf, field), 0, 0, 0, def, help                         \
+    }
 #define DT_OPT_INTS(conf, field, min, max, help)                                                   \
-    { #field, DT_OPT_TYPE_INTS, offsetof(conf, field), 0, min, max, NULL, help }
-#define DT_OPT_END { NULL, DT_OPT_END_MARK, 0, 0, 0, 0, NULL, NULL }
+    {                                                                                              \
+#field, DT_OPT_TYPE_INTS, offsetof(conf, field), 0, min, max, NULL, help                   \
+    }
+#define DT_OPT_END                                                                                 \
+    {                                                                                              \
+        NULL, DT_OPT_END_MARK, 0, 0, 0, 0, NULL, NULL                                              \
+    }
 
 /* First member of every descriptor that a recipe can name. */
 typedef struct dt_row {

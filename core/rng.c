@@ -19,7 +19,8 @@ static void round_once(uint32_t c[4], const uint32_t k[2])
 static void refill(dt_rng *rng)
 {
     uint32_t k[2] = { rng->key[0], rng->key[1] };
-    for (int i = 0; i < 4; i++) rng->block[i] = rng->counter[i];
+    for (int i = 0; i < 4; i++)
+        rng->block[i] = rng->counter[i];
     for (int i = 0; i < 10; i++) {
         round_once(rng->block, k);
         k[0] += 0x9E3779B9u;
@@ -46,7 +47,8 @@ uint32_t dt_rng_u32(dt_rng *rng)
 
 uint32_t dt_rng_below(dt_rng *rng, uint32_t n)
 {
-    uint32_t reject = (uint32_t)(-n) % n; /* 2^32 mod n: below it the low results would be likelier */
+    uint32_t reject =
+        (uint32_t)(-n) % n; /* 2^32 mod n: below it the low results would be likelier */
     for (;;) {
         uint64_t product = (uint64_t)dt_rng_u32(rng) * n;
         if ((uint32_t)product >= reject) return (uint32_t)(product >> 32);
@@ -67,6 +69,7 @@ double dt_rng_normal(dt_rng *rng)
 uint32_t dt_hash_name(const char *name)
 {
     uint32_t h = 2166136261u;
-    for (; *name; name++) h = (h ^ (unsigned char)*name) * 16777619u;
+    for (; *name; name++)
+        h = (h ^ (unsigned char)*name) * 16777619u;
     return h;
 }

@@ -10,8 +10,8 @@
 enum { DT_MAX_RANK = 6, DT_SHAPE_TEXT = 96 };
 
 typedef struct dt_shape {
-    int rank;                  /* 0: a scalar */
-    int64_t dim[DT_MAX_RANK];  /* > 0; behind `rank` they are 0 */
+    int rank;                 /* 0: a scalar */
+    int64_t dim[DT_MAX_RANK]; /* > 0; behind `rank` they are 0 */
 } dt_shape;
 
 #define DT_SHAPE(...)                                                                              \

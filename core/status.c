@@ -30,8 +30,10 @@ dt_status dt_fail(dt_error *err, dt_status status, const dt_where *where, const 
     err->status = status;
     err->text[0] = '\0';
     if (where) {
-        if (where->file && where->line > 0) append(err, "%s:%d: ", where->file, where->line);
-        else if (where->file) append(err, "%s: ", where->file);
+        if (where->file && where->line > 0)
+            append(err, "%s:%d: ", where->file, where->line);
+        else if (where->file)
+            append(err, "%s: ", where->file);
         if (where->key) append(err, "%s: ", where->key);
     }
     size_t used = strlen(err->text);
@@ -45,8 +47,8 @@ dt_status dt_fail(dt_error *err, dt_status status, const dt_where *where, const 
 
 const char *dt_status_name(dt_status status)
 {
-    static const char *const names[] = { "ok",     "bad argument",  "bad shape", "out of range",
-                                         "absent", "bad format",    "i/o",       "out of memory",
+    static const char *const names[] = { "ok",         "bad argument", "bad shape", "out of range",
+                                         "absent",     "bad format",   "i/o",       "out of memory",
                                          "not finite", "unsupported" };
     size_t i = (size_t)status;
     return i < DT_ARRAY_LEN(names) ? names[i] : "unknown";

@@ -8,9 +8,9 @@ static const struct {
     const char *name;
     size_t size;
 } dtypes[] = {
-    [DT_F32] = { "f32", 4 }, [DT_F64] = { "f64", 8 }, [DT_F16] = { "f16", 2 },
+    [DT_F32] = { "f32", 4 },   [DT_F64] = { "f64", 8 }, [DT_F16] = { "f16", 2 },
     [DT_BF16] = { "bf16", 2 }, [DT_I64] = { "i64", 8 }, [DT_I32] = { "i32", 4 },
-    [DT_I16] = { "i16", 2 }, [DT_S8] = { "s8", 1 },   [DT_U8] = { "u8", 1 },
+    [DT_I16] = { "i16", 2 },   [DT_S8] = { "s8", 1 },   [DT_U8] = { "u8", 1 },
     [DT_BOOL] = { "bool", 1 },
 };
 
@@ -92,8 +92,8 @@ dt_status dt_tensors_set_attr(dt_tensors *set, const char *key, const char *valu
         return DT_OK;
     }
     char *k = dt_arena_strdup(set->arena, key);
-    void *attrs = grown(set->arena, set->attr, set->attr_count, &set->attr_capacity,
-                        sizeof *set->attr);
+    void *attrs =
+        grown(set->arena, set->attr, set->attr_count, &set->attr_capacity, sizeof *set->attr);
     if (!k || !attrs) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     set->attr = attrs;
     set->attr[set->attr_count].key = k;
@@ -144,15 +144,25 @@ static float bf16_to_f32(uint16_t h)
 void dt_to_f32(dt_dtype from, const void *src, size_t count, float *dst)
 {
     switch (from) {
-    case DT_F32: CONVERT(float, v);
-    case DT_F64: CONVERT(double, v);
-    case DT_F16: CONVERT(uint16_t, half_to_f32(v));
-    case DT_BF16: CONVERT(uint16_t, bf16_to_f32(v));
-    case DT_I64: CONVERT(int64_t, v);
-    case DT_I32: CONVERT(int32_t, v);
-    case DT_I16: CONVERT(int16_t, v);
-    case DT_S8: CONVERT(int8_t, v);
-    case DT_U8: CONVERT(uint8_t, v);
-    case DT_BOOL: CONVERT(uint8_t, v != 0);
+    case DT_F32:
+        CONVERT(float, v);
+    case DT_F64:
+        CONVERT(double, v);
+    case DT_F16:
+        CONVERT(uint16_t, half_to_f32(v));
+    case DT_BF16:
+        CONVERT(uint16_t, bf16_to_f32(v));
+    case DT_I64:
+        CONVERT(int64_t, v);
+    case DT_I32:
+        CONVERT(int32_t, v);
+    case DT_I16:
+        CONVERT(int16_t, v);
+    case DT_S8:
+        CONVERT(int8_t, v);
+    case DT_U8:
+        CONVERT(uint8_t, v);
+    case DT_BOOL:
+        CONVERT(uint8_t, v != 0);
     }
 }

@@ -23,10 +23,10 @@ size_t dt_dtype_size(dt_dtype t); /* bytes of one element */
 const char *dt_dtype_name(dt_dtype t);
 
 typedef struct dt_named_tensor {
-    const char *name;  /* owned by the set's arena, or borrowed: see dt_tensors_add */
+    const char *name; /* owned by the set's arena, or borrowed: see dt_tensors_add */
     dt_dtype dtype;
-    dt_shape shape;    /* in the file's own layout */
-    const void *data;  /* contiguous, little endian */
+    dt_shape shape;   /* in the file's own layout */
+    const void *data; /* contiguous, little endian */
 } dt_named_tensor;
 
 /* An ordered set of tensors and text attributes; names are unique. */
@@ -36,7 +36,7 @@ typedef struct dt_tensors {
     size_t count, capacity;
     struct dt_text_attr {
         const char *key, *value;
-    } *attr;
+    } * attr;
     size_t attr_count, attr_capacity;
 } dt_tensors;
 

@@ -11,11 +11,13 @@
 void dt_parallel(int threads, int64_t n, dt_task task, void *arg)
 {
     if (threads <= 1 || n <= 1) {
-        for (int64_t i = 0; i < n; i++) task(arg, i, 0);
+        for (int64_t i = 0; i < n; i++)
+            task(arg, i, 0);
         return;
     }
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (int64_t i = 0; i < n; i++) task(arg, i, omp_get_thread_num());
+    for (int64_t i = 0; i < n; i++)
+        task(arg, i, omp_get_thread_num());
 }
 
 int dt_cpu_count(void)
@@ -68,7 +70,8 @@ dt_worker *dt_worker_new(void)
 void dt_worker_wait(dt_worker *w)
 {
     pthread_mutex_lock(&w->lock);
-    while (w->job) pthread_cond_wait(&w->changed, &w->lock);
+    while (w->job)
+        pthread_cond_wait(&w->changed, &w->lock);
     pthread_mutex_unlock(&w->lock);
 }
 

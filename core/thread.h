@@ -1,5 +1,5 @@
-/* Threads: parallel loops for kernels (OpenMP) and one background worker for the loader. Work is cut
- * by size, never by thread count, so results do not depend on either. */
+/* Threads: parallel loops for kernels (OpenMP) and one background worker for the loader. Work is
+ * cut by size, never by thread count, so results do not depend on either. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_CORE_THREAD_H
 #define DT_CORE_THREAD_H

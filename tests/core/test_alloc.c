@@ -9,7 +9,8 @@ START_TEST(memory_is_zeroed_and_aligned)
 {
     unsigned char *p = dt_get(NULL, 1000, "test");
     ck_assert_uint_eq((uintptr_t)p % DT_ALIGN, 0);
-    for (int i = 0; i < 1000; i++) ck_assert_uint_eq(p[i], 0);
+    for (int i = 0; i < 1000; i++)
+        ck_assert_uint_eq(p[i], 0);
     dt_put(NULL, p);
     dt_put(NULL, NULL);
     ck_assert_ptr_null(dt_get_array(NULL, SIZE_MAX / 2, 3, "test"));
@@ -21,11 +22,12 @@ START_TEST(growing_keeps_the_content)
     int *a = NULL;
     size_t capacity = 0;
     for (int i = 0; i < 100; i++) {
-        ck_assert_int_eq(dt_grow(NULL, (void **)&a, &capacity, (size_t)i + 1, sizeof *a, "ints", NULL),
-                         DT_OK);
+        ck_assert_int_eq(
+            dt_grow(NULL, (void **)&a, &capacity, (size_t)i + 1, sizeof *a, "ints", NULL), DT_OK);
         a[i] = i;
     }
-    for (int i = 0; i < 100; i++) ck_assert_int_eq(a[i], i);
+    for (int i = 0; i < 100; i++)
+        ck_assert_int_eq(a[i], i);
     ck_assert_int_eq(dt_grow(NULL, (void **)&a, &capacity, SIZE_MAX, sizeof *a, "ints", NULL),
                      DT_ERR_NOMEM);
     ck_assert_int_eq(a[99], 99);

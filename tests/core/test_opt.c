@@ -35,9 +35,9 @@ START_TEST(defaults_set_and_print)
     dt_opt_defaults(opts, &c);
     ck_assert(c.bits == 4 && c.rule == 1 && c.lr == 0.1 && !c.nesterov && c.at.count == 0);
     ck_assert_str_eq(c.root, "data");
-    static const char *const pairs[][2] = { { "bits", "3" },        { "rule", "CR" },
-                                            { "lr", "0.0033" },     { "nesterov", "true" },
-                                            { "root", "/x y/z" },   { "at", "[30, 60, 90]" } };
+    static const char *const pairs[][2] = { { "bits", "3" },      { "rule", "CR" },
+                                            { "lr", "0.0033" },   { "nesterov", "true" },
+                                            { "root", "/x y/z" }, { "at", "[30, 60, 90]" } };
     for (size_t i = 0; i < 6; i++) {
         ck_assert_int_eq(set(&c, pairs[i][0], pairs[i][1], NULL), DT_OK);
         const dt_opt *o = dt_opt_find(opts, pairs[i][0]);

@@ -11,7 +11,8 @@ START_TEST(known_answer)
 {
     dt_rng r = { .left = 0 };
     const uint32_t want[] = { 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8 };
-    for (int i = 0; i < 4; i++) ck_assert_uint_eq(dt_rng_u32(&r), want[i]);
+    for (int i = 0; i < 4; i++)
+        ck_assert_uint_eq(dt_rng_u32(&r), want[i]);
 }
 END_TEST
 
@@ -20,10 +21,12 @@ START_TEST(streams_differ_and_repeat)
     dt_rng a, b;
     dt_rng_open(&a, 1, DT_RNG_AUGMENT, 3, 4);
     dt_rng_open(&b, 1, DT_RNG_AUGMENT, 3, 4);
-    for (int i = 0; i < 100; i++) ck_assert_uint_eq(dt_rng_u32(&a), dt_rng_u32(&b));
+    for (int i = 0; i < 100; i++)
+        ck_assert_uint_eq(dt_rng_u32(&a), dt_rng_u32(&b));
     dt_rng_open(&b, 1, DT_RNG_AUGMENT, 3, 5);
     int same = 0;
-    for (int i = 0; i < 100; i++) same += dt_rng_u32(&a) == dt_rng_u32(&b);
+    for (int i = 0; i < 100; i++)
+        same += dt_rng_u32(&a) == dt_rng_u32(&b);
     ck_assert_int_lt(same, 3);
 }
 END_TEST
@@ -42,7 +45,8 @@ START_TEST(distributions)
         counts[dt_rng_below(&r, 10)]++;
     }
     ck_assert(fabs(sum / N) < 0.02 && fabs(square / N - 1) < 0.03);
-    for (int i = 0; i < 10; i++) ck_assert(abs(counts[i] - N / 10) < 500);
+    for (int i = 0; i < 10; i++)
+        ck_assert(abs(counts[i] - N / 10) < 500);
     for (int i = 0; i < 1000; i++) {
         double u = dt_rng_uniform(&r);
         ck_assert(u >= 0 && u < 1);

@@ -14,7 +14,8 @@ START_TEST(every_task_runs_once)
     for (int threads = 1; threads <= 4; threads++) {
         int64_t out[1000] = { 0 };
         dt_parallel(threads, 1000, square, out);
-        for (int64_t i = 0; i < 1000; i++) ck_assert_int_eq(out[i], i * i);
+        for (int64_t i = 0; i < 1000; i++)
+            ck_assert_int_eq(out[i], i * i);
     }
     dt_parallel(4, 0, square, NULL);
     ck_assert_int_ge(dt_cpu_count(), 1);
@@ -30,7 +31,8 @@ START_TEST(worker_runs_jobs_in_turn)
 {
     dt_worker *w = dt_worker_new();
     int n = 0;
-    for (int i = 0; i < 1000; i++) dt_worker_start(w, add_one, &n);
+    for (int i = 0; i < 1000; i++)
+        dt_worker_start(w, add_one, &n);
     dt_worker_wait(w);
     ck_assert_int_eq(n, 1000);
     dt_worker_wait(w);
