@@ -5,10 +5,12 @@
 #define DT_KERNELS_KERNELS_H
 
 #include "kernels/conv.h"
+#include "kernels/point.h"
 
 typedef struct dt_kernels {
     const char *isa; /* "scalar", "avx2", "avx512" */
     dt_conv_kernels conv;
+    dt_point_kernels point;
 } dt_kernels;
 
 /* Fills the table with the best tier up to `cap` (NULL or "": no cap). UNSUPPORTED when `cap` names
