@@ -1,0 +1,208 @@
+/* Running a plan. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/exec.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/rng.h"
+
+static void init_value(const dt_value *v, real *data, uint64_t seed)
+{
+    int64_t n = dt_shape_count(&v->shape);
+    if (v->init == DT_INIT_KAIMING) {
+        dt_rng rng;
+        dt_rng_open(&rng, seed, DT_RNG_INIT, dt_hash_name(v->name), 0);
+        double deviation = sqrt(2.0 / (double)(v->fan_in > 0 ? v->fan_in : 1));
+        for (int64_t i = 0; i < n; i++)
+            data[i] = (real)(deviation * dt_rng_normal(&rng));
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        data[i] = v->init == DT_INIT_ONE ? 1 : 0;
+}
+
+static dt_status state_fill(dt_state *s, bool with_grads, uint64_t seed, dt_error *err)
+{
+    const dt_graph *g = s->graph;
+    size_t table = sizeof(real *) * (size_t)(g->value_count + 1);
+    s->data = dt_arena_get(s->arena, table);
+    s->grad = with_grads ? dt_arena_get(s->arena, table) : NULL;
+    if (!s->data || (with_grads && !s->grad))
+        return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for parameters");
+    for (int i = 0; i < g->value_count; i++) {
+        const dt_value *v = &g->value[i];
+        bool param = v->kind == DT_VALUE_PARAM;
+        if (!param && v->kind != DT_VALUE_BUFFER) continue;
+        size_t bytes = (size_t)dt_shape_count(&v->shape) * sizeof(real);
+        s->data[i] = dt_arena_get(s->arena, bytes);
+        if (param && with_grads) s->grad[i] = dt_arena_get(s->arena, bytes);
+        if (!s->data[i] || (param && with_grads && !s->grad[i]))
+            return dt_fail(err, DT_ERR_NOMEM, &(dt_where){ .key = v->name }, "no memory");
+        init_value(v, s->data[i], seed);
+        if (param) s->param_count += bytes / sizeof(real);
+        s->bytes += bytes * (param && with_grads ? 2 : 1);
+    }
+    return DT_OK;
+}
+
+dt_status dt_state_init(dt_state *s, const dt_graph *g, bool with_grads, uint64_t seed,
+                        const dt_alloc *a, dt_error *err)
+{
+    *s = (dt_state){ .graph = g, .arena = dt_arena_new(a, "parameters") };
+    if (!s->arena) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for parameters");
+    dt_status st = state_fill(s, with_grads, seed, err);
+    if (st != DT_OK) dt_state_fini(s);
+    return st;
+}
+
+void dt_state_fini(dt_state *s)
+{
+    dt_arena_free(s->arena);
+    *s = (dt_state){ 0 };
+}
+
+dt_status dt_exec_init(dt_exec *e, const dt_plan *p, dt_state *s, const dt_kernels *k, void *memory,
+                       const dt_alloc *a, dt_error *err)
+{
+    *e = (dt_exec){ .plan = p, .state = s, .kernels = k, .arena = dt_arena_new(a, "step arena") };
+    if (!e->arena) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for an executor");
+    e->slot = dt_arena_get(e->arena, sizeof *e->slot * (size_t)(p->slot_count + 1));
+    e->input = dt_arena_get(e->arena, sizeof *e->input * (size_t)(p->graph->value_count + 1));
+    bool ok = e->slot && e->input;
+#ifndef __SANITIZE_ADDRESS__
+    if (ok && !memory) ok = (memory = dt_arena_get(e->arena, p->arena_bytes)) != NULL;
+#endif
+    for (int i = 0; ok && i < p->slot_count; i++) {
+        e->slot[i] = memory ? (unsigned char *)memory + p->slot[i].offset
+                            : dt_arena_get(e->arena, p->slot[i].bytes);
+        ok = e->slot[i] != NULL;
+    }
+    if (ok) return DT_OK;
+    dt_exec_fini(e);
+    return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a step: %.1f MB wanted",
+                   (double)p->arena_bytes / 1e6);
+}
+
+void dt_exec_fini(dt_exec *e)
+{
+    dt_arena_free(e->arena);
+    *e = (dt_exec){ 0 };
+}
+
+void *dt_exec_value(const dt_exec *e, int value)
+{
+    if (e->state->data[value]) return e->state->data[value];
+    int slot = e->plan->value_slot[value];
+    return slot >= 0 ? e->slot[slot] : e->input[value];
+}
+
+void dt_exec_set_input(dt_exec *e, int value, void *data)
+{
+    e->input[value] = data;
+}
+
+typedef struct shapes {
+    dt_shape in[DT_OP_MAX_IN], out[DT_OP_MAX_OUT];
+} shapes;
+
+static void *slot_memory(const dt_exec *e, int slot)
+{
+    return slot >= 0 ? e->slot[slot] : NULL;
+}
+
+/* Everything of a call that both directions need. */
+static dt_op_run prepare(const dt_exec *e, int i, shapes *sh)
+{
+    const dt_plan *p = e->plan;
+    const dt_node *node = &p->graph->node[i];
+    dt_op_run run = { .conf = node->conf,
+                      .mode = p->mode,
+                      .threads = p->threads,
+                      .kernels = e->kernels,
+                      .in_shape = sh->in,
+                      .out_shape = sh->out };
+    for (int j = 0; j < node->in_count; j++) {
+        run.in[j] = dt_exec_value(e, node->in[j]);
+        sh->in[j] = p->shape[node->in[j]];
+    }
+    for (int j = 0; j < node->op->out_count; j++) {
+        run.out[j] = dt_exec_value(e, node->out[j]);
+        sh->out[j] = p->shape[node->out[j]];
+    }
+    run.saved = slot_memory(e, p->node[i].saved);
+    run.replay = e->replay;
+    run.residual = e->residual ? e->residual[i] : NULL;
+    return run;
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+dt_status dt_exec_forward(dt_exec *e, dt_error *err)
+{
+    const dt_plan *p = e->plan;
+    for (int i = 0; i < p->graph->node_count; i++) {
+        const dt_node *node = &p->graph->node[i];
+        if (!p->node[i].runs) continue;
+        shapes sh;
+        dt_op_run run = prepare(e, i, &sh);
+        run.work = slot_memory(e, p->node[i].forward_work);
+        if (e->hook) DT_TRY(e->hook(e->hook_arg, node, &run, false, err));
+        double start = e->op_seconds ? now() : 0;
+        node->op->forward(&run);
+        if (e->op_seconds) e->op_seconds[2 * i] += now() - start;
+        if (e->hook) DT_TRY(e->hook(e->hook_arg, node, &run, true, err));
+    }
+    return DT_OK;
+}
+
+static real *gradient(const dt_exec *e, int value)
+{
+    if (e->plan->graph->value[value].kind == DT_VALUE_PARAM) return e->state->grad[value];
+    return slot_memory(e, e->plan->grad_slot[value]);
+}
+
+static void backward_node(dt_exec *e, int i)
+{
+    const dt_plan *p = e->plan;
+    const dt_node *node = &p->graph->node[i];
+    const dt_plan_node *pn = &p->node[i];
+    shapes sh;
+    dt_op_run run = prepare(e, i, &sh);
+    run.work = slot_memory(e, pn->backward_work);
+    for (int j = 0; j < node->op->out_count; j++)
+        run.d_out[j] = gradient(e, node->out[j]);
+    for (int j = 0; j < node->in_count; j++) {
+        if (!pn->wants[j]) continue;
+        run.d_in[j] = pn->sum[j] >= 0 ? e->slot[pn->sum[j]] : gradient(e, node->in[j]);
+        run.add[j] = pn->add[j] && pn->sum[j] < 0;
+    }
+    node->op->backward(&run);
+    for (int j = 0; j < node->in_count; j++) {
+        if (pn->sum[j] < 0) continue;
+        real *to = gradient(e, node->in[j]);
+        e->kernels->point.add(p->threads, dt_shape_count(&sh.in[j]), to, run.d_in[j], to);
+    }
+}
+
+void dt_exec_backward(dt_exec *e)
+{
+    const dt_plan *p = e->plan;
+    bool first = true;
+    for (int i = p->graph->node_count - 1; i >= 0; i--) {
+        if (!p->node[i].runs_back) continue;
+        if (first) { /* the loss: its gradient is 1 */
+            gradient(e, p->graph->node[i].out[0])[0] = 1;
+            first = false;
+        }
+        double start = e->op_seconds ? now() : 0;
+        backward_node(e, i);
+        if (e->op_seconds) e->op_seconds[2 * i + 1] += now() - start;
+    }
+}

@@ -1,0 +1,57 @@
+/* Running a plan: parameters and their gradients live in a state, everything else in one arena. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_AUTOGRAD_EXEC_H
+#define DT_AUTOGRAD_EXEC_H
+
+#include "autograd/plan.h"
+
+/* Parameters and buffers of a graph. Indexed by value id; NULL for other values. */
+typedef struct dt_state {
+    const dt_graph *graph;
+    real **data;
+    real **grad; /* parameters; NULL without gradients */
+    dt_arena *arena;
+    size_t param_count; /* elements of all parameters */
+    size_t bytes;
+} dt_state;
+
+/* Allocates and initialises: weights by fan_in and the stream (seed, INIT, name). */
+dt_status dt_state_init(dt_state *s, const dt_graph *g, bool with_grads, uint64_t seed,
+                        const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
+void dt_state_fini(dt_state *s);
+
+/* Called around every forward node; run->out is filled when `after`. */
+typedef dt_status (*dt_exec_hook)(void *arg, const dt_node *node, const dt_op_run *run, bool after,
+                                  dt_error *err);
+
+typedef struct dt_exec {
+    const dt_plan *plan;
+    const dt_kernels *kernels;
+    dt_state *state;
+    void **slot;  /* memory of each slot */
+    void **input; /* by value: memory of DT_VALUE_INPUT, the caller's */
+    dt_arena *arena;
+    dt_exec_hook hook; /* NULL: none */
+    void *hook_arg;
+    dt_replay replay;   /* gradient tests */
+    real **residual;    /* by node; gradient tests */
+    double *op_seconds; /* by node, 2 per node (forward, backward); NULL: not measured */
+} dt_exec;
+
+/* `memory` has plan->arena_bytes or more (64-byte aligned) and may be shared by executors that do
+ * not run at the same time. NULL: the executor gets its own, one piece a slot in sanitizer builds.
+ */
+dt_status dt_exec_init(dt_exec *e, const dt_plan *p, dt_state *s, const dt_kernels *k, void *memory,
+                       const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
+void dt_exec_fini(dt_exec *e);
+
+/* Borrowed until the next forward pass. */
+void *dt_exec_value(const dt_exec *e, int value);
+void dt_exec_set_input(dt_exec *e, int value, void *data);
+
+/* Errors come from the hook only. */
+dt_status dt_exec_forward(dt_exec *e, dt_error *err) DT_MUST_CHECK;
+/* Gradients of all parameters into state->grad; after a forward pass of a train plan. */
+void dt_exec_backward(dt_exec *e);
+
+#endif

@@ -1,0 +1,117 @@
+/* Building the graph. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/graph.h"
+
+#include <string.h>
+
+dt_status dt_graph_init(dt_graph *g, const dt_alloc *a, dt_error *err)
+{
+    *g = (dt_graph){ .arena = dt_arena_new(a, "graph") };
+    return g->arena ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a graph");
+}
+
+void dt_graph_fini(dt_graph *g)
+{
+    dt_arena_free(g->arena);
+    *g = (dt_graph){ 0 };
+}
+
+void *dt_graph_keep(dt_graph *g, const void *data, size_t size)
+{
+    void *copy = dt_arena_get(g->arena, size);
+    if (copy && size) memcpy(copy, data, size);
+    return copy;
+}
+
+int dt_graph_find(const dt_graph *g, const char *name)
+{
+    for (int i = 0; i < g->value_count; i++) {
+        const dt_value *v = &g->value[i];
+        bool kept = v->kind == DT_VALUE_PARAM || v->kind == DT_VALUE_BUFFER;
+        if (kept && strcmp(v->name, name) == 0) return i;
+    }
+    return -1;
+}
+
+/* Room for one more element; arrays live in the arena, so old ones stay until the graph ends. */
+static void *room(dt_graph *g, void *array, int count, int *capacity, size_t size)
+{
+    if (count < *capacity) return array;
+    int want = *capacity ? *capacity * 2 : 64;
+    void *bigger = dt_arena_get(g->arena, (size_t)want * size);
+    if (!bigger) return NULL;
+    if (count) memcpy(bigger, array, (size_t)count * size);
+    *capacity = want;
+    return bigger;
+}
+
+static dt_status new_value(dt_graph *g, const dt_value *v, int *out_id, dt_error *err)
+{
+    dt_value *values = room(g, g->value, g->value_count, &g->value_room, sizeof *values);
+    if (values) g->value = values;
+    const char *name = dt_arena_strdup(g->arena, v->name);
+    if (!values || !name) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a graph value");
+    g->value[g->value_count] = *v;
+    g->value[g->value_count].name = name;
+    *out_id = g->value_count++;
+    return DT_OK;
+}
+
+dt_status dt_graph_value(dt_graph *g, const dt_value *v, int *out_id, dt_error *err)
+{
+    const dt_where where = { .key = v->name };
+    if (v->kind == DT_VALUE_NODE) return dt_fail(err, DT_ERR_ARG, &where, "nodes make such values");
+    if (v->kind != DT_VALUE_INPUT && dt_graph_find(g, v->name) >= 0)
+        return dt_fail(err, DT_ERR_ARG, &where, "a parameter of this name is already there");
+    if (dt_shape_count(&v->shape) <= 0)
+        return dt_fail(err, DT_ERR_SHAPE, &where, "the shape is empty");
+    dt_value copy = *v;
+    copy.producer = -1;
+    return new_value(g, &copy, out_id, err);
+}
+
+/* Is the output known to be never negative? */
+static bool output_nonneg(const dt_graph *g, const dt_op *op, const int *in, int in_count)
+{
+    if (op->sign != DT_SIGN_KEEP) return op->sign == DT_SIGN_NONNEG;
+    for (int i = 0; i < in_count; i++)
+        if (g->value[in[i]].batched && !g->value[in[i]].nonneg) return false;
+    return true;
+}
+
+dt_status dt_graph_node(dt_graph *g, const char *op_name, const char *name, const void *conf,
+                        const int *in, int in_count, int *out_ids, dt_error *err)
+{
+    const dt_where where = { .key = name };
+    const dt_op *op = dt_op_find(op_name);
+    if (!op) return dt_fail(err, DT_ERR_NOT_FOUND, &where, "unknown op '%s'", op_name);
+    if (in_count < op->in_min || in_count > op->in_max)
+        return dt_fail(err, DT_ERR_ARG, &where, "op '%s' takes %d..%d inputs, not %d", op_name,
+                       op->in_min, op->in_max, in_count);
+    dt_shape shapes[DT_OP_MAX_IN], out[DT_OP_MAX_OUT];
+    bool batched = false;
+    for (int i = 0; i < in_count; i++) {
+        shapes[i] = g->value[in[i]].shape;
+        batched = batched || g->value[in[i]].batched;
+    }
+    dt_error below = { .status = DT_OK };
+    dt_status st = op->infer(conf, shapes, in_count, out, &below);
+    if (st != DT_OK) return dt_fail(err, st, NULL, "%s '%s': %s", op_name, name, below.text);
+    dt_node *nodes = room(g, g->node, g->node_count, &g->node_room, sizeof *nodes);
+    if (nodes) g->node = nodes;
+    dt_node node = { .op = op, .name = dt_arena_strdup(g->arena, name), .in_count = in_count };
+    node.conf = dt_graph_keep(g, conf, op->conf_size);
+    if (!nodes || !node.name || !node.conf)
+        return dt_fail(err, DT_ERR_NOMEM, &where, "no memory for a graph node");
+    memcpy(node.in, in, sizeof *in * (size_t)in_count);
+    for (int i = 0; i < op->out_count; i++) {
+        dt_value v = { .name = name, .kind = DT_VALUE_NODE, .shape = out[i] };
+        v.batched = batched && out[i].rank > 0;
+        v.nonneg = output_nonneg(g, op, in, in_count);
+        v.producer = g->node_count;
+        DT_TRY(new_value(g, &v, &out_ids[i], err));
+        node.out[i] = out_ids[i];
+    }
+    g->node[g->node_count++] = node;
+    return DT_OK;
+}

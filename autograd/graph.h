@@ -1,0 +1,77 @@
+/* The graph: values and the nodes that compute them, built once. Shapes are kept for a batch of
+ * one; a plan fixes the batch. Training, evaluation, planning, lowering and export all read this
+ * graph. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_AUTOGRAD_GRAPH_H
+#define DT_AUTOGRAD_GRAPH_H
+
+#include "autograd/op.h"
+#include "core/alloc.h"
+
+typedef enum dt_value_kind {
+    DT_VALUE_INPUT,  /* fed each step */
+    DT_VALUE_PARAM,  /* learned */
+    DT_VALUE_BUFFER, /* kept, not learned: running statistics, initial scales */
+    DT_VALUE_NODE,   /* computed */
+} dt_value_kind;
+
+typedef enum dt_role { /* of parameters: optimizer groups and initialisation */
+                       DT_ROLE_WEIGHT,
+                       DT_ROLE_BIAS,
+                       DT_ROLE_NORM,  /* BN gamma, beta */
+                       DT_ROLE_QUANT, /* quantizer parameters */
+} dt_role;
+
+typedef enum dt_layout { /* how a tensor lies in foreign files */
+                         DT_LAYOUT_SAME,
+                         DT_LAYOUT_OIHW, /* conv weight: [O,I,KH,KW] there, [O,KH,KW,I] here */
+} dt_layout;
+
+typedef enum dt_init { DT_INIT_ZERO, DT_INIT_ONE, DT_INIT_KAIMING } dt_init;
+
+typedef struct dt_value {
+    const char *name; /* PARAM and BUFFER: as in checkpoints; NODE: the node's name */
+    dt_value_kind kind;
+    dt_shape shape; /* dim[0] is 1 where `batched` */
+    bool batched;
+    bool nonneg;  /* known to be never negative */
+    bool is_int;  /* int32_t instead of real (labels) */
+    int producer; /* node, -1: none */
+    dt_role role;
+    dt_layout layout;
+    dt_init init;
+    int64_t fan_in; /* of weights */
+} dt_value;
+
+typedef struct dt_node {
+    const dt_op *op;
+    const char *name;
+    const void *conf;
+    int in[DT_OP_MAX_IN], in_count;
+    int out[DT_OP_MAX_OUT];
+} dt_node;
+
+typedef struct dt_graph {
+    dt_arena *arena; /* owns names, configurations and the arrays */
+    dt_value *value;
+    dt_node *node; /* in topological order: the order of creation */
+    int value_count, node_count;
+    int value_room, node_room;
+} dt_graph;
+
+dt_status dt_graph_init(dt_graph *g, const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
+void dt_graph_fini(dt_graph *g);
+
+/* Adds a value that no node computes; its id. `v->name` is copied and must be new among PARAM and
+ * BUFFER values. */
+dt_status dt_graph_value(dt_graph *g, const dt_value *v, int *out_id, dt_error *err) DT_MUST_CHECK;
+/* Adds a node; `conf` (op->conf_size bytes) is copied. Infers shapes and signs. `out_ids` has
+ * op->out_count elements. */
+dt_status dt_graph_node(dt_graph *g, const char *op, const char *name, const void *conf,
+                        const int *in, int in_count, int *out_ids, dt_error *err) DT_MUST_CHECK;
+/* PARAM or BUFFER of that name, -1: none. */
+int dt_graph_find(const dt_graph *g, const char *name);
+/* Copies bytes into the graph's memory (configurations that others point into). NULL: no memory. */
+void *dt_graph_keep(dt_graph *g, const void *data, size_t size);
+
+#endif

@@ -1,0 +1,99 @@
+/* Operations: what a node of the graph computes. One file an op (`op_<name>.c`), one row in
+ * ops.def. An op sees plain buffers and shapes; which buffer lives where is the planner's business.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_AUTOGRAD_OP_H
+#define DT_AUTOGRAD_OP_H
+
+#include "core/shape.h"
+#include "kernels/kernels.h"
+
+enum { DT_OP_MAX_IN = 8, DT_OP_MAX_OUT = 2 };
+
+typedef enum dt_mode {
+    DT_MODE_TRAIN,     /* batch statistics, running ones updated, backward follows */
+    DT_MODE_EVAL,      /* running statistics, forward only */
+    DT_MODE_CALIBRATE, /* batch statistics, nothing updated; quantizers start from what they see */
+} dt_mode;
+
+/* What the values of an output are known to be, for the sign of quantizers. */
+typedef enum dt_sign {
+    DT_SIGN_ANY,
+    DT_SIGN_NONNEG, /* output is never negative */
+    DT_SIGN_KEEP,   /* never negative if no input is */
+} dt_sign;
+
+typedef enum dt_grad_kind { /* how the gradient test treats an op */
+                            DT_GRAD_SMOOTH,
+                            DT_GRAD_KINK, /* points near a kink are skipped */
+                            DT_GRAD_STE,  /* the rounding residual is recorded and replayed as a
+                                             constant */
+} dt_grad_kind;
+
+/* Replay of rounding residuals, gradient tests only: `residual` has one element per element of the
+ * op's output. */
+typedef enum dt_replay { DT_REPLAY_OFF, DT_REPLAY_RECORD, DT_REPLAY_PLAY } dt_replay;
+
+/* Memory that an op wants beside its tensors, in bytes. `saved` lives from forward to backward. */
+typedef struct dt_op_memory {
+    size_t saved, forward_work, backward_work;
+} dt_op_memory;
+
+/* One call of an op. Pointers are 64-byte aligned and do not overlap unless the op declares
+ * `inplace`. Inputs and outputs are `real` unless the op says otherwise (labels are int32_t). */
+typedef struct dt_op_run {
+    const void *conf;
+    dt_mode mode;
+    int threads;
+    const dt_kernels *kernels;
+    const dt_shape *in_shape, *out_shape;
+    void *in[DT_OP_MAX_IN]; /* running statistics are inputs that forward may write */
+    void *out[DT_OP_MAX_OUT];
+    real *d_in[DT_OP_MAX_IN];   /* backward: where the gradient goes; NULL: not wanted */
+    bool add[DT_OP_MAX_IN];     /* backward: add to d_in[i] instead of overwriting it */
+    real *d_out[DT_OP_MAX_OUT]; /* backward: gradient of the outputs */
+    void *saved, *work;
+    dt_replay replay;
+    real *residual;
+} dt_op_run;
+
+typedef struct dt_op_example dt_op_example;
+
+typedef struct dt_op {
+    const char *name;
+    int in_min, in_max, out_count;
+    size_t conf_size;
+    unsigned grads;       /* bit i: input i can have a gradient */
+    unsigned reads_in;    /* bit i: backward reads input i */
+    unsigned reads_out;   /* bit i: backward reads output i */
+    unsigned accumulates; /* bit i: honours add[i]; otherwise the executor adds */
+    bool inplace;         /* forward: out[0] may be in[0] */
+    bool grad_inplace;    /* backward: d_in[0] may be d_out[0] */
+    dt_sign sign;
+    dt_grad_kind grad_kind;
+    /* Output shapes from input shapes; SHAPE errors print both shapes. */
+    dt_status (*infer)(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
+                       dt_error *err);
+    void (*memory)(const dt_op_run *shapes, dt_op_memory *out); /* NULL: none. Pointers are unset */
+    void (*forward)(const dt_op_run *run);
+    void (*backward)(const dt_op_run *run); /* NULL: no gradient */
+    /* Multiply-accumulates per call, for reports; NULL: 0. */
+    int64_t (*macs)(const void *conf, const dt_shape *in, const dt_shape *out);
+    const dt_op_example *examples; /* tests: shapes and configurations; ends with in_count 0 */
+} dt_op;
+
+/* A case of the gradient test: shapes, and the configuration to use. */
+struct dt_op_example {
+    int in_count;
+    dt_shape in[DT_OP_MAX_IN];
+    const void *conf;
+    unsigned positive; /* bit i: input i is drawn positive (scales, variances) */
+    unsigned labels;   /* bit i: input i is int32 labels 0..classes-1 with -1 among them */
+    int classes;
+};
+
+/* Row lookup; NULL when there is none. The array ends with NULL. */
+const dt_op *dt_op_find(const char *name);
+extern const dt_op *const dt_ops[];
+
+#endif

@@ -1,0 +1,141 @@
+/* Batch normalisation over the last axis: y = gamma (x - mean) / sqrt(var + eps) + beta (Ioffe and
+ * Szegedy 2015). Training uses the batch's biased variance and moves the running values by
+ * `momentum`, the running variance from the unbiased one (PyTorch's convention). Inputs: x [...,C],
+ * gamma, beta, running mean, running variance [C]. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/op_batchnorm.h"
+
+#include <math.h>
+
+#include "autograd/op.h"
+#include "core/thread.h"
+
+typedef struct dims {
+    int64_t rows, C;
+} dims;
+
+static dims dims_of(const dt_shape *x)
+{
+    int64_t C = x->dim[x->rank - 1];
+    return (dims){ dt_shape_count(x) / C, C };
+}
+
+static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
+                       dt_error *err)
+{
+    (void)conf;
+    char a[DT_SHAPE_TEXT], b[DT_SHAPE_TEXT];
+    if (in[0].rank < 2) return dt_fail(err, DT_ERR_SHAPE, NULL, "input wants 2 or more dimensions");
+    for (int i = 1; i < in_count; i++)
+        if (in[i].rank != 1 || in[i].dim[0] != in[0].dim[in[0].rank - 1])
+            return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s and parameter %s differ in channels",
+                           dt_shape_print(&in[0], a), dt_shape_print(&in[i], b));
+    out[0] = in[0];
+    return DT_OK;
+}
+
+/* Saved: mean [C] and 1/deviation [C]. Work: per-channel numbers in double, then the kernels'. */
+static void memory(const dt_op_run *r, dt_op_memory *out)
+{
+    dims d = dims_of(&r->in_shape[0]);
+    size_t work = 5 * (size_t)d.C * sizeof(double) + dt_point_work(d.rows, d.C, r->threads);
+    out->saved = 2 * (size_t)d.C * sizeof(real);
+    out->forward_work = out->backward_work = work;
+}
+
+static void use_batch(const dt_op_run *r, dims d, double *work)
+{
+    const dt_batchnorm_conf *c = r->conf;
+    double *mean = work, *var = work + d.C;
+    real *run_mean = r->in[DT_BN_MEAN], *run_var = r->in[DT_BN_VAR];
+    real *save_mean = r->saved, *save_inv = save_mean + d.C;
+    r->kernels->point.moments(r->threads, d.rows, d.C, r->in[0], work + 5 * d.C, mean, var);
+    double unbias = d.rows > 1 ? (double)d.rows / (double)(d.rows - 1) : 1;
+    for (int64_t i = 0; i < d.C; i++) {
+        save_mean[i] = (real)mean[i];
+        save_inv[i] = (real)(1 / sqrt(var[i] + c->eps));
+        if (r->mode != DT_MODE_TRAIN) continue;
+        run_mean[i] = (real)((1 - c->momentum) * (double)run_mean[i] + c->momentum * mean[i]);
+        run_var[i] = (real)((1 - c->momentum) * (double)run_var[i] + c->momentum * unbias * var[i]);
+    }
+}
+
+static void use_running(const dt_op_run *r, dims d)
+{
+    const dt_batchnorm_conf *c = r->conf;
+    const real *run_mean = r->in[DT_BN_MEAN], *run_var = r->in[DT_BN_VAR];
+    real *save_mean = r->saved, *save_inv = save_mean + d.C;
+    for (int64_t i = 0; i < d.C; i++) {
+        save_mean[i] = run_mean[i];
+        save_inv[i] = (real)(1 / sqrt((double)run_var[i] + c->eps));
+    }
+}
+
+static void forward(const dt_op_run *r)
+{
+    dims d = dims_of(&r->in_shape[0]);
+    double *work = r->work;
+    if (r->mode == DT_MODE_EVAL)
+        use_running(r, d);
+    else
+        use_batch(r, d, work);
+    const real *gamma = r->in[DT_BN_GAMMA], *mean = r->saved, *inv = mean + d.C;
+    real *k = (real *)work;
+    for (int64_t i = 0; i < d.C; i++)
+        k[i] = gamma[i] * inv[i];
+    r->kernels->point.scale_shift(r->threads, d.rows, d.C, r->in[0], mean, k, r->in[DT_BN_BETA],
+                                  work + 5 * d.C, r->out[0]);
+}
+
+/* dbeta = sum dy; dgamma = sum dy xhat;
+ * dx = gamma inv (dy - dbeta/rows - xhat dgamma/rows), with xhat = (x - mean) inv. */
+static void backward(const dt_op_run *r)
+{
+    dims d = dims_of(&r->in_shape[0]);
+    double *sum_dy = r->work, *sum_dyx = sum_dy + d.C, *rest = sum_dy + 5 * d.C;
+    real *k = (real *)(sum_dy + 2 * d.C), *a = k + d.C, *b = a + d.C;
+    const real *gamma = r->in[DT_BN_GAMMA], *mean = r->saved, *inv = mean + d.C;
+    r->kernels->point.norm_back_sums(r->threads, d.rows, d.C, r->in[0], r->d_out[0], mean, rest,
+                                     sum_dy, sum_dyx);
+    for (int64_t i = 0; i < d.C; i++) {
+        double inverse = (double)inv[i];
+        k[i] = gamma[i] * inv[i];
+        a[i] = (real)(sum_dy[i] / (double)d.rows);
+        b[i] = (real)(sum_dyx[i] * inverse * inverse / (double)d.rows);
+        if (r->d_in[DT_BN_GAMMA]) r->d_in[DT_BN_GAMMA][i] = (real)(sum_dyx[i] * inverse);
+        if (r->d_in[DT_BN_BETA]) r->d_in[DT_BN_BETA][i] = (real)sum_dy[i];
+    }
+    if (r->d_in[0])
+        r->kernels->point.norm_back(r->threads, d.rows, d.C, r->in[0], r->d_out[0], mean, k, a, b,
+                                    rest, r->d_in[0], r->add[0]);
+}
+
+static const dt_batchnorm_conf conf = { 1e-5, 0.1 };
+static const dt_op_example examples[] = {
+    { .in_count = 5,
+      .in = { { 4, { 3, 2, 2, 3 } }, { 1, { 3 } }, { 1, { 3 } }, { 1, { 3 } }, { 1, { 3 } } },
+      .conf = &conf,
+      .positive = 1 << DT_BN_VAR },
+    { .in_count = 5,
+      .in = { { 2, { 40, 5 } }, { 1, { 5 } }, { 1, { 5 } }, { 1, { 5 } }, { 1, { 5 } } },
+      .conf = &conf,
+      .positive = 1 << DT_BN_VAR },
+    { .in_count = 0 },
+};
+
+const dt_op dt_op_batchnorm = {
+    .name = "batchnorm",
+    .in_min = 5,
+    .in_max = 5,
+    .out_count = 1,
+    .conf_size = sizeof(dt_batchnorm_conf),
+    .grads = 7,
+    .reads_in = 1,
+    .accumulates = 1,
+    .grad_inplace = true,
+    .infer = infer,
+    .memory = memory,
+    .forward = forward,
+    .backward = backward,
+    .examples = examples,
+};

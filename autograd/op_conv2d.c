@@ -1,0 +1,109 @@
+/* 2-D convolution without bias: x [N,H,W,C], w [O,KH,KW,C/G] -> y [N,OH,OW,O]. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/op_conv2d.h"
+
+#include "autograd/op.h"
+
+static dt_conv_shape shape_of(const dt_conv2d_conf *c, const dt_shape *x, const dt_shape *w)
+{
+    dt_conv_shape s = {
+        .N = x->dim[0],
+        .H = x->dim[1],
+        .W = x->dim[2],
+        .C = x->dim[3],
+        .O = w->dim[0],
+        .KH = w->dim[1],
+        .KW = w->dim[2],
+        .SH = c->stride_h,
+        .SW = c->stride_w,
+        .PH = c->pad_h,
+        .PW = c->pad_w,
+        .G = c->groups,
+    };
+    s.OH = (s.H + 2 * s.PH - s.KH) / s.SH + 1;
+    s.OW = (s.W + 2 * s.PW - s.KW) / s.SW + 1;
+    return s;
+}
+
+static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
+                       dt_error *err)
+{
+    (void)in_count;
+    const dt_conv2d_conf *c = conf;
+    const dt_shape *x = &in[0], *w = &in[1];
+    char a[DT_SHAPE_TEXT], b[DT_SHAPE_TEXT];
+    dt_shape_print(x, a);
+    dt_shape_print(w, b);
+    if (x->rank != 4 || w->rank != 4)
+        return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s and weight %s must have 4 dimensions", a,
+                       b);
+    if (c->stride_h < 1 || c->stride_w < 1 || c->pad_h < 0 || c->pad_w < 0 || c->groups < 1)
+        return dt_fail(err, DT_ERR_RANGE, NULL, "bad stride, padding or groups");
+    if (x->dim[3] != w->dim[3] * c->groups)
+        return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s has %lld channels, weight %s wants %lld",
+                       a, (long long)x->dim[3], b, (long long)(w->dim[3] * c->groups));
+    if (w->dim[0] % c->groups)
+        return dt_fail(err, DT_ERR_SHAPE, NULL, "weight %s: %d groups do not divide the outputs", b,
+                       c->groups);
+    if (x->dim[1] + 2 * c->pad_h < w->dim[1] || x->dim[2] + 2 * c->pad_w < w->dim[2])
+        return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s is smaller than the kernel %s", a, b);
+    dt_conv_shape s = shape_of(c, x, w);
+    out[0] = DT_SHAPE(s.N, s.OH, s.OW, s.O);
+    return DT_OK;
+}
+
+static void memory(const dt_op_run *r, dt_op_memory *out)
+{
+    dt_conv_shape s = shape_of(r->conf, &r->in_shape[0], &r->in_shape[1]);
+    const dt_conv_kernels *k = &r->kernels->conv;
+    size_t d = k->workspace(&s, DT_CONV_DGRAD, r->threads);
+    size_t w = k->workspace(&s, DT_CONV_WGRAD, r->threads);
+    out->forward_work = k->workspace(&s, DT_CONV_FORWARD, r->threads);
+    out->backward_work = d > w ? d : w;
+}
+
+static void forward(const dt_op_run *r)
+{
+    dt_conv_shape s = shape_of(r->conf, &r->in_shape[0], &r->in_shape[1]);
+    r->kernels->conv.forward(&s, r->in[0], r->in[1], r->out[0], r->work, r->threads);
+}
+
+static void backward(const dt_op_run *r)
+{
+    dt_conv_shape s = shape_of(r->conf, &r->in_shape[0], &r->in_shape[1]);
+    const dt_conv_kernels *k = &r->kernels->conv;
+    if (r->d_in[1]) k->wgrad(&s, r->in[0], r->d_out[0], r->d_in[1], r->work, r->threads);
+    if (r->d_in[0]) k->dgrad(&s, r->d_out[0], r->in[1], r->d_in[0], r->add[0], r->work, r->threads);
+}
+
+static int64_t macs(const void *conf, const dt_shape *in, const dt_shape *out)
+{
+    (void)conf;
+    return dt_shape_count(out) * in[1].dim[1] * in[1].dim[2] * in[1].dim[3];
+}
+
+static const dt_conv2d_conf same = { 1, 1, 1, 1, 1 }, strided = { 2, 1, 0, 2, 1 },
+                            grouped = { 2, 2, 1, 1, 2 };
+static const dt_op_example examples[] = {
+    { .in_count = 2, .in = { { 4, { 2, 4, 5, 3 } }, { 4, { 4, 3, 3, 3 } } }, .conf = &same },
+    { .in_count = 2, .in = { { 4, { 1, 5, 4, 2 } }, { 4, { 3, 2, 3, 2 } } }, .conf = &strided },
+    { .in_count = 2, .in = { { 4, { 2, 5, 5, 4 } }, { 4, { 6, 3, 3, 2 } } }, .conf = &grouped },
+    { .in_count = 0 },
+};
+
+const dt_op dt_op_conv2d = {
+    .name = "conv2d",
+    .in_min = 2,
+    .in_max = 2,
+    .out_count = 1,
+    .conf_size = sizeof(dt_conv2d_conf),
+    .grads = 3,
+    .reads_in = 3,
+    .accumulates = 1,
+    .infer = infer,
+    .memory = memory,
+    .forward = forward,
+    .backward = backward,
+    .macs = macs,
+    .examples = examples,
+};

@@ -1,0 +1,149 @@
+/* Fake quantization as a node: x, parameters -> y on the quantizer's grid. What a quantizer is:
+ * autograd/quantizer.h. Backward recomputes codes from x and the parameters. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <tgmath.h>
+
+#include "autograd/op.h"
+#include "autograd/quantizer.h"
+
+static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
+                       dt_error *err)
+{
+    const dt_fakequant_conf *c = conf;
+    char text[DT_SHAPE_TEXT];
+    if (in_count != 1 + c->quantizer->param_count)
+        return dt_fail(err, DT_ERR_ARG, NULL, "'%s' has %d parameters", c->quantizer->row.name,
+                       c->quantizer->param_count);
+    if (c->site.groups > 1 && in[0].dim[0] != c->site.groups)
+        return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s has %lld channels, not %lld groups",
+                       dt_shape_print(&in[0], text), (long long)in[0].dim[0],
+                       (long long)c->site.groups);
+    out[0] = in[0];
+    return DT_OK;
+}
+
+/* The site as this call's shapes make it. */
+static dt_quant_site site_of(const dt_op_run *r)
+{
+    const dt_fakequant_conf *c = r->conf;
+    dt_quant_site site = c->site;
+    site.count = dt_shape_count(&r->in_shape[0]) / site.groups;
+    site.features = site.weight ? site.count : site.count / r->in_shape[0].dim[0];
+    return site;
+}
+
+/* Saved: statistics, then the transformed tensor. */
+static size_t stats_bytes(const dt_fakequant_conf *c)
+{
+    size_t n = (size_t)c->site.groups * (size_t)c->quantizer->stat_count * sizeof(real);
+    return (n + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
+}
+
+static void memory(const dt_op_run *r, dt_op_memory *out)
+{
+    const dt_fakequant_conf *c = r->conf;
+    dt_quant_site site = site_of(r);
+    size_t tensor = (size_t)(site.count * site.groups) * sizeof(real);
+    tensor = (tensor + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
+    out->saved = stats_bytes(c) + (c->quantizer->transform ? tensor : 0);
+    out->backward_work = dt_encode_work(site.count) + (c->quantizer->transform ? tensor : 0);
+}
+
+static const real *stats_of(const dt_op_run *r, const dt_fakequant_conf *c, int64_t group)
+{
+    if (!c->quantizer->stat_count) return NULL;
+    return (const real *)r->saved + group * c->quantizer->stat_count;
+}
+
+static void plan_group(const dt_op_run *r, const dt_quant_site *site, int64_t group, real *params,
+                       dt_encode *e)
+{
+    const dt_fakequant_conf *c = r->conf;
+    for (int i = 0; i < c->quantizer->param_count; i++)
+        params[i] = ((const real *)r->in[1 + i])[group];
+    *e = (dt_encode){ .scale = 1 };
+    c->quantizer->plan(c->options, site, params, stats_of(r, c, group), e);
+}
+
+/* Gradient tests: the rounding residual is kept, and played back as a constant. */
+static void replay(const dt_op_run *r, const dt_encode *e, int64_t n, const real *x, real *residual,
+                   real *y)
+{
+    for (int64_t i = 0; i < n; i++) {
+        real u = (x[i] - e->offset) / e->scale;
+        real v = u < e->qmin ? e->qmin : u > e->qmax ? e->qmax : u;
+        if (r->replay == DT_REPLAY_RECORD)
+            residual[i] = (y[i] - e->offset) / e->scale - v;
+        else
+            y[i] = (v + residual[i]) * e->scale + e->offset;
+    }
+}
+
+static void forward(const dt_op_run *r)
+{
+    const dt_fakequant_conf *c = r->conf;
+    dt_quant_site site = site_of(r);
+    const real *x = r->in[0];
+    real *y = r->out[0], params[DT_QUANT_MAX_PARAMS];
+    if (c->quantizer->transform) {
+        real *t = (real *)(void *)((unsigned char *)r->saved + stats_bytes(c));
+        c->quantizer->transform(c->options, &site, x, t, r->saved);
+        x = t;
+    }
+    for (int64_t group = 0; group < site.groups; group++) {
+        dt_encode e;
+        plan_group(r, &site, group, params, &e);
+        int64_t at = group * site.count;
+        if (r->replay != DT_REPLAY_PLAY)
+            r->kernels->point.encode(r->threads, site.count, x + at, &e, y + at);
+        if (r->replay) replay(r, &e, site.count, x + at, r->residual + at, y + at);
+    }
+}
+
+static void backward(const dt_op_run *r)
+{
+    const dt_fakequant_conf *c = r->conf;
+    const dt_quantizer *q = c->quantizer;
+    dt_quant_site site = site_of(r);
+    const real *x = r->in[0];
+    real *dx = r->d_in[0], params[DT_QUANT_MAX_PARAMS], grads[DT_QUANT_MAX_PARAMS];
+    bool sum = r->add[0];
+    if (q->transform) { /* the encoder's gradient goes to scratch, then through the transform */
+        x = (const real *)(const void *)((unsigned char *)r->saved + stats_bytes(c));
+        dx = (real *)(void *)((unsigned char *)r->work + dt_encode_work(site.count));
+        sum = false;
+    }
+    for (int64_t group = 0; group < site.groups; group++) {
+        dt_encode e;
+        dt_encode_sums sums;
+        plan_group(r, &site, group, params, &e);
+        int64_t at = group * site.count;
+        r->kernels->point.encode_back(r->threads, site.count, x + at, r->d_out[0] + at, &e,
+                                      dx ? dx + at : NULL, sum, r->work, &sums);
+        for (int i = 0; i < q->param_count; i++)
+            grads[i] = 0;
+        if (q->param_grad) q->param_grad(c->options, &site, params, &e, &sums, grads);
+        for (int i = 0; i < q->param_count; i++)
+            if (r->d_in[1 + i]) r->d_in[1 + i][group] = grads[i];
+    }
+    if (q->transform && r->d_in[0])
+        q->transform_back(c->options, &site, r->in[0], x, r->saved, dx, r->d_in[0]);
+}
+
+const dt_op dt_op_fakequant = {
+    .name = "fakequant",
+    .in_min = 1,
+    .in_max = 1 + DT_QUANT_MAX_PARAMS,
+    .out_count = 1,
+    .conf_size = sizeof(dt_fakequant_conf),
+    .grads = ~0u,
+    .reads_in = ~0u,
+    .accumulates = 1,
+    .grad_inplace = true,
+    .sign = DT_SIGN_KEEP,
+    .grad_kind = DT_GRAD_STE,
+    .infer = infer,
+    .memory = memory,
+    .forward = forward,
+    .backward = backward,
+};

@@ -1,0 +1,79 @@
+/* y = x w^T + b: x [N,I], w [O,I], b [O] (optional) -> [N,O]. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/op.h"
+#include "kernels/gemm.h"
+
+static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
+                       dt_error *err)
+{
+    (void)conf;
+    char a[DT_SHAPE_TEXT], b[DT_SHAPE_TEXT];
+    dt_shape_print(&in[0], a);
+    dt_shape_print(&in[1], b);
+    if (in[0].rank != 2 || in[1].rank != 2 || in[0].dim[1] != in[1].dim[1])
+        return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s and weight %s do not fit", a, b);
+    if (in_count == 3 && (in[2].rank != 1 || in[2].dim[0] != in[1].dim[0]))
+        return dt_fail(err, DT_ERR_SHAPE, NULL, "bias %s and weight %s do not fit",
+                       dt_shape_print(&in[2], a), b);
+    out[0] = DT_SHAPE(in[0].dim[0], in[1].dim[0]);
+    return DT_OK;
+}
+
+static void memory(const dt_op_run *r, dt_op_memory *out)
+{
+    int64_t N = r->in_shape[0].dim[0], O = r->in_shape[1].dim[0];
+    out->backward_work = (size_t)O * sizeof(double) + dt_point_work(N, O, r->threads);
+}
+
+static void forward(const dt_op_run *r)
+{
+    int64_t N = r->in_shape[0].dim[0], I = r->in_shape[0].dim[1], O = r->in_shape[1].dim[0];
+    const real *bias = r->in[2];
+    real *y = r->out[0];
+    for (int64_t n = 0; bias && n < N; n++)
+        for (int64_t o = 0; o < O; o++)
+            y[n * O + o] = bias[o];
+    dt_gemm(r->threads, false, true, N, O, I, r->in[0], r->in[1], bias != NULL, y);
+}
+
+static void backward(const dt_op_run *r)
+{
+    int64_t N = r->in_shape[0].dim[0], I = r->in_shape[0].dim[1], O = r->in_shape[1].dim[0];
+    const real *dy = r->d_out[0];
+    if (r->d_in[1]) dt_gemm(r->threads, true, false, O, I, N, dy, r->in[0], false, r->d_in[1]);
+    if (r->d_in[2]) {
+        double *sums = r->work;
+        r->kernels->point.column_sums(r->threads, N, O, dy, sums + O, sums);
+        for (int64_t o = 0; o < O; o++)
+            r->d_in[2][o] = (real)sums[o];
+    }
+    if (r->d_in[0]) dt_gemm(r->threads, false, false, N, I, O, dy, r->in[1], r->add[0], r->d_in[0]);
+}
+
+static int64_t macs(const void *conf, const dt_shape *in, const dt_shape *out)
+{
+    (void)conf;
+    return dt_shape_count(out) * in[1].dim[1];
+}
+
+static const dt_op_example examples[] = {
+    { .in_count = 3, .in = { { 2, { 5, 7 } }, { 2, { 3, 7 } }, { 1, { 3 } } } },
+    { .in_count = 2, .in = { { 2, { 2, 3 } }, { 2, { 4, 3 } } } },
+    { .in_count = 0 },
+};
+
+const dt_op dt_op_linear = {
+    .name = "linear",
+    .in_min = 2,
+    .in_max = 3,
+    .out_count = 1,
+    .grads = 7,
+    .reads_in = 3,
+    .accumulates = 1,
+    .infer = infer,
+    .memory = memory,
+    .forward = forward,
+    .backward = backward,
+    .macs = macs,
+    .examples = examples,
+};

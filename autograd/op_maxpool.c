@@ -1,0 +1,120 @@
+/* Max pool: [N,H,W,C] -> [N,OH,OW,C]; padding never wins. The first maximum in row order takes the
+ * gradient; its position is saved. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/op_maxpool.h"
+
+#include <math.h>
+
+#include "autograd/op.h"
+#include "core/thread.h"
+
+static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
+                       dt_error *err)
+{
+    (void)in_count;
+    const dt_maxpool_conf *c = conf;
+    char a[DT_SHAPE_TEXT];
+    dt_shape_print(&in[0], a);
+    if (in[0].rank != 4)
+        return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s must have 4 dimensions", a);
+    if (c->kernel < 1 || c->stride < 1 || c->pad < 0 || 2 * c->pad > c->kernel)
+        return dt_fail(err, DT_ERR_RANGE, NULL,
+                       "kernel %d, stride %d, padding %d: padding is at "
+                       "most half the kernel",
+                       c->kernel, c->stride, c->pad);
+    if (in[0].dim[1] + 2 * c->pad < c->kernel || in[0].dim[2] + 2 * c->pad < c->kernel)
+        return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s is smaller than the kernel", a);
+    out[0] = DT_SHAPE(in[0].dim[0], (in[0].dim[1] + 2 * c->pad - c->kernel) / c->stride + 1,
+                      (in[0].dim[2] + 2 * c->pad - c->kernel) / c->stride + 1, in[0].dim[3]);
+    return DT_OK;
+}
+
+static void memory(const dt_op_run *r, dt_op_memory *out)
+{
+    out->saved = (size_t)dt_shape_count(&r->out_shape[0]) * sizeof(int32_t);
+}
+
+/* One output pixel: value and position (within the picture) of the maximum of each channel. */
+static void pool_pixel(const dt_maxpool_conf *c, const dt_shape *xs, const real *x, int64_t oh,
+                       int64_t ow, real *y, int32_t *at)
+{
+    int64_t H = xs->dim[1], W = xs->dim[2], C = xs->dim[3];
+    for (int64_t i = 0; i < C; i++)
+        at[i] = -1;
+    for (int kh = 0; kh < c->kernel; kh++)
+        for (int kw = 0; kw < c->kernel; kw++) {
+            int64_t h = oh * c->stride - c->pad + kh, w = ow * c->stride - c->pad + kw;
+            if (h < 0 || h >= H || w < 0 || w >= W) continue;
+            int64_t base = (h * W + w) * C;
+            for (int64_t i = 0; i < C; i++) {
+                bool wins = at[i] < 0 || x[base + i] > y[i] || isnan(x[base + i]);
+                if (!wins) continue;
+                y[i] = x[base + i];
+                at[i] = (int32_t)(base + i);
+            }
+        }
+}
+
+static void forward_one(void *arg, int64_t n, int thread)
+{
+    (void)thread;
+    const dt_op_run *r = arg;
+    const dt_shape *xs = &r->in_shape[0], *ys = &r->out_shape[0];
+    const real *x = (const real *)r->in[0] + n * xs->dim[1] * xs->dim[2] * xs->dim[3];
+    int64_t C = ys->dim[3], base = n * ys->dim[1] * ys->dim[2] * C;
+    for (int64_t p = 0; p < ys->dim[1] * ys->dim[2]; p++)
+        pool_pixel(r->conf, xs, x, p / ys->dim[2], p % ys->dim[2], (real *)r->out[0] + base + p * C,
+                   (int32_t *)r->saved + base + p * C);
+}
+
+static void forward(const dt_op_run *r)
+{
+    dt_op_run copy = *r;
+    dt_parallel(r->threads, r->in_shape[0].dim[0], forward_one, &copy);
+}
+
+static void backward_one(void *arg, int64_t n, int thread)
+{
+    (void)thread;
+    const dt_op_run *r = arg;
+    int64_t in = dt_shape_count(&r->in_shape[0]) / r->in_shape[0].dim[0];
+    int64_t out = dt_shape_count(&r->out_shape[0]) / r->out_shape[0].dim[0];
+    real *dx = r->d_in[0] + n * in;
+    const real *dy = r->d_out[0] + n * out;
+    const int32_t *at = (const int32_t *)r->saved + n * out;
+    if (!r->add[0])
+        for (int64_t i = 0; i < in; i++)
+            dx[i] = 0;
+    for (int64_t i = 0; i < out; i++)
+        dx[at[i]] += dy[i];
+}
+
+static void backward(const dt_op_run *r)
+{
+    dt_op_run copy = *r;
+    dt_parallel(r->threads, r->in_shape[0].dim[0], backward_one, &copy);
+}
+
+static const dt_maxpool_conf three = { 3, 2, 1 }, two = { 2, 2, 0 };
+static const dt_op_example examples[] = {
+    { .in_count = 1, .in = { { 4, { 2, 5, 6, 2 } } }, .conf = &three },
+    { .in_count = 1, .in = { { 4, { 1, 4, 5, 3 } } }, .conf = &two },
+    { .in_count = 0 },
+};
+
+const dt_op dt_op_maxpool = {
+    .name = "maxpool",
+    .in_min = 1,
+    .in_max = 1,
+    .out_count = 1,
+    .conf_size = sizeof(dt_maxpool_conf),
+    .grads = 1,
+    .accumulates = 1,
+    .sign = DT_SIGN_KEEP,
+    .grad_kind = DT_GRAD_KINK,
+    .infer = infer,
+    .memory = memory,
+    .forward = forward,
+    .backward = backward,
+    .examples = examples,
+};

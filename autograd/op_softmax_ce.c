@@ -1,0 +1,119 @@
+/* Mean cross entropy of softmax(logits) with label smoothing (Szegedy 2016; PyTorch's form):
+ * logits [N,K], labels int32 [N] -> loss [1]. Rows with a negative label count nothing: they fill
+ * up the last batch of an evaluation. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/op_softmax_ce.h"
+
+#include "autograd/op.h"
+#include "core/mathx.h"
+#include "core/thread.h"
+
+static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
+                       dt_error *err)
+{
+    (void)conf;
+    (void)in_count;
+    char a[DT_SHAPE_TEXT], b[DT_SHAPE_TEXT];
+    if (in[0].rank != 2 || in[1].rank != 1 || in[0].dim[0] != in[1].dim[0])
+        return dt_fail(err, DT_ERR_SHAPE, NULL, "logits %s and labels %s do not fit",
+                       dt_shape_print(&in[0], a), dt_shape_print(&in[1], b));
+    out[0] = DT_SHAPE(1);
+    return DT_OK;
+}
+
+/* Saved: probabilities [N,K]; work: loss of each row in double. */
+static void memory(const dt_op_run *r, dt_op_memory *out)
+{
+    out->saved = (size_t)dt_shape_count(&r->in_shape[0]) * sizeof(real);
+    out->forward_work = (size_t)r->in_shape[0].dim[0] * sizeof(double);
+}
+
+static void row(void *arg, int64_t n, int thread)
+{
+    (void)thread;
+    const dt_op_run *r = arg;
+    const dt_softmax_ce_conf *c = r->conf;
+    int64_t K = r->in_shape[0].dim[1];
+    const real *x = (const real *)r->in[0] + n * K;
+    real *p = (real *)r->saved + n * K;
+    int32_t label = ((const int32_t *)r->in[1])[n];
+    double most = (double)x[0], sum = 0, mean = 0;
+    for (int64_t k = 1; k < K; k++)
+        if ((double)x[k] > most) most = (double)x[k];
+    for (int64_t k = 0; k < K; k++) {
+        double e = dt_exp((double)x[k] - most);
+        p[k] = (real)e;
+        sum += e;
+        mean += (double)x[k] / (double)K;
+    }
+    for (int64_t k = 0; k < K; k++)
+        p[k] = (real)((double)p[k] / sum);
+    double log_sum = most + dt_log(sum);
+    double loss = label < 0 ? 0
+                            : (1 - c->smoothing) * (log_sum - (double)x[label]) +
+                                  c->smoothing * (log_sum - mean);
+    ((double *)r->work)[n] = loss;
+}
+
+static int64_t valid_rows(const dt_op_run *r)
+{
+    int64_t valid = 0;
+    for (int64_t n = 0; n < r->in_shape[1].dim[0]; n++)
+        valid += ((const int32_t *)r->in[1])[n] >= 0;
+    return valid > 0 ? valid : 1;
+}
+
+static void forward(const dt_op_run *r)
+{
+    dt_op_run copy = *r;
+    dt_parallel(r->threads, r->in_shape[0].dim[0], row, &copy);
+    double sum = 0;
+    for (int64_t n = 0; n < r->in_shape[0].dim[0]; n++)
+        sum += ((double *)r->work)[n];
+    ((real *)r->out[0])[0] = (real)(sum / (double)valid_rows(r));
+}
+
+static void backward(const dt_op_run *r)
+{
+    const dt_softmax_ce_conf *c = r->conf;
+    int64_t N = r->in_shape[0].dim[0], K = r->in_shape[0].dim[1];
+    real each = r->d_out[0][0] / (real)valid_rows(r), floor = (real)(c->smoothing / (double)K);
+    for (int64_t n = 0; n < N; n++) {
+        const real *p = (const real *)r->saved + n * K;
+        real *dx = r->d_in[0] + n * K;
+        int32_t label = ((const int32_t *)r->in[1])[n];
+        for (int64_t k = 0; k < K; k++)
+            dx[k] =
+                label < 0 ? 0 : each * (p[k] - floor - (k == label ? (real)(1 - c->smoothing) : 0));
+    }
+}
+
+static const dt_softmax_ce_conf hard = { 0 }, smooth = { 0.1 };
+static const dt_op_example examples[] = {
+    { .in_count = 2,
+      .in = { { 2, { 6, 5 } }, { 1, { 6 } } },
+      .conf = &hard,
+      .labels = 2,
+      .classes = 5 },
+    { .in_count = 2,
+      .in = { { 2, { 4, 3 } }, { 1, { 4 } } },
+      .conf = &smooth,
+      .labels = 2,
+      .classes = 3 },
+    { .in_count = 0 },
+};
+
+const dt_op dt_op_softmax_ce = {
+    .name = "softmax_ce",
+    .in_min = 2,
+    .in_max = 2,
+    .out_count = 1,
+    .conf_size = sizeof(dt_softmax_ce_conf),
+    .grads = 1,
+    .reads_in = 2,
+    .infer = infer,
+    .memory = memory,
+    .forward = forward,
+    .backward = backward,
+    .examples = examples,
+};

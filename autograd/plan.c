@@ -1,0 +1,339 @@
+/* Lifetimes and memory of a step. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int back_time(const dt_plan *p, int node)
+{
+    return 2 * p->graph->node_count - 1 - node;
+}
+
+size_t dt_plan_value_bytes(const dt_plan *p, int value)
+{
+    size_t n = (size_t)dt_shape_count(&p->shape[value]);
+    return n * (p->graph->value[value].is_int ? sizeof(int32_t) : sizeof(real));
+}
+
+static dt_status infer_shapes(dt_plan *p, dt_error *err)
+{
+    const dt_graph *g = p->graph;
+    for (int i = 0; i < g->value_count; i++) {
+        p->shape[i] = g->value[i].shape;
+        if (g->value[i].batched) p->shape[i].dim[0] = p->batch;
+    }
+    for (int i = 0; i < g->node_count; i++) {
+        const dt_node *node = &g->node[i];
+        dt_shape in[DT_OP_MAX_IN], out[DT_OP_MAX_OUT];
+        for (int j = 0; j < node->in_count; j++)
+            in[j] = p->shape[node->in[j]];
+        DT_TRY(node->op->infer(node->conf, in, node->in_count, out, err));
+        for (int j = 0; j < node->op->out_count; j++) {
+            p->shape[node->out[j]] = out[j];
+            if (dt_shape_count(&out[j]) <= 0)
+                return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ .key = node->name },
+                               "too large at batch %lld", (long long)p->batch);
+        }
+    }
+    return DT_OK;
+}
+
+/* Marks the nodes that the outputs need. */
+static void mark_needed(dt_plan *p, const int *outputs, int count)
+{
+    const dt_graph *g = p->graph;
+    for (int i = 0; i < count; i++) {
+        int producer = g->value[outputs[i]].producer;
+        if (producer >= 0) p->node[producer].runs = true;
+    }
+    for (int i = g->node_count - 1; i >= 0; i--) {
+        if (!p->node[i].runs) continue;
+        for (int j = 0; j < g->node[i].in_count; j++) {
+            int producer = g->value[g->node[i].in[j]].producer;
+            if (producer >= 0) p->node[producer].runs = true;
+        }
+    }
+}
+
+/* Marks which inputs get gradients: those through which a parameter is reached. */
+static void mark_gradients(dt_plan *p, bool *has_grad)
+{
+    const dt_graph *g = p->graph;
+    for (int i = 0; i < g->value_count; i++)
+        has_grad[i] = g->value[i].kind == DT_VALUE_PARAM;
+    for (int i = 0; i < g->node_count; i++) {
+        const dt_node *node = &g->node[i];
+        dt_plan_node *pn = &p->node[i];
+        if (!pn->runs || !node->op->backward) continue;
+        for (int j = 0; j < node->in_count; j++) {
+            pn->wants[j] = (node->op->grads >> j & 1) && has_grad[node->in[j]];
+            pn->runs_back = pn->runs_back || pn->wants[j];
+        }
+        if (pn->runs_back) has_grad[node->out[0]] = true;
+    }
+}
+
+static int new_slot(dt_plan *p, dt_slot_kind kind, int owner, int first, int last, size_t bytes)
+{
+    bytes = (bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
+    p->slot[p->slot_count] = (dt_slot){ kind, owner, first, last, bytes, 0 };
+    return p->slot_count++;
+}
+
+static void extend(dt_plan *p, int slot, int time)
+{
+    if (slot < 0) return;
+    if (time > p->slot[slot].last) p->slot[slot].last = time;
+}
+
+/* Last time at which value `v` is read, by forward or backward passes. */
+static int last_read(const dt_plan *p, int v)
+{
+    const dt_graph *g = p->graph;
+    int last = -1;
+    for (int i = 0; i < g->node_count; i++) {
+        const dt_node *node = &g->node[i];
+        if (!p->node[i].runs) continue;
+        for (int j = 0; j < node->in_count; j++) {
+            if (node->in[j] != v) continue;
+            if (i > last) last = i;
+            bool back = p->node[i].runs_back && (node->op->reads_in >> j & 1);
+            if (back && back_time(p, i) > last) last = back_time(p, i);
+        }
+    }
+    int producer = g->value[v].producer;
+    if (producer < 0 || !p->node[producer].runs_back) return last;
+    const dt_node *node = &g->node[producer];
+    for (int j = 0; j < node->op->out_count; j++) {
+        bool back = node->out[j] == v && (node->op->reads_out >> j & 1);
+        if (back && back_time(p, producer) > last) last = back_time(p, producer);
+    }
+    return last;
+}
+
+static bool same_bytes(const dt_plan *p, int a, int b)
+{
+    return dt_shape_equal(&p->shape[a], &p->shape[b]);
+}
+
+/* Slots of computed values; an in-place op takes over its input's slot when nobody reads that
+ * later. */
+static void plan_values(dt_plan *p, const int *outputs, int output_count)
+{
+    const dt_graph *g = p->graph;
+    for (int i = 0; i < g->node_count; i++) {
+        const dt_node *node = &g->node[i];
+        if (!p->node[i].runs) continue;
+        for (int j = 0; j < node->op->out_count; j++) {
+            int v = node->out[j], x = node->in[0], last = last_read(p, v);
+            if (last < i) last = i;
+            int old = p->value_slot[x];
+            bool shares = j == 0 && node->op->inplace && old >= 0 && last_read(p, x) == i &&
+                          p->slot[old].last == i && same_bytes(p, v, x);
+            if (shares)
+                extend(p, p->value_slot[v] = old, last);
+            else
+                p->value_slot[v] =
+                    new_slot(p, DT_SLOT_VALUE, v, i, last, dt_plan_value_bytes(p, v));
+        }
+    }
+    for (int i = 0; i < output_count; i++)
+        extend(p, p->value_slot[outputs[i]], 2 * g->node_count);
+}
+
+/* Slots of gradients, in the order of the backward pass. The first contribution overwrites, later
+ * ones add; the first may take over the slot of the gradient it is computed from. */
+static void plan_gradients(dt_plan *p, int loss, bool *written)
+{
+    const dt_graph *g = p->graph;
+    p->grad_slot[loss] =
+        new_slot(p, DT_SLOT_GRAD, loss, g->node_count, g->node_count, dt_plan_value_bytes(p, loss));
+    written[loss] = true;
+    for (int i = g->node_count - 1; i >= 0; i--) {
+        const dt_node *node = &g->node[i];
+        dt_plan_node *pn = &p->node[i];
+        int time = back_time(p, i), dy = p->grad_slot[node->out[0]];
+        if (pn->runs_back && !written[node->out[0]]) pn->runs_back = false;
+        if (!pn->runs_back) continue;
+        extend(p, dy, time);
+        for (int j = 0; j < node->in_count; j++) {
+            int v = node->in[j];
+            if (!pn->wants[j]) continue;
+            pn->add[j] = written[v];
+            written[v] = true;
+            size_t bytes = dt_plan_value_bytes(p, v);
+            if (pn->add[j] && !(node->op->accumulates >> j & 1))
+                pn->sum[j] = new_slot(p, DT_SLOT_SUM, i, time, time, bytes);
+            if (g->value[v].kind == DT_VALUE_PARAM) continue;
+            if (p->grad_slot[v] >= 0) {
+                extend(p, p->grad_slot[v], time);
+            } else if (j == 0 && node->op->grad_inplace && same_bytes(p, v, node->out[0])) {
+                p->grad_slot[v] = dy;
+            } else {
+                p->grad_slot[v] = new_slot(p, DT_SLOT_GRAD, v, time, time, bytes);
+            }
+        }
+    }
+}
+
+static void plan_memory(dt_plan *p, const dt_kernels *k)
+{
+    const dt_graph *g = p->graph;
+    for (int i = 0; i < g->node_count; i++) {
+        const dt_node *node = &g->node[i];
+        dt_plan_node *pn = &p->node[i];
+        if (!pn->runs || !node->op->memory) continue;
+        dt_shape in[DT_OP_MAX_IN], out[DT_OP_MAX_OUT];
+        for (int j = 0; j < node->in_count; j++)
+            in[j] = p->shape[node->in[j]];
+        for (int j = 0; j < node->op->out_count; j++)
+            out[j] = p->shape[node->out[j]];
+        dt_op_run run = { .conf = node->conf,
+                          .mode = p->mode,
+                          .threads = p->threads,
+                          .kernels = k,
+                          .in_shape = in,
+                          .out_shape = out };
+        dt_op_memory m = { 0 };
+        node->op->memory(&run, &m);
+        int back = back_time(p, i);
+        if (m.saved)
+            pn->saved = new_slot(p, DT_SLOT_SAVED, i, i, pn->runs_back ? back : i, m.saved);
+        if (m.forward_work) pn->forward_work = new_slot(p, DT_SLOT_WORK, i, i, i, m.forward_work);
+        if (m.backward_work && pn->runs_back)
+            pn->backward_work = new_slot(p, DT_SLOT_WORK, i, back, back, m.backward_work);
+    }
+}
+
+static int larger_first(const void *a, const void *b)
+{
+    const dt_slot *x = *(dt_slot *const *)a, *y = *(dt_slot *const *)b;
+    if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
+    return x < y ? -1 : x > y;
+}
+
+/* Lowest offset that is free for the whole lifetime of `s` among the first `n` placed slots. */
+static size_t lowest_free(dt_slot *const *placed, int n, const dt_slot *s)
+{
+    size_t offset = 0;
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (int i = 0; i < n; i++) {
+            const dt_slot *q = placed[i];
+            bool apart = q->last < s->first || s->last < q->first ||
+                         q->offset >= offset + s->bytes || offset >= q->offset + q->bytes;
+            if (apart) continue;
+            offset = q->offset + q->bytes;
+            moved = true;
+        }
+    }
+    return offset;
+}
+
+static dt_status place(dt_plan *p, dt_error *err)
+{
+    dt_slot **order = dt_arena_get(p->arena, sizeof *order * (size_t)(p->slot_count + 1));
+    if (!order) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a plan");
+    for (int i = 0; i < p->slot_count; i++)
+        order[i] = &p->slot[i];
+    qsort(order, (size_t)p->slot_count, sizeof *order, larger_first);
+    for (int i = 0; i < p->slot_count; i++) {
+        dt_slot *s = order[i];
+        s->offset = lowest_free(order, i, s);
+        if (s->offset + s->bytes > p->arena_bytes) p->arena_bytes = s->offset + s->bytes;
+        p->sum_bytes += s->bytes;
+    }
+    return DT_OK;
+}
+
+static dt_status get_tables(dt_plan *p, bool **out_flags, dt_error *err)
+{
+    size_t values = (size_t)p->graph->value_count, nodes = (size_t)p->graph->node_count;
+    size_t slots = values * 2 + nodes * (3 + DT_OP_MAX_IN);
+    p->shape = dt_arena_get(p->arena, values * sizeof *p->shape);
+    p->value_slot = dt_arena_get(p->arena, values * sizeof *p->value_slot);
+    p->grad_slot = dt_arena_get(p->arena, values * sizeof *p->grad_slot);
+    p->node = dt_arena_get(p->arena, nodes * sizeof *p->node);
+    p->slot = dt_arena_get(p->arena, slots * sizeof *p->slot);
+    *out_flags = dt_arena_get(p->arena, values * 2);
+    if (!p->shape || !p->value_slot || !p->grad_slot || !p->node || !p->slot || !*out_flags)
+        return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a plan");
+    for (size_t i = 0; i < values; i++)
+        p->value_slot[i] = p->grad_slot[i] = -1;
+    for (size_t i = 0; i < nodes; i++) {
+        p->node[i].saved = p->node[i].forward_work = p->node[i].backward_work = -1;
+        for (int j = 0; j < DT_OP_MAX_IN; j++)
+            p->node[i].sum[j] = -1;
+    }
+    return DT_OK;
+}
+
+static dt_status plan_all(dt_plan *p, const dt_kernels *k, const int *outputs, int output_count,
+                          dt_error *err)
+{
+    bool *flags;
+    DT_TRY(get_tables(p, &flags, err));
+    DT_TRY(infer_shapes(p, err));
+    mark_needed(p, outputs, output_count);
+    if (p->mode == DT_MODE_TRAIN) mark_gradients(p, flags);
+    plan_values(p, outputs, output_count);
+    if (p->mode == DT_MODE_TRAIN) {
+        if (dt_shape_count(&p->shape[outputs[0]]) != 1)
+            return dt_fail(err, DT_ERR_ARG, NULL, "the loss must be a single number");
+        plan_gradients(p, outputs[0], flags + p->graph->value_count);
+    }
+    plan_memory(p, k);
+    return place(p, err);
+}
+
+dt_status dt_plan_init(dt_plan *p, const dt_graph *g, const dt_kernels *k, dt_mode mode,
+                       int64_t batch, int threads, const int *outputs, int output_count,
+                       const dt_alloc *a, dt_error *err)
+{
+    if (batch < 1 || threads < 1 || threads > DT_MAX_THREADS || output_count < 1)
+        return dt_fail(err, DT_ERR_ARG, NULL, "a plan wants a batch, threads and outputs");
+    *p = (dt_plan){ .graph = g, .mode = mode, .batch = batch, .threads = threads };
+    p->arena = dt_arena_new(a, "plan");
+    if (!p->arena) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a plan");
+    dt_status st = plan_all(p, k, outputs, output_count, err);
+    if (st != DT_OK) dt_plan_fini(p);
+    return st;
+}
+
+void dt_plan_fini(dt_plan *p)
+{
+    dt_arena_free(p->arena);
+    *p = (dt_plan){ 0 };
+}
+
+void dt_plan_print(const dt_plan *p, char *text, size_t size)
+{
+    static const char *const modes[] = { "train", "eval", "calibrate" };
+    double kind[5] = { 0 };
+    for (int i = 0; i < p->slot_count; i++)
+        kind[p->slot[i].kind] += (double)p->slot[i].bytes / 1e6;
+    snprintf(text, size,
+             "%s batch %lld: arena %.1f MB (%.1f MB without sharing: values %.1f, gradients %.1f, "
+             "saved %.1f, work %.1f)",
+             modes[p->mode], (long long)p->batch, (double)p->arena_bytes / 1e6,
+             (double)p->sum_bytes / 1e6, kind[DT_SLOT_VALUE],
+             kind[DT_SLOT_GRAD] + kind[DT_SLOT_SUM], kind[DT_SLOT_SAVED], kind[DT_SLOT_WORK]);
+}
+
+int64_t dt_plan_macs(const dt_plan *p)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < p->graph->node_count; i++) {
+        const dt_node *node = &p->graph->node[i];
+        if (!p->node[i].runs || !node->op->macs) continue;
+        dt_shape in[DT_OP_MAX_IN], out[DT_OP_MAX_OUT];
+        for (int j = 0; j < node->in_count; j++)
+            in[j] = p->shape[node->in[j]];
+        for (int j = 0; j < node->op->out_count; j++)
+            out[j] = p->shape[node->out[j]];
+        sum += node->op->macs(node->conf, in, out);
+    }
+    return sum;
+}

@@ -1,0 +1,64 @@
+/* A plan is (graph, batch, mode): shapes of every value, lifetimes of every tensor, and where each
+ * lies in one arena. Time runs forward through the nodes 0..n-1 and back: the backward pass of node
+ * i happens at 2n-1-i. Tensors whose lifetimes do not meet share memory. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_AUTOGRAD_PLAN_H
+#define DT_AUTOGRAD_PLAN_H
+
+#include "autograd/graph.h"
+#include "core/thread.h"
+
+typedef enum dt_slot_kind {
+    DT_SLOT_VALUE,
+    DT_SLOT_GRAD,
+    DT_SLOT_SAVED,
+    DT_SLOT_WORK,
+    DT_SLOT_SUM, /* gradient of an op that cannot add, before it is added */
+} dt_slot_kind;
+
+typedef struct dt_slot {
+    dt_slot_kind kind;
+    int owner;       /* value (VALUE, GRAD) or node */
+    int first, last; /* lifetime, inclusive */
+    size_t bytes, offset;
+} dt_slot;
+
+typedef struct dt_plan_node {
+    bool runs, runs_back;
+    int saved, forward_work, backward_work; /* slots, -1: none */
+    int sum[DT_OP_MAX_IN];                  /* slots of gradients to be added, -1: none */
+    bool wants[DT_OP_MAX_IN];               /* input i gets a gradient */
+    bool add[DT_OP_MAX_IN];                 /* ... that is added to what is there */
+} dt_plan_node;
+
+typedef struct dt_plan {
+    const dt_graph *graph;
+    dt_mode mode;
+    int64_t batch;
+    int threads;
+    dt_shape *shape;    /* by value */
+    int *value_slot;    /* by value, -1: no memory in the arena */
+    int *grad_slot;     /* by value, -1: none, or a parameter's */
+    dt_plan_node *node; /* by node */
+    dt_slot *slot;
+    int slot_count;
+    size_t arena_bytes; /* what the step needs */
+    size_t sum_bytes;   /* what it would need without sharing */
+    dt_arena *arena;
+} dt_plan;
+
+/* Plans the computation of `outputs` (values kept to the end of the step). In DT_MODE_TRAIN
+ * `outputs[0]` is the loss, a single number, and gradients of all parameters are planned. */
+dt_status dt_plan_init(dt_plan *p, const dt_graph *g, const dt_kernels *k, dt_mode mode,
+                       int64_t batch, int threads, const int *outputs, int output_count,
+                       const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
+void dt_plan_fini(dt_plan *p);
+
+/* Bytes of a value at the plan's batch. */
+size_t dt_plan_value_bytes(const dt_plan *p, int value);
+/* "train batch 128: arena 512.3 MB (1200.1 MB without sharing), values .., gradients .." */
+void dt_plan_print(const dt_plan *p, char *text, size_t size);
+/* Multiply-accumulates of one forward pass. */
+int64_t dt_plan_macs(const dt_plan *p);
+
+#endif

@@ -1,0 +1,88 @@
+/* What a quantizer is, so that kernels, executor, optimizer, checkpoints and exporters need to know
+ * no method by name. At most three parts:
+ *   1. `transform` (optional): a map of the whole tensor with its own backward, and statistics
+ *      (standardisation, tanh and maximum, row means).
+ *   2. `plan`: for one group, what the kernels execute: a dt_encode (kernels/point.h).
+ *   3. `param_grad`: turns the kernel's sums over a group into gradients of its parameters.
+ * A group is a contiguous run of elements that shares parameters: the whole tensor, or one output
+ * channel of a weight [O,...]. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_AUTOGRAD_QUANTIZER_H
+#define DT_AUTOGRAD_QUANTIZER_H
+
+#include "core/opt.h"
+#include "core/status.h"
+#include "kernels/point.h"
+
+enum { DT_QUANT_MAX_PARAMS = 4, DT_QUANT_MAX_STATS = 4 };
+
+/* Where a quantizer sits. `count` and `features` are those of the call at hand. */
+typedef struct dt_quant_site {
+    int bits;
+    bool is_signed; /* codes may be negative */
+    bool weight;    /* of a weight, not of an activation */
+    int64_t groups;
+    int64_t count;    /* elements of a group, batch included */
+    int64_t features; /* elements of a group of one sample; of weights the same as count */
+    bool has_range;   /* values are known to lie in range_low..range_high (pictures) */
+    double range_low, range_high;
+} dt_quant_site;
+
+/* One number a group. Learned ones are parameters, others buffers; all are in checkpoints. */
+typedef struct dt_quant_param {
+    const char *name;
+    bool learned;
+} dt_quant_param;
+
+/* How codes of a group mean values: value = scale * (level ? level[code] : code - zero_point). */
+typedef struct dt_grid {
+    double scale;
+    int zero_point, qmin, qmax; /* uniform grids: codes qmin..qmax */
+    int levels;
+    const int *level; /* [levels], ascending integers; NULL: uniform */
+} dt_grid;
+
+/* Worked numbers for the tests: arrays of n elements, the gradient of y is 1. */
+typedef struct dt_quant_example {
+    const char *conf; /* "key=value key=value" */
+    int bits;
+    bool is_signed;
+    double param[DT_QUANT_MAX_PARAMS];
+    int n;
+    const double *x, *y, *dx;
+    double dparam[DT_QUANT_MAX_PARAMS]; /* sums over the n elements, gradient scale included */
+} dt_quant_example;
+
+typedef struct dt_quantizer {
+    dt_row row; /* help: author, year, where */
+    int min_bits, max_bits;
+    const dt_quant_param *params;
+    int param_count;
+    int stat_count; /* numbers a group that `transform` gives to `plan` */
+    /* x, t: [groups * count]; stats: [groups][stat_count]. */
+    void (*transform)(const void *conf, const dt_quant_site *site, const real *x, real *t,
+                      real *stats);
+    void (*transform_back)(const void *conf, const dt_quant_site *site, const real *x,
+                           const real *t, const real *stats, const real *dt, real *dx);
+    /* Parameters of one group from its (transformed) values x [site->count]. */
+    dt_status (*init)(const void *conf, const dt_quant_site *site, const real *x, real *params,
+                      dt_error *err);
+    void (*plan)(const void *conf, const dt_quant_site *site, const real *params, const real *stats,
+                 dt_encode *out);
+    void (*param_grad)(const void *conf, const dt_quant_site *site, const real *params,
+                       const dt_encode *e, const dt_encode_sums *sums, real *grads);
+    /* NULL: the codes of this method have no integer meaning and exporters refuse it. */
+    void (*grid)(const void *conf, const dt_quant_site *site, const real *params, const real *stats,
+                 dt_grid *out);
+    bool not_idempotent;              /* breaks the invariant on purpose; say why where it is set */
+    const dt_quant_example *examples; /* ends with n = 0 */
+} dt_quantizer;
+
+/* Configuration of the fakequant op: inputs x, then the parameters in the quantizer's order. */
+typedef struct dt_fakequant_conf {
+    const dt_quantizer *quantizer;
+    const void *options; /* of the quantizer's row */
+    dt_quant_site site;
+} dt_fakequant_conf;
+
+#endif
