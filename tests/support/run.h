@@ -12,7 +12,8 @@
         Suite *suite = suite_create(name);                                                         \
         TCase *all = tcase_create("all");                                                          \
         tcase_set_timeout(all, 600);                                                               \
-        for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) tcase_add_test(all, tests[i]);   \
+        for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)                                  \
+            tcase_add_test(all, tests[i]);                                                         \
         suite_add_tcase(suite, all);                                                               \
         SRunner *runner = srunner_create(suite);                                                   \
         srunner_run_all(runner, CK_NORMAL);                                                        \
