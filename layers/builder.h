@@ -1,0 +1,45 @@
+/* Building a graph from layers. A layer makes its parameters under torchvision's names, its nodes,
+ * and the quantization sites that the placement asks for. Functions return the value of the layer's
+ * output, or -1 once anything failed: the first error sticks in `status` and `err`, so that models
+ * read as a list of layers. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_LAYERS_BUILDER_H
+#define DT_LAYERS_BUILDER_H
+
+#include "autograd/graph.h"
+#include "fakequant/choice.h"
+
+typedef struct dt_builder {
+    dt_graph *graph;
+    bool quantized;           /* false: a float net, no sites at all */
+    int placement;            /* dt_placement */
+    dt_quant_choice residual; /* DEPLOY: streams, pooling and logits */
+    /* What the recipe says of a conv or linear. */
+    dt_status (*choose)(void *arg, const char *layer, dt_layer_role role, dt_side side,
+                        dt_quant_choice *out, dt_error *err);
+    void *choose_arg;
+    double input_low, input_high; /* range of the picture's values, after normalising */
+    dt_status status;
+    dt_error *err;
+} dt_builder;
+
+/* x [N,H,W,C] -> [N,OH,OW,out]; weight "<name>.weight". Square kernel. */
+int dt_layer_conv2d(dt_builder *b, const char *name, dt_layer_role role, int x, int64_t out,
+                    int kernel, int stride, int pad, int groups);
+/* "<name>.weight", ".bias", ".running_mean", ".running_var". */
+int dt_layer_batchnorm(dt_builder *b, const char *name, int x);
+int dt_layer_relu(dt_builder *b, const char *name, int x);
+/* branch + skip, then relu: the end of a residual block. In DEPLOY both inputs and the output are
+ * quantized at the residual's bits. */
+int dt_layer_residual(dt_builder *b, const char *name, int branch, int skip);
+/* In DEPLOY quantizes a value that feeds an add later; elsewhere gives x back. */
+int dt_layer_stream(dt_builder *b, const char *name, int x);
+/* Option-A shortcut: subsample, pad channels with zeros on both sides. */
+int dt_layer_pad_shortcut(dt_builder *b, const char *name, int x, int64_t out, int stride);
+int dt_layer_maxpool(dt_builder *b, const char *name, int x, int kernel, int stride, int pad);
+/* [N,H,W,C] -> [N,C]. In DEPLOY input and output are quantized. */
+int dt_layer_gap(dt_builder *b, const char *name, int x);
+/* [N,I] -> [N,out] with bias. The layer of role LAST gives the logits, quantized in DEPLOY. */
+int dt_layer_linear(dt_builder *b, const char *name, dt_layer_role role, int x, int64_t out);
+
+#endif

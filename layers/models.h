@@ -1,0 +1,16 @@
+/* The model table: rows of models.def. A model is a graph builder. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_LAYERS_MODELS_H
+#define DT_LAYERS_MODELS_H
+
+#include "layers/builder.h"
+
+typedef struct dt_model {
+    dt_row row;
+    /* x: the picture [N,H,W,3]. Returns the logits [N,classes], or -1 (see dt_builder). */
+    int (*build)(dt_builder *b, const void *conf, int classes, int x);
+} dt_model;
+
+extern const dt_table dt_models; /* kind "model"; rows are dt_model */
+
+#endif

@@ -1,0 +1,128 @@
+/* Quantization sites. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layers/site.h"
+
+#include <string.h>
+
+#include "fakequant/quantizers.h"
+
+int dt_builder_fail(dt_builder *b, dt_status status)
+{
+    if (b->status == DT_OK) b->status = status;
+    return -1;
+}
+
+static bool same_choice(const dt_fakequant_conf *c, const dt_quant_choice *choice)
+{
+    const dt_quantizer *q = dt_quantizer_of(choice->method);
+    return c->quantizer == q && c->site.bits == choice->bits &&
+           (q->row.conf_size == 0 || memcmp(c->options, choice->conf, q->row.conf_size) == 0);
+}
+
+bool dt_site_on_grid(const dt_builder *b, int x, const dt_quant_choice *choice)
+{
+    const dt_graph *g = b->graph;
+    for (int producer; (producer = g->value[x].producer) >= 0;) {
+        const dt_node *node = &g->node[producer];
+        if (strcmp(node->op->name, "fakequant") == 0) return same_choice(node->conf, choice);
+        /* These only move values and add zeros. */
+        bool keeps =
+            strcmp(node->op->name, "pad_channels") == 0 || strcmp(node->op->name, "maxpool") == 0;
+        if (!keeps) return false;
+        x = node->in[0];
+    }
+    return false;
+}
+
+/* A fakequant node that quantizes x per tensor in this way, -1: none. */
+static int find_shared(const dt_builder *b, int x, const dt_quant_choice *choice)
+{
+    const dt_graph *g = b->graph;
+    for (int i = 0; i < g->node_count; i++) {
+        const dt_node *node = &g->node[i];
+        bool of_x = strcmp(node->op->name, "fakequant") == 0 && node->in[0] == x;
+        if (of_x && same_choice(node->conf, choice)) return node->out[0];
+    }
+    return -1;
+}
+
+/* Parameters "<site>.<name>" [groups]. */
+static int add_params(dt_builder *b, const char *site, const dt_quantizer *q, int64_t groups,
+                      int *ids)
+{
+    for (int i = 0; i < q->param_count; i++) {
+        char *name = dt_arena_printf(b->graph->arena, "%s.%s", site, q->params[i].name);
+        if (!name) return dt_builder_fail(b, dt_fail(b->err, DT_ERR_NOMEM, NULL, "no memory"));
+        const dt_value v = {
+            .name = name,
+            .kind = q->params[i].learned ? DT_VALUE_PARAM : DT_VALUE_BUFFER,
+            .shape = DT_SHAPE(groups),
+            .role = DT_ROLE_QUANT,
+        };
+        dt_status st = dt_graph_value(b->graph, &v, &ids[i], b->err);
+        if (st != DT_OK) return dt_builder_fail(b, st);
+    }
+    return 0;
+}
+
+static int add_site(dt_builder *b, const char *name, int x, const dt_quant_choice *choice,
+                    dt_quant_site site)
+{
+    const dt_quantizer *q = dt_quantizer_of(choice->method);
+    int in[1 + DT_QUANT_MAX_PARAMS] = { x }, out = -1;
+    dt_fakequant_conf conf = { .quantizer = q, .site = site };
+    conf.site.bits = choice->bits;
+    conf.options = dt_graph_keep(b->graph, choice->conf, q->row.conf_size);
+    if (!conf.options) return dt_builder_fail(b, dt_fail(b->err, DT_ERR_NOMEM, NULL, "no memory"));
+    if (choice->bits < q->min_bits || choice->bits > q->max_bits)
+        return dt_builder_fail(b, dt_fail(b->err, DT_ERR_RANGE, &(dt_where){ .key = name },
+                                          "'%s' does %d..%d bits, not %d", q->row.name, q->min_bits,
+                                          q->max_bits, choice->bits));
+    if (add_params(b, name, q, site.groups, in + 1) < 0) return -1;
+    dt_status st =
+        dt_graph_node(b->graph, "fakequant", name, &conf, in, 1 + q->param_count, &out, b->err);
+    return st == DT_OK ? out : dt_builder_fail(b, st);
+}
+
+static char *site_name(dt_builder *b, const char *layer, const char *part)
+{
+    char *name = dt_arena_printf(b->graph->arena, "%s.%s_quant", layer, part);
+    if (!name) dt_builder_fail(b, dt_fail(b->err, DT_ERR_NOMEM, NULL, "no memory"));
+    return name;
+}
+
+int dt_site_activation(dt_builder *b, const char *layer, const char *part, int x,
+                       const dt_quant_choice *choice)
+{
+    if (b->status != DT_OK || x < 0) return -1;
+    if (!choice->quantized) return x;
+    if (choice->granularity != DT_PER_TENSOR)
+        return dt_builder_fail(b, dt_fail(b->err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = layer },
+                                          "activations are quantized per tensor: a scale for each "
+                                          "channel cannot leave the integer sum"));
+    int shared = find_shared(b, x, choice);
+    if (shared >= 0) return shared;
+    char *name = site_name(b, layer, part);
+    if (!name) return -1;
+    const dt_value *v = &b->graph->value[x];
+    dt_quant_site site = { .groups = 1, .is_signed = !v->nonneg };
+    if (v->kind == DT_VALUE_INPUT) {
+        site.has_range = true;
+        site.range_low = b->input_low;
+        site.range_high = b->input_high;
+    }
+    return add_site(b, name, x, choice, site);
+}
+
+int dt_site_weight(dt_builder *b, const char *layer, int w, const dt_quant_choice *choice)
+{
+    if (b->status != DT_OK || w < 0) return -1;
+    if (!choice->quantized) return w;
+    char *name = site_name(b, layer, "weight");
+    if (!name) return -1;
+    bool per_channel = choice->granularity == DT_PER_CHANNEL;
+    dt_quant_site site = { .is_signed = true,
+                           .weight = true,
+                           .groups = per_channel ? b->graph->value[w].shape.dim[0] : 1 };
+    return add_site(b, name, w, choice, site);
+}
