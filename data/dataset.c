@@ -1,0 +1,108 @@
+/* The table of datasets and the checks that are the same for every row. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "data/dataset.h"
+
+#include <stdio.h>
+
+#define DT_DATASET(name) extern const dt_dataset dt_dataset_##name;
+#include "data/datasets.def"
+#undef DT_DATASET
+
+#define DT_DATASET(name) &dt_dataset_##name.row,
+static const dt_row *const rows[] = {
+#include "data/datasets.def"
+    NULL
+};
+#undef DT_DATASET
+
+const dt_table dt_datasets = { "dataset", rows };
+
+const dt_opt dt_data_opts[] = {
+    DT_OPT_INT(dt_data_conf, batch, 128, 1, 8192, "samples of one step"),
+    DT_OPT_STR(dt_data_conf, root, "", "folder with the dataset's files, or its parent"),
+    DT_OPT_ENUM(dt_data_conf, normalize, 0, "imagenet|cifar|none|half",
+                "mean and deviation that pictures are normalised with"),
+    DT_OPT_INT(dt_data_conf, val, 0, 0, INT32_MAX, "training samples kept back for validation"),
+    DT_OPT_END,
+};
+
+struct dt_data {
+    const dt_dataset *row;
+    const dt_alloc *alloc;
+    void *self;
+    dt_data_info info;
+};
+
+static dt_status open_row(const dt_dataset *row, dt_data_params *p, dt_data *d, dt_error *err)
+{
+    if (p->conf || row->row.conf_size == 0) return row->open(p, &d->self, &d->info, err);
+    void *defaults = dt_get(p->alloc, row->row.conf_size, "dataset conf");
+    if (!defaults) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to open the dataset");
+    dt_opt_defaults(row->row.opts, defaults);
+    p->conf = defaults;
+    dt_status st = row->open(p, &d->self, &d->info, err);
+    dt_put(p->alloc, defaults);
+    return st;
+}
+
+dt_status dt_data_open(const dt_dataset *row, const dt_data_params *params, dt_data **out_data,
+                       dt_error *err)
+{
+    const dt_where where = { .key = "data.root" };
+    if (!row || !params || !out_data || params->threads < 0)
+        return dt_fail(err, DT_ERR_ARG, NULL, "dt_data_open: bad argument");
+    dt_data_params p = *params;
+    if (!p.alloc) p.alloc = dt_alloc_std();
+    if (p.threads == 0) p.threads = 1;
+    if (!p.root) p.root = "";
+    if (row->needs_root && !*p.root)
+        return dt_fail(err, DT_ERR_ARG, &where, "%s needs the folder with its files",
+                       row->row.name);
+    dt_data *d = dt_get(p.alloc, sizeof *d, "dataset");
+    if (!d) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to open the dataset");
+    d->row = row;
+    d->alloc = p.alloc;
+    dt_status st = open_row(row, &p, d, err);
+    if (st != DT_OK) {
+        dt_put(p.alloc, d);
+        return st;
+    }
+    *out_data = d;
+    return DT_OK;
+}
+
+const dt_data_info *dt_data_info_of(const dt_data *data)
+{
+    return &data->info;
+}
+
+int64_t dt_data_count(const dt_data *data, dt_split split)
+{
+    return split == DT_SPLIT_TRAIN || split == DT_SPLIT_TEST ? data->info.count[split] : 0;
+}
+
+dt_status dt_data_read(const dt_data *data, dt_split split, int64_t index, uint8_t *picture,
+                       int *out_label, dt_error *err)
+{
+    int64_t count = dt_data_count(data, split);
+    if (index < 0 || index >= count)
+        return dt_fail(err, DT_ERR_RANGE, NULL, "sample %lld is outside 0..%lld of %s",
+                       (long long)index, (long long)count - 1, data->row->row.name);
+    return data->row->read(data->self, split, index, picture, out_label, err);
+}
+
+void dt_data_close(dt_data *data)
+{
+    if (!data) return;
+    data->row->close(data->self);
+    dt_put(data->alloc, data);
+}
+
+dt_status dt_data_path(char path[DT_DATA_PATH], const char *folder, const char *name, dt_error *err)
+{
+    const dt_where where = { .file = folder };
+    int n = snprintf(path, DT_DATA_PATH, "%s/%s", folder, name);
+    if (n < 0 || n >= DT_DATA_PATH)
+        return dt_fail(err, DT_ERR_ARG, &where, "path is longer than %d bytes", DT_DATA_PATH - 1);
+    return DT_OK;
+}

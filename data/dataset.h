@@ -1,0 +1,83 @@
+/* Datasets: labelled RGB pictures of one size, by split and index. A row of the table describes a
+ * kind of dataset; dt_data is one that was opened. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_DATA_DATASET_H
+#define DT_DATA_DATASET_H
+
+#include "core/alloc.h"
+#include "core/opt.h"
+
+typedef enum dt_split {
+    DT_SPLIT_TRAIN = 0,
+    DT_SPLIT_TEST = 1,
+    DT_SPLIT_VAL = 2, /* cut from the training samples by the loader; no dataset stores it */
+} dt_split;
+
+enum {
+    DT_DATA_SPLITS = 2,       /* splits a dataset stores */
+    DT_DATA_CHANNELS = 3,     /* R, G, B */
+    DT_DATA_MAX_SIDE = 16384, /* pixels */
+};
+
+/* What an opened dataset holds. */
+typedef struct dt_data_info {
+    int classes;                    /* labels are 0..classes-1 */
+    int64_t H, W;                   /* pixels of every picture, 1..DT_DATA_MAX_SIDE */
+    int64_t count[DT_DATA_SPLITS];  /* samples of TRAIN and TEST, each 1..2^31-1 */
+    const char *const *class_names; /* [classes], lives as long as the set; NULL: not known */
+} dt_data_info;
+
+typedef struct dt_data_params {
+    const char *root;      /* folder with the files or its parent; NULL: none */
+    const void *conf;      /* options of the row (row.conf_size bytes); NULL: its defaults */
+    const dt_alloc *alloc; /* NULL: dt_alloc_std(); must outlive the set */
+    int threads;           /* for work at open; 0: one */
+} dt_data_params;
+
+/* Descriptor of a kind of dataset. */
+typedef struct dt_dataset {
+    dt_row row; /* must be first */
+    bool needs_root;
+    /* Opens and checks everything that can be checked without reading every picture. Fills
+     * `*out_self` (given to read and close) and `*out_info` on success only. `p->conf` is set. */
+    dt_status (*open)(const dt_data_params *p, void **out_self, dt_data_info *out_info,
+                      dt_error *err);
+    /* Writes sample `index` (inside its split) as RGB bytes [H,W,3] and its label. Many threads may
+     * read at once. */
+    dt_status (*read)(const void *self, dt_split split, int64_t index, uint8_t *picture,
+                      int *out_label, dt_error *err);
+    void (*close)(void *self);
+} dt_dataset;
+
+/* All rows; every dt_row in it is the first member of a dt_dataset. */
+extern const dt_table dt_datasets;
+
+/* Keys of the recipe's `data` section that belong to no row. */
+typedef struct dt_data_conf {
+    int batch; /* samples */
+    dt_opt_str root;
+    int normalize; /* index into dt_normalizes */
+    int val;       /* samples taken from the training split for validation */
+} dt_data_conf;
+extern const dt_opt dt_data_opts[];
+
+/* An opened dataset; const after open, so threads may share it. */
+typedef struct dt_data dt_data;
+
+dt_status dt_data_open(const dt_dataset *row, const dt_data_params *params, dt_data **out_data,
+                       dt_error *err) DT_MUST_CHECK;
+const dt_data_info *dt_data_info_of(const dt_data *data); /* lives as long as `data` */
+/* Number of samples of TRAIN or TEST; 0 for VAL. */
+int64_t dt_data_count(const dt_data *data, dt_split split);
+/* Reads one sample: `picture` is [H,W,3] bytes, R G B. RANGE when `index` is outside the split;
+ * otherwise what the files give. On failure the picture may be half written. */
+dt_status dt_data_read(const dt_data *data, dt_split split, int64_t index, uint8_t *picture,
+                       int *out_label, dt_error *err) DT_MUST_CHECK;
+void dt_data_close(dt_data *data); /* NULL is fine */
+
+/* For rows: "<folder>/<name>" into `path`; ARG when it does not fit. */
+enum { DT_DATA_PATH = 1024 };
+dt_status dt_data_path(char path[DT_DATA_PATH], const char *folder, const char *name,
+                       dt_error *err) DT_MUST_CHECK;
+
+#endif
