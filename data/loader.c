@@ -14,7 +14,6 @@ typedef struct slot {
     float *x;        /* [N,H,W,3] */
     int32_t *labels; /* [N] */
     int64_t epoch, index, valid;
-    int64_t ready; /* the samples in front of it are there; valid, or less after an error */
     dt_error err;
 } slot;
 
