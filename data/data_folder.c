@@ -58,10 +58,13 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static bool is_png(const char *name)
+static bool is_png(const char *path)
 {
-    size_t n = strlen(name);
-    return n > 4 && (strcmp(name + n - 4, ".png") == 0 || strcmp(name + n - 4, ".PNG") == 0);
+    struct stat st;
+    size_t n = strlen(path);
+    if (n < 5 || (strcmp(path + n - 4, ".png") != 0 && strcmp(path + n - 4, ".PNG") != 0))
+        return false;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 static dt_status add_name(set *s, names *list, const char *name, dt_error *err)

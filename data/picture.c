@@ -3,7 +3,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/picture.h"
 
+#include <errno.h>
 #include <png.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/file.h"
@@ -19,13 +21,11 @@ static dt_status damaged(png_image *image, const char *name, dt_error *err)
     return st;
 }
 
-/* Reads the header; on success the caller finishes or frees the image. */
-static dt_status begin(png_image *image, const void *data, size_t size, const char *name,
-                       dt_error *err)
+/* Whether the header was read and its size is allowed; on success the caller finishes or frees the
+ * image. */
+static dt_status check_begin(png_image *image, int begun, const char *name, dt_error *err)
 {
-    memset(image, 0, sizeof *image);
-    image->version = PNG_IMAGE_VERSION;
-    if (!png_image_begin_read_from_memory(image, data, size)) return damaged(image, name, err);
+    if (!begun) return damaged(image, name, err);
     if (image->width <= DT_DATA_MAX_SIDE && image->height <= DT_DATA_MAX_SIDE) return DT_OK;
     dt_status st = dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = name },
                            "%ux%u pixels; at most %dx%d are read", (unsigned)image->width,
@@ -36,25 +36,27 @@ static dt_status begin(png_image *image, const void *data, size_t size, const ch
 
 dt_status dt_picture_size(const char *path, int64_t *out_H, int64_t *out_W, dt_error *err)
 {
-    unsigned char *data;
-    size_t size;
-    png_image image;
-    DT_TRY(dt_file_read(NULL, path, MAX_FILE, &data, &size, err));
-    dt_status st = begin(&image, data, size, path, err);
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return dt_fail(err, errno == ENOENT ? DT_ERR_NOT_FOUND : DT_ERR_IO,
+                       &(dt_where){ .file = path }, "cannot open: %s", strerror(errno));
+    png_image image = { .version = PNG_IMAGE_VERSION };
+    dt_status st = check_begin(&image, png_image_begin_read_from_stdio(&image, f), path, err);
     if (st == DT_OK) {
         *out_H = image.height;
         *out_W = image.width;
         png_image_free(&image);
     }
-    dt_put(NULL, data);
+    fclose(f);
     return st;
 }
 
 dt_status dt_picture_parse(const void *data, size_t size, const char *name, int64_t H, int64_t W,
                            uint8_t *picture, dt_error *err)
 {
-    png_image image;
-    DT_TRY(begin(&image, data, size, name, err));
+    png_image image = { .version = PNG_IMAGE_VERSION };
+    int begun = png_image_begin_read_from_memory(&image, data, size);
+    DT_TRY(check_begin(&image, begun, name, err));
     if (image.height != H || image.width != W) {
         dt_status st =
             dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = name },
