@@ -1,0 +1,63 @@
+/* The table of importers. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/import.h"
+
+#include "core/file.h"
+
+#define DT_IMPORTER(name) extern const dt_importer dt_importer_##name;
+#include "export/importers.def"
+#undef DT_IMPORTER
+
+#define DT_IMPORTER(name) &dt_importer_##name.row,
+static const dt_row *const rows[] = {
+#include "export/importers.def"
+    NULL,
+};
+#undef DT_IMPORTER
+
+const dt_table dt_importers = { .kind = "importer", .rows = rows };
+
+static const dt_importer *recognise(const unsigned char *bytes, size_t size)
+{
+    for (const dt_row *const *r = rows; *r; r++) {
+        const dt_importer *importer = (const dt_importer *)(const void *)*r;
+        if (importer->probe(bytes, size)) return importer;
+    }
+    return NULL;
+}
+
+static dt_status unknown_kind(const char *path, dt_error *err)
+{
+    const dt_where where = { .file = path };
+    char names[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; rows[i] && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
+                                 rows[i]->name);
+    return dt_fail(err, DT_ERR_FORMAT, &where, "is no checkpoint of a known kind (%s)", names);
+}
+
+dt_status dt_import_bytes(const char *path, const unsigned char *bytes, size_t size,
+                          const dt_alloc *a, dt_tensors *out, dt_error *err)
+{
+    const dt_importer *importer = recognise(bytes, size);
+    if (!importer) return unknown_kind(path, err);
+    dt_tensors set;
+    DT_TRY(dt_tensors_init(&set, a, err));
+    dt_status st = importer->read(path, bytes, size, a, &set, err);
+    if (st == DT_OK)
+        *out = set;
+    else
+        dt_tensors_fini(&set);
+    return st;
+}
+
+dt_status dt_import_file(const char *path, const dt_alloc *a, dt_tensors *out, dt_error *err)
+{
+    unsigned char *bytes;
+    size_t size;
+    DT_TRY(dt_file_read(a, path, DT_IMPORT_MAX_BYTES, &bytes, &size, err));
+    dt_status st = dt_import_bytes(path, bytes, size, a, out, err);
+    dt_put(a, bytes);
+    return st;
+}

@@ -1,0 +1,35 @@
+/* Foreign checkpoints: one row in importers.def and one file import_<name>.c for each kind. A file
+ * is recognised by its content, never by its name, and nothing in it is ever executed. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_EXPORT_IMPORT_H
+#define DT_EXPORT_IMPORT_H
+
+#include "core/opt.h"
+#include "core/tensorfile.h"
+
+typedef struct dt_importer {
+    dt_row row; /* name, help */
+    /* True when `bytes` starts like such a file. */
+    bool (*probe)(const unsigned char *bytes, size_t size);
+    /* Adds the file's tensors and texts to the empty set `out`; they own their data, `bytes` may go
+     * afterwards. `path` is for messages only. On failure `out` may be half filled. */
+    dt_status (*read)(const char *path, const unsigned char *bytes, size_t size, const dt_alloc *a,
+                      dt_tensors *out, dt_error *err);
+} dt_importer;
+
+extern const dt_table dt_importers; /* rows are dt_importer */
+
+#define DT_IMPORT_MAX_BYTES ((size_t)4 << 30) /* of a file */
+
+/* Reads a checkpoint of any kind in the table. Tensors keep the file's names and layouts, shapes
+ * slowest first; `module.` prefixes and wrapping dictionaries are gone (see import_torch.c), and
+ * tensors without elements are left out. On success the set is the caller's to dt_tensors_fini, on
+ * failure `out` is untouched. Errors: NOT_FOUND, IO (the file); FORMAT (no known kind, or damaged);
+ * UNSUPPORTED (valid, but holds what Detent does not read); NOMEM. */
+dt_status dt_import_file(const char *path, const dt_alloc *a, dt_tensors *out,
+                         dt_error *err) DT_MUST_CHECK;
+/* The same from memory. */
+dt_status dt_import_bytes(const char *path, const unsigned char *bytes, size_t size,
+                          const dt_alloc *a, dt_tensors *out, dt_error *err) DT_MUST_CHECK;
+
+#endif
