@@ -51,6 +51,38 @@ static void *grown(dt_arena *arena, void *old, size_t count, size_t *capacity, s
     return bigger;
 }
 
+/* FNV-1a. */
+static size_t hash(const char *name)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    for (; *name; name++) h = (h ^ (unsigned char)*name) * 0x100000001b3u;
+    return (size_t)(h ^ h >> 32);
+}
+
+/* The slot of a name, or the free one where it belongs; `slot_count` is a power of two and at least
+ * half of it is free. */
+static uint32_t *slot_of(const dt_tensors *set, const char *name)
+{
+    for (size_t i = hash(name);; i++) {
+        uint32_t *slot = &set->slot[i & (set->slot_count - 1)];
+        if (!*slot || strcmp(set->item[*slot - 1].name, name) == 0) return slot;
+    }
+}
+
+/* Makes room for one more name. The smaller table stays in the arena. */
+static bool grow_slots(dt_tensors *set)
+{
+    if (set->count >= UINT32_MAX / 4) return false;
+    if (2 * (set->count + 1) <= set->slot_count) return true;
+    size_t want = set->slot_count ? set->slot_count * 2 : 64;
+    uint32_t *slot = dt_arena_get(set->arena, want * sizeof *slot);
+    if (!slot) return false;
+    set->slot = slot;
+    set->slot_count = want;
+    for (size_t i = 0; i < set->count; i++) *slot_of(set, set->item[i].name) = (uint32_t)i + 1;
+    return true;
+}
+
 dt_status dt_tensors_add(dt_tensors *set, const char *name, dt_dtype dtype, const dt_shape *shape,
                          const void *data, dt_error *err)
 {
@@ -65,8 +97,10 @@ dt_status dt_tensors_add(dt_tensors *set, const char *name, dt_dtype dtype, cons
     char *copy = dt_arena_strdup(set->arena, name);
     if (items) set->item = items;
     if (!data) data = dt_arena_get(set->arena, bytes);
-    if (!items || !copy || !data) return dt_fail(err, DT_ERR_NOMEM, &where, "no memory");
+    if (!items || !copy || !data || !grow_slots(set))
+        return dt_fail(err, DT_ERR_NOMEM, &where, "no memory");
     set->item[set->count++] = (dt_named_tensor){ copy, dtype, *shape, data };
+    *slot_of(set, copy) = (uint32_t)set->count;
     return DT_OK;
 }
 
@@ -77,9 +111,9 @@ void *dt_tensors_data(dt_tensors *set, size_t i)
 
 const dt_named_tensor *dt_tensors_find(const dt_tensors *set, const char *name)
 {
-    for (size_t i = 0; i < set->count; i++)
-        if (strcmp(set->item[i].name, name) == 0) return &set->item[i];
-    return NULL;
+    if (!set->slot_count) return NULL;
+    const uint32_t *slot = slot_of(set, name);
+    return *slot ? &set->item[*slot - 1] : NULL;
 }
 
 dt_status dt_tensors_set_attr(dt_tensors *set, const char *key, const char *value, dt_error *err)

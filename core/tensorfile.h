@@ -38,6 +38,8 @@ typedef struct dt_tensors {
         const char *key, *value;
     } * attr;
     size_t attr_count, attr_capacity;
+    uint32_t *slot; /* hash table of names: index into `item` + 1, 0 = free */
+    size_t slot_count;
 } dt_tensors;
 
 dt_status dt_tensors_init(dt_tensors *set, const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
