@@ -1,0 +1,12 @@
+/* Detent's own checkpoints as a row of the importers. The one file here that looks up to train/:
+ * the format is of the run, but whatever reads a checkpoint should not have to ask of which kind.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/import.h"
+#include "train/container.h"
+
+const dt_importer dt_importer_detent = {
+    .row = { .name = "detent", .help = "Detent checkpoint (.h5)" },
+    .probe = dt_container_probe,
+    .read = dt_container_read_bytes,
+};
