@@ -174,8 +174,8 @@ static dt_status read_stream(reader *r, dt_yaml_node **out_root)
 dt_status dt_yaml_parse(dt_arena *arena, const char *file, const char *text, size_t size,
                         dt_yaml_node **out_root, dt_error *err)
 {
-    reader r = { .arena = arena, .file = dt_arena_strdup(arena, file), .err = err };
-    if (!r.file || !yaml_parser_initialize(&r.yaml))
+    reader r = { .arena = arena, .file = file ? dt_arena_strdup(arena, file) : NULL, .err = err };
+    if ((file && !r.file) || !yaml_parser_initialize(&r.yaml))
         return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the recipe");
     dt_status st;
     if (size > DT_YAML_MAX_BYTES) {

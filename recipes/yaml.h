@@ -28,7 +28,8 @@ typedef struct dt_yaml_node {
     struct dt_yaml_node *parent, *first, *last, *next;
 } dt_yaml_node;
 
-/* Reads a document of `size` bytes. `file` names it in messages. Errors: FORMAT (with line), NOMEM.
+/* Reads a document of `size` bytes. `file` names it in messages; NULL:
+ * they have no place. Errors: FORMAT (with line), NOMEM.
  * An empty document is an error. */
 dt_status dt_yaml_parse(dt_arena *arena, const char *file, const char *text, size_t size,
                         dt_yaml_node **out_root, dt_error *err) DT_MUST_CHECK;

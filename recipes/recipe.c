@@ -1,0 +1,227 @@
+/* Reader of whole recipes: document, overrides, sections in order, effective tree, text, hash. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "recipes/recipe.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "recipes/section.h"
+
+static dt_status no_memory(dt_error *err)
+{
+    return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the recipe");
+}
+
+/* Reads one section into the effective tree under `parent`, as its last key of that name. */
+static dt_status read_section(dt_recipe *recipe, dt_section_id id, const dt_yaml_node *in,
+                              dt_yaml_node *parent, void *common, dt_recipe_choice *choice,
+                              dt_yaml_node **out, dt_error *err)
+{
+    dt_reader *r = &recipe->state->reader;
+    const dt_section *s = &r->section[id];
+    const char *dot = strrchr(s->path, '.'), *key = dot ? dot + 1 : s->path;
+    in = dt_yaml_find(in, key);
+    DT_TRY(dt_section_map(r, parent, key, in, out, err));
+    return dt_section_read(r, s, in, *out, common, choice, err);
+}
+
+/* The default name is the file's without folder and ending. It names a folder, so no `/`. */
+static dt_status read_name(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err)
+{
+    dt_recipe_state *s = recipe->state;
+    dt_yaml_node *out = dt_yaml_find(s->effective, "name"), *made;
+    if (!*recipe->name) {
+        const char *slash = strrchr(s->reader.path, '/');
+        const char *base = slash ? slash + 1 : s->reader.path;
+        size_t n = strlen(base);
+        if (n > 5 && strcmp(base + n - 5, ".yaml") == 0)
+            n -= 5;
+        else if (n > 4 && strcmp(base + n - 4, ".yml") == 0)
+            n -= 4;
+        snprintf(recipe->name, sizeof recipe->name, "%.*s", (int)(n < 200 ? n : 200), base);
+    }
+    if (!*recipe->name || recipe->name[0] == '.' || strchr(recipe->name, '/')) {
+        const dt_yaml_node *at = dt_yaml_find(in, "name");
+        return dt_node_fail(at ? at : out, DT_ERR_RANGE, err,
+                            "'%s' is no name of a folder: it may not have / or start with a dot",
+                            recipe->name);
+    }
+    DT_TRY(dt_yaml_add(s->reader.arena, NULL, DT_YAML_SCALAR, NULL, recipe->name, out, &made, err));
+    dt_yaml_replace(out, made);
+    return DT_OK;
+}
+
+/* `hflip`, `pad_crop: 4` (the row's first option) or `pad_crop: {pad: 4}`. */
+static dt_status read_transform(dt_recipe *recipe, const dt_yaml_node *in, dt_yaml_node *list,
+                                dt_recipe_choice *choice, dt_error *err)
+{
+    dt_reader *r = &recipe->state->reader;
+    dt_yaml_node *out, *map;
+    const dt_yaml_node *arg = NULL;
+    if (in->kind == DT_YAML_MAP && in->count == 1)
+        arg = in->first;
+    else if (in->kind != DT_YAML_SCALAR)
+        return dt_node_fail(in, DT_ERR_FORMAT, err, "must be a transform's name, or name: options");
+    char path[DT_YAML_PATH];
+    dt_where where = dt_yaml_where(in, path);
+    DT_TRY(
+        dt_table_get(r->tables->transforms, arg ? arg->key : in->text, &where, &choice->row, err));
+    const dt_row *row = choice->row;
+    DT_TRY(dt_conf_new(r->arena, row, &choice->conf, err));
+    if (!row->opts || !row->opts->type) {
+        if (arg && (arg->kind != DT_YAML_MAP || arg->count))
+            return dt_node_fail(arg, DT_ERR_NOT_FOUND, err, "'%s' has no options", row->name);
+        return dt_yaml_add(r->arena, list, DT_YAML_SCALAR, NULL, row->name, in, &out, err);
+    }
+    const dt_section s = { .opts = row->opts };
+    DT_TRY(dt_section_map(r, list, NULL, in, &out, err));
+    DT_TRY(dt_section_map(r, out, row->name, arg, &map, err));
+    if (!arg || arg->kind == DT_YAML_MAP)
+        return dt_section_read(r, &s, arg, map, choice->conf, NULL, err);
+    DT_TRY(dt_option_set(arg, row->opts, choice->conf, err));
+    for (const dt_opt *o = row->opts; o->type; o++)
+        DT_TRY(dt_option_emit(r, map, o, choice->conf, arg, err));
+    return DT_OK;
+}
+
+static dt_status read_data(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err)
+{
+    dt_reader *r = &recipe->state->reader;
+    dt_recipe_data *d = &recipe->data;
+    dt_yaml_node *out, *list;
+    d->common = dt_arena_get(r->arena, r->tables->data_conf_size);
+    if (!d->common) return no_memory(err);
+    DT_TRY(read_section(recipe, DT_SECTION_DATA, in, recipe->state->effective, d->common,
+                        &d->choice, &out, err));
+    const dt_yaml_node *train = dt_yaml_find(dt_yaml_find(in, "data"), "train");
+    DT_TRY(dt_yaml_add(r->arena, out, DT_YAML_SEQ, "train", NULL, train, &list, err));
+    if (!train) return DT_OK;
+    if (train->kind != DT_YAML_SEQ)
+        return dt_node_fail(train, DT_ERR_FORMAT, err, "must be a list of transforms");
+    size_t bytes;
+    if (!dt_size_mul(train->count, sizeof *d->train, &bytes)) return no_memory(err);
+    d->train = dt_arena_get(r->arena, bytes);
+    if (!d->train) return no_memory(err);
+    for (const dt_yaml_node *n = train->first; n; n = n->next)
+        DT_TRY(read_transform(recipe, n, list, &d->train[d->train_count++], err));
+    return DT_OK;
+}
+
+static dt_status read_train(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err)
+{
+    dt_recipe_train *t = &recipe->train;
+    dt_yaml_node *out, *part;
+    DT_TRY(
+        read_section(recipe, DT_SECTION_TRAIN, in, recipe->state->effective, t, NULL, &out, err));
+    in = dt_yaml_find(in, "train");
+    DT_TRY(read_section(recipe, DT_SECTION_OPTIMIZER, in, out, NULL, &t->optimizer, &part, err));
+    return read_section(recipe, DT_SECTION_SCHEDULE, in, out, NULL, &t->schedule, &part, err);
+}
+
+static dt_status read_expect(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err)
+{
+    dt_recipe_expect *e = &recipe->expect;
+    dt_yaml_node *out;
+    DT_TRY(
+        read_section(recipe, DT_SECTION_EXPECT, in, recipe->state->effective, e, NULL, &out, err));
+    e->has_top1 = dt_yaml_find(out, "top1") != NULL;
+    const dt_yaml_node *sha = dt_yaml_find(out, "sha256");
+    if (sha && *sha->text &&
+        (strlen(sha->text) != 64 || sha->text[strspn(sha->text, "0123456789abcdef")]))
+        return dt_node_fail(sha, DT_ERR_RANGE, err,
+                            "is not a SHA-256: 64 lower-case hexadecimal digits");
+    return DT_OK;
+}
+
+static dt_status read_sections(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err)
+{
+    dt_recipe_state *s = recipe->state;
+    dt_yaml_node *out;
+    DT_TRY(dt_yaml_add(s->reader.arena, NULL, DT_YAML_MAP, NULL, NULL, in, &s->effective, err));
+    DT_TRY(dt_section_read(&s->reader, &s->reader.section[DT_SECTION_ROOT], in, s->effective,
+                           recipe, NULL, err));
+    DT_TRY(read_name(recipe, in, err));
+    DT_TRY(read_section(recipe, DT_SECTION_MODEL, in, s->effective, &recipe->model,
+                        &recipe->model.choice, &out, err));
+    DT_TRY(read_data(recipe, in, err));
+    DT_TRY(dt_quant_read(recipe, dt_yaml_find(in, "quant"), err));
+    DT_TRY(read_train(recipe, in, err));
+    DT_TRY(read_section(recipe, DT_SECTION_EVAL, in, s->effective, recipe, NULL, &out, err));
+    return read_expect(recipe, in, err);
+}
+
+static dt_status make_text(dt_recipe *recipe, dt_error *err)
+{
+    dt_recipe_state *s = recipe->state;
+    char *hashed;
+    DT_TRY(dt_yaml_print(s->alloc, s->effective, NULL, &s->text, err));
+    recipe->text = s->text;
+    DT_TRY(dt_yaml_print(s->alloc, s->effective, dt_unhashed_keys, &hashed, err));
+    dt_sha256 h;
+    dt_sha256_init(&h);
+    dt_sha256_add(&h, hashed, strlen(hashed));
+    dt_sha256_end(&h, recipe->hash);
+    dt_put(s->alloc, hashed);
+    return DT_OK;
+}
+
+static dt_status read_document(const dt_recipe_params *p, dt_arena *arena, dt_yaml_node **root,
+                               dt_error *err)
+{
+    const char *name = p->path ? p->path : "text";
+    if (p->text) {
+        size_t size = p->text_size ? p->text_size : strlen(p->text);
+        DT_TRY(dt_yaml_parse(arena, name, p->text, size, root, err));
+    } else {
+        DT_TRY(dt_yaml_read(arena, p->alloc, name, root, err));
+    }
+    if ((*root)->kind != DT_YAML_MAP)
+        return dt_node_fail(*root, DT_ERR_FORMAT, err, "a recipe is a map of sections");
+    for (size_t i = 0; i < p->override_count; i++)
+        DT_TRY(dt_override_apply(arena, *root, p->overrides[i], err));
+    return DT_OK;
+}
+
+static dt_status read_all(dt_recipe *recipe, const dt_recipe_params *p, dt_error *err)
+{
+    dt_reader *r = &recipe->state->reader;
+    dt_yaml_node *root;
+    r->tables = p->tables;
+    r->path = dt_arena_strdup(r->arena, p->path ? p->path : "recipe");
+    if (!r->path) return no_memory(err);
+    dt_sections(p->tables, r->section);
+    DT_TRY(read_document(p, r->arena, &root, err));
+    DT_TRY(read_sections(recipe, root, err));
+    return make_text(recipe, err);
+}
+
+dt_status dt_recipe_read(const dt_recipe_params *p, dt_recipe **out_recipe, dt_error *err)
+{
+    const dt_recipe_tables *t = p->tables;
+    if (!t || !t->models || !t->datasets || !t->transforms || !t->quantizers || !t->optimizers ||
+        !t->schedules || (!p->path && !p->text) || (p->override_count && !p->overrides))
+        return dt_fail(err, DT_ERR_ARG, NULL, "a recipe needs all tables, and a path or a text");
+    dt_arena *arena = dt_arena_new(p->alloc, "recipe");
+    dt_recipe *recipe = arena ? dt_arena_get(arena, sizeof *recipe) : NULL;
+    dt_recipe_state *state = recipe ? dt_arena_get(arena, sizeof *state) : NULL;
+    if (!state) {
+        dt_arena_free(arena);
+        return no_memory(err);
+    }
+    state->reader.arena = arena;
+    state->alloc = p->alloc;
+    recipe->state = state;
+    dt_status st = read_all(recipe, p, err);
+    if (st == DT_OK)
+        *out_recipe = recipe;
+    else
+        dt_recipe_free(recipe);
+    return st;
+}
+
+void dt_recipe_free(dt_recipe *recipe)
+{
+    if (!recipe) return;
+    dt_put(recipe->state->alloc, recipe->state->text);
+    dt_arena_free(recipe->state->reader.arena); /* the recipe itself is in it */
+}

@@ -1,0 +1,144 @@
+/* Recipes: what to train, as a YAML file and command-line overrides, checked against the option
+ * tables of whatever it names. Reading fills every default, so nobody asks the file again. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_RECIPES_RECIPE_H
+#define DT_RECIPES_RECIPE_H
+
+#include "core/alloc.h"
+#include "core/file.h"
+#include "core/opt.h"
+
+/* What a recipe can name. The tables belong to their folders; tests pass small ones. */
+typedef struct dt_recipe_tables {
+    const dt_table *models, *datasets, *transforms, *quantizers, *optimizers, *schedules;
+    const dt_opt *data_opts; /* common options of `data`, over data_conf_size bytes; may be NULL */
+    size_t data_conf_size;
+    /* Bits that a quantizer can do, inside 1..8; NULL: 1..8 for all. */
+    void (*bits_range)(const dt_row *quantizer, int *out_min, int *out_max);
+} dt_recipe_tables;
+
+/* A row and its options, of row->conf_size bytes (NULL when 0). */
+typedef struct dt_recipe_choice {
+    const dt_row *row;
+    void *conf;
+} dt_recipe_choice;
+
+typedef struct dt_recipe_model {
+    dt_recipe_choice choice;
+    int classes;
+    bool allow_missing;
+    dt_opt_str init; /* absolute path; empty: random weights */
+} dt_recipe_model;
+
+typedef struct dt_recipe_data {
+    dt_recipe_choice choice;
+    void *common;            /* filled after tables->data_opts */
+    dt_recipe_choice *train; /* transforms of training pictures, in order */
+    size_t train_count;
+} dt_recipe_data;
+
+typedef enum dt_placement { DT_PLACEMENT_PAPER, DT_PLACEMENT_DEPLOY } dt_placement;
+typedef enum dt_granularity { DT_PER_TENSOR, DT_PER_CHANNEL } dt_granularity;
+
+/* The rest of the section is asked per layer: dt_recipe_site. */
+typedef struct dt_recipe_quant {
+    bool enabled; /* false: a float net */
+    int placement;
+    int residual_bits;
+} dt_recipe_quant;
+
+typedef struct dt_recipe_train {
+    dt_recipe_choice optimizer, schedule;
+    int epochs, max_steps, seed;
+    double label_smoothing, save_minutes, quant_lr;
+    bool decay_norm, quant_decay;
+} dt_recipe_train;
+
+typedef enum dt_expect_status { DT_EXPECT_MEASURED, DT_EXPECT_PUBLISHED } dt_expect_status;
+typedef struct dt_recipe_expect {
+    bool has_top1;
+    double top1, tolerance; /* percent */
+    int status;
+    dt_opt_str sha256; /* of the final weights, 64 lower-case hexadecimal digits; or empty */
+} dt_recipe_expect;
+
+typedef struct dt_recipe {
+    dt_opt_str name;
+    dt_recipe_model model;
+    dt_recipe_data data;
+    dt_recipe_quant quant;
+    dt_recipe_train train;
+    struct {
+        int batch;
+    } eval;
+    dt_recipe_expect expect;
+    char hash[DT_SHA256_HEX]; /* of the effective recipe without the keys that change no result */
+    const char *text;         /* the effective recipe: complete, in one order, read back equal */
+    struct dt_recipe_state *state;
+} dt_recipe;
+
+typedef struct dt_recipe_params {
+    const dt_recipe_tables *tables; /* borrowed until dt_recipe_free */
+    const char *path;               /* file; its folder is where relative paths start */
+    const char *text; /* NULL: read `path`; else the document, named `path` (or "text") */
+    size_t text_size; /* 0: strlen(text) */
+    const char *const *overrides; /* "train.lr=0.1": value in YAML; list elements by number */
+    size_t override_count;
+    const dt_alloc *alloc; /* NULL: dt_alloc_std(); borrowed until dt_recipe_free */
+} dt_recipe_params;
+
+/* Reads and checks a recipe. User errors name file and line, or "command line", key, value and
+ * rule. One thread at a time may use the result; free it with dt_recipe_free. */
+dt_status dt_recipe_read(const dt_recipe_params *params, dt_recipe **out_recipe,
+                         dt_error *err) DT_MUST_CHECK;
+void dt_recipe_free(dt_recipe *recipe); /* NULL is fine */
+
+/* Quantization of one place. Layers are found by name: `first` and `last` are the convolution fed
+ * by the picture and the linear layer that gives the logits, `shortcut` a convolution on a skip
+ * branch. */
+typedef enum dt_recipe_role {
+    DT_ROLE_BODY,
+    DT_ROLE_FIRST,
+    DT_ROLE_LAST,
+    DT_ROLE_SHORTCUT
+} dt_recipe_role;
+typedef enum dt_recipe_side { DT_SIDE_WEIGHTS, DT_SIDE_ACTIVATIONS } dt_recipe_side;
+
+typedef struct dt_quant_choice {
+    bool quantized;       /* false: stays float; `method` is the row "none" and the rest is 0 */
+    const dt_row *method; /* row of tables->quantizers */
+    int bits;             /* 1..8 */
+    int granularity;      /* dt_granularity */
+    void *conf;           /* the method's options; lives until dt_recipe_free */
+} dt_quant_choice;
+
+/* Later ones win: quant.weights / quant.activations, then first / last / shortcut, then the rules
+ * in order. Keys are merged; a change of method resets the method's own options. Once a side is
+ * `none`, only a later `method` quantizes it again. Every rule that matches `layer` counts as used.
+ */
+dt_status dt_recipe_site(dt_recipe *recipe, const char *layer, dt_recipe_role role,
+                         dt_recipe_side side, dt_quant_choice *out_choice,
+                         dt_error *err) DT_MUST_CHECK;
+/* Call after the last dt_recipe_site: a rule that matched no layer is NOT_FOUND. */
+dt_status dt_recipe_check_rules_used(const dt_recipe *recipe, dt_error *err) DT_MUST_CHECK;
+
+/* Calls fn(user, key, a, b) for every key whose value differs between two effective recipes and
+ * that can change a result; an absent value is NULL. For refused resumes. Errors: FORMAT, NOMEM. */
+typedef void (*dt_recipe_diff_fn)(void *user, const char *key, const char *a, const char *b);
+dt_status dt_recipe_diff(const char *text_a, const char *text_b, dt_recipe_diff_fn fn, void *user,
+                         const dt_alloc *alloc, dt_error *err) DT_MUST_CHECK;
+
+/* One key that a recipe may have. Texts live until the callback returns. */
+typedef struct dt_recipe_key {
+    const char *key;  /* "quant.weights.bits" */
+    const char *row;  /* "sgd": a key of this row only; NULL: always */
+    const char *type; /* "int", "float", "bool", "enum", "text", "list", "name", "map" */
+    const char *def;  /* default as in a recipe, "" when there is none */
+    const char *rule; /* "a whole number in 1..8" */
+    const char *help;
+} dt_recipe_key;
+typedef void (*dt_recipe_key_fn)(void *user, const dt_recipe_key *key);
+/* Calls fn for every key, section by section. */
+void dt_recipe_list_keys(const dt_recipe_tables *tables, dt_recipe_key_fn fn, void *user);
+
+#endif

@@ -1,0 +1,121 @@
+/* Sections of a recipe and the options that belong to no row. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "recipes/schema.h"
+
+#include <limits.h>
+
+static const dt_opt root_opts[] = {
+    DT_OPT_STR(dt_recipe, name, "", "name of the run's folder; default: the file's name"),
+    DT_OPT_END,
+};
+
+static const dt_opt model_opts[] = {
+    DT_OPT_INT(dt_recipe_model, classes, 10, 1, 100000, "outputs of the classifier"),
+    DT_OPT_STR(dt_recipe_model, init, "", "checkpoint to start from, relative to the recipe"),
+    DT_OPT_BOOL(dt_recipe_model, allow_missing, 0,
+                "parameters that `init` lacks keep their random start"),
+    DT_OPT_END,
+};
+
+static const dt_opt quant_opts[] = {
+    DT_OPT_ENUM(dt_recipe_quant, placement, DT_PLACEMENT_DEPLOY, "paper|deploy",
+                "paper: inputs and weights of layers; deploy: also adds, stream and pooling"),
+    DT_OPT_END,
+};
+
+const dt_opt dt_side_opts[] = {
+    DT_OPT_INT(dt_quant_choice, bits, 8, 1, 8, "bits per value"),
+    DT_OPT_ENUM(dt_quant_choice, granularity, DT_PER_TENSOR, "tensor|channel",
+                "one scale for a tensor or one for each output channel"),
+    DT_OPT_END,
+};
+
+static const dt_opt residual_opts[] = {
+    { "bits", DT_OPT_TYPE_INT, offsetof(dt_recipe_quant, residual_bits), 8, 2, 8, NULL,
+      "bits of the residual stream in placement deploy" },
+    DT_OPT_END,
+};
+
+static const dt_opt train_opts[] = {
+    DT_OPT_INT(dt_recipe_train, epochs, 30, 1, 100000, "passes over the training set"),
+    DT_OPT_INT(dt_recipe_train, max_steps, 0, 0, INT_MAX,
+               "ends the run early without changing the schedule; 0: no limit"),
+    DT_OPT_INT(dt_recipe_train, seed, 1, 0, INT_MAX, "of every random number of the run"),
+    DT_OPT_FLOAT(dt_recipe_train, label_smoothing, 0, 0, 0.999999,
+                 "share of the target that is spread over all classes"),
+    DT_OPT_FLOAT(dt_recipe_train, save_minutes, 10, 0, 100000,
+                 "minutes between checkpoints inside an epoch; 0: at its end only"),
+    DT_OPT_BOOL(dt_recipe_train, decay_norm, 0, "weight decay for norms and biases too"),
+    DT_OPT_BOOL(dt_recipe_train, quant_decay, 0, "weight decay for quantizer parameters too"),
+    DT_OPT_FLOAT(dt_recipe_train, quant_lr, 1, 0, 1000,
+                 "factor of the learning rate for quantizer parameters"),
+    DT_OPT_END,
+};
+
+static const dt_opt eval_opts[] = {
+    { "batch", DT_OPT_TYPE_INT, offsetof(dt_recipe, eval.batch), 250, 1, 65536, NULL,
+      "pictures at a time in evaluation" },
+    DT_OPT_END,
+};
+
+static const dt_opt expect_opts[] = {
+    DT_OPT_FLOAT(dt_recipe_expect, top1, 0, 0, 100, "top-1 accuracy in percent"),
+    DT_OPT_FLOAT(dt_recipe_expect, tolerance, 0.3, 0, 100, "percent that may be missing"),
+    DT_OPT_ENUM(dt_recipe_expect, status, DT_EXPECT_PUBLISHED, "measured|published",
+                "where the number is from: a run of this recipe or a paper"),
+    DT_OPT_STR(dt_recipe_expect, sha256, "", "of the final weights of a measured run"),
+    DT_OPT_END,
+};
+
+static const char *const root_others[] = {
+    "model", "data", "quant", "train", "eval", "expect", NULL
+};
+static const char *const data_others[] = { "train", NULL };
+static const char *const quant_others[] = { "weights", "activations", "residual", "first",
+                                            "last",    "shortcut",    "rules",    NULL };
+static const char *const train_others[] = { "optimizer", "schedule", NULL };
+
+const char *const dt_unhashed_keys[] = { "name",   "model.init",      "data.root",
+                                         "expect", "train.max_steps", "train.save_minutes",
+                                         NULL };
+
+void dt_sections(const dt_recipe_tables *t, dt_section out[DT_SECTION_COUNT])
+{
+    const dt_section all[DT_SECTION_COUNT] = {
+        [DT_SECTION_ROOT] = { .path = "", .opts = root_opts, .others = root_others },
+        [DT_SECTION_MODEL] = { .path = "model",
+                               .opts = model_opts,
+                               .name_key = "name",
+                               .table = t->models,
+                               .path_key = "init" },
+        [DT_SECTION_DATA] = { .path = "data",
+                              .opts = t->data_opts,
+                              .name_key = "name",
+                              .table = t->datasets,
+                              .others = data_others,
+                              .path_key = "root" },
+        [DT_SECTION_QUANT] = { .path = "quant", .opts = quant_opts, .others = quant_others },
+        [DT_SECTION_WEIGHTS] = { .path = "quant.weights",
+                                 .opts = dt_side_opts,
+                                 .name_key = "method",
+                                 .table = t->quantizers },
+        [DT_SECTION_ACTIVATIONS] = { .path = "quant.activations",
+                                     .opts = dt_side_opts,
+                                     .name_key = "method",
+                                     .table = t->quantizers },
+        [DT_SECTION_RESIDUAL] = { .path = "quant.residual", .opts = residual_opts },
+        [DT_SECTION_TRAIN] = { .path = "train", .opts = train_opts, .others = train_others },
+        [DT_SECTION_OPTIMIZER] = { .path = "train.optimizer",
+                                   .name_key = "name",
+                                   .table = t->optimizers,
+                                   .fallback = "sgd" },
+        [DT_SECTION_SCHEDULE] = { .path = "train.schedule",
+                                  .name_key = "name",
+                                  .table = t->schedules,
+                                  .fallback = "cosine" },
+        [DT_SECTION_EVAL] = { .path = "eval", .opts = eval_opts },
+        [DT_SECTION_EXPECT] = { .path = "expect", .opts = expect_opts, .given_only = true },
+    };
+    for (int i = 0; i < DT_SECTION_COUNT; i++)
+        out[i] = all[i];
+}

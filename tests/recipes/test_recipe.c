@@ -1,0 +1,323 @@
+/* Whole recipes: values, messages, effective text, hash. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "recipes/recipe.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/recipes/fake_tables.h"
+#include "tests/support/run.h"
+
+static dt_recipe *must_read(const char *text, const char *const *overrides)
+{
+    dt_recipe *r = NULL;
+    dt_error err = { 0 };
+    ck_assert_msg(fake_read(text, overrides, &r, &err) == DT_OK, "%s", err.text);
+    return r;
+}
+
+START_TEST(defaults)
+{
+    dt_recipe *r = must_read(FAKE_BASE, NULL);
+    ck_assert_str_eq(r->name, "x");
+    ck_assert_str_eq(r->model.choice.row->name, "resnet20");
+    ck_assert_str_eq(((const fake_net *)r->model.choice.conf)->head, "linear");
+    ck_assert(r->model.classes == 10 && !*r->model.init && !r->model.allow_missing);
+    ck_assert_int_eq(((const fake_data *)r->data.common)->batch, 128);
+    ck_assert_uint_eq(r->data.train_count, 0);
+    ck_assert(!r->quant.enabled);
+    ck_assert(r->train.epochs == 30 && r->train.max_steps == 0 && r->train.seed == 1);
+    ck_assert(r->train.label_smoothing == 0 && r->train.save_minutes == 10);
+    ck_assert(r->train.quant_lr == 1 && !r->train.decay_norm && !r->train.quant_decay);
+    ck_assert_str_eq(r->train.optimizer.row->name, "sgd");
+    ck_assert_str_eq(r->train.schedule.row->name, "cosine");
+    ck_assert_int_eq(r->eval.batch, 250);
+    ck_assert(!r->expect.has_top1 && r->expect.tolerance == 0.3);
+    dt_recipe_free(r);
+}
+END_TEST
+
+static const char *const full =
+    "name: my run\n"
+    "model: {name: resnet32, classes: 100, init: w.th, allow_missing: yes, shortcut: conv}\n"
+    "data:\n  name: cifar10\n  root: ../d\n  batch: 64\n  normalize: cifar\n  limit: 7\n"
+    "  train: [pad_crop: 2, hflip, pad_crop: {mirror: true}, pad_crop]\n"
+    "train:\n  epochs: 5\n  max_steps: 9\n  seed: 3\n  label_smoothing: 0.1\n  quant_lr: 0.5\n"
+    "  decay_norm: true\n  optimizer: {lr: 0.2, nesterov: on}\n"
+    "  schedule: {name: multistep, milestones: [2, 4], warmup: 0.5}\n"
+    "eval: {batch: 10}\n"
+    "expect: {top1: 91.6, status: measured, sha256: "
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef}\n";
+
+START_TEST(values)
+{
+    dt_recipe *r = must_read(full, NULL);
+    ck_assert_str_eq(r->name, "my run");
+    ck_assert_str_eq(r->model.init, "/r/w.th");
+    ck_assert(r->model.classes == 100 && r->model.allow_missing);
+    ck_assert_int_eq(((const fake_net *)r->model.choice.conf)->shortcut, 1);
+    const fake_data *d = r->data.common;
+    ck_assert(d->batch == 64 && d->normalize == 1);
+    ck_assert_str_eq(d->root, "/r/../d");
+    ck_assert_int_eq(((const fake_cifar *)r->data.choice.conf)->limit, 7);
+    ck_assert_uint_eq(r->data.train_count, 4);
+    const fake_crop *c0 = r->data.train[0].conf, *c2 = r->data.train[2].conf;
+    const fake_crop *c3 = r->data.train[3].conf;
+    ck_assert(c0->pad == 2 && !c0->mirror && c2->pad == 4 && c2->mirror && c3->pad == 4);
+    ck_assert_ptr_eq(r->data.train[1].row, &flip);
+    ck_assert(r->train.epochs == 5 && r->train.max_steps == 9 && r->train.seed == 3);
+    ck_assert(r->train.label_smoothing == 0.1 && r->train.quant_lr == 0.5 && r->train.decay_norm);
+    const dt_optimizer *o = (const dt_optimizer *)(const void *)r->train.optimizer.row;
+    ck_assert(dt_optimizer_lr(o, r->train.optimizer.conf) == 0.2);
+    const dt_schedule *s = (const dt_schedule *)(const void *)r->train.schedule.row;
+    ck_assert(dt_schedule_lr(s, r->train.schedule.conf, 1, 2, 1, 5) == 0.1);
+    ck_assert_int_eq(r->eval.batch, 10);
+    ck_assert(r->expect.has_top1 && r->expect.top1 == 91.6 &&
+              r->expect.status == DT_EXPECT_MEASURED && r->expect.sha256[1] == '1');
+    dt_recipe_free(r);
+}
+END_TEST
+
+START_TEST(effective_text_is_complete_and_reads_back)
+{
+    dt_recipe *r = must_read(FAKE_BASE, NULL);
+    ck_assert_str_eq(
+        r->text, "name: x\nmodel:\n  name: resnet20\n  classes: 10\n  init: ''\n"
+                 "  allow_missing: false\n  shortcut: pad\n  head: linear\n"
+                 "data:\n  name: cifar10\n  batch: 128\n  root: ''\n  normalize: imagenet\n"
+                 "  val: 0\n  limit: 0\n  train: []\nquant: none\n"
+                 "train:\n  epochs: 30\n  max_steps: 0\n  seed: 1\n  label_smoothing: 0\n"
+                 "  save_minutes: 10\n  decay_norm: false\n  quant_decay: false\n  quant_lr: 1\n"
+                 "  optimizer:\n    name: sgd\n    lr: 0.1\n    momentum: 0.9\n"
+                 "    nesterov: false\n    weight_decay: 0.0001\n"
+                 "  schedule:\n    name: cosine\n    min_lr: 0\n    warmup: 0\n"
+                 "    warmup_from: 0\neval:\n  batch: 250\nexpect: {}\n");
+    dt_recipe_free(r);
+    r = must_read(full, NULL);
+    dt_recipe *again = must_read(r->text, NULL);
+    ck_assert_str_eq(r->text, again->text);
+    ck_assert_str_eq(r->hash, again->hash);
+    dt_recipe_free(again);
+    dt_recipe_free(r);
+}
+END_TEST
+
+START_TEST(hash_leaves_out_what_changes_no_result)
+{
+    dt_recipe *base = must_read(FAKE_BASE, NULL);
+    ck_assert_uint_eq(strlen(base->hash), 64);
+    static const struct {
+        const char *override;
+        bool same;
+    } cases[] = {
+        { "name=other", true },
+        { "model.init=/w", true },
+        { "data.root=/d", true },
+        { "train.max_steps=5", true },
+        { "train.save_minutes=1", true },
+        { "expect={top1: 5}", true },
+        { "train.epochs=30", true },
+        { "train.epochs=31", false },
+        { "train.optimizer.lr=1e-1", true },
+        { "train.optimizer.lr=0.2", false },
+        { "train.seed=2", false },
+        { "data.batch=64", false },
+        { "data.train=[hflip]", false },
+        { "model.name=resnet32", false },
+        { "quant={weights: {method: lsq}}", false },
+        { "quant=none", true },
+    };
+    for (size_t i = 0; i < DT_ARRAY_LEN(cases); i++) {
+        dt_recipe *r = must_read(FAKE_BASE, (const char *const[]){ cases[i].override, NULL });
+        ck_assert_msg((strcmp(r->hash, base->hash) == 0) == cases[i].same, "%s", cases[i].override);
+        dt_recipe_free(r);
+    }
+    dt_recipe_free(base);
+}
+END_TEST
+
+START_TEST(messages)
+{
+    static const char *const cases[][2] = {
+        { "x", "/r/x.yaml:1: a recipe is a map of sections" },
+        { "data: {name: cifar10}\n", "/r/x.yaml:1: model: 'name' must name a model; there are: "
+                                     "resnet20, resnet32, resnet44, resnet56" },
+        { "model: {name: resnet2}\n",
+          "/r/x.yaml:1: model.name: unknown model 'resnet2', did you mean 'resnet20'?" },
+        { FAKE_BASE "trian: {}\n", "/r/x.yaml:3: trian: unknown key, did you mean 'train'?" },
+        { FAKE_BASE "train:\n  epochs: 0\n", "/r/x.yaml:4: train.epochs: 0 is outside 1..100000" },
+        { FAKE_BASE "train:\n  epochs:\n",
+          "/r/x.yaml:4: train.epochs: has no value; it must be a whole number in 1..100000" },
+        { FAKE_BASE "train:\n  epochs: [1]\n",
+          "/r/x.yaml:4: train.epochs: a list is not a whole number in 1..100000" },
+        { FAKE_BASE "train: {optimizer: sgd}\n",
+          "/r/x.yaml:3: train.optimizer: must be a map of keys with 'name'" },
+        { FAKE_BASE "train:\n  optimizer:\n    name: sgd\n    momentun: 1\n",
+          "/r/x.yaml:6: train.optimizer.momentun: unknown key, did you mean 'momentum'?" },
+        { FAKE_BASE "train: {schedule: {milestones: [1]}}\n",
+          "/r/x.yaml:3: train.schedule.milestones: unknown key; there are: name, min_lr, warmup, "
+          "warmup_from" },
+        { FAKE_BASE "train: {schedule: {name: multistep, milestones: [2, 1]}}\n",
+          "/r/x.yaml:3: train.schedule.milestones: [2, 1] is not an ascending list of whole "
+          "numbers "
+          "in 1..100000" },
+        { FAKE_BASE "train: {schedule: {name: multistep, milestones: [[2]]}}\n",
+          "/r/x.yaml:3: train.schedule.milestones: a list is not an ascending list of whole "
+          "numbers "
+          "in 1..100000" },
+        { "model: {name: resnet20, shortcat: pad}\ndata: {name: cifar10}\n",
+          "/r/x.yaml:1: model.shortcat: unknown key, did you mean 'shortcut'?" },
+        { "model: {name: resnet20}\ndata: {name: cifar10, train: [flip]}\n",
+          "/r/x.yaml:2: data.train.0: unknown transform 'flip', did you mean 'hflip'?" },
+        { "model: {name: resnet20}\ndata: {name: cifar10, train: [pad_crop: 99]}\n",
+          "/r/x.yaml:2: data.train.0.pad_crop: 99 is outside 0..16" },
+        { "model: {name: resnet20}\ndata: {name: cifar10, train: [pad_crop: {pat: 9}]}\n",
+          "/r/x.yaml:2: data.train.0.pad_crop.pat: unknown key, did you mean 'pad'?" },
+        { "model: {name: resnet20}\ndata: {name: cifar10, train: [hflip: 1]}\n",
+          "/r/x.yaml:2: data.train.0.hflip: 'hflip' has no options" },
+        { "model: {name: resnet20}\ndata: {name: cifar10, train: [{hflip: 1, pad_crop: 2}]}\n",
+          "/r/x.yaml:2: data.train.0: must be a transform's name, or name: options" },
+        { "model: {name: resnet20}\ndata: {name: cifar10, train: hflip}\n",
+          "/r/x.yaml:2: data.train: must be a list of transforms" },
+        { "model: {name: resnet20}\ndata: {name: clash}\n",
+          "dataset 'clash' has an option 'train', a key of 'data' itself" },
+        { FAKE_BASE "expect: {sha256: 12}\n",
+          "/r/x.yaml:3: expect.sha256: is not a SHA-256: 64 lower-case hexadecimal digits" },
+        { FAKE_BASE "name: a/b\n", "/r/x.yaml:3: name: 'a/b' is no name of a folder: it may not "
+                                   "have / or start with a dot" },
+        { FAKE_BASE "train: {seed: 1, seed: 2}\n",
+          "/r/x.yaml:3: train.seed: repeated key, first in line 3" },
+    };
+    for (size_t i = 0; i < DT_ARRAY_LEN(cases); i++) {
+        dt_recipe *r = NULL;
+        dt_error err = { 0 };
+        ck_assert_msg(fake_read(cases[i][0], NULL, &r, &err) != DT_OK, "%s", cases[i][0]);
+        ck_assert_str_eq(err.text, cases[i][1]);
+        ck_assert_ptr_null(r);
+    }
+}
+END_TEST
+
+START_TEST(overrides_and_paths)
+{
+    char cwd[400], want[600];
+    ck_assert_ptr_nonnull(getcwd(cwd, sizeof cwd));
+    dt_recipe *r = must_read(full, (const char *const[]){ "model.init=./in/w", "data.root=/abs",
+                                                          "train.schedule={name: constant}",
+                                                          "data.train.0=hflip", NULL });
+    snprintf(want, sizeof want, "%s/in/w", cwd);
+    ck_assert_str_eq(r->model.init, want);
+    ck_assert_str_eq(((const fake_data *)r->data.common)->root, "/abs");
+    ck_assert_str_eq(r->train.schedule.row->name, "constant");
+    ck_assert_ptr_eq(r->data.train[0].row, &flip);
+    dt_recipe_free(r);
+    dt_error err;
+    r = NULL;
+    ck_assert_int_eq(fake_read(full, (const char *const[]){ "train.lr=1", NULL }, &r, &err),
+                     DT_ERR_NOT_FOUND);
+    ck_assert_msg(strncmp(err.text, "command line: train.lr: unknown key", 35) == 0, "%s",
+                  err.text);
+    ck_assert_int_eq(fake_read(full, (const char *const[]){ "eval.batch=0", NULL }, &r, &err),
+                     DT_ERR_RANGE);
+    ck_assert_str_eq(err.text, "command line: eval.batch: 0 is outside 1..65536");
+}
+END_TEST
+
+START_TEST(relative_recipe_path)
+{
+    char cwd[400], want[600];
+    ck_assert_ptr_nonnull(getcwd(cwd, sizeof cwd));
+    const dt_recipe_params p = {
+        .tables = &fake_tables,
+        .path = "sub/run.v2.yml",
+        .text = "model: {name: resnet20, init: ./w}\ndata: {name: cifar10}\n"
+    };
+    dt_recipe *r;
+    ck_assert_int_eq(dt_recipe_read(&p, &r, NULL), DT_OK);
+    snprintf(want, sizeof want, "%s/sub/w", cwd);
+    ck_assert_str_eq(r->model.init, want);
+    ck_assert_str_eq(r->name, "run.v2");
+    dt_recipe_free(r);
+    const dt_recipe_params nothing = { .tables = &fake_tables };
+    ck_assert_int_eq(dt_recipe_read(&nothing, &r, NULL), DT_ERR_ARG);
+    dt_recipe_free(NULL);
+}
+END_TEST
+
+/* Fails the request number `left` and all after it. */
+typedef struct failing {
+    int left, held;
+} failing;
+
+static void *failing_get(void *self, size_t size, const char *tag)
+{
+    failing *f = self;
+    if (f->left-- <= 0) return NULL;
+    f->held++;
+    return dt_alloc_std()->get(NULL, size, tag);
+}
+
+static void failing_put(void *self, void *memory, size_t size)
+{
+    ((failing *)self)->held--;
+    dt_alloc_std()->put(NULL, memory, size);
+}
+
+START_TEST(every_allocation_may_fail)
+{
+    int n = 0;
+    for (dt_status st = DT_ERR_NOMEM; st != DT_OK; n++) {
+        failing f = { n, 0 };
+        const dt_alloc a = { failing_get, failing_put, &f };
+        const char *const overrides[] = { "quant={weights: {method: lsq}, rules: [{layers: c, "
+                                          "weights: 3}]}" };
+        const dt_recipe_params p = { .tables = &fake_tables,
+                                     .path = "/r/x.yaml",
+                                     .text = full,
+                                     .overrides = overrides,
+                                     .override_count = 1,
+                                     .alloc = &a };
+        dt_recipe *r = NULL;
+        dt_error err;
+        st = dt_recipe_read(&p, &r, &err);
+        if (st != DT_OK) ck_assert_msg(st == DT_ERR_NOMEM, "%d: %s", n, err.text);
+        dt_recipe_free(r);
+        ck_assert_int_eq(f.held, 0);
+        ck_assert_int_lt(n, 10000);
+    }
+    ck_assert_int_gt(n, 5);
+}
+END_TEST
+
+START_TEST(shipped_recipes)
+{
+    static const char *const names[] = { "resnet20",
+                                         "resnet32",
+                                         "resnet44",
+                                         "resnet56",
+                                         "resnet20-b",
+                                         "resnet20-lsq-w4a4",
+                                         "resnet20-lsq-w4a4-paper" };
+    for (size_t i = 0; i < DT_ARRAY_LEN(names); i++) {
+        char path[600];
+        snprintf(path, sizeof path, "%s/recipes/cifar10/%s.yaml", SOURCE_ROOT, names[i]);
+        const dt_recipe_params p = { .tables = &fake_tables, .path = path };
+        dt_recipe *r = NULL;
+        dt_error err = { 0 };
+        ck_assert_msg(dt_recipe_read(&p, &r, &err) == DT_OK, "%s", err.text);
+        ck_assert_str_eq(r->name, names[i]);
+        ck_assert_int_eq(strncmp(r->model.choice.row->name, names[i], 8), 0);
+        ck_assert(r->quant.enabled == (strstr(names[i], "lsq") != NULL));
+        ck_assert_int_eq(r->quant.placement == DT_PLACEMENT_DEPLOY,
+                         r->quant.enabled && !strstr(names[i], "paper"));
+        ck_assert_int_eq(r->train.epochs, r->quant.enabled ? 10 : 200);
+        dt_recipe_free(r);
+    }
+}
+END_TEST
+
+DT_TEST_MAIN("recipe", defaults, values, effective_text_is_complete_and_reads_back,
+             hash_leaves_out_what_changes_no_result, messages, overrides_and_paths,
+             relative_recipe_path, every_allocation_may_fail, shipped_recipes)
