@@ -30,11 +30,12 @@ typedef struct dt_conv_tile_args {
 typedef void (*dt_conv_tile)(const dt_conv_tile_args *a);
 
 /* Weight-gradient tile: Q inputs times V vectors of output channels,
- *   dw[(q*V*VEC) + v] += sum over r < rows, c < cols of
- *                        x[r*x_row + c*x_step + q] * dy[r*dy_row + c*dy_step + v] */
+ *   dw[(q*V*VEC) + v] += sum over n < pictures, r < rows, c < cols of
+ *        x[n*x_picture + r*x_row + c*x_step + q] * dy[n*dy_picture + r*dy_row + c*dy_step + v] */
 typedef struct dt_conv_wtile_args {
     const float *x, *dy;
-    int64_t rows, cols, x_row, x_step, dy_row, dy_step;
+    int64_t pictures, rows, cols;
+    int64_t x_picture, x_row, x_step, dy_picture, dy_row, dy_step;
     float *dw;
 } dt_conv_wtile_args;
 typedef void (*dt_conv_wtile)(const dt_conv_wtile_args *a);

@@ -14,14 +14,18 @@
 
 enum {
     BAND_BYTES = 36 << 10,    /* wanted size of a band's pictures: stays in a first-level cache */
-    BAND_PIXELS = 64,         /* fewer outputs than this do not repay a tile's start and end */
+    BAND_PIXELS = 64,         /* least outputs of a band */
+    UNIT_PIXELS = 256,        /* small pictures go together, to repay a tile's start and end */
+    UNIT_BYTES = 192 << 10,   /* most memory of the pictures that go together */
     PARTIAL_BYTES = 32 << 20, /* wanted limit of all partial sums together */
     MAX_TASKS = 16,
 };
 
+/* A unit of work is one band of `pictures` pictures (1 when there is more than one band). */
 typedef struct plan {
-    int64_t I, M, M_padded, lanes;   /* per group; lanes: output channels of the widest tile */
-    int64_t tiles, window;           /* tiles of output channels per group; KW * I */
+    int64_t I, M, M_padded, lanes; /* per group; lanes: output channels of the widest tile */
+    int64_t tiles, window;         /* tiles of output channels per group; KW * I */
+    int64_t pictures, units;
     int64_t band, bands, rows, cols; /* rows and cols of the copy of a band of x */
     int64_t slices, pieces;
     int copy_x, copy_dy;
@@ -74,10 +78,17 @@ static plan make_plan(const dt_conv_tiles *t, const dt_conv_shape *s)
     p.band = div_up(s->OH, p.bands);
     p.bands = div_up(s->OH, p.band);
     p.rows = (p.band - 1) * s->SH + s->KH;
-    p.x_bytes = p.copy_x ? aligned(p.rows * p.cols * p.I * 4) : 0;
-    p.scratch_bytes = p.x_bytes + (p.copy_dy ? aligned(p.band * s->OW * p.M_padded * 4) : 0);
+    p.pictures = 1;
+    if (p.bands == 1) {
+        int64_t fit = min64(UNIT_PIXELS / (s->OH * s->OW), UNIT_BYTES / (row_bytes * s->OH));
+        p.pictures = max64(min64(fit, s->N / MAX_TASKS), 1);
+    }
+    p.units = div_up(s->N, p.pictures) * p.bands;
+    p.x_bytes = p.copy_x ? aligned(p.pictures * p.rows * p.cols * p.I * 4) : 0;
+    p.scratch_bytes = p.x_bytes;
+    if (p.copy_dy) p.scratch_bytes += aligned(p.pictures * p.band * s->OW * p.M_padded * 4);
     p.partial = (int64_t)(aligned(s->G * p.M_padded * s->KH * p.window * 4) / sizeof(float));
-    p.slices = min64(min64(s->N * p.bands, MAX_TASKS), max64(PARTIAL_BYTES / (p.partial * 4), 1));
+    p.slices = min64(min64(p.units, MAX_TASKS), max64(PARTIAL_BYTES / (p.partial * 4), 1));
     p.pieces = min64(MAX_TASKS / p.slices, s->G * p.tiles);
     return p;
 }
@@ -133,25 +144,29 @@ static void run_tile(const job *j, dt_conv_wtile_args a, int64_t lanes, float *d
     }
 }
 
-/* Adds one band of one picture to a partial sum, for tiles first..end-1 of all groups. */
-static void run_band(const job *j, int64_t unit, int64_t first, int64_t end, unsigned char *scratch,
+/* Adds one unit to a partial sum, for tiles first..end-1 of all groups. */
+static void run_unit(const job *j, int64_t unit, int64_t first, int64_t end, unsigned char *scratch,
                      float *partial)
 {
     const dt_conv_shape *s = j->s;
     const plan *p = &j->p;
-    int64_t n = unit / p->bands, oh = unit % p->bands * p->band, ready = -1;
+    int64_t n = unit / p->bands * p->pictures, oh = unit % p->bands * p->band, ready = -1;
     float *x = (float *)(void *)scratch, *dy = (float *)(void *)(scratch + p->x_bytes);
     dt_conv_wtile_args a = { .rows = min64(p->band, s->OH - oh), .cols = s->OW };
+    a.pictures = min64(p->pictures, s->N - n);
     int64_t x_pixel = p->copy_x ? p->I : s->C, x_cols = p->copy_x ? p->cols : s->W;
     a.x_step = s->SW * x_pixel, a.x_row = s->SH * x_cols * x_pixel;
     a.dy_step = p->copy_dy ? p->M_padded : s->O, a.dy_row = s->OW * a.dy_step;
+    a.x_picture = p->copy_x ? p->rows * p->cols * p->I : s->H * s->W * s->C;
+    a.dy_picture = s->OH * a.dy_row;
     for (int64_t tile = first; tile < end; tile++) {
         int64_t group = tile / p->tiles, m = tile % p->tiles * p->lanes;
         const float *x_at = j->x + (n * s->H + oh * s->SH) * s->W * s->C + group * p->I;
         const float *dy_at = j->dy + (n * s->OH + oh) * s->OW * s->O + group * p->M;
         if (group != ready) {
-            if (p->copy_x) copy_x(j, n, oh, group, x);
-            if (p->copy_dy) copy_dy(j, dy_at, a.rows * s->OW, dy);
+            for (int64_t i = 0; p->copy_x && i < a.pictures; i++)
+                copy_x(j, n + i, oh, group, x + i * a.x_picture);
+            if (p->copy_dy) copy_dy(j, dy_at, a.pictures * a.rows * s->OW, dy);
             ready = group;
         }
         a.x = p->copy_x ? x : x_at;
@@ -172,14 +187,14 @@ static void run_slice(void *arg, int64_t task, int thread)
 {
     const job *j = arg;
     const plan *p = &j->p;
-    int64_t slice = task / p->pieces, piece = task % p->pieces, units = j->s->N * p->bands;
+    int64_t slice = task / p->pieces, piece = task % p->pieces, units = p->units;
     int64_t tiles = j->s->G * p->tiles;
     int64_t first = tiles * piece / p->pieces, end = tiles * (piece + 1) / p->pieces;
     float *partial = j->partial + slice * p->partial;
     memset(partial + tile_start(j, first), 0,
            (size_t)(tile_start(j, end) - tile_start(j, first)) * sizeof *partial);
     for (int64_t unit = units * slice / p->slices; unit < units * (slice + 1) / p->slices; unit++)
-        run_band(j, unit, first, end, j->scratch + p->scratch_bytes * (size_t)thread, partial);
+        run_unit(j, unit, first, end, j->scratch + p->scratch_bytes * (size_t)thread, partial);
 }
 
 /* Adds the partial sums of one tile in slice order and puts them into dw's layout. */

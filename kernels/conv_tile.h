@@ -44,8 +44,11 @@ DT_INLINE void weight_tile(const dt_conv_wtile_args *a, int Q, int V)
     DT_UNROLL for (int q = 0; q < Q; q++) DT_UNROLL for (int v = 0; v < V; v++) sum[q][v] =
         vec_zero();
     const int64_t x_step = a->x_step, dy_step = a->dy_step;
-    for (int64_t r = 0; r < a->rows; r++) {
-        const float *x = a->x + r * a->x_row, *dy = a->dy + r * a->dy_row;
+    const float *x_row = a->x, *dy_row = a->dy;
+    const int64_t x_gap = a->x_picture - a->rows * a->x_row;
+    const int64_t dy_gap = a->dy_picture - a->rows * a->dy_row;
+    for (int64_t r = 0, rows = a->pictures * a->rows, left = a->rows; r < rows; r++) {
+        const float *x = x_row, *dy = dy_row;
         for (int64_t c = a->cols; c > 0; c--, x += x_step, dy += dy_step) {
             vec d[DT_CONV_VECTORS];
             DT_UNROLL for (int v = 0; v < V; v++) d[v] = vec_load(dy + v * VEC);
@@ -55,6 +58,8 @@ DT_INLINE void weight_tile(const dt_conv_wtile_args *a, int Q, int V)
                 DT_UNROLL for (int v = 0; v < V; v++) sum[q][v] = vec_fma(b, d[v], sum[q][v]);
             }
         }
+        x_row += a->x_row, dy_row += a->dy_row;
+        if (--left == 0) x_row += x_gap, dy_row += dy_gap, left = a->rows;
     }
     DT_UNROLL for (int q = 0; q < Q; q++) DT_UNROLL for (int v = 0; v < V; v++)
     {

@@ -29,7 +29,8 @@ static real *magnitude(const dt_conv_kernels *k, const dt_conv_shape *s, dt_conv
 }
 
 /* One pass of one tier: values from the scalar tier, then bit-equality over threads. */
-static void check_pass(const dt_kernels *k, const conv_case *c, dt_conv_pass pass, int accumulate)
+static void check_pass(const dt_kernels *k, const conv_case *c, dt_conv_pass pass, int accumulate,
+                       int most_threads)
 {
     dt_conv_kernels scalar;
     dt_conv_scalar(&scalar);
@@ -41,13 +42,14 @@ static void check_pass(const dt_kernels *k, const conv_case *c, dt_conv_pass pas
     real *size = magnitude(&scalar, &c->s, pass);
     real *one = run_pass(&k->conv, c, pass, accumulate, 1, fill);
     ck_assert_msg(want && one, "%s pass %d %s: a guard byte was written", k->isa, pass, name);
+    size_t bad = 0, last = 0; /* counted here: one assertion for each element would be slow */
     for (size_t i = GUARD; i < GUARD + count; i++) {
         double limit = bound * ((double)size[i] + accumulate);
-        ck_assert_msg(fabs((double)one[i] - (double)want[i]) <= limit,
-                      "%s pass %d %s: element %zu is %.9g, not %.9g", k->isa, pass, name, i - GUARD,
-                      (double)one[i], (double)want[i]);
+        if (!(fabs((double)one[i] - (double)want[i]) <= limit)) bad++, last = i;
     }
-    for (int threads = 2; threads <= 4; threads++) {
+    ck_assert_msg(bad == 0, "%s pass %d %s: %zu elements, [%zu] is %.9g, not %.9g", k->isa, pass,
+                  name, bad, last - GUARD, (double)one[last], (double)want[last]);
+    for (int threads = 2; threads <= most_threads; threads++) {
         real *many = run_pass(&k->conv, c, pass, accumulate, threads, fill);
         ck_assert_msg(many && memcmp(one + GUARD, many + GUARD, count * sizeof *one) == 0,
                       "%s pass %d %s: %d threads differ from one", k->isa, pass, name, threads);
@@ -58,13 +60,13 @@ static void check_pass(const dt_kernels *k, const conv_case *c, dt_conv_pass pas
     dt_put(NULL, one);
 }
 
-static void check(const dt_kernels *k, dt_conv_shape s)
+static void check(const dt_kernels *k, dt_conv_shape s, int threads)
 {
     conv_case c = conv_open(s);
-    check_pass(k, &c, DT_CONV_FORWARD, 0);
-    check_pass(k, &c, DT_CONV_DGRAD, 0);
-    check_pass(k, &c, DT_CONV_DGRAD, 1);
-    check_pass(k, &c, DT_CONV_WGRAD, 0);
+    check_pass(k, &c, DT_CONV_FORWARD, 0, threads);
+    check_pass(k, &c, DT_CONV_DGRAD, 0, threads);
+    check_pass(k, &c, DT_CONV_DGRAD, 1, threads);
+    check_pass(k, &c, DT_CONV_WGRAD, 0, threads);
     conv_close(&c);
 }
 
@@ -80,22 +82,22 @@ START_TEST(fixed_shapes)
 {
     dt_kernels k;
     if (!open_tier(_i, &k)) return;
-    check(&k, conv_shape(2, 32, 32, 16, 16, 3, 3, 1, 1, 1)); /* the shapes of ResNet-20 */
-    check(&k, conv_shape(2, 32, 32, 3, 16, 3, 3, 1, 1, 1));
-    check(&k, conv_shape(2, 32, 32, 16, 32, 3, 3, 2, 1, 1));
-    check(&k, conv_shape(2, 16, 16, 32, 32, 3, 3, 1, 1, 1));
-    check(&k, conv_shape(2, 16, 16, 32, 64, 3, 3, 2, 1, 1));
-    check(&k, conv_shape(3, 8, 8, 64, 64, 3, 3, 1, 1, 1));
-    check(&k, conv_shape(1, 20, 20, 3, 24, 7, 7, 2, 3, 1));   /* first layer of larger nets */
-    check(&k, conv_shape(1, 9, 9, 64, 40, 1, 1, 2, 0, 1));    /* projection */
-    check(&k, conv_shape(2, 12, 12, 32, 32, 3, 3, 1, 1, 32)); /* depthwise */
-    check(&k, conv_shape(1, 12, 12, 32, 64, 5, 5, 2, 2, 32));
-    check(&k, conv_shape(2, 9, 9, 66, 99, 3, 3, 1, 1, 3));
-    check(&k, conv_shape(128, 3, 3, 17, 5, 3, 3, 1, 1, 1));
-    check(&k, conv_shape(1, 60, 61, 8, 8, 3, 3, 1, 1, 1));   /* several bands */
-    check(&k, conv_shape(1, 4, 4, 200, 130, 3, 3, 1, 1, 1)); /* several passes over weights */
-    check(&k, conv_shape(1, 4, 4, 5, 3, 1, 1, 6, 0, 1));     /* stride beyond the picture */
-    check(&k, conv_shape(1, 3, 5, 2, 2, 1, 1, 1, 3, 1));     /* outputs that see only padding */
+    check(&k, conv_shape(2, 32, 32, 16, 16, 3, 3, 1, 1, 1), 4); /* the shapes of ResNet-20 */
+    check(&k, conv_shape(2, 32, 32, 3, 16, 3, 3, 1, 1, 1), 4);
+    check(&k, conv_shape(2, 32, 32, 16, 32, 3, 3, 2, 1, 1), 4);
+    check(&k, conv_shape(2, 16, 16, 32, 32, 3, 3, 1, 1, 1), 4);
+    check(&k, conv_shape(2, 16, 16, 32, 64, 3, 3, 2, 1, 1), 4);
+    check(&k, conv_shape(3, 8, 8, 64, 64, 3, 3, 1, 1, 1), 4);
+    check(&k, conv_shape(1, 20, 20, 3, 24, 7, 7, 2, 3, 1), 4);   /* first layer of larger nets */
+    check(&k, conv_shape(1, 9, 9, 64, 40, 1, 1, 2, 0, 1), 4);    /* projection */
+    check(&k, conv_shape(2, 12, 12, 32, 32, 3, 3, 1, 1, 32), 4); /* depthwise */
+    check(&k, conv_shape(1, 12, 12, 32, 64, 5, 5, 2, 2, 32), 4);
+    check(&k, conv_shape(2, 9, 9, 66, 99, 3, 3, 1, 1, 3), 4);
+    check(&k, conv_shape(128, 3, 3, 17, 5, 3, 3, 1, 1, 1), 4);
+    check(&k, conv_shape(1, 60, 61, 8, 8, 3, 3, 1, 1, 1), 4);   /* several bands */
+    check(&k, conv_shape(1, 4, 4, 200, 130, 3, 3, 1, 1, 1), 4); /* several passes over weights */
+    check(&k, conv_shape(1, 4, 4, 5, 3, 1, 1, 6, 0, 1), 4);     /* stride beyond the picture */
+    check(&k, conv_shape(1, 3, 5, 2, 2, 1, 1, 1, 3, 1), 4);     /* outputs that see only padding */
 }
 END_TEST
 
@@ -126,8 +128,8 @@ static dt_conv_shape random_shape(dt_rng *rng)
 
 START_TEST(random_shapes)
 {
-    enum { SHAPES = 250 };
-    const double most = 1.5e6; /* products of one pass: keeps the test short */
+    enum { SHAPES = 200 };
+    const double most = 5e5; /* products of one pass: keeps the test short */
     dt_kernels k;
     if (!open_tier(_i, &k)) return;
     dt_rng rng;
@@ -135,7 +137,7 @@ START_TEST(random_shapes)
     for (int done = 0; done < SHAPES;) {
         dt_conv_shape s = random_shape(&rng);
         if ((double)(s.N * s.OH * s.OW * s.O * s.KH * s.KW) * (double)(s.C / s.G) > most) continue;
-        check(&k, s);
+        check(&k, s, 2);
         done++;
     }
 }
