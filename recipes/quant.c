@@ -64,14 +64,14 @@ static dt_status finish(dt_reader *r, dt_quant_choice *c, const dt_yaml_node *bi
 }
 
 /* Body, role and matching rules on top of each other. `layer` NULL: no rules. */
-static dt_status resolve(dt_recipe_state *s, const char *layer, dt_recipe_role role,
-                         dt_recipe_side side, dt_quant_choice *out, dt_error *err)
+static dt_status resolve(dt_recipe_state *s, const char *layer, dt_layer_role role,
+                         dt_side side, dt_quant_choice *out, dt_error *err)
 {
     dt_reader *r = &s->reader;
     dt_quant_choice c = float_choice(r);
     const dt_yaml_node *from = s->quant;
     DT_TRY(apply(r, dt_yaml_find(s->quant, side_keys[side]), &c, &from, err));
-    if (role != DT_ROLE_BODY) {
+    if (role != DT_LAYER_BODY) {
         const dt_yaml_node *policy = dt_yaml_find(s->quant, role_keys[role]);
         DT_TRY(apply(r, dt_yaml_find(policy, side_keys[side]), &c, &from, err));
     }
@@ -86,10 +86,10 @@ static dt_status resolve(dt_recipe_state *s, const char *layer, dt_recipe_role r
     return DT_OK;
 }
 
-dt_status dt_recipe_site(dt_recipe *recipe, const char *layer, dt_recipe_role role,
-                         dt_recipe_side side, dt_quant_choice *out_choice, dt_error *err)
+dt_status dt_recipe_site(dt_recipe *recipe, const char *layer, dt_layer_role role,
+                         dt_side side, dt_quant_choice *out_choice, dt_error *err)
 {
-    if (!layer || (unsigned)role > DT_ROLE_SHORTCUT || (unsigned)side > DT_SIDE_ACTIVATIONS)
+    if (!layer || (unsigned)role > DT_LAYER_SHORTCUT || (unsigned)side > DT_SIDE_ACTIVATIONS)
         return dt_fail(err, DT_ERR_ARG, NULL, "a site needs a layer, a role and a side");
     if (recipe->quant.enabled) return resolve(recipe->state, layer, role, side, out_choice, err);
     *out_choice = float_choice(&recipe->state->reader);
@@ -109,11 +109,11 @@ dt_status dt_recipe_check_rules_used(const dt_recipe *recipe, dt_error *err)
 }
 
 /* `first`, `last`, `shortcut`: a word for both sides, or a map of sides. */
-static dt_status read_role(dt_reader *r, const dt_yaml_node *quant, dt_recipe_role role,
+static dt_status read_role(dt_reader *r, const dt_yaml_node *quant, dt_layer_role role,
                            const dt_row *const body[2], dt_yaml_node *out_quant, dt_error *err)
 {
     static const char *const sides[] = { "weights", "activations", NULL };
-    dt_quant_form f = role == DT_ROLE_SHORTCUT ? DT_QUANT_SHORTCUT : DT_QUANT_EDGE;
+    dt_quant_form f = role == DT_LAYER_SHORTCUT ? DT_QUANT_SHORTCUT : DT_QUANT_EDGE;
     const dt_yaml_node *in = dt_yaml_find(quant, role_keys[role]);
     bool word = dt_is_word(in, "none") || dt_is_word(in, "body");
     dt_yaml_node *out;
@@ -186,12 +186,12 @@ static dt_status read_quantized(dt_recipe *recipe, const dt_yaml_node *in, dt_er
     DT_TRY(dt_section_map(r, s->quant, "residual", stream, &residual, err));
     DT_TRY(dt_section_read(r, &r->section[DT_SECTION_RESIDUAL], stream, residual, &recipe->quant,
                            NULL, err));
-    for (int role = DT_ROLE_FIRST; role <= DT_ROLE_SHORTCUT; role++)
-        DT_TRY(read_role(r, in, (dt_recipe_role)role, body, s->quant, err));
+    for (int role = DT_LAYER_FIRST; role <= DT_LAYER_SHORTCUT; role++)
+        DT_TRY(read_role(r, in, (dt_layer_role)role, body, s->quant, err));
     DT_TRY(read_rules(s, dt_yaml_find(in, "rules"), body, err));
-    for (int role = DT_ROLE_BODY; role <= DT_ROLE_SHORTCUT; role++)
+    for (int role = DT_LAYER_BODY; role <= DT_LAYER_SHORTCUT; role++)
         for (int side = 0; side < 2; side++)
-            DT_TRY(resolve(s, NULL, (dt_recipe_role)role, (dt_recipe_side)side, &ignored, err));
+            DT_TRY(resolve(s, NULL, (dt_layer_role)role, (dt_side)side, &ignored, err));
     return DT_OK;
 }
 

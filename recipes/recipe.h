@@ -7,6 +7,7 @@
 #include "core/alloc.h"
 #include "core/file.h"
 #include "core/opt.h"
+#include "fakequant/choice.h"
 
 /* What a recipe can name. The tables belong to their folders; tests pass small ones. */
 typedef struct dt_recipe_tables {
@@ -36,9 +37,6 @@ typedef struct dt_recipe_data {
     dt_recipe_choice *train; /* transforms of training pictures, in order */
     size_t train_count;
 } dt_recipe_data;
-
-typedef enum dt_placement { DT_PLACEMENT_PAPER, DT_PLACEMENT_DEPLOY } dt_placement;
-typedef enum dt_granularity { DT_PER_TENSOR, DT_PER_CHANNEL } dt_granularity;
 
 /* The rest of the section is asked per layer: dt_recipe_site. */
 typedef struct dt_recipe_quant {
@@ -93,31 +91,12 @@ dt_status dt_recipe_read(const dt_recipe_params *params, dt_recipe **out_recipe,
                          dt_error *err) DT_MUST_CHECK;
 void dt_recipe_free(dt_recipe *recipe); /* NULL is fine */
 
-/* Quantization of one place. Layers are found by name: `first` and `last` are the convolution fed
- * by the picture and the linear layer that gives the logits, `shortcut` a convolution on a skip
- * branch. */
-typedef enum dt_recipe_role {
-    DT_ROLE_BODY,
-    DT_ROLE_FIRST,
-    DT_ROLE_LAST,
-    DT_ROLE_SHORTCUT
-} dt_recipe_role;
-typedef enum dt_recipe_side { DT_SIDE_WEIGHTS, DT_SIDE_ACTIVATIONS } dt_recipe_side;
-
-typedef struct dt_quant_choice {
-    bool quantized;       /* false: stays float; `method` is the row "none" and the rest is 0 */
-    const dt_row *method; /* row of tables->quantizers */
-    int bits;             /* 1..8 */
-    int granularity;      /* dt_granularity */
-    void *conf;           /* the method's options; lives until dt_recipe_free */
-} dt_quant_choice;
-
 /* Later ones win: quant.weights / quant.activations, then first / last / shortcut, then the rules
  * in order. Keys are merged; a change of method resets the method's own options. Once a side is
  * `none`, only a later `method` quantizes it again. Every rule that matches `layer` counts as used.
  */
-dt_status dt_recipe_site(dt_recipe *recipe, const char *layer, dt_recipe_role role,
-                         dt_recipe_side side, dt_quant_choice *out_choice,
+dt_status dt_recipe_site(dt_recipe *recipe, const char *layer, dt_layer_role role,
+                         dt_side side, dt_quant_choice *out_choice,
                          dt_error *err) DT_MUST_CHECK;
 /* Call after the last dt_recipe_site: a rule that matched no layer is NOT_FOUND. */
 dt_status dt_recipe_check_rules_used(const dt_recipe *recipe, dt_error *err) DT_MUST_CHECK;

@@ -18,7 +18,7 @@ static dt_recipe *must_read(const char *quant)
 }
 
 /* "lsq 4 channel", "none" */
-static void site(dt_recipe *r, const char *layer, dt_recipe_role role, dt_recipe_side side,
+static void site(dt_recipe *r, const char *layer, dt_layer_role role, dt_side side,
                  const char *want)
 {
     dt_quant_choice c;
@@ -43,17 +43,17 @@ START_TEST(roles_by_default)
     dt_recipe *r = must_read(body);
     ck_assert(r->quant.enabled && r->quant.placement == DT_PLACEMENT_DEPLOY);
     ck_assert_int_eq(r->quant.residual_bits, 8);
-    site(r, "x", DT_ROLE_BODY, DT_SIDE_WEIGHTS, "lsq 4 channel");
-    site(r, "x", DT_ROLE_BODY, DT_SIDE_ACTIVATIONS, "pact 3 tensor");
-    site(r, "x", DT_ROLE_FIRST, DT_SIDE_WEIGHTS, "lsq 8 channel");
-    site(r, "x", DT_ROLE_LAST, DT_SIDE_ACTIVATIONS, "pact 8 tensor");
-    site(r, "x", DT_ROLE_SHORTCUT, DT_SIDE_WEIGHTS, "lsq 4 channel");
+    site(r, "x", DT_LAYER_BODY, DT_SIDE_WEIGHTS, "lsq 4 channel");
+    site(r, "x", DT_LAYER_BODY, DT_SIDE_ACTIVATIONS, "pact 3 tensor");
+    site(r, "x", DT_LAYER_FIRST, DT_SIDE_WEIGHTS, "lsq 8 channel");
+    site(r, "x", DT_LAYER_LAST, DT_SIDE_ACTIVATIONS, "pact 8 tensor");
+    site(r, "x", DT_LAYER_SHORTCUT, DT_SIDE_WEIGHTS, "lsq 4 channel");
     dt_quant_choice c;
-    ck_assert_int_eq(dt_recipe_site(r, "x", DT_ROLE_FIRST, DT_SIDE_WEIGHTS, &c, NULL), DT_OK);
+    ck_assert_int_eq(dt_recipe_site(r, "x", DT_LAYER_FIRST, DT_SIDE_WEIGHTS, &c, NULL), DT_OK);
     ck_assert(((const fake_lsq *)c.conf)->grad_scale == 2);
     ck_assert_int_eq(dt_recipe_check_rules_used(r, NULL), DT_OK);
-    ck_assert_int_eq(dt_recipe_site(r, NULL, DT_ROLE_BODY, DT_SIDE_WEIGHTS, &c, NULL), DT_ERR_ARG);
-    ck_assert_int_eq(dt_recipe_site(r, "x", (dt_recipe_role)4, DT_SIDE_WEIGHTS, &c, NULL),
+    ck_assert_int_eq(dt_recipe_site(r, NULL, DT_LAYER_BODY, DT_SIDE_WEIGHTS, &c, NULL), DT_ERR_ARG);
+    ck_assert_int_eq(dt_recipe_site(r, "x", (dt_layer_role)4, DT_SIDE_WEIGHTS, &c, NULL),
                      DT_ERR_ARG);
     dt_recipe_free(r);
 }
@@ -69,19 +69,19 @@ START_TEST(roles_as_given)
              body);
     dt_recipe *r = must_read(text);
     ck_assert(r->quant.placement == DT_PLACEMENT_PAPER && r->quant.residual_bits == 6);
-    site(r, "x", DT_ROLE_FIRST, DT_SIDE_WEIGHTS, "none");
-    site(r, "x", DT_ROLE_FIRST, DT_SIDE_ACTIVATIONS, "none");
-    site(r, "x", DT_ROLE_LAST, DT_SIDE_WEIGHTS, "pact 8 tensor");
-    site(r, "x", DT_ROLE_LAST, DT_SIDE_ACTIVATIONS, "pact 8 tensor");
-    site(r, "x", DT_ROLE_SHORTCUT, DT_SIDE_WEIGHTS, "lsq 8 channel");
-    site(r, "x", DT_ROLE_SHORTCUT, DT_SIDE_ACTIVATIONS, "none");
+    site(r, "x", DT_LAYER_FIRST, DT_SIDE_WEIGHTS, "none");
+    site(r, "x", DT_LAYER_FIRST, DT_SIDE_ACTIVATIONS, "none");
+    site(r, "x", DT_LAYER_LAST, DT_SIDE_WEIGHTS, "pact 8 tensor");
+    site(r, "x", DT_LAYER_LAST, DT_SIDE_ACTIVATIONS, "pact 8 tensor");
+    site(r, "x", DT_LAYER_SHORTCUT, DT_SIDE_WEIGHTS, "lsq 8 channel");
+    site(r, "x", DT_LAYER_SHORTCUT, DT_SIDE_ACTIVATIONS, "none");
     dt_recipe_free(r);
     snprintf(text, sizeof text, "%s  first: body\n  last: {weights: body, activations: 2}\n", body);
     r = must_read(text);
-    site(r, "x", DT_ROLE_FIRST, DT_SIDE_WEIGHTS, "lsq 4 channel");
-    site(r, "x", DT_ROLE_FIRST, DT_SIDE_ACTIVATIONS, "pact 3 tensor");
-    site(r, "x", DT_ROLE_LAST, DT_SIDE_WEIGHTS, "lsq 4 channel");
-    site(r, "x", DT_ROLE_LAST, DT_SIDE_ACTIVATIONS, "pact 2 tensor");
+    site(r, "x", DT_LAYER_FIRST, DT_SIDE_WEIGHTS, "lsq 4 channel");
+    site(r, "x", DT_LAYER_FIRST, DT_SIDE_ACTIVATIONS, "pact 3 tensor");
+    site(r, "x", DT_LAYER_LAST, DT_SIDE_WEIGHTS, "lsq 4 channel");
+    site(r, "x", DT_LAYER_LAST, DT_SIDE_ACTIVATIONS, "pact 2 tensor");
     dt_recipe_free(r);
 }
 END_TEST
@@ -89,7 +89,7 @@ END_TEST
 static double grad_scale(dt_recipe *r, const char *layer)
 {
     dt_quant_choice c;
-    ck_assert_int_eq(dt_recipe_site(r, layer, DT_ROLE_BODY, DT_SIDE_WEIGHTS, &c, NULL), DT_OK);
+    ck_assert_int_eq(dt_recipe_site(r, layer, DT_LAYER_BODY, DT_SIDE_WEIGHTS, &c, NULL), DT_OK);
     ck_assert_ptr_eq(c.method, &lsq);
     return ((const fake_lsq *)c.conf)->grad_scale;
 }
@@ -108,22 +108,22 @@ START_TEST(rules_merge_in_order)
              body);
     dt_recipe *r = must_read(text);
     dt_error err;
-    site(r, "layer3.0.conv1", DT_ROLE_BODY, DT_SIDE_WEIGHTS, "lsq 3 channel");
-    site(r, "layer2.0.conv1", DT_ROLE_BODY, DT_SIDE_WEIGHTS, "lsq 4 channel");
+    site(r, "layer3.0.conv1", DT_LAYER_BODY, DT_SIDE_WEIGHTS, "lsq 3 channel");
+    site(r, "layer2.0.conv1", DT_LAYER_BODY, DT_SIDE_WEIGHTS, "lsq 4 channel");
     ck_assert(grad_scale(r, "layer3.0.conv1") == 2);
     ck_assert(grad_scale(r, "layer3.0.conv2") == 7);
     ck_assert(grad_scale(r, "layer1.0.conv2") == 7);
-    site(r, "layer3.0.conv2", DT_ROLE_BODY, DT_SIDE_ACTIVATIONS, "none");
+    site(r, "layer3.0.conv2", DT_LAYER_BODY, DT_SIDE_ACTIVATIONS, "none");
     ck_assert_int_eq(dt_recipe_check_rules_used(r, &err), DT_ERR_NOT_FOUND);
     ck_assert_str_eq(err.text,
                      "/r/x.yaml:9: quant.rules.2.layers: 'layer3.1.conv2' matches no layer");
     /* The method goes to pact and back: the options of lsq are at their defaults, bits are kept. */
-    site(r, "layer3.1.conv2", DT_ROLE_BODY, DT_SIDE_WEIGHTS, "lsq 3 tensor");
+    site(r, "layer3.1.conv2", DT_LAYER_BODY, DT_SIDE_WEIGHTS, "lsq 3 tensor");
     ck_assert(grad_scale(r, "layer3.1.conv2") == 1);
-    site(r, "layer3.1.conv2", DT_ROLE_BODY, DT_SIDE_ACTIVATIONS, "lsq 3 tensor");
+    site(r, "layer3.1.conv2", DT_LAYER_BODY, DT_SIDE_ACTIVATIONS, "lsq 3 tensor");
     ck_assert_int_eq(dt_recipe_check_rules_used(r, &err), DT_ERR_NOT_FOUND);
     ck_assert_str_eq(err.text, "/r/x.yaml:11: quant.rules.4.layers: 'conv1' matches no layer");
-    site(r, "conv1", DT_ROLE_FIRST, DT_SIDE_WEIGHTS, "lsq 5 channel"); /* rules are above roles */
+    site(r, "conv1", DT_LAYER_FIRST, DT_SIDE_WEIGHTS, "lsq 5 channel"); /* rules are above roles */
     ck_assert_int_eq(dt_recipe_check_rules_used(r, &err), DT_OK);
     dt_recipe_free(r);
 }
@@ -139,7 +139,7 @@ START_TEST(float_nets)
         ck_assert_int_eq(fake_read(texts[i], NULL, &r, NULL), DT_OK);
         ck_assert_int_eq(r->quant.enabled, i >= 2);
         for (int role = 0; role < 4; role++)
-            site(r, "x", (dt_recipe_role)role, DT_SIDE_WEIGHTS, "none");
+            site(r, "x", (dt_layer_role)role, DT_SIDE_WEIGHTS, "none");
         ck_assert_int_eq(dt_recipe_check_rules_used(r, NULL), DT_OK);
         dt_recipe_free(r);
     }
@@ -155,13 +155,13 @@ START_TEST(overrides_come_last)
     const char *text = FAKE_BASE "quant:\n  weights: {method: lsq, bits: 4}\n"
                                  "  rules: [{layers: a, weights: 3}]\n";
     ck_assert_msg(fake_read(text, o, &r, &err) == DT_OK, "%s", err.text);
-    site(r, "b", DT_ROLE_BODY, DT_SIDE_WEIGHTS, "lsq 2 tensor");
-    site(r, "a", DT_ROLE_BODY, DT_SIDE_WEIGHTS, "lsq 6 tensor");
-    site(r, "b", DT_ROLE_FIRST, DT_SIDE_WEIGHTS, "none");
+    site(r, "b", DT_LAYER_BODY, DT_SIDE_WEIGHTS, "lsq 2 tensor");
+    site(r, "a", DT_LAYER_BODY, DT_SIDE_WEIGHTS, "lsq 6 tensor");
+    site(r, "b", DT_LAYER_FIRST, DT_SIDE_WEIGHTS, "none");
     dt_recipe_free(r);
     ck_assert_int_eq(fake_read(text, (const char *const[]){ "quant.rules=[]", NULL }, &r, &err),
                      DT_OK);
-    site(r, "a", DT_ROLE_BODY, DT_SIDE_WEIGHTS, "lsq 4 tensor");
+    site(r, "a", DT_LAYER_BODY, DT_SIDE_WEIGHTS, "lsq 4 tensor");
     dt_recipe_free(r);
 }
 END_TEST
@@ -239,14 +239,14 @@ START_TEST(messages_at_a_site)
     dt_recipe *r = must_read("  weights: {method: lsq, bits: 1}\n  rules:\n"
                              "    - {layers: a, weights: {alpha: 3}}\n"
                              "    - {layers: b, weights: {method: pact}}\n");
-    ck_assert_int_eq(dt_recipe_site(r, "a", DT_ROLE_BODY, DT_SIDE_WEIGHTS, &c, &err),
+    ck_assert_int_eq(dt_recipe_site(r, "a", DT_LAYER_BODY, DT_SIDE_WEIGHTS, &c, &err),
                      DT_ERR_NOT_FOUND);
     ck_assert_str_eq(err.text, "/r/x.yaml:6: quant.rules.0.weights.alpha: unknown key; there are: "
                                "method, bits, granularity, grad_scale, act_n");
-    ck_assert_int_eq(dt_recipe_site(r, "b", DT_ROLE_BODY, DT_SIDE_WEIGHTS, &c, &err), DT_ERR_RANGE);
+    ck_assert_int_eq(dt_recipe_site(r, "b", DT_LAYER_BODY, DT_SIDE_WEIGHTS, &c, &err), DT_ERR_RANGE);
     ck_assert_str_eq(err.text, "/r/x.yaml:7: quant.rules.1.weights.method: 1 is outside 2..8, the "
                                "bits of 'pact'");
-    site(r, "c", DT_ROLE_BODY, DT_SIDE_WEIGHTS, "lsq 1 tensor");
+    site(r, "c", DT_LAYER_BODY, DT_SIDE_WEIGHTS, "lsq 1 tensor");
     dt_recipe_free(r);
 }
 END_TEST

@@ -1,0 +1,87 @@
+/* Arguments of verbs, by argp. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "cli/cli.h"
+
+/* Letters are how verbs choose; only the long names exist on the command line. */
+static const struct argp_option all[] = {
+    { "out", 'o', "PATH", 0, "where to write: a folder (train) or a file (export)", 0 },
+    { "threads", 't', "N", 0, "processors to use; default: all", 0 },
+    { "isa", 'i', "TIER", 0, "highest kernel tier: scalar, avx2 or avx512", 0 },
+    { "resume", 'r', NULL, 0, "go on from the last checkpoint in the folder", 0 },
+    { "json", 'j', NULL, 0, "print one JSON object to standard output and nothing else", 0 },
+    { "calibrate", 'c', NULL, 0, "start quantizers that have no state from training data", 0 },
+    { "dry-run", 'n', NULL, 0, "check everything, write nothing", 0 },
+    { "format", 'f', "NAME", 0, "what to write: onnx (default) or safetensors", 0 },
+    { "allow-float", 'a', NULL, 0, "write what cannot be integer in float", 0 },
+    { "sha256", 's', NULL, 0, "print the hash of all weights and quantizer state", 0 },
+    { "steps", 'k', "N", 0, "steps to time; default 20", 0 },
+    { 0 },
+};
+
+typedef struct parse {
+    const cli_verb *verb;
+    cli_args *out;
+} parse;
+
+static int number(const char *text, int min, int max, const char *name, struct argp_state *state)
+{
+    char *end;
+    errno = 0;
+    long v = strtol(text, &end, 10);
+    if (errno || end == text || *end || v < min || v > max)
+        argp_error(state, "--%s: %s is not a whole number in %d..%d", name, text, min, max);
+    return (int)v;
+}
+
+static error_t on_option(int key, char *value, struct argp_state *state)
+{
+    const parse *p = state->input;
+    cli_args *a = p->out;
+    switch (key) {
+    case 'o': a->out = value; return 0;
+    case 't': a->threads = number(value, 1, DT_MAX_THREADS, "threads", state); return 0;
+    case 'i': a->isa = value; return 0;
+    case 'r': a->resume = true; return 0;
+    case 'j': a->json = true; return 0;
+    case 'c': a->calibrate = true; return 0;
+    case 'n': a->dry_run = true; return 0;
+    case 'f': a->format = value; return 0;
+    case 'a': a->allow_float = true; return 0;
+    case 's': a->sha256 = true; return 0;
+    case 'k': a->steps = number(value, 1, 100000, "steps", state); return 0;
+    case ARGP_KEY_ARG:
+        if (a->word_count == p->verb->max_words || a->word_count == CLI_MAX_WORDS)
+            argp_error(state, "too many words: '%s'", value);
+        a->words[a->word_count++] = value;
+        return 0;
+    case ARGP_KEY_END:
+        if (a->word_count < p->verb->min_words) argp_error(state, "what? see --help");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *out)
+{
+    struct argp_option options[DT_ARRAY_LEN(all)] = { { 0 } };
+    int n = 0;
+    for (size_t i = 0; all[i].name; i++) {
+        if (!strchr(verb->options, all[i].key)) continue;
+        options[n] = all[i];
+        options[n++].key = all[i].key;
+    }
+    char program[64];
+    snprintf(program, sizeof program, "detent %s", verb->name);
+    argv[0] = program;
+    *out = (cli_args){ .steps = 20 };
+    const struct argp argp = { options, on_option, verb->usage, verb->help, NULL, NULL, NULL };
+    parse p = { verb, out };
+    argp_err_exit_status = 1;
+    argp_parse(&argp, argc, argv, 0, NULL, &p); /* exits after --help and on errors */
+    return -1;
+}

@@ -1,0 +1,52 @@
+/* Shared by the verbs: arguments, messages, tables on a terminal. Printing and exit codes live in
+ * this folder and nowhere else. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_CLI_CLI_H
+#define DT_CLI_CLI_H
+
+#include <argp.h>
+#include <stdio.h>
+
+#include "train/detent.h"
+
+enum { CLI_MAX_WORDS = 64 };
+
+/* What a verb was given. Verbs name the options they take; the rest stays zero. */
+typedef struct cli_args {
+    const char *words[CLI_MAX_WORDS]; /* recipe or file, then key=value overrides */
+    int word_count;
+    const char *out, *isa, *format;
+    int threads, steps;
+    bool resume, json, calibrate, dry_run, allow_float, sha256;
+} cli_args;
+
+typedef struct cli_verb {
+    const char *name, *usage, *help;
+    const char *options; /* letters of the options it takes, see args.c */
+    int min_words, max_words;
+    int (*run)(const cli_args *args);
+} cli_verb;
+
+/* Parses argv[1..] of a verb; returns -1 to go on, or the exit code (after --help or an error). */
+int cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *out);
+
+/* Prints "detent: <text>" and returns 1, the exit code of every refusal. */
+int cli_fail(const dt_error *err);
+/* Reads the recipe words[0] with the overrides behind it, printing each override to stderr. */
+dt_status cli_recipe(const cli_args *args, dt_recipe **out, dt_error *err);
+
+/* Transient progress on one line of stderr: redrawn on a terminal (at most 10 times a second), a
+ * plain line every `plain_seconds` elsewhere. NULL ends the line. */
+void cli_progress(const char *text, double plain_seconds);
+/* "1:02:03" */
+const char *cli_duration(double seconds, char *text, size_t size);
+
+int cli_train(const cli_args *args);
+int cli_eval(const cli_args *args);
+int cli_export(const cli_args *args);
+int cli_inspect(const cli_args *args);
+int cli_import(const cli_args *args);
+int cli_list(const cli_args *args);
+int cli_bench(const cli_args *args);
+
+#endif

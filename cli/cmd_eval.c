@@ -1,0 +1,92 @@
+/* detent eval */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <jansson.h>
+
+#include "cli/cli.h"
+
+static bool on_batch(void *arg, const dt_score *s, int64_t total)
+{
+    const cli_args *args = arg;
+    char text[128];
+    snprintf(text, sizeof text, "evaluating %lld/%lld  top-1 %.2f%%", (long long)s->count,
+             (long long)total, 100.0 * (double)s->correct / (double)s->count);
+    if (!args->json) cli_progress(text, 15);
+    return true;
+}
+
+static void print_report(const dt_session *s)
+{
+    const dt_net_report *r = &s->report;
+    if (s->source == DT_INIT_RANDOM) fprintf(stderr, "no model.init: random weights\n");
+    else fprintf(stderr, "imported %s\n", s->recipe->model.init);
+    fprintf(stderr, "  matched    %d\n  missing    %d%s%s\n  unexpected %d%s%s\n", r->matched,
+            r->missing, r->missing ? ": " : "", r->missing ? r->missing_name[0] : "", r->unexpected,
+            r->unexpected ? ": " : "", r->unexpected ? r->unexpected_name[0] : "");
+}
+
+static void print_score(const dt_session *s, const dt_score *score, bool json)
+{
+    double top1 = 100.0 * (double)score->correct / (double)score->count;
+    double top5 = 100.0 * (double)score->correct5 / (double)score->count;
+    if (json) {
+        json_t *o = json_pack("{s:I,s:I,s:f,s:f,s:f,s:s,s:s}", "correct",
+                              (json_int_t)score->correct, "count", (json_int_t)score->count, "top1",
+                              top1, "top5", top5, "loss", score->loss, "arith", "float", "isa",
+                              s->kernels.isa);
+        if (o) json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+        puts("");
+        json_decref(o);
+        return;
+    }
+    printf("%s: %lld of %lld correct, top-1 %.2f%%, top-5 %.2f%%, loss %.4f (float arithmetic)\n",
+           s->recipe->name, (long long)score->correct, (long long)score->count, top1, top5,
+           score->loss);
+}
+
+/* Quantizers without state: an error, or started from the first training batch. */
+static dt_status calibrate(dt_session *s, const cli_args *args, dt_error *err)
+{
+    int flipped, small;
+    if (s->quantizers_ready) return DT_OK;
+    if (!args->calibrate)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = args->words[0] },
+                       "the quantizers have no state; give a trained checkpoint as model.init, or "
+                       "--calibrate to start them from training data");
+    return dt_session_calibrate(s, NULL, NULL, &flipped, &small, err);
+}
+
+static dt_status evaluate(dt_session *s, const cli_args *args, dt_score *score, dt_error *err)
+{
+    dt_evaluator e;
+    dt_loader *loader;
+    int64_t batch = s->recipe->eval.batch;
+    DT_TRY(calibrate(s, args, err));
+    DT_TRY(dt_evaluator_init(&e, &s->net, &s->kernels, batch, s->threads, NULL, NULL, err));
+    dt_status st = dt_session_loader(s, DT_SPLIT_TEST, batch, &loader, err);
+    if (st == DT_OK) {
+        st = dt_evaluate(&e, loader, on_batch, (void *)(uintptr_t)args, NULL, score, err);
+        dt_loader_close(loader);
+    }
+    dt_evaluator_fini(&e);
+    return st;
+}
+
+int cli_eval(const cli_args *args)
+{
+    dt_error err;
+    dt_recipe *recipe;
+    dt_session s;
+    dt_score score;
+    if (cli_recipe(args, &recipe, &err) != DT_OK) return cli_fail(&err);
+    const dt_session_params p = { .recipe = recipe, .threads = args->threads, .isa = args->isa };
+    dt_status st = dt_session_open(&s, &p, &err);
+    if (st == DT_OK) {
+        if (!args->json) print_report(&s);
+        st = evaluate(&s, args, &score, &err);
+        cli_progress(NULL, 0);
+        if (st == DT_OK) print_score(&s, &score, args->json);
+        dt_session_close(&s);
+    }
+    dt_recipe_free(recipe);
+    return st == DT_OK ? 0 : cli_fail(&err);
+}

@@ -1,0 +1,126 @@
+/* detent train */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static atomic_int stop_requested;
+
+/* The first Ctrl-C asks for a clean end, the second one ends at once: checkpoints are atomic. */
+static void on_signal(int number)
+{
+    atomic_store(&stop_requested, 1);
+    signal(number, SIG_DFL);
+}
+
+typedef struct view {
+    int sites, below_30_db;
+    double best_db;
+} view;
+
+static void on_message(void *arg, const char *text)
+{
+    (void)arg;
+    cli_progress(NULL, 0);
+    fprintf(stderr, "%s\n", text);
+}
+
+static void on_site(void *arg, const dt_site_report *r)
+{
+    view *v = arg;
+    if (v->sites++ == 0)
+        fprintf(stderr, "%-34s %-8s %4s %-8s %6s %12s %9s\n", "quantization site", "method", "bits",
+                "range", "scales", "first scale", "SQNR dB");
+    bool low = r->bits == 8 && r->sqnr_db < 30;
+    v->below_30_db += low;
+    fprintf(stderr, "%-34s %-8s %4d %-8s %6lld %12.6g %9.1f%s\n", r->name, r->method, r->bits,
+            r->is_signed ? "signed" : "unsigned", (long long)r->groups, r->scale, r->sqnr_db,
+            low ? "  warning: under 30 dB at 8 bits" : "");
+}
+
+static void on_progress(void *arg, const dt_run_progress *p)
+{
+    (void)arg;
+    char text[256], eta[32];
+    const dt_run_position *at = p->at;
+    if (p->evaluating) {
+        snprintf(text, sizeof text, "evaluating %lld/%lld", (long long)p->eval_seen,
+                 (long long)p->eval_total);
+    } else {
+        double top1 = at->seen ? 100.0 * (double)at->correct / (double)at->seen : 0;
+        double loss = at->seen ? at->loss_sum / (double)at->seen : 0;
+        snprintf(text, sizeof text,
+                 "epoch %lld step %lld/%lld  %.0f img/s  loss %.4f  top-1 %.2f%%  lr %.5f  ETA %s",
+                 (long long)((at->step - 1) / at->steps_per_epoch + 1), (long long)at->step,
+                 (long long)at->last_step, p->images_per_s, loss, top1, p->lr,
+                 cli_duration(p->eta_s, eta, sizeof eta));
+    }
+    cli_progress(text, 15);
+}
+
+static void on_epoch(void *arg, const dt_run_epoch *e)
+{
+    (void)arg;
+    char text[32];
+    cli_progress(NULL, 0);
+    printf("epoch %3lld  lr %.5f  train loss %.4f top-1 %6.2f%%  test loss %.4f top-1 %6.2f%%",
+           (long long)e->epoch, e->lr, e->train_loss, e->train_top1, e->score.loss,
+           100.0 * (double)e->score.correct / (double)e->score.count);
+    if (e->has_val)
+        printf("  val top-1 %6.2f%%", 100.0 * (double)e->val.correct / (double)e->val.count);
+    printf("  %s%s\n", cli_duration(e->seconds, text, sizeof text),
+           !e->is_best ? "" : e->has_val ? "  best" : "  best (selected on test)");
+    fflush(stdout);
+}
+
+static int dry_run(dt_recipe *recipe, const cli_args *args)
+{
+    dt_error err;
+    dt_session s;
+    const dt_session_params p = { .recipe = recipe, .threads = args->threads, .isa = args->isa };
+    if (dt_session_open(&s, &p, &err) != DT_OK) return cli_fail(&err);
+    printf("%srecipe hash %s\n%zu parameters; nothing was written\n", recipe->text, recipe->hash,
+           s.net.state.param_count);
+    dt_session_close(&s);
+    return 0;
+}
+
+static int train(dt_recipe *recipe, const cli_args *args)
+{
+    dt_error err;
+    dt_run_result result;
+    char folder[600];
+    view v = { 0 };
+    snprintf(folder, sizeof folder, "%s", args->out ? args->out : "");
+    if (!args->out) snprintf(folder, sizeof folder, "runs/%s", recipe->name);
+    const dt_run_params p = {
+        .recipe = recipe, .folder = folder, .threads = args->threads, .isa = args->isa,
+        .resume = args->resume, .stop = &stop_requested,
+        .events = { on_message, on_site, on_progress, on_epoch, &v },
+    };
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    fprintf(stderr, "recipe %s, hash %.12s, run folder %s\n", recipe->name, recipe->hash, folder);
+    if (dt_run_train(&p, &result, &err) != DT_OK) return cli_fail(&err);
+    cli_progress(NULL, 0);
+    if (!result.finished) return 130;
+    printf("last step %lld: top-1 %.2f%% (%lld of %lld), top-5 %.2f%%, loss %.4f; %s/last.h5\n",
+           (long long)result.step, 100.0 * (double)result.score.correct / (double)result.score.count,
+           (long long)result.score.correct, (long long)result.score.count,
+           100.0 * (double)result.score.correct5 / (double)result.score.count, result.score.loss,
+           folder);
+    return 0;
+}
+
+int cli_train(const cli_args *args)
+{
+    dt_error err;
+    dt_recipe *recipe;
+    if (cli_recipe(args, &recipe, &err) != DT_OK) return cli_fail(&err);
+    int code = args->dry_run ? dry_run(recipe, args) : train(recipe, args);
+    dt_recipe_free(recipe);
+    return code;
+}

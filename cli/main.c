@@ -1,0 +1,57 @@
+/* detent: the command line. One verb, one file. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "cli/cli.h"
+
+static const cli_verb verbs[] = {
+    { "train", "RECIPE [KEY=VALUE...]", "Train the recipe's network.", "otirn", 1, CLI_MAX_WORDS,
+      cli_train },
+    { "eval", "RECIPE [KEY=VALUE...]", "Evaluate model.init on the test split.", "tijc", 1,
+      CLI_MAX_WORDS, cli_eval },
+/*@    { "export", "RECIPE [KEY=VALUE...]", "Write model.init for another runtime.", "oftijnac", 1,
+      CLI_MAX_WORDS, cli_export },
+@*/
+/*@    { "inspect", "FILE", "Tell what a checkpoint or a foreign file holds.", "js", 1, 1,
+      cli_inspect },
+@*/
+    { "list", "quantizers|models|datasets|transforms|optimizers|schedules|exporters|keys",
+      "List what recipes can name, and every key.", "j", 1, 1, cli_list },
+/*@    { "bench", "step RECIPE [KEY=VALUE...]", "Time training steps on random pictures.", "tijk", 2,
+      CLI_MAX_WORDS, cli_bench },
+@*/
+};
+
+static void print_usage(FILE *to)
+{
+    fputs("usage: detent VERB ...\n\n", to);
+    for (size_t i = 0; i < DT_ARRAY_LEN(verbs); i++)
+        fprintf(to, "  detent %-8s %-28s %s\n", verbs[i].name, verbs[i].usage, verbs[i].help);
+    fputs("\ndetent VERB --help tells more; detent --version the version.\n", to);
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "--version") == 0) {
+        puts("detent " DT_VERSION);
+        return 0;
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0) {
+        print_usage(stdout);
+        return 0;
+    }
+    const char *names[DT_ARRAY_LEN(verbs)];
+    for (size_t i = 0; i < DT_ARRAY_LEN(verbs); i++) {
+        names[i] = verbs[i].name;
+        if (strcmp(name, verbs[i].name) != 0) continue;
+        cli_args args;
+        int code = cli_parse(&verbs[i], argc - 1, argv + 1, &args);
+        return code >= 0 ? code : verbs[i].run(&args);
+    }
+    const char *near = dt_nearest(name, names, DT_ARRAY_LEN(names));
+    if (!*name) print_usage(stderr);
+    else if (near) fprintf(stderr, "detent: unknown verb '%s', did you mean '%s'?\n", name, near);
+    else fprintf(stderr, "detent: unknown verb '%s'; see detent --help\n", name);
+    return 1;
+}

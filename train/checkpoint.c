@@ -1,0 +1,205 @@
+/* Checkpoints of a run. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/checkpoint.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/container.h"
+
+enum { NUMBER = 40 };
+
+static dt_status put_text(dt_tensors *set, const char *key, const char *text, dt_error *err)
+{
+    return dt_tensors_set_attr(set, key, text, err);
+}
+
+static dt_status put_int(dt_tensors *set, const char *key, int64_t v, dt_error *err)
+{
+    char text[NUMBER];
+    snprintf(text, sizeof text, "%" PRId64, v);
+    return put_text(set, key, text, err);
+}
+
+/* Hexadecimal: every bit comes back. */
+static dt_status put_real(dt_tensors *set, const char *key, double v, dt_error *err)
+{
+    char text[NUMBER];
+    snprintf(text, sizeof text, "%a", v);
+    return put_text(set, key, text, err);
+}
+
+static dt_status put_position(dt_tensors *set, const dt_run_position *at, dt_error *err)
+{
+    DT_TRY(put_int(set, "run.step", at->step, err));
+    DT_TRY(put_int(set, "run.steps_per_epoch", at->steps_per_epoch, err));
+    DT_TRY(put_int(set, "run.epoch_seen", at->seen, err));
+    DT_TRY(put_int(set, "run.epoch_correct", at->correct, err));
+    DT_TRY(put_real(set, "run.epoch_loss_sum", at->loss_sum, err));
+    return put_real(set, "run.best_top1", at->best, err);
+}
+
+static void optimizer_name(char *text, size_t size, const dt_optim_state *o, int k,
+                           const char *param)
+{
+    snprintf(text, size, "optimizer/%s/%s", o->optimizer->state_names[k], param);
+}
+
+static dt_status put_optimizer(dt_tensors *set, const dt_session *s, const dt_optim_state *o,
+                               dt_error *err)
+{
+    const dt_graph *g = &s->net.graph;
+    for (int k = 0; k < o->optimizer->state_count; k++)
+        for (int i = 0; i < g->value_count; i++) {
+            char name[512];
+            if (g->value[i].kind != DT_VALUE_PARAM) continue;
+            optimizer_name(name, sizeof name, o, k, g->value[i].name);
+            DT_TRY(dt_tensors_add(set, name, DT_F32, &g->value[i].shape, o->buffer[k][i], err));
+        }
+    return DT_OK;
+}
+
+static dt_status fill(dt_tensors *set, const dt_session *s, const dt_optim_state *o,
+                      const dt_run_position *at, dt_error *err)
+{
+    DT_TRY(dt_net_export(&s->net, true, set, err));
+    DT_TRY(put_optimizer(set, s, o, err));
+    DT_TRY(put_position(set, at, err));
+    DT_TRY(put_text(set, "recipe", s->recipe->text, err));
+    DT_TRY(put_text(set, "recipe.hash", s->recipe->hash, err));
+    DT_TRY(put_text(set, "recipe.name", s->recipe->name, err));
+    DT_TRY(put_text(set, "isa", s->kernels.isa, err));
+    DT_TRY(put_int(set, "input.height", s->net.H, err));
+    return put_int(set, "input.width", s->net.W, err);
+}
+
+dt_status dt_checkpoint_save(const char *path, const dt_session *s, const dt_optim_state *o,
+                             const dt_run_position *at, dt_error *err)
+{
+    dt_tensors set;
+    DT_TRY(dt_tensors_init(&set, s->alloc, err));
+    dt_status st = fill(&set, s, o, at, err);
+    if (st == DT_OK) st = dt_container_write(path, &set, err);
+    dt_tensors_fini(&set);
+    return st;
+}
+
+typedef struct differences {
+    char text[256];
+    int count;
+} differences;
+
+static void note_difference(void *user, const char *key, const char *a, const char *b)
+{
+    differences *d = user;
+    size_t used = strlen(d->text);
+    if (d->count++ < 4)
+        snprintf(d->text + used, sizeof d->text - used, "%s%s (%s there, %s here)",
+                 used ? ", " : "", key, a ? a : "none", b ? b : "none");
+}
+
+static dt_status check_recipe(const char *path, const dt_tensors *set, const dt_session *s,
+                              dt_error *err)
+{
+    const dt_where where = { .file = path };
+    const char *hash = dt_tensors_attr(set, "recipe.hash"), *text = dt_tensors_attr(set, "recipe");
+    if (!hash || !text) return dt_fail(err, DT_ERR_FORMAT, &where, "is no checkpoint of a run");
+    if (strcmp(hash, s->recipe->hash) == 0) return DT_OK;
+    differences d = { .count = 0 };
+    DT_TRY(dt_recipe_diff(text, s->recipe->text, note_difference, &d, s->alloc, err));
+    return dt_fail(err, DT_ERR_ARG, &where, "belongs to another recipe; these differ: %s%s", d.text,
+                   d.count > 4 ? ", ..." : "");
+}
+
+static dt_status get_int(const char *path, const dt_tensors *set, const char *key, int64_t *out,
+                         dt_error *err)
+{
+    const char *text = dt_tensors_attr(set, key);
+    char *end = NULL;
+    long long v = text ? strtoll(text, &end, 10) : -1;
+    if (!text || *end || v < 0)
+        return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ path, 0, key }, "is missing or damaged");
+    *out = v;
+    return DT_OK;
+}
+
+static dt_status get_real(const char *path, const dt_tensors *set, const char *key, double *out,
+                          dt_error *err)
+{
+    const char *text = dt_tensors_attr(set, key);
+    char *end = NULL;
+    double v = text ? strtod(text, &end) : 0;
+    if (!text || *end)
+        return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ path, 0, key }, "is missing or damaged");
+    *out = v;
+    return DT_OK;
+}
+
+static dt_status get_position(const char *path, const dt_tensors *set, dt_run_position *at,
+                              dt_error *err)
+{
+    dt_run_position p = *at;
+    int64_t per_epoch = 0;
+    DT_TRY(get_int(path, set, "run.step", &p.step, err));
+    DT_TRY(get_int(path, set, "run.steps_per_epoch", &per_epoch, err));
+    DT_TRY(get_int(path, set, "run.epoch_seen", &p.seen, err));
+    DT_TRY(get_int(path, set, "run.epoch_correct", &p.correct, err));
+    DT_TRY(get_real(path, set, "run.epoch_loss_sum", &p.loss_sum, err));
+    DT_TRY(get_real(path, set, "run.best_top1", &p.best, err));
+    if (per_epoch != p.steps_per_epoch)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = path },
+                       "had %lld steps an epoch, the dataset gives %lld now", (long long)per_epoch,
+                       (long long)p.steps_per_epoch);
+    *at = p;
+    return DT_OK;
+}
+
+static dt_status get_optimizer(const char *path, const dt_tensors *set, const dt_session *s,
+                               const dt_optim_state *o, dt_error *err)
+{
+    const dt_graph *g = &s->net.graph;
+    for (int k = 0; k < o->optimizer->state_count; k++)
+        for (int i = 0; i < g->value_count; i++) {
+            char name[512];
+            if (g->value[i].kind != DT_VALUE_PARAM) continue;
+            optimizer_name(name, sizeof name, o, k, g->value[i].name);
+            const dt_named_tensor *t = dt_tensors_find(set, name);
+            if (!t || t->dtype != DT_F32 || !dt_shape_equal(&t->shape, &g->value[i].shape))
+                return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ path, 0, name },
+                               "is missing or has another shape");
+            memcpy(o->buffer[k][i], t->data, (size_t)dt_shape_count(&t->shape) * sizeof(real));
+        }
+    return DT_OK;
+}
+
+static dt_status take(const char *path, const dt_tensors *set, dt_session *s,
+                      const dt_optim_state *o, dt_run_position *at, char *note, size_t note_size,
+                      dt_error *err)
+{
+    dt_net_report report;
+    DT_TRY(check_recipe(path, set, s, err));
+    DT_TRY(get_position(path, set, at, err));
+    DT_TRY(get_optimizer(path, set, s, o, err));
+    DT_TRY(dt_net_import(&s->net, set, path, true, false, &report, err));
+    s->quantizers_ready = true;
+    const char *isa = dt_tensors_attr(set, "isa");
+    if (isa && strcmp(isa, s->kernels.isa) != 0)
+        snprintf(note, note_size,
+                 "the checkpoint was made with %s kernels, this run uses %s: results may differ in "
+                 "the last bits from a run that was not stopped",
+                 isa, s->kernels.isa);
+    return DT_OK;
+}
+
+dt_status dt_checkpoint_load(const char *path, dt_session *s, const dt_optim_state *o,
+                             dt_run_position *at, char *out_note, size_t note_size, dt_error *err)
+{
+    dt_tensors set;
+    out_note[0] = '\0';
+    DT_TRY(dt_container_read(path, s->alloc, &set, err));
+    dt_status st = take(path, &set, s, o, at, out_note, note_size, err);
+    dt_tensors_fini(&set);
+    return st;
+}

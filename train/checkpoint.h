@@ -1,0 +1,24 @@
+/* A run's state on disk. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_TRAIN_CHECKPOINT_H
+#define DT_TRAIN_CHECKPOINT_H
+
+#include "optim/optimizer.h"
+#include "train/run.h"
+
+/* Buffers of the optimizer: [state][value], NULL where a value is no parameter. */
+typedef struct dt_optim_state {
+    const dt_optimizer *optimizer;
+    real **buffer[DT_OPTIMIZER_STATES];
+} dt_optim_state;
+
+/* Writes parameters, buffers, optimizer state, position and recipe, atomically. */
+dt_status dt_checkpoint_save(const char *path, const dt_session *s, const dt_optim_state *o,
+                             const dt_run_position *at, dt_error *err) DT_MUST_CHECK;
+/* Reads all of that back. Another recipe is refused with the keys that differ; another ISA tier is
+ * told in `out_note` (empty: none), since bits may then differ from an undisturbed run. */
+dt_status dt_checkpoint_load(const char *path, dt_session *s, const dt_optim_state *o,
+                             dt_run_position *at, char *out_note, size_t note_size,
+                             dt_error *err) DT_MUST_CHECK;
+
+#endif

@@ -1,0 +1,21 @@
+/* Everything a user of the library includes. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_TRAIN_DETENT_H
+#define DT_TRAIN_DETENT_H
+
+#include "core/file.h"
+#include "core/opt.h"
+#include "data/dataset.h"
+#include "data/transform.h"
+#include "export/import.h"
+#include "fakequant/quantizers.h"
+#include "layers/models.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+#include "recipes/recipe.h"
+#include "train/container.h"
+#include "train/evaluate.h"
+#include "train/run.h"
+#include "train/session.h"
+
+#endif

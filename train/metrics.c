@@ -1,0 +1,141 @@
+/* Logs of a run; JSON by jansson. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/metrics.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/file.h"
+
+#define CSV_HEAD                                                                                   \
+    "epoch,step,lr,train_loss,train_top1,test_loss,test_top1,test_top5,val_top1,seconds\n"
+
+enum { LOG_MAX = 1 << 28 };
+
+static int64_t json_step(const char *line, size_t size)
+{
+    json_t *o = json_loadb(line, size, 0, NULL);
+    json_t *step = o ? json_object_get(o, "step") : NULL;
+    int64_t n = json_is_integer(step) ? (int64_t)json_integer_value(step) : INT64_MAX;
+    if (o) json_decref(o);
+    return n;
+}
+
+/* The second column; the head line counts as step 0. */
+static int64_t csv_step(const char *line, size_t size)
+{
+    const char *comma = memchr(line, ',', size);
+    if (!comma) return INT64_MAX;
+    return strncmp(line, "epoch", 5) == 0 ? 0 : strtoll(comma + 1, NULL, 10);
+}
+
+/* Rewrites a log without the lines beyond `step`, and without a last line that was cut short. */
+static dt_status cut_back(const char *path, int64_t step, int64_t (*step_of)(const char *, size_t),
+                          dt_error *err)
+{
+    unsigned char *data;
+    size_t size, kept = 0;
+    if (!dt_file_exists(path)) return DT_OK;
+    DT_TRY(dt_file_read(NULL, path, LOG_MAX, &data, &size, err));
+    char *text = (char *)data;
+    for (size_t at = 0; at < size;) {
+        char *end = memchr(text + at, '\n', size - at);
+        if (!end) break;
+        size_t length = (size_t)(end - (text + at)) + 1;
+        if (step_of(text + at, length) <= step) {
+            memmove(text + kept, text + at, length);
+            kept += length;
+        }
+        at += length;
+    }
+    dt_status st = kept == size ? DT_OK : dt_file_write(path, data, kept, err);
+    dt_put(NULL, data);
+    return st;
+}
+
+static dt_status append(const char *path, FILE **out, dt_error *err)
+{
+    *out = fopen(path, "ab");
+    if (*out) return DT_OK;
+    return dt_fail(err, DT_ERR_IO, &(dt_where){ .file = path }, "cannot write: %s",
+                   strerror(errno));
+}
+
+dt_status dt_metrics_open(dt_metrics *m, const char *folder, int64_t step, dt_error *err)
+{
+    char jsonl[1024], csv[1024];
+    *m = (dt_metrics){ NULL, NULL };
+    snprintf(jsonl, sizeof jsonl, "%s/metrics.jsonl", folder);
+    snprintf(csv, sizeof csv, "%s/summary.csv", folder);
+    DT_TRY(cut_back(jsonl, step, json_step, err));
+    DT_TRY(cut_back(csv, step, csv_step, err));
+    bool fresh = !dt_file_exists(csv);
+    DT_TRY(append(jsonl, &m->jsonl, err));
+    dt_status st = append(csv, &m->csv, err);
+    if (st != DT_OK)
+        dt_metrics_close(m);
+    else if (fresh)
+        fputs(CSV_HEAD, m->csv);
+    return st;
+}
+
+void dt_metrics_close(dt_metrics *m)
+{
+    if (m->jsonl) fclose(m->jsonl);
+    if (m->csv) fclose(m->csv);
+    *m = (dt_metrics){ NULL, NULL };
+}
+
+static dt_status flush(FILE *f, const char *name, dt_error *err)
+{
+    errno = 0;
+    if (fflush(f) == 0 && !ferror(f)) return DT_OK;
+    return dt_fail(err, DT_ERR_IO, &(dt_where){ .file = name }, "cannot write: %s",
+                   strerror(errno ? errno : EIO));
+}
+
+static dt_status write_json(dt_metrics *m, json_t *o, dt_error *err)
+{
+    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    if (o) json_decref(o);
+    if (!text) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a log line");
+    fprintf(m->jsonl, "%s\n", text);
+    free(text);
+    return flush(m->jsonl, "metrics.jsonl", err);
+}
+
+dt_status dt_metrics_step(dt_metrics *m, const dt_run_position *at, double loss, double lr,
+                          dt_error *err)
+{
+    return write_json(m,
+                      json_pack("{s:s,s:I,s:f,s:f}", "kind", "step", "step", (json_int_t)at->step,
+                                "loss", loss, "lr", lr),
+                      err);
+}
+
+static double percent(int64_t part, int64_t whole)
+{
+    return whole ? 100.0 * (double)part / (double)whole : 0;
+}
+
+dt_status dt_metrics_epoch(dt_metrics *m, const dt_run_epoch *e, dt_error *err)
+{
+    json_t *o = json_pack("{s:s,s:I,s:I,s:f,s:f,s:f,s:f,s:I,s:I,s:f,s:f,s:f}", "kind", "epoch",
+                          "epoch", (json_int_t)e->epoch, "step", (json_int_t)e->step, "lr", e->lr,
+                          "train_loss", e->train_loss, "train_top1", e->train_top1, "test_loss",
+                          e->score.loss, "test_correct", (json_int_t)e->score.correct, "test_count",
+                          (json_int_t)e->score.count, "test_top1",
+                          percent(e->score.correct, e->score.count), "test_top5",
+                          percent(e->score.correct5, e->score.count), "seconds", e->seconds);
+    if (o && e->has_val)
+        json_object_set_new(o, "val_top1", json_real(percent(e->val.correct, e->val.count)));
+    DT_TRY(write_json(m, o, err));
+    fprintf(m->csv, "%lld,%lld,%.9g,%.6f,%.4f,%.6f,%.4f,%.4f,", (long long)e->epoch,
+            (long long)e->step, e->lr, e->train_loss, e->train_top1, e->score.loss,
+            percent(e->score.correct, e->score.count), percent(e->score.correct5, e->score.count));
+    if (e->has_val) fprintf(m->csv, "%.4f", percent(e->val.correct, e->val.count));
+    fprintf(m->csv, ",%.1f\n", e->seconds);
+    return flush(m->csv, "summary.csv", err);
+}

@@ -1,0 +1,23 @@
+/* The logs of a run: metrics.jsonl (one JSON object a line, steps and epochs) and summary.csv (one
+ * row an epoch). On resume both are cut back to the checkpoint's step. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_TRAIN_METRICS_H
+#define DT_TRAIN_METRICS_H
+
+#include <stdio.h>
+
+#include "train/run.h"
+
+typedef struct dt_metrics {
+    FILE *jsonl, *csv;
+} dt_metrics;
+
+/* Opens both in `folder`; entries beyond `step` are removed first. */
+dt_status dt_metrics_open(dt_metrics *m, const char *folder, int64_t step,
+                          dt_error *err) DT_MUST_CHECK;
+dt_status dt_metrics_step(dt_metrics *m, const dt_run_position *at, double loss, double lr,
+                          dt_error *err) DT_MUST_CHECK;
+dt_status dt_metrics_epoch(dt_metrics *m, const dt_run_epoch *e, dt_error *err) DT_MUST_CHECK;
+void dt_metrics_close(dt_metrics *m);
+
+#endif

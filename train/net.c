@@ -1,0 +1,91 @@
+/* Building a recipe's network. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/net.h"
+
+#include <string.h>
+
+#include "autograd/op_softmax_ce.h"
+#include "fakequant/quantizers.h"
+#include "layers/models.h"
+
+static dt_status choose(void *arg, const char *layer, dt_layer_role role, dt_side side,
+                        dt_quant_choice *out, dt_error *err)
+{
+    return dt_recipe_site(arg, layer, role, side, out, err);
+}
+
+/* Streams and logits: LSQ with its defaults, at the residual's bits. */
+static dt_status residual_choice(dt_net *net, int bits, dt_quant_choice *out, dt_error *err)
+{
+    const dt_row *row;
+    DT_TRY(dt_table_get(&dt_quantizers, "lsq", NULL, &row, err));
+    void *conf = dt_arena_get(net->graph.arena, row->conf_size);
+    if (!conf) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    dt_opt_defaults(row->opts, conf);
+    *out = (dt_quant_choice){ .quantized = true, .method = row, .bits = bits, .conf = conf };
+    return DT_OK;
+}
+
+static dt_status add_inputs(dt_net *net, const dt_net_input *input, dt_error *err)
+{
+    const dt_value picture = { .name = "input",
+                               .kind = DT_VALUE_INPUT,
+                               .batched = true,
+                               .shape = DT_SHAPE(1, input->H, input->W, 3),
+                               .nonneg = input->low >= 0 };
+    const dt_value labels = { .name = "labels",
+                              .kind = DT_VALUE_INPUT,
+                              .batched = true,
+                              .shape = DT_SHAPE(1),
+                              .is_int = true };
+    DT_TRY(dt_graph_value(&net->graph, &picture, &net->input, err));
+    return dt_graph_value(&net->graph, &labels, &net->labels, err);
+}
+
+static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input, dt_error *err)
+{
+    DT_TRY(add_inputs(net, input, err));
+    dt_builder b = { .graph = &net->graph,
+                     .quantized = recipe->quant.enabled,
+                     .placement = recipe->quant.placement,
+                     .choose = choose,
+                     .choose_arg = recipe,
+                     .input_low = input->low,
+                     .input_high = input->high,
+                     .err = err };
+    if (b.quantized) DT_TRY(residual_choice(net, recipe->quant.residual_bits, &b.residual, err));
+    const dt_model *model = (const dt_model *)(const void *)recipe->model.choice.row;
+    net->logits = model->build(&b, recipe->model.choice.conf, net->classes, net->input);
+    DT_TRY(b.status);
+    if (b.quantized) DT_TRY(dt_recipe_check_rules_used(recipe, err));
+    const dt_softmax_ce_conf conf = { recipe->train.label_smoothing };
+    const int in[] = { net->logits, net->labels };
+    return dt_graph_node(&net->graph, "softmax_ce", "loss", &conf, in, 2, &net->loss, err);
+}
+
+dt_status dt_net_init(dt_net *net, dt_recipe *recipe, const dt_net_input *input, bool with_grads,
+                      const dt_alloc *a, dt_error *err)
+{
+    *net = (dt_net){ .H = input->H, .W = input->W, .classes = recipe->model.classes };
+    DT_TRY(dt_graph_init(&net->graph, a, err));
+    dt_status st = build(net, recipe, input, err);
+    if (st == DT_OK)
+        st = dt_state_init(&net->state, &net->graph, with_grads, (uint64_t)recipe->train.seed, a,
+                           err);
+    if (st != DT_OK) dt_net_fini(net);
+    return st;
+}
+
+void dt_net_fini(dt_net *net)
+{
+    dt_state_fini(&net->state);
+    dt_graph_fini(&net->graph);
+    *net = (dt_net){ 0 };
+}
+
+bool dt_net_is_quantized(const dt_net *net)
+{
+    for (int i = 0; i < net->graph.node_count; i++)
+        if (strcmp(net->graph.node[i].op->name, "fakequant") == 0) return true;
+    return false;
+}

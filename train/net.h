@@ -1,0 +1,72 @@
+/* A recipe's network: its graph, its parameters, and what is done to them before training. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_TRAIN_NET_H
+#define DT_TRAIN_NET_H
+
+#include "autograd/exec.h"
+#include "core/tensorfile.h"
+#include "recipes/recipe.h"
+
+typedef struct dt_net {
+    dt_graph graph;
+    dt_state state;
+    int input, labels, logits, loss; /* values */
+    int64_t H, W;
+    int classes;
+} dt_net;
+
+/* Picture size and the range of its values after normalising. */
+typedef struct dt_net_input {
+    int64_t H, W;
+    double low, high;
+} dt_net_input;
+
+/* Builds the graph that the recipe describes, and its parameters at their initial values. */
+dt_status dt_net_init(dt_net *net, dt_recipe *recipe, const dt_net_input *input, bool with_grads,
+                      const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
+void dt_net_fini(dt_net *net);
+
+/* What came of importing tensors by name. The lists name up to DT_NET_NAMES of them. */
+enum { DT_NET_NAMES = 8 };
+typedef struct dt_net_report {
+    int matched, missing, unexpected;
+    const char *missing_name[DT_NET_NAMES], *unexpected_name[DT_NET_NAMES]; /* borrowed */
+    bool has_quantizers; /* the file had state of quantizers */
+} dt_net_report;
+
+/* Copies tensors whose names and shapes fit (conv weights from [O,I,KH,KW] unless `native`).
+ * Quantizer state may be missing: it is initialised from data. A wrong shape is SHAPE, a missing
+ * tensor NOT_FOUND unless `allow_missing`. Nothing is changed on failure. */
+dt_status dt_net_import(dt_net *net, const dt_tensors *set, const char *path, bool native,
+                        bool allow_missing, dt_net_report *out_report, dt_error *err) DT_MUST_CHECK;
+
+/* Adds all parameters and buffers to a set, in the engine's own layout ([O,KH,KW,I]) or torch's.
+ * Native data is borrowed from the net. */
+dt_status dt_net_export(const dt_net *net, bool native, dt_tensors *set,
+                        dt_error *err) DT_MUST_CHECK;
+
+bool dt_net_is_quantized(const dt_net *net); /* has sites */
+
+/* Makes every batch-norm scale non-negative, exactly: (w, mean, gamma) -> (-w, -mean, |gamma|) for
+ * each channel with gamma < 0 whose input is a conv that nothing else reads. Returns how many
+ * channels were changed; `out_small` counts those with |gamma| below 1e-3. */
+int dt_net_make_gamma_positive(dt_net *net, int *out_small);
+
+/* Starts quantizers from data: runs a CALIBRATE pass over a batch of pictures [N,H,W,3], each
+ * quantizer starting from what reaches it. Calls `site` for each in graph order. */
+typedef struct dt_site_report {
+    const char *name;
+    const char *method;
+    int bits;
+    bool is_signed, weight;
+    int64_t groups;
+    double scale;   /* of the first group */
+    double sqnr_db; /* signal to quantization noise at the start */
+} dt_site_report;
+typedef void (*dt_site_fn)(void *arg, const dt_site_report *report);
+/* `init` false: parameters are left alone, only the report is made. */
+dt_status dt_net_calibrate(dt_net *net, const dt_kernels *k, int threads, const float *x,
+                           const int32_t *labels, int64_t batch, bool init, dt_site_fn site,
+                           void *arg, const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
+
+#endif

@@ -1,0 +1,223 @@
+/* The training loop. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/run.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/file.h"
+#include "optim/schedule.h"
+#include "train/checkpoint.h"
+#include "train/metrics.h"
+#include "train/run_parts.h"
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void say(const dt_run *r, const char *text)
+{
+    if (r->p->events.message) r->p->events.message(r->p->events.arg, text);
+}
+
+static double percent(int64_t part, int64_t whole)
+{
+    return whole ? 100.0 * (double)part / (double)whole : 0;
+}
+
+static dt_status save(dt_run *r, const char *name, dt_error *err)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", r->p->folder, name);
+    r->saved_at = now();
+    return dt_checkpoint_save(path, &r->s, &r->optim, &r->at, err);
+}
+
+static double learning_rate(const dt_run *r)
+{
+    const dt_recipe_train *t = &r->s.recipe->train;
+    const dt_schedule *schedule = (const dt_schedule *)(const void *)t->schedule.row;
+    return dt_schedule_lr(schedule, t->schedule.conf,
+                          dt_optimizer_lr(r->optim.optimizer, t->optimizer.conf), r->at.step,
+                          r->at.steps_per_epoch, r->at.total_steps);
+}
+
+/* Which values a step must not show: the first node whose output is not finite, found by running
+ * the step's forward pass again. */
+static dt_status find_nan(void *arg, const dt_node *node, const dt_op_run *run, bool after,
+                          dt_error *err)
+{
+    const dt_run *r = arg;
+    if (!after) return DT_OK;
+    const real *y = run->out[0];
+    for (int64_t i = 0, n = dt_shape_count(&run->out_shape[0]); i < n; i++)
+        if (!isfinite(y[i]))
+            return dt_fail(err, DT_ERR_NUMERIC, NULL,
+                           "step %lld: the output of %s '%s' is %g at element %lld; a lower "
+                           "train.optimizer.lr may help",
+                           (long long)r->at.step, node->op->name, node->name, (double)y[i],
+                           (long long)i);
+    return DT_OK;
+}
+
+static dt_status not_finite(dt_run *r, double loss, dt_error *err)
+{
+    r->exec.hook = find_nan;
+    r->exec.hook_arg = r;
+    DT_TRY(dt_exec_forward(&r->exec, err));
+    return dt_fail(err, DT_ERR_NUMERIC, NULL, "step %lld: the loss is %g", (long long)r->at.step,
+                   loss);
+}
+
+static void update(dt_run *r, double lr)
+{
+    const dt_graph *g = &r->s.net.graph;
+    const dt_recipe_train *t = &r->s.recipe->train;
+    double decay = dt_optimizer_weight_decay(r->optim.optimizer, t->optimizer.conf);
+    for (int i = 0; i < g->value_count; i++) {
+        const dt_value *v = &g->value[i];
+        if (v->kind != DT_VALUE_PARAM) continue;
+        real *state[DT_OPTIMIZER_STATES] = { NULL };
+        for (int k = 0; k < r->optim.optimizer->state_count; k++)
+            state[k] = r->optim.buffer[k][i];
+        bool quant = v->role == DT_ROLE_QUANT;
+        bool decays = v->role == DT_ROLE_WEIGHT || (quant ? t->quant_decay : t->decay_norm);
+        r->optim.optimizer->step(t->optimizer.conf, (size_t)dt_shape_count(&v->shape),
+                                 (real)(quant ? lr * t->quant_lr : lr), (real)(decays ? decay : 0),
+                                 r->s.net.state.data[i], r->s.net.state.grad[i], state, r->at.step);
+    }
+}
+
+static void *as_input(const void *data)
+{
+    return (void *)(uintptr_t)data; /* inputs are only read */
+}
+
+static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
+{
+    dt_batch batch;
+    DT_TRY(dt_loader_next(r->train, &batch, err));
+    dt_exec_set_input(&r->exec, r->s.net.input, as_input(batch.x));
+    dt_exec_set_input(&r->exec, r->s.net.labels, as_input(batch.labels));
+    DT_TRY(dt_exec_forward(&r->exec, err));
+    double loss = (double)((real *)dt_exec_value(&r->exec, r->s.net.loss))[0];
+    if (!isfinite(loss)) return not_finite(r, loss, err);
+    dt_score s = { 0 };
+    dt_score_count(&s, dt_exec_value(&r->exec, r->s.net.logits), batch.labels, batch.valid,
+                   r->s.net.classes, NULL);
+    dt_exec_backward(&r->exec);
+    update(r, lr);
+    r->at.step++;
+    r->at.seen += batch.valid;
+    r->at.correct += s.correct;
+    r->at.loss_sum += loss * (double)batch.valid;
+    *out_loss = loss;
+    return DT_OK;
+}
+
+static void show_step(dt_run *r, double lr)
+{
+    double t = now(), rate = 0;
+    int64_t done = r->at.step - r->first_step;
+    if (!r->p->events.progress) return;
+    if (t > r->train_started)
+        rate = (double)(done * r->s.data_conf->batch) / (t - r->train_started - r->eval_seconds);
+    dt_run_progress progress = { .at = &r->at, .lr = lr, .images_per_s = rate };
+    int64_t epochs_left = (r->at.last_step - r->at.step) / r->at.steps_per_epoch + 1;
+    if (rate > 0)
+        progress.eta_s = (double)((r->at.last_step - r->at.step) * r->s.data_conf->batch) / rate +
+                         r->last_eval_seconds * (double)epochs_left;
+    r->p->events.progress(r->p->events.arg, &progress);
+}
+
+static bool show_eval(void *arg, const dt_score *so_far, int64_t total)
+{
+    dt_run *r = arg;
+    dt_run_progress progress = {
+        .at = &r->at, .evaluating = true, .eval_seen = so_far->count, .eval_total = total
+    };
+    if (r->p->events.progress) r->p->events.progress(r->p->events.arg, &progress);
+    return true;
+}
+
+/* After an epoch, and after the last step: scores, logs, checkpoints. */
+static dt_status end_epoch(dt_run *r, double lr, dt_error *err)
+{
+    double start = now();
+    dt_run_epoch e = { .epoch = (r->at.step + r->at.steps_per_epoch - 1) / r->at.steps_per_epoch,
+                       .step = r->at.step,
+                       .lr = lr };
+    DT_TRY(dt_evaluate(&r->evaluator, r->test, show_eval, r, NULL, &e.score, err));
+    if (r->val) {
+        e.has_val = true;
+        DT_TRY(dt_evaluate(&r->evaluator, r->val, show_eval, r, NULL, &e.val, err));
+    }
+    r->last_eval_seconds = now() - start;
+    r->eval_seconds += r->last_eval_seconds;
+    e.train_loss = r->at.seen ? r->at.loss_sum / (double)r->at.seen : 0;
+    e.train_top1 = percent(r->at.correct, r->at.seen);
+    e.seconds = now() - r->epoch_started;
+    r->epoch_started = now();
+    const dt_score *select = r->val ? &e.val : &e.score;
+    double top1 = percent(select->correct, select->count);
+    e.is_best = top1 > r->at.best;
+    if (e.is_best) r->at.best = top1;
+    r->at.seen = r->at.correct = 0;
+    r->at.loss_sum = 0;
+    DT_TRY(dt_metrics_epoch(&r->metrics, &e, err));
+    DT_TRY(save(r, "last.h5", err));
+    if (e.is_best) DT_TRY(save(r, "best.h5", err));
+    r->score = e.score;
+    r->scored_step = r->at.step;
+    if (r->p->events.epoch) r->p->events.epoch(r->p->events.arg, &e);
+    return DT_OK;
+}
+
+enum { LOG_EVERY = 50 }; /* steps */
+
+static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
+{
+    double lr = learning_rate(r);
+    r->train_started = r->epoch_started = r->saved_at = now();
+    r->first_step = r->at.step;
+    while (r->at.step < r->at.last_step) {
+        double loss = 0;
+        lr = learning_rate(r);
+        DT_TRY(one_step(r, lr, &loss, err));
+        if (r->at.step % LOG_EVERY == 0)
+            DT_TRY(dt_metrics_step(&r->metrics, &r->at, loss, lr, err));
+        show_step(r, lr);
+        if (r->at.step % r->at.steps_per_epoch == 0 || r->at.step == r->at.last_step) {
+            DT_TRY(end_epoch(r, lr, err));
+        } else if (now() - r->saved_at > 60 * r->s.recipe->train.save_minutes) {
+            DT_TRY(save(r, "last.h5", err));
+        }
+        if (r->p->stop && atomic_load(r->p->stop) && r->at.step < r->at.last_step) {
+            if (r->scored_step != r->at.step) DT_TRY(save(r, "last.h5", err));
+            say(r, "stopped; resume with --resume");
+            *result = (dt_run_result){ .step = r->at.step };
+            return DT_OK;
+        }
+    }
+    if (r->scored_step != r->at.step)
+        DT_TRY(dt_evaluate(&r->evaluator, r->test, show_eval, r, NULL, &r->score, err));
+    char path[1024];
+    snprintf(path, sizeof path, "%s/DONE", r->p->folder);
+    DT_TRY(dt_file_write(path, "", 0, err));
+    *result = (dt_run_result){ true, r->score, r->at.step };
+    return DT_OK;
+}
+
+dt_status dt_run_train(const dt_run_params *params, dt_run_result *out_result, dt_error *err)
+{
+    dt_run r = { .p = params, .at = { .best = -1 }, .scored_step = -1 };
+    dt_status st = dt_run_prepare(&r, err);
+    if (st == DT_OK) st = loop(&r, out_result, err);
+    dt_run_end(&r);
+    return st;
+}

@@ -1,0 +1,31 @@
+/* A run under way; shared by the files of the training loop. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_TRAIN_RUN_PARTS_H
+#define DT_TRAIN_RUN_PARTS_H
+
+#include "train/checkpoint.h"
+#include "train/metrics.h"
+
+typedef struct dt_run {
+    const dt_run_params *p;
+    dt_session s;
+    dt_loader *train, *test, *val; /* val: NULL without data.val */
+    dt_optim_state optim;
+    dt_arena *memory;  /* optimizer state */
+    void *step_memory; /* the largest of all plans, shared by their executors */
+    dt_plan plan;
+    dt_exec exec;
+    dt_evaluator evaluator;
+    dt_metrics metrics;
+    dt_run_position at;
+    int64_t first_step; /* where this process began */
+    double train_started, epoch_started, saved_at, eval_seconds, last_eval_seconds;
+    dt_score score;
+    int64_t scored_step; /* step that `score` and last.h5 belong to; -1: none */
+} dt_run;
+
+/* Opens everything up to the first step: session, state (fresh or resumed), quantizers, plans. */
+dt_status dt_run_prepare(dt_run *r, dt_error *err) DT_MUST_CHECK;
+void dt_run_end(dt_run *r);
+
+#endif

@@ -1,0 +1,164 @@
+/* From a recipe to the first step. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "train/run_parts.h"
+
+static void say(const dt_run *r, const char *text)
+{
+    if (r->p->events.message) r->p->events.message(r->p->events.arg, text);
+}
+
+static dt_status make_optimizer(dt_run *r, dt_error *err)
+{
+    const dt_graph *g = &r->s.net.graph;
+    r->optim.optimizer = (const dt_optimizer *)(const void *)r->s.recipe->train.optimizer.row;
+    r->memory = dt_arena_new(r->p->alloc, "optimizer");
+    if (!r->memory) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the optimizer");
+    for (int k = 0; k < r->optim.optimizer->state_count; k++) {
+        real **table = dt_arena_get(r->memory, sizeof *table * (size_t)g->value_count);
+        r->optim.buffer[k] = table;
+        for (int i = 0; table && i < g->value_count; i++) {
+            if (g->value[i].kind != DT_VALUE_PARAM) continue;
+            size_t bytes = (size_t)dt_shape_count(&g->value[i].shape) * sizeof(real);
+            table[i] = dt_arena_get(r->memory, bytes);
+            if (!table[i]) table = NULL;
+        }
+        if (!table) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the optimizer");
+    }
+    return DT_OK;
+}
+
+static dt_status open_loaders(dt_run *r, dt_error *err)
+{
+    int64_t batch = r->s.data_conf->batch, eval = r->s.recipe->eval.batch;
+    DT_TRY(dt_session_loader(&r->s, DT_SPLIT_TRAIN, batch, &r->train, err));
+    DT_TRY(dt_session_loader(&r->s, DT_SPLIT_TEST, eval, &r->test, err));
+    if (r->s.data_conf->val > 0) DT_TRY(dt_session_loader(&r->s, DT_SPLIT_VAL, eval, &r->val, err));
+    const dt_recipe_train *t = &r->s.recipe->train;
+    r->at.steps_per_epoch = dt_loader_batches(r->train);
+    r->at.total_steps = r->at.last_step = r->at.steps_per_epoch * t->epochs;
+    if (t->max_steps > 0 && t->max_steps < r->at.last_step) r->at.last_step = t->max_steps;
+    return DT_OK;
+}
+
+static void say_import(const dt_run *r)
+{
+    char text[600];
+    const dt_net_report *n = &r->s.report;
+    if (r->s.source == DT_INIT_RANDOM) return;
+    snprintf(text, sizeof text, "imported %s", r->s.recipe->model.init);
+    say(r, text);
+    snprintf(text, sizeof text, "  matched %d, missing %d%s%s, unexpected %d%s%s", n->matched,
+             n->missing, n->missing ? " such as " : "", n->missing ? n->missing_name[0] : "",
+             n->unexpected, n->unexpected ? " such as " : "",
+             n->unexpected ? n->unexpected_name[0] : "");
+    say(r, text);
+}
+
+static dt_status start_quantizers(dt_run *r, dt_error *err)
+{
+    char text[256];
+    int flipped, small;
+    if (r->s.quantizers_ready) return DT_OK;
+    DT_TRY(dt_session_calibrate(&r->s, r->p->events.site, r->p->events.arg, &flipped, &small, err));
+    snprintf(text, sizeof text,
+             "batch norm: %d negative scales made positive (weights and means negated), %d near 0",
+             flipped, small);
+    say(r, text);
+    return DT_OK;
+}
+
+/* Plans of both modes are made and printed before the first step; one arena serves them all. */
+static dt_status make_plans(dt_run *r, dt_error *err)
+{
+    char text[512];
+    dt_net *net = &r->s.net;
+    const int outputs[] = { net->loss, net->logits };
+    DT_TRY(dt_plan_init(&r->plan, &net->graph, &r->s.kernels, DT_MODE_TRAIN, r->s.data_conf->batch,
+                        r->s.threads, outputs, 2, r->p->alloc, err));
+    dt_plan eval;
+    DT_TRY(dt_plan_init(&eval, &net->graph, &r->s.kernels, DT_MODE_EVAL, r->s.recipe->eval.batch,
+                        r->s.threads, outputs, 2, r->p->alloc, err));
+    size_t bytes = r->plan.arena_bytes > eval.arena_bytes ? r->plan.arena_bytes : eval.arena_bytes;
+    char line[400];
+    dt_plan_print(&r->plan, line, sizeof line);
+    snprintf(text, sizeof text, "plan: %s", line);
+    say(r, text);
+    dt_plan_print(&eval, line, sizeof line);
+    snprintf(text, sizeof text, "plan: %s", line);
+    say(r, text);
+    snprintf(text, sizeof text, "memory: arena %.1f MB, %zu parameters and their gradients %.1f MB",
+             (double)bytes / 1e6, net->state.param_count, (double)net->state.bytes / 1e6);
+    say(r, text);
+    dt_plan_fini(&eval);
+#ifndef __SANITIZE_ADDRESS__
+    r->step_memory = dt_get(r->p->alloc, bytes, "step arena");
+    if (!r->step_memory)
+        return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a step: %.1f MB wanted",
+                       (double)bytes / 1e6);
+#endif
+    DT_TRY(dt_exec_init(&r->exec, &r->plan, &net->state, &r->s.kernels, r->step_memory, r->p->alloc,
+                        err));
+    return dt_evaluator_init(&r->evaluator, net, &r->s.kernels, r->s.recipe->eval.batch,
+                             r->s.threads, r->step_memory, r->p->alloc, err);
+}
+
+static dt_status resume(dt_run *r, const char *path, dt_error *err)
+{
+    char note[256], text[256];
+    DT_TRY(dt_checkpoint_load(path, &r->s, &r->optim, &r->at, note, sizeof note, err));
+    if (note[0]) say(r, note);
+    if (r->at.step > r->at.last_step) r->at.last_step = r->at.step;
+    snprintf(text, sizeof text, "resumed at step %lld of %lld", (long long)r->at.step,
+             (long long)r->at.last_step);
+    say(r, text);
+    int64_t epoch = r->at.step / r->at.steps_per_epoch;
+    return dt_loader_seek(r->train, epoch, r->at.step % r->at.steps_per_epoch, err);
+}
+
+dt_status dt_run_prepare(dt_run *r, dt_error *err)
+{
+    char last[1024], path[1024];
+    snprintf(last, sizeof last, "%s/last.h5", r->p->folder);
+    bool resumes = r->p->resume && dt_file_exists(last);
+    if (!r->p->resume && dt_file_exists(last))
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = r->p->folder },
+                       "holds a run already; go on with --resume, or give another --out");
+    const dt_session_params p = { .recipe = r->p->recipe,
+                                  .threads = r->p->threads,
+                                  .isa = r->p->isa,
+                                  .training = true,
+                                  .skip_init = resumes,
+                                  .alloc = r->p->alloc };
+    DT_TRY(dt_session_open(&r->s, &p, err));
+    DT_TRY(dt_dir_make(r->p->folder, err));
+    DT_TRY(make_optimizer(r, err));
+    DT_TRY(open_loaders(r, err));
+    say_import(r);
+    if (resumes)
+        DT_TRY(resume(r, last, err));
+    else
+        DT_TRY(start_quantizers(r, err));
+    DT_TRY(make_plans(r, err));
+    snprintf(path, sizeof path, "%s/recipe.yaml", r->p->folder);
+    const char *text = r->s.recipe->text;
+    DT_TRY(dt_file_write(path, text, strlen(text), err));
+    return dt_metrics_open(&r->metrics, r->p->folder, r->at.step, err);
+}
+
+void dt_run_end(dt_run *r)
+{
+    dt_metrics_close(&r->metrics);
+    dt_evaluator_fini(&r->evaluator);
+    dt_exec_fini(&r->exec);
+    dt_plan_fini(&r->plan);
+    dt_put(r->p->alloc, r->step_memory);
+    dt_arena_free(r->memory);
+    dt_loader_close(r->train);
+    dt_loader_close(r->test);
+    dt_loader_close(r->val);
+    dt_session_close(&r->s);
+}

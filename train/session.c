@@ -1,0 +1,184 @@
+/* Opening a recipe. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "export/import.h"
+#include "fakequant/quantizers.h"
+#include "layers/models.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+#include "train/container.h"
+
+static void bits_range(const dt_row *quantizer, int *out_min, int *out_max)
+{
+    *out_min = dt_quantizer_of(quantizer)->min_bits;
+    *out_max = dt_quantizer_of(quantizer)->max_bits;
+}
+
+const dt_recipe_tables dt_tables = {
+    .models = &dt_models,
+    .datasets = &dt_datasets,
+    .transforms = &dt_transforms,
+    .quantizers = &dt_quantizers,
+    .optimizers = &dt_optimizers,
+    .schedules = &dt_schedules,
+    .data_opts = dt_data_opts,
+    .data_conf_size = sizeof(dt_data_conf),
+    .bits_range = bits_range,
+};
+
+dt_status dt_read_tensors(const char *path, const dt_alloc *a, dt_tensors *out, bool *out_native,
+                          dt_error *err)
+{
+    unsigned char *bytes;
+    size_t size;
+    DT_TRY(dt_file_read(a, path, DT_IMPORT_MAX_BYTES, &bytes, &size, err));
+    dt_tensors set = { 0 };
+    dt_status st;
+    *out_native = dt_container_probe(bytes, size);
+    if (*out_native) {
+        st = dt_tensors_init(&set, a, err);
+        if (st == DT_OK) st = dt_container_read_bytes(path, bytes, size, a, &set, err);
+        if (st != DT_OK) dt_tensors_fini(&set);
+    } else {
+        st = dt_import_bytes(path, bytes, size, a, &set, err);
+    }
+    dt_put(a, bytes);
+    if (st == DT_OK) *out = set;
+    return st;
+}
+
+static dt_status open_data(dt_session *s, dt_error *err)
+{
+    const dt_recipe_data *d = &s->recipe->data;
+    const dt_data_params p = { .root = s->data_conf->root[0] ? s->data_conf->root : NULL,
+                               .conf = d->choice.conf,
+                               .alloc = s->alloc,
+                               .threads = s->threads };
+    const dt_dataset *row = (const dt_dataset *)(const void *)d->choice.row;
+    if (row->needs_root && !p.root)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = s->recipe->name, .key = "data.root" },
+                       "is not given; say data.root=DIR");
+    DT_TRY(dt_data_open(row, &p, &s->data, err));
+    const dt_data_info *info = dt_data_info_of(s->data);
+    if (info->classes > s->recipe->model.classes)
+        return dt_fail(err, DT_ERR_RANGE,
+                       &(dt_where){ .file = s->recipe->name, .key = "model.classes" },
+                       "%d is less than the %d classes of dataset '%s'", s->recipe->model.classes,
+                       info->classes, d->choice.row->name);
+    return DT_OK;
+}
+
+static int64_t number_attr(const dt_tensors *set, const char *key)
+{
+    const char *text = dt_tensors_attr(set, key);
+    return text ? strtoll(text, NULL, 10) : 0;
+}
+
+static dt_status input_of(dt_session *s, dt_net_input *out, dt_error *err)
+{
+    float low, high;
+    dt_normalize_range(s->normalize, &low, &high);
+    *out = (dt_net_input){ .low = (double)low, .high = (double)high };
+    if (s->data) {
+        out->H = dt_data_info_of(s->data)->H;
+        out->W = dt_data_info_of(s->data)->W;
+    } else {
+        out->H = number_attr(&s->init, "input.height");
+        out->W = number_attr(&s->init, "input.width");
+    }
+    if (out->H > 0 && out->W > 0 && out->H <= DT_DATA_MAX_SIDE && out->W <= DT_DATA_MAX_SIDE)
+        return DT_OK;
+    return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = s->recipe->model.init },
+                   "tells no picture size; give the dataset with data.root=DIR");
+}
+
+static dt_status read_init(dt_session *s, bool *out_native, dt_error *err)
+{
+    const char *path = s->recipe->model.init;
+    DT_TRY(dt_read_tensors(path, s->alloc, &s->init, out_native, err));
+    s->source = *out_native ? DT_INIT_CHECKPOINT : DT_INIT_FOREIGN;
+    return DT_OK;
+}
+
+static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *err)
+{
+    bool native = false, has_init = s->recipe->model.init[0] && !p->skip_init;
+    dt_net_input input;
+    DT_TRY(dt_kernels_init(&s->kernels, p->isa, err));
+    if (has_init) DT_TRY(read_init(s, &native, err));
+    if (!p->no_data) DT_TRY(open_data(s, err));
+    DT_TRY(input_of(s, &input, err));
+    DT_TRY(dt_net_init(&s->net, s->recipe, &input, p->training, s->alloc, err));
+    if (has_init)
+        DT_TRY(dt_net_import(&s->net, &s->init, s->recipe->model.init, native,
+                             s->recipe->model.allow_missing, &s->report, err));
+    s->quantizers_ready = !dt_net_is_quantized(&s->net) || s->report.has_quantizers;
+    return DT_OK;
+}
+
+dt_status dt_session_open(dt_session *s, const dt_session_params *p, dt_error *err)
+{
+    *s = (dt_session){ .recipe = p->recipe, .alloc = p->alloc };
+    s->threads = p->threads > 0 ? p->threads : dt_cpu_count();
+    if (s->threads > DT_MAX_THREADS)
+        return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = "threads" }, "%d is outside 1..%d",
+                       s->threads, DT_MAX_THREADS);
+    s->data_conf = p->recipe->data.common;
+    s->normalize = &dt_normalizes[s->data_conf->normalize];
+    dt_status st = open_all(s, p, err);
+    if (st != DT_OK) dt_session_close(s);
+    return st;
+}
+
+void dt_session_close(dt_session *s)
+{
+    dt_net_fini(&s->net);
+    dt_data_close(s->data);
+    dt_tensors_fini(&s->init);
+    *s = (dt_session){ 0 };
+}
+
+dt_status dt_session_loader(dt_session *s, dt_split split, int64_t batch, dt_loader **out_loader,
+                            dt_error *err)
+{
+    dt_transform_step steps[DT_TRANSFORM_MAX];
+    const dt_recipe_data *d = &s->recipe->data;
+    if (d->train_count > DT_TRANSFORM_MAX)
+        return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = "data.train" },
+                       "%zu transforms; at most %d", d->train_count, DT_TRANSFORM_MAX);
+    for (size_t i = 0; i < d->train_count; i++)
+        steps[i] = (dt_transform_step){ (const dt_transform *)(const void *)d->train[i].row,
+                                        d->train[i].conf };
+    const dt_loader_params p = { .data = s->data,
+                                 .split = split,
+                                 .batch = batch,
+                                 .val = s->data_conf->val,
+                                 .seed = (uint64_t)s->recipe->train.seed,
+                                 .normalize = s->normalize,
+                                 .steps = steps,
+                                 .step_count = (int)d->train_count,
+                                 .threads = 1,
+                                 .alloc = s->alloc };
+    return dt_loader_open(&p, out_loader, err);
+}
+
+dt_status dt_session_calibrate(dt_session *s, dt_site_fn site, void *arg, int *out_flipped,
+                               int *out_small, dt_error *err)
+{
+    dt_loader *loader;
+    dt_batch batch;
+    *out_flipped = dt_net_make_gamma_positive(&s->net, out_small);
+    DT_TRY(dt_session_loader(s, DT_SPLIT_TRAIN, s->data_conf->batch, &loader, err));
+    dt_status st = dt_loader_next(loader, &batch, err);
+    if (st == DT_OK)
+        st = dt_net_calibrate(&s->net, &s->kernels, s->threads, batch.x, batch.labels,
+                              s->data_conf->batch, true, site, arg, s->alloc, err);
+    dt_loader_close(loader);
+    if (st == DT_OK) s->quantizers_ready = true;
+    return st;
+}

@@ -1,0 +1,60 @@
+/* A session: a recipe with its kernels, dataset and network. Training, evaluation and export start
+ * from one. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_TRAIN_SESSION_H
+#define DT_TRAIN_SESSION_H
+
+#include "data/loader.h"
+#include "train/net.h"
+
+typedef enum dt_init_source { /* where the parameters came from */
+                              DT_INIT_RANDOM,
+                              DT_INIT_FOREIGN,   /* PyTorch or safetensors file */
+                              DT_INIT_CHECKPOINT /* Detent's own */
+} dt_init_source;
+
+typedef struct dt_session_params {
+    dt_recipe *recipe;
+    int threads;     /* 0: all processors */
+    const char *isa; /* highest kernel tier; NULL: the best */
+    bool training;   /* gradients are wanted */
+    bool no_data;    /* the dataset is not opened; the picture size comes from `model.init` */
+    bool skip_init;  /* parameters stay random: a resumed run brings its own */
+    const dt_alloc *alloc;
+} dt_session_params;
+
+typedef struct dt_session {
+    dt_recipe *recipe;
+    const dt_alloc *alloc;
+    dt_kernels kernels;
+    int threads;
+    dt_data *data; /* NULL with no_data */
+    const dt_data_conf *data_conf;
+    const dt_normalize *normalize;
+    dt_net net;
+    dt_init_source source;
+    dt_net_report report;
+    dt_tensors init;       /* the file that was read; names of the report are its */
+    bool quantizers_ready; /* there are none, or they have state */
+} dt_session;
+
+dt_status dt_session_open(dt_session *s, const dt_session_params *p, dt_error *err) DT_MUST_CHECK;
+void dt_session_close(dt_session *s);
+
+/* A loader over a split with the recipe's settings. */
+dt_status dt_session_loader(dt_session *s, dt_split split, int64_t batch, dt_loader **out_loader,
+                            dt_error *err) DT_MUST_CHECK;
+
+/* Makes gammas non-negative (nets that come without quantizer state) and starts the quantizers from
+ * the first training batch. `out_flipped`, `out_small`: see dt_net_make_gamma_positive. */
+dt_status dt_session_calibrate(dt_session *s, dt_site_fn site, void *arg, int *out_flipped,
+                               int *out_small, dt_error *err) DT_MUST_CHECK;
+
+/* Everything that a recipe can name in this build. */
+extern const dt_recipe_tables dt_tables;
+
+/* Reads a file of tensors, our own or foreign, by content. */
+dt_status dt_read_tensors(const char *path, const dt_alloc *a, dt_tensors *out, bool *out_native,
+                          dt_error *err) DT_MUST_CHECK;
+
+#endif
