@@ -504,6 +504,9 @@ static dt_status step(struct machine *m, unsigned char op)
 
 static dt_status run(struct machine *m, dt_pickle *out)
 {
+    void *stack = NULL; /* there from the start: marks may point to its first place */
+    DT_TRY(room(m, &stack, &m->stack_capacity, 64, sizeof *m->stack));
+    m->stack = stack;
     for (;;) {
         uint64_t op;
         DT_TRY(number(m, 1, &op));
