@@ -1,0 +1,9 @@
+/* PyTorch files. The legacy layout has no checksums, so mutations get through to the pickle. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fuzz/fuzz_import.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fuzz_import("torch", data, size);
+    return 0;
+}
