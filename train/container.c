@@ -95,7 +95,7 @@ dt_status dt_container_read_bytes(const char *path, const unsigned char *bytes, 
                                   const dt_alloc *a, dt_tensors *out, dt_error *err)
 {
     DT_TRY(check_block(path, bytes, size, err));
-    return dt_hdf5image_read(path, bytes, size, out, a, err);
+    return dt_hdf5image_read(path, bytes, size, a, out, err);
 }
 
 dt_status dt_container_read(const char *path, const dt_alloc *a, dt_tensors *out, dt_error *err)

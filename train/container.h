@@ -13,8 +13,7 @@
  * are stored: the same set gives the same bytes (of the same libhdf5).
  *
  * libhdf5 is not safe for threads: never be in two of these functions (read, write) at a time, not
- * even with separate sets. They switch off its printing of errors for the calling thread's stack.
- */
+ * even with separate sets. While they run, its printing of errors is off. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_TRAIN_CONTAINER_H
 #define DT_TRAIN_CONTAINER_H
@@ -41,9 +40,9 @@ dt_status dt_container_read(const char *path, const dt_alloc *a, dt_tensors *out
 dt_status dt_container_read_bytes(const char *path, const unsigned char *bytes, size_t size,
                                   const dt_alloc *a, dt_tensors *out, dt_error *err) DT_MUST_CHECK;
 
-/* SHA-256 of names, types, shapes and data of the tensors that `keep` accepts (NULL: all), in the
- * order of their names; texts and the order in the set do not count. No HDF5 involved: any thread.
- * Error: NOMEM. */
+/* SHA-256 of the tensors that `keep` accepts (NULL: all), in the order of their names: of each its
+ * name, NUL, type (dt_dtype_name), NUL, rank and dimensions as u64 little endian, and data. Texts
+ * and the order in the set do not count. No HDF5 involved: any thread. Error: NOMEM. */
 typedef bool dt_container_filter(const char *name, const void *context);
 dt_status dt_container_sha256(const dt_tensors *set, dt_container_filter *keep, const void *context,
                               char hex[DT_SHA256_HEX], dt_error *err) DT_MUST_CHECK;

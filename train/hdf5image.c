@@ -425,7 +425,7 @@ static hid_t open_image(const unsigned char *bytes, size_t size)
 }
 
 dt_status dt_hdf5image_read(const char *path, const unsigned char *bytes, size_t size,
-                            dt_tensors *out, const dt_alloc *a, dt_error *err)
+                            const dt_alloc *a, dt_tensors *out, dt_error *err)
 {
     struct silence quiet;
     struct image m = { .path = path, .alloc = a, .size = size, .err = err };

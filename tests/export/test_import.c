@@ -25,7 +25,8 @@ START_TEST(unknown_content_names_the_kinds)
     dt_error err;
     ck_assert_int_eq(dt_import_bytes("x.gif", (const unsigned char *)"GIF89a", 6, NULL, &set, &err),
                      DT_ERR_FORMAT);
-    ck_assert_ptr_nonnull(strstr(err.text, "x.gif: is no checkpoint of a known kind (detent, torch"));
+    ck_assert_ptr_nonnull(
+        strstr(err.text, "x.gif: is no checkpoint of a known kind (detent, torch"));
 }
 END_TEST
 

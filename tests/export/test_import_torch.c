@@ -4,6 +4,7 @@
 
 #include "core/file.h"
 #include "export/import.h"
+#include "tests/export/legacy.h"
 #include "tests/support/failalloc.h"
 #include "tests/support/run.h"
 #include "tests/support/testdata.h"
@@ -165,29 +166,20 @@ END_TEST
 /* A legacy file around an object's pickle: one float storage "0" of `numel` elements, all zero. */
 static dt_status read_object(const char *object, size_t size, uint64_t numel, dt_error *err)
 {
-    static const char head[] = "\x80\2\x8a\12\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
-                               "\x80\2M\xe9\3.}X\15\0\0\0little_endian\x88s.";
-    static const char keys[] = "](U\0010e.";
-    unsigned char file[2048] = { 0 };
-    size_t at = sizeof head - 1;
-    memcpy(file, head, at);
-    memcpy(file + at, object, size);
-    at += size;
-    memcpy(file + at, keys, sizeof keys - 1);
-    at += sizeof keys - 1;
-    for (int i = 0; i < 8; i++)
-        file[at++] = (unsigned char)(numel >> 8 * i);
-    at += numel < 64 ? 4 * (size_t)numel : 0;
+    legacy_file f = { .size = 0 };
+    LEGACY_ADD(&f, LEGACY_MAGIC LEGACY_PROTOCOL LEGACY_LITTLE);
+    legacy_add(&f, object, size);
+    LEGACY_ADD(&f, LEGACY_KEYS);
+    legacy_add_storage(&f, numel);
     dt_tensors set;
-    dt_status st = dt_import_bytes("f", file, at, NULL, &set, err);
+    dt_status st = dt_import_bytes("f", f.bytes, f.size, NULL, &set, err);
     if (st == DT_OK) dt_tensors_fini(&set);
     return st;
 }
 
 /* {"w": _rebuild_tensor(storage "0" of `numel`, offset, size, stride)} with pickled numbers. */
 #define TENSOR(numel, offset, size, stride)                                                        \
-    "}X\1\0\0\0wctorch._utils\n_rebuild_tensor\n(("                                                \
-    "U\7storagectorch\nFloatStorage\nU\0010U\3cpu" numel "tQ" offset size stride "tRs."
+    "}X\1\0\0\0wctorch._utils\n_rebuild_tensor\n(" LEGACY_STORAGE(numel) offset size stride "tRs."
 #define FILE_OF(numel, object) read_object(object, sizeof(object) - 1, numel, &err)
 #define HUGE_NUMBER "\x8a\10\377\377\377\377\377\377\377\177"
 

@@ -54,7 +54,7 @@ START_TEST(collections_and_memo)
     ck_assert_uint_eq(v->count, 3);
     ck_assert_int_eq(v->item[2]->integer, 3);
     ck_assert_uint_eq(ROOT("(t.")->count, 0); /* a mark on a stack that was never used */
-    v = ROOT("]q\0(K\1h\0eK\7a."); /* a list that holds itself */
+    v = ROOT("]q\0(K\1h\0eK\7a.");            /* a list that holds itself */
     ck_assert_uint_eq(v->count, 3);
     ck_assert_ptr_eq(v->item[1], v);
     ck_assert_int_eq(v->item[2]->integer, 7);
