@@ -15,10 +15,10 @@
 #include "core/status.h"
 
 typedef struct dt_conv_shape {
-    int64_t N, H, W, C;         /* input [N,H,W,C] */
-    int64_t O, KH, KW;          /* weight [O,KH,KW,C/G] */
-    int64_t SH, SW, PH, PW, G;  /* stride, padding (zeros, both sides), groups */
-    int64_t OH, OW;             /* output [N,OH,OW,O]; OH = (H + 2 PH - KH) / SH + 1 */
+    int64_t N, H, W, C;        /* input [N,H,W,C] */
+    int64_t O, KH, KW;         /* weight [O,KH,KW,C/G] */
+    int64_t SH, SW, PH, PW, G; /* stride, padding (zeros, both sides), groups */
+    int64_t OH, OW;            /* output [N,OH,OW,O]; OH = (H + 2 PH - KH) / SH + 1 */
 } dt_conv_shape;
 
 typedef enum dt_conv_pass { DT_CONV_FORWARD, DT_CONV_DGRAD, DT_CONV_WGRAD } dt_conv_pass;

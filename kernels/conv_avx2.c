@@ -38,6 +38,18 @@ WEIGHT_TILE(weight_3x2, 3, 2)
 WEIGHT_TILE(weight_4x2, 4, 2)
 WEIGHT_TILE(weight_5x2, 5, 2)
 WEIGHT_TILE(weight_6x2, 6, 2)
+DEPTH_TILE(depth_1, 1)
+DEPTH_TILE(depth_2, 2)
+DEPTH_TILE(depth_3, 3)
+DEPTH_TILE(depth_4, 4)
+DEPTH_TILE(depth_5, 5)
+DEPTH_TILE(depth_6, 6)
+DEPTH_WEIGHT_TILE(depth_weight_1, 1)
+DEPTH_WEIGHT_TILE(depth_weight_2, 2)
+DEPTH_WEIGHT_TILE(depth_weight_3, 3)
+DEPTH_WEIGHT_TILE(depth_weight_4, 4)
+DEPTH_WEIGHT_TILE(depth_weight_5, 5)
+DEPTH_WEIGHT_TILE(depth_weight_6, 6)
 
 static const dt_conv_tiles tiles = {
     .vec = VEC,
@@ -55,6 +67,9 @@ static const dt_conv_tiles tiles = {
         { weight_1x1, weight_2x1, weight_3x1, weight_4x1, weight_5x1, weight_6x1, weight_7x1, weight_8x1, weight_9x1, weight_10x1, weight_11x1, weight_12x1 },
         { weight_1x2, weight_2x2, weight_3x2, weight_4x2, weight_5x2, weight_6x2 },
     },
+    .max_taps = 6,
+    .depth = { depth_1, depth_2, depth_3, depth_4, depth_5, depth_6 },
+    .depth_weight = { depth_weight_1, depth_weight_2, depth_weight_3, depth_weight_4, depth_weight_5, depth_weight_6 },
 };
 
 CONV_MEMBERS(tiles)

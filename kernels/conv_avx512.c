@@ -70,6 +70,29 @@ WEIGHT_TILE(weight_11x2, 11, 2)
 WEIGHT_TILE(weight_12x2, 12, 2)
 WEIGHT_TILE(weight_13x2, 13, 2)
 WEIGHT_TILE(weight_14x2, 14, 2)
+DEPTH_TILE(depth_1, 1)
+DEPTH_TILE(depth_2, 2)
+DEPTH_TILE(depth_3, 3)
+DEPTH_TILE(depth_4, 4)
+DEPTH_TILE(depth_5, 5)
+DEPTH_TILE(depth_6, 6)
+DEPTH_TILE(depth_7, 7)
+DEPTH_TILE(depth_8, 8)
+DEPTH_TILE(depth_9, 9)
+DEPTH_TILE(depth_10, 10)
+DEPTH_TILE(depth_11, 11)
+DEPTH_TILE(depth_12, 12)
+DEPTH_TILE(depth_13, 13)
+DEPTH_TILE(depth_14, 14)
+DEPTH_TILE(depth_15, 15)
+DEPTH_TILE(depth_16, 16)
+DEPTH_WEIGHT_TILE(depth_weight_1, 1)
+DEPTH_WEIGHT_TILE(depth_weight_2, 2)
+DEPTH_WEIGHT_TILE(depth_weight_3, 3)
+DEPTH_WEIGHT_TILE(depth_weight_4, 4)
+DEPTH_WEIGHT_TILE(depth_weight_5, 5)
+DEPTH_WEIGHT_TILE(depth_weight_6, 6)
+DEPTH_WEIGHT_TILE(depth_weight_7, 7)
 
 static const dt_conv_tiles tiles = {
     .vec = VEC,
@@ -87,6 +110,9 @@ static const dt_conv_tiles tiles = {
         { weight_1x1, weight_2x1, weight_3x1, weight_4x1, weight_5x1, weight_6x1, weight_7x1, weight_8x1, weight_9x1, weight_10x1, weight_11x1, weight_12x1, weight_13x1, weight_14x1, weight_15x1, weight_16x1, weight_17x1, weight_18x1, weight_19x1, weight_20x1, weight_21x1, weight_22x1, weight_23x1, weight_24x1 },
         { weight_1x2, weight_2x2, weight_3x2, weight_4x2, weight_5x2, weight_6x2, weight_7x2, weight_8x2, weight_9x2, weight_10x2, weight_11x2, weight_12x2, weight_13x2, weight_14x2 },
     },
+    .max_taps = 7,
+    .depth = { depth_1, depth_2, depth_3, depth_4, depth_5, depth_6, depth_7, depth_8, depth_9, depth_10, depth_11, depth_12, depth_13, depth_14, depth_15, depth_16 },
+    .depth_weight = { depth_weight_1, depth_weight_2, depth_weight_3, depth_weight_4, depth_weight_5, depth_weight_6, depth_weight_7 },
 };
 
 CONV_MEMBERS(tiles)

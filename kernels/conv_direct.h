@@ -13,12 +13,15 @@ enum {
     DT_CONV_LANES = 32,  /* most output channels in a tile */
     DT_CONV_PIXELS = 16, /* most output pixels of a row in a tile */
     DT_CONV_INPUTS = 24, /* most inputs of a weight-gradient tile */
+    DT_CONV_TAPS = 7,    /* most taps of a depthwise weight-gradient tile */
 };
 
 /* Forward tile: P neighbouring outputs of V vectors of channels,
  *   y[p*y_step + v] (+)= sum over s < segments, i < channels of
  *                        x[offset[s] + p*stride + i] * w[(s*channels + i)*V*VEC + v]
- * where the stride of a pixel is DT_CONV_BLOCK or DT_CONV_NARROW. */
+ * where the stride of a pixel is DT_CONV_BLOCK or DT_CONV_NARROW. Depthwise: DT_CONV_BLOCK
+ * channels, y[p*y_step + v] (+)= sum over s of x[offset[s] + p*DT_CONV_BLOCK + v] *
+ * w[s*DT_CONV_BLOCK + v] */
 typedef struct dt_conv_tile_args {
     const float *x, *w;
     const int64_t *offset; /* [segments] */
@@ -31,11 +34,12 @@ typedef void (*dt_conv_tile)(const dt_conv_tile_args *a);
 
 /* Weight-gradient tile: Q inputs times V vectors of output channels,
  *   dw[(q*V*VEC) + v] += sum over n < pictures, r < rows, c < cols of
- *        x[n*x_picture + r*x_row + c*x_step + q] * dy[n*dy_picture + r*dy_row + c*dy_step + v] */
+ *        x[n*x_picture + r*x_row + c*x_step + q] * dy[n*dy_picture + r*dy_row + c*dy_step + v]
+ * Depthwise: q are taps, V*VEC = DT_CONV_BLOCK, and x is read at [.. + q*x_tap + v]. */
 typedef struct dt_conv_wtile_args {
     const float *x, *dy;
     int64_t pictures, rows, cols;
-    int64_t x_picture, x_row, x_step, dy_picture, dy_row, dy_step;
+    int64_t x_picture, x_row, x_step, x_tap, dy_picture, dy_row, dy_step;
     float *dw;
 } dt_conv_wtile_args;
 typedef void (*dt_conv_wtile)(const dt_conv_wtile_args *a);
@@ -48,6 +52,9 @@ typedef struct dt_conv_tiles {
     dt_conv_tile block[DT_CONV_VECTORS][DT_CONV_PIXELS];
     dt_conv_tile narrow[DT_CONV_VECTORS][DT_CONV_PIXELS];
     dt_conv_wtile weight[DT_CONV_VECTORS][DT_CONV_INPUTS];
+    int64_t max_taps;                   /* largest number of taps in depth_weight */
+    dt_conv_tile depth[DT_CONV_PIXELS]; /* up to max_pixels of DT_CONV_BLOCK / vec vectors */
+    dt_conv_wtile depth_weight[DT_CONV_TAPS];
 } dt_conv_tiles;
 
 /* As the members of dt_conv_kernels, for the tiles of a tier. */

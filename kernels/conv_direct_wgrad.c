@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "core/thread.h"
-#include "kernels/conv_direct.h"
+#include "kernels/conv_plan.h"
 
 enum {
     BAND_BYTES = 36 << 10,    /* wanted size of a band's pictures: stays in a first-level cache */
@@ -23,6 +23,8 @@ enum {
 
 /* A unit of work is one band of `pictures` pictures (1 when there is more than one band). */
 typedef struct plan {
+    int depth; /* depthwise: one group of C channels, each by itself */
+    int64_t G;
     int64_t I, M, M_padded, lanes; /* per group; lanes: output channels of the widest tile */
     int64_t tiles, window;         /* tiles of output channels per group; KW * I */
     int64_t pictures, units;
@@ -42,54 +44,37 @@ typedef struct job {
     unsigned char *scratch;
 } job;
 
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t max64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t div_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static size_t aligned(int64_t bytes)
-{
-    return ((size_t)bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
-}
-
 static plan make_plan(const dt_conv_tiles *t, const dt_conv_shape *s)
 {
-    plan p = { .I = s->C / s->G, .M = s->O / s->G };
-    p.M_padded = div_up(p.M, t->vec) * t->vec;
-    p.lanes = min64(DT_CONV_VECTORS * t->vec, p.M_padded);
-    p.tiles = div_up(p.M_padded, p.lanes);
-    p.window = s->KW * p.I;
+    plan p = { .G = s->G, .I = s->C / s->G, .M = s->O / s->G };
+    p.depth = s->G > 1 && s->G == s->C && s->G == s->O;
+    int64_t vec = p.depth ? DT_CONV_BLOCK : t->vec, most = p.depth ? vec : DT_CONV_VECTORS * vec;
+    if (p.depth) p.G = 1, p.M = s->C, p.I = dt_div_up(s->C, vec) * vec;
+    p.M_padded = dt_div_up(p.M, vec) * vec;
+    p.lanes = dt_min64(most, p.M_padded);
+    p.tiles = dt_div_up(p.M_padded, p.lanes);
+    p.window = p.depth ? s->KW : s->KW * p.I;
     p.cols = (s->OW - 1) * s->SW + s->KW;
-    p.copy_x = s->PH > 0 || s->PW > 0 || (s->G > 1 && s->KW > 1);
-    p.copy_dy = p.M % t->vec != 0;
+    p.copy_x = s->PH > 0 || s->PW > 0 || p.depth || (s->G > 1 && s->KW > 1);
+    p.copy_dy = p.M % vec != 0;
     int64_t row_bytes = 4 * (s->SH * p.cols * p.I + s->OW * p.lanes);
-    int64_t band = max64(BAND_BYTES / row_bytes, div_up(BAND_PIXELS, s->OW));
-    p.bands = div_up(s->OH, min64(band, s->OH));
-    p.band = div_up(s->OH, p.bands);
-    p.bands = div_up(s->OH, p.band);
+    int64_t band = dt_max64(BAND_BYTES / row_bytes, dt_div_up(BAND_PIXELS, s->OW));
+    p.bands = dt_div_up(s->OH, dt_min64(band, s->OH));
+    p.band = dt_div_up(s->OH, p.bands);
+    p.bands = dt_div_up(s->OH, p.band);
     p.rows = (p.band - 1) * s->SH + s->KH;
     p.pictures = 1;
     if (p.bands == 1) {
-        int64_t fit = min64(UNIT_PIXELS / (s->OH * s->OW), UNIT_BYTES / (row_bytes * s->OH));
-        p.pictures = max64(min64(fit, s->N / MAX_TASKS), 1);
+        int64_t fit = dt_min64(UNIT_PIXELS / (s->OH * s->OW), UNIT_BYTES / (row_bytes * s->OH));
+        p.pictures = dt_max64(dt_min64(fit, s->N / MAX_TASKS), 1);
     }
-    p.units = div_up(s->N, p.pictures) * p.bands;
-    p.x_bytes = p.copy_x ? aligned(p.pictures * p.rows * p.cols * p.I * 4) : 0;
+    p.units = dt_div_up(s->N, p.pictures) * p.bands;
+    p.x_bytes = p.copy_x ? dt_aligned(p.pictures * p.rows * p.cols * p.I * 4) : 0;
     p.scratch_bytes = p.x_bytes;
-    if (p.copy_dy) p.scratch_bytes += aligned(p.pictures * p.band * s->OW * p.M_padded * 4);
-    p.partial = (int64_t)(aligned(s->G * p.M_padded * s->KH * p.window * 4) / sizeof(float));
-    p.slices = min64(min64(p.units, MAX_TASKS), max64(PARTIAL_BYTES / (p.partial * 4), 1));
-    p.pieces = min64(MAX_TASKS / p.slices, s->G * p.tiles);
+    if (p.copy_dy) p.scratch_bytes += dt_aligned(p.pictures * p.band * s->OW * p.M_padded * 4);
+    p.partial = (int64_t)(dt_aligned(p.G * p.M_padded * s->KH * p.window * 4) / sizeof(float));
+    p.slices = dt_min64(dt_min64(p.units, MAX_TASKS), dt_max64(PARTIAL_BYTES / (p.partial * 4), 1));
+    p.pieces = dt_min64(MAX_TASKS / p.slices, p.G * p.tiles);
     return p;
 }
 
@@ -98,7 +83,8 @@ static void copy_x(const job *j, int64_t n, int64_t oh0, int64_t group, float *t
 {
     const dt_conv_shape *s = j->s;
     int64_t I = j->p.I, cols = j->p.cols, w0 = s->PW; /* column c reads c - w0 */
-    int64_t first = min64(w0, cols), end = max64(min64(s->W + w0, cols), first);
+    int64_t used = j->p.depth ? s->C : I;             /* the rest of a depthwise pixel is zero */
+    int64_t first = dt_min64(w0, cols), end = dt_max64(dt_min64(s->W + w0, cols), first);
     for (int64_t r = 0; r < j->p.rows; r++, to += cols * I) {
         int64_t h = oh0 * s->SH + r - s->PH;
         if (h < 0 || h >= s->H) {
@@ -107,11 +93,13 @@ static void copy_x(const job *j, int64_t n, int64_t oh0, int64_t group, float *t
         }
         const float *from = j->x + ((n * s->H + h) * s->W + first - w0) * s->C + group * I;
         memset(to, 0, (size_t)(first * I) * sizeof *to);
-        if (s->G == 1)
+        if (I == s->C)
             memcpy(to + first * I, from, (size_t)((end - first) * I) * sizeof *to);
         else
-            for (int64_t c = first; c < end; c++, from += s->C)
-                memcpy(to + c * I, from, (size_t)I * sizeof *to);
+            for (int64_t c = first; c < end; c++, from += s->C) {
+                memcpy(to + c * I, from, (size_t)used * sizeof *to);
+                memset(to + c * I + used, 0, (size_t)(I - used) * sizeof *to);
+            }
         memset(to + end * I, 0, (size_t)((cols - end) * I) * sizeof *to);
     }
 }
@@ -130,15 +118,19 @@ static void copy_dy(const job *j, const float *from, int64_t pixels, float *to)
 static void run_tile(const job *j, dt_conv_wtile_args a, int64_t lanes, float *dw)
 {
     const plan *p = &j->p;
-    int64_t V = lanes / j->t->vec, tiles = div_up(p->window, j->t->max_inputs[V - 1]);
+    int64_t V = lanes / j->t->vec, unit = p->depth ? p->I : 1;
+    int64_t most = p->depth ? j->t->max_taps : j->t->max_inputs[V - 1];
+    int64_t tiles = dt_div_up(p->window, most);
+    const dt_conv_wtile *table = p->depth ? j->t->depth_weight : j->t->weight[V - 1];
     const float *x = a.x;
     a.dw = dw;
+    a.x_tap = p->I;
     for (int64_t kh = 0; kh < j->s->KH; kh++, x += a.x_row / j->s->SH) {
         a.x = x;
         for (int64_t i = 0; i < tiles; i++) {
             int64_t Q = p->window / tiles + (i < p->window % tiles);
-            j->t->weight[V - 1][Q - 1](&a);
-            a.x += Q;
+            table[Q - 1](&a);
+            a.x += Q * unit;
             a.dw += Q * lanes;
         }
     }
@@ -152,8 +144,8 @@ static void run_unit(const job *j, int64_t unit, int64_t first, int64_t end, uns
     const plan *p = &j->p;
     int64_t n = unit / p->bands * p->pictures, oh = unit % p->bands * p->band, ready = -1;
     float *x = (float *)(void *)scratch, *dy = (float *)(void *)(scratch + p->x_bytes);
-    dt_conv_wtile_args a = { .rows = min64(p->band, s->OH - oh), .cols = s->OW };
-    a.pictures = min64(p->pictures, s->N - n);
+    dt_conv_wtile_args a = { .rows = dt_min64(p->band, s->OH - oh), .cols = s->OW };
+    a.pictures = dt_min64(p->pictures, s->N - n);
     int64_t x_pixel = p->copy_x ? p->I : s->C, x_cols = p->copy_x ? p->cols : s->W;
     a.x_step = s->SW * x_pixel, a.x_row = s->SH * x_cols * x_pixel;
     a.dy_step = p->copy_dy ? p->M_padded : s->O, a.dy_row = s->OW * a.dy_step;
@@ -169,9 +161,9 @@ static void run_unit(const job *j, int64_t unit, int64_t first, int64_t end, uns
             if (p->copy_dy) copy_dy(j, dy_at, a.pictures * a.rows * s->OW, dy);
             ready = group;
         }
-        a.x = p->copy_x ? x : x_at;
+        a.x = p->copy_x ? x + (p->depth ? m : 0) : x_at;
         a.dy = (p->copy_dy ? dy : dy_at) + m;
-        run_tile(j, a, min64(p->lanes, p->M_padded - m),
+        run_tile(j, a, dt_min64(p->lanes, p->M_padded - m),
                  partial + (group * p->M_padded + m) * s->KH * p->window);
     }
 }
@@ -188,7 +180,7 @@ static void run_slice(void *arg, int64_t task, int thread)
     const job *j = arg;
     const plan *p = &j->p;
     int64_t slice = task / p->pieces, piece = task % p->pieces, units = p->units;
-    int64_t tiles = j->s->G * p->tiles;
+    int64_t tiles = p->G * p->tiles;
     int64_t first = tiles * piece / p->pieces, end = tiles * (piece + 1) / p->pieces;
     float *partial = j->partial + slice * p->partial;
     memset(partial + tile_start(j, first), 0,
@@ -203,8 +195,8 @@ static void reduce_tile(void *arg, int64_t tile, int thread)
     (void)thread;
     const job *j = arg;
     const plan *p = &j->p;
-    int64_t m = tile % p->tiles * p->lanes, lanes = min64(p->lanes, p->M_padded - m);
-    int64_t used = min64(lanes, p->M - m), count = j->s->KH * p->window;
+    int64_t m = tile % p->tiles * p->lanes, lanes = dt_min64(p->lanes, p->M_padded - m);
+    int64_t used = dt_min64(lanes, p->M - m), count = j->s->KH * p->window;
     const float *from = j->partial + tile_start(j, tile);
     float *dw = j->dw + (tile / p->tiles * p->M + m) * count;
     for (int64_t q = 0; q < count; q++, from += lanes) {
@@ -225,7 +217,7 @@ void dt_conv_direct_wgrad(const dt_conv_tiles *t, const dt_conv_shape *s, const 
     j.partial = workspace;
     j.scratch = (unsigned char *)workspace + (size_t)(j.p.slices * j.p.partial) * sizeof(float);
     dt_parallel(threads, j.p.slices * j.p.pieces, run_slice, &j);
-    dt_parallel(threads, s->G * j.p.tiles, reduce_tile, &j);
+    dt_parallel(threads, j.p.G * j.p.tiles, reduce_tile, &j);
 }
 
 size_t dt_conv_direct_wgrad_workspace(const dt_conv_tiles *t, const dt_conv_shape *s, int threads)

@@ -11,6 +11,19 @@
 #include "kernels/conv_direct.h"
 #include "kernels/simd.h"
 
+/* Writes the sums to y, or adds them. */
+DT_INLINE void store_tile(const dt_conv_tile_args *a, int P, int V,
+                          vec sum[DT_CONV_PIXELS][DT_CONV_VECTORS])
+{
+    float *y = a->y;
+    if (a->add) {
+        DT_UNROLL for (int p = 0; p < P; p++) DT_UNROLL for (int v = 0; v < V; v++) sum[p][v] =
+            vec_add(vec_load(y + p * a->y_step + v * VEC), sum[p][v]);
+    }
+    DT_UNROLL for (int p = 0; p < P; p++) DT_UNROLL for (int v = 0; v < V; v++)
+        vec_store(y + p * a->y_step + v * VEC, sum[p][v]);
+}
+
 DT_INLINE void forward_tile(const dt_conv_tile_args *a, int P, int V, int64_t stride)
 {
     vec sum[DT_CONV_PIXELS][DT_CONV_VECTORS];
@@ -29,21 +42,35 @@ DT_INLINE void forward_tile(const dt_conv_tile_args *a, int P, int V, int64_t st
             }
         }
     }
-    float *y = a->y;
-    if (a->add) {
-        DT_UNROLL for (int p = 0; p < P; p++) DT_UNROLL for (int v = 0; v < V; v++) sum[p][v] =
-            vec_add(vec_load(y + p * a->y_step + v * VEC), sum[p][v]);
-    }
-    DT_UNROLL for (int p = 0; p < P; p++) DT_UNROLL for (int v = 0; v < V; v++)
-        vec_store(y + p * a->y_step + v * VEC, sum[p][v]);
+    store_tile(a, P, V, sum);
 }
 
-DT_INLINE void weight_tile(const dt_conv_wtile_args *a, int Q, int V)
+/* As forward_tile, each channel by itself. */
+DT_INLINE void depth_tile(const dt_conv_tile_args *a, int P)
+{
+    enum { V = DT_CONV_BLOCK / VEC };
+    vec sum[DT_CONV_PIXELS][DT_CONV_VECTORS];
+    DT_UNROLL for (int p = 0; p < P; p++) DT_UNROLL for (int v = 0; v < V; v++) sum[p][v] =
+        vec_zero();
+    for (int64_t s = 0; s < a->segments; s++) {
+        const float *x = a->x + a->offset[s], *w = a->w + s * DT_CONV_BLOCK;
+        DT_UNROLL for (int v = 0; v < V; v++)
+        {
+            vec f = vec_load(w + v * VEC);
+            DT_UNROLL for (int p = 0; p < P; p++) sum[p][v] =
+                vec_fma(vec_load(x + p * DT_CONV_BLOCK + v * VEC), f, sum[p][v]);
+        }
+    }
+    store_tile(a, P, V, sum);
+}
+
+/* `depth`: x is a vector of channels for each tap, else one number for each input. */
+DT_INLINE void weight_tile(const dt_conv_wtile_args *a, int Q, int V, int depth)
 {
     vec sum[DT_CONV_INPUTS][DT_CONV_VECTORS];
     DT_UNROLL for (int q = 0; q < Q; q++) DT_UNROLL for (int v = 0; v < V; v++) sum[q][v] =
         vec_zero();
-    const int64_t x_step = a->x_step, dy_step = a->dy_step;
+    const int64_t x_step = a->x_step, x_tap = a->x_tap, dy_step = a->dy_step;
     const float *x_row = a->x, *dy_row = a->dy;
     const int64_t x_gap = a->x_picture - a->rows * a->x_row;
     const int64_t dy_gap = a->dy_picture - a->rows * a->dy_row;
@@ -54,8 +81,13 @@ DT_INLINE void weight_tile(const dt_conv_wtile_args *a, int Q, int V)
             DT_UNROLL for (int v = 0; v < V; v++) d[v] = vec_load(dy + v * VEC);
             DT_UNROLL for (int q = 0; q < Q; q++)
             {
-                vec b = vec_broadcast(x + q);
-                DT_UNROLL for (int v = 0; v < V; v++) sum[q][v] = vec_fma(b, d[v], sum[q][v]);
+                if (depth) {
+                    DT_UNROLL for (int v = 0; v < V; v++) sum[q][v] =
+                        vec_fma(vec_load(x + q * x_tap + v * VEC), d[v], sum[q][v]);
+                } else {
+                    vec b = vec_broadcast(x + q);
+                    DT_UNROLL for (int v = 0; v < V; v++) sum[q][v] = vec_fma(b, d[v], sum[q][v]);
+                }
             }
         }
         x_row += a->x_row, dy_row += a->dy_row;
@@ -81,7 +113,19 @@ DT_INLINE void weight_tile(const dt_conv_wtile_args *a, int Q, int V)
 #define WEIGHT_TILE(name, Q, V)                                                                    \
     static void name(const dt_conv_wtile_args *a)                                                  \
     {                                                                                              \
-        weight_tile(a, Q, V);                                                                      \
+        weight_tile(a, Q, V, 0);                                                                   \
+    }
+
+#define DEPTH_TILE(name, P)                                                                        \
+    static void name(const dt_conv_tile_args *a)                                                   \
+    {                                                                                              \
+        depth_tile(a, P);                                                                          \
+    }
+
+#define DEPTH_WEIGHT_TILE(name, Q)                                                                 \
+    static void name(const dt_conv_wtile_args *a)                                                  \
+    {                                                                                              \
+        weight_tile(a, Q, DT_CONV_BLOCK / VEC, 1);                                                 \
     }
 
 /* The members of dt_conv_kernels for a file-local table `tiles`. */
