@@ -22,12 +22,20 @@ typedef struct job {
     dt_conv_plan p;
     const float *in, *w;
     float *out;
-    int accumulate;
+    int accumulate, threads;
     int64_t *offset; /* [grid][block][tap of the grid] */
     float *weight;   /* [grid][group][tile of M][block][tap][channel][lane];
                       * depthwise: [grid][block][tap][lane] */
     unsigned char *scratch;
 } job;
+
+/* A band in work. */
+typedef struct band {
+    int64_t n, j0, group; /* picture, first output row of a grid, group of channels */
+    float *buffer;        /* for outputs of an incomplete vector */
+    float *copy;
+    dt_conv_ahead ahead; /* source of the band that this thread will probably do next */
+} band;
 
 /* Packs `lanes` channels from m of group g for one tap and block; missing lanes become 0. */
 static float *pack_tap(const job *j, int64_t kh, int64_t kw, int64_t g, int64_t m, int64_t lanes,
@@ -173,73 +181,84 @@ static void run_row(const job *j, const dt_conv_grid *g, const dt_conv_tile *tab
 }
 
 /* One pass of a tile of channels at m over all output rows of one grid in a band. */
-static void run_rows(const job *j, const dt_conv_grid *g, const dt_conv_tile *table,
-                     dt_conv_tile_args a, int64_t n, int64_t j0, int64_t m, int64_t lanes,
-                     int64_t used, float *buffer)
+static void run_rows(const job *j, const dt_conv_grid *g, const dt_conv_tile *table, band *b,
+                     dt_conv_tile_args a, int64_t m, int64_t lanes)
 {
     const dt_conv_plan *p = &j->p;
     const dt_conv_axis *h = &p->h, *w = &p->w;
-    int64_t OC = p->G * p->M, end = dt_min64(j0 + p->band, (h->out - g->h - 1) / h->out_step + 1);
+    int64_t OC = p->G * p->M,
+            end = dt_min64(b->j0 + p->band, (h->out - g->h - 1) / h->out_step + 1);
+    a.x = b->copy;
     a.y_step = w->out_step * OC;
-    for (int64_t row = j0; row < end; row++, a.x += p->cols * p->stride) {
-        a.y = j->out + ((n * h->out + g->h + row * h->out_step) * w->out + g->w) * OC + m;
-        run_row(j, g, table, a, lanes, used, buffer);
+    for (int64_t row = b->j0; row < end; row++, a.x += p->cols * p->stride) {
+        dt_conv_fetch(&b->ahead, h->step * w->in * p->G * p->K);
+        a.y = j->out + ((b->n * h->out + g->h + row * h->out_step) * w->out + g->w) * OC +
+              b->group * p->M + m;
+        run_row(j, g, table, a, lanes, dt_min64(lanes, p->M - m), b->buffer);
     }
 }
 
 /* All outputs of one grid in a band for the tile of channels at m: passes over as many taps and
  * blocks as the cache holds weights for. */
-static void run_tile(const job *j, const dt_conv_grid *g, int64_t n, int64_t j0, int64_t group,
-                     int64_t m, const float *scratch, float *buffer)
+static void run_tile(const job *j, const dt_conv_grid *g, band *b, int64_t m)
 {
     const dt_conv_plan *p = &j->p;
-    int64_t lanes = tile_lanes(j, m), used = dt_min64(lanes, p->M - m), V = lanes / j->t->vec;
+    int64_t lanes = tile_lanes(j, m), V = lanes / j->t->vec;
     int64_t segments = p->blocks * g->taps, full = p->full * g->taps, s = 0;
     const dt_conv_tile *table =
         p->stride == DT_CONV_BLOCK ? j->t->block[V - 1] : j->t->narrow[V - 1];
-    dt_conv_tile_args a = { .x = scratch, .add = j->accumulate };
-    a.offset = j->offset + g->seen * p->blocks;
-    a.w = j->weight + (g->seen * p->G + g->taps * group) * p->M_padded * p->K + g->taps * m * p->K;
+    dt_conv_tile_args a = { .offset = j->offset + g->seen * p->blocks, .add = j->accumulate };
+    a.w =
+        j->weight + (g->seen * p->G + g->taps * b->group) * p->M_padded * p->K + g->taps * m * p->K;
     do {
         a.channels = s < full ? p->block : p->last;
         a.segments = dt_min64((s < full ? full : segments) - s,
                               dt_max64(WEIGHT_BYTES / (4 * lanes * dt_max64(a.channels, 1)), 1));
-        run_rows(j, g, table, a, n, j0, group * p->M + m, lanes, used, buffer);
+        run_rows(j, g, table, b, a, m, lanes);
         s += a.segments, a.offset += a.segments, a.w += a.segments * a.channels * lanes;
         a.add = 1;
     } while (s < segments);
 }
 
 /* The same, depthwise: all blocks of channels. */
-static void run_depth(const job *j, const dt_conv_grid *g, int64_t n, int64_t j0,
-                      const float *scratch, float *buffer)
+static void run_depth(const job *j, const dt_conv_grid *g, band *b)
 {
     const dt_conv_plan *p = &j->p;
-    for (int64_t b = 0; b < p->blocks; b++) {
-        int64_t start = g->seen * p->blocks + b * g->taps, m = b * DT_CONV_BLOCK;
-        dt_conv_tile_args a = { .x = scratch,
-                                .offset = j->offset + start,
+    for (int64_t block = 0; block < p->blocks; block++) {
+        int64_t start = g->seen * p->blocks + block * g->taps;
+        dt_conv_tile_args a = { .offset = j->offset + start,
                                 .segments = g->taps,
                                 .w = j->weight + start * DT_CONV_BLOCK,
                                 .add = j->accumulate };
-        run_rows(j, g, j->t->depth, a, n, j0, m, DT_CONV_BLOCK, dt_min64(DT_CONV_BLOCK, p->M - m),
-                 buffer);
+        run_rows(j, g, j->t->depth, b, a, block * DT_CONV_BLOCK, DT_CONV_BLOCK);
     }
+}
+
+/* Source rows of the band that comes after this one if threads take turns. */
+static dt_conv_ahead next_band(const job *j, int64_t task)
+{
+    const dt_conv_plan *p = &j->p;
+    int64_t next = task + j->threads, width = p->w.in * p->G * p->K;
+    if (next >= p->N * p->bands) return (dt_conv_ahead){ 0 };
+    int64_t row = dt_min64(next % p->bands * p->band * p->h.step, p->h.in);
+    int64_t rows = dt_min64(p->band * p->h.step, p->h.in - row);
+    return (dt_conv_ahead){ j->in + (next / p->bands * p->h.in + row) * width, rows * width };
 }
 
 static void run_band(void *arg, int64_t task, int thread)
 {
     const job *j = arg;
     const dt_conv_plan *p = &j->p;
-    int64_t n = task / p->bands, j0 = task % p->bands * p->band;
-    float *buffer = (float *)(void *)(j->scratch + p->scratch_bytes * (size_t)thread);
-    float *scratch = buffer + DT_CONV_LANES * DT_CONV_PIXELS;
-    for (int64_t group = 0; group < p->G; group++) {
-        copy_band(j, n, j0, group, scratch);
+    band b = { .n = task / p->bands, .j0 = task % p->bands * p->band };
+    b.ahead = next_band(j, task);
+    b.buffer = (float *)(void *)(j->scratch + p->scratch_bytes * (size_t)thread);
+    b.copy = b.buffer + DT_CONV_LANES * DT_CONV_PIXELS;
+    for (; b.group < p->G; b.group++) {
+        copy_band(j, b.n, b.j0, b.group, b.copy);
         for (dt_conv_grid g = { .w = -1 }; dt_conv_next_grid(p, &g);) {
-            if (p->depth) run_depth(j, &g, n, j0, scratch, buffer);
+            if (p->depth) run_depth(j, &g, &b);
             for (int64_t m = 0; m < p->M && !p->depth; m += DT_CONV_VECTORS * j->t->vec)
-                run_tile(j, &g, n, j0, group, m, scratch, buffer);
+                run_tile(j, &g, &b, m);
         }
     }
 }
@@ -248,6 +267,7 @@ static void run(job *j, void *workspace, int threads)
 {
     const dt_conv_plan *p = &j->p;
     unsigned char *at = workspace;
+    j->threads = threads < 1 ? 1 : threads;
     j->offset = (int64_t *)(void *)at;
     j->weight = (float *)(void *)(at + p->offset_bytes);
     j->scratch = at + p->offset_bytes + p->weight_bytes;

@@ -47,6 +47,20 @@ int dt_conv_next_grid(const dt_conv_plan *p, dt_conv_grid *g);
 /* Offsets of the grid's taps in the copy of a band, [block][tap]. */
 void dt_conv_fill_offsets(const dt_conv_plan *p, const dt_conv_grid *g, int64_t *offset);
 
+/* A piece of memory that is wanted soon, asked for bit by bit while other work goes on. */
+typedef struct dt_conv_ahead {
+    const float *at;
+    int64_t left; /* floats */
+} dt_conv_ahead;
+
+static inline void dt_conv_fetch(dt_conv_ahead *a, int64_t count)
+{
+    if (count > a->left) count = a->left;
+    for (int64_t i = 0; i < count; i += DT_ALIGN / 4)
+        DT_PREFETCH(a->at + i);
+    a->at += count, a->left -= count;
+}
+
 static inline int64_t dt_min64(int64_t a, int64_t b)
 {
     return a < b ? a : b;
