@@ -155,7 +155,7 @@ static void copy_band(const job *j, int64_t n, int64_t j0, int64_t group, float 
                 }
 }
 
-/* One row of outputs, cut into tiles of nearly equal width. Tiles whose last channels do not exist
+/* One row of outputs, cut into the widest tiles there are. Tiles whose last channels do not exist
  * go through a buffer, so that nothing is written past the output. */
 static void run_row(const job *j, const dt_conv_grid *g, const dt_conv_tile *table,
                     dt_conv_tile_args a, int64_t lanes, int64_t used, float *buffer)
@@ -163,10 +163,10 @@ static void run_row(const job *j, const dt_conv_grid *g, const dt_conv_tile *tab
     const dt_conv_plan *p = &j->p;
     int64_t step = a.y_step, add = a.add, most = j->t->max_pixels[lanes / j->t->vec - 1];
     int64_t count = (p->w.out - g->w - 1) / p->w.out_step + 1;
-    int64_t tiles = dt_div_up(count, most);
     float *y = a.y;
-    for (int64_t i = 0; i < tiles; i++) {
-        int64_t P = count / tiles + (i < count % tiles);
+    for (int64_t P; count > 0; count -= P) {
+        P = dt_min64(count, most);
+        while (!table[P - 1]) P--;
         a.y = y;
         if (used < lanes) a.y = buffer, a.y_step = lanes, a.add = 0;
         table[P - 1](&a);

@@ -44,7 +44,8 @@ typedef struct dt_conv_wtile_args {
 } dt_conv_wtile_args;
 typedef void (*dt_conv_wtile)(const dt_conv_wtile_args *a);
 
-/* The register tiles of a tier; index V-1 and P-1 or Q-1. */
+/* The register tiles of a tier; index V-1 and P-1 or Q-1. Sizes that a tier does without are NULL;
+ * size 1 is always there. */
 typedef struct dt_conv_tiles {
     int64_t vec;                         /* floats of a vector */
     int64_t max_pixels[DT_CONV_VECTORS]; /* largest P for each V */

@@ -120,15 +120,15 @@ static void run_tile(const job *j, dt_conv_wtile_args a, int64_t lanes, float *d
     const plan *p = &j->p;
     int64_t V = lanes / j->t->vec, unit = p->depth ? p->I : 1;
     int64_t most = p->depth ? j->t->max_taps : j->t->max_inputs[V - 1];
-    int64_t tiles = dt_div_up(p->window, most);
     const dt_conv_wtile *table = p->depth ? j->t->depth_weight : j->t->weight[V - 1];
     const float *x = a.x;
     a.dw = dw;
     a.x_tap = p->I;
     for (int64_t kh = 0; kh < j->s->KH; kh++, x += a.x_row / j->s->SH) {
         a.x = x;
-        for (int64_t i = 0; i < tiles; i++) {
-            int64_t Q = p->window / tiles + (i < p->window % tiles);
+        for (int64_t left = p->window, Q; left > 0; left -= Q) {
+            Q = dt_min64(left, most);
+            while (!table[Q - 1]) Q--;
             table[Q - 1](&a);
             a.x += Q * unit;
             a.dw += Q * lanes;
