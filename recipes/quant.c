@@ -64,8 +64,8 @@ static dt_status finish(dt_reader *r, dt_quant_choice *c, const dt_yaml_node *bi
 }
 
 /* Body, role and matching rules on top of each other. `layer` NULL: no rules. */
-static dt_status resolve(dt_recipe_state *s, const char *layer, dt_layer_role role,
-                         dt_side side, dt_quant_choice *out, dt_error *err)
+static dt_status resolve(dt_recipe_state *s, const char *layer, dt_layer_role role, dt_side side,
+                         dt_quant_choice *out, dt_error *err)
 {
     dt_reader *r = &s->reader;
     dt_quant_choice c = float_choice(r);
@@ -86,8 +86,8 @@ static dt_status resolve(dt_recipe_state *s, const char *layer, dt_layer_role ro
     return DT_OK;
 }
 
-dt_status dt_recipe_site(dt_recipe *recipe, const char *layer, dt_layer_role role,
-                         dt_side side, dt_quant_choice *out_choice, dt_error *err)
+dt_status dt_recipe_site(dt_recipe *recipe, const char *layer, dt_layer_role role, dt_side side,
+                         dt_quant_choice *out_choice, dt_error *err)
 {
     if (!layer || (unsigned)role > DT_LAYER_SHORTCUT || (unsigned)side > DT_SIDE_ACTIVATIONS)
         return dt_fail(err, DT_ERR_ARG, NULL, "a site needs a layer, a role and a side");

@@ -95,9 +95,8 @@ void dt_recipe_free(dt_recipe *recipe); /* NULL is fine */
  * in order. Keys are merged; a change of method resets the method's own options. Once a side is
  * `none`, only a later `method` quantizes it again. Every rule that matches `layer` counts as used.
  */
-dt_status dt_recipe_site(dt_recipe *recipe, const char *layer, dt_layer_role role,
-                         dt_side side, dt_quant_choice *out_choice,
-                         dt_error *err) DT_MUST_CHECK;
+dt_status dt_recipe_site(dt_recipe *recipe, const char *layer, dt_layer_role role, dt_side side,
+                         dt_quant_choice *out_choice, dt_error *err) DT_MUST_CHECK;
 /* Call after the last dt_recipe_site: a rule that matched no layer is NOT_FOUND. */
 dt_status dt_recipe_check_rules_used(const dt_recipe *recipe, dt_error *err) DT_MUST_CHECK;
 

@@ -243,7 +243,8 @@ START_TEST(messages_at_a_site)
                      DT_ERR_NOT_FOUND);
     ck_assert_str_eq(err.text, "/r/x.yaml:6: quant.rules.0.weights.alpha: unknown key; there are: "
                                "method, bits, granularity, grad_scale, act_n");
-    ck_assert_int_eq(dt_recipe_site(r, "b", DT_LAYER_BODY, DT_SIDE_WEIGHTS, &c, &err), DT_ERR_RANGE);
+    ck_assert_int_eq(dt_recipe_site(r, "b", DT_LAYER_BODY, DT_SIDE_WEIGHTS, &c, &err),
+                     DT_ERR_RANGE);
     ck_assert_str_eq(err.text, "/r/x.yaml:7: quant.rules.1.weights.method: 1 is outside 2..8, the "
                                "bits of 'pact'");
     site(r, "c", DT_LAYER_BODY, DT_SIDE_WEIGHTS, "lsq 1 tensor");

@@ -9,6 +9,7 @@
 
 #include "tests/recipes/fake_tables.h"
 #include "tests/support/run.h"
+#include "train/session.h"
 
 static dt_recipe *must_read(const char *text, const char *const *overrides)
 {
@@ -303,7 +304,7 @@ START_TEST(shipped_recipes)
     for (size_t i = 0; i < DT_ARRAY_LEN(names); i++) {
         char path[600];
         snprintf(path, sizeof path, "%s/recipes/cifar10/%s.yaml", SOURCE_ROOT, names[i]);
-        const dt_recipe_params p = { .tables = &fake_tables, .path = path };
+        const dt_recipe_params p = { .tables = &dt_tables, .path = path }; /* the real ones */
         dt_recipe *r = NULL;
         dt_error err = { 0 };
         ck_assert_msg(dt_recipe_read(&p, &r, &err) == DT_OK, "%s", err.text);
