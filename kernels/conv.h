@@ -24,7 +24,9 @@ typedef struct dt_conv_shape {
 typedef enum dt_conv_pass { DT_CONV_FORWARD, DT_CONV_DGRAD, DT_CONV_WGRAD } dt_conv_pass;
 
 typedef struct dt_conv_kernels {
-    /* Bytes of scratch memory (64-byte aligned, content irrelevant) that a pass wants. */
+    /* Bytes of scratch memory (64-byte aligned, content irrelevant) that a pass wants on up to
+     * `threads` threads; 0 is possible, the pointer may then be NULL. The shape is the caller's to
+     * check: all of it positive (padding may be 0), C and O multiples of G, OH and OW as above. */
     size_t (*workspace)(const dt_conv_shape *s, dt_conv_pass pass, int threads);
     /* y is overwritten. */
     void (*forward)(const dt_conv_shape *s, const real *x, const real *w, real *y, void *workspace,
