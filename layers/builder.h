@@ -23,6 +23,9 @@ typedef struct dt_builder {
     dt_error *err;
 } dt_builder;
 
+/* A name in the graph's memory; "" once anything failed. */
+const char *dt_layer_name(dt_builder *b, const char *fmt, ...) DT_PRINTF(2, 3);
+
 /* x [N,H,W,C] -> [N,OH,OW,out]; weight "<name>.weight". Square kernel. */
 int dt_layer_conv2d(dt_builder *b, const char *name, dt_layer_role role, int x, int64_t out,
                     int kernel, int stride, int pad, int groups);

@@ -1,10 +1,28 @@
 /* Layers: parameters, nodes and sites. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "autograd/op_batchnorm.h"
 #include "autograd/op_conv2d.h"
 #include "autograd/op_maxpool.h"
 #include "autograd/op_pad_channels.h"
 #include "layers/site.h"
+
+const char *dt_layer_name(dt_builder *b, const char *fmt, ...)
+{
+    enum { MOST = 128 };
+    va_list args;
+    char *name = dt_arena_get(b->graph->arena, MOST);
+    if (!name) {
+        dt_builder_fail(b, dt_fail(b->err, DT_ERR_NOMEM, NULL, "no memory"));
+        return "";
+    }
+    va_start(args, fmt);
+    vsnprintf(name, MOST, fmt, args);
+    va_end(args);
+    return name;
+}
 
 static int node(dt_builder *b, const char *op, const char *name, const void *conf, const int *in,
                 int in_count)

@@ -4,8 +4,6 @@
  * with batch norm. Parameter names are torchvision's; the head is called `linear` or `fc`, as both
  * are in use for these nets. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
-
 #include "layers/models.h"
 
 enum { SHORTCUT_PAD, SHORTCUT_CONV };
@@ -22,33 +20,26 @@ static const dt_opt opts[] = {
     DT_OPT_END,
 };
 
-enum { NAME = 64 };
-
 static int conv_bn(dt_builder *b, const char *block, int which, int x, int64_t out, int stride)
 {
-    char name[NAME];
-    snprintf(name, sizeof name, "%s.conv%d", block, which);
-    x = dt_layer_conv2d(b, name, DT_LAYER_BODY, x, out, 3, stride, 1, 1);
-    snprintf(name, sizeof name, "%s.bn%d", block, which);
-    return dt_layer_batchnorm(b, name, x);
+    x = dt_layer_conv2d(b, dt_layer_name(b, "%s.conv%d", block, which), DT_LAYER_BODY, x, out, 3,
+                        stride, 1, 1);
+    return dt_layer_batchnorm(b, dt_layer_name(b, "%s.bn%d", block, which), x);
 }
 
 static int shortcut(dt_builder *b, const conf *c, const char *block, int x, int64_t out, int stride)
 {
-    char name[NAME];
-    snprintf(name, sizeof name, "%s.%s", block,
-             c->shortcut == SHORTCUT_CONV ? "downsample.0" : "shortcut");
-    if (c->shortcut == SHORTCUT_PAD) return dt_layer_pad_shortcut(b, name, x, out, stride);
-    x = dt_layer_conv2d(b, name, DT_LAYER_SHORTCUT, x, out, 1, stride, 0, 1);
-    snprintf(name, sizeof name, "%s.downsample.1", block);
-    return dt_layer_batchnorm(b, name, x);
+    if (c->shortcut == SHORTCUT_PAD)
+        return dt_layer_pad_shortcut(b, dt_layer_name(b, "%s.shortcut", block), x, out, stride);
+    x = dt_layer_conv2d(b, dt_layer_name(b, "%s.downsample.0", block), DT_LAYER_SHORTCUT, x, out, 1,
+                        stride, 0, 1);
+    return dt_layer_batchnorm(b, dt_layer_name(b, "%s.downsample.1", block), x);
 }
 
 static int block(dt_builder *b, const conf *c, const char *name, int x, int64_t out, int stride)
 {
-    char relu[NAME];
-    snprintf(relu, sizeof relu, "%s.relu1", name);
-    int y = dt_layer_relu(b, relu, conv_bn(b, name, 1, x, out, stride));
+    int y = conv_bn(b, name, 1, x, out, stride);
+    y = dt_layer_relu(b, dt_layer_name(b, "%s.relu1", name), y);
     y = conv_bn(b, name, 2, y, out, 1);
     int skip = stride == 1 ? x : shortcut(b, c, name, x, out, stride);
     return dt_layer_residual(b, name, y, skip);
@@ -61,11 +52,9 @@ static int build(dt_builder *b, const void *options, int classes, int x, int blo
     x = dt_layer_relu(b, "relu", dt_layer_batchnorm(b, "bn1", x));
     x = dt_layer_stream(b, "stem", x);
     for (int stage = 0; stage < 3; stage++)
-        for (int i = 0; i < blocks; i++) {
-            char name[NAME];
-            snprintf(name, sizeof name, "layer%d.%d", stage + 1, i);
-            x = block(b, c, name, x, 16 << stage, stage > 0 && i == 0 ? 2 : 1);
-        }
+        for (int i = 0; i < blocks; i++)
+            x = block(b, c, dt_layer_name(b, "layer%d.%d", stage + 1, i), x, 16 << stage,
+                      stage > 0 && i == 0 ? 2 : 1);
     x = dt_layer_gap(b, "avgpool", x);
     return dt_layer_linear(b, c->head == HEAD_FC ? "fc" : "linear", DT_LAYER_LAST, x, classes);
 }

@@ -1,8 +1,6 @@
 /* A small plain CNN for 32x32 pictures: five 3x3 convs with batch norm and ReLU (the second and the
  * fourth halve the picture), global average pool, linear. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
-
 #include "layers/models.h"
 
 typedef struct conf {
@@ -22,13 +20,11 @@ static int build(dt_builder *b, const void *options, int classes, int x)
         int width, stride;
     } layer[] = { { 1, 1 }, { 2, 2 }, { 2, 1 }, { 4, 2 }, { 4, 1 } };
     for (int i = 0; i < (int)DT_ARRAY_LEN(layer); i++) {
-        char conv[16], bn[16], relu[16];
-        snprintf(conv, sizeof conv, "conv%d", i + 1);
-        snprintf(bn, sizeof bn, "bn%d", i + 1);
-        snprintf(relu, sizeof relu, "relu%d", i + 1);
-        x = dt_layer_conv2d(b, conv, i ? DT_LAYER_BODY : DT_LAYER_FIRST, x,
+        x = dt_layer_conv2d(b, dt_layer_name(b, "conv%d", i + 1),
+                            i ? DT_LAYER_BODY : DT_LAYER_FIRST, x,
                             (int64_t)c->width * layer[i].width, 3, layer[i].stride, 1, 1);
-        x = dt_layer_relu(b, relu, dt_layer_batchnorm(b, bn, x));
+        x = dt_layer_batchnorm(b, dt_layer_name(b, "bn%d", i + 1), x);
+        x = dt_layer_relu(b, dt_layer_name(b, "relu%d", i + 1), x);
     }
     x = dt_layer_gap(b, "avgpool", x);
     return dt_layer_linear(b, "fc", DT_LAYER_LAST, x, classes);
