@@ -1,9 +1,9 @@
 /* Arguments of verbs, by argp. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
 
 #include "cli/cli.h"
 
@@ -28,13 +28,27 @@ typedef struct parse {
     cli_args *out;
 } parse;
 
+/* One line, exit code 1: argp's own errors add a second line. */
+static void refuse(const struct argp_state *state, const char *fmt, ...) DT_PRINTF(2, 3);
+
+static void refuse(const struct argp_state *state, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    fprintf(stderr, "%s: ", state->name);
+    vfprintf(stderr, fmt, args);
+    fputs("\n", stderr);
+    va_end(args);
+    exit(1);
+}
+
 static int number(const char *text, int min, int max, const char *name, struct argp_state *state)
 {
     char *end;
     errno = 0;
     long v = strtol(text, &end, 10);
     if (errno || end == text || *end || v < min || v > max)
-        argp_error(state, "--%s: %s is not a whole number in %d..%d", name, text, min, max);
+        refuse(state, "--%s: %s is not a whole number in %d..%d", name, text, min, max);
     return (int)v;
 }
 
@@ -43,26 +57,50 @@ static error_t on_option(int key, char *value, struct argp_state *state)
     const parse *p = state->input;
     cli_args *a = p->out;
     switch (key) {
-    case 'o': a->out = value; return 0;
-    case 't': a->threads = number(value, 1, DT_MAX_THREADS, "threads", state); return 0;
-    case 'i': a->isa = value; return 0;
-    case 'r': a->resume = true; return 0;
-    case 'j': a->json = true; return 0;
-    case 'c': a->calibrate = true; return 0;
-    case 'n': a->dry_run = true; return 0;
-    case 'f': a->format = value; return 0;
-    case 'a': a->allow_float = true; return 0;
-    case 's': a->sha256 = true; return 0;
-    case 'k': a->steps = number(value, 1, 100000, "steps", state); return 0;
+    case 'o':
+        a->out = value;
+        return 0;
+    case 't':
+        a->threads = number(value, 1, DT_MAX_THREADS, "threads", state);
+        return 0;
+    case 'i':
+        a->isa = value;
+        return 0;
+    case 'r':
+        a->resume = true;
+        return 0;
+    case 'j':
+        a->json = true;
+        return 0;
+    case 'c':
+        a->calibrate = true;
+        return 0;
+    case 'n':
+        a->dry_run = true;
+        return 0;
+    case 'f':
+        a->format = value;
+        return 0;
+    case 'a':
+        a->allow_float = true;
+        return 0;
+    case 's':
+        a->sha256 = true;
+        return 0;
+    case 'k':
+        a->steps = number(value, 1, 100000, "steps", state);
+        return 0;
     case ARGP_KEY_ARG:
         if (a->word_count == p->verb->max_words || a->word_count == CLI_MAX_WORDS)
-            argp_error(state, "too many words: '%s'", value);
+            refuse(state, "'%s' is one word too many; see --help", value);
         a->words[a->word_count++] = value;
         return 0;
     case ARGP_KEY_END:
-        if (a->word_count < p->verb->min_words) argp_error(state, "what? see --help");
+        if (a->word_count < p->verb->min_words)
+            refuse(state, "wants %s; see --help", p->verb->usage);
         return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 

@@ -30,7 +30,7 @@ typedef struct cli_verb {
 /* Parses argv[1..] of a verb; returns -1 to go on, or the exit code (after --help or an error). */
 int cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *out);
 
-/* Prints "detent: <text>" and returns 1, the exit code of every refusal. */
+/* Prints the text on a line of its own and returns 1, the exit code of every refusal. */
 int cli_fail(const dt_error *err);
 /* Reads the recipe words[0] with the overrides behind it, printing each override to stderr. */
 dt_status cli_recipe(const cli_args *args, dt_recipe **out, dt_error *err);

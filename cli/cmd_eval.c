@@ -17,8 +17,10 @@ static bool on_batch(void *arg, const dt_score *s, int64_t total)
 static void print_report(const dt_session *s)
 {
     const dt_net_report *r = &s->report;
-    if (s->source == DT_INIT_RANDOM) fprintf(stderr, "no model.init: random weights\n");
-    else fprintf(stderr, "imported %s\n", s->recipe->model.init);
+    if (s->source == DT_INIT_RANDOM)
+        fprintf(stderr, "no model.init: random weights\n");
+    else
+        fprintf(stderr, "imported %s\n", s->recipe->model.init);
     fprintf(stderr, "  matched    %d\n  missing    %d%s%s\n  unexpected %d%s%s\n", r->matched,
             r->missing, r->missing ? ": " : "", r->missing ? r->missing_name[0] : "", r->unexpected,
             r->unexpected ? ": " : "", r->unexpected ? r->unexpected_name[0] : "");
@@ -29,10 +31,10 @@ static void print_score(const dt_session *s, const dt_score *score, bool json)
     double top1 = 100.0 * (double)score->correct / (double)score->count;
     double top5 = 100.0 * (double)score->correct5 / (double)score->count;
     if (json) {
-        json_t *o = json_pack("{s:I,s:I,s:f,s:f,s:f,s:s,s:s}", "correct",
-                              (json_int_t)score->correct, "count", (json_int_t)score->count, "top1",
-                              top1, "top5", top5, "loss", score->loss, "arith", "float", "isa",
-                              s->kernels.isa);
+        json_t *o =
+            json_pack("{s:I,s:I,s:f,s:f,s:f,s:s,s:s}", "correct", (json_int_t)score->correct,
+                      "count", (json_int_t)score->count, "top1", top1, "top5", top5, "loss",
+                      score->loss, "arith", "float", "isa", s->kernels.isa);
         if (o) json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
         puts("");
         json_decref(o);

@@ -10,9 +10,10 @@ static void print_rows(const dt_table *table, bool json)
     json_t *list = json ? json_array() : NULL;
     for (const dt_row *const *r = table->rows; *r; r++) {
         if (json)
-            json_array_append_new(list, json_pack("{s:s,s:s}", "name", (*r)->name, "help",
-                                                  (*r)->help));
-        else printf("%-16s %s\n", (*r)->name, (*r)->help);
+            json_array_append_new(list,
+                                  json_pack("{s:s,s:s}", "name", (*r)->name, "help", (*r)->help));
+        else
+            printf("%-16s %s\n", (*r)->name, (*r)->help);
     }
     if (!json) return;
     json_dumpf(list, stdout, JSON_COMPACT);
@@ -58,8 +59,10 @@ int cli_list(const cli_args *args)
     for (size_t i = 0; i < DT_ARRAY_LEN(lists); i++) {
         names[i] = lists[i].name;
         if (strcmp(args->words[0], names[i]) != 0) continue;
-        if (lists[i].table) print_rows(lists[i].table, args->json);
-        else print_keys(args->json);
+        if (lists[i].table)
+            print_rows(lists[i].table, args->json);
+        else
+            print_keys(args->json);
         return 0;
     }
     const char *near = dt_nearest(args->words[0], names, DT_ARRAY_LEN(names));

@@ -72,7 +72,9 @@ static void on_epoch(void *arg, const dt_run_epoch *e)
     if (e->has_val)
         printf("  val top-1 %6.2f%%", 100.0 * (double)e->val.correct / (double)e->val.count);
     printf("  %s%s\n", cli_duration(e->seconds, text, sizeof text),
-           !e->is_best ? "" : e->has_val ? "  best" : "  best (selected on test)");
+           !e->is_best  ? ""
+           : e->has_val ? "  best"
+                        : "  best (selected on test)");
     fflush(stdout);
 }
 
@@ -97,8 +99,12 @@ static int train(dt_recipe *recipe, const cli_args *args)
     snprintf(folder, sizeof folder, "%s", args->out ? args->out : "");
     if (!args->out) snprintf(folder, sizeof folder, "runs/%s", recipe->name);
     const dt_run_params p = {
-        .recipe = recipe, .folder = folder, .threads = args->threads, .isa = args->isa,
-        .resume = args->resume, .stop = &stop_requested,
+        .recipe = recipe,
+        .folder = folder,
+        .threads = args->threads,
+        .isa = args->isa,
+        .resume = args->resume,
+        .stop = &stop_requested,
         .events = { on_message, on_site, on_progress, on_epoch, &v },
     };
     signal(SIGINT, on_signal);
@@ -108,7 +114,8 @@ static int train(dt_recipe *recipe, const cli_args *args)
     cli_progress(NULL, 0);
     if (!result.finished) return 130;
     printf("last step %lld: top-1 %.2f%% (%lld of %lld), top-5 %.2f%%, loss %.4f; %s/last.h5\n",
-           (long long)result.step, 100.0 * (double)result.score.correct / (double)result.score.count,
+           (long long)result.step,
+           100.0 * (double)result.score.correct / (double)result.score.count,
            (long long)result.score.correct, (long long)result.score.count,
            100.0 * (double)result.score.correct5 / (double)result.score.count, result.score.loss,
            folder);

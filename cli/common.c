@@ -9,7 +9,7 @@
 int cli_fail(const dt_error *err)
 {
     cli_progress(NULL, 0);
-    fprintf(stderr, "detent: %s\n", err->text);
+    fprintf(stderr, "%s\n", err->text); /* "file:line: ..." first: editors jump there */
     return 1;
 }
 
@@ -17,7 +17,8 @@ dt_status cli_recipe(const cli_args *args, dt_recipe **out, dt_error *err)
 {
     for (int i = 1; i < args->word_count; i++)
         if (!args->json) fprintf(stderr, "override: %s\n", args->words[i]);
-    const dt_recipe_params p = { .tables = &dt_tables, .path = args->words[0],
+    const dt_recipe_params p = { .tables = &dt_tables,
+                                 .path = args->words[0],
                                  .overrides = args->words + 1,
                                  .override_count = (size_t)(args->word_count - 1) };
     return dt_recipe_read(&p, out, err);
@@ -38,8 +39,10 @@ void cli_progress(const char *text, double plain_seconds)
     }
     if (now - last < (terminal ? 0.1 : plain_seconds)) return;
     last = now;
-    if (terminal) fprintf(stderr, "\r%s\033[K", text);
-    else fprintf(stderr, "%s\n", text);
+    if (terminal)
+        fprintf(stderr, "\r%s\033[K", text);
+    else
+        fprintf(stderr, "%s\n", text);
     fflush(stderr);
     open = terminal;
 }
@@ -49,6 +52,7 @@ const char *cli_duration(double seconds, char *text, size_t size)
     long long s = (long long)(seconds + 0.5);
     if (s >= 3600)
         snprintf(text, size, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
-    else snprintf(text, size, "%lld:%02lld", s / 60, s % 60);
+    else
+        snprintf(text, size, "%lld:%02lld", s / 60, s % 60);
     return text;
 }

@@ -9,17 +9,17 @@ static const cli_verb verbs[] = {
       cli_train },
     { "eval", "RECIPE [KEY=VALUE...]", "Evaluate model.init on the test split.", "tijc", 1,
       CLI_MAX_WORDS, cli_eval },
-/*@    { "export", "RECIPE [KEY=VALUE...]", "Write model.init for another runtime.", "oftijnac", 1,
-      CLI_MAX_WORDS, cli_export },
-@*/
-/*@    { "inspect", "FILE", "Tell what a checkpoint or a foreign file holds.", "js", 1, 1,
-      cli_inspect },
-@*/
+    /*@    { "export", "RECIPE [KEY=VALUE...]", "Write model.init for another runtime.", "oftijnac",
+    1, CLI_MAX_WORDS, cli_export },
+    @*/
+    /*@    { "inspect", "FILE", "Tell what a checkpoint or a foreign file holds.", "js", 1, 1,
+          cli_inspect },
+    @*/
     { "list", "quantizers|models|datasets|transforms|optimizers|schedules|exporters|keys",
       "List what recipes can name, and every key.", "j", 1, 1, cli_list },
-/*@    { "bench", "step RECIPE [KEY=VALUE...]", "Time training steps on random pictures.", "tijk", 2,
-      CLI_MAX_WORDS, cli_bench },
-@*/
+    /*@    { "bench", "step RECIPE [KEY=VALUE...]", "Time training steps on random pictures.",
+    "tijk", 2, CLI_MAX_WORDS, cli_bench },
+    @*/
 };
 
 static void print_usage(FILE *to)
@@ -50,8 +50,11 @@ int main(int argc, char **argv)
         return code >= 0 ? code : verbs[i].run(&args);
     }
     const char *near = dt_nearest(name, names, DT_ARRAY_LEN(names));
-    if (!*name) print_usage(stderr);
-    else if (near) fprintf(stderr, "detent: unknown verb '%s', did you mean '%s'?\n", name, near);
-    else fprintf(stderr, "detent: unknown verb '%s'; see detent --help\n", name);
+    if (!*name)
+        print_usage(stderr);
+    else if (near)
+        fprintf(stderr, "detent: unknown verb '%s', did you mean '%s'?\n", name, near);
+    else
+        fprintf(stderr, "detent: unknown verb '%s'; see detent --help\n", name);
     return 1;
 }
