@@ -321,6 +321,45 @@ START_TEST(shipped_recipes)
 }
 END_TEST
 
+/* Overrides the base recipe with `format` of each row's name; what is read must read back equal,
+ * which also shows that no row has an option that its section has too. */
+static void name_every_row(const dt_table *table, const char *format)
+{
+    for (const dt_row *const *row = table->rows; *row; row++) {
+        char override[200];
+        const char *name = (*row)->name, *const overrides[] = { override };
+        bool list = table == dt_tables.transforms;
+        snprintf(override, sizeof override, "%s%s%s", format, name, list ? "]}" : "}");
+        dt_recipe_params p = { .tables = &dt_tables,
+                               .path = "/r/x.yaml",
+                               .text = FAKE_BASE,
+                               .overrides = overrides,
+                               .override_count = 1 };
+        dt_recipe *r = NULL, *again = NULL;
+        dt_error err = { 0 };
+        ck_assert_msg(dt_recipe_read(&p, &r, &err) == DT_OK, "%s: %s", override, err.text);
+        p.text = r->text;
+        p.override_count = 0;
+        ck_assert_msg(dt_recipe_read(&p, &again, &err) == DT_OK, "%s: %s", override, err.text);
+        ck_assert_str_eq(r->text, again->text);
+        ck_assert_str_eq(r->hash, again->hash);
+        dt_recipe_free(again);
+        dt_recipe_free(r);
+    }
+}
+
+START_TEST(every_row_of_the_real_tables)
+{
+    name_every_row(dt_tables.models, "model={name: ");
+    name_every_row(dt_tables.datasets, "data={name: ");
+    name_every_row(dt_tables.transforms, "data={name: cifar10, train: [");
+    name_every_row(dt_tables.quantizers, "quant.weights={method: ");
+    name_every_row(dt_tables.optimizers, "train.optimizer={name: ");
+    name_every_row(dt_tables.schedules, "train.schedule={name: ");
+}
+END_TEST
+
 DT_TEST_MAIN("recipe", defaults, values, effective_text_is_complete_and_reads_back,
              hash_leaves_out_what_changes_no_result, messages, overrides_and_paths,
-             relative_recipe_path, every_allocation_may_fail, shipped_recipes)
+             relative_recipe_path, every_allocation_may_fail, shipped_recipes,
+             every_row_of_the_real_tables)
