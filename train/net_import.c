@@ -2,38 +2,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "export/layout.h"
 #include "train/net.h"
-
-static bool kept(const dt_value *v)
-{
-    return v->kind == DT_VALUE_PARAM || v->kind == DT_VALUE_BUFFER;
-}
-
-/* Shape of a value in a file. */
-static dt_shape file_shape(const dt_value *v, bool native)
-{
-    const dt_shape *s = &v->shape;
-    if (native || v->layout == DT_LAYOUT_SAME) return *s;
-    return DT_SHAPE(s->dim[0], s->dim[3], s->dim[1], s->dim[2]);
-}
-
-/* [O,I,KH,KW] <-> [O,KH,KW,I]. */
-static void permute(const dt_shape *ohwi, const float *from, float *to, bool to_ohwi)
-{
-    int64_t O = ohwi->dim[0], pixels = ohwi->dim[1] * ohwi->dim[2], I = ohwi->dim[3];
-    for (int64_t o = 0; o < O; o++)
-        for (int64_t p = 0; p < pixels; p++)
-            for (int64_t i = 0; i < I; i++) {
-                int64_t ours = (o * pixels + p) * I + i, theirs = (o * I + i) * pixels + p;
-                to[to_ohwi ? ours : theirs] = from[to_ohwi ? theirs : ours];
-            }
-}
 
 static dt_status check_shape(const dt_value *v, const dt_named_tensor *t, const char *path,
                              bool native, dt_error *err)
 {
     char a[DT_SHAPE_TEXT], b[DT_SHAPE_TEXT];
-    dt_shape want = file_shape(v, native);
+    dt_shape want = native ? v->shape : dt_layout_shape(v);
     /* A scale of one group may be stored as a scalar. */
     bool scalar = t->shape.rank == 0 && dt_shape_count(&want) == 1;
     if (scalar || dt_shape_equal(&t->shape, &want)) return DT_OK;
@@ -47,7 +23,7 @@ static dt_status check(dt_net *net, const dt_tensors *set, const char *path, boo
 {
     for (int i = 0; i < net->graph.value_count; i++) {
         const dt_value *v = &net->graph.value[i];
-        if (!kept(v)) continue;
+        if (!dt_layout_is_kept(v)) continue;
         const dt_named_tensor *t = dt_tensors_find(set, v->name);
         if (t) {
             DT_TRY(check_shape(v, t, path, native, err));
@@ -73,7 +49,8 @@ static dt_status check(dt_net *net, const dt_tensors *set, const char *path, boo
     /* Some quantizers with state and some without would be a half-read checkpoint. */
     for (int i = 0; r->has_quantizers && i < net->graph.value_count; i++) {
         const dt_value *v = &net->graph.value[i];
-        if (!kept(v) || v->role != DT_ROLE_QUANT || dt_tensors_find(set, v->name)) continue;
+        if (!dt_layout_is_kept(v) || v->role != DT_ROLE_QUANT || dt_tensors_find(set, v->name))
+            continue;
         return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .file = path },
                        "has no '%s' though it has other quantizers", v->name);
     }
@@ -87,18 +64,19 @@ dt_status dt_net_import(dt_net *net, const dt_tensors *set, const char *path, bo
     DT_TRY(check(net, set, path, native, allow_missing, &r, err));
     int64_t most = 1;
     for (int i = 0; i < net->graph.value_count; i++)
-        if (kept(&net->graph.value[i]) && dt_shape_count(&net->graph.value[i].shape) > most)
+        if (dt_layout_is_kept(&net->graph.value[i]) &&
+            dt_shape_count(&net->graph.value[i].shape) > most)
             most = dt_shape_count(&net->graph.value[i].shape);
     float *plain = dt_get_array(NULL, (size_t)most, sizeof *plain, "import");
     if (!plain) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     for (int i = 0; i < net->graph.value_count; i++) {
         const dt_value *v = &net->graph.value[i];
-        const dt_named_tensor *t = kept(v) ? dt_tensors_find(set, v->name) : NULL;
+        const dt_named_tensor *t = dt_layout_is_kept(v) ? dt_tensors_find(set, v->name) : NULL;
         if (!t) continue;
         int64_t n = dt_shape_count(&v->shape);
         dt_to_f32(t->dtype, t->data, (size_t)n, plain);
         if (v->layout == DT_LAYOUT_OIHW && !native)
-            permute(&v->shape, plain, net->state.data[i], true);
+            dt_layout_from_foreign(&v->shape, sizeof(real), plain, net->state.data[i]);
         else
             memcpy(net->state.data[i], plain, (size_t)n * sizeof *plain);
     }
@@ -109,15 +87,5 @@ dt_status dt_net_import(dt_net *net, const dt_tensors *set, const char *path, bo
 
 dt_status dt_net_export(const dt_net *net, bool native, dt_tensors *set, dt_error *err)
 {
-    for (int i = 0; i < net->graph.value_count; i++) {
-        const dt_value *v = &net->graph.value[i];
-        if (!kept(v)) continue;
-        dt_shape shape = file_shape(v, native);
-        bool moved = v->layout == DT_LAYOUT_OIHW && !native;
-        DT_TRY(
-            dt_tensors_add(set, v->name, DT_F32, &shape, moved ? NULL : net->state.data[i], err));
-        if (moved)
-            permute(&v->shape, net->state.data[i], dt_tensors_data(set, set->count - 1), false);
-    }
-    return DT_OK;
+    return dt_layout_collect(&net->graph, &net->state, native, set, err);
 }
