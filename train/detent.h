@@ -7,6 +7,7 @@
 #include "core/opt.h"
 #include "data/dataset.h"
 #include "data/transform.h"
+#include "export/exporter.h"
 #include "export/import.h"
 #include "fakequant/quantizers.h"
 #include "layers/models.h"

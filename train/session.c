@@ -94,7 +94,7 @@ static dt_status input_of(dt_session *s, dt_net_input *out, dt_error *err)
     if (out->H > 0 && out->W > 0 && out->H <= DT_DATA_MAX_SIDE && out->W <= DT_DATA_MAX_SIDE)
         return DT_OK;
     return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = s->recipe->model.init },
-                   "tells no picture size; give the dataset with data.root=DIR");
+                   "tells a picture size that is outside 1..%d", DT_DATA_MAX_SIDE);
 }
 
 static dt_status read_init(dt_session *s, bool *out_native, dt_error *err)
@@ -111,7 +111,7 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     dt_net_input input;
     DT_TRY(dt_kernels_init(&s->kernels, p->isa, err));
     if (has_init) DT_TRY(read_init(s, &native, err));
-    if (!p->no_data) DT_TRY(open_data(s, err));
+    if (!p->no_data || number_attr(&s->init, "input.height") == 0) DT_TRY(open_data(s, err));
     DT_TRY(input_of(s, &input, err));
     DT_TRY(dt_net_init(&s->net, s->recipe, &input, p->training, s->alloc, err));
     if (has_init)

@@ -18,7 +18,7 @@ typedef struct dt_session_params {
     int threads;     /* 0: all processors */
     const char *isa; /* highest kernel tier; NULL: the best */
     bool training;   /* gradients are wanted */
-    bool no_data;    /* the dataset is not opened; the picture size comes from `model.init` */
+    bool no_data;    /* the dataset is opened only if `model.init` does not tell the picture size */
     bool skip_init;  /* parameters stay random: a resumed run brings its own */
     const dt_alloc *alloc;
 } dt_session_params;
@@ -28,7 +28,7 @@ typedef struct dt_session {
     const dt_alloc *alloc;
     dt_kernels kernels;
     int threads;
-    dt_data *data; /* NULL with no_data */
+    dt_data *data; /* may be NULL with no_data */
     const dt_data_conf *data_conf;
     const dt_normalize *normalize;
     dt_net net;

@@ -1,0 +1,59 @@
+/* safetensors: all parameters, buffers and quantizer state in float32 and torch's layouts and
+ * names, for tools that keep their own model code. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "core/file.h"
+#include "export/exporter.h"
+#include "export/layout.h"
+#include "export/lower.h"
+#include "export/safetensors.h"
+
+static dt_status add_texts(const dt_export_source *src, dt_tensors *set, dt_error *err)
+{
+    const dt_graph *g = src->graph;
+    DT_TRY(dt_tensors_set_attr(set, "name", src->name, err));
+    for (size_t i = 0; i < src->attr_count; i++)
+        DT_TRY(dt_tensors_set_attr(set, src->attr[i].key, src->attr[i].value, err));
+    for (int i = 0; i < g->node_count; i++) {
+        char key[DT_OPT_STR_MAX], bits[DT_EXPORT_KIND_TEXT];
+        if (!dt_lower_is_product(&g->node[i])) continue;
+        snprintf(key, sizeof key, "bits.%s", g->node[i].name);
+        dt_export_bits(g, &g->node[i], bits);
+        DT_TRY(dt_tensors_set_attr(set, key, bits, err));
+    }
+    return DT_OK;
+}
+
+static void describe(const dt_export_source *src, const dt_tensors *set, dt_export_report *report)
+{
+    snprintf(report->format, sizeof report->format, "safetensors, torch's layouts");
+    for (size_t i = 0; i < set->count; i++) {
+        dt_export_tally(report->part, &report->part_count, dt_dtype_name(set->item[i].dtype));
+        report->bytes +=
+            dt_dtype_size(set->item[i].dtype) * (size_t)dt_shape_count(&set->item[i].shape);
+    }
+    dt_export_count_layers(src, report);
+}
+
+static dt_status write(const dt_export_source *src, const void *options, const char *path,
+                       dt_export_report *out_report, dt_error *err)
+{
+    (void)options;
+    dt_tensors set;
+    dt_export_report report = { 0 };
+    DT_TRY(dt_tensors_init(&set, src->alloc, err));
+    dt_status st = dt_layout_collect(src->graph, src->state, false, &set, err);
+    if (st == DT_OK) st = add_texts(src, &set, err);
+    if (st == DT_OK && path) st = dt_safetensors_write(path, &set, src->alloc, err);
+    if (st == DT_OK) describe(src, &set, &report);
+    dt_tensors_fini(&set);
+    if (st == DT_OK && out_report) *out_report = report;
+    return st;
+}
+
+const dt_exporter dt_exporter_safetensors = {
+    .row = { "safetensors", "all tensors in float32, torch's names and layouts", NULL, 0 },
+    .extension = "safetensors",
+    .write = write,
+};

@@ -1,0 +1,72 @@
+/* The table of exporters, and what they share. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/exporter.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "autograd/quantizer.h"
+#include "export/lower.h"
+
+#define DT_EXPORTER(name) extern const dt_exporter dt_exporter_##name;
+#include "export/exporters.def"
+#undef DT_EXPORTER
+
+#define DT_EXPORTER(name) &dt_exporter_##name.row,
+static const dt_row *const rows[] = {
+#include "export/exporters.def"
+    NULL,
+};
+#undef DT_EXPORTER
+
+const dt_table dt_exporters = { .kind = "exporter", .rows = rows };
+
+const dt_exporter *dt_exporter_of(const dt_row *row)
+{
+    return (const dt_exporter *)(const void *)row;
+}
+
+void dt_export_tally(dt_export_count *list, int *count, const char *name)
+{
+    int i = 0;
+    while (i < *count && strcmp(list[i].name, name) != 0)
+        i++;
+    if (i == DT_EXPORT_KINDS) return;
+    if (i == *count) {
+        snprintf(list[i].name, sizeof list[i].name, "%s", name);
+        list[i].count = 0;
+        (*count)++;
+    }
+    list[i].count++;
+}
+
+static void side_bits(char *text, size_t size, char side, const dt_node *site)
+{
+    const dt_fakequant_conf *c = site ? site->conf : NULL;
+    if (c)
+        snprintf(text, size, "%c%d", side, c->site.bits);
+    else
+        snprintf(text, size, "%c-float", side);
+}
+
+void dt_export_bits(const dt_graph *g, const dt_node *layer, char text[DT_EXPORT_KIND_TEXT])
+{
+    char w[12], a[12];
+    const dt_node *weight = dt_lower_site(g, layer->in[1]), *input = dt_lower_site(g, layer->in[0]);
+    side_bits(w, sizeof w, 'w', weight);
+    side_bits(a, sizeof a, 'a', input);
+    if (weight || input)
+        snprintf(text, DT_EXPORT_KIND_TEXT, "%s %s", w, a);
+    else
+        snprintf(text, DT_EXPORT_KIND_TEXT, "float");
+}
+
+void dt_export_count_layers(const dt_export_source *src, dt_export_report *report)
+{
+    char text[DT_EXPORT_KIND_TEXT];
+    for (int i = 0; i < src->graph->node_count; i++) {
+        if (!dt_lower_is_product(&src->graph->node[i])) continue;
+        dt_export_bits(src->graph, &src->graph->node[i], text);
+        dt_export_tally(report->layer, &report->layer_count, text);
+    }
+}

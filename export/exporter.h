@@ -1,0 +1,62 @@
+/* Exporters: one row in exporters.def and one file export_<name>.c for each format. They read the
+ * graph and its state and nothing else, so a network of any origin can be written. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_EXPORT_EXPORTER_H
+#define DT_EXPORT_EXPORTER_H
+
+#include "autograd/exec.h"
+#include "core/opt.h"
+#include "core/tensorfile.h"
+
+/* What is written; everything is borrowed. */
+typedef struct dt_export_source {
+    const char *name; /* of the recipe */
+    const dt_graph *graph;
+    const dt_state *state;
+    int input, logits;               /* values: the picture [N,H,W,C], and [N,classes] */
+    const float *mean, *std;         /* [C], of pictures in 0..1; NULL: not known */
+    const struct dt_text_attr *attr; /* texts to keep: recipe, hash */
+    size_t attr_count;
+    const char *version; /* of the writing program; NULL: not told */
+    const dt_alloc *alloc;
+} dt_export_source;
+
+/* What a file holds, for people. */
+enum { DT_EXPORT_KINDS = 24, DT_EXPORT_KIND_TEXT = 32 };
+typedef struct dt_export_count {
+    char name[DT_EXPORT_KIND_TEXT];
+    int count;
+} dt_export_count;
+typedef struct dt_export_report {
+    size_t bytes;
+    char format[64];                        /* "ONNX opset 13, IR 7" */
+    dt_export_count part[DT_EXPORT_KINDS];  /* nodes by type, or tensors by element type */
+    dt_export_count layer[DT_EXPORT_KINDS]; /* layers by bits: "w4 a4" */
+    int part_count, layer_count;
+    int missing; /* sites without a quantizer in what should be an integer model */
+} dt_export_report;
+
+typedef struct dt_exporter {
+    dt_row row;
+    const char *extension; /* "onnx" */
+    /* Writes the file, atomically. `conf`: the row's options (NULL when it has none). `path` NULL:
+     * everything is checked and reported, nothing is written. The same source gives the same
+     * bytes. Errors: UNSUPPORTED (the format cannot say it; names the layer), NUMERIC, IO, NOMEM.
+     */
+    dt_status (*write)(const dt_export_source *src, const void *conf, const char *path,
+                       dt_export_report *out_report, dt_error *err);
+} dt_exporter;
+
+extern const dt_table dt_exporters; /* kind "exporter"; rows are dt_exporter */
+
+/* The descriptor whose first member is `row`. */
+const dt_exporter *dt_exporter_of(const dt_row *row);
+
+/* Bits of a conv or linear, as "w4 a8"; "float" stands where there is no quantizer. */
+void dt_export_bits(const dt_graph *g, const dt_node *layer, char text[DT_EXPORT_KIND_TEXT]);
+/* Counts the layers that the logits need, by bits, into report->layer. */
+void dt_export_count_layers(const dt_export_source *src, dt_export_report *report);
+/* Adds one to the entry of that name; silently drops what does not fit. */
+void dt_export_tally(dt_export_count *list, int *count, const char *name);
+
+#endif

@@ -1,0 +1,122 @@
+/* Facts about a graph: what the logits need, who reads what, what is not quantized. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/lower.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool dt_lower_is(const dt_node *node, const char *op)
+{
+    return node && strcmp(node->op->name, op) == 0;
+}
+
+bool dt_lower_is_product(const dt_node *node)
+{
+    return dt_lower_is(node, "conv2d") || dt_lower_is(node, "linear");
+}
+
+static const dt_node *producer_of(const dt_graph *g, int value)
+{
+    int i = g->value[value].producer;
+    return i >= 0 ? &g->node[i] : NULL;
+}
+
+const dt_node *dt_lower_site(const dt_graph *g, int value)
+{
+    for (;;) {
+        const dt_node *n = producer_of(g, value);
+        if (dt_lower_is(n, "fakequant")) return n;
+        if (!dt_lower_is(n, "pad_channels") && !dt_lower_is(n, "maxpool")) return NULL;
+        value = n->in[0];
+    }
+}
+
+void dt_lower_cone(const dt_export_source *src, bool *needed)
+{
+    const dt_graph *g = src->graph;
+    for (int i = g->node_count - 1; i >= 0; i--) {
+        needed[i] = false;
+        for (int k = 0; k < g->node[i].op->out_count; k++) {
+            int out = g->node[i].out[k];
+            needed[i] =
+                needed[i] || out == src->logits || dt_lower_readers(g, needed, out, NULL) > 0;
+        }
+    }
+}
+
+int dt_lower_readers(const dt_graph *g, const bool *needed, int value, const dt_node **out_reader)
+{
+    int count = 0, producer = g->value[value].producer;
+    for (int i = producer + 1; i < g->node_count; i++)
+        for (int k = 0; needed[i] && k < g->node[i].in_count; k++) {
+            if (g->node[i].in[k] != value) continue;
+            if (out_reader) *out_reader = &g->node[i];
+            count++;
+        }
+    return count;
+}
+
+const dt_node *dt_lower_norm(const dt_graph *g, const bool *needed, const dt_node *conv)
+{
+    const dt_node *reader = NULL;
+    if (!dt_lower_is(conv, "conv2d")) return NULL;
+    bool alone = dt_lower_readers(g, needed, conv->out[0], &reader) == 1;
+    return alone && dt_lower_is(reader, "batchnorm") && reader->in[0] == conv->out[0] ? reader
+                                                                                      : NULL;
+}
+
+typedef struct list {
+    char *text;
+    size_t size, used;
+    int count;
+} list;
+
+enum { LIST_NAMES = 6 };
+
+static void add_missing(list *l, const char *what, const char *layer)
+{
+    if (l->count++ >= LIST_NAMES) return;
+    int n = snprintf(l->text + l->used, l->size - l->used, "%s%s of '%s'", l->used ? ", " : "",
+                     what, layer);
+    if (n > 0) l->used += (size_t)n;
+    if (l->used >= l->size) l->used = l->size - 1;
+}
+
+/* Is the value quantized by everyone who reads it, past the norm and the relu that are part of the
+ * layer's integer form? The last value must be on a grid itself. */
+static bool is_quantized_after(const dt_export_source *src, const bool *needed, int value)
+{
+    const dt_graph *g = src->graph;
+    const dt_node *reader = NULL;
+    while (dt_lower_readers(g, needed, value, &reader) == 1 &&
+           (dt_lower_is(reader, "batchnorm") || dt_lower_is(reader, "relu")))
+        value = reader->out[0];
+    if (value == src->logits) return false;
+    for (int i = 0; i < g->node_count; i++)
+        for (int k = 0; needed[i] && k < g->node[i].in_count; k++)
+            if (g->node[i].in[k] == value && !dt_lower_is(&g->node[i], "fakequant")) return false;
+    return true;
+}
+
+static void check_node(const dt_export_source *src, const bool *needed, const dt_node *n, list *l)
+{
+    const dt_graph *g = src->graph;
+    bool product = dt_lower_is_product(n), add = dt_lower_is(n, "add"), gap = dt_lower_is(n, "gap");
+    if (product && !dt_lower_site(g, n->in[1])) add_missing(l, "weights", n->name);
+    for (int k = 0; k < (add ? 2 : product || gap ? 1 : 0); k++)
+        if (!dt_lower_site(g, n->in[k])) {
+            add_missing(l, add ? "an addend" : "input", n->name);
+            break;
+        }
+    if ((product || add || gap) && !is_quantized_after(src, needed, n->out[0]))
+        add_missing(l, "output", n->name);
+}
+
+int dt_lower_missing(const dt_export_source *src, const bool *needed, char *text, size_t size)
+{
+    list l = { text, size, 0, 0 };
+    text[0] = '\0';
+    for (int i = 0; i < src->graph->node_count; i++)
+        if (needed[i]) check_node(src, needed, &src->graph->node[i], &l);
+    return l.count;
+}

@@ -1,0 +1,61 @@
+/* Lowering facts: what a graph means in integers. Formats are written from these, so that they all
+ * mean the same model. Scales are float32, exactly those of training; biases are int32 in units of
+ * (input scale * weight scale); batch norm is folded into weight scales without touching codes. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_EXPORT_LOWER_H
+#define DT_EXPORT_LOWER_H
+
+#include "export/exporter.h"
+
+bool dt_lower_is(const dt_node *node, const char *op); /* false also for NULL */
+bool dt_lower_is_product(const dt_node *node);         /* conv2d or linear */
+
+/* The fakequant node on whose grid a value lies, through nodes that only move values and add
+ * zeros. NULL: the value is float. */
+const dt_node *dt_lower_site(const dt_graph *g, int value);
+
+/* needed[i]: the logits depend on node i. `needed` has node_count elements. */
+void dt_lower_cone(const dt_export_source *src, bool *needed);
+/* How many inputs of needed nodes read `value`; the last such node in `out_reader` (may be NULL).
+ */
+int dt_lower_readers(const dt_graph *g, const bool *needed, int value, const dt_node **out_reader);
+/* The batchnorm that alone reads a conv's output, NULL: none. */
+const dt_node *dt_lower_norm(const dt_graph *g, const bool *needed, const dt_node *conv);
+
+/* Sites that an integer model needs and the graph has not. `text` gets the first few names. */
+int dt_lower_missing(const dt_export_source *src, const bool *needed, char *text, size_t size);
+
+/* Activation codes in an unsigned byte: value = scale * (code - zero_point), low <= code <= high.
+ * Signed grids have the zero point 128. */
+typedef struct dt_lower_grid {
+    float scale;
+    int zero_point, low, high; /* 0..255 */
+} dt_lower_grid;
+/* Errors: UNSUPPORTED names the site when its codes have no such meaning. */
+dt_status dt_lower_activation(const dt_export_source *src, const dt_node *site,
+                              dt_lower_grid *out_grid, dt_error *err) DT_MUST_CHECK;
+
+/* A conv or linear with its batch norm or bias: y[o] = sum of w[o] x, plus bias[o]. Arrays live in
+ * the arena; weights are in torch's layout ([O,I,KH,KW] or [O,I]). */
+typedef struct dt_lower_product {
+    dt_shape shape;
+    int64_t O, K;   /* outputs, weights of each */
+    bool quantized; /* `code` and `scale`; otherwise `weight` */
+    bool wide;      /* |code| may exceed 64: wants a byte with zero point 128, see below */
+    int64_t scales; /* 1 or O */
+    int16_t *code;  /* [O][K], -128..127 */
+    float *scale;   /* [scales] */
+    float *weight;  /* [O][K] */
+    bool has_bias;
+    int32_t *bias_code; /* [O]; NULL: the bias is float */
+    float *bias_scale;  /* [scales], exactly float32 input scale * weight scale */
+    float *bias;        /* [O] */
+} dt_lower_product;
+/* `norm`, `x` (the grid of the input) may be NULL; with both codes the bias is integer too.
+ * Two products of codes (0..255 times -64..64) fit 16 bits, which some integer kernels rely on;
+ * `wide` says that they may not. */
+dt_status dt_lower_fold(const dt_export_source *src, const dt_node *product, const dt_node *norm,
+                        const dt_lower_grid *x, dt_arena *arena, dt_lower_product *out,
+                        dt_error *err) DT_MUST_CHECK;
+
+#endif

@@ -1,0 +1,253 @@
+/* Codes, scales and biases. With f = gamma / sqrt(var + eps), y = f (w x) + (beta - mean f):
+ *
+ *   scale[o] = fl32(s_w |f[o]|), codes negated where f < 0
+ *   bias_scale[o] = fl32(s_x * scale[o]),  bias_code = rne(bias / bias_scale)
+ *
+ * Codes are never rounded again, so the integers are those that were trained. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/op_batchnorm.h"
+#include "export/layout.h"
+#include "export/lower.h"
+#include "fakequant/quantizers.h"
+
+enum { MAX_BIAS = 1 << 30 }; /* leaves as much room for the sum of products */
+
+static dt_status refuse(const dt_node *site, const char *why, dt_error *err)
+{
+    const dt_fakequant_conf *c = site->conf;
+    return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = site->name }, "quantizer '%s' %s",
+                   c->quantizer->row.name, why);
+}
+
+static dt_status no_memory(dt_error *err)
+{
+    return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to lower the model");
+}
+
+static void group_params(const dt_export_source *src, const dt_node *site, int64_t group,
+                         real *params)
+{
+    for (int i = 1; i < site->in_count; i++)
+        params[i - 1] = src->state->data[site->in[i]][group];
+}
+
+dt_status dt_lower_activation(const dt_export_source *src, const dt_node *site,
+                              dt_lower_grid *out_grid, dt_error *err)
+{
+    const dt_fakequant_conf *c = site->conf;
+    real params[DT_QUANT_MAX_PARAMS];
+    dt_grid g = { 0 };
+    if (!c->quantizer->grid) return refuse(site, "has no integer codes", err);
+    if (c->quantizer->transform || c->site.groups != 1)
+        return refuse(site, "has no fixed scale for the whole tensor", err);
+    group_params(src, site, 0, params);
+    c->quantizer->grid(c->options, &c->site, params, NULL, &g);
+    if (g.level) return refuse(site, "has uneven steps, which no byte format has", err);
+    int shift = g.qmin < 0 ? 128 : 0;
+    dt_lower_grid out = { .scale = (float)g.scale,
+                          .zero_point = g.zero_point + shift,
+                          .low = g.qmin + shift,
+                          .high = g.qmax + shift };
+    if (out.low < 0 || out.high > 255 || out.zero_point < 0 || out.zero_point > 255)
+        return refuse(site, "has codes that do not fit 8 bits", err);
+    if (!(out.scale >= FLT_MIN) || !isfinite(out.scale))
+        return dt_fail(err, DT_ERR_NUMERIC, &(dt_where){ .key = site->name },
+                       "scale %g is no positive number", g.scale);
+    *out_grid = out;
+    return DT_OK;
+}
+
+/* Largest |code| that the grid allows. */
+static int grid_reach(const dt_grid *g)
+{
+    int low = g->level ? g->level[0] : g->qmin, high = g->level ? g->level[g->levels - 1] : g->qmax;
+    return abs(low) > abs(high) ? abs(low) : abs(high);
+}
+
+/* Codes of one group from the quantizer's own values, which are on its grid. */
+static dt_status group_codes(const dt_node *node, const dt_quant_site *site, const real *params,
+                             const real *stats, const real *x, real *y, int16_t *code,
+                             dt_grid *out_grid, dt_error *err)
+{
+    const dt_fakequant_conf *c = node->conf;
+    dt_encode e = { .scale = 1 };
+    c->quantizer->plan(c->options, site, params, stats, &e);
+    c->quantizer->grid(c->options, site, params, stats, out_grid);
+    double s = out_grid->scale;
+    if (!(s >= (double)FLT_MIN) || !isfinite(s))
+        return dt_fail(err, DT_ERR_NUMERIC, &(dt_where){ .key = node->name },
+                       "scale %g is no positive number", s);
+    dt_quantizer_apply(&e, site->count, x, y);
+    for (int64_t i = 0; i < site->count; i++) {
+        double k = rint((double)y[i] / s);
+        if (!(fabs((double)y[i] - k * s) <= 1e-3 * s))
+            return refuse(node, "has values off its grid, or not finite", err);
+        if (k < -128 || k > 127) return refuse(node, "has codes that do not fit 8 bits", err);
+        code[i] = (int16_t)k;
+    }
+    return DT_OK;
+}
+
+/* Codes [O][K] in the engine's layout and the scale of every output. */
+static dt_status weight_codes(const dt_export_source *src, const dt_node *node, dt_arena *arena,
+                              int16_t *code, dt_lower_product *p, float *scale, dt_error *err)
+{
+    const dt_fakequant_conf *c = node->conf;
+    const dt_quantizer *q = c->quantizer;
+    if (!q->grid) return refuse(node, "has no integer codes", err);
+    dt_quant_site site = c->site;
+    site.count = site.features = p->O * p->K / site.groups;
+    size_t n = (size_t)(p->O * p->K);
+    const real *x = src->state->data[node->in[0]];
+    real *y = dt_arena_get(arena, n * sizeof *y), *t = y;
+    real *stats = dt_arena_get(arena, (size_t)(site.groups * q->stat_count + 1) * sizeof *stats);
+    if (q->transform) t = dt_arena_get(arena, n * sizeof *t);
+    if (!y || !t || !stats) return no_memory(err);
+    if (q->transform) {
+        q->transform(c->options, &site, x, t, stats);
+        x = t;
+    }
+    for (int64_t group = 0; group < site.groups; group++) {
+        real params[DT_QUANT_MAX_PARAMS];
+        dt_grid grid;
+        int64_t at = group * site.count;
+        group_params(src, node, group, params);
+        DT_TRY(group_codes(node, &site, params, stats + group * q->stat_count, x + at, y + at,
+                           code + at, &grid, err));
+        p->wide = p->wide || grid_reach(&grid) > 64;
+        for (int64_t o = 0; o < p->O / site.groups; o++)
+            scale[group * (p->O / site.groups) + o] = (float)grid.scale;
+    }
+    return DT_OK;
+}
+
+/* y = factor * (w x) + shift. */
+static bool factors(const dt_export_source *src, const dt_node *product, const dt_node *norm,
+                    int64_t O, double *factor, double *shift)
+{
+    real *const *data = src->state->data;
+    const real *bias = !norm && product->in_count > 2 ? data[product->in[2]] : NULL;
+    for (int64_t o = 0; o < O; o++) {
+        factor[o] = 1;
+        shift[o] = bias ? (double)bias[o] : 0;
+        if (!norm) continue;
+        const dt_batchnorm_conf *c = norm->conf;
+        factor[o] = (double)data[norm->in[DT_BN_GAMMA]][o] /
+                    sqrt((double)data[norm->in[DT_BN_VAR]][o] + c->eps);
+        shift[o] = (double)data[norm->in[DT_BN_BETA]][o] -
+                   (double)data[norm->in[DT_BN_MEAN]][o] * factor[o];
+    }
+    return norm || bias;
+}
+
+/* Folds |factor| into the scale of one output and makes its integer bias. A scale too small to hold
+ * the bias (gamma near 0) is raised, and the weights, which are nothing beside that bias, go. */
+static void fold_channel(const dt_lower_grid *x, double factor, double shift, int64_t K,
+                         int16_t *code, float *scale, float *out_bias_scale, int32_t *out_bias)
+{
+    double sx = x ? (double)x->scale : 1;
+    float s = (float)((double)*scale * fabs(factor));
+    float unit = (float)((float)sx * s);
+    for (int64_t i = 0; factor < 0 && i < K; i++)
+        code[i] = (int16_t)-code[i];
+    bool fits = s >= FLT_MIN && (!x || (unit >= FLT_MIN && fabs(shift / (double)unit) < MAX_BIAS));
+    if (!fits) {
+        memset(code, 0, (size_t)K * sizeof *code);
+        double want = fmax(fabs(shift) / (MAX_BIAS / 2), 1e-30);
+        s = fmaxf((float)(want / sx), 1e-30f);
+        unit = (float)((float)sx * s);
+    }
+    *scale = s;
+    *out_bias_scale = unit;
+    *out_bias = (int32_t)rint(shift / (double)unit);
+}
+
+static dt_status check_channel(const dt_node *product, const dt_node *norm, int64_t o, int64_t K,
+                               const int16_t *code, dt_error *err)
+{
+    for (int64_t i = 0; i < K; i++)
+        if (code[i] > 127 || code[i] < -128)
+            return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = product->name },
+                           "channel %lld of '%s' has a negative scale, and code -128 has no "
+                           "positive partner; quantize its weights with narrow: yes",
+                           (long long)o, norm ? norm->name : product->name);
+    return DT_OK;
+}
+
+static dt_status fold_codes(const dt_export_source *src, const dt_node *product,
+                            const dt_node *norm, const dt_node *site, const dt_lower_grid *x,
+                            const double *factor, const double *shift, dt_arena *arena,
+                            dt_lower_product *p, dt_error *err)
+{
+    size_t n = (size_t)(p->O * p->K), O = (size_t)p->O;
+    const dt_value *w = &src->graph->value[product->in[1]];
+    int16_t *plain = dt_arena_get(arena, n * sizeof *plain);
+    p->code = plain;
+    if (w->shape.rank == 4) p->code = dt_arena_get(arena, n * sizeof *p->code);
+    p->scale = dt_arena_get(arena, O * sizeof *p->scale);
+    p->bias_scale = dt_arena_get(arena, O * sizeof *p->bias_scale);
+    p->bias_code = dt_arena_get(arena, O * sizeof *p->bias_code);
+    if (!plain || !p->code || !p->scale || !p->bias_scale || !p->bias_code) return no_memory(err);
+    DT_TRY(weight_codes(src, site, arena, plain, p, p->scale, err));
+    const dt_fakequant_conf *c = site->conf;
+    p->scales = norm || c->site.groups > 1 ? p->O : 1;
+    for (int64_t o = 0; o < p->O; o++) {
+        fold_channel(x, factor[o], shift[o], p->K, plain + o * p->K, &p->scale[o],
+                     &p->bias_scale[o], &p->bias_code[o]);
+        if (p->scale[o] != p->scale[0]) p->scales = p->O;
+        DT_TRY(check_channel(product, norm, o, p->K, plain + o * p->K, err));
+    }
+    if (w->shape.rank == 4) dt_layout_to_foreign(&w->shape, sizeof *plain, plain, p->code);
+    if (!x) p->bias_code = NULL;
+    return DT_OK;
+}
+
+static dt_status fold_float(const dt_export_source *src, const dt_node *product,
+                            const double *factor, dt_arena *arena, dt_lower_product *p,
+                            dt_error *err)
+{
+    const dt_value *w = &src->graph->value[product->in[1]];
+    const real *data = src->state->data[product->in[1]];
+    size_t n = (size_t)(p->O * p->K);
+    float *plain = dt_arena_get(arena, n * sizeof *plain);
+    p->weight = plain;
+    if (w->shape.rank == 4) p->weight = dt_arena_get(arena, n * sizeof *p->weight);
+    if (!plain || !p->weight) return no_memory(err);
+    for (size_t i = 0; i < n; i++)
+        plain[i] = (float)((double)data[i] * factor[i / (size_t)p->K]);
+    if (w->shape.rank == 4) dt_layout_to_foreign(&w->shape, sizeof *plain, plain, p->weight);
+    return DT_OK;
+}
+
+dt_status dt_lower_fold(const dt_export_source *src, const dt_node *product, const dt_node *norm,
+                        const dt_lower_grid *x, dt_arena *arena, dt_lower_product *out,
+                        dt_error *err)
+{
+    const dt_shape *w = &src->graph->value[product->in[1]].shape;
+    const dt_node *site = dt_lower_site(src->graph, product->in[1]);
+    dt_lower_product p = { .shape = *w, .O = w->dim[0], .quantized = site != NULL };
+    p.K = dt_shape_count(w) / p.O;
+    if (w->rank == 4) p.shape = DT_SHAPE(w->dim[0], w->dim[3], w->dim[1], w->dim[2]);
+    double *factor = dt_arena_get(arena, (size_t)p.O * sizeof *factor);
+    double *shift = dt_arena_get(arena, (size_t)p.O * sizeof *shift);
+    p.bias = dt_arena_get(arena, (size_t)p.O * sizeof *p.bias);
+    if (!factor || !shift || !p.bias) return no_memory(err);
+    p.has_bias = factors(src, product, norm, p.O, factor, shift);
+    for (int64_t o = 0; o < p.O; o++) {
+        p.bias[o] = (float)shift[o];
+        if (!isfinite(factor[o]) || !isfinite(shift[o]))
+            return dt_fail(err, DT_ERR_NUMERIC, &(dt_where){ .key = product->name },
+                           "norm or bias of channel %lld is not finite", (long long)o);
+    }
+    if (site)
+        DT_TRY(fold_codes(src, product, norm, site, x, factor, shift, arena, &p, err));
+    else
+        DT_TRY(fold_float(src, product, factor, arena, &p, err));
+    *out = p;
+    return DT_OK;
+}

@@ -1,0 +1,283 @@
+/* Building an ONNX model with the structures that protoc-c makes of onnx.proto. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/onnx_message.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "onnx.pb-c.h"
+
+typedef struct pointers { /* a list that grows; items live in the arena */
+    void *item;
+    size_t capacity;
+} pointers;
+
+struct dt_onnx {
+    const dt_alloc *alloc;
+    dt_arena *arena;
+    bool failed;
+    pointers nodes, constants, metas;
+    Onnx__GraphProto graph;
+    Onnx__ModelProto model;
+    Onnx__ValueInfoProto *input, *output;
+    size_t data_bytes;
+};
+
+dt_onnx *dt_onnx_new(const dt_alloc *a)
+{
+    dt_onnx *m = dt_get(a, sizeof *m, "onnx");
+    if (!m) return NULL;
+    m->alloc = a;
+    m->arena = dt_arena_new(a, "onnx");
+    onnx__graph_proto__init(&m->graph);
+    onnx__model_proto__init(&m->model);
+    if (m->arena) return m;
+    dt_put(a, m);
+    return NULL;
+}
+
+void dt_onnx_free(dt_onnx *m)
+{
+    if (!m) return;
+    dt_put(m->alloc, m->nodes.item);
+    dt_put(m->alloc, m->constants.item);
+    dt_put(m->alloc, m->metas.item);
+    dt_arena_free(m->arena);
+    dt_put(m->alloc, m);
+}
+
+dt_arena *dt_onnx_arena(dt_onnx *m)
+{
+    return m->arena;
+}
+
+static void *get(dt_onnx *m, size_t size)
+{
+    void *memory = m->failed ? NULL : dt_arena_get(m->arena, size);
+    if (!memory) m->failed = true;
+    return memory;
+}
+
+/* protobuf-c has no const; a packed message is only read. */
+static char *copy_text(dt_onnx *m, const char *text)
+{
+    char *copy = m->failed ? NULL : dt_arena_strdup(m->arena, text);
+    if (!copy) m->failed = true;
+    return copy;
+}
+
+const char *dt_onnx_text(dt_onnx *m, const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    const char *copy = copy_text(m, text);
+    return copy ? copy : "";
+}
+
+/* Appends to one of the graph's arrays of pointers. */
+static void push(dt_onnx *m, pointers *list, size_t *count, void *item)
+{
+    void *array = list->item;
+    if (m->failed) return;
+    if (dt_grow(m->alloc, &array, &list->capacity, *count + 1, sizeof(void *), "onnx", NULL) !=
+        DT_OK) {
+        m->failed = true;
+        return;
+    }
+    list->item = array;
+    ((void **)array)[(*count)++] = item;
+}
+
+static Onnx__AttributeProto *attribute(dt_onnx *m, const dt_onnx_attr *from)
+{
+    Onnx__AttributeProto *a = get(m, sizeof *a);
+    if (!a) return NULL;
+    onnx__attribute_proto__init(a);
+    a->name = copy_text(m, from->name);
+    a->has_type = true;
+    if (from->count > 0) {
+        a->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS;
+        a->ints = get(m, (size_t)from->count * sizeof *a->ints);
+        if (!a->ints) return NULL;
+        memcpy(a->ints, from->ints, (size_t)from->count * sizeof *a->ints);
+        a->n_ints = (size_t)from->count;
+    } else if (from->is_float) {
+        a->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT;
+        a->has_f = true;
+        a->f = from->f;
+    } else {
+        a->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT;
+        a->has_i = true;
+        a->i = from->i;
+    }
+    return a;
+}
+
+void dt_onnx_node(dt_onnx *m, const char *op, const char *const *in, const char *out,
+                  const dt_onnx_attr *attr)
+{
+    Onnx__NodeProto *n = get(m, sizeof *n);
+    char **names = get(m, (DT_ONNX_MAX_IN + 1) * sizeof *names);
+    size_t attrs = 0;
+    while (attr && attr[attrs].name)
+        attrs++;
+    Onnx__AttributeProto **list = get(m, (attrs + 1) * sizeof *list);
+    if (m->failed) return;
+    onnx__node_proto__init(n);
+    n->op_type = copy_text(m, op);
+    n->name = copy_text(m, out);
+    n->input = names;
+    while (in[n->n_input]) {
+        names[n->n_input] = copy_text(m, in[n->n_input]);
+        n->n_input++;
+    }
+    n->output = &names[DT_ONNX_MAX_IN];
+    n->output[0] = n->name;
+    n->n_output = 1;
+    n->attribute = list;
+    n->n_attribute = attrs;
+    for (size_t i = 0; i < attrs; i++)
+        list[i] = attribute(m, &attr[i]);
+    push(m, &m->nodes, &m->graph.n_node, n);
+}
+
+static size_t element_size(dt_onnx_type type)
+{
+    return type == DT_ONNX_FLOAT || type == DT_ONNX_S32 ? 4 : 1;
+}
+
+void dt_onnx_constant(dt_onnx *m, const char *name, dt_onnx_type type, const dt_shape *shape,
+                      const void *data)
+{
+    size_t bytes = element_size(type) * (size_t)(shape->rank ? dt_shape_count(shape) : 1);
+    Onnx__TensorProto *t = get(m, sizeof *t);
+    int64_t *dims = get(m, sizeof shape->dim);
+    void *raw = get(m, bytes);
+    if (m->failed) return;
+    onnx__tensor_proto__init(t);
+    memcpy(dims, shape->dim, sizeof shape->dim);
+    memcpy(raw, data, bytes);
+    t->name = copy_text(m, name);
+    t->has_data_type = true;
+    t->data_type = type;
+    t->dims = dims;
+    t->n_dims = (size_t)shape->rank;
+    t->has_raw_data = true;
+    t->raw_data.data = raw;
+    t->raw_data.len = bytes;
+    m->data_bytes += bytes;
+    push(m, &m->constants, &m->graph.n_initializer, t);
+}
+
+static Onnx__TensorShapeProto *shape_proto(dt_onnx *m, const dt_shape *shape)
+{
+    Onnx__TensorShapeProto *s = get(m, sizeof *s);
+    Onnx__TensorShapeProto__Dimension *dims = get(m, DT_MAX_RANK * sizeof *dims);
+    Onnx__TensorShapeProto__Dimension **list = get(m, DT_MAX_RANK * sizeof *list);
+    if (m->failed) return NULL;
+    onnx__tensor_shape_proto__init(s);
+    for (int i = 0; i < shape->rank; i++) {
+        onnx__tensor_shape_proto__dimension__init(&dims[i]);
+        list[i] = &dims[i];
+        dims[i].value_case = i ? ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE
+                               : ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
+        if (i)
+            dims[i].dim_value = shape->dim[i];
+        else
+            dims[i].dim_param = copy_text(m, "N");
+    }
+    s->dim = list;
+    s->n_dim = (size_t)shape->rank;
+    return s;
+}
+
+static Onnx__ValueInfoProto *value_info(dt_onnx *m, const char *name, const dt_shape *shape)
+{
+    Onnx__ValueInfoProto *v = get(m, sizeof *v);
+    Onnx__TypeProto *type = get(m, sizeof *type);
+    Onnx__TypeProto__Tensor *tensor = get(m, sizeof *tensor);
+    if (m->failed) return NULL;
+    onnx__value_info_proto__init(v);
+    onnx__type_proto__init(type);
+    onnx__type_proto__tensor__init(tensor);
+    v->name = copy_text(m, name);
+    v->type = type;
+    type->value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
+    type->tensor_type = tensor;
+    tensor->has_elem_type = true;
+    tensor->elem_type = DT_ONNX_FLOAT;
+    tensor->shape = shape_proto(m, shape);
+    return v;
+}
+
+void dt_onnx_input(dt_onnx *m, const char *name, const dt_shape *shape)
+{
+    m->input = value_info(m, name, shape);
+}
+
+void dt_onnx_output(dt_onnx *m, const char *name, const dt_shape *shape)
+{
+    m->output = value_info(m, name, shape);
+}
+
+void dt_onnx_meta(dt_onnx *m, const char *key, const char *value)
+{
+    Onnx__StringStringEntryProto *e = get(m, sizeof *e);
+    if (!e) return;
+    onnx__string_string_entry_proto__init(e);
+    e->key = copy_text(m, key);
+    e->value = copy_text(m, value);
+    push(m, &m->metas, &m->model.n_metadata_props, e);
+}
+
+void dt_onnx_describe(const dt_onnx *m, dt_export_report *report)
+{
+    Onnx__NodeProto *const *nodes = m->nodes.item;
+    snprintf(report->format, sizeof report->format, "ONNX opset %d, IR %d", DT_ONNX_OPSET,
+             DT_ONNX_IR);
+    for (size_t i = 0; i < m->graph.n_node; i++)
+        dt_export_tally(report->part, &report->part_count, nodes[i]->op_type);
+}
+
+dt_status dt_onnx_pack(dt_onnx *m, const char *name, const char *version, unsigned char **out_bytes,
+                       size_t *out_size, dt_error *err)
+{
+    Onnx__OperatorSetIdProto opset = ONNX__OPERATOR_SET_ID_PROTO__INIT, *opsets[] = { &opset };
+    opset.domain = copy_text(m, "");
+    opset.has_version = true;
+    opset.version = DT_ONNX_OPSET;
+    m->graph.name = copy_text(m, name);
+    m->model.producer_name = copy_text(m, "detent");
+    if (version) m->model.producer_version = copy_text(m, version);
+    if (m->failed) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the ONNX model");
+    /* A message is at most 2 GiB; lengths inside are 32 bits. */
+    if (m->data_bytes > (size_t)INT_MAX / 2)
+        return dt_fail(err, DT_ERR_UNSUPPORTED, NULL,
+                       "%zu bytes of weights: an ONNX file of one piece holds 1 GiB",
+                       m->data_bytes);
+    m->graph.node = m->nodes.item;
+    m->graph.initializer = m->constants.item;
+    m->graph.input = &m->input;
+    m->graph.output = &m->output;
+    m->graph.n_input = m->graph.n_output = 1;
+    m->model.has_ir_version = true;
+    m->model.ir_version = DT_ONNX_IR;
+    m->model.opset_import = opsets;
+    m->model.n_opset_import = 1;
+    m->model.metadata_props = m->metas.item;
+    m->model.graph = &m->graph;
+    size_t size = onnx__model_proto__get_packed_size(&m->model);
+    unsigned char *bytes = dt_get(m->alloc, size, "onnx");
+    if (!bytes) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the ONNX model");
+    onnx__model_proto__pack(&m->model, bytes);
+    m->model.opset_import = NULL; /* was on the stack */
+    m->model.n_opset_import = 0;
+    *out_bytes = bytes;
+    *out_size = size;
+    return DT_OK;
+}

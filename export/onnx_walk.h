@@ -1,0 +1,14 @@
+/* From the graph to ONNX nodes, in the QDQ form: float operators between QuantizeLinear and
+ * DequantizeLinear, which runtimes fuse into integer kernels. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_EXPORT_ONNX_WALK_H
+#define DT_EXPORT_ONNX_WALK_H
+
+#include "export/onnx_message.h"
+
+/* Adds what the logits need to the model; the input is called "input" [N,C,H,W], the output
+ * "logits". `needed`: see dt_lower_cone. Errors: UNSUPPORTED, NUMERIC, NOMEM. */
+dt_status dt_onnx_walk(const dt_export_source *src, const bool *needed, dt_onnx *m,
+                       dt_error *err) DT_MUST_CHECK;
+
+#endif
