@@ -15,7 +15,7 @@ enum { CLI_MAX_WORDS = 64 };
 typedef struct cli_args {
     const char *words[CLI_MAX_WORDS]; /* recipe or file, then key=value overrides */
     int word_count;
-    const char *out, *isa, *format;
+    const char *out, *isa, *format, *predictions;
     int threads, steps;
     bool resume, json, calibrate, dry_run, allow_float, sha256;
 } cli_args;
@@ -34,6 +34,8 @@ int cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *out);
 int cli_fail(const dt_error *err);
 /* Reads the recipe words[0] with the overrides behind it, printing each override to stderr. */
 dt_status cli_recipe(const cli_args *args, dt_recipe **out, dt_error *err);
+/* Quantizers without state: an error, or with --calibrate started from the first training batch. */
+dt_status cli_calibrate(dt_session *s, const cli_args *args, dt_error *err);
 
 /* Transient progress on one line of stderr: redrawn on a terminal (at most 10 times a second), a
  * plain line every `plain_seconds` elsewhere. NULL ends the line. */

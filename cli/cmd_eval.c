@@ -45,16 +45,32 @@ static void print_score(const dt_session *s, const dt_score *score, bool json)
            score->loss);
 }
 
-/* Quantizers without state: an error, or started from the first training batch. */
-static dt_status calibrate(dt_session *s, const cli_args *args, dt_error *err)
+/* One class a line, in the order of the split. */
+static dt_status write_predictions(const char *path, const int32_t *classes, int64_t count,
+                                   dt_error *err)
 {
-    int flipped, small;
-    if (s->quantizers_ready) return DT_OK;
-    if (!args->calibrate)
-        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = args->words[0] },
-                       "the quantizers have no state; give a trained checkpoint as model.init, or "
-                       "--calibrate to start them from training data");
-    return dt_session_calibrate(s, NULL, NULL, &flipped, &small, err);
+    dt_atomic_file f;
+    DT_TRY(dt_atomic_begin(&f, path, err));
+    for (int64_t i = 0; i < count; i++)
+        fprintf(f.stream, "%d\n", (int)classes[i]);
+    return dt_atomic_end(&f, err);
+}
+
+static dt_status run_loader(dt_evaluator *e, dt_loader *loader, const cli_args *args,
+                            dt_score *score, dt_error *err)
+{
+    int32_t *classes = NULL;
+    if (args->predictions) {
+        size_t n = (size_t)dt_loader_samples(loader);
+        classes = dt_get_array(NULL, n, sizeof *classes, "predictions");
+        if (!classes) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for predictions");
+    }
+    dt_status st =
+        dt_evaluate(e, loader, on_batch, (void *)(uintptr_t)args, classes, score, err);
+    if (st == DT_OK && classes)
+        st = write_predictions(args->predictions, classes, score->count, err);
+    dt_put(NULL, classes);
+    return st;
 }
 
 static dt_status evaluate(dt_session *s, const cli_args *args, dt_score *score, dt_error *err)
@@ -62,11 +78,11 @@ static dt_status evaluate(dt_session *s, const cli_args *args, dt_score *score, 
     dt_evaluator e;
     dt_loader *loader;
     int64_t batch = s->recipe->eval.batch;
-    DT_TRY(calibrate(s, args, err));
+    DT_TRY(cli_calibrate(s, args, err));
     DT_TRY(dt_evaluator_init(&e, &s->net, &s->kernels, batch, s->threads, NULL, NULL, err));
     dt_status st = dt_session_loader(s, DT_SPLIT_TEST, batch, &loader, err);
     if (st == DT_OK) {
-        st = dt_evaluate(&e, loader, on_batch, (void *)(uintptr_t)args, NULL, score, err);
+        st = run_loader(&e, loader, args, score, err);
         dt_loader_close(loader);
     }
     dt_evaluator_fini(&e);

@@ -53,7 +53,8 @@ int cli_list(const cli_args *args)
         { "quantizers", &dt_quantizers }, { "models", &dt_models },
         { "datasets", &dt_datasets },     { "transforms", &dt_transforms },
         { "optimizers", &dt_optimizers }, { "schedules", &dt_schedules },
-        { "importers", &dt_importers },   { "keys", NULL },
+        { "importers", &dt_importers },   { "exporters", &dt_exporters },
+        { "keys", NULL },
     };
     const char *names[DT_ARRAY_LEN(lists)];
     for (size_t i = 0; i < DT_ARRAY_LEN(lists); i++) {

@@ -24,6 +24,17 @@ dt_status cli_recipe(const cli_args *args, dt_recipe **out, dt_error *err)
     return dt_recipe_read(&p, out, err);
 }
 
+dt_status cli_calibrate(dt_session *s, const cli_args *args, dt_error *err)
+{
+    int flipped, small;
+    if (s->quantizers_ready) return DT_OK;
+    if (!args->calibrate)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = args->words[0] },
+                       "the quantizers have no state; give a trained checkpoint as model.init, or "
+                       "--calibrate to start them from training data");
+    return dt_session_calibrate(s, NULL, NULL, &flipped, &small, err);
+}
+
 void cli_progress(const char *text, double plain_seconds)
 {
     static double last = -1e9;

@@ -1,0 +1,105 @@
+/* detent export */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <jansson.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+/* Options of exporters that the command line can set. */
+static dt_status configure(const dt_exporter *e, const cli_args *args, void *conf, dt_error *err)
+{
+    const dt_opt *allow = e->row.opts ? dt_opt_find(e->row.opts, "allow_float") : NULL;
+    dt_opt_defaults(e->row.opts, conf);
+    if (!args->allow_float || !allow) return DT_OK;
+    return dt_opt_set(allow, conf, "true", &(dt_where){ .key = "--allow-float" }, err);
+}
+
+static dt_status write_file(const dt_session *s, const dt_exporter *e, const cli_args *args,
+                            const char *path, dt_export_report *report, dt_error *err)
+{
+    const struct dt_text_attr attr[] = { { "recipe.hash", s->recipe->hash },
+                                         { "recipe", s->recipe->text } };
+    const dt_export_source src = { .name = s->recipe->name,
+                                   .graph = &s->net.graph,
+                                   .state = &s->net.state,
+                                   .input = s->net.input,
+                                   .logits = s->net.logits,
+                                   .mean = s->normalize->mean,
+                                   .std = s->normalize->std,
+                                   .attr = attr,
+                                   .attr_count = DT_ARRAY_LEN(attr),
+                                   .version = DT_VERSION,
+                                   .alloc = s->alloc };
+    void *conf = dt_get(NULL, e->row.conf_size, "exporter");
+    if (!conf) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    dt_status st = configure(e, args, conf, err);
+    if (st == DT_OK) st = e->write(&src, conf, args->dry_run ? NULL : path, report, err);
+    dt_put(NULL, conf);
+    return st;
+}
+
+static void print_counts(const char *what, const dt_export_count *list, int count)
+{
+    for (int i = 0; i < count; i++)
+        printf("%-8s %-22s %5d\n", i ? "" : what, list[i].name, list[i].count);
+}
+
+static json_t *counts(const dt_export_count *list, int count)
+{
+    json_t *o = json_object();
+    for (int i = 0; i < count; i++)
+        json_object_set_new(o, list[i].name, json_integer(list[i].count));
+    return o;
+}
+
+static void print_report(const dt_export_report *r, const char *path, const cli_args *args)
+{
+    if (args->json) {
+        json_t *o = json_pack("{s:s,s:I,s:s,s:b,s:o,s:o,s:i}", "file", path, "bytes",
+                              (json_int_t)r->bytes, "format", r->format, "written", !args->dry_run,
+                              "parts", counts(r->part, r->part_count), "layers",
+                              counts(r->layer, r->layer_count), "missing", r->missing);
+        if (o) json_dumpf(o, stdout, JSON_COMPACT);
+        puts("");
+        json_decref(o);
+        return;
+    }
+    printf("%-8s %s%s\n%-8s %s\n%-8s %zu\n", "file", path,
+           args->dry_run ? " (dry run, not written)" : "", "format", r->format, "bytes", r->bytes);
+    print_counts("holds", r->part, r->part_count);
+    print_counts("layers", r->layer, r->layer_count);
+    if (r->missing)
+        printf("%-8s %d sites have no quantizer and run in float\n", "note", r->missing);
+}
+
+static dt_status export(dt_recipe *recipe, const cli_args *args, dt_error *err)
+{
+    dt_session s;
+    dt_export_report report;
+    const dt_row *row;
+    char path[DT_OPT_STR_MAX + 16];
+    DT_TRY(dt_table_get(&dt_exporters, args->format ? args->format : "onnx",
+                        &(dt_where){ .key = "--format" }, &row, err));
+    const dt_exporter *e = dt_exporter_of(row);
+    snprintf(path, sizeof path, "%s.%s", recipe->name, e->extension);
+    const dt_session_params p = {
+        .recipe = recipe, .threads = args->threads, .isa = args->isa, .no_data = !args->calibrate
+    };
+    DT_TRY(dt_session_open(&s, &p, err));
+    if (s.source == DT_INIT_RANDOM) fputs("no model.init: random weights\n", stderr);
+    dt_status st = cli_calibrate(&s, args, err);
+    if (st == DT_OK) st = write_file(&s, e, args, args->out ? args->out : path, &report, err);
+    if (st == DT_OK) print_report(&report, args->out ? args->out : path, args);
+    dt_session_close(&s);
+    return st;
+}
+
+int cli_export(const cli_args *args)
+{
+    dt_error err;
+    dt_recipe *recipe;
+    if (cli_recipe(args, &recipe, &err) != DT_OK) return cli_fail(&err);
+    dt_status st = export(recipe, args, &err);
+    dt_recipe_free(recipe);
+    return st == DT_OK ? 0 : cli_fail(&err);
+}
