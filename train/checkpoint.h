@@ -3,14 +3,8 @@
 #ifndef DT_TRAIN_CHECKPOINT_H
 #define DT_TRAIN_CHECKPOINT_H
 
-#include "optim/optimizer.h"
+#include "train/optim_state.h"
 #include "train/run.h"
-
-/* Buffers of the optimizer: [state][value], NULL where a value is no parameter. */
-typedef struct dt_optim_state {
-    const dt_optimizer *optimizer;
-    real **buffer[DT_OPTIMIZER_STATES];
-} dt_optim_state;
 
 /* Writes parameters, buffers, optimizer state, position and recipe, atomically. */
 dt_status dt_checkpoint_save(const char *path, const dt_session *s, const dt_optim_state *o,

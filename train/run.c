@@ -74,25 +74,6 @@ static dt_status not_finite(dt_run *r, double loss, dt_error *err)
                    loss);
 }
 
-static void update(dt_run *r, double lr)
-{
-    const dt_graph *g = &r->s.net.graph;
-    const dt_recipe_train *t = &r->s.recipe->train;
-    double decay = dt_optimizer_weight_decay(r->optim.optimizer, t->optimizer.conf);
-    for (int i = 0; i < g->value_count; i++) {
-        const dt_value *v = &g->value[i];
-        if (v->kind != DT_VALUE_PARAM) continue;
-        real *state[DT_OPTIMIZER_STATES] = { NULL };
-        for (int k = 0; k < r->optim.optimizer->state_count; k++)
-            state[k] = r->optim.buffer[k][i];
-        bool quant = v->role == DT_ROLE_QUANT;
-        bool decays = v->role == DT_ROLE_WEIGHT || (quant ? t->quant_decay : t->decay_norm);
-        r->optim.optimizer->step(t->optimizer.conf, (size_t)dt_shape_count(&v->shape),
-                                 (real)(quant ? lr * t->quant_lr : lr), (real)(decays ? decay : 0),
-                                 r->s.net.state.data[i], r->s.net.state.grad[i], state, r->at.step);
-    }
-}
-
 static void *as_input(const void *data)
 {
     return (void *)(uintptr_t)data; /* inputs are only read */
@@ -111,7 +92,7 @@ static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
     dt_score_count(&s, dt_exec_value(&r->exec, r->s.net.logits), batch.labels, batch.valid,
                    r->s.net.classes, NULL);
     dt_exec_backward(&r->exec);
-    update(r, lr);
+    dt_optim_update(&r->optim, &r->s.net.state, lr, r->at.step);
     r->at.step++;
     r->at.seen += batch.valid;
     r->at.correct += s.correct;

@@ -11,7 +11,6 @@ typedef struct dt_run {
     dt_session s;
     dt_loader *train, *test, *val; /* val: NULL without data.val */
     dt_optim_state optim;
-    dt_arena *memory;  /* optimizer state */
     void *step_memory; /* the largest of all plans, shared by their executors */
     dt_plan plan;
     dt_exec exec;

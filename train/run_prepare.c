@@ -11,26 +11,6 @@ static void say(const dt_run *r, const char *text)
     if (r->p->events.message) r->p->events.message(r->p->events.arg, text);
 }
 
-static dt_status make_optimizer(dt_run *r, dt_error *err)
-{
-    const dt_graph *g = &r->s.net.graph;
-    r->optim.optimizer = (const dt_optimizer *)(const void *)r->s.recipe->train.optimizer.row;
-    r->memory = dt_arena_new(r->p->alloc, "optimizer");
-    if (!r->memory) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the optimizer");
-    for (int k = 0; k < r->optim.optimizer->state_count; k++) {
-        real **table = dt_arena_get(r->memory, sizeof *table * (size_t)g->value_count);
-        r->optim.buffer[k] = table;
-        for (int i = 0; table && i < g->value_count; i++) {
-            if (g->value[i].kind != DT_VALUE_PARAM) continue;
-            size_t bytes = (size_t)dt_shape_count(&g->value[i].shape) * sizeof(real);
-            table[i] = dt_arena_get(r->memory, bytes);
-            if (!table[i]) table = NULL;
-        }
-        if (!table) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the optimizer");
-    }
-    return DT_OK;
-}
-
 static dt_status open_loaders(dt_run *r, dt_error *err)
 {
     int64_t batch = r->s.data_conf->batch, eval = r->s.recipe->eval.batch;
@@ -135,7 +115,7 @@ dt_status dt_run_prepare(dt_run *r, dt_error *err)
                                   .alloc = r->p->alloc };
     DT_TRY(dt_session_open(&r->s, &p, err));
     DT_TRY(dt_dir_make(r->p->folder, err));
-    DT_TRY(make_optimizer(r, err));
+    DT_TRY(dt_optim_state_init(&r->optim, &r->s.recipe->train, &r->s.net.graph, r->p->alloc, err));
     DT_TRY(open_loaders(r, err));
     say_import(r);
     if (resumes)
@@ -156,7 +136,7 @@ void dt_run_end(dt_run *r)
     dt_exec_fini(&r->exec);
     dt_plan_fini(&r->plan);
     dt_put(r->p->alloc, r->step_memory);
-    dt_arena_free(r->memory);
+    dt_optim_state_fini(&r->optim);
     dt_loader_close(r->train);
     dt_loader_close(r->test);
     dt_loader_close(r->val);

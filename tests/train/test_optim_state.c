@@ -1,0 +1,103 @@
+/* Which parameters decay, and at which rate each moves. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/optim_state.h"
+
+#include "tests/support/failalloc.h"
+#include "tests/support/run.h"
+
+enum { WEIGHT, BIAS, QUANT, COUNT };
+
+typedef struct fixture {
+    dt_graph graph;
+    dt_state state;
+    dt_recipe_train conf;
+    dt_optim_state optim;
+    int id[COUNT];
+} fixture;
+
+/* One number each, at 2, with gradient `g`. */
+static void start(fixture *f, double quant_lr, bool decay_norm, bool quant_decay, real g)
+{
+    static const dt_role roles[COUNT] = { DT_ROLE_WEIGHT, DT_ROLE_BIAS, DT_ROLE_QUANT };
+    static const char *const names[COUNT] = { "weight", "bias", "scale" };
+    const dt_row *row = dt_table_find(&dt_optimizers, "sgd");
+    void *options = dt_get(NULL, row->conf_size, "test");
+    dt_opt_defaults(row->opts, options);
+    ck_assert_int_eq(
+        dt_opt_set(dt_opt_find(row->opts, "weight_decay"), options, "0.25", NULL, NULL), DT_OK);
+    *f = (fixture){ .conf = { .optimizer = { row, options },
+                              .quant_lr = quant_lr,
+                              .decay_norm = decay_norm,
+                              .quant_decay = quant_decay } };
+    ck_assert_int_eq(dt_graph_init(&f->graph, NULL, NULL), DT_OK);
+    for (int i = 0; i < COUNT; i++) {
+        const dt_value v = {
+            .name = names[i], .kind = DT_VALUE_PARAM, .shape = DT_SHAPE(1), .role = roles[i]
+        };
+        ck_assert_int_eq(dt_graph_value(&f->graph, &v, &f->id[i], NULL), DT_OK);
+    }
+    ck_assert_int_eq(dt_state_init(&f->state, &f->graph, true, 1, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_optim_state_init(&f->optim, &f->conf, &f->graph, NULL, NULL), DT_OK);
+    for (int i = 0; i < COUNT; i++) {
+        f->state.data[f->id[i]][0] = 2;
+        f->state.grad[f->id[i]][0] = g;
+    }
+}
+
+static real value(const fixture *f, int which)
+{
+    return f->state.data[f->id[which]][0];
+}
+
+static void end(fixture *f)
+{
+    dt_optim_state_fini(&f->optim);
+    dt_state_fini(&f->state);
+    dt_graph_fini(&f->graph);
+    dt_put(NULL, f->conf.optimizer.conf);
+}
+
+START_TEST(only_weights_decay_unless_told)
+{
+    fixture f;
+    start(&f, 1, false, false, 0);
+    dt_optim_update(&f.optim, &f.state, 0.5, 0);
+    ck_assert(value(&f, WEIGHT) == (real)1.75); /* 2 - 0.5 * 0.25 * 2 */
+    ck_assert(value(&f, BIAS) == 2 && value(&f, QUANT) == 2);
+    end(&f);
+    start(&f, 1, true, true, 0);
+    dt_optim_update(&f.optim, &f.state, 0.5, 0);
+    ck_assert(value(&f, BIAS) == (real)1.75 && value(&f, QUANT) == (real)1.75);
+    end(&f);
+}
+END_TEST
+
+START_TEST(quantizers_have_their_rate)
+{
+    fixture f;
+    start(&f, 0.125, false, false, 1);
+    dt_optim_update(&f.optim, &f.state, 0.5, 0);
+    ck_assert(value(&f, BIAS) == (real)1.5 && value(&f, QUANT) == (real)1.9375);
+    end(&f);
+}
+END_TEST
+
+START_TEST(no_memory)
+{
+    fixture f;
+    start(&f, 1, false, false, 0);
+    dt_status st = DT_ERR_NOMEM;
+    for (size_t at = 1; st == DT_ERR_NOMEM; at++) {
+        failalloc a;
+        dt_optim_state o;
+        failalloc_init(&a, at);
+        st = dt_optim_state_init(&o, &f.conf, &f.graph, &a.alloc, NULL);
+        ck_assert(a.calls < at ? st == DT_OK : st == DT_ERR_NOMEM);
+        if (st == DT_OK) dt_optim_state_fini(&o);
+        ck_assert_uint_eq(a.live, 0);
+    }
+    end(&f);
+}
+END_TEST
+
+DT_TEST_MAIN("optim_state", only_weights_decay_unless_told, quantizers_have_their_rate, no_memory)
