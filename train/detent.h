@@ -14,6 +14,7 @@
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "recipes/recipe.h"
+#include "train/bench.h"
 #include "train/container.h"
 #include "train/evaluate.h"
 #include "train/run.h"

@@ -1,0 +1,82 @@
+/* A tiny network, timed: the numbers must belong together. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/bench.h"
+
+#include <string.h>
+
+#include "tests/support/failalloc.h"
+#include "tests/support/run.h"
+#include "train/session.h"
+
+static const char text[] = "model: {name: smallcnn, width: 2, classes: 10}\n"
+                           "data: {name: cifar10, batch: 4}\n"
+                           "quant:\n"
+                           "  weights: {method: lsq, bits: 4}\n"
+                           "  activations: {method: lsq, bits: 4}\n";
+
+static dt_recipe *read_recipe(const char *override)
+{
+    dt_recipe *recipe;
+    const dt_recipe_params p = { .tables = &dt_tables,
+                                 .text = text,
+                                 .overrides = &override,
+                                 .override_count = override != NULL };
+    ck_assert_int_eq(dt_recipe_read(&p, &recipe, NULL), DT_OK);
+    return recipe;
+}
+
+static const dt_bench_op *find(const dt_bench_result *r, const char *name)
+{
+    for (int i = 0; i < r->op_count; i++)
+        if (strcmp(r->op[i].name, name) == 0) return &r->op[i];
+    return NULL;
+}
+
+START_TEST(quantized)
+{
+    dt_bench_result r;
+    dt_recipe *recipe = read_recipe(NULL);
+    const dt_bench_params p = { .recipe = recipe, .steps = 3, .side = 8, .threads = 1 };
+    ck_assert_int_eq(dt_bench_step(&p, &r, NULL), DT_OK);
+    ck_assert(r.batch == 4 && r.steps == 3 && r.threads == 1);
+    ck_assert(r.ms_min > 0 && r.ms_min <= r.ms_median && r.update_ms <= r.ms_median);
+    ck_assert_double_eq_tol(r.images_per_s * r.ms_median, 4e3, 1e-6); /* rounding only */
+    ck_assert(r.planned_mb > 0 && r.planned_mb < r.peak_mb);
+    ck_assert_ptr_nonnull(find(&r, "fakequant"));
+    ck_assert_int_eq(find(&r, "conv2d")->nodes, 5);
+    ck_assert(find(&r, "conv2d")->forward_ms > 0 && find(&r, "conv2d")->backward_ms > 0);
+    dt_recipe_free(recipe);
+}
+END_TEST
+
+START_TEST(quantization_off)
+{
+    dt_bench_result r;
+    dt_recipe *recipe = read_recipe("quant=none");
+    const dt_bench_params p = { .recipe = recipe, .steps = 2, .side = 8, .threads = 1 };
+    ck_assert_int_eq(dt_bench_step(&p, &r, NULL), DT_OK);
+    ck_assert_ptr_null(find(&r, "fakequant"));
+    dt_recipe_free(recipe);
+}
+END_TEST
+
+START_TEST(no_memory)
+{
+    dt_recipe *recipe = read_recipe(NULL);
+    dt_status st = DT_ERR_NOMEM;
+    for (size_t at = 1; st == DT_ERR_NOMEM; at++) {
+        failalloc a;
+        dt_bench_result r;
+        failalloc_init(&a, at);
+        const dt_bench_params p = {
+            .recipe = recipe, .steps = 1, .side = 4, .threads = 1, .alloc = &a.alloc
+        };
+        st = dt_bench_step(&p, &r, NULL);
+        ck_assert(a.calls < at ? st == DT_OK : st == DT_ERR_NOMEM);
+        ck_assert_uint_eq(a.live, 0);
+    }
+    dt_recipe_free(recipe);
+}
+END_TEST
+
+DT_TEST_MAIN("bench", quantized, quantization_off, no_memory)

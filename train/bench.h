@@ -1,0 +1,44 @@
+/* Timing of training steps: a recipe's network and optimizer on random pictures, without a dataset.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_TRAIN_BENCH_H
+#define DT_TRAIN_BENCH_H
+
+#include "recipes/recipe.h"
+
+typedef struct dt_bench_params {
+    dt_recipe *recipe;
+    int steps;       /* timed, after 3 to warm up; 0: 20 */
+    int side;        /* pixels of the square pictures; 0: 32 */
+    int threads;     /* 0: all processors */
+    const char *isa; /* highest kernel tier; NULL: the best */
+    const dt_alloc *alloc;
+} dt_bench_params;
+
+/* All nodes of one kind, per step. */
+typedef struct dt_bench_op {
+    const char *name; /* static */
+    int nodes;
+    double forward_ms, backward_ms;
+} dt_bench_op;
+
+enum { DT_BENCH_OPS = 32 };
+typedef struct dt_bench_result {
+    int64_t batch, params; /* samples; learned numbers */
+    int threads, steps;
+    const char *isa;              /* static */
+    double ms_median, ms_min;     /* a step: forward, backward, update */
+    double update_ms;             /* the optimizer's part, median */
+    double images_per_s;          /* of the median step */
+    double planned_mb;            /* arena, parameters, gradients, optimizer; 10^6 bytes */
+    double peak_mb;               /* most memory that the process has had */
+    dt_bench_op op[DT_BENCH_OPS]; /* in the graph's order; measured in extra steps */
+    int op_count;
+} dt_bench_result;
+
+/* Builds the recipe's network, starts its quantizers from the random batch, trains on that batch
+ * and tells the times. Weights are random: model.init is not read. */
+dt_status dt_bench_step(const dt_bench_params *params, dt_bench_result *out,
+                        dt_error *err) DT_MUST_CHECK;
+
+#endif
