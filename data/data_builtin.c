@@ -10,12 +10,12 @@
 enum { TASK = 64 /* pictures */ };
 
 typedef struct conf {
-    int train_count, test_count;
+    int train_pictures, test_pictures; /* `train` alone is the list of transforms in a recipe */
 } conf;
 
 static const dt_opt opts[] = {
-    DT_OPT_INT(conf, train_count, 10000, 1, 1000000, "training pictures"),
-    DT_OPT_INT(conf, test_count, 2000, 1, 1000000, "test pictures"),
+    DT_OPT_INT(conf, train_pictures, 10000, 1, 1000000, "training pictures"),
+    DT_OPT_INT(conf, test_pictures, 2000, 1, 1000000, "test pictures"),
     DT_OPT_END,
 };
 
@@ -53,13 +53,13 @@ static dt_status open(const dt_data_params *p, void **out_self, dt_data_info *ou
     const conf *c = p->conf;
     set *s = dt_get(p->alloc, sizeof *s, "builtin");
     if (!s) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to open the dataset");
-    *s = (set){ .alloc = p->alloc, .count = { c->train_count, c->test_count } };
+    *s = (set){ .alloc = p->alloc, .count = { c->train_pictures, c->test_pictures } };
     for (int i = 0; i < DT_DATA_SPLITS; i++) {
         s->pictures[i] = dt_get_array(p->alloc, (size_t)s->count[i], DT_RENDER_BYTES, "builtin");
         if (s->pictures[i]) continue;
         close(s);
         return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for %d pictures",
-                       i ? c->test_count : c->train_count);
+                       i ? c->test_pictures : c->train_pictures);
     }
     for (int i = 0; i < DT_DATA_SPLITS; i++)
         dt_parallel(p->threads, (s->count[i] + TASK - 1) / TASK, draw, &(job){ s, (dt_split)i });
