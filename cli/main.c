@@ -11,9 +11,8 @@ static const cli_verb verbs[] = {
       CLI_MAX_WORDS, cli_eval },
     { "export", "RECIPE [KEY=VALUE...]", "Write model.init for another runtime.", "oftijnac", 1,
       CLI_MAX_WORDS, cli_export },
-/*@    { "inspect", "FILE", "Tell what a checkpoint or a foreign file holds.", "js", 1, 1,
+    { "inspect", "FILE", "Tell what a checkpoint or a foreign file holds.", "js", 1, 1,
       cli_inspect },
-@*/
     { "list", "quantizers|models|datasets|transforms|optimizers|schedules|exporters|keys",
       "List what recipes can name, and every key.", "j", 1, 1, cli_list },
     { "bench", "step RECIPE [KEY=VALUE...]", "Time training steps on random pictures.", "tijk", 2,

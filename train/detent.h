@@ -17,6 +17,7 @@
 #include "train/bench.h"
 #include "train/container.h"
 #include "train/evaluate.h"
+#include "train/inspect.h"
 #include "train/run.h"
 #include "train/session.h"
 

@@ -1,0 +1,156 @@
+/* detent inspect */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "cli/cli.h"
+
+/* Texts that a run writes, and what they are called here. */
+static const struct {
+    const char *key, *label;
+    bool number;
+} facts[] = {
+    { "recipe.name", "recipe", false },
+    { "recipe.hash", "recipe hash", false },
+    { "run.step", "step", true },
+    { "run.steps_per_epoch", "steps per epoch", true },
+    { "isa", "isa", false },
+    { "input.height", "input height", true },
+    { "input.width", "input width", true },
+};
+
+typedef struct view {
+    json_t *list; /* NULL: a table */
+    int sites;
+} view;
+
+static const char *range_of(const dt_inspect_site *s, char text[32])
+{
+    if (s->has_grid)
+        snprintf(text, 32, "%d..%d", s->qmin, s->qmax);
+    else
+        snprintf(text, 32, "%s", s->is_signed ? "signed" : "unsigned");
+    return text;
+}
+
+static void on_site(void *arg, const dt_inspect_site *s)
+{
+    view *v = arg;
+    char range[32];
+    range_of(s, range);
+    if (v->list) {
+        json_array_append_new(
+            v->list, json_pack("{s:s,s:s,s:s,s:i,s:s,s:I,s:f,s:f}", "name", s->name, "side",
+                               s->weight ? "weights" : "activations", "method", s->method, "bits",
+                               s->bits, "range", range, "groups", (json_int_t)s->groups,
+                               "scale_low", s->scale_low, "scale_high", s->scale_high));
+        return;
+    }
+    if (v->sites++ == 0)
+        printf("\n%-38s %-8s %4s %-10s %6s  %s\n", "quantization site", "method", "bits", "range",
+               "scales", "scale");
+    printf("%-38s %-8s %4d %-10s %6lld  %.6g", s->name, s->method, s->bits, range,
+           (long long)s->groups, s->scale_low);
+    if (s->scale_high > s->scale_low) printf("..%.6g", s->scale_high);
+    puts("");
+}
+
+static size_t count_model(const dt_tensors *set, size_t *out_elements)
+{
+    size_t n = 0;
+    *out_elements = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        if (!dt_inspect_is_model(set->item[i].name)) continue;
+        n++;
+        *out_elements += (size_t)dt_shape_count(&set->item[i].shape);
+    }
+    return n;
+}
+
+static void print_text(const dt_inspection *in, const char *path)
+{
+    char shape[DT_SHAPE_TEXT];
+    size_t elements, tensors = count_model(&in->set, &elements);
+    printf("%s: %s, %zu bytes\n", path, in->format, in->bytes);
+    for (size_t i = 0; i < DT_ARRAY_LEN(facts); i++) {
+        const char *value = in->native ? dt_tensors_attr(&in->set, facts[i].key) : NULL;
+        if (value) printf("%-16s %s\n", facts[i].label, value);
+    }
+    printf("%-16s %s\n%-16s %zu, %zu elements; %zu of the optimizer\n\n", "sha256", in->sha256,
+           "tensors", tensors, elements, in->set.count - tensors);
+    printf("%-46s %-5s %-18s %10s\n", "tensor", "type", "shape", "elements");
+    for (size_t i = 0; i < in->set.count; i++) {
+        const dt_named_tensor *t = &in->set.item[i];
+        if (!dt_inspect_is_model(t->name)) continue;
+        printf("%-46s %-5s %-18s %10lld\n", t->name, dt_dtype_name(t->dtype),
+               dt_shape_print(&t->shape, shape), (long long)dt_shape_count(&t->shape));
+    }
+}
+
+static json_t *tensor_list(const dt_tensors *set)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < set->count; i++) {
+        const dt_named_tensor *t = &set->item[i];
+        json_t *shape = json_array();
+        for (int k = 0; k < t->shape.rank; k++)
+            json_array_append_new(shape, json_integer((json_int_t)t->shape.dim[k]));
+        json_array_append_new(list, json_pack("{s:s,s:s,s:o,s:I}", "name", t->name, "type",
+                                              dt_dtype_name(t->dtype), "shape", shape, "elements",
+                                              (json_int_t)dt_shape_count(&t->shape)));
+    }
+    return list;
+}
+
+static json_t *describe(const dt_inspection *in, const char *path)
+{
+    json_t *o =
+        json_pack("{s:s,s:s,s:I,s:s,s:o}", "file", path, "format", in->format, "bytes",
+                  (json_int_t)in->bytes, "sha256", in->sha256, "tensors", tensor_list(&in->set));
+    for (size_t i = 0; o && i < DT_ARRAY_LEN(facts); i++) {
+        const char *value = in->native ? dt_tensors_attr(&in->set, facts[i].key) : NULL;
+        if (!value) continue;
+        json_t *v = facts[i].number ? json_integer((json_int_t)strtoll(value, NULL, 10))
+                                    : json_string(value);
+        json_object_set_new(o, facts[i].key, v);
+    }
+    return o;
+}
+
+static int print_all(const dt_inspection *in, const cli_args *args)
+{
+    dt_error err;
+    const char *path = args->words[0];
+    size_t params = 0;
+    view v = { .list = args->json ? json_array() : NULL };
+    json_t *o = args->json ? describe(in, path) : NULL;
+    if (!args->json) print_text(in, path);
+    if (in->native) {
+        /* Sites come with the recipe; a build that cannot read it still lists the tensors. */
+        if (dt_inspect_sites(in, path, on_site, &v, &params, &err) != DT_OK)
+            fprintf(stderr, "detent: no quantization sites are listed: %s\n", err.text);
+        else if (!args->json)
+            printf("\nparameters %zu\n", params);
+    }
+    if (!args->json) return 0;
+    json_object_set_new(o, "sites", v.list);
+    if (params) json_object_set_new(o, "parameters", json_integer((json_int_t)params));
+    int bad = !o || json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    puts("");
+    json_decref(o);
+    return bad ? 1 : 0;
+}
+
+int cli_inspect(const cli_args *args)
+{
+    dt_error err;
+    dt_inspection in;
+    if (dt_inspect_open(args->words[0], NULL, &in, &err) != DT_OK) return cli_fail(&err);
+    int code = 0;
+    if (args->sha256)
+        puts(in.sha256);
+    else
+        code = print_all(&in, args);
+    dt_inspect_close(&in);
+    return code;
+}

@@ -1,0 +1,111 @@
+/* What a file of tensors holds. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/inspect.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "autograd/quantizer.h"
+#include "export/import.h"
+#include "train/container.h"
+#include "train/session.h"
+
+bool dt_inspect_is_model(const char *name)
+{
+    return !dt_container_has_prefix(name, "optimizer/");
+}
+
+static bool keep_model(const char *name, const void *context)
+{
+    (void)context;
+    return dt_inspect_is_model(name);
+}
+
+static const char *format_of(const unsigned char *bytes, size_t size)
+{
+    for (const dt_row *const *r = dt_importers.rows; *r; r++)
+        if (((const dt_importer *)(const void *)*r)->probe(bytes, size)) return (*r)->name;
+    return "unknown";
+}
+
+dt_status dt_inspect_open(const char *path, const dt_alloc *a, dt_inspection *out, dt_error *err)
+{
+    unsigned char *bytes;
+    dt_inspection in = { .native = false };
+    DT_TRY(dt_file_read(a, path, DT_IMPORT_MAX_BYTES, &bytes, &in.bytes, err));
+    dt_status st = dt_import_bytes(path, bytes, in.bytes, a, &in.set, err);
+    in.format = format_of(bytes, in.bytes);
+    in.native = dt_container_probe(bytes, in.bytes);
+    dt_put(a, bytes);
+    DT_TRY(st);
+    st = dt_container_sha256(&in.set, keep_model, NULL, in.sha256, err);
+    if (st == DT_OK)
+        *out = in;
+    else
+        dt_tensors_fini(&in.set);
+    return st;
+}
+
+void dt_inspect_close(dt_inspection *inspection)
+{
+    dt_tensors_fini(&inspection->set);
+}
+
+static void tell_site(const dt_session *s, const dt_node *node, dt_inspect_fn fn, void *arg)
+{
+    const dt_fakequant_conf *c = node->conf;
+    const dt_quantizer *q = c->quantizer;
+    dt_inspect_site site = { .name = node->name,
+                             .method = q->row.name,
+                             .bits = c->site.bits,
+                             .is_signed = c->site.is_signed,
+                             .weight = c->site.weight,
+                             .groups = c->site.groups };
+    /* Statistics of a transform exist only while the net runs: such a grid is not told. */
+    for (int64_t k = 0; q->grid && !q->stat_count && k < c->site.groups; k++) {
+        real params[DT_QUANT_MAX_PARAMS];
+        dt_grid grid;
+        for (int i = 0; i < q->param_count; i++)
+            params[i] = s->net.state.data[node->in[1 + i]][k];
+        q->grid(c->options, &c->site, params, NULL, &grid);
+        if (k == 0) {
+            site.qmin = grid.qmin;
+            site.qmax = grid.qmax;
+        }
+        site.scale_low = k && site.scale_low < grid.scale ? site.scale_low : grid.scale;
+        site.scale_high = k && site.scale_high > grid.scale ? site.scale_high : grid.scale;
+        site.has_grid = true;
+    }
+    fn(arg, &site);
+}
+
+static dt_status tell_sites(dt_recipe *recipe, const char *path, dt_inspect_fn fn, void *arg,
+                            size_t *out_params, dt_error *err)
+{
+    dt_session s;
+    const dt_session_params p = { .recipe = recipe, .threads = 1, .no_data = true };
+    if (strlen(path) >= sizeof recipe->model.init)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = path }, "the name is too long");
+    snprintf(recipe->model.init, sizeof recipe->model.init, "%s", path);
+    DT_TRY(dt_session_open(&s, &p, err));
+    for (int i = 0; i < s.net.graph.node_count; i++)
+        if (strcmp(s.net.graph.node[i].op->name, "fakequant") == 0)
+            tell_site(&s, &s.net.graph.node[i], fn, arg);
+    *out_params = s.net.state.param_count;
+    dt_session_close(&s);
+    return DT_OK;
+}
+
+dt_status dt_inspect_sites(const dt_inspection *inspection, const char *path, dt_inspect_fn fn,
+                           void *arg, size_t *out_params, dt_error *err)
+{
+    dt_recipe *recipe;
+    const char *text = dt_tensors_attr(&inspection->set, "recipe");
+    if (!inspection->native || !text)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = path }, "has no recipe");
+    const dt_recipe_params p = { .tables = &dt_tables, .path = path, .text = text };
+    DT_TRY(dt_recipe_read(&p, &recipe, err));
+    dt_status st = tell_sites(recipe, path, fn, arg, out_params, err);
+    dt_recipe_free(recipe);
+    return st;
+}
