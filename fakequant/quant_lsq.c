@@ -143,5 +143,6 @@ const dt_quantizer dt_quantizer_lsq = {
     .plan = plan,
     .param_grad = param_grad,
     .grid = grid,
+    .homogeneous = true,
     .examples = examples,
 };

@@ -1,0 +1,128 @@
+/* First scales on a unit Gaussian, against values by numeric integration. The sample is the
+ * Gaussian's quantiles, so nothing is random; 2 % covers the flat minimum of the square error and
+ * the tail that a finite sample lacks. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fakequant/range.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "fakequant/quantizers.h"
+#include "tests/support/run.h"
+
+enum { COUNT = 65536 };
+
+/* The p-quantile of N(0,1), by bisection. */
+static double quantile(double p)
+{
+    double low = -10, high = 10;
+    for (int i = 0; i < 60; i++) {
+        double mid = (low + high) / 2;
+        if (erfc(-mid / sqrt(2)) / 2 < p)
+            low = mid;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static real *gaussian(bool rectified)
+{
+    real *x = dt_get_array(NULL, COUNT, sizeof *x, "test");
+    ck_assert_ptr_nonnull(x);
+    for (int i = 0; i < COUNT / 2; i++) {
+        x[i] = (real)quantile((i + 0.5) / COUNT);
+        x[COUNT - 1 - i] = -x[i];
+        if (rectified) x[i] = 0;
+    }
+    return x;
+}
+
+static void check_near(double got, double want, const char *what, int bits)
+{
+    ck_assert_msg(fabs(got / want - 1) < 0.02, "%s at %d bits: %.5f, not %.5f", what, bits, got,
+                  want);
+}
+
+START_TEST(rule_of_lsq)
+{
+    static const struct {
+        int bits;
+        double s, rectified;
+    } want[] = {
+        { 2, 1.5958, .4607 }, { 3, .9213, .3016 }, { 4, .6031, .2060 }, { 8, .1416, .0500 }
+    };
+    real *x = gaussian(false), *half = gaussian(true);
+    for (size_t i = 0; i < DT_ARRAY_LEN(want); i++) {
+        int b = want[i].bits;
+        check_near(dt_range_lsq(COUNT, x, (1 << (b - 1)) - 1), want[i].s, "signed", b);
+        check_near(dt_range_lsq(COUNT, half, (1 << b) - 1), want[i].rectified, "unsigned", b);
+    }
+    dt_put(NULL, x);
+    dt_put(NULL, half);
+}
+END_TEST
+
+START_TEST(least_square_error)
+{
+    static const struct {
+        int bits;
+        double wide, narrow, rectified;
+    } want[] = { { 2, 1.0480, 1.2244, .6509 },
+                 { 3, .6014, .6509, .3535 },
+                 { 4, .3384, .3535, .1937 },
+                 { 8, .0307, .0309, .0165 } };
+    real *x = gaussian(false), *half = gaussian(true);
+    for (size_t i = 0; i < DT_ARRAY_LEN(want); i++) {
+        int b = want[i].bits, most = (1 << (b - 1)) - 1;
+        check_near(dt_range_mse(COUNT, x, -most - 1, most), want[i].wide, "signed", b);
+        check_near(dt_range_mse(COUNT, x, -most, most), want[i].narrow, "narrow", b);
+        check_near(dt_range_mse(COUNT, half, 0, (1 << b) - 1), want[i].rectified, "unsigned", b);
+    }
+    dt_put(NULL, x);
+    dt_put(NULL, half);
+}
+END_TEST
+
+START_TEST(nothing_is_clipped_by_minmax)
+{
+    const real x[] = { -3, 1, 2.5 }, zero[] = { 0, 0 };
+    ck_assert_double_eq_tol(dt_range_minmax(3, x, -8, 7), 0.375, 1e-12);   /* -3 / -8 */
+    ck_assert_double_eq_tol(dt_range_minmax(3, x, -4, 3), 2.5 / 3, 1e-12); /* the upper end */
+    ck_assert_double_eq_tol(dt_range_minmax(3, x, 0, 10), 0.25, 1e-12);
+    ck_assert_double_eq(dt_range_minmax(2, zero, -8, 7), 0);
+    ck_assert_double_eq(dt_range_mse(2, zero, -8, 7), 0);
+    ck_assert_double_eq(dt_range_lsq(2, zero, 7), 0);
+    ck_assert_double_eq(dt_range_lsq(0, zero, 7), 0);
+}
+END_TEST
+
+static double first_scale(int bits, bool is_signed, const real *x)
+{
+    const dt_quantizer *q = dt_quantizer_of(dt_table_find(&dt_quantizers, "lsq"));
+    unsigned char options[256];
+    real params[DT_QUANT_MAX_PARAMS] = { 0 };
+    ck_assert_uint_le(q->row.conf_size, sizeof options);
+    dt_opt_defaults(q->row.opts, options);
+    const dt_quant_site site = {
+        .bits = bits, .is_signed = is_signed, .groups = 1, .count = COUNT, .features = COUNT
+    };
+    ck_assert_int_eq(q->init(options, &site, x, params, NULL), DT_OK);
+    return (double)params[0];
+}
+
+START_TEST(lsq_starts_by_its_rule_and_at_8_bits_by_error)
+{
+    real *x = gaussian(false), *half = gaussian(true);
+    check_near(first_scale(4, true, x), .6031, "lsq", 4);
+    check_near(first_scale(2, false, half), .4607, "lsq", 2);
+    check_near(first_scale(8, true, x), .0307, "lsq", 8);
+    check_near(first_scale(8, false, half), .0165, "lsq", 8);
+    dt_put(NULL, x);
+    dt_put(NULL, half);
+}
+END_TEST
+
+DT_TEST_MAIN("range", rule_of_lsq, least_square_error, nothing_is_clipped_by_minmax,
+             lsq_starts_by_its_rule_and_at_8_bits_by_error)

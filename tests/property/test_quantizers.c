@@ -1,0 +1,312 @@
+/* What every row of the quantizer table must satisfy, in float and in double. A row brings its
+ * worked examples and nothing else. "Frozen" means that parameters and statistics stay as they are;
+ * values are those after the transform. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/op.h"
+#include "core/alloc.h"
+#include "core/rng.h"
+#include "fakequant/quantizers.h"
+#include "tests/support/run.h"
+
+enum { COUNT = 4000, MOST_OPTIONS = 1024, MOST_LEVELS = 256 };
+static const double near = sizeof(real) == sizeof(float) ? 2e-6 : 1e-13; /* a few roundings */
+
+/* A quantizer at one site with parameters from a Gaussian sample. */
+typedef struct frozen {
+    const dt_quantizer *q;
+    _Alignas(16) unsigned char options[MOST_OPTIONS];
+    dt_quant_site site;
+    real params[DT_QUANT_MAX_PARAMS], stats[DT_QUANT_MAX_STATS];
+    dt_encode e;
+    double value[MOST_LEVELS]; /* of the grid, ascending */
+    int levels;
+    char name[96];
+} frozen;
+
+static void read_grid(frozen *f)
+{
+    dt_grid g;
+    f->levels = 0;
+    if (!f->q->grid) return;
+    f->q->grid(f->options, &f->site, f->params, f->stats, &g);
+    f->levels = g.level ? g.levels : g.qmax - g.qmin + 1;
+    ck_assert_msg(f->levels >= 2 && f->levels <= 1 << f->site.bits, "%s: %d levels", f->name,
+                  f->levels);
+    for (int i = 0; i < f->levels; i++)
+        f->value[i] = g.scale * (g.level ? g.level[i] : g.qmin + i - g.zero_point);
+}
+
+static void freeze(frozen *f, const dt_quantizer *q, dt_quant_site site)
+{
+    *f = (frozen){ .q = q, .site = site };
+    ck_assert_uint_le(q->row.conf_size, sizeof f->options);
+    dt_opt_defaults(q->row.opts, f->options);
+    snprintf(f->name, sizeof f->name, "%s %d bits %s %s", q->row.name, site.bits,
+             site.is_signed ? "signed" : "unsigned", site.weight ? "weight" : "activation");
+    static real x[COUNT], t[COUNT];
+    dt_rng rng;
+    dt_rng_open(&rng, 7, DT_RNG_TEST, (uint32_t)site.bits, 0);
+    for (int i = 0; i < COUNT; i++) {
+        x[i] = (real)dt_rng_normal(&rng);
+        if (!site.is_signed && x[i] < 0) x[i] = 0;
+    }
+    f->site.groups = 1;
+    f->site.count = f->site.features = COUNT;
+    if (q->transform) q->transform(f->options, &f->site, x, t, f->stats);
+    if (q->init)
+        ck_assert_int_eq(q->init(f->options, &f->site, q->transform ? t : x, f->params, NULL),
+                         DT_OK);
+    f->e = (dt_encode){ .scale = 1 };
+    q->plan(f->options, &f->site, f->params, f->stats, &f->e);
+    ck_assert_msg(f->e.scale > 0 && isfinite(f->e.scale), "%s: scale %g", f->name,
+                  (double)f->e.scale);
+    ck_assert(f->e.qmin < f->e.qmax);
+    read_grid(f);
+}
+
+static real quantize(const frozen *f, real x)
+{
+    real y;
+    dt_quantizer_apply(&f->e, 1, &x, &y);
+    return y;
+}
+
+/* Calls check for every row with a plan, at every width, for weights and both kinds of activation.
+ */
+static void for_all(void (*check)(const frozen *f))
+{
+    int rows = 0;
+    for (const dt_row *const *r = dt_quantizers.rows; *r; r++) {
+        const dt_quantizer *q = dt_quantizer_of(*r);
+        if (!q->plan) continue;
+        rows++;
+        for (int bits = q->min_bits; bits <= q->max_bits; bits++)
+            for (int kind = 0; kind < 3; kind++) {
+                frozen f;
+                freeze(&f, q,
+                       (dt_quant_site){ .bits = bits, .is_signed = kind > 0, .weight = kind > 1 });
+                check(&f);
+            }
+    }
+    ck_assert_int_ge(rows, 1);
+}
+
+/* Values over and beyond the range, ascending. */
+static real probe(const frozen *f, int i, int n)
+{
+    double low = (double)(f->e.qmin * f->e.scale + f->e.offset),
+           high = (double)(f->e.qmax * f->e.scale + f->e.offset), margin = (high - low) / 4;
+    return (real)(low - margin + (high - low + 2 * margin) * i / (n - 1));
+}
+
+static int level_of(const frozen *f, double y)
+{
+    int best = 0;
+    for (int i = 1; i < f->levels; i++)
+        if (fabs(f->value[i] - y) < fabs(f->value[best] - y)) best = i;
+    return best;
+}
+
+static void check_on_grid(const frozen *f, double x)
+{
+    double y = (double)quantize(f, (real)x), value = f->value[level_of(f, y)];
+    ck_assert_msg(fabs(y - value) <= near * fabs(value), "%s: %.9g gives %.9g, the grid has %.9g",
+                  f->name, x, y, value);
+}
+
+static void check_idempotent(const frozen *f)
+{
+    if (f->q->not_idempotent) return;
+    for (int i = 0; i < COUNT; i++) {
+        real y = quantize(f, probe(f, i, COUNT)), again = quantize(f, y);
+        ck_assert_msg(y == again, "%s: %.9g becomes %.9g", f->name, (double)y, (double)again);
+    }
+}
+
+START_TEST(idempotent)
+{
+    for_all(check_idempotent);
+}
+END_TEST
+
+static void check_monotone(const frozen *f)
+{
+    double before = -INFINITY;
+    int distinct = 0;
+    for (int i = 0; i < COUNT; i++) {
+        double y = (double)quantize(f, probe(f, i, COUNT));
+        ck_assert_msg(y >= before, "%s: falls at %.9g", f->name, (double)probe(f, i, COUNT));
+        distinct += y > before;
+        before = y;
+    }
+    ck_assert_msg(distinct <= 1 << f->site.bits, "%s: %d levels", f->name, distinct);
+    ck_assert_msg(distinct >= (1 << f->site.bits) - 1, "%s: %d levels", f->name, distinct);
+}
+
+START_TEST(monotone_with_all_its_levels)
+{
+    for_all(check_monotone);
+}
+END_TEST
+
+static void check_grid(const frozen *f)
+{
+    if (!f->levels) return; /* exporters refuse it */
+    for (int i = 0; i < COUNT; i++) {
+        double x = (double)probe(f, i, COUNT);
+        check_on_grid(f, x);
+        if (x < f->value[0] || x > f->value[f->levels - 1]) continue;
+        int above = 0;
+        while (f->value[above] < x)
+            above++;
+        double gap = above ? f->value[above] - f->value[above - 1] : 0;
+        double error = fabs((double)quantize(f, (real)x) - x);
+        ck_assert_msg(error <= gap / 2 * (1 + near) + near * fabs(x), "%s: error %.9g at %.9g",
+                      f->name, error, x);
+    }
+}
+
+START_TEST(on_the_grid_with_half_a_gap_of_error)
+{
+    for_all(check_grid);
+}
+END_TEST
+
+static void check_special(const frozen *f)
+{
+    double s = (double)f->e.scale, o = (double)f->e.offset;
+    double low = (double)f->e.qmin, high = (double)f->e.qmax;
+    const double tiny = sizeof(real) == sizeof(float) ? (double)FLT_TRUE_MIN : DBL_TRUE_MIN;
+    const double most = sizeof(real) == sizeof(float) ? (double)FLT_MAX : DBL_MAX;
+    const double x[] = { 0,    -0.0,  tiny,     -tiny,    (low - 1) * s + o, (high + 1) * s + o,
+                         most, -most, INFINITY, -INFINITY };
+    if (f->levels) {
+        for (size_t i = 0; i < DT_ARRAY_LEN(x); i++)
+            check_on_grid(f, x[i]);
+        for (int i = 1; i < f->levels; i++) /* ties */
+            check_on_grid(f, (f->value[i - 1] + f->value[i]) / 2);
+    }
+    real top = quantize(f, (real)most), bottom = quantize(f, (real)-most);
+    ck_assert_double_eq((double)top, (double)quantize(f, (real)((high + 1) * s + o)));
+    ck_assert_double_eq((double)bottom, (double)quantize(f, (real)((low - 1) * s + o)));
+    ck_assert(bottom < top);
+    ck_assert_msg(isnan(quantize(f, (real)NAN)), "%s: nan is lost", f->name);
+}
+
+START_TEST(special_values_are_defined)
+{
+    for_all(check_special);
+}
+END_TEST
+
+static void check_scale(const frozen *f)
+{
+    static const double factors[] = { -1, 0, -1e-30, 1e-30 };
+    for (int i = 0; i < f->q->param_count; i++) {
+        if (!f->q->params[i].learned) continue;
+        for (size_t k = 0; k < DT_ARRAY_LEN(factors); k++) {
+            real params[DT_QUANT_MAX_PARAMS];
+            memcpy(params, f->params, sizeof params);
+            params[i] = (real)((double)params[i] * factors[k]);
+            dt_encode e = { .scale = 1 };
+            f->q->plan(f->options, &f->site, params, f->stats, &e);
+            ck_assert_msg(e.scale > 0 && isfinite(e.scale) && e.qmin < e.qmax,
+                          "%s: %s %g gives the scale %g", f->name, f->q->params[i].name,
+                          (double)params[i], (double)e.scale);
+        }
+    }
+}
+
+START_TEST(scale_stays_positive)
+{
+    for_all(check_scale);
+}
+END_TEST
+
+/* Gradient of one element, by kernel and param_grad, without the factor on parameter gradients. */
+static real gradient_of(const frozen *f, real x, real *grads)
+{
+    frozen one = *f;
+    dt_point_kernels k;
+    dt_encode_sums sums;
+    real g = 1, dx;
+    _Alignas(64) unsigned char work[256];
+    ck_assert_uint_le(dt_encode_work(1), sizeof work);
+    one.site.count = one.site.features = 1;
+    const dt_opt *factor = dt_opt_find(f->q->row.opts, "grad_scale");
+    if (factor) ck_assert_int_eq(dt_opt_set(factor, one.options, "false", NULL, NULL), DT_OK);
+    dt_point_scalar(&k);
+    k.encode_back(1, 1, &x, &g, &f->e, &dx, false, work, &sums);
+    for (int i = 0; i < f->q->param_count; i++)
+        grads[i] = 0;
+    if (f->q->param_grad) f->q->param_grad(one.options, &one.site, f->params, &f->e, &sums, grads);
+    return dx;
+}
+
+/* Degree 1 in (x, parameters): Euler's identity x dy/dx + sum p dy/dp = y, and
+ * F(c x; c p) = c F(x; p), exactly where c is a power of two. */
+static void check_homogeneous(const frozen *f)
+{
+    if (!f->q->homogeneous) return;
+    frozen big = *f;
+    for (int i = 0; i < f->q->param_count; i++)
+        big.params[i] = 8 * f->params[i];
+    f->q->plan(f->options, &f->site, big.params, f->stats, &big.e);
+    for (int i = 0; i < COUNT; i++) {
+        real x = probe(f, i, COUNT), grads[DT_QUANT_MAX_PARAMS], y = quantize(f, x);
+        double sum = (double)x * (double)gradient_of(f, x, grads);
+        for (int k = 0; k < f->q->param_count; k++)
+            sum += (double)f->params[k] * (double)grads[k];
+        ck_assert_msg(fabs(sum - (double)y) <= 4 * near * (fabs((double)x) + fabs((double)y)),
+                      "%s: at %.9g Euler's sum is %.9g, y %.9g", f->name, (double)x, sum,
+                      (double)y);
+        ck_assert_msg(quantize(&big, 8 * x) == 8 * y, "%s: not equivariant at %.9g", f->name,
+                      (double)x);
+    }
+}
+
+START_TEST(homogeneous_rows_obey_euler)
+{
+    for_all(check_homogeneous);
+}
+END_TEST
+
+/* Every option: its least, greatest and default value survive printing and reading. */
+static void check_options(const dt_quantizer *q)
+{
+    _Alignas(16) unsigned char conf[MOST_OPTIONS] = { 0 }, back[MOST_OPTIONS] = { 0 };
+    char text[DT_OPT_STR_MAX];
+    dt_error err;
+    dt_opt_defaults(q->row.opts, conf);
+    for (const dt_opt *o = q->row.opts; o && o->key; o++) {
+        char values[3][DT_OPT_STR_MAX];
+        dt_opt_print(o, conf, values[0], DT_OPT_STR_MAX);
+        snprintf(values[1], DT_OPT_STR_MAX, "%.17g", o->min);
+        snprintf(values[2], DT_OPT_STR_MAX, "%.17g", o->max);
+        bool number = o->type == DT_OPT_TYPE_INT || o->type == DT_OPT_TYPE_FLOAT;
+        for (int i = 0; i < (number ? 3 : 1); i++) {
+            ck_assert_msg(dt_opt_set(o, conf, values[i], NULL, &err) == DT_OK, "%s", err.text);
+            dt_opt_print(o, conf, text, sizeof text);
+            ck_assert_msg(dt_opt_set(o, back, text, NULL, &err) == DT_OK, "%s: %s", q->row.name,
+                          err.text);
+        }
+    }
+    ck_assert_mem_eq(conf, back, q->row.conf_size);
+}
+
+START_TEST(options_round_trip)
+{
+    for (const dt_row *const *r = dt_quantizers.rows; *r; r++)
+        check_options(dt_quantizer_of(*r));
+}
+END_TEST
+
+DT_TEST_MAIN("quantizers", idempotent, monotone_with_all_its_levels,
+             on_the_grid_with_half_a_gap_of_error, special_values_are_defined, scale_stays_positive,
+             homogeneous_rows_obey_euler, options_round_trip)
