@@ -32,21 +32,36 @@ static dt_quant_site site_of(const dt_op_run *r)
     return site;
 }
 
+static size_t aligned(size_t bytes)
+{
+    return (bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
+}
+
 /* Saved: statistics, then the transformed tensor. */
 static size_t stats_bytes(const dt_fakequant_conf *c)
 {
-    size_t n = (size_t)c->site.groups * (size_t)c->quantizer->stat_count * sizeof(real);
-    return (n + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
+    return aligned((size_t)c->site.groups * (size_t)c->quantizer->stat_count * sizeof(real));
+}
+
+/* Work of backward: the kernel's sums, then with a transform the gradients of its output and of its
+ * input (which may have to be added to others). */
+static size_t sums_bytes(const dt_quant_site *site)
+{
+    return aligned(dt_encode_work(site->count));
+}
+
+static size_t tensor_bytes(const dt_quant_site *site)
+{
+    return aligned((size_t)(site->count * site->groups) * sizeof(real));
 }
 
 static void memory(const dt_op_run *r, dt_op_memory *out)
 {
     const dt_fakequant_conf *c = r->conf;
     dt_quant_site site = site_of(r);
-    size_t tensor = (size_t)(site.count * site.groups) * sizeof(real);
-    tensor = (tensor + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
+    size_t tensor = tensor_bytes(&site);
     out->saved = stats_bytes(c) + (c->quantizer->transform ? tensor : 0);
-    out->backward_work = dt_encode_work(site.count) + (c->quantizer->transform ? tensor : 0);
+    out->backward_work = sums_bytes(&site) + (c->quantizer->transform ? 2 * tensor : 0);
 }
 
 static const real *stats_of(const dt_op_run *r, const dt_fakequant_conf *c, int64_t group)
@@ -100,6 +115,18 @@ static void forward(const dt_op_run *r)
     }
 }
 
+/* From the gradient of the transform's output t to that of its input. */
+static void back_transform(const dt_op_run *r, const dt_quant_site *site, const real *t,
+                           const real *d_t)
+{
+    const dt_fakequant_conf *c = r->conf;
+    unsigned char *scratch = (unsigned char *)r->work + sums_bytes(site) + tensor_bytes(site);
+    real *dx = r->add[0] ? (real *)(void *)scratch : r->d_in[0];
+    c->quantizer->transform_back(c->options, site, r->in[0], t, r->saved, d_t, dx);
+    if (r->add[0])
+        r->kernels->point.add(r->threads, site->count * site->groups, r->d_in[0], dx, r->d_in[0]);
+}
+
 static void backward(const dt_op_run *r)
 {
     const dt_fakequant_conf *c = r->conf;
@@ -110,7 +137,7 @@ static void backward(const dt_op_run *r)
     bool sum = r->add[0];
     if (q->transform) { /* the encoder's gradient goes to scratch, then through the transform */
         x = (const real *)(const void *)((unsigned char *)r->saved + stats_bytes(c));
-        dx = (real *)(void *)((unsigned char *)r->work + dt_encode_work(site.count));
+        dx = (real *)(void *)((unsigned char *)r->work + sums_bytes(&site));
         sum = false;
     }
     for (int64_t group = 0; group < site.groups; group++) {
@@ -126,8 +153,7 @@ static void backward(const dt_op_run *r)
         for (int i = 0; i < q->param_count; i++)
             if (r->d_in[1 + i]) r->d_in[1 + i][group] = grads[i];
     }
-    if (q->transform && r->d_in[0])
-        q->transform_back(c->options, &site, r->in[0], x, r->saved, dx, r->d_in[0]);
+    if (q->transform && r->d_in[0]) back_transform(r, &site, x, dx);
 }
 
 const dt_op dt_op_fakequant = {

@@ -89,9 +89,11 @@ static dt_status start_site(const dt_node *node, const dt_op_run *run, dt_error 
                 ? stats
                 : dt_get_array(NULL, (size_t)(site.groups * q->stat_count), sizeof *t, "stats");
         t = dt_get_array(NULL, n, sizeof *t, "calibration");
-        if (t && stat) q->transform(c->options, &site, x, t, stat);
+        bool ok = t && stat;
+        if (ok) q->transform(c->options, &site, x, t, stat);
         if (stat != stats) dt_put(NULL, stat);
-        if (!t) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+        if (!ok) dt_put(NULL, t);
+        if (!ok) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
         x = t;
     }
     dt_status st = DT_OK;
