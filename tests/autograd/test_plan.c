@@ -1,0 +1,232 @@
+/* Plans of real nets: no two living tensors share memory, and a step played on tokens instead of
+ * numbers finds everything where it was put. The player knows nothing of lifetimes: each write
+ * destroys what overlaps it. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/nets.h"
+
+enum { DEAD = -1, GRAD = 1 << 20, SAVED = 2 << 20, WORK = 3 << 20 };
+
+typedef struct player {
+    const dt_plan *p;
+    int *holds; /* by slot: value, GRAD + value, SAVED + node, WORK + node, DEAD */
+} player;
+
+static bool meet(const dt_slot *a, const dt_slot *b)
+{
+    return a->bytes && b->bytes && a->offset < b->offset + b->bytes &&
+           b->offset < a->offset + a->bytes;
+}
+
+static void put(player *y, int slot, int token)
+{
+    if (slot < 0) return;
+    for (int i = 0; i < y->p->slot_count; i++)
+        if (i != slot && meet(&y->p->slot[i], &y->p->slot[slot])) y->holds[i] = DEAD;
+    y->holds[slot] = token;
+}
+
+static void want(const player *y, int slot, int token, int node, const char *what)
+{
+    ck_assert_msg(slot < 0 || y->holds[slot] == token, "node %d '%s': its %s is gone", node,
+                  y->p->graph->node[node].name, what);
+}
+
+static void play_forward(player *y, int i)
+{
+    const dt_plan *p = y->p;
+    const dt_node *node = &p->graph->node[i];
+    for (int j = 0; j < node->in_count; j++)
+        want(y, p->value_slot[node->in[j]], node->in[j], i, "input");
+    put(y, p->node[i].forward_work, WORK + i);
+    put(y, p->node[i].saved, SAVED + i);
+    for (int j = 0; j < node->op->out_count; j++)
+        put(y, p->value_slot[node->out[j]], node->out[j]);
+    /* All of them live at the same time. */
+    want(y, p->node[i].forward_work, WORK + i, i, "scratch");
+    want(y, p->node[i].saved, SAVED + i, i, "saved memory");
+    for (int j = 0; j < node->in_count; j++) {
+        int slot = p->value_slot[node->in[j]];
+        bool replaced = node->op->inplace && j == 0 && slot == p->value_slot[node->out[0]];
+        if (!replaced) want(y, slot, node->in[j], i, "input, while it runs,");
+    }
+    for (int j = 0; j < node->op->out_count; j++) {
+        ck_assert_int_ge(p->value_slot[node->out[j]], 0);
+        want(y, p->value_slot[node->out[j]], node->out[j], i, "output");
+    }
+}
+
+/* What the backward pass of a node reads. */
+static void want_operands(const player *y, int i)
+{
+    const dt_plan *p = y->p;
+    const dt_node *node = &p->graph->node[i];
+    for (int j = 0; j < node->in_count; j++)
+        if (node->op->reads_in >> j & 1)
+            want(y, p->value_slot[node->in[j]], node->in[j], i, "input, backward,");
+    for (int j = 0; j < node->op->out_count; j++)
+        if (node->op->reads_out >> j & 1)
+            want(y, p->value_slot[node->out[j]], node->out[j], i, "output, backward,");
+    want(y, p->node[i].saved, SAVED + i, i, "saved memory, backward,");
+}
+
+static void play_backward(player *y, int i)
+{
+    const dt_plan *p = y->p;
+    const dt_node *node = &p->graph->node[i];
+    const dt_plan_node *pn = &p->node[i];
+    int dy = p->grad_slot[node->out[0]];
+    bool replaced = false;
+    ck_assert_int_ge(dy, 0);
+    want(y, dy, GRAD + node->out[0], i, "output's gradient");
+    want_operands(y, i);
+    put(y, pn->backward_work, WORK + i);
+    for (int j = 0; j < node->in_count; j++) {
+        int v = node->in[j], slot = p->grad_slot[v];
+        if (!pn->wants[j] || p->graph->value[v].kind == DT_VALUE_PARAM) continue;
+        ck_assert_int_ge(slot, 0);
+        put(y, pn->sum[j], WORK + i);
+        if (pn->add[j]) want(y, slot, GRAD + v, i, "gradient to add to");
+        if (slot == dy) {
+            ck_assert(j == 0 && node->op->grad_inplace && !pn->add[j]);
+            replaced = true;
+        }
+        put(y, slot, GRAD + v);
+    }
+    want(y, pn->backward_work, WORK + i, i, "scratch, backward,");
+    want_operands(y, i);
+    if (!replaced) want(y, dy, GRAD + node->out[0], i, "output's gradient, while it runs,");
+}
+
+static void play(const dt_plan *p, const int *outputs, int output_count)
+{
+    int n = p->graph->node_count;
+    player y = { p, dt_get_array(NULL, (size_t)p->slot_count + 1, sizeof(int), "test") };
+    ck_assert_ptr_nonnull(y.holds);
+    for (int i = 0; i < p->slot_count; i++)
+        y.holds[i] = DEAD;
+    for (int i = 0; i < n; i++)
+        if (p->node[i].runs) play_forward(&y, i);
+    if (p->mode == DT_MODE_TRAIN) {
+        put(&y, p->grad_slot[outputs[0]], GRAD + outputs[0]);
+        int backward = 0;
+        for (int i = n - 1; i >= 0; i--) {
+            if (!p->node[i].runs_back) continue;
+            play_backward(&y, i);
+            backward++;
+        }
+        ck_assert_int_gt(backward, n / 2);
+    }
+    for (int i = 0; i < output_count; i++)
+        ck_assert_msg(y.holds[p->value_slot[outputs[i]]] == outputs[i], "output %d is gone", i);
+    dt_put(NULL, y.holds);
+}
+
+/* The same from the plan's own lifetimes. */
+static void check_slots(const dt_plan *p)
+{
+    for (int i = 0; i < p->slot_count; i++) {
+        const dt_slot *a = &p->slot[i];
+        ck_assert_uint_le(a->offset + a->bytes, p->arena_bytes);
+        ck_assert_uint_eq(a->offset % DT_ALIGN, 0);
+        ck_assert_int_le(a->first, a->last);
+        for (int j = 0; j < i; j++) {
+            const dt_slot *b = &p->slot[j];
+            bool together = a->first <= b->last && b->first <= a->last;
+            ck_assert_msg(!together || !meet(a, b), "slots %d and %d overlap", j, i);
+        }
+    }
+}
+
+static void check_plan(test_net *t, const dt_kernels *k, dt_mode mode, int64_t batch, int threads)
+{
+    dt_plan p;
+    dt_error err = { .status = DT_OK };
+    const int outputs[] = { t->net.loss, t->net.logits };
+    ck_assert_msg(
+        dt_plan_init(&p, &t->net.graph, k, mode, batch, threads, outputs, 2, NULL, &err) == DT_OK,
+        "%s", err.text);
+    ck_assert_uint_lt(p.arena_bytes, p.sum_bytes);
+    check_slots(&p);
+    play(&p, outputs, 2);
+    dt_plan_fini(&p);
+}
+
+START_TEST(memory_is_never_shared_by_the_living)
+{
+    static const char *const recipes[] = {
+        TEST_FLOAT("smallcnn"),
+        TEST_FLOAT("resnet20"),
+        TEST_LSQ("resnet20", "paper"),
+        TEST_LSQ("resnet20", "deploy"),
+        TEST_LSQ("smallcnn", "deploy"),
+        "{model: {name: resnet20, shortcut: conv}, data: {name: "
+        "builtin}}",
+    };
+    static const dt_mode modes[] = { DT_MODE_TRAIN, DT_MODE_EVAL, DT_MODE_CALIBRATE };
+    dt_kernels k;
+    ck_assert_int_eq(dt_kernels_init(&k, NULL, NULL), DT_OK);
+    for (size_t r = 0; r < DT_ARRAY_LEN(recipes); r++) {
+        test_net t;
+        test_net_open(&t, recipes[r], false);
+        for (size_t m = 0; m < DT_ARRAY_LEN(modes); m++) {
+            check_plan(&t, &k, modes[m], 1, 1);
+            check_plan(&t, &k, modes[m], 7, 3);
+            check_plan(&t, &k, modes[m], 128, 2);
+        }
+        test_net_close(&t);
+    }
+}
+END_TEST
+
+START_TEST(a_training_arena_is_far_below_the_sum)
+{
+    test_net t;
+    dt_plan p;
+    dt_kernels k;
+    char text[300];
+    ck_assert_int_eq(dt_kernels_init(&k, NULL, NULL), DT_OK);
+    test_net_open(&t, TEST_FLOAT("resnet20"), false);
+    const int outputs[] = { t.net.loss, t.net.logits };
+    ck_assert_int_eq(
+        dt_plan_init(&p, &t.net.graph, &k, DT_MODE_TRAIN, 128, 2, outputs, 2, NULL, NULL), DT_OK);
+    ck_assert_uint_lt(p.arena_bytes, p.sum_bytes * 8 / 10);
+    dt_plan_print(&p, text, sizeof text);
+    ck_assert_ptr_nonnull(strstr(text, "train batch 128: arena "));
+    /* Convs: 432 1024 + 6 2304 1024 + (4608 + 5 9216) 256 + (18432 + 5 36864) 64; linear 640. */
+    ck_assert_int_eq(dt_plan_macs(&p), 128 * 40551040LL);
+    dt_plan_fini(&p);
+    ck_assert_int_eq(
+        dt_plan_init(&p, &t.net.graph, &k, DT_MODE_EVAL, 128, 2, outputs, 2, NULL, NULL), DT_OK);
+    ck_assert_uint_lt(p.arena_bytes, p.sum_bytes / 4);
+    dt_plan_fini(&p);
+    test_net_close(&t);
+}
+END_TEST
+
+START_TEST(bad_requests_are_refused)
+{
+    test_net t;
+    dt_plan p;
+    dt_error err;
+    dt_kernels k;
+    ck_assert_int_eq(dt_kernels_init(&k, "scalar", NULL), DT_OK);
+    test_net_open(&t, TEST_FLOAT("smallcnn"), false);
+    const int logits = t.net.logits;
+    ck_assert_int_eq(
+        dt_plan_init(&p, &t.net.graph, &k, DT_MODE_TRAIN, 4, 1, &logits, 1, NULL, &err),
+        DT_ERR_ARG);
+    ck_assert_str_eq(err.text, "the loss must be a single number");
+    ck_assert_int_eq(dt_plan_init(&p, &t.net.graph, &k, DT_MODE_EVAL, 0, 1, &logits, 1, NULL, &err),
+                     DT_ERR_ARG);
+    ck_assert_int_eq(
+        dt_plan_init(&p, &t.net.graph, &k, DT_MODE_EVAL, INT64_MAX / 8, 1, &logits, 1, NULL, &err),
+        DT_ERR_SHAPE);
+    test_net_close(&t);
+}
+END_TEST
+
+DT_TEST_MAIN("plan", memory_is_never_shared_by_the_living, a_training_arena_is_far_below_the_sum,
+             bad_requests_are_refused)

@@ -1,0 +1,207 @@
+/* The models: parameter names and counts, and where quantizers sit. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "autograd/quantizer.h"
+#include "layers/models.h"
+#include "tests/support/nets.h"
+
+static int64_t float_parameters(const char *recipe)
+{
+    test_net t;
+    test_net_open(&t, recipe, false);
+    int64_t n = (int64_t)t.net.state.param_count;
+    test_net_close(&t);
+    return n;
+}
+
+START_TEST(parameter_counts)
+{
+    /* 6n+2 layers: conv1 432, stages of 3x3 convs with 16, 32, 64 channels, two numbers a channel
+     * of batch norm, the head 650. He 2016 gives 0.27, 0.46, 0.66 and 0.85 million. */
+    ck_assert_int_eq(float_parameters(TEST_FLOAT("resnet20")), 269722);
+    ck_assert_int_eq(float_parameters(TEST_FLOAT("resnet32")), 464154);
+    ck_assert_int_eq(float_parameters(TEST_FLOAT("resnet44")), 658586);
+    ck_assert_int_eq(float_parameters(TEST_FLOAT("resnet56")), 853018);
+    /* Two 1x1 convs with batch norm: 16*32 + 64 and 32*64 + 128. */
+    ck_assert_int_eq(
+        float_parameters("{model: {name: resnet20, shortcut: conv}, data: {name: builtin}}"),
+        269722 + 576 + 2176);
+    /* 9 (3*16 + 16*32 + 32*32 + 32*64 + 64*64), batch norm 2 * 208, head 650. */
+    ck_assert_int_eq(float_parameters(TEST_FLOAT("smallcnn")), 9 * 7728 + 416 + 650);
+}
+END_TEST
+
+static void expect_values(const char *recipe, const char *const *names, bool present)
+{
+    test_net t;
+    test_net_open(&t, recipe, false);
+    for (; *names; names++)
+        ck_assert_msg((dt_graph_find(&t.net.graph, *names) >= 0) == present, "'%s' %s", *names,
+                      present ? "is missing" : "is there");
+    test_net_close(&t);
+}
+
+START_TEST(names_are_those_of_published_checkpoints)
+{
+    static const char *const names[] = { "conv1.weight",
+                                         "bn1.weight",
+                                         "bn1.bias",
+                                         "bn1.running_mean",
+                                         "bn1.running_var",
+                                         "layer1.0.conv1.weight",
+                                         "layer1.2.bn2.running_var",
+                                         "layer2.0.conv1.weight",
+                                         "layer3.2.conv2.weight",
+                                         "linear.weight",
+                                         "linear.bias",
+                                         NULL };
+    static const char *const others[] = { "fc.weight", "layer1.3.conv1.weight",
+                                          "layer2.0.downsample.0.weight", "conv1.bias", NULL };
+    static const char *const conv[] = { "layer2.0.downsample.0.weight",
+                                        "layer3.0.downsample.1.running_mean", "fc.weight", NULL };
+    expect_values(TEST_FLOAT("resnet20"), names, true);
+    expect_values(TEST_FLOAT("resnet20"), others, false);
+    expect_values("{model: {name: resnet20, shortcut: conv, head: fc}, data: {name: builtin}}",
+                  conv, true);
+}
+END_TEST
+
+/* Sites in graph order, as "name bits range groups;". */
+static void print_sites(const dt_graph *g, char *text, size_t size)
+{
+    size_t used = 0;
+    for (int i = 0; i < g->node_count; i++) {
+        if (strcmp(g->node[i].op->name, "fakequant") != 0) continue;
+        const dt_fakequant_conf *c = g->node[i].conf;
+        used += (size_t)snprintf(text + used, size - used, "%s %s%d\n", g->node[i].name,
+                                 c->site.is_signed ? "s" : "u", c->site.bits);
+        ck_assert_uint_lt(used, size);
+    }
+}
+
+static void expect_sites(const char *recipe, const char *want)
+{
+    test_net t;
+    static char text[8000];
+    test_net_open(&t, recipe, false);
+    text[0] = '\0';
+    print_sites(&t.net.graph, text, sizeof text);
+    ck_assert_str_eq(text, want);
+    test_net_close(&t);
+}
+
+/* The picture is signed and 8 bits wide, what follows a relu is unsigned, the last layer 8 bits. */
+#define SMALL_CONVS                                                                                \
+    "conv1.input_quant s8\nconv1.weight_quant s8\n"                                                \
+    "conv2.input_quant u4\nconv2.weight_quant s4\n"                                                \
+    "conv3.input_quant u4\nconv3.weight_quant s4\n"                                                \
+    "conv4.input_quant u4\nconv4.weight_quant s4\n"                                                \
+    "conv5.input_quant u4\nconv5.weight_quant s4\n"
+
+START_TEST(sites_of_a_plain_net)
+{
+    expect_sites(TEST_LSQ("smallcnn", "paper"), SMALL_CONVS "fc.input_quant u8\n"
+                                                            "fc.weight_quant s8\n");
+    /* The linear's input lies on the pooling's 8-bit grid already. */
+    expect_sites(TEST_LSQ("smallcnn", "deploy"), SMALL_CONVS "avgpool.input_quant u8\n"
+                                                             "avgpool.output_quant u8\n"
+                                                             "fc.weight_quant s8\n"
+                                                             "fc.output_quant s8\n");
+}
+END_TEST
+
+/* The last block of a stage, of its three forms. */
+static const char *find_part(const char *text, const char *part)
+{
+    const char *at = strstr(text, part);
+    ck_assert_msg(at != NULL, "no part\n%sin\n%s", part, text);
+    return at;
+}
+
+static int count_sites(const char *text)
+{
+    int n = 0;
+    for (; *text; text++)
+        n += *text == '\n';
+    return n;
+}
+
+START_TEST(sites_of_a_residual_net)
+{
+    test_net t;
+    static char paper[8000], deploy[8000];
+    test_net_open(&t, TEST_LSQ("resnet20", "paper"), false);
+    print_sites(&t.net.graph, paper, sizeof paper);
+    test_net_close(&t);
+    test_net_open(&t, TEST_LSQ("resnet20", "deploy"), false);
+    print_sites(&t.net.graph, deploy, sizeof deploy);
+    test_net_close(&t);
+    /* paper: input and weight of 19 convs and of the linear. */
+    ck_assert_int_eq(count_sites(paper), 40);
+    find_part(paper, "layer2.0.conv1.input_quant u4\nlayer2.0.conv1.weight_quant s4\n"
+                     "layer2.0.conv2.input_quant u4\nlayer2.0.conv2.weight_quant s4\n"
+                     "layer2.1.conv1.input_quant u4\n");
+    ck_assert_ptr_null(strstr(paper, "skip"));
+    /* deploy: also the stem, branch and output of 9 blocks, pooling, logits. The skip is the
+     * stream's own 8-bit grid, padded with zeros between stages: it needs no site. The pooling's
+     * input is the last stream, and the linear's input the pooling's output. */
+    find_part(deploy,
+              "conv1.weight_quant s8\nstem.output_quant u8\nlayer1.0.conv1.input_quant u4\n");
+    find_part(deploy, "layer2.0.conv2.weight_quant s4\nlayer2.0.branch_quant s8\n"
+                      "layer2.0.output_quant u8\nlayer2.1.conv1.input_quant u4\n");
+    find_part(deploy, "layer3.2.output_quant u8\navgpool.output_quant u8\nlinear.weight_quant s8\n"
+                      "linear.output_quant s8\n");
+    ck_assert_ptr_null(strstr(deploy, "skip"));
+    ck_assert_int_eq(count_sites(deploy), 40 - 1 + 1 + 2 * 9 + 1 + 1);
+}
+END_TEST
+
+START_TEST(readers_of_one_value_share_a_site)
+{
+    /* A block with a conv shortcut reads the stream twice at 4 bits: one site, one scale. */
+    test_net t;
+    static char text[8000];
+    test_net_open(&t,
+                  "{model: {name: resnet20, shortcut: conv}, data: {name: builtin}, quant: "
+                  "{placement: paper, weights: {method: lsq, bits: 4}, activations: {method: lsq, "
+                  "bits: 4}}}",
+                  false);
+    print_sites(&t.net.graph, text, sizeof text);
+    find_part(text, "layer2.0.conv2.weight_quant s4\nlayer2.0.downsample.0.weight_quant s4\n");
+    ck_assert_ptr_null(strstr(text, "layer2.0.downsample.0.input_quant"));
+    test_net_close(&t);
+    /* Other bits: a site of its own. */
+    test_net_open(&t,
+                  "{model: {name: resnet20, shortcut: conv}, data: {name: builtin}, quant: "
+                  "{placement: paper, weights: {method: lsq, bits: 4}, activations: {method: lsq, "
+                  "bits: 4}, shortcut: {activations: 8}}}",
+                  false);
+    print_sites(&t.net.graph, text, sizeof text);
+    find_part(text, "layer2.0.downsample.0.input_quant u8\n");
+    test_net_close(&t);
+}
+END_TEST
+
+START_TEST(groups_follow_granularity)
+{
+    test_net t;
+    test_net_open(&t,
+                  "{model: {name: smallcnn}, data: {name: builtin}, quant: {weights: {method: lsq, "
+                  "bits: 4, granularity: channel}, activations: {method: lsq, bits: 4}}}",
+                  false);
+    int64_t n;
+    test_net_data(&t, "conv3.weight_quant.scale", &n);
+    ck_assert_int_eq(n, 32);
+    test_net_data(&t, "fc.weight_quant.scale", &n);
+    ck_assert_int_eq(n, 10);
+    test_net_data(&t, "conv3.input_quant.scale", &n);
+    ck_assert_int_eq(n, 1);
+    test_net_close(&t);
+}
+END_TEST
+
+DT_TEST_MAIN("models", parameter_counts, names_are_those_of_published_checkpoints,
+             sites_of_a_plain_net, sites_of_a_residual_net, readers_of_one_value_share_a_site,
+             groups_follow_granularity)
