@@ -1,6 +1,12 @@
 /* Lowering facts: what a graph means in integers. Formats are written from these, so that they all
  * mean the same model. Scales are float32, exactly those of training; biases are int32 in units of
- * (input scale * weight scale); batch norm is folded into weight scales without touching codes. */
+ * (input scale * weight scale); batch norm is folded into weight scales without rounding codes
+ * again.
+ *
+ * A bias counts in steps of one product of codes. With 4-bit weights and activations that step may
+ * be larger than a step of an 8-bit output, and the rounded bias would be wrong by whole codes.
+ * Codes that leave room in their byte are therefore written times a power of two, the `gain`, and
+ * the scale is divided by it: exactly the same weights, and a bias up to 32 times finer. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_EXPORT_LOWER_H
 #define DT_EXPORT_LOWER_H
@@ -43,8 +49,9 @@ typedef struct dt_lower_product {
     bool quantized; /* `code` and `scale`; otherwise `weight` */
     bool wide;      /* |code| may exceed 64: wants a byte with zero point 128, see below */
     int64_t scales; /* 1 or O */
-    int16_t *code;  /* [O][K], -128..127 */
-    float *scale;   /* [scales] */
+    int gain;       /* 1, 2, 4, ... 32 */
+    int16_t *code;  /* [O][K], -128..127: trained codes times gain, negated where gamma < 0 */
+    float *scale;   /* [scales], of code */
     float *weight;  /* [O][K] */
     bool has_bias;
     int32_t *bias_code; /* [O]; NULL: the bias is float */

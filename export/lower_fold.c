@@ -1,9 +1,9 @@
 /* Codes, scales and biases. With f = gamma / sqrt(var + eps), y = f (w x) + (beta - mean f):
  *
- *   scale[o] = fl32(s_w |f[o]|), codes negated where f < 0
+ *   scale[o] = fl32(s_w / gain |f[o]|), code = gain q, negated where f < 0
  *   bias_scale[o] = fl32(s_x * scale[o]),  bias_code = rne(bias / bias_scale)
  *
- * Codes are never rounded again, so the integers are those that were trained. */
+ * q are the trained codes: they are never rounded again. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <float.h>
 #include <math.h>
@@ -15,7 +15,10 @@
 #include "export/lower.h"
 #include "fakequant/quantizers.h"
 
-enum { MAX_BIAS = 1 << 30 }; /* leaves as much room for the sum of products */
+enum {
+    MAX_BIAS = 1 << 30, /* leaves as much room for the sum of products */
+    NARROW_CODE = 64,   /* see dt_lower_fold */
+};
 
 static dt_status refuse(const dt_node *site, const char *why, dt_error *err)
 {
@@ -95,7 +98,8 @@ static dt_status group_codes(const dt_node *node, const dt_quant_site *site, con
 
 /* Codes [O][K] in the engine's layout and the scale of every output. */
 static dt_status weight_codes(const dt_export_source *src, const dt_node *node, dt_arena *arena,
-                              int16_t *code, dt_lower_product *p, float *scale, dt_error *err)
+                              const dt_lower_product *p, int16_t *code, float *scale,
+                              int *out_reach, dt_error *err)
 {
     const dt_fakequant_conf *c = node->conf;
     const dt_quantizer *q = c->quantizer;
@@ -119,11 +123,24 @@ static dt_status weight_codes(const dt_export_source *src, const dt_node *node, 
         group_params(src, node, group, params);
         DT_TRY(group_codes(node, &site, params, stats + group * q->stat_count, x + at, y + at,
                            code + at, &grid, err));
-        p->wide = p->wide || grid_reach(&grid) > 64;
+        if (grid_reach(&grid) > *out_reach) *out_reach = grid_reach(&grid);
         for (int64_t o = 0; o < p->O / site.groups; o++)
             scale[group * (p->O / site.groups) + o] = (float)grid.scale;
     }
     return DT_OK;
+}
+
+/* Makes codes as large as their byte allows. */
+static void apply_gain(dt_lower_product *p, int reach, bool integer_bias, int16_t *code)
+{
+    p->wide = reach > NARROW_CODE;
+    p->gain = 1;
+    while (integer_bias && reach > 0 && 2 * p->gain * reach <= NARROW_CODE)
+        p->gain *= 2;
+    for (int64_t i = 0; i < p->O * p->K; i++)
+        code[i] = (int16_t)(code[i] * p->gain);
+    for (int64_t o = 0; o < p->O; o++)
+        p->scale[o] /= (float)p->gain;
 }
 
 /* y = factor * (w x) + shift. */
@@ -193,7 +210,9 @@ static dt_status fold_codes(const dt_export_source *src, const dt_node *product,
     p->bias_scale = dt_arena_get(arena, O * sizeof *p->bias_scale);
     p->bias_code = dt_arena_get(arena, O * sizeof *p->bias_code);
     if (!plain || !p->code || !p->scale || !p->bias_scale || !p->bias_code) return no_memory(err);
-    DT_TRY(weight_codes(src, site, arena, plain, p, p->scale, err));
+    int reach = 0;
+    DT_TRY(weight_codes(src, site, arena, p, plain, p->scale, &reach, err));
+    apply_gain(p, reach, x != NULL, plain);
     const dt_fakequant_conf *c = site->conf;
     p->scales = norm || c->site.groups > 1 ? p->O : 1;
     for (int64_t o = 0; o < p->O; o++) {

@@ -167,6 +167,9 @@ static dt_status emit_product(walk *w, const dt_node *node, const dt_node *norm,
     dt_lower_product p;
     if (site) DT_TRY(dt_lower_activation(w->src, site, &x, w->err));
     DT_TRY(dt_lower_fold(w->src, node, norm, site ? &x : NULL, dt_onnx_arena(w->m), &p, w->err));
+    if (p.quantized && p.gain > 1)
+        dt_onnx_meta(w->m, dt_onnx_text(w->m, "detent.gain.%s", node->name),
+                     dt_onnx_text(w->m, "%d", p.gain));
     const char *out = out_name(w, last, op);
     const char *in[] = { w->name[node->in[0]], weight_value(w, node->name, &p),
                          bias_value(w, node->name, &p), NULL };
