@@ -19,6 +19,7 @@ static const struct argp_option all[] = {
     { "format", 'f', "NAME", 0, "what to write: onnx (default) or safetensors", 0 },
     { "allow-float", 'a', NULL, 0, "write what cannot be integer in float", 0 },
     { "predictions", 'p', "FILE", 0, "write the class of every picture, one a line", 0 },
+    { "as-exported", 'e', NULL, 0, "round biases as an exported integer model does", 0 },
     { "sha256", 's', NULL, 0, "print the hash of all weights and quantizer state", 0 },
     { "steps", 'k', "N", 0, "steps to time; default 20", 0 },
     { 0 },
@@ -87,6 +88,9 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case 'p':
         a->predictions = value;
+        return 0;
+    case 'e':
+        a->as_exported = true;
         return 0;
     case 's':
         a->sha256 = true;

@@ -17,7 +17,7 @@ typedef struct cli_args {
     int word_count;
     const char *out, *isa, *format, *predictions;
     int threads, steps;
-    bool resume, json, calibrate, dry_run, allow_float, sha256;
+    bool resume, json, calibrate, dry_run, allow_float, sha256, as_exported;
 } cli_args;
 
 typedef struct cli_verb {
@@ -36,6 +36,9 @@ int cli_fail(const dt_error *err);
 dt_status cli_recipe(const cli_args *args, dt_recipe **out, dt_error *err);
 /* Quantizers without state: an error, or with --calibrate started from the first training batch. */
 dt_status cli_calibrate(dt_session *s, const cli_args *args, dt_error *err);
+/* What exporters read; borrows from the session. `attr` has room for CLI_SOURCE_TEXTS. */
+enum { CLI_SOURCE_TEXTS = 2 };
+dt_export_source cli_source(const dt_session *s, struct dt_text_attr *attr);
 
 /* Transient progress on one line of stderr: redrawn on a terminal (at most 10 times a second), a
  * plain line every `plain_seconds` elsewhere. NULL ends the line. */

@@ -26,23 +26,24 @@ static void print_report(const dt_session *s)
             r->unexpected ? ": " : "", r->unexpected ? r->unexpected_name[0] : "");
 }
 
-static void print_score(const dt_session *s, const dt_score *score, bool json)
+static void print_score(const dt_session *s, const dt_score *score, const cli_args *args)
 {
+    const char *arith = args->as_exported ? "float, biases as exported" : "float";
     double top1 = 100.0 * (double)score->correct / (double)score->count;
     double top5 = 100.0 * (double)score->correct5 / (double)score->count;
-    if (json) {
+    if (args->json) {
         json_t *o =
             json_pack("{s:I,s:I,s:f,s:f,s:f,s:s,s:s}", "correct", (json_int_t)score->correct,
                       "count", (json_int_t)score->count, "top1", top1, "top5", top5, "loss",
-                      score->loss, "arith", "float", "isa", s->kernels.isa);
+                      score->loss, "arith", arith, "isa", s->kernels.isa);
         if (o) json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
         puts("");
         json_decref(o);
         return;
     }
-    printf("%s: %lld of %lld correct, top-1 %.2f%%, top-5 %.2f%%, loss %.4f (float arithmetic)\n",
+    printf("%s: %lld of %lld correct, top-1 %.2f%%, top-5 %.2f%%, loss %.4f (%s arithmetic)\n",
            s->recipe->name, (long long)score->correct, (long long)score->count, top1, top5,
-           score->loss);
+           score->loss, arith);
 }
 
 /* One class a line, in the order of the split. */
@@ -65,12 +66,19 @@ static dt_status run_loader(dt_evaluator *e, dt_loader *loader, const cli_args *
         classes = dt_get_array(NULL, n, sizeof *classes, "predictions");
         if (!classes) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for predictions");
     }
-    dt_status st =
-        dt_evaluate(e, loader, on_batch, (void *)(uintptr_t)args, classes, score, err);
+    dt_status st = dt_evaluate(e, loader, on_batch, (void *)(uintptr_t)args, classes, score, err);
     if (st == DT_OK && classes)
         st = write_predictions(args->predictions, classes, score->count, err);
     dt_put(NULL, classes);
     return st;
+}
+
+static dt_status snap(dt_session *s, dt_error *err)
+{
+    struct dt_text_attr attr[CLI_SOURCE_TEXTS];
+    const dt_export_source src = cli_source(s, attr);
+    int count;
+    return dt_lower_snap(&src, &s->net.state, &count, err);
 }
 
 static dt_status evaluate(dt_session *s, const cli_args *args, dt_score *score, dt_error *err)
@@ -79,6 +87,7 @@ static dt_status evaluate(dt_session *s, const cli_args *args, dt_score *score, 
     dt_loader *loader;
     int64_t batch = s->recipe->eval.batch;
     DT_TRY(cli_calibrate(s, args, err));
+    if (args->as_exported) DT_TRY(snap(s, err));
     DT_TRY(dt_evaluator_init(&e, &s->net, &s->kernels, batch, s->threads, NULL, NULL, err));
     dt_status st = dt_session_loader(s, DT_SPLIT_TEST, batch, &loader, err);
     if (st == DT_OK) {
@@ -102,7 +111,7 @@ int cli_eval(const cli_args *args)
         if (!args->json) print_report(&s);
         st = evaluate(&s, args, &score, &err);
         cli_progress(NULL, 0);
-        if (st == DT_OK) print_score(&s, &score, args->json);
+        if (st == DT_OK) print_score(&s, &score, args);
         dt_session_close(&s);
     }
     dt_recipe_free(recipe);

@@ -17,19 +17,8 @@ static dt_status configure(const dt_exporter *e, const cli_args *args, void *con
 static dt_status write_file(const dt_session *s, const dt_exporter *e, const cli_args *args,
                             const char *path, dt_export_report *report, dt_error *err)
 {
-    const struct dt_text_attr attr[] = { { "recipe.hash", s->recipe->hash },
-                                         { "recipe", s->recipe->text } };
-    const dt_export_source src = { .name = s->recipe->name,
-                                   .graph = &s->net.graph,
-                                   .state = &s->net.state,
-                                   .input = s->net.input,
-                                   .logits = s->net.logits,
-                                   .mean = s->normalize->mean,
-                                   .std = s->normalize->std,
-                                   .attr = attr,
-                                   .attr_count = DT_ARRAY_LEN(attr),
-                                   .version = DT_VERSION,
-                                   .alloc = s->alloc };
+    struct dt_text_attr attr[CLI_SOURCE_TEXTS];
+    const dt_export_source src = cli_source(s, attr);
     void *conf = dt_get(NULL, e->row.conf_size, "exporter");
     if (!conf) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     dt_status st = configure(e, args, conf, err);

@@ -35,6 +35,23 @@ dt_status cli_calibrate(dt_session *s, const cli_args *args, dt_error *err)
     return dt_session_calibrate(s, NULL, NULL, &flipped, &small, err);
 }
 
+dt_export_source cli_source(const dt_session *s, struct dt_text_attr *attr)
+{
+    attr[0] = (struct dt_text_attr){ "recipe.hash", s->recipe->hash };
+    attr[1] = (struct dt_text_attr){ "recipe", s->recipe->text };
+    return (dt_export_source){ .name = s->recipe->name,
+                               .graph = &s->net.graph,
+                               .state = &s->net.state,
+                               .input = s->net.input,
+                               .logits = s->net.logits,
+                               .mean = s->normalize->mean,
+                               .std = s->normalize->std,
+                               .attr = attr,
+                               .attr_count = CLI_SOURCE_TEXTS,
+                               .version = DT_VERSION,
+                               .alloc = s->alloc };
+}
+
 void cli_progress(const char *text, double plain_seconds)
 {
     static double last = -1e9;

@@ -65,4 +65,11 @@ dt_status dt_lower_fold(const dt_export_source *src, const dt_node *product, con
                         const dt_lower_grid *x, dt_arena *arena, dt_lower_product *out,
                         dt_error *err) DT_MUST_CHECK;
 
+/* Replaces the float biases in `state` (of src->graph) by those of the integer model, so that the
+ * float network computes what the integer model does, up to the rounding of float sums. Rounded
+ * biases are all that tells the two apart: one code in a hundred behind a conv, which low-bit
+ * networks amplify from block to block. `out_count`: outputs that were looked at. */
+dt_status dt_lower_snap(const dt_export_source *src, dt_state *state, int *out_count,
+                        dt_error *err) DT_MUST_CHECK;
+
 #endif
