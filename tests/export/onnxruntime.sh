@@ -1,0 +1,73 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Trains and exports small nets and holds onnxruntime's predictions and fused operators against ours.
+#
+#   onnxruntime.sh DETENT VENV SOURCE_ROOT                             the quick test
+#   onnxruntime.sh DETENT VENV SOURCE_ROOT RECIPE CHECKPOINT DATA      a checkpoint on all of CIFAR-10
+#
+# VENV is made when it is not there, with the packages of tests/requirements.txt; exit 77 (skipped)
+# when they cannot be had. The second form prints top-1 in onnxruntime and in `detent eval`, and how
+# many predictions differ: with float biases, and with biases rounded as exported.
+set -eu
+detent=$1 venv=$2 root=$3
+here=$root/tests/export
+python=$venv/bin/python
+
+if ! "$python" -c 'import onnxruntime, onnx, numpy' 2>/dev/null; then
+    if ! { python3 -m venv "$venv" &&
+           "$python" -m pip install -q --disable-pip-version-check -r "$root/tests/requirements.txt"; }
+    then
+        echo "SKIP: onnxruntime cannot be installed"
+        exit 77
+    fi
+fi
+work=$(mktemp -d)
+export_flags=
+trap 'rm -rf "$work"' EXIT
+
+# name recipe checkpoint data, then arguments of onnxruntime_check.py
+compare() {
+    name=$1 recipe=$2 checkpoint=$3 data=$4
+    shift 4
+    "$detent" export "$recipe" "model.init=$checkpoint" $export_flags \
+        --out "$work/$name.onnx" >"$work/log" 2>&1 ||
+        { cat "$work/log"; exit 1; }
+    "$detent" eval "$recipe" "model.init=$checkpoint" "data.root=$data" --as-exported \
+        --predictions "$work/$name.txt" --json >/dev/null
+    pictures=$data/test_batch.bin
+    [ -f "$pictures" ] || pictures=$data/cifar-10-batches-bin/test_batch.bin
+    echo "$name:"
+    "$python" "$here/onnxruntime_check.py" check --model "$work/$name.onnx" \
+        --pictures "$pictures" --predictions "$work/$name.txt" "$@"
+}
+
+train() {
+    "$detent" train "$2" "data.root=$work/data" --out "$work/$1" >"$work/log" 2>&1 ||
+        { cat "$work/log"; exit 1; }
+}
+
+if [ $# -gt 3 ]; then
+    recipe=$4 checkpoint=$5 data=$6
+    compare as-exported "$recipe" "$checkpoint" "$data" --integer
+    "$detent" eval "$recipe" "model.init=$checkpoint" "data.root=$data" \
+        --predictions "$work/float.txt" --json >/dev/null
+    echo "float biases (informative):"
+    "$python" "$here/onnxruntime_check.py" check --model "$work/as-exported.onnx" \
+        --pictures "$pictures" --predictions "$work/float.txt" --max-differ 1000
+    exit 0
+fi
+
+"$python" "$here/onnxruntime_check.py" make-pictures "$work/data"
+train small "$here/smallcnn-w4a4.yaml"
+compare small "$here/smallcnn-w4a4.yaml" "$work/small/last.h5" "$work/data" --integer \
+    --expect QLinearConv=5 --expect QLinearGlobalAveragePool=1 --expect QGemm=1
+train residual "$here/resnet20-w8a8.yaml"
+compare residual "$here/resnet20-w8a8.yaml" "$work/residual/last.h5" "$work/data" --integer \
+    --expect QLinearConv=21 --expect QLinearAdd=9 --expect QLinearGlobalAveragePool=1 --expect QGemm=1
+
+# The small net without quantizers.
+float=$work/float.yaml
+sed '/^quant:/,/^train:/{/^train:/!d}' "$here/smallcnn-w4a4.yaml" >"$float"
+train float "$float"
+export_flags=--allow-float
+compare float "$float" "$work/float/last.h5" "$work/data" --expect Conv=5 --max-differ 0
