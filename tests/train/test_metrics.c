@@ -1,0 +1,129 @@
+/* Logs are cut back on resume, to the byte. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/metrics.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tests/support/run.h"
+#include "tests/support/tempdir.h"
+
+static tempdir dir;
+static char csv[128];
+
+static void begin(void)
+{
+    tempdir_init(&dir, "metrics.jsonl");
+    snprintf(csv, sizeof csv, "%s/summary.csv", dir.folder);
+}
+
+static void end(void)
+{
+    remove(csv);
+    tempdir_fini(&dir);
+}
+
+static char *text_of(const char *path)
+{
+    unsigned char *bytes;
+    size_t size;
+    ck_assert_int_eq(dt_file_read(NULL, path, 1 << 20, &bytes, &size, NULL), DT_OK);
+    char *text = calloc(size + 1, 1);
+    ck_assert_ptr_nonnull(text);
+    memcpy(text, bytes, size);
+    dt_put(NULL, bytes);
+    return text;
+}
+
+static void expect_text(const char *path, const char *want)
+{
+    char *text = text_of(path);
+    ck_assert_str_eq(text, want);
+    free(text);
+}
+
+/* Steps 10..30, an epoch of 20 steps in between. */
+static void log_steps(dt_metrics *m, int64_t from, int64_t to)
+{
+    for (int64_t step = from; step <= to; step += 10) {
+        const dt_run_position at = { .step = step };
+        ck_assert_int_eq(dt_metrics_step(m, &at, 1.5, 0.1, NULL), DT_OK);
+        const dt_run_epoch e = { .epoch = step / 20,
+                                 .step = step,
+                                 .score = { .correct = 1, .count = 4 } };
+        if (step % 20 == 0) ck_assert_int_eq(dt_metrics_epoch(m, &e, NULL), DT_OK);
+    }
+}
+
+START_TEST(a_resumed_log_is_an_undisturbed_one)
+{
+    dt_metrics m;
+    begin();
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, NULL), DT_OK);
+    log_steps(&m, 10, 60);
+    dt_metrics_close(&m);
+    char *want_json = text_of(dir.file), *want_csv = text_of(csv);
+    ck_assert_ptr_nonnull(strstr(want_csv, "epoch,step,"));
+    ck_assert_ptr_nonnull(strstr(want_json, "{\"kind\":\"step\",\"step\":10,\"loss\":1.5,"));
+    /* Killed while writing, resumed at step 30. */
+    FILE *f = fopen(dir.file, "ab");
+    ck_assert_ptr_nonnull(f);
+    fputs("{\"kind\":\"step\",\"st", f);
+    fclose(f);
+    f = fopen(csv, "ab");
+    ck_assert_ptr_nonnull(f);
+    fputs("4,8", f);
+    fclose(f);
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 30, NULL), DT_OK);
+    log_steps(&m, 40, 60);
+    dt_metrics_close(&m);
+    expect_text(dir.file, want_json);
+    expect_text(csv, want_csv);
+    free(want_json);
+    free(want_csv);
+    end();
+}
+END_TEST
+
+START_TEST(foreign_lines_are_dropped)
+{
+    dt_metrics m;
+    begin();
+    static const char lines[] = "{\"kind\":\"step\",\"step\":5}\nnonsense\n{\"step\":\"x\"}\n";
+    ck_assert_int_eq(dt_file_write(dir.file, lines, sizeof lines - 1, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 7, NULL), DT_OK);
+    dt_metrics_close(&m);
+    expect_text(dir.file, "{\"kind\":\"step\",\"step\":5}\n");
+    end();
+}
+END_TEST
+
+START_TEST(a_start_from_nothing_empties_old_logs)
+{
+    dt_metrics m;
+    begin();
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, NULL), DT_OK);
+    log_steps(&m, 10, 20);
+    dt_metrics_close(&m);
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, NULL), DT_OK);
+    dt_metrics_close(&m);
+    expect_text(dir.file, "");
+    char *text = text_of(csv);
+    ck_assert_ptr_eq(strchr(text, '\n') + 1, text + strlen(text)); /* the head line */
+    free(text);
+    end();
+}
+END_TEST
+
+START_TEST(a_folder_that_is_not_there_is_an_error)
+{
+    dt_metrics m;
+    dt_error err;
+    ck_assert_int_eq(dt_metrics_open(&m, "/nonexistent/run", 0, &err), DT_ERR_IO);
+    ck_assert_ptr_nonnull(strstr(err.text, "/nonexistent/run/metrics.jsonl: cannot write: "));
+}
+END_TEST
+
+DT_TEST_MAIN("metrics", a_resumed_log_is_an_undisturbed_one, foreign_lines_are_dropped,
+             a_start_from_nothing_empties_old_logs, a_folder_that_is_not_there_is_an_error)

@@ -1,0 +1,277 @@
+/* Parameters from and to files; batch-norm signs; calibration. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/net.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/rng.h"
+#include "tests/support/nets.h"
+
+enum { BATCH = 4, PICTURE = 32 * 32 * 3 };
+
+static void scramble(test_net *t, uint32_t stream)
+{
+    dt_rng rng;
+    for (int i = 0; i < t->net.graph.value_count; i++) {
+        real *x = t->net.state.data[i];
+        if (!x) continue;
+        dt_rng_open(&rng, 5, DT_RNG_TEST, stream, (uint64_t)i);
+        bool spread = strstr(t->net.graph.value[i].name, "running_var") != NULL;
+        for (int64_t k = 0; k < dt_shape_count(&t->net.graph.value[i].shape); k++)
+            x[k] = (real)(spread ? 0.5 + dt_rng_uniform(&rng) : 0.2 * dt_rng_normal(&rng));
+    }
+}
+
+static void expect_equal_nets(const test_net *a, const test_net *b)
+{
+    for (int i = 0; i < a->net.graph.value_count; i++) {
+        if (!a->net.state.data[i]) continue;
+        size_t n = (size_t)dt_shape_count(&a->net.graph.value[i].shape) * sizeof(real);
+        ck_assert_mem_eq(a->net.state.data[i], b->net.state.data[i], n);
+    }
+}
+
+static void round_trip(bool native)
+{
+    test_net a, b;
+    dt_tensors set;
+    dt_net_report report;
+    test_net_open(&a, TEST_LSQ("smallcnn", "deploy"), false);
+    test_net_open(&b, TEST_LSQ("smallcnn", "deploy"), false);
+    scramble(&a, 1);
+    ck_assert_int_eq(dt_tensors_init(&set, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_net_export(&a.net, native, &set, NULL), DT_OK);
+    ck_assert_int_eq(dt_net_import(&b.net, &set, "f", native, false, &report, NULL), DT_OK);
+    ck_assert_uint_eq((size_t)report.matched, set.count);
+    ck_assert(report.missing == 0 && report.unexpected == 0 && report.has_quantizers);
+    expect_equal_nets(&a, &b);
+    dt_tensors_fini(&set);
+    test_net_close(&a);
+    test_net_close(&b);
+}
+
+START_TEST(tensors_come_back)
+{
+    round_trip(true);
+    round_trip(false);
+}
+END_TEST
+
+START_TEST(conv_weights_are_permuted)
+{
+    test_net t;
+    dt_tensors set;
+    int64_t n;
+    test_net_open(&t, TEST_FLOAT("smallcnn"), false);
+    real *w = test_net_data(&t, "conv2.weight", &n); /* [32,3,3,16] */
+    for (int64_t i = 0; i < n; i++)
+        w[i] = (real)i;
+    ck_assert_int_eq(dt_tensors_init(&set, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_net_export(&t.net, false, &set, NULL), DT_OK);
+    const dt_named_tensor *f = dt_tensors_find(&set, "conv2.weight");
+    ck_assert(dt_shape_equal(&f->shape, &DT_SHAPE(32, 16, 3, 3)));
+    const float *there = f->data;
+    for (int64_t o = 0; o < 32; o++)
+        for (int64_t i = 0; i < 16; i++)
+            for (int64_t p = 0; p < 9; p++)
+                ck_assert(there[(o * 16 + i) * 9 + p] == (float)((o * 9 + p) * 16 + i));
+    dt_tensors_fini(&set);
+    test_net_close(&t);
+}
+END_TEST
+
+/* All tensors of a float net but those whose names start with `without`. */
+static void export_without(test_net *t, const char *without, dt_tensors *set)
+{
+    dt_tensors all;
+    ck_assert_int_eq(dt_tensors_init(&all, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_tensors_init(set, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_net_export(&t->net, true, &all, NULL), DT_OK);
+    for (size_t i = 0; i < all.count; i++) {
+        const dt_named_tensor *x = &all.item[i];
+        if (strncmp(x->name, without, strlen(without)) == 0) continue;
+        ck_assert_int_eq(dt_tensors_add(set, x->name, x->dtype, &x->shape, x->data, NULL), DT_OK);
+    }
+    dt_tensors_fini(&all);
+}
+
+START_TEST(missing_and_unexpected_tensors_are_told)
+{
+    test_net t;
+    dt_tensors set;
+    dt_net_report report;
+    dt_error err;
+    const float extra[2] = { 1, 2 };
+    test_net_open(&t, TEST_FLOAT("smallcnn"), false);
+    export_without(&t, "fc.", &set);
+    ck_assert_int_eq(dt_tensors_add(&set, "head.weight", DT_F32, &DT_SHAPE(2), extra, NULL), DT_OK);
+    ck_assert_int_eq(
+        dt_tensors_add(&set, "optimizer/momentum/x", DT_F32, &DT_SHAPE(2), extra, NULL), DT_OK);
+    ck_assert_int_eq(dt_net_import(&t.net, &set, "a.pth", true, false, &report, &err),
+                     DT_ERR_NOT_FOUND);
+    ck_assert_str_eq(err.text, "a.pth: has no 'fc.weight' (2 of 27 tensors are missing); "
+                               "model.allow_missing=true starts them anew");
+    ck_assert_int_eq(dt_net_import(&t.net, &set, "a.pth", true, true, &report, &err), DT_OK);
+    ck_assert_int_eq(report.matched, 25);
+    ck_assert_int_eq(report.missing, 2);
+    ck_assert_str_eq(report.missing_name[1], "fc.bias");
+    ck_assert_int_eq(report.unexpected, 1);
+    ck_assert_str_eq(report.unexpected_name[0], "head.weight");
+    dt_tensors_fini(&set);
+    test_net_close(&t);
+}
+END_TEST
+
+START_TEST(wrong_shapes_change_nothing)
+{
+    test_net t, before;
+    dt_tensors set;
+    dt_net_report report;
+    dt_error err;
+    const float values[32] = { 9 };
+    test_net_open(&t, TEST_FLOAT("smallcnn"), false);
+    test_net_open(&before, TEST_FLOAT("smallcnn"), false);
+    scramble(&t, 3); /* the file */
+    export_without(&t, "fc.bias", &set);
+    scramble(&t, 2); /* the net */
+    scramble(&before, 2);
+    ck_assert_int_eq(dt_tensors_add(&set, "fc.bias", DT_F32, &DT_SHAPE(11), values, NULL), DT_OK);
+    ck_assert_int_eq(dt_net_import(&t.net, &set, "a.h5", true, false, &report, &err), DT_ERR_SHAPE);
+    ck_assert_str_eq(err.text, "a.h5: fc.bias: has the shape [11], the model wants [10]");
+    expect_equal_nets(&t, &before);
+    dt_tensors_fini(&set);
+    test_net_close(&t);
+    test_net_close(&before);
+}
+END_TEST
+
+START_TEST(half_of_the_quantizers_is_refused)
+{
+    test_net t;
+    dt_tensors set;
+    dt_net_report report;
+    dt_error err;
+    test_net_open(&t, TEST_LSQ("smallcnn", "paper"), false);
+    export_without(&t, "conv3.input_quant.scale", &set);
+    ck_assert_int_eq(dt_net_import(&t.net, &set, "a.h5", true, true, &report, &err),
+                     DT_ERR_NOT_FOUND);
+    ck_assert_str_eq(err.text,
+                     "a.h5: has no 'conv3.input_quant.scale' though it has other quantizers");
+    dt_tensors_fini(&set);
+    test_net_close(&t);
+}
+END_TEST
+
+/* Logits of a batch with running statistics. */
+static void logits(test_net *t, real *out)
+{
+    dt_plan plan;
+    dt_exec exec;
+    dt_kernels k;
+    static float x[BATCH * PICTURE];
+    int32_t labels[BATCH] = { 0 };
+    dt_rng rng;
+    dt_rng_open(&rng, 8, DT_RNG_TEST, 0, 0);
+    for (int i = 0; i < BATCH * PICTURE; i++)
+        x[i] = (float)dt_rng_normal(&rng);
+    ck_assert_int_eq(dt_kernels_init(&k, "scalar", NULL), DT_OK);
+    ck_assert_int_eq(dt_plan_init(&plan, &t->net.graph, &k, DT_MODE_EVAL, BATCH, 1, &t->net.logits,
+                                  1, NULL, NULL),
+                     DT_OK);
+    ck_assert_int_eq(dt_exec_init(&exec, &plan, &t->net.state, &k, NULL, NULL, NULL), DT_OK);
+    dt_exec_set_input(&exec, t->net.input, x);
+    dt_exec_set_input(&exec, t->net.labels, labels);
+    ck_assert_int_eq(dt_exec_forward(&exec, NULL), DT_OK);
+    memcpy(out, dt_exec_value(&exec, t->net.logits), BATCH * 10 * sizeof *out);
+    dt_exec_fini(&exec);
+    dt_plan_fini(&plan);
+}
+
+START_TEST(positive_scales_change_no_result)
+{
+    test_net t;
+    real before[BATCH * 10], after[BATCH * 10];
+    int64_t n;
+    int negative = 0, small;
+    test_net_open(&t, TEST_FLOAT("resnet20"), false);
+    for (int i = 0; i < t.net.graph.value_count; i++) {
+        const char *name = t.net.graph.value[i].name;
+        bool gamma = t.net.state.data[i] && strstr(name, "bn") && strstr(name, ".weight");
+        for (int64_t k = 0; gamma && k < t.net.graph.value[i].shape.dim[0]; k++)
+            if (k % 3 == 0) t.net.state.data[i][k] = -(real)(0.5 + 0.1 * (double)(k % 7));
+        bool mean = t.net.state.data[i] && strstr(name, "running_mean");
+        for (int64_t k = 0; mean && k < t.net.graph.value[i].shape.dim[0]; k++)
+            t.net.state.data[i][k] = (real)(0.1 * (double)(k % 5) - 0.2);
+        for (int64_t k = 0; gamma && k < t.net.graph.value[i].shape.dim[0]; k++)
+            negative += t.net.state.data[i][k] < 0;
+    }
+    real *last = test_net_data(&t, "layer3.2.bn2.weight", &n);
+    last[1] = (real)1e-4; /* near 0, positive */
+    logits(&t, before);
+    ck_assert_int_eq(dt_net_make_gamma_positive(&t.net, &small), negative);
+    ck_assert_int_gt(negative, 200);
+    ck_assert_int_eq(small, 1);
+    logits(&t, after);
+    for (int i = 0; i < BATCH * 10; i++)
+        ck_assert_msg(fabs((double)before[i] - (double)after[i]) <=
+                          1e-5 * (1 + fabs((double)before[i])),
+                      "logit %d: %.9g became %.9g", i, (double)before[i], (double)after[i]);
+    for (int i = 0; i < t.net.graph.value_count; i++) {
+        const char *name = t.net.graph.value[i].name;
+        if (!t.net.state.data[i] || !strstr(name, "bn") || !strstr(name, ".weight")) continue;
+        for (int64_t k = 0; k < t.net.graph.value[i].shape.dim[0]; k++)
+            ck_assert(t.net.state.data[i][k] >= 0);
+    }
+    ck_assert_int_eq(dt_net_make_gamma_positive(&t.net, &small), 0);
+    test_net_close(&t);
+}
+END_TEST
+
+typedef struct sites {
+    int count;
+    double least_db;
+} sites;
+
+static void on_site(void *arg, const dt_site_report *r)
+{
+    sites *s = arg;
+    s->count++;
+    if (r->sqnr_db < s->least_db) s->least_db = r->sqnr_db;
+    ck_assert_msg(r->scale > 0, "%s has the scale %g", r->name, r->scale);
+}
+
+START_TEST(calibration_starts_every_site)
+{
+    test_net t;
+    dt_kernels k;
+    sites s = { 0, 100 };
+    static float x[BATCH * PICTURE];
+    const int32_t labels[BATCH] = { 0 };
+    dt_error err = { .status = DT_OK };
+    dt_rng rng;
+    dt_rng_open(&rng, 8, DT_RNG_TEST, 0, 0);
+    for (int i = 0; i < BATCH * PICTURE; i++)
+        x[i] = (float)(4 * dt_rng_uniform(&rng) - 2);
+    ck_assert_int_eq(dt_kernels_init(&k, NULL, NULL), DT_OK);
+    test_net_open(&t, TEST_LSQ("smallcnn", "deploy"), false);
+    ck_assert(dt_net_is_quantized(&t.net));
+    ck_assert_msg(
+        dt_net_calibrate(&t.net, &k, 1, x, labels, BATCH, true, on_site, &s, NULL, &err) == DT_OK,
+        "%s", err.text);
+    ck_assert_int_eq(s.count, 14);
+    /* 4 bits give 15 to 25 dB on bell-shaped values, 8 bits 40 and more. */
+    ck_assert_double_gt(s.least_db, 12);
+    x[7] = (float)NAN;
+    ck_assert_int_eq(
+        dt_net_calibrate(&t.net, &k, 1, x, labels, BATCH, true, NULL, NULL, NULL, &err),
+        DT_ERR_NUMERIC);
+    ck_assert_ptr_nonnull(strstr(err.text, "_quant: values are not finite"));
+    test_net_close(&t);
+}
+END_TEST
+
+DT_TEST_MAIN("net", tensors_come_back, conv_weights_are_permuted,
+             missing_and_unexpected_tensors_are_told, wrong_shapes_change_nothing,
+             half_of_the_quantizers_is_refused, positive_scales_change_no_result,
+             calibration_starts_every_site)
