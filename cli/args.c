@@ -1,7 +1,6 @@
 /* Arguments of verbs, by argp. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,28 +29,21 @@ typedef struct parse {
     cli_args *out;
 } parse;
 
-/* One line, exit code 1: argp's own errors add a second line. */
-static void refuse(const struct argp_state *state, const char *fmt, ...) DT_PRINTF(2, 3);
-
-static void refuse(const struct argp_state *state, const char *fmt, ...)
+static error_t refuse(const parse *p, const char *what, const char *value, const char *rule)
 {
-    va_list args;
-    va_start(args, fmt);
-    fprintf(stderr, "%s: ", state->name);
-    vfprintf(stderr, fmt, args);
-    fputs("\n", stderr);
-    va_end(args);
-    exit(1);
+    fprintf(stderr, "detent: %s: %s '%s': %s\n", p->verb->name, what, value, rule);
+    return EINVAL;
 }
 
-static int number(const char *text, int min, int max, const char *name, struct argp_state *state)
+static error_t number(const parse *p, const char *text, int max, const char *name, int *out)
 {
-    char *end;
+    char *end, rule[80];
     errno = 0;
     long v = strtol(text, &end, 10);
-    if (errno || end == text || *end || v < min || v > max)
-        refuse(state, "--%s: %s is not a whole number in %d..%d", name, text, min, max);
-    return (int)v;
+    *out = (int)v;
+    if (!errno && end != text && !*end && v >= 1 && v <= max) return 0;
+    snprintf(rule, sizeof rule, "is not a whole number in 1..%d", max);
+    return refuse(p, name, text, rule);
 }
 
 static error_t on_option(int key, char *value, struct argp_state *state)
@@ -63,8 +55,7 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         a->out = value;
         return 0;
     case 't':
-        a->threads = number(value, 1, DT_MAX_THREADS, "threads", state);
-        return 0;
+        return number(p, value, DT_MAX_THREADS, "--threads", &a->threads);
     case 'i':
         a->isa = value;
         return 0;
@@ -96,16 +87,18 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         a->sha256 = true;
         return 0;
     case 'k':
-        a->steps = number(value, 1, 100000, "steps", state);
-        return 0;
+        return number(p, value, 100000, "--steps", &a->steps);
     case ARGP_KEY_ARG:
         if (a->word_count == p->verb->max_words || a->word_count == CLI_MAX_WORDS)
-            refuse(state, "'%s' is one word too many; see --help", value);
+            return refuse(p, "the word", value, "is one too many");
         a->words[a->word_count++] = value;
         return 0;
     case ARGP_KEY_END:
         if (a->word_count < p->verb->min_words)
-            refuse(state, "wants %s; see --help", p->verb->usage);
+            return refuse(p, "too few words; usage", p->verb->usage, "see --help");
+        return 0;
+    case ARGP_KEY_INIT:
+        state->err_stream = NULL; /* a refusal is one line: no advice behind it */
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -127,7 +120,6 @@ int cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *out)
     *out = (cli_args){ .steps = 20 };
     const struct argp argp = { options, on_option, verb->usage, verb->help, NULL, NULL, NULL };
     parse p = { verb, out };
-    argp_err_exit_status = 1;
-    argp_parse(&argp, argc, argv, 0, NULL, &p); /* exits after --help and on errors */
-    return -1;
+    /* Exits after --help. */
+    return argp_parse(&argp, argc, argv, 0, NULL, &p) == 0 ? -1 : 1;
 }

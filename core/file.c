@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <nettle/sha2.h>
@@ -142,12 +143,37 @@ dt_status dt_atomic_end(dt_atomic_file *f, dt_error *err)
     return st;
 }
 
+static bool is_temporary(const char *name)
+{
+    const char *end = strstr(name, ".tmp");
+    if (!end || end == name) return false;
+    end += strlen(".tmp");
+    return *end && end[strspn(end, "0123456789")] == '\0';
+}
+
+void dt_dir_remove_temporaries(const char *folder)
+{
+    char path[2048];
+    DIR *dir = opendir(folder);
+    if (!dir) return;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        if (!is_temporary(entry->d_name)) continue;
+        int n = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (n > 0 && (size_t)n < sizeof path) unlink(path);
+    }
+    closedir(dir);
+}
+
 dt_status dt_file_write(const char *path, const void *data, size_t size, dt_error *err)
 {
     dt_atomic_file f;
     DT_TRY(dt_atomic_begin(&f, path, err));
-    if (size) fwrite(data, 1, size, f.stream); /* errors stick to the stream; end reports them */
-    return dt_atomic_end(&f, err);
+    errno = 0;
+    if (fwrite(data, 1, size, f.stream) == size) return dt_atomic_end(&f, err);
+    int reason = errno ? errno : EIO; /* end would find the stream's flag, but not the reason */
+    dt_atomic_cancel(&f);
+    errno = reason;
+    return io_error(path, "write", err);
 }
 
 _Static_assert(sizeof(struct sha256_ctx) <= sizeof((dt_sha256){ { 0 } }.state), "sha256 state");

@@ -31,6 +31,9 @@ void dt_atomic_cancel(dt_atomic_file *f); /* removes the temporary file; fine af
 /* All of `data` at once. */
 dt_status dt_file_write(const char *path, const void *data, size_t size,
                         dt_error *err) DT_MUST_CHECK;
+/* Removes the temporary files "<name>.tmp<number>" that killed processes left in a folder. Only for
+ * a folder that no other process writes to. What cannot be removed stays. */
+void dt_dir_remove_temporaries(const char *folder);
 /* For writers that open files by name (HDF5): sync `temporary` and rename it to `path`. */
 dt_status dt_file_commit(const char *temporary, const char *path, dt_error *err) DT_MUST_CHECK;
 

@@ -30,9 +30,33 @@ static double percent(int64_t part, int64_t whole)
     return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
+/* Printed without the sign that a nan happens to have. */
+static double plain_nan(double x)
+{
+    return isnan(x) ? (double)NAN : x;
+}
+
+/* Quantizers clip an infinite weight to a finite code, so a net can be lost before its loss is. */
+static dt_status check_finite(const dt_run *r, dt_error *err)
+{
+    const dt_graph *g = &r->s.net.graph;
+    for (int i = 0; i < g->value_count; i++) {
+        const real *x = r->s.net.state.data[i];
+        for (int64_t k = 0, n = x ? dt_shape_count(&g->value[i].shape) : 0; k < n; k++)
+            if (!isfinite(x[k]))
+                return dt_fail(err, DT_ERR_NUMERIC, NULL,
+                               "step %lld: '%s' is %g at element %lld, no checkpoint is written; a "
+                               "lower train.optimizer.lr may help",
+                               (long long)r->at.step, g->value[i].name, plain_nan((double)x[k]),
+                               (long long)k);
+    }
+    return DT_OK;
+}
+
 static dt_status save(dt_run *r, const char *name, dt_error *err)
 {
     char path[1024];
+    DT_TRY(check_finite(r, err));
     snprintf(path, sizeof path, "%s/%s", r->p->folder, name);
     r->saved_at = now();
     return dt_checkpoint_save(path, &r->s, &r->optim, &r->at, err);
@@ -60,8 +84,8 @@ static dt_status find_nan(void *arg, const dt_node *node, const dt_op_run *run, 
             return dt_fail(err, DT_ERR_NUMERIC, NULL,
                            "step %lld: the output of %s '%s' is %g at element %lld; a lower "
                            "train.optimizer.lr may help",
-                           (long long)r->at.step, node->op->name, node->name, (double)y[i],
-                           (long long)i);
+                           (long long)r->at.step, node->op->name, node->name,
+                           plain_nan((double)y[i]), (long long)i);
     return DT_OK;
 }
 
@@ -71,7 +95,7 @@ static dt_status not_finite(dt_run *r, double loss, dt_error *err)
     r->exec.hook_arg = r;
     DT_TRY(dt_exec_forward(&r->exec, err));
     return dt_fail(err, DT_ERR_NUMERIC, NULL, "step %lld: the loss is %g", (long long)r->at.step,
-                   loss);
+                   plain_nan(loss));
 }
 
 static void *as_input(const void *data)
@@ -151,8 +175,10 @@ static dt_status end_epoch(dt_run *r, double lr, dt_error *err)
     r->at.seen = r->at.correct = 0;
     r->at.loss_sum = 0;
     DT_TRY(dt_metrics_epoch(&r->metrics, &e, err));
-    DT_TRY(save(r, "last.h5", err));
+    /* In this order: killed in between, the run goes on from the older last.h5 and comes by again.
+     */
     if (e.is_best) DT_TRY(save(r, "best.h5", err));
+    DT_TRY(save(r, "last.h5", err));
     r->score = e.score;
     r->scored_step = r->at.step;
     if (r->p->events.epoch) r->p->events.epoch(r->p->events.arg, &e);

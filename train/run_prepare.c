@@ -88,10 +88,14 @@ static dt_status make_plans(dt_run *r, dt_error *err)
 
 static dt_status resume(dt_run *r, const char *path, dt_error *err)
 {
-    char note[256], text[256];
+    char note[256], text[1024];
     DT_TRY(dt_checkpoint_load(path, &r->s, &r->optim, &r->at, note, sizeof note, err));
     if (note[0]) say(r, note);
     if (r->at.step > r->at.last_step) r->at.last_step = r->at.step;
+    if (r->at.step < r->at.last_step) { /* it was done with fewer steps */
+        snprintf(text, sizeof text, "%s/DONE", r->p->folder);
+        remove(text);
+    }
     snprintf(text, sizeof text, "resumed at step %lld of %lld", (long long)r->at.step,
              (long long)r->at.last_step);
     say(r, text);
@@ -115,6 +119,7 @@ dt_status dt_run_prepare(dt_run *r, dt_error *err)
                                   .alloc = r->p->alloc };
     DT_TRY(dt_session_open(&r->s, &p, err));
     DT_TRY(dt_dir_make(r->p->folder, err));
+    dt_dir_remove_temporaries(r->p->folder);
     DT_TRY(dt_optim_state_init(&r->optim, &r->s.recipe->train, &r->s.net.graph, r->p->alloc, err));
     DT_TRY(open_loaders(r, err));
     say_import(r);

@@ -52,6 +52,27 @@ START_TEST(a_full_disk_is_an_error_and_keeps_nothing)
 }
 END_TEST
 
+START_TEST(only_temporary_files_are_removed)
+{
+    static const char *const names[] = { "last.h5.tmp4711", "last.h5", "a.tmp", "b.tmp12x",
+                                         ".tmp9" };
+    char folder[] = "/tmp/detent-test-XXXXXX", path[96];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    for (size_t i = 0; i < DT_ARRAY_LEN(names); i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        ck_assert_int_eq(dt_file_write(path, "x", 1, NULL), DT_OK);
+    }
+    dt_dir_remove_temporaries(folder);
+    for (size_t i = 0; i < DT_ARRAY_LEN(names); i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        ck_assert_msg(dt_file_exists(path) == (i > 0), "%s", names[i]);
+        remove(path);
+    }
+    ck_assert_int_eq(remove(folder), 0);
+    dt_dir_remove_temporaries(folder); /* is not there: fine */
+}
+END_TEST
+
 START_TEST(sha256_of_abc)
 {
     dt_sha256 h;
@@ -65,4 +86,4 @@ START_TEST(sha256_of_abc)
 END_TEST
 
 DT_TEST_MAIN("file", write_read_and_replace, a_full_disk_is_an_error_and_keeps_nothing,
-             sha256_of_abc)
+             only_temporary_files_are_removed, sha256_of_abc)
