@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bad input: exit code 1, one line that names place, value and rule, nothing lost or half-written.
+
+usage: bad_input.py DETENT
+       bad_input.py DETENT --disk-full FOLDER   (called by itself, where FOLDER can be mounted on)
+"""
+import os
+import pickle
+import random
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import zipfile
+
+from support import RECIPE, Test, leftovers, main
+
+TWO = "train.max_steps=2"
+
+
+def refused(test, what, args, *parts, **options):
+    """Exit code 1 and exactly one line of refusal, the last one, with every part in it."""
+    code, out, err = test.run(*args, **options)
+    lines = err.splitlines()
+    told = [line for line in lines if line.startswith("detent")]
+    line = told[0] if told else ""
+    test.check(code == 1, f"{what}: exit code {code}, not 1: {err}")
+    test.check(len(told) == 1 and lines[-1] == line, f"{what}: not one line at the end: {err}")
+    for part in parts:
+        test.check(part in line, f"{what}: no '{part}' in: {line}")
+    test.check("last step" not in out, f"{what}: claims to be finished")
+    return line
+
+
+def recipes(test, recipe):
+    def refused_text(what, text, *parts):
+        path = test.write("bad.yaml", text)
+        refused(test, what, ["train", path, "--out", test.path("never")], path, *parts)
+        test.check(not os.path.exists(test.path("never")), f"{what}: the run folder was made")
+
+    def changed(a, b):
+        assert a in RECIPE
+        return RECIPE.replace(a, b)
+
+    refused_text("unknown key", changed("weights: {method: lsq, bits: 4}",
+                                        "weights: {method: lsq, bitz: 4}"),
+                 ":4: quant.weights.bitz: ", "did you mean 'bits'?")
+    refused_text("bits 17", changed("activations: {method: lsq, bits: 4}",
+                                    "activations: {method: lsq, bits: 17}"),
+                 ":5: quant.activations.bits: 17", "1..8")
+    refused_text("repeated key", RECIPE + "eval: {batch: 32}\n", ":8: eval: ")
+    refused_text("unknown method", changed("{method: lsq, bits: 4}\n  act",
+                                           "{method: lsqq, bits: 4}\n  act"),
+                 ":4: quant.weights.method: ", "lsqq", "lsq")
+    refused_text("rule without layer", changed("train: {epochs", "  rules: [{layers: 'conv9*', "
+                                               "weights: {bits: 3}}]\ntrain: {epochs"),
+                 ":6: quant.rules", "conv9*")
+    refused_text("no YAML", "model: {name: [\n", ":2: ")
+    refused_text("empty", "")
+    refused(test, "override", ["train", recipe, "train.epochs=0", "--out", test.path("never")],
+            "command line", "train.epochs: 0 is outside 1..100000")
+
+
+def arguments(test, recipe):
+    never = ["--out", test.path("never")]
+    refused(test, "threads 0", ["train", recipe, "--threads", "0", *never], "--threads '0'", "1..256")
+    refused(test, "threads x", ["train", recipe, "--threads", "x", *never], "--threads 'x'", "1..256")
+    refused(test, "threads 257", ["eval", recipe, "--threads", "257"], "--threads '257'", "1..256")
+    refused(test, "unknown verb", ["trian", recipe], "'trian'", "did you mean 'train'?")
+    refused(test, "no verb's option", ["eval", recipe, "--resume"], "--resume")
+    refused(test, "isa", ["train", recipe, "--isa", "avx9", *never], "isa: 'avx9'", "nearest")
+    refused(test, "no words", ["train"], "RECIPE")
+    test.check(not os.path.exists(test.path("never")), "arguments: the run folder was made")
+
+
+def files(test, recipe):
+    never = ["--out", test.path("never")]
+    refused(test, "no recipe", ["train", test.path("no.yaml"), *never], "no.yaml", "No such file")
+    refused(test, "no init", ["train", recipe, "model.init=no.pth", *never], "no.pth",
+            "No such file")
+    refused(test, "inspect nothing", ["inspect", test.path("no.h5")], "no.h5", "No such file")
+    refused(test, "inspect a folder", ["inspect", test.folder], test.folder)
+    refused(test, "inspect a text", ["inspect", recipe], recipe, "known kind")
+    refused(test, "no dataset", ["train", recipe, "data.name=cifar10", "data.root=nowhere",
+                                 "data.train_pictures=", *never])
+    cifar = test.write("cifar.yaml", RECIPE.replace("name: builtin", "name: cifar10")
+                       .replace(", train_pictures: 320, test_pictures: 64", ", root: cifar"))
+    refused(test, "no files", ["train", cifar, *never], "cifar")
+    os.mkdir(test.path("cifar"))
+    record = bytes([3]) + bytes(3072)
+    for name in [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]:
+        test.write("cifar/" + name, 10 * record)
+    test.succeed("train", cifar, TWO, "--out", test.path("good"))  # it is the damage that counts
+    shutil.rmtree(test.path("good"))
+    test.write("cifar/data_batch_4.bin", 9 * record + record[:-100])
+    refused(test, "truncated .bin", ["train", cifar, *never], "data_batch_4.bin", "30630",
+            "multiple of 3073")
+    test.write("cifar/data_batch_4.bin", 9 * record)
+    refused(test, "shorter .bin", ["train", cifar, *never], "data_batch_4.bin", "9 records")
+    test.write("cifar/data_batch_4.bin", 9 * record + bytes([10]) + record[1:])
+    refused(test, "label 10", ["train", cifar, *never], "data_batch_4.bin", "label 10", "0..9")
+    os.remove(test.path("cifar/test_batch.bin"))
+    test.write("cifar/data_batch_4.bin", 10 * record)
+    refused(test, "missing .bin", ["train", cifar, *never], "test_batch.bin")
+    test.check(not os.path.exists(test.path("never")), "files: the run folder was made")
+
+
+def damaged_checkpoints(test, recipe, rng):
+    test.succeed("train", recipe, TWO, "--out", test.path("run"))
+    last = test.path("run", "last.h5")
+    with open(last, "rb") as f:
+        whole = f.read()
+    cuts = [0, 1, 7, 8, 511, 512, 513, len(whole) - 1] + [rng.randrange(len(whole)) for _ in range(12)]
+    for size in cuts:
+        path = test.write("cut.h5", whole[:size])
+        refused(test, f"cut to {size}", ["inspect", path], "cut.h5")
+    places = [0, 8, 12, 16, 24, 88, 511, 512] + [rng.randrange(len(whole)) for _ in range(32)]
+    for at in places:
+        bad = bytearray(whole)
+        bad[at] ^= 1 << rng.randrange(8)
+        path = test.write("flipped.h5", bytes(bad))
+        refused(test, f"bit flipped at {at}", ["inspect", path], "flipped.h5")
+    longer = test.write("longer.h5", whole + b"x")
+    refused(test, "a byte more", ["inspect", longer], "longer.h5", "changed")
+    refused(test, "flipped as init", ["eval", recipe, "model.init=" + path], "flipped.h5", "SHA-256")
+    shutil.copy(path, last)
+    refused(test, "flipped, resumed", ["train", recipe, "--out", test.path("run"), "--resume"],
+            "last.h5", "SHA-256")
+    with open(last, "rb") as f:
+        test.check(f.read() == bytes(bad), "a refused resume changed the checkpoint")
+    shutil.rmtree(test.path("run"))
+
+
+class Touch:
+    """Unpickled by Python, it would make the file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, ("touch " + self.path,)
+
+
+def hostile_pickles(test, recipe):
+    marker = test.path("marker")
+    for protocol in 0, 1, 2, 4:
+        for root in Touch(marker), {"state_dict": {"conv1.weight": Touch(marker)}}:
+            text = pickle.dumps(root, protocol=protocol)
+            zipped = test.path("evil.pth")
+            with zipfile.ZipFile(zipped, "w") as z:
+                z.writestr("archive/data.pkl", text)
+                z.writestr("archive/version", "3\n")
+            legacy = test.write("legacy.pth", pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2) +
+                                pickle.dumps(1001, protocol=2) + pickle.dumps({}, protocol=2) + text +
+                                pickle.dumps([], protocol=2))
+            plain = test.write("plain.pth", text)
+            for path in zipped, legacy, plain:
+                refused(test, f"os.system, protocol {protocol}", ["inspect", path],
+                        os.path.basename(path))
+                test.check(not os.path.exists(marker), f"{path}: the pickle was executed")
+    line = refused(test, "os.system as init", ["eval", recipe, "model.init=" + zipped], "evil.pth")
+    test.check("system" in line, f"os.system is not named: {line}")
+    pickle.loads(text)  # the pickle does what it is feared for
+    test.check(os.path.exists(marker), "the pickle is harmless: this test shows nothing")
+    huge = test.write("huge.safetensors", struct.pack("<Q", 1 << 60) + b"{}")
+    refused(test, "huge header", ["inspect", huge], "huge.safetensors")
+
+
+def runs(test, recipe):
+    folder = test.path("run")
+    refused(test, "lr 1e30", ["train", recipe, "train.optimizer.lr=1e30", "--out", folder],
+            "train.optimizer.lr: 1e30 is outside 0..1000")
+    for side in "lsq", "none":
+        # The decay multiplies weights by -1e4 a step: inf, then nan, in this or the next epoch.
+        refused(test, "nan", ["train", recipe, f"quant.weights.method={side}", "--out", folder,
+                              "train.optimizer.lr=1000", "train.optimizer.weight_decay=10",
+                              "train.epochs=4"], "step ", "'", "train.optimizer.lr")
+        test.check(not leftovers(folder) and not os.path.exists(os.path.join(folder, "DONE")),
+                   "nan: something half-written is left")
+        shutil.rmtree(folder)
+    refused(test, "no state", ["eval", recipe], "recipe.yaml", "no state", "--calibrate")
+    test.succeed("train", recipe, TWO, "--out", folder)
+    before = test.sha256(os.path.join(folder, "last.h5"))
+    refused(test, "an existing run", ["train", recipe, "--out", folder], folder, "--resume")
+    refused(test, "another recipe", ["train", recipe, "train.seed=4", "--out", folder, "--resume"],
+            "last.h5", "train.seed (3 there, 4 here)")
+    test.check(test.sha256(os.path.join(folder, "last.h5")) == before, "a refusal changed last.h5")
+    test.succeed("train", recipe, "train.max_steps=4", "--out", folder, "--resume")
+    shutil.rmtree(folder)
+
+
+def forbidden(test, recipe):
+    file = test.write("file", "text\n")
+    refused(test, "a file as folder", ["train", recipe, "--out", file], file)
+    refused(test, "a folder in a file", ["train", recipe, "--out", file + "/run"], file)
+    with open(file) as f:
+        test.check(f.read() == "text\n", "the file was changed")
+    as_nobody = {}
+    if os.geteuid() == 0:  # permissions do not bind root
+        as_nobody["user"] = as_nobody["group"] = 65534
+        if subprocess.run([test.detent, "--version"], capture_output=True, **as_nobody).returncode:
+            test.skip("no write permission: another user cannot start the program")
+            return
+    folder = test.path("run")
+    test.succeed("train", recipe, TWO, "--out", folder)
+    before = sorted((n, os.path.getsize(os.path.join(folder, n))) for n in os.listdir(folder))
+    os.chmod(folder, 0o555)
+    refused(test, "a folder that is closed", ["train", recipe, "--out", folder, "--resume"], folder,
+            "Permission denied", **as_nobody)
+    os.mkdir(test.path("closed"), 0o555)
+    refused(test, "no new folder", ["train", recipe, "--out", test.path("closed", "run")], "closed",
+            "Permission denied", **as_nobody)
+    after = sorted((n, os.path.getsize(os.path.join(folder, n))) for n in os.listdir(folder))
+    test.check(before == after, f"a closed folder was changed: {before}, {after}")
+    os.chmod(folder, 0o755)
+    shutil.rmtree(folder)
+
+
+def grow(test, recipe, folder, what, reason, **options):
+    """A run whose disk gets full: the checkpoint of before is whole, and goes on later."""
+    last = os.path.join(folder, "last.h5")
+    with open(last, "rb") as f:
+        before = f.read()
+    refused(test, what, ["train", recipe, "--out", folder, "--resume"], folder, reason, **options)
+    with open(last, "rb") as f:
+        test.check(f.read() == before, f"{what}: last.h5 was changed")
+    test.check(len(test.sha256(last)) == 64, f"{what}: last.h5 cannot be read")
+    test.check(not leftovers(folder), f"{what}: left {leftovers(folder)}")
+    test.check(not os.path.exists(os.path.join(folder, "DONE")), f"{what}: DONE is there")
+
+
+def file_size_limit(test, recipe, whole):
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50000, 50000))
+
+    folder = test.path("limited")
+    test.succeed("train", recipe, TWO, "--out", folder)
+    grow(test, recipe, folder, "file size limit", "File too large", preexec_fn=limit)
+    test.succeed("train", recipe, "--out", folder, "--resume")
+    test.check(test.sha256(os.path.join(folder, "last.h5")) == whole, "file size limit: other bits")
+
+
+def disk_full(detent, folder):
+    """In a mount namespace of its own: a file system of 1 MB, filled up behind the run's back."""
+    test = Test(detent)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]).returncode:
+        return 3
+    recipe, run = test.write("recipe.yaml", RECIPE), os.path.join(folder, "run")
+    test.succeed("train", recipe, "--out", test.path("whole"))
+    test.succeed("train", recipe, TWO, "--out", run)
+    filler = os.path.join(folder, "filler")
+    try:
+        with open(filler, "wb", buffering=0) as f:
+            while True:
+                f.write(bytes(4096))
+    except OSError:
+        pass
+    os.truncate(filler, os.path.getsize(filler) - 40960)  # less than a checkpoint is left
+    grow(test, recipe, run, "full disk", "No space left on device")
+    os.remove(filler)
+    test.succeed("train", recipe, "--out", run, "--resume")
+    test.check(test.sha256(os.path.join(run, "last.h5")) ==
+               test.sha256(test.path("whole", "last.h5")), "full disk: other bits")
+    return test.end()
+
+
+def full_disks(test, recipe):
+    test.succeed("train", recipe, "--out", test.path("whole"))
+    file_size_limit(test, recipe, test.sha256(test.path("whole", "last.h5")))
+    mounted = test.path("mounted")
+    os.mkdir(mounted)
+    unshare = ["unshare", "--mount"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
+    try:
+        code = subprocess.run([*unshare, sys.executable, os.path.abspath(__file__), test.detent,
+                               "--disk-full", mounted], timeout=300).returncode
+    except OSError:
+        code = 3
+    if code in (0, 1):
+        test.check(code == 0, "full disk")
+    else:
+        test.skip("full disk: cannot mount a small file system here")
+
+
+def run(args):
+    if "--disk-full" in args:
+        return disk_full(args[0], args[2])
+    test = Test(args[0])
+    recipe = test.write("recipe.yaml", RECIPE)
+    seed = random.randrange(100000)
+    print(f"seed {seed}")
+    recipes(test, recipe)
+    arguments(test, recipe)
+    files(test, recipe)
+    damaged_checkpoints(test, recipe, random.Random(seed))
+    hostile_pickles(test, recipe)
+    runs(test, recipe)
+    forbidden(test, recipe)
+    full_disks(test, recipe)
+    return test.end()
+
+
+if __name__ == "__main__":
+    main(run)

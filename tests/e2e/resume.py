@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run that is killed and resumed ends in the bits of an undisturbed one; Ctrl-C saves.
+
+usage: resume.py DETENT [KILLS [SEED]]
+"""
+import os
+import random
+import shutil
+import signal
+import time
+
+from support import RECIPE, Test, leftovers, main, stop_as_ctrl_c
+
+LIVELY = ["train.epochs=6", "train.save_minutes=0.0003"]  # 60 steps, a checkpoint every 20 ms
+
+
+def rows(folder):
+    """summary.csv without the seconds, which no two runs share."""
+    with open(os.path.join(folder, "summary.csv")) as f:
+        return [line.rsplit(",", 1)[0] for line in f]
+
+
+def expect_equal(test, folder, whole, what):
+    for name in "last.h5", "best.h5":
+        same = test.sha256(os.path.join(folder, name)) == test.sha256(os.path.join(whole, name))
+        test.check(same, f"{what}: {name} differs from the undisturbed run's")
+    test.check(rows(folder) == rows(whole), f"{what}: summary.csv differs")
+    test.check(os.path.exists(os.path.join(folder, "DONE")), f"{what}: no DONE")
+    test.check(not leftovers(folder), f"{what}: left {leftovers(folder)}")
+
+
+def kill_and_resume(test, recipe, whole, seconds, kills, rng):
+    """Returns how many kills hit a run under way; every finished run is compared."""
+    folder, done, steps, finished = test.path("killed"), 0, [], 0
+    while done < kills or not finished:
+        process = test.start("train", recipe, *LIVELY, "--out", folder, "--resume", "--threads", 2)
+        try:
+            # The last round runs to its end.
+            process.communicate(timeout=None if done >= kills else rng.uniform(0, 0.5 * seconds))
+        except Exception:  # TimeoutExpired: it runs still
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+        if process.returncode == 0:
+            expect_equal(test, folder, whole, f"after {done} kills")
+            finished += 1
+            shutil.rmtree(folder)
+            continue
+        test.check(process.returncode == -signal.SIGKILL, f"exit code {process.returncode}")
+        done += 1
+        last = os.path.join(folder, "last.h5")
+        if os.path.exists(last):
+            test.check(len(test.sha256(last)) == 64, "the checkpoint is whole")
+            steps.append([line.split()[1] for line in test.succeed("inspect", last).splitlines()
+                          if line.startswith("step ")][0])
+    print(f"{done} kills, {finished} finished runs; steps on disk after kills: {' '.join(steps)}")
+    test.check(len(set(steps)) > 1 or kills < 3, "kills came at one moment only")
+
+
+def interrupt(test, recipe, whole):
+    folder = test.path("interrupted")
+    process = test.start("train", recipe, *LIVELY, "train.save_minutes=0", "--out", folder,
+                         "--threads", 1)
+    for line in process.stderr:
+        if line.startswith("epoch 1 step"):
+            break
+    stop_as_ctrl_c(process)
+    out, err = process.communicate()
+    test.check(process.returncode == 130, f"Ctrl-C: exit code {process.returncode}, not 130")
+    test.check("resume with --resume" in err, f"Ctrl-C: says nothing of resuming: {err}")
+    test.check("last step" not in out, "Ctrl-C: claims to be finished")
+    test.check(not os.path.exists(os.path.join(folder, "DONE")), "Ctrl-C: DONE is there")
+    test.check(not leftovers(folder), "Ctrl-C: temporary files are left")
+    test.succeed("train", recipe, *LIVELY, "--out", folder, "--resume")
+    expect_equal(test, folder, whole, "Ctrl-C")
+
+
+def run(args):
+    kills = int(args[1]) if len(args) > 1 else 5
+    seed = int(args[2]) if len(args) > 2 else time.time_ns() % 100000
+    print(f"seed {seed}")
+    test = Test(args[0])
+    recipe, whole = test.write("recipe.yaml", RECIPE), test.path("whole")
+    start = time.monotonic()
+    test.succeed("train", recipe, *LIVELY, "--out", whole, "--threads", 2)
+    seconds = time.monotonic() - start
+    kill_and_resume(test, recipe, whole, seconds, kills, random.Random(seed))
+    interrupt(test, recipe, whole)
+    # What is finished stays so.
+    before = test.sha256(os.path.join(whole, "last.h5"))
+    test.succeed("train", recipe, *LIVELY, "--out", whole, "--resume")
+    test.check(test.sha256(os.path.join(whole, "last.h5")) == before, "a finished run went on")
+    return test.end()
+
+
+main(run)

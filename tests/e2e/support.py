@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running the program in tests of whole runs. Python's standard library only."""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+# 4-bit LSQ on pictures that the program draws: 20 steps in about a second.
+RECIPE = """\
+model: {name: smallcnn, width: 8}
+data: {name: builtin, batch: 32, train: [pad_crop: 4, hflip], train_pictures: 320, test_pictures: 64}
+quant:
+  weights: {method: lsq, bits: 4}
+  activations: {method: lsq, bits: 4}
+train: {epochs: 2, optimizer: {name: sgd, lr: 0.02}, seed: 3}
+eval: {batch: 64}
+"""
+SKIP = 77
+
+
+class Test:
+    """A folder, the program, and a count of failures."""
+
+    def __init__(self, detent):
+        self.detent = os.path.abspath(detent)
+        self.folder = tempfile.mkdtemp(prefix="detent-e2e-")
+        os.chmod(self.folder, 0o755)
+        self.failures = 0
+        self.checks = 0
+        self.skips = 0
+
+    def path(self, *parts):
+        return os.path.join(self.folder, *parts)
+
+    def write(self, name, text):
+        mode = "wb" if isinstance(text, bytes) else "w"
+        with open(self.path(name), mode) as f:
+            f.write(text)
+        return self.path(name)
+
+    def start(self, *args, **options):
+        """The program, not waited for."""
+        env = dict(os.environ, OMP_WAIT_POLICY="passive", LC_ALL="C")
+        return subprocess.Popen([self.detent, *map(str, args)], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True, env=env, **options)
+
+    def run(self, *args, **options):
+        """(exit code, standard output, standard error)"""
+        process = self.start(*args, **options)
+        out, err = process.communicate(timeout=600)
+        return process.returncode, out, err
+
+    def succeed(self, *args, **options):
+        code, out, err = self.run(*args, **options)
+        if code != 0:
+            raise SystemExit(f"detent {' '.join(map(str, args))}: exit code {code}\n{err}")
+        return out
+
+    def sha256(self, file):
+        return self.succeed("inspect", file, "--sha256").strip()
+
+    def check(self, good, text):
+        self.checks += 1
+        if not good:
+            self.failures += 1
+            print("FAILED:", text)
+
+    def skip(self, text):
+        self.skips += 1
+        print("SKIP", text)
+
+    def end(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+        print(f"{self.checks} checks, {self.failures} failures, {self.skips} skipped")
+        return 1 if self.failures else 0
+
+
+def leftovers(folder):
+    """Temporary files in a run folder."""
+    return [name for name in os.listdir(folder) if ".tmp" in name]
+
+
+def shared(root, *parts):
+    """A file or folder of the published data, or None."""
+    base = os.environ.get("DETENT_SHARED") or os.path.join(root, "..", "shared")
+    path = os.path.join(base, *parts)
+    return path if os.path.exists(path) else None
+
+
+def stop_as_ctrl_c(process):
+    process.send_signal(signal.SIGINT)
+
+
+def main(function):
+    sys.exit(function(sys.argv[1:]))
