@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks what the compiler does not: who includes whom, and what no file may hold.
+
+usage: check_layers.py SOURCE_ROOT
+"""
+import os
+import re
+import sys
+
+# Folder -> folders it may include beside itself. "x/y.h" allows one header.
+MAY = {
+    "core": [],
+    "kernels": ["core"],
+    "autograd": ["core", "kernels"],
+    "fakequant": ["core", "kernels", "autograd"],
+    "layers": ["core", "autograd", "fakequant"],
+    "data": ["core"],
+    "optim": ["core", "kernels", "autograd"],
+    "export": ["core", "kernels", "autograd", "fakequant", "layers", "train/container.h"],
+    "recipes": ["core", "fakequant/choice.h"],
+    "train": ["core", "kernels", "autograd", "fakequant", "layers", "data", "optim", "export",
+              "recipes"],
+    "cli": ["core", "recipes", "train/detent.h"],
+}
+FREE = ["tests", "bench"]
+CALL = r"(?<![\w.>]){}\s*\("
+EXITS = re.compile(CALL.format("(?:exit|_exit|abort|printf|puts|putchar|rand|srand|getenv)"))
+MEMORY = re.compile(CALL.format("(?:malloc|calloc|realloc|free|aligned_alloc|posix_memalign)"))
+# The text that jansson makes is freed as jansson wants it.
+MEMORY_OF_LIBRARIES = {"train/metrics.c"}
+# Rows of tables: the suites that loop over the tables are their tests.
+ROWS = re.compile(r"/(?:op|quant|model|data|transform|optim|schedule|import|export)_\w+\.c$")
+# Parts of a file that is tested under its own name, or by the tests of whole runs.
+PARTS = {
+    "autograd/exec.c": "grad/test_graph_gradients.c",
+    "autograd/ops.c": "grad/test_op_gradients.c",
+    "fakequant/quantizers.c": "property/test_quantizers.c",
+    "kernels/conv_avx2.c": "kernels/test_conv.c",
+    "kernels/conv_avx512.c": "kernels/test_conv.c",
+    "kernels/conv_direct.c": "kernels/test_conv.c",
+    "kernels/conv_direct_wgrad.c": "kernels/test_conv.c",
+    "kernels/conv_plan.c": "kernels/test_conv.c",
+    "kernels/point_avx2.c": "kernels/test_point.c",
+    "kernels/point_avx512.c": "kernels/test_point.c",
+    "kernels/point_scalar.c": "kernels/test_point.c",
+    "layers/layers.c": "layers/test_models.c",
+    "layers/site.c": "layers/test_models.c",
+    "train/inspect.c": "train/test_checkpoint.c",
+    "train/net_import.c": "train/test_net.c",
+    "train/net_prepare.c": "train/test_net.c",
+    "train/run.c": "e2e/resume.py",
+    "train/run_prepare.c": "e2e/resume.py",
+    "train/session.c": "train/test_evaluate.c",
+}
+
+
+def bare(text):
+    """C without comments and strings, lines kept."""
+    token = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
+    return token.sub(lambda m: "\n" * m.group().count("\n") + '""', text)
+
+
+def includes(root, path, text, wrong):
+    folder = path.split("/")[0]
+    for name in re.findall(r'^\s*#\s*include\s+"([^"]+)"', text, re.M):
+        target = name.split("/")[0]
+        if not os.path.exists(os.path.join(root, name)):
+            wrong.append(f'{path}: includes "{name}", which is no path from the root')
+        elif folder in MAY and target != folder and not {target, name} & set(MAY[folder]):
+            wrong.append(f"{path}: {folder}/ may not include {name}")
+        own = os.path.basename(path).rsplit(".", 1)[0]
+        other = re.search(r"/((?:quant|model|data|transform|optim|schedule|import)_\w+)\.h$", name)
+        if other and ROWS.search("/" + path) and other.group(1) != own:
+            wrong.append(f"{path}: a row of a table may not include another row's {name}")
+
+
+def words(path, text, wrong):
+    folder, code = path.split("/")[0], bare(text)
+    for pattern, allowed in (EXITS, {"cli"}), (MEMORY, {"core"}):
+        if folder in FREE or folder in allowed:
+            continue
+        if pattern is MEMORY and path in MEMORY_OF_LIBRARIES:
+            continue
+        for m in pattern.finditer(code):
+            wrong.append(f"{path}:{code.count(chr(10), 0, m.start()) + 1}: {m.group()}...)")
+
+
+def layout(path, text, wrong):
+    for i, line in enumerate(text.split("\n"), 1):
+        if "\t" in line or line != line.rstrip():
+            wrong.append(f"{path}:{i}: tab or blank at the end")
+    if text and not text.endswith("\n"):
+        wrong.append(f"{path}: no newline at the end")
+    if path.endswith((".c", ".h", ".py")) and "SPDX-License-Identifier: Apache-2.0" not in text:
+        wrong.append(f"{path}: no SPDX line")
+    if path.endswith((".c", ".h")) and text.count("\n") > 600:
+        wrong.append(f"{path}: {text.count(chr(10))} lines; 600 at most")
+
+
+def tested(root, path, wrong):
+    folder, name = os.path.split(path)
+    test = PARTS.get(path, f"{folder}/test_{name}")
+    if folder in MAY and folder != "cli" and path.endswith(".c") and not ROWS.search(path):
+        if not os.path.exists(os.path.join(root, "tests", test)):
+            wrong.append(f"{path}: no tests/{test}")
+
+
+def order_of_folders(wrong):
+    """No cycles among whole folders; single headers are interfaces that are handed down."""
+    done = []
+    while len(done) < len(MAY):
+        ready = [f for f in MAY if f not in done and
+                 all(x in done for x in MAY[f] if "/" not in x)]
+        if not ready:
+            wrong.append(f"a cycle among {sorted(set(MAY) - set(done))}")
+            return
+        done += ready
+
+
+def main(root):
+    wrong, count = [], 0
+    order_of_folders(wrong)
+    for folder in [*MAY, *FREE]:
+        for at, folders, names in os.walk(os.path.join(root, folder)):
+            folders[:] = [f for f in folders if f not in ("corpus", "golden", "__pycache__")]
+            for name in names:
+                if not name.endswith((".c", ".h", ".py", ".def", ".build", ".md")):
+                    continue
+                path = os.path.relpath(os.path.join(at, name), root)
+                with open(os.path.join(root, path), encoding="utf-8") as f:
+                    text = f.read()
+                count += 1
+                layout(path, text, wrong)
+                if name.endswith((".c", ".h")):
+                    includes(root, path, text, wrong)
+                    words(path, text, wrong)
+                tested(root, path, wrong)
+    print("\n".join(wrong))
+    print(f"{count} files, {len(wrong)} findings")
+    return 1 if wrong or count < 100 else 0
+
+
+sys.exit(main(sys.argv[1]))
