@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <nettle/sha2.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -73,6 +74,27 @@ dt_status dt_dir_make(const char *path, dt_error *err)
     if (stat(path, &st) != 0) return io_error(path, "make the folder", err);
     if (!S_ISDIR(st.st_mode)) return dt_fail(err, DT_ERR_IO, &where, "is no folder");
     return DT_OK;
+}
+
+dt_status dt_dir_lock(const char *path, int *out_lock, dt_error *err)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return io_error(path, "open", err);
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        *out_lock = fd;
+        return DT_OK;
+    }
+    bool taken = errno == EWOULDBLOCK;
+    dt_status st = taken ? dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = path },
+                                   "another process is at work in this folder")
+                         : io_error(path, "lock", err);
+    close(fd);
+    return st;
+}
+
+void dt_dir_unlock(int lock)
+{
+    if (lock >= 0) close(lock);
 }
 
 static dt_status sync_path(const char *path, int flags, dt_error *err)

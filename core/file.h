@@ -17,6 +17,11 @@ bool dt_file_exists(const char *path);
 /* Makes a folder and its parents; it is fine if it is there. */
 dt_status dt_dir_make(const char *path, dt_error *err) DT_MUST_CHECK;
 
+/* Takes the folder for this process: no other one gets it until dt_dir_unlock or the end of the
+ * process, however it ends. `out_lock` is for dt_dir_unlock. Errors: IO; ARG when it is taken. */
+dt_status dt_dir_lock(const char *path, int *out_lock, dt_error *err) DT_MUST_CHECK;
+void dt_dir_unlock(int lock); /* -1 is fine */
+
 /* A file that appears under its name only when it is complete: written to "<path>.tmp<pid>" beside
  * it, synced, renamed, folder synced. */
 typedef struct dt_atomic_file {

@@ -222,7 +222,7 @@ static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
 
 dt_status dt_run_train(const dt_run_params *params, dt_run_result *out_result, dt_error *err)
 {
-    dt_run r = { .p = params, .at = { .best = -1 }, .scored_step = -1 };
+    dt_run r = { .p = params, .lock = -1, .at = { .best = -1 }, .scored_step = -1 };
     dt_status st = dt_run_prepare(&r, err);
     if (st == DT_OK) st = loop(&r, out_result, err);
     dt_run_end(&r);

@@ -119,6 +119,7 @@ dt_status dt_run_prepare(dt_run *r, dt_error *err)
                                   .alloc = r->p->alloc };
     DT_TRY(dt_session_open(&r->s, &p, err));
     DT_TRY(dt_dir_make(r->p->folder, err));
+    DT_TRY(dt_dir_lock(r->p->folder, &r->lock, err));
     dt_dir_remove_temporaries(r->p->folder);
     DT_TRY(dt_optim_state_init(&r->optim, &r->s.recipe->train, &r->s.net.graph, r->p->alloc, err));
     DT_TRY(open_loaders(r, err));
@@ -146,4 +147,5 @@ void dt_run_end(dt_run *r)
     dt_loader_close(r->test);
     dt_loader_close(r->val);
     dt_session_close(&r->s);
+    dt_dir_unlock(r->lock);
 }

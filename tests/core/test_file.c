@@ -73,6 +73,25 @@ START_TEST(only_temporary_files_are_removed)
 }
 END_TEST
 
+START_TEST(a_folder_is_locked_once)
+{
+    char dir[] = "/tmp/detent-test-XXXXXX";
+    int first = -1, second = -1;
+    dt_error err;
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    ck_assert_int_eq(dt_dir_lock(dir, &first, &err), DT_OK);
+    ck_assert_int_eq(dt_dir_lock(dir, &second, &err), DT_ERR_ARG);
+    ck_assert_ptr_nonnull(strstr(err.text, "another process"));
+    ck_assert_int_eq(second, -1);
+    dt_dir_unlock(first);
+    ck_assert_int_eq(dt_dir_lock(dir, &second, &err), DT_OK);
+    dt_dir_unlock(second);
+    dt_dir_unlock(-1);
+    ck_assert_int_eq(dt_dir_lock("/nowhere/at/all", &first, &err), DT_ERR_NOT_FOUND);
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
 START_TEST(sha256_of_abc)
 {
     dt_sha256 h;
@@ -86,4 +105,4 @@ START_TEST(sha256_of_abc)
 END_TEST
 
 DT_TEST_MAIN("file", write_read_and_replace, a_full_disk_is_an_error_and_keeps_nothing,
-             only_temporary_files_are_removed, sha256_of_abc)
+             only_temporary_files_are_removed, a_folder_is_locked_once, sha256_of_abc)
