@@ -23,6 +23,7 @@ if ! "$python" -c 'import onnxruntime, onnx, numpy' 2>/dev/null; then
 fi
 work=$(mktemp -d)
 export_flags=
+threads=
 trap 'rm -rf "$work"' EXIT
 
 # name recipe checkpoint data, then arguments of onnxruntime_check.py
@@ -32,7 +33,7 @@ compare() {
     "$detent" export "$recipe" "model.init=$checkpoint" $export_flags \
         --out "$work/$name.onnx" >"$work/log" 2>&1 ||
         { cat "$work/log"; exit 1; }
-    "$detent" eval "$recipe" "model.init=$checkpoint" "data.root=$data" --as-exported \
+    "$detent" eval "$recipe" "model.init=$checkpoint" "data.root=$data" --as-exported $threads \
         --predictions "$work/$name.txt" --json >/dev/null
     pictures=$data/test_batch.bin
     [ -f "$pictures" ] || pictures=$data/cifar-10-batches-bin/test_batch.bin
@@ -42,7 +43,7 @@ compare() {
 }
 
 train() {
-    "$detent" train "$2" "data.root=$work/data" --out "$work/$1" >"$work/log" 2>&1 ||
+    "$detent" train "$2" "data.root=$work/data" $threads --out "$work/$1" >"$work/log" 2>&1 ||
         { cat "$work/log"; exit 1; }
 }
 
@@ -57,6 +58,7 @@ if [ $# -gt 3 ]; then
     exit 0
 fi
 
+threads="--threads 1" # so little work that threads cost more than they give on a busy machine
 "$python" "$here/onnxruntime_check.py" make-pictures "$work/data"
 train small "$here/smallcnn-w4a4.yaml"
 compare small "$here/smallcnn-w4a4.yaml" "$work/small/last.h5" "$work/data" --integer \

@@ -8,7 +8,7 @@ it predicts with those of `detent eval --predictions`.
 
 `check` prints one line of results and exits with 1 when anything is not as expected. Pictures are a
 file of CIFAR-10's binary version; they are normalised by the numbers in the model's metadata.
-`make-pictures` writes such files of coloured noise, 5 x 160 for training and 400 for tests."""
+`make-pictures` writes such files of coloured noise, 5 x 128 for training and 250 for tests."""
 import argparse
 import collections
 import os
@@ -35,8 +35,8 @@ def make_pictures(folder):
         rows.astype(np.uint8).tofile(os.path.join(folder, name))
 
     for i in range(1, 6):
-        write(f"data_batch_{i}.bin", 160)
-    write("test_batch.bin", 400)
+        write(f"data_batch_{i}.bin", 128)
+    write("test_batch.bin", 250)
 
 
 def read_pictures(path, meta):
