@@ -162,8 +162,7 @@ START_TEST(memory_is_never_shared_by_the_living)
         TEST_LSQ("resnet20", "paper"),
         TEST_LSQ("resnet20", "deploy"),
         TEST_LSQ("smallcnn", "deploy"),
-        "{model: {name: resnet20, shortcut: conv}, data: {name: "
-        "builtin}}",
+        "{model: {name: resnet20, shortcut: conv}, data: {name: builtin}}",
     };
     static const dt_mode modes[] = { DT_MODE_TRAIN, DT_MODE_EVAL, DT_MODE_CALIBRATE };
     dt_kernels k;
