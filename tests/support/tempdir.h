@@ -16,9 +16,10 @@ typedef struct tempdir {
 /* Makes the folder; `file` is a name in it. */
 static inline void tempdir_init(tempdir *t, const char *file)
 {
-    strcpy(t->folder, "/tmp/detent-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(t->folder));
-    snprintf(t->file, sizeof t->file, "%s/%s", t->folder, file);
+    char folder[] = "/tmp/detent-test-XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    strcpy(t->folder, folder);
+    snprintf(t->file, sizeof t->file, "%s/%s", folder, file);
 }
 
 /* Removes the file (it may be gone) and the folder, which fails when anything else was left. */
