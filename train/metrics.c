@@ -63,6 +63,14 @@ static dt_status append(const char *path, FILE **out, dt_error *err)
                    strerror(errno));
 }
 
+static dt_status flush(FILE *f, const char *name, dt_error *err)
+{
+    errno = 0;
+    if (fflush(f) == 0 && !ferror(f)) return DT_OK;
+    return dt_fail(err, DT_ERR_IO, &(dt_where){ .file = name }, "cannot write: %s",
+                   strerror(errno ? errno : EIO));
+}
+
 dt_status dt_metrics_open(dt_metrics *m, const char *folder, int64_t step, dt_error *err)
 {
     char jsonl[1024], csv[1024];
@@ -71,13 +79,14 @@ dt_status dt_metrics_open(dt_metrics *m, const char *folder, int64_t step, dt_er
     snprintf(csv, sizeof csv, "%s/summary.csv", folder);
     DT_TRY(cut_back(jsonl, step, json_step, err));
     DT_TRY(cut_back(csv, step, csv_step, err));
-    bool fresh = !dt_file_exists(csv);
     DT_TRY(append(jsonl, &m->jsonl, err));
     dt_status st = append(csv, &m->csv, err);
-    if (st != DT_OK)
-        dt_metrics_close(m);
-    else if (fresh)
+    /* A run that was killed at once may have left an empty file. */
+    if (st == DT_OK && fseek(m->csv, 0, SEEK_END) == 0 && ftell(m->csv) == 0) {
         fputs(CSV_HEAD, m->csv);
+        st = flush(m->csv, csv, err);
+    }
+    if (st != DT_OK) dt_metrics_close(m);
     return st;
 }
 
@@ -86,14 +95,6 @@ void dt_metrics_close(dt_metrics *m)
     if (m->jsonl) fclose(m->jsonl);
     if (m->csv) fclose(m->csv);
     *m = (dt_metrics){ NULL, NULL };
-}
-
-static dt_status flush(FILE *f, const char *name, dt_error *err)
-{
-    errno = 0;
-    if (fflush(f) == 0 && !ferror(f)) return DT_OK;
-    return dt_fail(err, DT_ERR_IO, &(dt_where){ .file = name }, "cannot write: %s",
-                   strerror(errno ? errno : EIO));
 }
 
 static dt_status write_json(dt_metrics *m, json_t *o, dt_error *err)

@@ -125,5 +125,21 @@ START_TEST(a_folder_that_is_not_there_is_an_error)
 }
 END_TEST
 
+/* Killed between making the file and its first line. */
+START_TEST(an_empty_summary_gets_its_head)
+{
+    dt_metrics m;
+    begin();
+    ck_assert_int_eq(dt_file_write(csv, "", 0, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, NULL), DT_OK);
+    char *text = text_of(csv); /* at once: a kill later must find it */
+    ck_assert_int_eq(strncmp(text, "epoch,step,", 11), 0);
+    free(text);
+    dt_metrics_close(&m);
+    end();
+}
+END_TEST
+
 DT_TEST_MAIN("metrics", a_resumed_log_is_an_undisturbed_one, foreign_lines_are_dropped,
-             a_start_from_nothing_empties_old_logs, a_folder_that_is_not_there_is_an_error)
+             a_start_from_nothing_empties_old_logs, a_folder_that_is_not_there_is_an_error,
+             an_empty_summary_gets_its_head)
