@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Running the program in tests of whole runs. Python's standard library only."""
+import atexit
 import os
 import shutil
 import signal
@@ -27,6 +28,8 @@ class Test:
         self.detent = os.path.abspath(detent)
         self.folder = tempfile.mkdtemp(prefix="detent-e2e-")
         os.chmod(self.folder, 0o755)
+        self.processes = []
+        atexit.register(self.clean)
         self.failures = 0
         self.checks = 0
         self.skips = 0
@@ -43,8 +46,10 @@ class Test:
     def start(self, *args, **options):
         """The program, not waited for."""
         env = dict(os.environ, OMP_WAIT_POLICY="passive", LC_ALL="C")
-        return subprocess.Popen([self.detent, *map(str, args)], stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True, env=env, **options)
+        process = subprocess.Popen([self.detent, *map(str, args)], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, env=env, **options)
+        self.processes = [p for p in self.processes if p.poll() is None] + [process]
+        return process
 
     def run(self, *args, **options):
         """(exit code, standard output, standard error)"""
@@ -71,8 +76,15 @@ class Test:
         self.skips += 1
         print("SKIP", text)
 
-    def end(self):
+    def clean(self):
+        """Also when a test breaks off or is stopped from outside."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def end(self):
         print(f"{self.checks} checks, {self.failures} failures, {self.skips} skipped")
         return 1 if self.failures else 0
 
@@ -94,4 +106,5 @@ def stop_as_ctrl_c(process):
 
 
 def main(function):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     sys.exit(function(sys.argv[1:]))
