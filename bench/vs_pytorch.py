@@ -95,11 +95,12 @@ def build_net(placement):
                     i = o
             self.blocks = nn.Sequential(*blocks)
             self.fc = nn.Linear(64, 10)
-            self.qx, self.qw, self.qy = quant(8, False), quant(8, True), stream(True)
+            self.pooled, self.qy = stream(False), stream(True)
+            self.qx, self.qw = quant(8, False), quant(8, True)
 
         def forward(self, x):
             x = self.blocks(self.stem_out(F.relu(self.stem(x))))
-            x = self.qx(x.mean((2, 3)))
+            x = self.qx(self.pooled(x.mean((2, 3))))
             return self.qy(F.linear(x, self.qw(self.fc.weight), self.fc.bias))
 
     return Net()
