@@ -18,10 +18,15 @@ double dt_range_minmax(int64_t n, const real *x, int qmin, int qmax)
     return qmin < 0 ? fmax(s, low / qmin) : s;
 }
 
+/* One value of each run of `stride`, at a place that a multiplicative hash chooses: at a fixed place
+ * a stride that shares a factor with the channel count would see some channels only. */
 static double square_error(int64_t n, int64_t stride, const real *x, double s, int qmin, int qmax)
 {
     double sum = 0;
-    for (int64_t i = 0; i < n; i += stride) {
+    for (int64_t start = 0; start < n; start += stride) {
+        uint32_t hash = (uint32_t)(start / stride + 1) * 2654435769u;
+        int64_t i = start + (int64_t)((uint64_t)hash * (uint64_t)stride >> 32);
+        if (i >= n) i = start;
         double u = (double)x[i] / s, q = rint(u < qmin ? qmin : u > qmax ? qmax : u);
         double d = q * s - (double)x[i];
         sum += d * d;

@@ -85,6 +85,27 @@ START_TEST(least_square_error)
 }
 END_TEST
 
+/* A channels-last activation whose 16 channels differ in size by up to 16: the sample of a large
+ * tensor must see every channel, so it agrees with the scale of the whole. */
+START_TEST(sample_sees_every_channel)
+{
+    enum { CHANNELS = 16, LARGE = 32 * COUNT };
+    real *x = gaussian(false), *large = dt_get_array(NULL, LARGE, sizeof *large, "test");
+    real *small = dt_get_array(NULL, COUNT, sizeof *small, "test");
+    ck_assert_ptr_nonnull(large);
+    ck_assert_ptr_nonnull(small);
+    for (int i = 0; i < LARGE; i++)
+        large[i] = x[(int)((uint32_t)i * 2246822519u >> 16)] * (real)(1 + i % CHANNELS);
+    for (int i = 0; i < COUNT; i++)
+        small[i] = large[(int64_t)i * (LARGE / COUNT - 1)];
+    double sampled = dt_range_mse(LARGE, large, -8, 7), whole = dt_range_mse(COUNT, small, -8, 7);
+    ck_assert_msg(fabs(sampled / whole - 1) < 0.03, "%.5f, not %.5f", sampled, whole);
+    dt_put(NULL, x);
+    dt_put(NULL, large);
+    dt_put(NULL, small);
+}
+END_TEST
+
 START_TEST(nothing_is_clipped_by_minmax)
 {
     const real x[] = { -3, 1, 2.5 }, zero[] = { 0, 0 };
@@ -124,5 +145,5 @@ START_TEST(lsq_starts_by_its_rule_and_at_8_bits_by_error)
 }
 END_TEST
 
-DT_TEST_MAIN("range", rule_of_lsq, least_square_error, nothing_is_clipped_by_minmax,
-             lsq_starts_by_its_rule_and_at_8_bits_by_error)
+DT_TEST_MAIN("range", rule_of_lsq, least_square_error, sample_sees_every_channel,
+             nothing_is_clipped_by_minmax, lsq_starts_by_its_rule_and_at_8_bits_by_error)
