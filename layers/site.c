@@ -12,11 +12,15 @@ int dt_builder_fail(dt_builder *b, dt_status status)
     return -1;
 }
 
+static bool same_grid(const dt_fakequant_conf *c, const dt_quant_choice *choice)
+{
+    return c->quantizer == dt_quantizer_of(choice->method) && c->site.bits == choice->bits;
+}
+
 static bool same_choice(const dt_fakequant_conf *c, const dt_quant_choice *choice)
 {
-    const dt_quantizer *q = dt_quantizer_of(choice->method);
-    return c->quantizer == q && c->site.bits == choice->bits &&
-           (q->row.conf_size == 0 || memcmp(c->options, choice->conf, q->row.conf_size) == 0);
+    size_t size = c->quantizer->row.conf_size;
+    return same_grid(c, choice) && (size == 0 || memcmp(c->options, choice->conf, size) == 0);
 }
 
 bool dt_site_on_grid(const dt_builder *b, int x, const dt_quant_choice *choice)
@@ -24,7 +28,7 @@ bool dt_site_on_grid(const dt_builder *b, int x, const dt_quant_choice *choice)
     const dt_graph *g = b->graph;
     for (int producer; (producer = g->value[x].producer) >= 0;) {
         const dt_node *node = &g->node[producer];
-        if (strcmp(node->op->name, "fakequant") == 0) return same_choice(node->conf, choice);
+        if (strcmp(node->op->name, "fakequant") == 0) return same_grid(node->conf, choice);
         /* These only move values and add zeros. */
         bool keeps =
             strcmp(node->op->name, "pad_channels") == 0 || strcmp(node->op->name, "maxpool") == 0;

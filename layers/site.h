@@ -12,7 +12,8 @@ int dt_site_activation(dt_builder *b, const char *layer, const char *part, int x
                        const dt_quant_choice *choice);
 /* Quantizes weight w [O,...]. */
 int dt_site_weight(dt_builder *b, const char *layer, int w, const dt_quant_choice *choice);
-/* Do x's values lie on the grid of a site with this choice? */
+/* Do x's values lie on a grid of this choice's method and bits? Then quantizing them again would
+ * add a second scale and no precision. How the scale is learned may differ. */
 bool dt_site_on_grid(const dt_builder *b, int x, const dt_quant_choice *choice);
 
 /* -1, with the first error kept. */
