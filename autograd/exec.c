@@ -98,9 +98,9 @@ void *dt_exec_value(const dt_exec *e, int value)
     return slot >= 0 ? e->slot[slot] : e->input[value];
 }
 
-void dt_exec_set_input(dt_exec *e, int value, void *data)
+void dt_exec_set_input(dt_exec *e, int value, const void *data)
 {
-    e->input[value] = data;
+    e->input[value] = (void *)(uintptr_t)data; /* ops write to no input of this kind */
 }
 
 typedef struct shapes {

@@ -47,7 +47,8 @@ void dt_exec_fini(dt_exec *e);
 
 /* Borrowed until the next forward pass. */
 void *dt_exec_value(const dt_exec *e, int value);
-void dt_exec_set_input(dt_exec *e, int value, void *data);
+/* `data` is borrowed and only read. */
+void dt_exec_set_input(dt_exec *e, int value, const void *data);
 
 /* Errors come from the hook only. */
 dt_status dt_exec_forward(dt_exec *e, dt_error *err) DT_MUST_CHECK;

@@ -43,17 +43,12 @@ void dt_score_count(dt_score *s, const real *logits, const int32_t *labels, int6
     s->count += valid;
 }
 
-static void *as_input(const void *data)
-{
-    return (void *)(uintptr_t)data; /* inputs are only read */
-}
-
 static dt_status one_batch(dt_evaluator *e, const dt_batch *batch, int32_t *predictions,
                            dt_score *s, dt_error *err)
 {
     for (int64_t i = 0; i < e->plan.batch; i++)
         e->labels[i] = i < batch->valid ? batch->labels[i] : -1;
-    dt_exec_set_input(&e->exec, e->net->input, as_input(batch->x));
+    dt_exec_set_input(&e->exec, e->net->input, batch->x);
     dt_exec_set_input(&e->exec, e->net->labels, e->labels);
     DT_TRY(dt_exec_forward(&e->exec, err));
     real loss = ((real *)dt_exec_value(&e->exec, e->net->loss))[0];

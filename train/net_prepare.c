@@ -140,11 +140,6 @@ static dt_status hook(void *arg, const dt_node *node, const dt_op_run *run, bool
     return DT_OK;
 }
 
-static void *as_input(const void *data)
-{
-    return (void *)(uintptr_t)data; /* inputs are only read */
-}
-
 dt_status dt_net_calibrate(dt_net *net, const dt_kernels *k, int threads, const float *x,
                            const int32_t *labels, int64_t batch, bool init, dt_site_fn site,
                            void *arg, const dt_alloc *a, dt_error *err)
@@ -158,8 +153,8 @@ dt_status dt_net_calibrate(dt_net *net, const dt_kernels *k, int threads, const 
     if (st == DT_OK) {
         exec.hook = hook;
         exec.hook_arg = &c;
-        dt_exec_set_input(&exec, net->input, as_input(x));
-        dt_exec_set_input(&exec, net->labels, as_input(labels));
+        dt_exec_set_input(&exec, net->input, x);
+        dt_exec_set_input(&exec, net->labels, labels);
         st = dt_exec_forward(&exec, err);
         dt_exec_fini(&exec);
     }

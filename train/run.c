@@ -98,17 +98,12 @@ static dt_status not_finite(dt_run *r, double loss, dt_error *err)
                    plain_nan(loss));
 }
 
-static void *as_input(const void *data)
-{
-    return (void *)(uintptr_t)data; /* inputs are only read */
-}
-
 static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
 {
     dt_batch batch;
     DT_TRY(dt_loader_next(r->train, &batch, err));
-    dt_exec_set_input(&r->exec, r->s.net.input, as_input(batch.x));
-    dt_exec_set_input(&r->exec, r->s.net.labels, as_input(batch.labels));
+    dt_exec_set_input(&r->exec, r->s.net.input, batch.x);
+    dt_exec_set_input(&r->exec, r->s.net.labels, batch.labels);
     DT_TRY(dt_exec_forward(&r->exec, err));
     double loss = (double)((real *)dt_exec_value(&r->exec, r->s.net.loss))[0];
     if (!isfinite(loss)) return not_finite(r, loss, err);
