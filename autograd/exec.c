@@ -93,7 +93,8 @@ void dt_exec_fini(dt_exec *e)
 
 void *dt_exec_value(const dt_exec *e, int value)
 {
-    if (e->state->data[value]) return e->state->data[value];
+    dt_value_kind kind = e->plan->graph->value[value].kind;
+    if (kind == DT_VALUE_PARAM || kind == DT_VALUE_BUFFER) return e->state->data[value];
     int slot = e->plan->value_slot[value];
     return slot >= 0 ? e->slot[slot] : e->input[value];
 }
@@ -127,7 +128,7 @@ static dt_op_run prepare(const dt_exec *e, int i, shapes *sh)
         run.in[j] = dt_exec_value(e, node->in[j]);
         sh->in[j] = p->shape[node->in[j]];
     }
-    for (int j = 0; j < node->op->out_count; j++) {
+    for (int j = 0; j < node->out_count; j++) {
         run.out[j] = dt_exec_value(e, node->out[j]);
         sh->out[j] = p->shape[node->out[j]];
     }
@@ -176,7 +177,7 @@ static void backward_node(dt_exec *e, int i)
     shapes sh;
     dt_op_run run = prepare(e, i, &sh);
     run.work = slot_memory(e, pn->backward_work);
-    for (int j = 0; j < node->op->out_count; j++)
+    for (int j = 0; j < node->out_count; j++)
         run.d_out[j] = gradient(e, node->out[j]);
     for (int j = 0; j < node->in_count; j++) {
         if (!pn->wants[j]) continue;

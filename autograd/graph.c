@@ -100,6 +100,7 @@ dt_status dt_graph_node(dt_graph *g, const char *op_name, const char *name, cons
     dt_node *nodes = room(g, g->node, g->node_count, &g->node_room, sizeof *nodes);
     if (nodes) g->node = nodes;
     dt_node node = { .op = op, .name = dt_arena_strdup(g->arena, name), .in_count = in_count };
+    node.out_count = op->out_count;
     node.conf = dt_graph_keep(g, conf, op->conf_size);
     if (!nodes || !node.name || !node.conf)
         return dt_fail(err, DT_ERR_NOMEM, &where, "no memory for a graph node");

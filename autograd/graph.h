@@ -29,13 +29,19 @@ typedef enum dt_layout { /* how a tensor lies in foreign files */
 
 typedef enum dt_init { DT_INIT_ZERO, DT_INIT_ONE, DT_INIT_KAIMING } dt_init;
 
+typedef enum dt_store { /* what an element is in memory; gradients are always real */
+                        DT_STORE_REAL,
+                        DT_STORE_INT32, /* labels */
+                        DT_STORE_CODE,  /* uint8_t: the code of a quantized value less its qmin */
+} dt_store;
+
 typedef struct dt_value {
     const char *name; /* PARAM and BUFFER: as in checkpoints; NODE: the node's name */
     dt_value_kind kind;
     dt_shape shape; /* dim[0] is 1 where `batched` */
     bool batched;
-    bool nonneg;  /* known to be never negative */
-    bool is_int;  /* int32_t instead of real (labels) */
+    bool nonneg; /* known to be never negative */
+    dt_store store;
     int producer; /* node, -1: none */
     dt_role role;
     dt_layout layout;
@@ -48,7 +54,7 @@ typedef struct dt_node {
     const char *name;
     const void *conf;
     int in[DT_OP_MAX_IN], in_count;
-    int out[DT_OP_MAX_OUT];
+    int out[DT_OP_MAX_OUT], out_count;
 } dt_node;
 
 typedef struct dt_graph {

@@ -8,7 +8,7 @@
 #include "core/shape.h"
 #include "kernels/kernels.h"
 
-enum { DT_OP_MAX_IN = 8, DT_OP_MAX_OUT = 2 };
+enum { DT_OP_MAX_IN = 16, DT_OP_MAX_OUT = 3 };
 
 typedef enum dt_mode {
     DT_MODE_TRAIN,     /* batch statistics, running ones updated, backward follows */
@@ -51,7 +51,7 @@ typedef struct dt_op_run {
     void *out[DT_OP_MAX_OUT];
     real *d_in[DT_OP_MAX_IN];   /* backward: where the gradient goes; NULL: not wanted */
     bool add[DT_OP_MAX_IN];     /* backward: add to d_in[i] instead of overwriting it */
-    real *d_out[DT_OP_MAX_OUT]; /* backward: gradient of the outputs */
+    real *d_out[DT_OP_MAX_OUT]; /* backward: gradient of the outputs; NULL: nothing reads it */
     void *saved, *work;
     dt_replay replay;
     real *residual;
@@ -61,7 +61,8 @@ typedef struct dt_op_example dt_op_example;
 
 typedef struct dt_op {
     const char *name;
-    int in_min, in_max, out_count;
+    int in_min, in_max;
+    int out_count; /* of a node; ops of the fusing pass make nodes with fewer, too */
     size_t conf_size;
     unsigned grads;       /* bit i: input i can have a gradient */
     unsigned reads_in;    /* bit i: backward reads input i */
@@ -69,6 +70,9 @@ typedef struct dt_op {
     unsigned accumulates; /* bit i: honours add[i]; otherwise the executor adds */
     bool inplace;         /* forward: out[0] may be in[0] */
     bool grad_inplace;    /* backward: d_in[0] may be d_out[0] */
+    /* Backward: the output whose gradient may share memory with that of input `in`, -1: none. NULL:
+     * as grad_inplace says. */
+    int (*grad_shares)(const void *conf, int in);
     dt_sign sign;
     dt_grad_kind grad_kind;
     /* Output shapes from input shapes; SHAPE errors print both shapes. */

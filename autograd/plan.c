@@ -13,8 +13,8 @@ static int back_time(const dt_plan *p, int node)
 
 size_t dt_plan_value_bytes(const dt_plan *p, int value)
 {
-    size_t n = (size_t)dt_shape_count(&p->shape[value]);
-    return n * (p->graph->value[value].is_int ? sizeof(int32_t) : sizeof(real));
+    static const size_t bytes[] = { sizeof(real), sizeof(int32_t), sizeof(uint8_t) };
+    return (size_t)dt_shape_count(&p->shape[value]) * bytes[p->graph->value[value].store];
 }
 
 static dt_status infer_shapes(dt_plan *p, dt_error *err)
@@ -30,7 +30,7 @@ static dt_status infer_shapes(dt_plan *p, dt_error *err)
         for (int j = 0; j < node->in_count; j++)
             in[j] = p->shape[node->in[j]];
         DT_TRY(node->op->infer(node->conf, in, node->in_count, out, err));
-        for (int j = 0; j < node->op->out_count; j++) {
+        for (int j = 0; j < node->out_count; j++) {
             p->shape[node->out[j]] = out[j];
             if (dt_shape_count(&out[j]) <= 0)
                 return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ .key = node->name },
@@ -71,7 +71,8 @@ static void mark_gradients(dt_plan *p, bool *has_grad)
             pn->wants[j] = (node->op->grads >> j & 1) && has_grad[node->in[j]];
             pn->runs_back = pn->runs_back || pn->wants[j];
         }
-        if (pn->runs_back) has_grad[node->out[0]] = true;
+        for (int j = 0; j < node->out_count && pn->runs_back; j++)
+            has_grad[node->out[j]] = true;
     }
 }
 
@@ -106,7 +107,7 @@ static int last_read(const dt_plan *p, int v)
     int producer = g->value[v].producer;
     if (producer < 0 || !p->node[producer].runs_back) return last;
     const dt_node *node = &g->node[producer];
-    for (int j = 0; j < node->op->out_count; j++) {
+    for (int j = 0; j < node->out_count; j++) {
         bool back = node->out[j] == v && (node->op->reads_out >> j & 1);
         if (back && back_time(p, producer) > last) last = back_time(p, producer);
     }
@@ -126,7 +127,7 @@ static void plan_values(dt_plan *p, const int *outputs, int output_count)
     for (int i = 0; i < g->node_count; i++) {
         const dt_node *node = &g->node[i];
         if (!p->node[i].runs) continue;
-        for (int j = 0; j < node->op->out_count; j++) {
+        for (int j = 0; j < node->out_count; j++) {
             int v = node->out[j], x = node->in[0], last = last_read(p, v);
             if (last < i) last = i;
             int old = p->value_slot[x];
@@ -143,37 +144,63 @@ static void plan_values(dt_plan *p, const int *outputs, int output_count)
         extend(p, p->value_slot[outputs[i]], 2 * g->node_count);
 }
 
+/* Gradients are real whatever the value is stored as. */
+static size_t gradient_bytes(const dt_plan *p, int value)
+{
+    return (size_t)dt_shape_count(&p->shape[value]) * sizeof(real);
+}
+
+/* The gradient slot of an output that input j's gradient may take over, -1: none. */
+static int shared_gradient(const dt_plan *p, const dt_node *node, int j)
+{
+    int k = j == 0 && node->op->grad_inplace ? 0 : -1;
+    if (node->op->grad_shares) k = node->op->grad_shares(node->conf, j);
+    if (k < 0 || !same_bytes(p, node->in[j], node->out[k])) return -1;
+    return p->grad_slot[node->out[k]];
+}
+
+/* Extends the gradients of a node's outputs to its backward pass; false: nothing wrote them. */
+static bool read_gradients(dt_plan *p, const dt_node *node, int time, const bool *written)
+{
+    bool any = false;
+    for (int j = 0; j < node->out_count; j++) {
+        if (!written[node->out[j]]) continue;
+        extend(p, p->grad_slot[node->out[j]], time);
+        any = true;
+    }
+    return any;
+}
+
 /* Slots of gradients, in the order of the backward pass. The first contribution overwrites, later
  * ones add; the first may take over the slot of the gradient it is computed from. */
 static void plan_gradients(dt_plan *p, int loss, bool *written)
 {
     const dt_graph *g = p->graph;
     p->grad_slot[loss] =
-        new_slot(p, DT_SLOT_GRAD, loss, g->node_count, g->node_count, dt_plan_value_bytes(p, loss));
+        new_slot(p, DT_SLOT_GRAD, loss, g->node_count, g->node_count, gradient_bytes(p, loss));
     written[loss] = true;
     for (int i = g->node_count - 1; i >= 0; i--) {
         const dt_node *node = &g->node[i];
         dt_plan_node *pn = &p->node[i];
-        int time = back_time(p, i), dy = p->grad_slot[node->out[0]];
-        if (pn->runs_back && !written[node->out[0]]) pn->runs_back = false;
+        int time = back_time(p, i);
+        pn->runs_back = pn->runs_back && read_gradients(p, node, time, written);
         if (!pn->runs_back) continue;
-        extend(p, dy, time);
         for (int j = 0; j < node->in_count; j++) {
             int v = node->in[j];
             if (!pn->wants[j]) continue;
             pn->add[j] = written[v];
             written[v] = true;
-            size_t bytes = dt_plan_value_bytes(p, v);
+            size_t bytes = gradient_bytes(p, v);
             if (pn->add[j] && !(node->op->accumulates >> j & 1))
                 pn->sum[j] = new_slot(p, DT_SLOT_SUM, i, time, time, bytes);
             if (g->value[v].kind == DT_VALUE_PARAM) continue;
-            if (p->grad_slot[v] >= 0) {
+            int shared = shared_gradient(p, node, j);
+            if (p->grad_slot[v] >= 0)
                 extend(p, p->grad_slot[v], time);
-            } else if (j == 0 && node->op->grad_inplace && same_bytes(p, v, node->out[0])) {
-                p->grad_slot[v] = dy;
-            } else {
+            else if (shared >= 0)
+                p->grad_slot[v] = shared;
+            else
                 p->grad_slot[v] = new_slot(p, DT_SLOT_GRAD, v, time, time, bytes);
-            }
         }
     }
 }
@@ -188,7 +215,7 @@ static void plan_memory(dt_plan *p, const dt_kernels *k)
         dt_shape in[DT_OP_MAX_IN], out[DT_OP_MAX_OUT];
         for (int j = 0; j < node->in_count; j++)
             in[j] = p->shape[node->in[j]];
-        for (int j = 0; j < node->op->out_count; j++)
+        for (int j = 0; j < node->out_count; j++)
             out[j] = p->shape[node->out[j]];
         dt_op_run run = { .conf = node->conf,
                           .mode = p->mode,
@@ -331,7 +358,7 @@ int64_t dt_plan_macs(const dt_plan *p)
         dt_shape in[DT_OP_MAX_IN], out[DT_OP_MAX_OUT];
         for (int j = 0; j < node->in_count; j++)
             in[j] = p->shape[node->in[j]];
-        for (int j = 0; j < node->op->out_count; j++)
+        for (int j = 0; j < node->out_count; j++)
             out[j] = p->shape[node->out[j]];
         sum += node->op->macs(node->conf, in, out);
     }

@@ -36,7 +36,7 @@ void dt_lower_cone(const dt_export_source *src, bool *needed)
     const dt_graph *g = src->graph;
     for (int i = g->node_count - 1; i >= 0; i--) {
         needed[i] = false;
-        for (int k = 0; k < g->node[i].op->out_count; k++) {
+        for (int k = 0; k < g->node[i].out_count; k++) {
             int out = g->node[i].out[k];
             needed[i] =
                 needed[i] || out == src->logits || dt_lower_readers(g, needed, out, NULL) > 0;

@@ -5,12 +5,13 @@
 #define DT_KERNELS_KERNELS_H
 
 #include "kernels/conv.h"
-#include "kernels/point.h"
+#include "kernels/tile.h"
 
 typedef struct dt_kernels {
     const char *isa; /* "scalar", "avx2", "avx512" */
     dt_conv_kernels conv;
     dt_point_kernels point;
+    dt_tile_kernels tile;
 } dt_kernels;
 
 /* Fills the table with the best tier up to `cap` (NULL or "": no cap). UNSUPPORTED when `cap` names

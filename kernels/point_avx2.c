@@ -1,4 +1,5 @@
 /* Element-wise kernels compiled for AVX2: the scalar source, the same bits. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #define POINT_FILL dt_point_avx2
+#define TILE_FILL dt_tile_avx2
 #include "kernels/point_impl.h"

@@ -37,7 +37,7 @@ static dt_status add_inputs(dt_net *net, const dt_net_input *input, dt_error *er
                               .kind = DT_VALUE_INPUT,
                               .batched = true,
                               .shape = DT_SHAPE(1),
-                              .is_int = true };
+                              .store = DT_STORE_INT32 };
     DT_TRY(dt_graph_value(&net->graph, &picture, &net->input, err));
     return dt_graph_value(&net->graph, &labels, &net->labels, err);
 }

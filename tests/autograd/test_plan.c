@@ -42,7 +42,7 @@ static void play_forward(player *y, int i)
         want(y, p->value_slot[node->in[j]], node->in[j], i, "input");
     put(y, p->node[i].forward_work, WORK + i);
     put(y, p->node[i].saved, SAVED + i);
-    for (int j = 0; j < node->op->out_count; j++)
+    for (int j = 0; j < node->out_count; j++)
         put(y, p->value_slot[node->out[j]], node->out[j]);
     /* All of them live at the same time. */
     want(y, p->node[i].forward_work, WORK + i, i, "scratch");
@@ -52,7 +52,7 @@ static void play_forward(player *y, int i)
         bool replaced = node->op->inplace && j == 0 && slot == p->value_slot[node->out[0]];
         if (!replaced) want(y, slot, node->in[j], i, "input, while it runs,");
     }
-    for (int j = 0; j < node->op->out_count; j++) {
+    for (int j = 0; j < node->out_count; j++) {
         ck_assert_int_ge(p->value_slot[node->out[j]], 0);
         want(y, p->value_slot[node->out[j]], node->out[j], i, "output");
     }
@@ -66,7 +66,7 @@ static void want_operands(const player *y, int i)
     for (int j = 0; j < node->in_count; j++)
         if (node->op->reads_in >> j & 1)
             want(y, p->value_slot[node->in[j]], node->in[j], i, "input, backward,");
-    for (int j = 0; j < node->op->out_count; j++)
+    for (int j = 0; j < node->out_count; j++)
         if (node->op->reads_out >> j & 1)
             want(y, p->value_slot[node->out[j]], node->out[j], i, "output, backward,");
     want(y, p->node[i].saved, SAVED + i, i, "saved memory, backward,");

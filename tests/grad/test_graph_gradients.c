@@ -62,7 +62,7 @@ static int build(dt_graph *g, int *out_x, int *out_labels)
                    .kind = DT_VALUE_INPUT,
                    .shape = DT_SHAPE(1),
                    .batched = true,
-                   .is_int = true };
+                   .store = DT_STORE_INT32 };
     ck_assert_int_eq(dt_graph_init(g, NULL, NULL), DT_OK);
     ck_assert_int_eq(dt_graph_value(g, &x, out_x, NULL), DT_OK);
     ck_assert_int_eq(dt_graph_value(g, &l, out_labels, NULL), DT_OK);

@@ -1,0 +1,46 @@
+/* Element-wise kernels on a tile: a few thousand neighbouring elements that stay in a first-level
+ * cache, worked on by one thread. They are the stages of fused passes; point.h runs the same loops
+ * over whole tensors, so both give the same bits. Per-channel operands are expanded to T lanes, T a
+ * multiple of the channel count (dt_point_lay_out): lane j belongs to channel j % C, and tiles
+ * start at channel 0. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_KERNELS_TILE_H
+#define DT_KERNELS_TILE_H
+
+#include "kernels/point.h"
+
+typedef struct dt_tile_kernels {
+    /* y = (x - m) * k + b by lane; y may be x. */
+    void (*norm)(int64_t n, int64_t T, const real *x, const real *m, const real *k, const real *b,
+                 real *y);
+    void (*add)(int64_t n, const real *a, const real *b, real *y);         /* y may be a or b */
+    void (*relu)(int64_t n, const real *x, real *y);                       /* y may be x */
+    void (*encode)(int64_t n, const real *x, const dt_encode *e, real *y); /* y may be x */
+    /* c = q - qmin, affine encoders with qmax - qmin of at most 255; nan gives 0. */
+    void (*codes)(int64_t n, const real *x, const dt_encode *e, uint8_t *c);
+    /* y = (c - zero_point) * scale */
+    void (*decode)(int64_t n, const uint8_t *c, int zero_point, real scale, real *y);
+    /* dx = g where y > 0 else 0 (added when `sum`); dx may be g. */
+    void (*relu_back)(int64_t n, const real *y, const real *g, real *dx, bool sum);
+    /* dx (NULL: not wanted; added when `sum`; may be g); adds to the sums. At most DT_POINT_BLOCK
+     * elements. */
+    void (*encode_back)(int64_t n, const real *x, const real *g, const dt_encode *e, real *dx,
+                        bool sum, dt_encode_sums *sums);
+    /* Adds g and g * (x - m) to T lanes each. */
+    void (*norm_sums)(int64_t n, int64_t T, const real *x, const real *g, const real *m, real *sum,
+                      real *sum_x);
+    /* dx = k * (g - a - (x - m) * b) by lane (added when `sum`); dx may be g. */
+    void (*norm_back)(int64_t n, int64_t T, const real *x, const real *g, const real *m,
+                      const real *k, const real *a, const real *b, real *dx, bool sum);
+    /* sums[C]: column sums of rows * C elements; sums[C..2C): of squared deviations from the
+     * columns' means. lanes: 2 T of scratch. */
+    void (*moments)(int64_t rows, int64_t C, int64_t T, const real *x, real *lanes, double *sums);
+    /* Adds T lanes to C sums, in order. */
+    void (*fold)(int64_t T, int64_t C, const real *lanes, double *sums);
+} dt_tile_kernels;
+
+void dt_tile_scalar(dt_tile_kernels *k);
+void dt_tile_avx2(dt_tile_kernels *k);
+void dt_tile_avx512(dt_tile_kernels *k);
+
+#endif

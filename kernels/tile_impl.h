@@ -1,0 +1,246 @@
+/* Bodies of the kernels on tiles (tile.h), compiled once a tier. Plain loops: the compiler
+ * vectorises them, which changes no bit because nothing is reassociated. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_KERNELS_TILE_IMPL_H
+#define DT_KERNELS_TILE_IMPL_H
+
+#include <math.h>
+#include <tgmath.h>
+
+#include "kernels/tile.h"
+
+enum { LANES = 16 };
+
+static void tile_norm(int64_t n, int64_t T, const real *x, const real *restrict m,
+                      const real *restrict k, const real *restrict b, real *y)
+{
+    for (int64_t at = 0; at < n; at += T) {
+        int64_t len = n - at < T ? n - at : T;
+        for (int64_t j = 0; j < len; j++)
+            y[at + j] = (x[at + j] - m[j]) * k[j] + b[j];
+    }
+}
+
+static void tile_add(int64_t n, const real *a, const real *b, real *y)
+{
+    for (int64_t j = 0; j < n; j++)
+        y[j] = a[j] + b[j];
+}
+
+static void tile_relu(int64_t n, const real *x, real *y)
+{
+    for (int64_t j = 0; j < n; j++)
+        y[j] = x[j] <= 0 ? 0 : x[j];
+}
+
+static void tile_relu_back(int64_t n, const real *y, const real *g, real *dx, bool sum)
+{
+    if (sum)
+        for (int64_t j = 0; j < n; j++)
+            dx[j] += y[j] > 0 ? g[j] : 0;
+    else
+        for (int64_t j = 0; j < n; j++)
+            dx[j] = y[j] > 0 ? g[j] : 0;
+}
+
+static void tile_fold(int64_t T, int64_t C, const real *lanes, double *sums)
+{
+    for (int64_t ch = 0; ch < C; ch++) {
+        double s = 0;
+        for (int64_t j = ch; j < T; j += C)
+            s += (double)lanes[j];
+        sums[ch] = s;
+    }
+}
+
+static void lane_sums(const real *restrict x, int64_t n, int64_t T, real *restrict acc)
+{
+    for (int64_t j = 0; j < T; j++)
+        acc[j] = 0;
+    for (int64_t at = 0; at < n; at += T) {
+        int64_t m = n - at < T ? n - at : T;
+        for (int64_t j = 0; j < m; j++)
+            acc[j] += x[at + j];
+    }
+}
+
+/* Two passes over memory that is in cache: mean, then squared deviations from it. */
+static void tile_moments(int64_t rows, int64_t C, int64_t T, const real *x, real *restrict acc,
+                         double *sums)
+{
+    int64_t n = rows * C;
+    real *restrict mean = acc + T;
+    lane_sums(x, n, T, acc);
+    tile_fold(T, C, acc, sums);
+    for (int64_t j = 0; j < T; j++)
+        mean[j] = (real)(sums[j % C] / (double)rows);
+    for (int64_t j = 0; j < T; j++)
+        acc[j] = 0;
+    for (int64_t at = 0; at < n; at += T) {
+        int64_t m = n - at < T ? n - at : T;
+        for (int64_t j = 0; j < m; j++) {
+            real d = x[at + j] - mean[j];
+            acc[j] += d * d;
+        }
+    }
+    tile_fold(T, C, acc, sums + C);
+    /* The deviations were taken from the rounded mean: correct for what rounding left. */
+    for (int64_t ch = 0; ch < C; ch++) {
+        double exact = sums[ch] / (double)rows, off = exact - (double)mean[ch];
+        sums[C + ch] -= (double)rows * off * off;
+    }
+}
+
+static void tile_norm_sums(int64_t n, int64_t T, const real *restrict x, const real *restrict g,
+                           const real *restrict m, real *restrict s0, real *restrict s1)
+{
+    for (int64_t at = 0; at < n; at += T) {
+        int64_t len = n - at < T ? n - at : T;
+        for (int64_t j = 0; j < len; j++) {
+            real d = g[at + j];
+            s0[j] += d;
+            s1[j] += d * (x[at + j] - m[j]);
+        }
+    }
+}
+
+static void tile_norm_back(int64_t n, int64_t T, const real *x, const real *g,
+                           const real *restrict m, const real *restrict k, const real *restrict a,
+                           const real *restrict b, real *dx, bool sum)
+{
+    for (int64_t at = 0; at < n; at += T) {
+        int64_t len = n - at < T ? n - at : T;
+        if (sum)
+            for (int64_t j = 0; j < len; j++)
+                dx[at + j] += k[j] * (g[at + j] - a[j] - (x[at + j] - m[j]) * b[j]);
+        else
+            for (int64_t j = 0; j < len; j++)
+                dx[at + j] = k[j] * (g[at + j] - a[j] - (x[at + j] - m[j]) * b[j]);
+    }
+}
+
+/* ---- fake quantization ---- */
+
+/* Division, not multiplication by 1/scale: they differ at ties, and every place that decides a code
+ * must decide the same. */
+static inline real clip_real(real u, real lo, real hi)
+{
+    u = u < lo ? lo : u;
+    return u > hi ? hi : u;
+}
+
+static inline real nearest_level(const dt_encode *e, real u)
+{
+    if (isnan(u)) return u;
+    int lo = 0, hi = e->thresholds; /* the count of thresholds below u */
+    while (lo < hi) {
+        int mid = (lo + hi) / 2;
+        if (e->threshold[mid] < u)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return e->level[lo];
+}
+
+static void tile_encode(int64_t n, const real *x, const dt_encode *e, real *y)
+{
+    const real s = e->scale, o = e->offset, lo = e->qmin, hi = e->qmax;
+    if (e->thresholds)
+        for (int64_t j = 0; j < n; j++)
+            y[j] = nearest_level(e, (x[j] - o) / s) * s + o;
+    else
+        for (int64_t j = 0; j < n; j++)
+            y[j] = rint(clip_real((x[j] - o) / s, lo, hi)) * s + o;
+}
+
+static void tile_codes(int64_t n, const real *restrict x, const dt_encode *e, uint8_t *restrict c)
+{
+    const real s = e->scale, o = e->offset, lo = e->qmin, hi = e->qmax;
+    for (int64_t j = 0; j < n; j++) {
+        real u = (x[j] - o) / s;
+        u = u > lo ? u : lo; /* nan too */
+        u = u < hi ? u : hi;
+        c[j] = (uint8_t)(int)(rint(u) - lo);
+    }
+}
+
+static void tile_decode(int64_t n, const uint8_t *restrict c, int zero_point, real scale,
+                        real *restrict y)
+{
+    for (int64_t j = 0; j < n; j++)
+        y[j] = (real)((int)c[j] - zero_point) * scale;
+}
+
+typedef struct lane_block {
+    real residual[LANES], inside[LANES], below[LANES], above[LANES];
+} lane_block;
+
+/* One element's share of the gradient and of the sums. */
+static inline void back_one(const dt_encode *e, real u, real q, real g, lane_block *b, int l,
+                            real *dx)
+{
+    bool below = u <= e->qmin, above = u >= e->qmax;
+    real in = below || above ? 0 : g;
+    b->residual[l] += in * (q - u);
+    b->inside[l] += in;
+    b->below[l] += below ? g : 0;
+    b->above[l] += above ? g : 0;
+    *dx = e->plain ? g : in;
+}
+
+static void back_affine_16(const real *restrict x, const real *restrict g, real s, real o, real lo,
+                           real hi, bool plain, lane_block *restrict b, real *restrict dx)
+{
+    for (int l = 0; l < LANES; l++) {
+        real u = (x[l] - o) / s, q = rint(clip_real(u, lo, hi)), gl = g[l];
+        real below = u <= lo ? gl : 0, above = u >= hi ? gl : 0;
+        real in = u <= lo ? 0 : gl;
+        in = u >= hi ? 0 : in;
+        b->residual[l] += in * (q - u);
+        b->inside[l] += in;
+        b->below[l] += below;
+        b->above[l] += above;
+        dx[l] = plain ? gl : in;
+    }
+}
+
+static inline void put_dx(real *dx, const real *from, int64_t n, bool sum)
+{
+    if (!dx) return;
+    if (sum)
+        for (int64_t l = 0; l < n; l++)
+            dx[l] += from[l];
+    else
+        for (int64_t l = 0; l < n; l++)
+            dx[l] = from[l];
+}
+
+/* Lane l takes the elements l, l+16, ... */
+static void tile_encode_back(int64_t n, const real *x, const real *g, const dt_encode *e, real *dx,
+                             bool sum, dt_encode_sums *total)
+{
+    lane_block b = { { 0 }, { 0 }, { 0 }, { 0 } };
+    real part[LANES];
+    int64_t j = 0;
+    if (!e->thresholds) {
+        for (; j + LANES <= n; j += LANES) {
+            back_affine_16(x + j, g + j, e->scale, e->offset, e->qmin, e->qmax, e->plain, &b, part);
+            put_dx(dx ? dx + j : NULL, part, LANES, sum);
+        }
+    }
+    for (; j < n; j++) {
+        real u = (x[j] - e->offset) / e->scale;
+        real q = e->thresholds ? nearest_level(e, u) : rint(clip_real(u, e->qmin, e->qmax));
+        back_one(e, u, q, g[j], &b, (int)(j % LANES), part);
+        put_dx(dx ? dx + j : NULL, part, 1, sum);
+    }
+    for (int l = 0; l < LANES; l++) {
+        total->residual += (double)b.residual[l];
+        total->inside += (double)b.inside[l];
+        total->below += (double)b.below[l];
+        total->above += (double)b.above[l];
+    }
+}
+
+#endif
