@@ -5,11 +5,13 @@
 #define DT_KERNELS_KERNELS_H
 
 #include "kernels/conv.h"
+#include "kernels/conv_int.h"
 #include "kernels/tile.h"
 
 typedef struct dt_kernels {
     const char *isa; /* "scalar", "avx2", "avx512" */
     dt_conv_kernels conv;
+    dt_conv_int_kernels conv_int;
     dt_point_kernels point;
     dt_tile_kernels tile;
 } dt_kernels;

@@ -1,0 +1,41 @@
+/* 2-D convolution on integer codes, channels last, exact:
+ *
+ *   y[n,oh,ow,o] = sum over kh,kw,i of
+ *                  (x[n, oh*SH-PH+kh, ow*SW-PW+kw, g*I+i] - zero) * w[o,kh,kw,i]
+ *
+ * with I = C/G inputs per group and g = o/(O/G). Outside the picture x is `zero`, the code of 0.0,
+ * so padding adds nothing. Sums cannot overflow as long as KH*KW*I <= DT_CONV_INT_MAX_TERMS, and no
+ * tier saturates on the way: every tier gives the scalar tier's bits, for any `threads`.
+ *
+ * A linear layer [N,K] -> [N,O] is the 1x1 convolution of N pictures of 1x1 with C = K. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_KERNELS_CONV_INT_H
+#define DT_KERNELS_CONV_INT_H
+
+#include <stdbool.h>
+
+#include "kernels/conv.h"
+
+enum { DT_CONV_INT_MAX_TERMS = 65793 }; /* times 255 * 128 stays below 2^31 */
+
+typedef struct dt_conv_int_call {
+    dt_conv_shape shape; /* as for dt_conv_kernels */
+    const void *x;       /* [N,H,W,C], uint8_t or int8_t */
+    bool is_signed;      /* x is int8_t */
+    int zero;            /* a value of x's type */
+    const int8_t *w;     /* [O,KH,KW,C/G], -128..127 */
+    int32_t *y;          /* [N,OH,OW,O], overwritten */
+} dt_conv_int_call;
+
+typedef struct dt_conv_int_kernels {
+    const char *name; /* "scalar", "avx2", "vnni" */
+    /* Bytes of scratch memory (64-byte aligned, content irrelevant); 0 is possible. */
+    size_t (*workspace)(const dt_conv_shape *s, int threads);
+    void (*forward)(const dt_conv_int_call *c, void *workspace, int threads);
+} dt_conv_int_kernels;
+
+void dt_conv_int_scalar(dt_conv_int_kernels *k);
+void dt_conv_int_avx2(dt_conv_int_kernels *k);
+void dt_conv_int_vnni(dt_conv_int_kernels *k); /* AVX-512 with VNNI */
+
+#endif

@@ -1,0 +1,353 @@
+/* Convolution on codes, vector tiers: one source, compiled once a tier. Lanes are outputs. Inputs
+ * are taken QUAD at a time: a step multiplies QUAD neighbouring inputs, broadcast to all lanes,
+ * with the lanes' weights for them and adds the products to 32-bit sums.
+ *
+ *   AVX2: QUAD 2, 16-bit inputs (x - zero) and weights, vpmaddwd: two products of at most
+ *         255 * 128 in 32 bits. (vpmaddubsw takes 4, but in 16 bits, where they saturate.)
+ *   VNNI: QUAD 4, unsigned bytes, vpdpbusd: adds in 32 bits without saturation. Signed codes are
+ *         taken plus 128. Here sum((x - zero) w) = sum(x w) - zero sum(w), so sums start at
+ *         -zero sum(w); 32-bit arithmetic wraps, and the final sum fits.
+ *
+ * A task is a band of output rows of one picture. It copies the rows of the input that it reads,
+ * padded on all sides, then runs the register tiles: P pixels x V vectors of outputs. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_KERNELS_CONV_INT_IMPL_H
+#define DT_KERNELS_CONV_INT_IMPL_H
+
+#include <immintrin.h>
+#include <string.h>
+
+#include "core/compiler.h"
+#include "core/thread.h"
+#include "kernels/conv_int.h"
+
+#ifdef __AVX512VNNI__
+
+enum { LANES = 16, QUAD = 4, MOST_1 = 16, MOST_2 = 8, SHIFTED = 1 };
+typedef __m512i lanes;
+typedef uint8_t input;
+typedef int8_t weight;
+
+DT_INLINE lanes lanes_load(const void *p)
+{
+    return _mm512_loadu_si512(p);
+}
+
+DT_INLINE void lanes_store(void *p, lanes a)
+{
+    _mm512_storeu_si512(p, a);
+}
+
+DT_INLINE lanes lanes_dot(lanes sum, lanes x, lanes w)
+{
+    return _mm512_dpbusd_epi32(sum, x, w);
+}
+
+DT_INLINE lanes lanes_spread(const input *p)
+{
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    return _mm512_set1_epi32(four);
+}
+
+#else
+
+enum { LANES = 8, QUAD = 2, MOST_1 = 8, MOST_2 = 4, SHIFTED = 0 };
+typedef __m256i lanes;
+typedef int16_t input;
+typedef int16_t weight;
+
+DT_INLINE lanes lanes_load(const void *p)
+{
+    return _mm256_loadu_si256(p);
+}
+
+DT_INLINE void lanes_store(void *p, lanes a)
+{
+    _mm256_storeu_si256(p, a);
+}
+
+DT_INLINE lanes lanes_dot(lanes sum, lanes x, lanes w)
+{
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(x, w));
+}
+
+DT_INLINE lanes lanes_spread(const input *p)
+{
+    int32_t two;
+    memcpy(&two, p, sizeof two);
+    return _mm256_set1_epi32(two);
+}
+
+#endif
+
+enum { BAND_BYTES = 24 * 1024, ALIGN = DT_ALIGN };
+
+/* Sizes that follow from a shape. Counts are elements unless they say bytes. */
+typedef struct layout {
+    dt_conv_shape s;
+    int64_t I, O, quads; /* inputs, outputs of a group; steps for the inputs of one tap */
+    int64_t pixel, row;  /* of the band: all groups' inputs, padded to steps; a padded row */
+    int64_t blocks;      /* vectors of outputs, of a group */
+    int64_t block;       /* packed weights of a vector of outputs */
+    int64_t rows, bands; /* output rows of a band, bands of a picture */
+    size_t weight_bytes, start_bytes, band_bytes;
+} layout;
+
+typedef struct job {
+    layout l;
+    const dt_conv_int_call *c;
+    weight *w;      /* [G][blocks][KH][KW][quads][LANES][QUAD] */
+    int32_t *start; /* [G][blocks][LANES] */
+    unsigned char *band;
+} job;
+
+static size_t round_up(size_t n)
+{
+    return (n + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+/* A 1x1 convolution sees no rows: pixels of all pictures are cut into rows of useful length. */
+static dt_conv_shape flatten(dt_conv_shape s)
+{
+    bool plain = s.KH == 1 && s.KW == 1 && s.SH == 1 && s.SW == 1 && s.PH == 0 && s.PW == 0;
+    int64_t pixels = s.N * s.H * s.W, width = 64;
+    if (!plain) return s;
+    while (pixels % width)
+        width--;
+    s.N = 1;
+    s.W = s.OW = width;
+    s.H = s.OH = pixels / width;
+    return s;
+}
+
+static layout lay_out(const dt_conv_shape *shape)
+{
+    layout l = { .s = flatten(*shape) };
+    const dt_conv_shape *s = &l.s;
+    l.I = s->C / s->G;
+    l.O = s->O / s->G;
+    l.quads = (l.I + QUAD - 1) / QUAD;
+    l.pixel = s->G * l.quads * QUAD;
+    l.row = (s->W + 2 * s->PW) * l.pixel;
+    l.blocks = (l.O + LANES - 1) / LANES;
+    l.block = s->KH * s->KW * l.quads * LANES * QUAD;
+    int64_t fit = BAND_BYTES / (int64_t)sizeof(input) / l.row;
+    l.rows = fit > s->KH ? (fit - s->KH) / s->SH + 1 : 1;
+    if (l.rows > s->OH) l.rows = s->OH;
+    l.bands = (s->OH + l.rows - 1) / l.rows;
+    l.weight_bytes = round_up((size_t)(s->G * l.blocks * l.block) * sizeof(weight));
+    l.start_bytes = round_up((size_t)(s->G * l.blocks * LANES) * sizeof(int32_t));
+    l.band_bytes = round_up((size_t)(((l.rows - 1) * s->SH + s->KH) * l.row) * sizeof(input));
+    return l;
+}
+
+static size_t workspace(const dt_conv_shape *s, int threads)
+{
+    layout l = lay_out(s);
+    return l.weight_bytes + l.start_bytes + (size_t)threads * l.band_bytes;
+}
+
+/* Weights [O,KH,KW,I] of one vector of outputs; absent outputs and inputs are zero. */
+static void pack_block(void *arg, int64_t at, int thread)
+{
+    (void)thread;
+    const job *j = arg;
+    const layout *l = &j->l;
+    int64_t group = at / l->blocks, first = at % l->blocks * LANES, taps = l->s.KH * l->s.KW;
+    weight *out = j->w + at * l->block;
+    int zero = SHIFTED ? j->c->zero + (j->c->is_signed ? 128 : 0) : 0;
+    memset(out, 0, (size_t)l->block * sizeof *out);
+    for (int64_t k = 0; k < LANES; k++) {
+        uint32_t sum = 0; /* wraps */
+        const int8_t *w = j->c->w + (group * l->O + first + k) * taps * l->I;
+        for (int64_t t = 0; first + k < l->O && t < taps; t++)
+            for (int64_t i = 0; i < l->I; i++) {
+                int v = w[t * l->I + i];
+                out[((t * l->quads + i / QUAD) * LANES + k) * QUAD + i % QUAD] = (weight)v;
+                sum += (uint32_t)(v * zero);
+            }
+        j->start[at * LANES + k] = (int32_t)(0 - sum);
+    }
+}
+
+/* One pixel's codes to inputs of the product. */
+DT_INLINE void copy_inputs(const void *x, int64_t at, int64_t n, bool is_signed, int zero,
+                           input *out)
+{
+    const uint8_t *u = (const uint8_t *)x + at;
+    const int8_t *s = (const int8_t *)x + at;
+#ifdef __AVX512VNNI__
+    (void)zero;
+    for (int64_t i = 0; i < n; i++)
+        out[i] = is_signed ? (input)(s[i] + 128) : u[i];
+#else
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (input)((is_signed ? s[i] : u[i]) - zero);
+#endif
+}
+
+static void copy_row(const job *j, int64_t n, int64_t h, input *out)
+{
+    const layout *l = &j->l;
+    const dt_conv_shape *s = &l->s;
+    const dt_conv_int_call *c = j->c;
+    input zero = (input)(SHIFTED ? c->zero + (c->is_signed ? 128 : 0) : 0);
+    bool inside = h >= 0 && h < s->H;
+    int64_t left = inside ? s->PW * l->pixel : l->row, right = inside ? left : 0;
+    for (int64_t i = 0; i < left; i++)
+        out[i] = zero;
+    for (int64_t i = l->row - right; i < l->row; i++)
+        out[i] = zero;
+    if (!inside) return;
+    int64_t at = (n * s->H + h) * s->W * s->C, padded = l->quads * QUAD;
+    out += left;
+    if (padded == l->I) {
+        copy_inputs(c->x, at, s->W * s->C, c->is_signed, c->zero, out);
+        return;
+    }
+    for (int64_t i = 0; i < s->W * s->G; i++, out += padded) {
+        copy_inputs(c->x, at + i * l->I, l->I, c->is_signed, c->zero, out);
+        for (int64_t k = l->I; k < padded; k++)
+            out[k] = zero; /* its weights are zero */
+    }
+}
+
+typedef struct tile_call {
+    const input *x;
+    const weight *w; /* V blocks follow each other */
+    const int32_t *start;
+    int32_t *y;
+    int64_t step;                /* inputs from pixel to pixel */
+    int64_t row;                 /* inputs from tap row to tap row */
+    int64_t taps, tap, inner;    /* runs of a tap row, inputs from run to run, steps of a run */
+    int64_t KH, block, O, valid; /* of y: outputs from pixel to pixel, outputs to be written */
+} tile_call;
+
+DT_INLINE void store_lanes(int32_t *y, lanes a, int64_t valid)
+{
+    int32_t part[LANES];
+    if (valid >= LANES) {
+        lanes_store(y, a);
+        return;
+    }
+    lanes_store(part, a);
+    memcpy(y, part, (size_t)valid * sizeof *y);
+}
+
+DT_INLINE void run_tile(const tile_call *t, const int P, const int V)
+{
+    lanes sum[MOST_1][2];
+    const weight *w = t->w;
+    DT_UNROLL for (int p = 0; p < P; p++) DT_UNROLL for (int v = 0; v < V; v++) sum[p][v] =
+        lanes_load(t->start + v * LANES);
+    for (int64_t kh = 0; kh < t->KH; kh++)
+        for (int64_t k = 0; k < t->taps; k++) {
+            const input *x = t->x + kh * t->row + k * t->tap;
+            for (int64_t i = 0; i < t->inner; i++, x += QUAD, w += LANES * QUAD) {
+                lanes a = lanes_load(w), b = V > 1 ? lanes_load(w + t->block) : a;
+                DT_UNROLL for (int p = 0; p < P; p++)
+                {
+                    lanes spread = lanes_spread(x + p * t->step);
+                    sum[p][0] = lanes_dot(sum[p][0], spread, a);
+                    if (V > 1) sum[p][1] = lanes_dot(sum[p][1], spread, b);
+                }
+            }
+        }
+    DT_UNROLL for (int p = 0; p < P; p++) DT_UNROLL for (int v = 0; v < V; v++)
+        store_lanes(t->y + p * t->O + v * LANES, sum[p][v], t->valid - v * LANES);
+}
+
+#define TILE(name, P, V)                                                                           \
+    static void name(const tile_call *t)                                                           \
+    {                                                                                              \
+        run_tile(t, P, V);                                                                         \
+    }
+TILE(tile_1x1, 1, 1)
+TILE(tile_2x1, 2, 1)
+TILE(tile_4x1, 4, 1)
+TILE(tile_8x1, 8, 1)
+TILE(tile_1x2, 1, 2)
+TILE(tile_2x2, 2, 2)
+TILE(tile_4x2, 4, 2)
+#ifdef __AVX512VNNI__
+TILE(tile_16x1, 16, 1)
+TILE(tile_8x2, 8, 2)
+#endif
+
+/* Index: vectors - 1, binary logarithm of pixels. */
+static void (*const tiles[2][5])(const tile_call *t) = {
+#ifdef __AVX512VNNI__
+    { tile_1x1, tile_2x1, tile_4x1, tile_8x1, tile_16x1 },
+    { tile_1x2, tile_2x2, tile_4x2, tile_8x2 },
+#else
+    { tile_1x1, tile_2x1, tile_4x1, tile_8x1 },
+    { tile_1x2, tile_2x2, tile_4x2 },
+#endif
+};
+
+/* One row of pixels, one tile's width of outputs. */
+static void run_row(tile_call t, int vectors, int64_t pixels)
+{
+    int most = vectors > 1 ? MOST_2 : MOST_1, size = 0;
+    while (2 << size <= most)
+        size++;
+    while (pixels > 0) {
+        while (1 << size > pixels)
+            size--;
+        tiles[vectors - 1][size](&t);
+        t.x += (t.step << size);
+        t.y += (t.O << size);
+        pixels -= 1 << size;
+    }
+}
+
+static void band_task(void *arg, int64_t task, int thread)
+{
+    const job *j = arg;
+    const layout *l = &j->l;
+    const dt_conv_shape *s = &l->s;
+    int64_t n = task / l->bands, first = task % l->bands * l->rows;
+    int64_t rows = s->OH - first < l->rows ? s->OH - first : l->rows;
+    input *band = (input *)(void *)(j->band + (size_t)thread * l->band_bytes);
+    for (int64_t i = 0; i < (rows - 1) * s->SH + s->KH; i++)
+        copy_row(j, n, first * s->SH - s->PH + i, band + i * l->row);
+    tile_call t = { .step = s->SW * l->pixel,
+                    .row = l->row,
+                    .taps = s->KW,
+                    .tap = l->pixel,
+                    .inner = l->quads,
+                    .KH = s->KH,
+                    .block = l->block,
+                    .O = s->O };
+    if (s->G == 1) { /* taps of a row lie behind each other */
+        t.taps = 1;
+        t.inner = s->KW * l->quads;
+    }
+    for (int64_t b = 0; b < s->G * l->blocks;) {
+        int64_t group = b / l->blocks, at = b % l->blocks;
+        int vectors = at + 1 < l->blocks ? 2 : 1;
+        t.w = j->w + b * l->block;
+        t.start = j->start + b * LANES;
+        t.valid = l->O - at * LANES;
+        for (int64_t r = 0; r < rows; r++) {
+            t.x = band + r * s->SH * l->row + group * l->quads * QUAD;
+            t.y = j->c->y + ((n * s->OH + first + r) * s->OW) * s->O + group * l->O + at * LANES;
+            run_row(t, vectors, s->OW);
+        }
+        b += vectors;
+    }
+}
+
+static void forward(const dt_conv_int_call *c, void *work, int threads)
+{
+    unsigned char *memory = work;
+    job j = { .l = lay_out(&c->shape), .c = c };
+    j.w = (weight *)work;
+    j.start = (int32_t *)(void *)(memory + j.l.weight_bytes);
+    j.band = memory + j.l.weight_bytes + j.l.start_bytes;
+    dt_parallel(threads, j.l.s.G * j.l.blocks, pack_block, &j);
+    dt_parallel(threads, j.l.s.N * j.l.bands, band_task, &j);
+}
+
+#endif
