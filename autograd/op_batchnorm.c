@@ -7,17 +7,22 @@
 
 #include <math.h>
 
-#include "autograd/op.h"
 #include "core/thread.h"
 
-typedef struct dims {
-    int64_t rows, C;
-} dims;
-
-static dims dims_of(const dt_shape *x)
+dt_batchnorm_dims dt_batchnorm_dims_of(const dt_shape *x)
 {
     int64_t C = x->dim[x->rank - 1];
-    return (dims){ dt_shape_count(x) / C, C };
+    return (dt_batchnorm_dims){ dt_shape_count(x) / C, C };
+}
+
+size_t dt_batchnorm_saved_bytes(dt_batchnorm_dims d)
+{
+    return 2 * (size_t)d.C * sizeof(real);
+}
+
+size_t dt_batchnorm_work_bytes(dt_batchnorm_dims d, int threads)
+{
+    return 5 * (size_t)d.C * sizeof(double) + dt_point_work(d.rows, d.C, threads);
 }
 
 static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
@@ -34,18 +39,16 @@ static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_sh
     return DT_OK;
 }
 
-/* Saved: mean [C] and 1/deviation [C]. Work: per-channel numbers in double, then the kernels'. */
 static void memory(const dt_op_run *r, dt_op_memory *out)
 {
-    dims d = dims_of(&r->in_shape[0]);
-    size_t work = 5 * (size_t)d.C * sizeof(double) + dt_point_work(d.rows, d.C, r->threads);
-    out->saved = 2 * (size_t)d.C * sizeof(real);
-    out->forward_work = out->backward_work = work;
+    dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
+    out->saved = dt_batchnorm_saved_bytes(d);
+    out->forward_work = out->backward_work = dt_batchnorm_work_bytes(d, r->threads);
 }
 
-static void use_batch(const dt_op_run *r, dims d, double *work)
+static void use_batch(const dt_op_run *r, const dt_batchnorm_conf *c, dt_batchnorm_dims d,
+                      double *work)
 {
-    const dt_batchnorm_conf *c = r->conf;
     double *mean = work, *var = work + d.C;
     real *run_mean = r->in[DT_BN_MEAN], *run_var = r->in[DT_BN_VAR];
     real *save_mean = r->saved, *save_inv = save_mean + d.C;
@@ -60,9 +63,8 @@ static void use_batch(const dt_op_run *r, dims d, double *work)
     }
 }
 
-static void use_running(const dt_op_run *r, dims d)
+static void use_running(const dt_op_run *r, const dt_batchnorm_conf *c, dt_batchnorm_dims d)
 {
-    const dt_batchnorm_conf *c = r->conf;
     const real *run_mean = r->in[DT_BN_MEAN], *run_var = r->in[DT_BN_VAR];
     real *save_mean = r->saved, *save_inv = save_mean + d.C;
     for (int64_t i = 0; i < d.C; i++) {
@@ -71,32 +73,35 @@ static void use_running(const dt_op_run *r, dims d)
     }
 }
 
-static void forward(const dt_op_run *r)
+void dt_batchnorm_statistics(const dt_op_run *r, const dt_batchnorm_conf *c, void *work, real *k)
 {
-    dims d = dims_of(&r->in_shape[0]);
-    double *work = r->work;
+    dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
     if (r->mode == DT_MODE_EVAL)
-        use_running(r, d);
+        use_running(r, c, d);
     else
-        use_batch(r, d, work);
-    const real *gamma = r->in[DT_BN_GAMMA], *mean = r->saved, *inv = mean + d.C;
-    real *k = (real *)work;
+        use_batch(r, c, d, work);
+    const real *gamma = r->in[DT_BN_GAMMA], *inv = (real *)r->saved + d.C;
     for (int64_t i = 0; i < d.C; i++)
         k[i] = gamma[i] * inv[i];
-    r->kernels->point.scale_shift(r->threads, d.rows, d.C, r->in[0], mean, k, r->in[DT_BN_BETA],
-                                  work + 5 * d.C, r->out[0]);
+}
+
+static void forward(const dt_op_run *r)
+{
+    dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
+    double *work = r->work, *rest = work + 5 * d.C;
+    real *k = (real *)(work + 2 * d.C);
+    dt_batchnorm_statistics(r, r->conf, work, k);
+    r->kernels->point.scale_shift(r->threads, d.rows, d.C, r->in[0], r->saved, k, r->in[DT_BN_BETA],
+                                  rest, r->out[0]);
 }
 
 /* dbeta = sum dy; dgamma = sum dy xhat;
  * dx = gamma inv (dy - dbeta/rows - xhat dgamma/rows), with xhat = (x - mean) inv. */
-static void backward(const dt_op_run *r)
+void dt_batchnorm_factors(const dt_op_run *r, const double *sum_dy, const double *sum_dyx, real *k,
+                          real *a, real *b)
 {
-    dims d = dims_of(&r->in_shape[0]);
-    double *sum_dy = r->work, *sum_dyx = sum_dy + d.C, *rest = sum_dy + 5 * d.C;
-    real *k = (real *)(sum_dy + 2 * d.C), *a = k + d.C, *b = a + d.C;
-    const real *gamma = r->in[DT_BN_GAMMA], *mean = r->saved, *inv = mean + d.C;
-    r->kernels->point.norm_back_sums(r->threads, d.rows, d.C, r->in[0], r->d_out[0], mean, rest,
-                                     sum_dy, sum_dyx);
+    dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
+    const real *gamma = r->in[DT_BN_GAMMA], *inv = (real *)r->saved + d.C;
     for (int64_t i = 0; i < d.C; i++) {
         double inverse = (double)inv[i];
         k[i] = gamma[i] * inv[i];
@@ -105,9 +110,19 @@ static void backward(const dt_op_run *r)
         if (r->d_in[DT_BN_GAMMA]) r->d_in[DT_BN_GAMMA][i] = (real)(sum_dyx[i] * inverse);
         if (r->d_in[DT_BN_BETA]) r->d_in[DT_BN_BETA][i] = (real)sum_dy[i];
     }
+}
+
+static void backward(const dt_op_run *r)
+{
+    dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
+    double *sum_dy = r->work, *sum_dyx = sum_dy + d.C, *rest = sum_dy + 5 * d.C;
+    real *k = (real *)(sum_dy + 2 * d.C), *a = k + d.C, *b = a + d.C;
+    r->kernels->point.norm_back_sums(r->threads, d.rows, d.C, r->in[0], r->d_out[0], r->saved, rest,
+                                     sum_dy, sum_dyx);
+    dt_batchnorm_factors(r, sum_dy, sum_dyx, k, a, b);
     if (r->d_in[0])
-        r->kernels->point.norm_back(r->threads, d.rows, d.C, r->in[0], r->d_out[0], mean, k, a, b,
-                                    rest, r->d_in[0], r->add[0]);
+        r->kernels->point.norm_back(r->threads, d.rows, d.C, r->in[0], r->d_out[0], r->saved, k, a,
+                                    b, rest, r->d_in[0], r->add[0]);
 }
 
 static const dt_batchnorm_conf conf = { 1e-5, 0.1 };

@@ -1,13 +1,35 @@
-/* Configuration of the batchnorm op. */
+/* Batch normalisation: configuration, and the parts that fused nodes share with the plain op. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_AUTOGRAD_OP_BATCHNORM_H
 #define DT_AUTOGRAD_OP_BATCHNORM_H
+
+#include "autograd/op.h"
 
 typedef struct dt_batchnorm_conf {
     double eps, momentum; /* PyTorch's: 1e-5, 0.1 */
 } dt_batchnorm_conf;
 
-/* Inputs of the op. */
-enum { DT_BN_X, DT_BN_GAMMA, DT_BN_BETA, DT_BN_MEAN, DT_BN_VAR };
+/* First inputs of the op, and of nodes that contain it. */
+enum { DT_BN_X, DT_BN_GAMMA, DT_BN_BETA, DT_BN_MEAN, DT_BN_VAR, DT_BN_INPUTS };
+
+/* Rows and channels of x [...,C]. */
+typedef struct dt_batchnorm_dims {
+    int64_t rows, C;
+} dt_batchnorm_dims;
+dt_batchnorm_dims dt_batchnorm_dims_of(const dt_shape *x);
+
+/* Bytes of r->saved: mean [C], 1/deviation [C]. Bytes of work: 5 [C] doubles, then dt_point_work.
+ */
+size_t dt_batchnorm_saved_bytes(dt_batchnorm_dims d);
+size_t dt_batchnorm_work_bytes(dt_batchnorm_dims d, int threads);
+
+/* Fills r->saved: in EVAL mode from the running values, else from the batch; in TRAIN mode moves
+ * the running values. Then k [C] = gamma / deviation. */
+void dt_batchnorm_statistics(const dt_op_run *r, const dt_batchnorm_conf *c, void *work, real *k);
+
+/* From the column sums of dy and of dy * (x - mean): gradients of gamma and beta where they are
+ * wanted, and the factors of dx = k (dy - a - (x - mean) b). */
+void dt_batchnorm_factors(const dt_op_run *r, const double *sum_dy, const double *sum_dyx, real *k,
+                          real *a, real *b);
 
 #endif

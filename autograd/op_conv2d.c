@@ -2,9 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op_conv2d.h"
 
-#include "autograd/op.h"
-
-static dt_conv_shape shape_of(const dt_conv2d_conf *c, const dt_shape *x, const dt_shape *w)
+dt_conv_shape dt_conv2d_shape(const dt_conv2d_conf *c, const dt_shape *x, const dt_shape *w)
 {
     dt_conv_shape s = {
         .N = x->dim[0],
@@ -25,8 +23,8 @@ static dt_conv_shape shape_of(const dt_conv2d_conf *c, const dt_shape *x, const 
     return s;
 }
 
-static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
-                       dt_error *err)
+dt_status dt_conv2d_infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
+                          dt_error *err)
 {
     (void)in_count;
     const dt_conv2d_conf *c = conf;
@@ -47,14 +45,14 @@ static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_sh
                        c->groups);
     if (x->dim[1] + 2 * c->pad_h < w->dim[1] || x->dim[2] + 2 * c->pad_w < w->dim[2])
         return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s is smaller than the kernel %s", a, b);
-    dt_conv_shape s = shape_of(c, x, w);
+    dt_conv_shape s = dt_conv2d_shape(c, x, w);
     out[0] = DT_SHAPE(s.N, s.OH, s.OW, s.O);
     return DT_OK;
 }
 
 static void memory(const dt_op_run *r, dt_op_memory *out)
 {
-    dt_conv_shape s = shape_of(r->conf, &r->in_shape[0], &r->in_shape[1]);
+    dt_conv_shape s = dt_conv2d_shape(r->conf, &r->in_shape[0], &r->in_shape[1]);
     const dt_conv_kernels *k = &r->kernels->conv;
     size_t d = k->workspace(&s, DT_CONV_DGRAD, r->threads);
     size_t w = k->workspace(&s, DT_CONV_WGRAD, r->threads);
@@ -64,19 +62,19 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
 
 static void forward(const dt_op_run *r)
 {
-    dt_conv_shape s = shape_of(r->conf, &r->in_shape[0], &r->in_shape[1]);
+    dt_conv_shape s = dt_conv2d_shape(r->conf, &r->in_shape[0], &r->in_shape[1]);
     r->kernels->conv.forward(&s, r->in[0], r->in[1], r->out[0], r->work, r->threads);
 }
 
 static void backward(const dt_op_run *r)
 {
-    dt_conv_shape s = shape_of(r->conf, &r->in_shape[0], &r->in_shape[1]);
+    dt_conv_shape s = dt_conv2d_shape(r->conf, &r->in_shape[0], &r->in_shape[1]);
     const dt_conv_kernels *k = &r->kernels->conv;
     if (r->d_in[1]) k->wgrad(&s, r->in[0], r->d_out[0], r->d_in[1], r->work, r->threads);
     if (r->d_in[0]) k->dgrad(&s, r->d_out[0], r->in[1], r->d_in[0], r->add[0], r->work, r->threads);
 }
 
-static int64_t macs(const void *conf, const dt_shape *in, const dt_shape *out)
+int64_t dt_conv2d_macs(const void *conf, const dt_shape *in, const dt_shape *out)
 {
     (void)conf;
     return dt_shape_count(out) * in[1].dim[1] * in[1].dim[2] * in[1].dim[3];
@@ -100,10 +98,10 @@ const dt_op dt_op_conv2d = {
     .grads = 3,
     .reads_in = 3,
     .accumulates = 1,
-    .infer = infer,
+    .infer = dt_conv2d_infer,
     .memory = memory,
     .forward = forward,
     .backward = backward,
-    .macs = macs,
+    .macs = dt_conv2d_macs,
     .examples = examples,
 };

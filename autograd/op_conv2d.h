@@ -1,10 +1,27 @@
-/* Configuration of the conv2d op; kernels/conv.h has the formula. */
+/* 2-D convolution: configuration, and what its forms share; kernels/conv.h has the formula. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_AUTOGRAD_OP_CONV2D_H
 #define DT_AUTOGRAD_OP_CONV2D_H
 
+#include "autograd/op.h"
+#include "autograd/quantizer.h"
+
 typedef struct dt_conv2d_conf {
     int stride_h, stride_w, pad_h, pad_w, groups;
 } dt_conv2d_conf;
+
+/* The same with quantized operands, for "conv2d_codes": inputs are the codes of x, the weight on
+ * its grid, then the parameters of both quantizers. */
+typedef struct dt_conv2d_codes_conf {
+    dt_conv2d_conf conv;            /* first: shapes are inferred from it */
+    const dt_fakequant_conf *x, *w; /* both `uniform` */
+} dt_conv2d_codes_conf;
+
+/* x [N,H,W,C], w [O,KH,KW,C/G] */
+dt_conv_shape dt_conv2d_shape(const dt_conv2d_conf *c, const dt_shape *x, const dt_shape *w);
+/* As the members of dt_op; `conf` starts with a dt_conv2d_conf. */
+dt_status dt_conv2d_infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
+                          dt_error *err);
+int64_t dt_conv2d_macs(const void *conf, const dt_shape *in, const dt_shape *out);
 
 #endif

@@ -3,8 +3,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <tgmath.h>
 
-#include "autograd/op.h"
-#include "autograd/quantizer.h"
+#include "autograd/op_fakequant.h"
 
 static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
                        dt_error *err)
@@ -22,14 +21,17 @@ static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_sh
     return DT_OK;
 }
 
-/* The site as this call's shapes make it. */
+dt_quant_site dt_fakequant_site(const dt_fakequant_conf *c, const dt_shape *x)
+{
+    dt_quant_site site = c->site;
+    site.count = dt_shape_count(x) / site.groups;
+    site.features = site.weight ? site.count : site.count / x->dim[0];
+    return site;
+}
+
 static dt_quant_site site_of(const dt_op_run *r)
 {
-    const dt_fakequant_conf *c = r->conf;
-    dt_quant_site site = c->site;
-    site.count = dt_shape_count(&r->in_shape[0]) / site.groups;
-    site.features = site.weight ? site.count : site.count / r->in_shape[0].dim[0];
-    return site;
+    return dt_fakequant_site(r->conf, &r->in_shape[0]);
 }
 
 static size_t aligned(size_t bytes)
@@ -70,14 +72,31 @@ static const real *stats_of(const dt_op_run *r, const dt_fakequant_conf *c, int6
     return (const real *)r->saved + group * c->quantizer->stat_count;
 }
 
+void dt_fakequant_plan(const dt_fakequant_conf *c, const dt_quant_site *site, void *const *param,
+                       const real *stats, int64_t group, real *params, dt_encode *e)
+{
+    for (int i = 0; i < c->quantizer->param_count; i++)
+        params[i] = ((const real *)param[i])[group];
+    *e = (dt_encode){ .scale = 1 };
+    c->quantizer->plan(c->options, site, params, stats, e);
+}
+
 static void plan_group(const dt_op_run *r, const dt_quant_site *site, int64_t group, real *params,
                        dt_encode *e)
 {
     const dt_fakequant_conf *c = r->conf;
-    for (int i = 0; i < c->quantizer->param_count; i++)
-        params[i] = ((const real *)r->in[1 + i])[group];
-    *e = (dt_encode){ .scale = 1 };
-    c->quantizer->plan(c->options, site, params, stats_of(r, c, group), e);
+    dt_fakequant_plan(c, site, r->in + 1, stats_of(r, c, group), group, params, e);
+}
+
+void dt_fakequant_param_grads(const dt_fakequant_conf *c, const dt_quant_site *site,
+                              const real *params, const dt_encode *e, const dt_encode_sums *sums,
+                              int64_t group, real *const *d_param)
+{
+    const dt_quantizer *q = c->quantizer;
+    real grads[DT_QUANT_MAX_PARAMS] = { 0 };
+    if (q->param_grad) q->param_grad(c->options, site, params, e, sums, grads);
+    for (int i = 0; i < q->param_count; i++)
+        if (d_param[i]) d_param[i][group] = grads[i];
 }
 
 /* Gradient tests: the rounding residual is kept, and played back as a constant. */
@@ -133,7 +152,7 @@ static void backward(const dt_op_run *r)
     const dt_quantizer *q = c->quantizer;
     dt_quant_site site = site_of(r);
     const real *x = r->in[0];
-    real *dx = r->d_in[0], params[DT_QUANT_MAX_PARAMS], grads[DT_QUANT_MAX_PARAMS];
+    real *dx = r->d_in[0], params[DT_QUANT_MAX_PARAMS];
     bool sum = r->add[0];
     if (q->transform) { /* the encoder's gradient goes to scratch, then through the transform */
         x = (const real *)(const void *)((unsigned char *)r->saved + stats_bytes(c));
@@ -147,11 +166,7 @@ static void backward(const dt_op_run *r)
         int64_t at = group * site.count;
         r->kernels->point.encode_back(r->threads, site.count, x + at, r->d_out[0] + at, &e,
                                       dx ? dx + at : NULL, sum, r->work, &sums);
-        for (int i = 0; i < q->param_count; i++)
-            grads[i] = 0;
-        if (q->param_grad) q->param_grad(c->options, &site, params, &e, &sums, grads);
-        for (int i = 0; i < q->param_count; i++)
-            if (r->d_in[1 + i]) r->d_in[1 + i][group] = grads[i];
+        dt_fakequant_param_grads(c, &site, params, &e, &sums, group, r->d_in + 1);
     }
     if (q->transform && r->d_in[0]) back_transform(r, &site, x, dx);
 }

@@ -74,6 +74,9 @@ typedef struct dt_quantizer {
     /* NULL: the codes of this method have no integer meaning and exporters refuse it. */
     void (*grid)(const void *conf, const dt_quant_site *site, const real *params, const real *stats,
                  dt_grid *out);
+    /* `plan` is always affine with offset 0 and without a transform, `grid` uniform: fused passes
+     * may keep 1-byte codes q - qmin instead of values. */
+    bool uniform;
     bool homogeneous;    /* y(c x; c params) = c y(x; params), and gradients follow: tested */
     bool not_idempotent; /* breaks the invariant on purpose; say why where it is set */
     const dt_quant_example *examples; /* ends with n = 0 */

@@ -20,6 +20,7 @@ static const struct argp_option all[] = {
     { "predictions", 'p', "FILE", 0, "write the class of every picture, one a line", 0 },
     { "as-exported", 'e', NULL, 0, "round biases as an exported integer model does", 0 },
     { "sha256", 's', NULL, 0, "print the hash of all weights and quantizer state", 0 },
+    { "no-fuse", 'u', NULL, 0, "run the plain graph, one pass over memory for each node", 0 },
     { "steps", 'k', "N", 0, "steps to time; default 20", 0 },
     { 0 },
 };
@@ -85,6 +86,9 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case 's':
         a->sha256 = true;
+        return 0;
+    case 'u':
+        a->plain = true;
         return 0;
     case 'k':
         return number(p, value, 100000, "--steps", &a->steps);

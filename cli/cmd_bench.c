@@ -56,7 +56,8 @@ int cli_bench(const cli_args *args)
     memmove(rest.words, args->words + 1, sizeof *rest.words * (size_t)rest.word_count);
     if (cli_recipe(&rest, &recipe, &err) != DT_OK) return cli_fail(&err);
     const dt_bench_params p = {
-        .recipe = recipe, .steps = args->steps, .threads = args->threads, .isa = args->isa
+        .recipe = recipe, .steps = args->steps, .threads = args->threads, .isa = args->isa,
+        .plain = args->plain
     };
     dt_status st = dt_bench_step(&p, &r, &err);
     if (st == DT_OK && args->json)

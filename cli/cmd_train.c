@@ -82,7 +82,7 @@ static int dry_run(dt_recipe *recipe, const cli_args *args)
 {
     dt_error err;
     dt_session s;
-    const dt_session_params p = { .recipe = recipe, .threads = args->threads, .isa = args->isa };
+    const dt_session_params p = { .recipe = recipe, .threads = args->threads, .isa = args->isa, .plain = args->plain };
     if (dt_session_open(&s, &p, &err) != DT_OK) return cli_fail(&err);
     printf("%srecipe hash %s\n%zu parameters; nothing was written\n", recipe->text, recipe->hash,
            s.net.state.param_count);
@@ -102,6 +102,7 @@ static int train(dt_recipe *recipe, const cli_args *args)
         .recipe = recipe,
         .folder = folder,
         .threads = args->threads,
+        .plain = args->plain,
         .isa = args->isa,
         .resume = args->resume,
         .stop = &stop_requested,

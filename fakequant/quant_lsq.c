@@ -143,6 +143,7 @@ const dt_quantizer dt_quantizer_lsq = {
     .plan = plan,
     .param_grad = param_grad,
     .grid = grid,
+    .uniform = true,
     .homogeneous = true,
     .examples = examples,
 };

@@ -166,7 +166,8 @@ static void run_row(const job *j, const dt_conv_grid *g, const dt_conv_tile *tab
     float *y = a.y;
     for (int64_t P; count > 0; count -= P) {
         P = dt_min64(count, most);
-        while (!table[P - 1]) P--;
+        while (!table[P - 1])
+            P--;
         a.y = y;
         if (used < lanes) a.y = buffer, a.y_step = lanes, a.add = 0;
         table[P - 1](&a);

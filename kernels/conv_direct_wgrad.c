@@ -128,7 +128,8 @@ static void run_tile(const job *j, dt_conv_wtile_args a, int64_t lanes, float *d
         a.x = x;
         for (int64_t left = p->window, Q; left > 0; left -= Q) {
             Q = dt_min64(left, most);
-            while (!table[Q - 1]) Q--;
+            while (!table[Q - 1])
+                Q--;
             table[Q - 1](&a);
             a.x += Q * unit;
             a.dw += Q * lanes;

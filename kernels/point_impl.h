@@ -308,6 +308,7 @@ void TILE_FILL(dt_tile_kernels *k)
                             .encode = tile_encode,
                             .codes = tile_codes,
                             .decode = tile_decode,
+                            .scale_sums = tile_scale_sums,
                             .relu_back = tile_relu_back,
                             .encode_back = tile_encode_back,
                             .norm_sums = tile_norm_sums,

@@ -20,6 +20,8 @@ typedef struct dt_tile_kernels {
     void (*codes)(int64_t n, const real *x, const dt_encode *e, uint8_t *c);
     /* y = (c - zero_point) * scale */
     void (*decode)(int64_t n, const uint8_t *c, int zero_point, real scale, real *y);
+    /* y = sum * scale by lane; y may be the memory of the sums. */
+    void (*scale_sums)(int64_t n, int64_t T, const int32_t *sum, const real *scale, real *y);
     /* dx = g where y > 0 else 0 (added when `sum`); dx may be g. */
     void (*relu_back)(int64_t n, const real *y, const real *g, real *dx, bool sum);
     /* dx (NULL: not wanted; added when `sum`; may be g); adds to the sums. At most DT_POINT_BLOCK

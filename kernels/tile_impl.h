@@ -5,6 +5,7 @@
 #define DT_KERNELS_TILE_IMPL_H
 
 #include <math.h>
+#include <string.h>
 #include <tgmath.h>
 
 #include "kernels/tile.h"
@@ -170,6 +171,19 @@ static void tile_decode(int64_t n, const uint8_t *restrict c, int zero_point, re
 {
     for (int64_t j = 0; j < n; j++)
         y[j] = (real)((int)c[j] - zero_point) * scale;
+}
+
+static void tile_scale_sums(int64_t n, int64_t T, const int32_t *sum, const real *restrict scale,
+                            real *y)
+{
+    for (int64_t at = 0; at < n; at += T) {
+        int64_t len = n - at < T ? n - at : T;
+        for (int64_t j = 0; j < len; j++) {
+            int32_t s;
+            memcpy(&s, sum + at + j, sizeof s); /* y's memory may hold the sums */
+            y[at + j] = (real)s * scale[j];
+        }
+    }
 }
 
 typedef struct lane_block {

@@ -73,6 +73,7 @@ static dt_status prepare(bench *b, dt_error *err)
     dt_normalize_range(&dt_normalizes[data->normalize], &low, &high);
     const dt_net_input input = { b->side, b->side, (double)low, (double)high };
     DT_TRY(dt_net_init(&b->net, recipe, &input, true, b->p->alloc, err));
+    b->net.plain = b->p->plain;
     DT_TRY(make_batch(b, (double)low, (double)high, err));
     if (dt_net_is_quantized(&b->net))
         DT_TRY(dt_net_calibrate(&b->net, &b->kernels, b->threads, b->x, b->labels, b->batch, true,
@@ -80,8 +81,8 @@ static dt_status prepare(bench *b, dt_error *err)
     DT_TRY(dt_optim_state_init(&b->optim, &recipe->train, &b->net.graph, b->p->alloc, err));
     b->lr = dt_optimizer_lr(b->optim.optimizer, recipe->train.optimizer.conf);
     const int outputs[] = { b->net.loss, b->net.logits };
-    DT_TRY(dt_plan_init(&b->plan, &b->net.graph, &b->kernels, DT_MODE_TRAIN, b->batch, b->threads,
-                        outputs, 2, b->p->alloc, err));
+    DT_TRY(dt_plan_init(&b->plan, dt_net_steps(&b->net), &b->kernels, DT_MODE_TRAIN, b->batch,
+                        b->threads, outputs, 2, b->p->alloc, err));
     DT_TRY(dt_exec_init(&b->exec, &b->plan, &b->net.state, &b->kernels, NULL, b->p->alloc, err));
     dt_exec_set_input(&b->exec, b->net.input, b->x);
     dt_exec_set_input(&b->exec, b->net.labels, b->labels);
@@ -155,8 +156,8 @@ static void report(bench *b, dt_bench_result *r)
     r->planned_mb = (double)(b->plan.arena_bytes + b->net.state.bytes + optimizer) / 1e6;
     getrusage(RUSAGE_SELF, &usage);
     r->peak_mb = (double)usage.ru_maxrss * 1024 / 1e6; /* Linux counts KiB */
-    for (int i = 0; i < b->net.graph.node_count; i++)
-        add_op(r, b->net.graph.node[i].op->name, b->op_seconds[2 * i], b->op_seconds[2 * i + 1]);
+    for (int i = 0; i < b->plan.graph->node_count; i++)
+        add_op(r, b->plan.graph->node[i].op->name, b->op_seconds[2 * i], b->op_seconds[2 * i + 1]);
 }
 
 dt_status dt_bench_step(const dt_bench_params *params, dt_bench_result *out, dt_error *err)

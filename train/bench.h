@@ -12,6 +12,7 @@ typedef struct dt_bench_params {
     int side;        /* pixels of the square pictures; 0: 32 */
     int threads;     /* 0: all processors */
     const char *isa; /* highest kernel tier; NULL: the best */
+    bool plain;      /* run the graph without the fusing pass */
     const dt_alloc *alloc;
 } dt_bench_params;
 

@@ -7,8 +7,8 @@ dt_status dt_evaluator_init(dt_evaluator *e, dt_net *net, const dt_kernels *k, i
 {
     *e = (dt_evaluator){ .net = net, .alloc = a };
     const int outputs[] = { net->loss, net->logits };
-    DT_TRY(
-        dt_plan_init(&e->plan, &net->graph, k, DT_MODE_EVAL, batch, threads, outputs, 2, a, err));
+    DT_TRY(dt_plan_init(&e->plan, dt_net_steps(net), k, DT_MODE_EVAL, batch, threads, outputs, 2, a,
+                        err));
     dt_status st = dt_exec_init(&e->exec, &e->plan, &net->state, k, memory, a, err);
     if (st == DT_OK) {
         e->labels = dt_get_array(a, (size_t)batch, sizeof *e->labels, "labels");

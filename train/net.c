@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "autograd/fuse.h"
 #include "autograd/op_softmax_ce.h"
 #include "fakequant/quantizers.h"
 #include "layers/models.h"
@@ -69,6 +70,8 @@ dt_status dt_net_init(dt_net *net, dt_recipe *recipe, const dt_net_input *input,
     *net = (dt_net){ .H = input->H, .W = input->W, .classes = recipe->model.classes };
     DT_TRY(dt_graph_init(&net->graph, a, err));
     dt_status st = build(net, recipe, input, err);
+    const int keep[] = { net->loss, net->logits };
+    if (st == DT_OK) st = dt_fuse(&net->graph, keep, 2, &net->fused, a, err);
     if (st == DT_OK)
         st = dt_state_init(&net->state, &net->graph, with_grads, (uint64_t)recipe->train.seed, a,
                            err);
@@ -79,8 +82,14 @@ dt_status dt_net_init(dt_net *net, dt_recipe *recipe, const dt_net_input *input,
 void dt_net_fini(dt_net *net)
 {
     dt_state_fini(&net->state);
+    dt_graph_fini(&net->fused);
     dt_graph_fini(&net->graph);
     *net = (dt_net){ 0 };
+}
+
+const dt_graph *dt_net_steps(const dt_net *net)
+{
+    return net->plain ? &net->graph : &net->fused;
 }
 
 bool dt_net_is_quantized(const dt_net *net)

@@ -8,7 +8,9 @@
 #include "recipes/recipe.h"
 
 typedef struct dt_net {
-    dt_graph graph;
+    dt_graph graph; /* as the model describes it: what is saved, exported and reported */
+    dt_graph fused; /* the same for steps, see autograd/fuse.h */
+    bool plain;     /* steps run `graph` */
     dt_state state;
     int input, labels, logits, loss; /* values */
     int64_t H, W;
@@ -25,6 +27,9 @@ typedef struct dt_net_input {
 dt_status dt_net_init(dt_net *net, dt_recipe *recipe, const dt_net_input *input, bool with_grads,
                       const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
 void dt_net_fini(dt_net *net);
+
+/* The graph that training and evaluation plan. */
+const dt_graph *dt_net_steps(const dt_net *net);
 
 /* What came of importing tensors by name. The lists name up to DT_NET_NAMES of them. */
 enum { DT_NET_NAMES = 8 };

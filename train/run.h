@@ -47,6 +47,7 @@ typedef struct dt_run_params {
     const char *folder; /* made when it is not there */
     int threads;        /* 0: all processors */
     const char *isa;
+    bool plain;             /* run the graph without the fusing pass: other bits */
     bool resume;            /* go on from <folder>/last.h5 if there is one */
     const atomic_int *stop; /* nonzero: save and return; NULL: never */
     dt_run_events events;

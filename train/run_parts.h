@@ -9,7 +9,7 @@
 typedef struct dt_run {
     const dt_run_params *p;
     dt_session s;
-    int lock;            /* of the run folder, -1: not taken */
+    int lock;                      /* of the run folder, -1: not taken */
     dt_loader *train, *test, *val; /* val: NULL without data.val */
     dt_optim_state optim;
     void *step_memory; /* the largest of all plans, shared by their executors */

@@ -57,11 +57,11 @@ static dt_status make_plans(dt_run *r, dt_error *err)
     char text[512];
     dt_net *net = &r->s.net;
     const int outputs[] = { net->loss, net->logits };
-    DT_TRY(dt_plan_init(&r->plan, &net->graph, &r->s.kernels, DT_MODE_TRAIN, r->s.data_conf->batch,
-                        r->s.threads, outputs, 2, r->p->alloc, err));
+    DT_TRY(dt_plan_init(&r->plan, dt_net_steps(net), &r->s.kernels, DT_MODE_TRAIN,
+                        r->s.data_conf->batch, r->s.threads, outputs, 2, r->p->alloc, err));
     dt_plan eval;
-    DT_TRY(dt_plan_init(&eval, &net->graph, &r->s.kernels, DT_MODE_EVAL, r->s.recipe->eval.batch,
-                        r->s.threads, outputs, 2, r->p->alloc, err));
+    DT_TRY(dt_plan_init(&eval, dt_net_steps(net), &r->s.kernels, DT_MODE_EVAL,
+                        r->s.recipe->eval.batch, r->s.threads, outputs, 2, r->p->alloc, err));
     size_t bytes = r->plan.arena_bytes > eval.arena_bytes ? r->plan.arena_bytes : eval.arena_bytes;
     char line[400];
     dt_plan_print(&r->plan, line, sizeof line);
@@ -113,6 +113,7 @@ dt_status dt_run_prepare(dt_run *r, dt_error *err)
                        "holds a run already; go on with --resume, or give another --out");
     const dt_session_params p = { .recipe = r->p->recipe,
                                   .threads = r->p->threads,
+                                  .plain = r->p->plain,
                                   .isa = r->p->isa,
                                   .training = true,
                                   .skip_init = resumes,

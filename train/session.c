@@ -114,6 +114,7 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     if (!p->no_data || number_attr(&s->init, "input.height") == 0) DT_TRY(open_data(s, err));
     DT_TRY(input_of(s, &input, err));
     DT_TRY(dt_net_init(&s->net, s->recipe, &input, p->training, s->alloc, err));
+    s->net.plain = p->plain;
     if (has_init)
         DT_TRY(dt_net_import(&s->net, &s->init, s->recipe->model.init, native,
                              s->recipe->model.allow_missing, &s->report, err));

@@ -18,6 +18,7 @@ typedef struct dt_session_params {
     int threads;     /* 0: all processors */
     const char *isa; /* highest kernel tier; NULL: the best */
     bool training;   /* gradients are wanted */
+    bool plain;      /* run the graph without the fusing pass */
     bool no_data;    /* the dataset is opened only if `model.init` does not tell the picture size */
     bool skip_init;  /* parameters stay random: a resumed run brings its own */
     const dt_alloc *alloc;

@@ -1,0 +1,258 @@
+/* The fusing pass. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/fuse.h"
+
+#include <string.h>
+
+#include "autograd/op_chain.h"
+#include "autograd/op_conv2d.h"
+
+/* A chain in the making. */
+typedef struct chain {
+    dt_chain_conf conf;
+    int in[DT_OP_MAX_IN], in_count;
+    int out[DT_OP_MAX_OUT], out_count;
+    int value; /* of the last stage */
+    int at;    /* the plain node whose place it takes: by then all operands are there */
+} chain;
+
+typedef struct pass {
+    const dt_graph *g;
+    dt_graph *out;
+    const int *keep;
+    int keep_count;
+    bool *absorbed; /* by plain node: part of a chain */
+    chain **chain;  /* by plain node: the chain that takes its place, NULL: none */
+} pass;
+
+static bool is_op(const dt_node *node, const char *name)
+{
+    return strcmp(node->op->name, name) == 0;
+}
+
+/* How often nodes read v; the last of them goes to `out_reader`. */
+static int readers_of(const pass *p, int v, int *out_reader)
+{
+    int count = 0;
+    for (int i = 0; i < p->g->node_count; i++)
+        for (int j = 0; j < p->g->node[i].in_count; j++) {
+            if (p->g->node[i].in[j] != v) continue;
+            *out_reader = i;
+            count++;
+        }
+    return count;
+}
+
+static bool kept(const pass *p, int v)
+{
+    for (int i = 0; i < p->keep_count; i++)
+        if (p->keep[i] == v) return true;
+    return false;
+}
+
+static const dt_fakequant_conf *uniform_quant(const dt_node *node)
+{
+    const dt_fakequant_conf *c = node->conf;
+    return is_op(node, "fakequant") && c->quantizer->uniform ? c : NULL;
+}
+
+/* The quantizer that makes v, on a uniform grid; NULL: none. */
+static const dt_fakequant_conf *quant_of(const pass *p, int v)
+{
+    int producer = p->g->value[v].producer;
+    return producer >= 0 ? uniform_quant(&p->g->node[producer]) : NULL;
+}
+
+/* Is node i a convolution that can read v as codes? */
+static bool reads_codes(const pass *p, int i, int v)
+{
+    const dt_node *node = &p->g->node[i];
+    if (!is_op(node, "conv2d") || node->in[0] != v || node->in[1] == v) return false;
+    const dt_fakequant_conf *w = quant_of(p, node->in[1]);
+    return w && w->site.weight;
+}
+
+/* Can the output of fakequant node i be codes only? */
+static bool is_coded(const pass *p, int i)
+{
+    const dt_node *node = &p->g->node[i];
+    const dt_fakequant_conf *c = uniform_quant(node);
+    int v = node->out[0], reader = -1;
+    if (!c || c->site.weight || c->site.groups != 1 || kept(p, v)) return false;
+    for (int k = 0; k < p->g->node_count; k++)
+        for (int j = 0; j < p->g->node[k].in_count; j++) {
+            if (p->g->node[k].in[j] != v) continue;
+            if (!reads_codes(p, k, v)) return false;
+            reader = k;
+        }
+    return reader >= 0;
+}
+
+/* Room for one more stage with `operands` inputs and an output? */
+static bool has_room(const chain *c, int operands)
+{
+    return c->conf.count < DT_CHAIN_STAGES && c->in_count + operands <= DT_OP_MAX_IN &&
+           c->out_count < DT_OP_MAX_OUT;
+}
+
+static void add_output(chain *c)
+{
+    c->conf.stage[c->conf.count - 1].out = c->out_count;
+    c->out[c->out_count++] = c->value;
+}
+
+static dt_chain_stage *add_stage(pass *p, chain *c, int i, dt_chain_kind kind)
+{
+    dt_chain_stage *s = &c->conf.stage[c->conf.count++];
+    *s = (dt_chain_stage){ .kind = kind, .in = c->in_count, .out = -1 };
+    c->value = p->g->node[i].out[0];
+    p->absorbed[i] = true;
+    return s;
+}
+
+static void add_quant(pass *p, chain *c, int i)
+{
+    const dt_node *node = &p->g->node[i];
+    dt_chain_stage *s = add_stage(p, c, i, DT_CHAIN_QUANT);
+    s->quant = node->conf;
+    for (int j = 1; j < node->in_count; j++)
+        c->in[c->in_count++] = node->in[j];
+    if (!is_coded(p, i)) return;
+    s->codes = true;
+    p->out->value[c->value].store = DT_STORE_CODE;
+}
+
+/* Takes in node i, the only reader of the chain's value, if it is of a known kind. */
+static bool absorb(pass *p, chain *c, int i)
+{
+    const dt_node *node = &p->g->node[i];
+    if (p->absorbed[i]) return false; /* an add of two batch norms is in the other chain */
+    if (is_op(node, "relu") && has_room(c, 0)) {
+        add_stage(p, c, i, DT_CHAIN_RELU);
+    } else if (is_op(node, "add") && has_room(c, 1)) {
+        int other = node->in[0] == c->value ? node->in[1] : node->in[0];
+        add_stage(p, c, i, DT_CHAIN_ADD);
+        c->in[c->in_count++] = other;
+        c->at = i;
+    } else if (uniform_quant(node) && has_room(c, node->in_count - 1) &&
+               ((const dt_fakequant_conf *)node->conf)->site.groups == 1) {
+        add_quant(p, c, i);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* A value that several nodes read is an output; a fakequant that makes codes of it ends the chain.
+ */
+static void end_with_codes(pass *p, chain *c)
+{
+    for (int i = 0; i < p->g->node_count; i++) {
+        const dt_node *node = &p->g->node[i];
+        if (node->in[0] != c->value || !is_coded(p, i) || !has_room(c, node->in_count - 1))
+            continue;
+        if (c->out_count + 1 >= DT_OP_MAX_OUT) return;
+        add_output(c);
+        add_quant(p, c, i);
+        return;
+    }
+}
+
+static dt_status grow_chain(pass *p, int norm, dt_error *err)
+{
+    const dt_node *node = &p->g->node[norm];
+    chain c = { .in_count = DT_BN_INPUTS, .value = node->out[0], .at = norm };
+    memcpy(&c.conf.norm, node->conf, sizeof c.conf.norm);
+    memcpy(c.in, node->in, sizeof(int) * DT_BN_INPUTS);
+    for (bool more = true; more;) {
+        int reader = -1, count = readers_of(p, c.value, &reader);
+        more = count == 1 && !kept(p, c.value) && absorb(p, &c, reader);
+        if (c.conf.count && c.conf.stage[c.conf.count - 1].codes) break;
+        if (!more && c.conf.count && count > 1) end_with_codes(p, &c);
+    }
+    if (c.conf.count == 0) return DT_OK;
+    add_output(&c);
+    p->absorbed[norm] = true;
+    chain *copy = dt_graph_keep(p->out, &c, sizeof c);
+    if (!copy) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a graph");
+    p->chain[c.at] = copy;
+    return DT_OK;
+}
+
+static void append(pass *p, const dt_node *node)
+{
+    dt_graph *out = p->out;
+    for (int i = 0; i < node->out_count; i++)
+        out->value[node->out[i]].producer = out->node_count;
+    out->node[out->node_count++] = *node;
+}
+
+static void append_chain(pass *p, const chain *c)
+{
+    const dt_node *norm = &p->g->node[p->g->value[c->in[DT_BN_X]].producer];
+    dt_node node = { .op = dt_op_find("chain"), .name = norm->name, .conf = &c->conf };
+    node.in_count = c->in_count;
+    node.out_count = c->out_count;
+    memcpy(node.in, c->in, sizeof c->in);
+    memcpy(node.out, c->out, sizeof c->out);
+    append(p, &node);
+}
+
+static dt_status append_conv(pass *p, int i, dt_error *err)
+{
+    const dt_node *plain = &p->g->node[i];
+    const dt_node *maker[2]; /* of both operands */
+    dt_conv2d_codes_conf conf = { .x = quant_of(p, plain->in[0]), .w = quant_of(p, plain->in[1]) };
+    memcpy(&conf.conv, plain->conf, sizeof conf.conv);
+    dt_node node = *plain;
+    node.op = dt_op_find("conv2d_codes");
+    node.conf = dt_graph_keep(p->out, &conf, sizeof conf);
+    if (!node.conf) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a graph");
+    for (int k = 0; k < 2; k++) {
+        maker[k] = &p->g->node[p->g->value[plain->in[k]].producer];
+        for (int j = 1; j < maker[k]->in_count; j++)
+            node.in[node.in_count++] = maker[k]->in[j];
+    }
+    append(p, &node);
+    return DT_OK;
+}
+
+static dt_status rewrite(pass *p, dt_error *err)
+{
+    for (int i = 0; i < p->g->node_count; i++)
+        if (is_op(&p->g->node[i], "batchnorm")) DT_TRY(grow_chain(p, i, err));
+    for (int i = 0; i < p->g->node_count; i++) {
+        const dt_node *node = &p->g->node[i];
+        bool on_codes = is_op(node, "conv2d") && p->out->value[node->in[0]].store == DT_STORE_CODE;
+        if (p->chain[i])
+            append_chain(p, p->chain[i]);
+        else if (on_codes)
+            DT_TRY(append_conv(p, i, err));
+        else if (!p->absorbed[i])
+            append(p, node);
+    }
+    return DT_OK;
+}
+
+dt_status dt_fuse(const dt_graph *g, const int *keep, int keep_count, dt_graph *out,
+                  const dt_alloc *a, dt_error *err)
+{
+    DT_TRY(dt_graph_init(out, a, err));
+    size_t values = (size_t)g->value_count, nodes = (size_t)g->node_count;
+    pass p = { .g = g, .out = out, .keep = keep, .keep_count = keep_count };
+    out->value = dt_graph_keep(out, g->value, values * sizeof *out->value);
+    out->node = dt_arena_get(out->arena, nodes * sizeof *out->node);
+    p.absorbed = dt_arena_get(out->arena, nodes * sizeof *p.absorbed);
+    p.chain = dt_arena_get(out->arena, nodes * sizeof(chain *));
+    if (!out->value || !out->node || !p.absorbed || !p.chain) {
+        dt_graph_fini(out);
+        return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a graph");
+    }
+    out->value_count = out->value_room = g->value_count;
+    out->node_room = g->node_count;
+    for (int i = 0; i < out->value_count; i++)
+        out->value[i].producer = -1;
+    dt_status st = rewrite(&p, err);
+    if (st != DT_OK) dt_graph_fini(out);
+    return st;
+}

@@ -1,0 +1,298 @@
+/* Batch normalisation and what follows it in one pass over memory (op_chain.h).
+ *
+ * Backward recomputes the stages' values from x and the operands: in a first pass it goes back
+ * through the stages to the gradient of v[0], which takes the memory of x's gradient, and sums up
+ * what gamma, beta and the quantizers want; the second pass makes dx of it in place. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/op_chain.h"
+
+#include <string.h>
+
+#include "autograd/op_fakequant.h"
+#include "core/thread.h"
+#include "kernels/point_work.h"
+
+enum { TILE = 2048 }; /* elements, about; a multiple of the layout's lanes */
+
+/* One call: what its tasks share. */
+typedef struct call {
+    const dt_op_run *r;
+    const dt_chain_conf *c;
+    dt_batchnorm_dims d;
+    dt_point_layout l;
+    int64_t tile;
+    dt_encode encode[DT_CHAIN_STAGES];
+    dt_quant_site site[DT_CHAIN_STAGES];
+    real params[DT_CHAIN_STAGES][DT_QUANT_MAX_PARAMS];
+    real *values;         /* [threads][stages + 1][tile] */
+    dt_encode_sums *sums; /* backward: [blocks][stages] */
+} call;
+
+static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
+                       dt_error *err)
+{
+    const dt_chain_conf *c = conf;
+    char a[DT_SHAPE_TEXT], b[DT_SHAPE_TEXT];
+    (void)in_count;
+    for (int i = 0; i < c->count; i++) {
+        const dt_chain_stage *s = &c->stage[i];
+        if (s->out >= 0) out[s->out] = in[0];
+        if (s->kind == DT_CHAIN_ADD && !dt_shape_equal(&in[0], &in[s->in]))
+            return dt_fail(err, DT_ERR_SHAPE, NULL, "%s and %s cannot be added",
+                           dt_shape_print(&in[0], a), dt_shape_print(&in[s->in], b));
+    }
+    return DT_OK;
+}
+
+static int64_t tile_of(const dt_point_layout *l)
+{
+    return l->T >= TILE ? l->T : TILE / l->T * l->T;
+}
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
+}
+
+/* Work: that of batchnorm, the values of a tile for each thread, the sums of the quantizers. */
+static void memory(const dt_op_run *r, dt_op_memory *out)
+{
+    const dt_chain_conf *c = r->conf;
+    dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
+    dt_point_layout l = dt_point_lay_out(d.rows, d.C, NULL);
+    size_t stages = (size_t)c->count;
+    size_t values = sizeof(real) * (stages + 1) * (size_t)(r->threads * tile_of(&l));
+    out->saved = dt_batchnorm_saved_bytes(d);
+    out->forward_work = aligned(dt_batchnorm_work_bytes(d, r->threads)) + aligned(values);
+    out->backward_work = out->forward_work + sizeof(dt_encode_sums) * stages * (size_t)l.blocks;
+}
+
+/* The call's memory; the first 5 C doubles of the work are the caller's. */
+static call begin(const dt_op_run *r)
+{
+    call k = { .r = r, .c = r->conf, .d = dt_batchnorm_dims_of(&r->in_shape[0]) };
+    unsigned char *work = r->work;
+    k.l = dt_point_lay_out(k.d.rows, k.d.C, (double *)r->work + 5 * k.d.C);
+    k.tile = tile_of(&k.l);
+    k.values = (real *)(void *)(work + aligned(dt_batchnorm_work_bytes(k.d, r->threads)));
+    size_t values = sizeof(real) * (size_t)((k.c->count + 1) * r->threads * k.tile);
+    k.sums = (dt_encode_sums *)(void *)((unsigned char *)k.values + aligned(values));
+    for (int i = 0; i < k.c->count; i++) {
+        const dt_chain_stage *s = &k.c->stage[i];
+        if (s->kind != DT_CHAIN_QUANT) continue;
+        k.site[i] = dt_fakequant_site(s->quant, &r->in_shape[0]);
+        dt_fakequant_plan(s->quant, &k.site[i], r->in + s->in, NULL, 0, k.params[i], &k.encode[i]);
+    }
+    return k;
+}
+
+/* Per-channel factors in the layout's columns: mean, k, beta. */
+static void expand(const call *k, int column, const real *from)
+{
+    for (int64_t j = 0; j < k->l.T; j++)
+        k->l.column[column][j] = from[j % k->d.C];
+}
+
+static int64_t block_begin(const call *k, int64_t block, int64_t *n)
+{
+    int64_t first = block * k->l.block_rows, rows = k->d.rows - first;
+    *n = (rows < k->l.block_rows ? rows : k->l.block_rows) * k->d.C;
+    return first * k->d.C;
+}
+
+/* Stage i on n elements at `at`. */
+static void run_stage(const call *k, int i, int64_t at, int64_t n, const real *x, real *y)
+{
+    const dt_chain_stage *s = &k->c->stage[i];
+    const dt_tile_kernels *t = &k->r->kernels->tile;
+    if (s->kind == DT_CHAIN_RELU)
+        t->relu(n, x, y);
+    else if (s->kind == DT_CHAIN_ADD)
+        t->add(n, x, (const real *)k->r->in[s->in] + at, y);
+    else
+        t->encode(n, x, &k->encode[i], y);
+}
+
+static void forward_tile(const call *k, int64_t at, int64_t n, real *buffer)
+{
+    const dt_tile_kernels *t = &k->r->kernels->tile;
+    const real *v = buffer;
+    t->norm(n, k->l.T, (const real *)k->r->in[0] + at, k->l.column[0], k->l.column[1],
+            k->l.column[2], buffer);
+    for (int i = 0; i < k->c->count; i++) {
+        const dt_chain_stage *s = &k->c->stage[i];
+        if (s->codes) {
+            t->codes(n, v, &k->encode[i], (uint8_t *)k->r->out[s->out] + at);
+            return;
+        }
+        real *to = s->out >= 0 ? (real *)k->r->out[s->out] + at : buffer;
+        run_stage(k, i, at, n, v, to);
+        v = to;
+    }
+}
+
+static void forward_block(void *arg, int64_t block, int thread)
+{
+    const call *k = arg;
+    int64_t n, first = block_begin(k, block, &n);
+    real *buffer = k->values + thread * (k->c->count + 1) * k->tile;
+    for (int64_t at = 0; at < n; at += k->tile)
+        forward_tile(k, first + at, n - at < k->tile ? n - at : k->tile, buffer);
+}
+
+static void forward(const dt_op_run *r)
+{
+    call k = begin(r);
+    real *factor = (real *)((double *)r->work + 2 * k.d.C);
+    dt_batchnorm_statistics(r, &k.c->norm, r->work, factor);
+    expand(&k, 0, r->saved);
+    expand(&k, 1, factor);
+    expand(&k, 2, r->in[DT_BN_BETA]);
+    dt_parallel(r->threads, k.l.blocks, forward_block, &k);
+}
+
+/* The gradient of stage i's value from what reads it: outputs, and the stage after it (g, NULL:
+ * none does). */
+static const real *join_gradients(const call *k, int i, int64_t at, int64_t n, const real *g,
+                                  real *to)
+{
+    int out = k->c->stage[i].out;
+    const real *d_out = out >= 0 ? k->r->d_out[out] : NULL;
+    if (!d_out) return g;
+    if (!g) return d_out + at;
+    k->r->kernels->tile.add(n, g, d_out + at, to);
+    return to;
+}
+
+/* Back through the stages; v[i]: the value that stage i reads. The gradient of v[0] goes to `to`.
+ */
+static void back_stages(const call *k, int64_t at, int64_t n, real *const *v, real *to,
+                        dt_encode_sums *sums)
+{
+    const dt_tile_kernels *t = &k->r->kernels->tile;
+    const real *g = NULL;
+    for (int i = k->c->count - 1; i >= 0; i--) {
+        const dt_chain_stage *s = &k->c->stage[i];
+        g = join_gradients(k, i, at, n, g, to);
+        if (!g) continue;
+        if (s->kind == DT_CHAIN_ADD) {
+            real *other = k->r->d_in[s->in];
+            if (other) memcpy(other + at, g, (size_t)n * sizeof *g);
+            continue;
+        }
+        if (s->kind == DT_CHAIN_RELU)
+            t->relu_back(n, v[i + 1], g, to, false);
+        else
+            t->encode_back(n, v[i], g, &k->encode[i], to, false, &sums[i]);
+        g = to;
+    }
+    if (g != to) memcpy(to, g, (size_t)n * sizeof *g);
+}
+
+static void backward_tile(const call *k, int64_t at, int64_t n, int thread, real *lanes,
+                          dt_encode_sums *sums)
+{
+    const dt_tile_kernels *t = &k->r->kernels->tile;
+    const real *x = (const real *)k->r->in[0] + at;
+    real *v[DT_CHAIN_STAGES + 1], *dz = k->r->d_in[0] + at;
+    for (int i = 0; i <= k->c->count; i++)
+        v[i] = k->values + (thread * (k->c->count + 1) + i) * k->tile;
+    t->norm(n, k->l.T, x, k->l.column[0], k->l.column[1], k->l.column[2], v[0]);
+    for (int i = 0; i < k->c->count; i++)
+        if (i + 1 < k->c->count || k->c->stage[i].kind == DT_CHAIN_RELU)
+            run_stage(k, i, at, n, v[i], v[i + 1]);
+    back_stages(k, at, n, v, dz, sums);
+    t->norm_sums(n, k->l.T, x, dz, k->l.column[0], lanes, lanes + k->l.T);
+}
+
+static void backward_block(void *arg, int64_t block, int thread)
+{
+    const call *k = arg;
+    int64_t n, first = block_begin(k, block, &n), T = k->l.T, C = k->d.C;
+    real *lanes = k->l.lanes + thread * 2 * T;
+    dt_encode_sums *sums = k->sums + block * k->c->count;
+    memset(lanes, 0, (size_t)(2 * T) * sizeof *lanes);
+    for (int i = 0; i < k->c->count; i++)
+        sums[i] = (dt_encode_sums){ 0, 0, 0, 0 };
+    for (int64_t at = 0; at < n; at += k->tile)
+        backward_tile(k, first + at, n - at < k->tile ? n - at : k->tile, thread, lanes, sums);
+    k->r->kernels->tile.fold(T, C, lanes, k->l.partial + block * 2 * C);
+    k->r->kernels->tile.fold(T, C, lanes + T, k->l.partial + block * 2 * C + C);
+}
+
+/* Gradients of the quantizer of stage i: blocks are added in order. */
+static void quantizer_gradients(const call *k, int i)
+{
+    const dt_chain_stage *s = &k->c->stage[i];
+    dt_encode_sums total = { 0, 0, 0, 0 };
+    for (int64_t b = 0; b < k->l.blocks; b++) {
+        const dt_encode_sums *part = &k->sums[b * k->c->count + i];
+        total.residual += part->residual;
+        total.inside += part->inside;
+        total.below += part->below;
+        total.above += part->above;
+    }
+    dt_fakequant_param_grads(s->quant, &k->site[i], k->params[i], &k->encode[i], &total, 0,
+                             k->r->d_in + s->in);
+}
+
+static void backward(const dt_op_run *r)
+{
+    call k = begin(r);
+    int64_t C = k.d.C;
+    double *sum_dy = r->work, *sum_dyx = sum_dy + C;
+    real *factor = (real *)(sum_dy + 2 * C), *a = factor + C, *b = a + C;
+    const real *gamma = r->in[DT_BN_GAMMA], *inv = (real *)r->saved + C;
+    for (int64_t i = 0; i < C; i++) {
+        factor[i] = gamma[i] * inv[i];
+        sum_dy[i] = sum_dyx[i] = 0;
+    }
+    expand(&k, 0, r->saved);
+    expand(&k, 1, factor);
+    expand(&k, 2, r->in[DT_BN_BETA]);
+    dt_parallel(r->threads, k.l.blocks, backward_block, &k);
+    for (int64_t block = 0; block < k.l.blocks; block++)
+        for (int64_t i = 0; i < C; i++) {
+            sum_dy[i] += k.l.partial[block * 2 * C + i];
+            sum_dyx[i] += k.l.partial[block * 2 * C + C + i];
+        }
+    for (int i = 0; i < k.c->count; i++)
+        if (k.c->stage[i].kind == DT_CHAIN_QUANT) quantizer_gradients(&k, i);
+    dt_batchnorm_factors(r, sum_dy, sum_dyx, factor, a, b);
+    r->kernels->point.norm_back(r->threads, k.d.rows, C, r->in[0], r->d_in[0], r->saved, factor, a,
+                                b, sum_dy + 5 * C, r->d_in[0], false);
+}
+
+/* Gradients are read tile by tile before their memory is overwritten. That of x may take the memory
+ * of the last output, which is read first; that of an added value the memory of an output behind
+ * the sum. With one output for both, the added value has it. */
+static int grad_shares(const void *conf, int in)
+{
+    const dt_chain_conf *c = conf;
+    const dt_chain_stage *last = &c->stage[c->count - 1];
+    int sum = -1; /* output behind the sum */
+    for (int i = 0, added = -1; i < c->count; i++) {
+        const dt_chain_stage *s = &c->stage[i];
+        if (s->kind == DT_CHAIN_ADD) added = s->in;
+        if (added < 0 || s->out < 0 || sum >= 0) continue;
+        sum = s->out;
+        if (added == in) return sum;
+    }
+    return in == DT_BN_X && last->out != sum ? last->out : -1;
+}
+
+const dt_op dt_op_chain = {
+    .name = "chain",
+    .in_min = DT_BN_INPUTS,
+    .in_max = DT_OP_MAX_IN,
+    .out_count = DT_OP_MAX_OUT,
+    .conf_size = sizeof(dt_chain_conf),
+    .grads = ~0u,
+    .reads_in = ~0u,
+    .grad_shares = grad_shares,
+    .grad_kind = DT_GRAD_STE,
+    .infer = infer,
+    .memory = memory,
+    .forward = forward,
+    .backward = backward,
+};

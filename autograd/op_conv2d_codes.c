@@ -1,0 +1,202 @@
+/* Convolution of quantized operands: the sum runs in integers, exactly, and is scaled once:
+ *
+ *   y = (sum of (c - zero_point) * k) * (scale_x * scale_w[o])
+ *
+ * with c the stored codes of x and k those of the weight. Gradients are those of conv2d with
+ * respect to the quantized values. The fusing pass makes such nodes. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <tgmath.h>
+
+#include "autograd/op_conv2d.h"
+#include "autograd/op_fakequant.h"
+#include "core/thread.h"
+
+enum { CHUNK = 1 << 15 };
+
+/* Codes are int32 while they are summed, in the memory of y. */
+static const bool sums_fit_in_place = sizeof(real) == sizeof(int32_t);
+
+typedef struct call {
+    const dt_op_run *r;
+    dt_conv_shape s;
+    int zero_point; /* of x */
+    real scale_x;
+    int64_t x_count, y_count;
+    real *scale;   /* [lanes]: of y */
+    int64_t lanes; /* a multiple of the output channels */
+    int8_t *w;     /* codes of the weight */
+    real *x;       /* decoded */
+} call;
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
+}
+
+static int64_t lanes_of(const dt_conv_shape *s)
+{
+    int64_t lanes = s->O;
+    while (lanes < 256)
+        lanes += s->O;
+    return lanes;
+}
+
+static size_t weight_bytes(const dt_conv_shape *s)
+{
+    return aligned((size_t)(s->O * s->KH * s->KW * (s->C / s->G)));
+}
+
+static size_t x_bytes(const dt_op_run *r)
+{
+    return aligned((size_t)dt_shape_count(&r->in_shape[0]) * sizeof(real));
+}
+
+static dt_conv_shape shape_of(const dt_op_run *r)
+{
+    const dt_conv2d_codes_conf *c = r->conf;
+    return dt_conv2d_shape(&c->conv, &r->in_shape[0], &r->in_shape[1]);
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Forward work: scales of y, codes of the weight, the kernel's. Backward: x, the kernel's. */
+static void memory(const dt_op_run *r, dt_op_memory *out)
+{
+    dt_conv_shape s = shape_of(r);
+    const dt_conv_kernels *k = &r->kernels->conv;
+    out->forward_work = aligned((size_t)lanes_of(&s) * sizeof(real)) + weight_bytes(&s);
+    if (sums_fit_in_place)
+        out->forward_work += r->kernels->conv_int.workspace(&s, r->threads);
+    else
+        out->forward_work += x_bytes(r) + k->workspace(&s, DT_CONV_FORWARD, r->threads);
+    out->backward_work = larger(k->workspace(&s, DT_CONV_DGRAD, r->threads),
+                                x_bytes(r) + k->workspace(&s, DT_CONV_WGRAD, r->threads));
+}
+
+static dt_grid grid_of(const dt_fakequant_conf *c, const dt_shape *shape, void *const *param,
+                       int64_t group)
+{
+    dt_quant_site site = dt_fakequant_site(c, shape);
+    real params[DT_QUANT_MAX_PARAMS];
+    dt_grid grid;
+    for (int i = 0; i < c->quantizer->param_count; i++)
+        params[i] = ((const real *)param[i])[group];
+    c->quantizer->grid(c->options, &site, params, NULL, &grid);
+    return grid;
+}
+
+static call begin(const dt_op_run *r)
+{
+    const dt_conv2d_codes_conf *c = r->conf;
+    call k = { .r = r, .s = shape_of(r) };
+    dt_grid grid = grid_of(c->x, &r->in_shape[0], r->in + 2, 0);
+    k.zero_point = grid.zero_point - grid.qmin;
+    k.scale_x = (real)grid.scale;
+    k.x_count = dt_shape_count(&r->in_shape[0]);
+    k.y_count = dt_shape_count(&r->out_shape[0]);
+    k.lanes = lanes_of(&k.s);
+    return k;
+}
+
+static int64_t chunk(int64_t n, int64_t i)
+{
+    return n - i * CHUNK < CHUNK ? n - i * CHUNK : CHUNK;
+}
+
+static void decode_task(void *arg, int64_t i, int thread)
+{
+    (void)thread;
+    const call *k = arg;
+    k->r->kernels->tile.decode(chunk(k->x_count, i), (const uint8_t *)k->r->in[0] + i * CHUNK,
+                               k->zero_point, k->scale_x, k->x + i * CHUNK);
+}
+
+static void decode(call *k, void *to)
+{
+    k->x = to;
+    dt_parallel(k->r->threads, (k->x_count + CHUNK - 1) / CHUNK, decode_task, k);
+}
+
+/* Codes of the weight from its values on the grid: exact, for a value is a code times the scale. */
+static void weight_codes(call *k)
+{
+    const dt_conv2d_codes_conf *c = k->r->conf;
+    const real *w = k->r->in[1];
+    int64_t per_output = k->s.KH * k->s.KW * (k->s.C / k->s.G);
+    void *const *param = k->r->in + 2 + c->x->quantizer->param_count;
+    for (int64_t o = 0; o < k->s.O; o++) {
+        dt_grid grid = grid_of(c->w, &k->r->in_shape[1], param, c->w->site.groups > 1 ? o : 0);
+        real scale = (real)grid.scale;
+        for (int64_t i = o * per_output; i < (o + 1) * per_output; i++)
+            k->w[i] = (int8_t)rint(w[i] / scale);
+        for (int64_t lane = o; lane < k->lanes; lane += k->s.O)
+            k->scale[lane] = k->scale_x * scale;
+    }
+}
+
+static int64_t rows_of(const call *k)
+{
+    return k->lanes * (CHUNK / k->lanes > 1 ? CHUNK / k->lanes : 1);
+}
+
+static void scale_task(void *arg, int64_t i, int thread)
+{
+    (void)thread;
+    const call *k = arg;
+    int64_t size = rows_of(k), n = k->y_count - i * size < size ? k->y_count - i * size : size;
+    void *y = (real *)k->r->out[0] + i * size;
+    k->r->kernels->tile.scale_sums(n, k->lanes, y, k->scale, y);
+}
+
+static void forward(const dt_op_run *r)
+{
+    call k = begin(r);
+    unsigned char *work = r->work;
+    k.scale = (real *)(void *)work;
+    work += aligned((size_t)k.lanes * sizeof(real));
+    k.w = (int8_t *)work;
+    work += weight_bytes(&k.s);
+    if (!sums_fit_in_place) {
+        decode(&k, work);
+        r->kernels->conv.forward(&k.s, k.x, r->in[1], r->out[0], work + x_bytes(r), r->threads);
+        return;
+    }
+    weight_codes(&k);
+    const dt_conv_int_call product = {
+        .shape = k.s, .x = r->in[0], .zero = k.zero_point, .w = k.w, .y = r->out[0]
+    };
+    r->kernels->conv_int.forward(&product, work, r->threads);
+    dt_parallel(r->threads, (k.y_count + rows_of(&k) - 1) / rows_of(&k), scale_task, &k);
+}
+
+static void backward(const dt_op_run *r)
+{
+    call k = begin(r);
+    if (r->d_in[1]) {
+        decode(&k, r->work);
+        r->kernels->conv.wgrad(&k.s, k.x, r->d_out[0], r->d_in[1],
+                               (unsigned char *)r->work + x_bytes(r), r->threads);
+    }
+    if (r->d_in[0])
+        r->kernels->conv.dgrad(&k.s, r->d_out[0], r->in[1], r->d_in[0], r->add[0], r->work,
+                               r->threads);
+}
+
+const dt_op dt_op_conv2d_codes = {
+    .name = "conv2d_codes",
+    .in_min = 2,
+    .in_max = DT_OP_MAX_IN,
+    .out_count = 1,
+    .conf_size = sizeof(dt_conv2d_codes_conf),
+    .grads = 3,
+    .reads_in = ~0u,
+    .accumulates = 1,
+    .infer = dt_conv2d_infer,
+    .memory = memory,
+    .forward = forward,
+    .backward = backward,
+    .macs = dt_conv2d_macs,
+};

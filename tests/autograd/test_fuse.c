@@ -1,0 +1,159 @@
+/* The fused graph against the plain one. Scales are set to powers of two: then products of codes
+ * are exact in float as well, and the whole forward pass has to agree bit for bit. Backward, sums
+ * of parameters' gradients are taken in another order: 1e-4 of the largest element of a tensor. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <string.h>
+
+#include "core/rng.h"
+#include "tests/support/nets.h"
+
+enum { BATCH = 12, SIDE = 32, PICTURE = SIDE * SIDE * 3, CLASSES = 10 };
+
+typedef struct side { /* one of the two nets, at the same parameters */
+    test_net t;
+    dt_plan plan;
+    dt_exec exec;
+} side;
+
+static float pictures[BATCH * PICTURE];
+static int32_t labels[BATCH];
+
+static void fill_batch(void)
+{
+    dt_rng rng;
+    dt_rng_open(&rng, 1, DT_RNG_TEST, 0, 0);
+    for (size_t i = 0; i < DT_ARRAY_LEN(pictures); i++)
+        pictures[i] = (float)(5 * dt_rng_uniform(&rng) - 2.5);
+    for (int i = 0; i < BATCH; i++)
+        labels[i] = (int32_t)dt_rng_below(&rng, CLASSES);
+}
+
+/* Scales to powers of two; gamma and beta away from their starts, so that gradients differ. */
+static void set_parameters(dt_net *net)
+{
+    const dt_graph *g = &net->graph;
+    dt_rng rng;
+    dt_rng_open(&rng, 2, DT_RNG_TEST, 0, 0);
+    for (int i = 0; i < g->value_count; i++) {
+        const dt_value *v = &g->value[i];
+        real *x = net->state.data[i];
+        for (int64_t k = 0; x && k < dt_shape_count(&v->shape); k++) {
+            if (v->role == DT_ROLE_QUANT) x[k] = exp2f(rintf(log2f(x[k])));
+            if (v->role == DT_ROLE_NORM && v->kind == DT_VALUE_PARAM)
+                x[k] += (real)(0.2 * dt_rng_normal(&rng));
+        }
+    }
+}
+
+static void open_side(side *s, const char *recipe, const dt_kernels *k, bool plain, dt_mode mode,
+                      int threads)
+{
+    dt_error err = { .status = DT_OK };
+    test_net_open(&s->t, recipe, true);
+    dt_net *net = &s->t.net;
+    net->plain = plain;
+    if (dt_net_is_quantized(net))
+        ck_assert_int_eq(
+            dt_net_calibrate(net, k, 1, pictures, labels, BATCH, true, NULL, NULL, NULL, &err),
+            DT_OK);
+    set_parameters(net);
+    const int outputs[] = { net->loss, net->logits };
+    ck_assert_int_eq(
+        dt_plan_init(&s->plan, dt_net_steps(net), k, mode, BATCH, threads, outputs, 2, NULL, &err),
+        DT_OK);
+    ck_assert_int_eq(dt_exec_init(&s->exec, &s->plan, &net->state, k, NULL, NULL, &err), DT_OK);
+    dt_exec_set_input(&s->exec, net->input, pictures);
+    dt_exec_set_input(&s->exec, net->labels, labels);
+    ck_assert_int_eq(dt_exec_forward(&s->exec, &err), DT_OK);
+    if (mode == DT_MODE_TRAIN) dt_exec_backward(&s->exec);
+}
+
+static void close_side(side *s)
+{
+    dt_exec_fini(&s->exec);
+    dt_plan_fini(&s->plan);
+    test_net_close(&s->t);
+}
+
+static const real *value_of(const side *s, int v)
+{
+    return dt_exec_value(&s->exec, v);
+}
+
+static double largest(const real *x, int64_t n)
+{
+    double most = 0;
+    for (int64_t i = 0; i < n; i++)
+        most = fmax(most, fabs((double)x[i]));
+    return most;
+}
+
+static void compare(const char *recipe, const side *a, const side *b, bool gradients)
+{
+    const dt_net *net = &a->t.net;
+    const dt_graph *g = &net->graph;
+    ck_assert_msg(memcmp(value_of(a, net->logits), value_of(b, net->logits),
+                         BATCH * CLASSES * sizeof(real)) == 0,
+                  "%s: logits differ", recipe);
+    int checked = 0;
+    for (int i = 0; i < g->value_count; i++) {
+        const dt_value *v = &g->value[i];
+        int64_t n = dt_shape_count(&v->shape);
+        if (v->kind == DT_VALUE_BUFFER)
+            ck_assert_msg(
+                memcmp(net->state.data[i], b->t.net.state.data[i], (size_t)n * sizeof(real)) == 0,
+                "%s: buffer %s differs", recipe, v->name);
+        if (v->kind != DT_VALUE_PARAM || !gradients) continue;
+        const real *x = net->state.grad[i], *y = b->t.net.state.grad[i];
+        double most = largest(x, n);
+        for (int64_t k = 0; k < n; k++)
+            ck_assert_msg(fabs((double)x[k] - (double)y[k]) <= 1e-4 * most + 1e-12,
+                          "%s: gradient of %s[%d]: %.9g fused, %.9g plain", recipe, v->name, (int)k,
+                          (double)x[k], (double)y[k]);
+        checked += most > 0;
+    }
+    ck_assert_int_gt(checked, gradients ? 10 : -1);
+}
+
+static int count_nodes(const dt_graph *g, const char *op)
+{
+    int n = 0;
+    for (int i = 0; i < g->node_count; i++)
+        n += strcmp(g->node[i].op->name, op) == 0;
+    return n;
+}
+
+#define RESNET_B "resnet20, shortcut: conv"
+static const struct {
+    const char *recipe;
+    int chains, codes, norms; /* nodes of the fused graph */
+} cases[] = {
+    { TEST_FLOAT("resnet20"), 19, 0, 0 },         { TEST_FLOAT(RESNET_B), 19, 0, 2 },
+    { TEST_LSQ("resnet20", "paper"), 19, 18, 0 }, { TEST_LSQ("resnet20", "deploy"), 19, 18, 0 },
+    { TEST_LSQ("smallcnn", "deploy"), 5, 4, 0 },
+};
+
+START_TEST(fused_and_plain_agree)
+{
+    fill_batch();
+    dt_kernels k;
+    ck_assert_int_eq(dt_kernels_init(&k, "", NULL), DT_OK);
+    for (size_t i = 0; i < DT_ARRAY_LEN(cases); i++)
+        for (int mode = DT_MODE_TRAIN; mode <= DT_MODE_EVAL; mode++) {
+            side fused, plain;
+            open_side(&fused, cases[i].recipe, &k, false, (dt_mode)mode, 2);
+            open_side(&plain, cases[i].recipe, &k, true, (dt_mode)mode, 1);
+            compare(cases[i].recipe, &fused, &plain, mode == DT_MODE_TRAIN);
+            const dt_graph *g = &fused.t.net.fused;
+            ck_assert_int_eq(count_nodes(g, "chain"), cases[i].chains);
+            ck_assert_int_eq(count_nodes(g, "conv2d_codes"), cases[i].codes);
+            ck_assert_int_eq(count_nodes(g, "batchnorm"), cases[i].norms);
+            ck_assert_uint_le(fused.plan.arena_bytes, plain.plan.arena_bytes * 11 / 10);
+            close_side(&fused);
+            close_side(&plain);
+        }
+}
+END_TEST
+
+DT_TEST_MAIN("fuse", fused_and_plain_agree)
