@@ -70,7 +70,8 @@ static void backward(const dt_op_run *r)
 {
     dt_conv_shape s = dt_conv2d_shape(r->conf, &r->in_shape[0], &r->in_shape[1]);
     const dt_conv_kernels *k = &r->kernels->conv;
-    if (r->d_in[1]) k->wgrad(&s, r->in[0], r->d_out[0], r->d_in[1], r->work, r->threads);
+    const dt_conv_input x = { .x = r->in[0] };
+    if (r->d_in[1]) k->wgrad(&s, &x, r->d_out[0], r->d_in[1], r->work, r->threads);
     if (r->d_in[0]) k->dgrad(&s, r->d_out[0], r->in[1], r->d_in[0], r->add[0], r->work, r->threads);
 }
 

@@ -57,12 +57,7 @@ static dt_conv_shape shape_of(const dt_op_run *r)
     return dt_conv2d_shape(&c->conv, &r->in_shape[0], &r->in_shape[1]);
 }
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
-/* Forward work: scales of y, codes of the weight, the kernel's. Backward: x, the kernel's. */
+/* Forward work: scales of y, codes of the weight, the kernel's. Backward: the kernels'. */
 static void memory(const dt_op_run *r, dt_op_memory *out)
 {
     dt_conv_shape s = shape_of(r);
@@ -72,8 +67,9 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
         out->forward_work += r->kernels->conv_int.workspace(&s, r->threads);
     else
         out->forward_work += x_bytes(r) + k->workspace(&s, DT_CONV_FORWARD, r->threads);
-    out->backward_work = larger(k->workspace(&s, DT_CONV_DGRAD, r->threads),
-                                x_bytes(r) + k->workspace(&s, DT_CONV_WGRAD, r->threads));
+    size_t d = k->workspace(&s, DT_CONV_DGRAD, r->threads);
+    size_t w = k->workspace(&s, DT_CONV_WGRAD, r->threads);
+    out->backward_work = d > w ? d : w;
 }
 
 static dt_grid grid_of(const dt_fakequant_conf *c, const dt_shape *shape, void *const *param,
@@ -175,11 +171,8 @@ static void forward(const dt_op_run *r)
 static void backward(const dt_op_run *r)
 {
     call k = begin(r);
-    if (r->d_in[1]) {
-        decode(&k, r->work);
-        r->kernels->conv.wgrad(&k.s, k.x, r->d_out[0], r->d_in[1],
-                               (unsigned char *)r->work + x_bytes(r), r->threads);
-    }
+    const dt_conv_input x = { NULL, r->in[0], k.zero_point, k.scale_x };
+    if (r->d_in[1]) r->kernels->conv.wgrad(&k.s, &x, r->d_out[0], r->d_in[1], r->work, r->threads);
     if (r->d_in[0])
         r->kernels->conv.dgrad(&k.s, r->d_out[0], r->in[1], r->d_in[0], r->add[0], r->work,
                                r->threads);

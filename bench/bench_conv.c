@@ -102,7 +102,8 @@ static void run(const dt_kernels *k, const dt_conv_shape *s, int pass, const ope
 {
     if (pass == DT_CONV_FORWARD) k->conv.forward(s, o->x, o->w, o->y, o->workspace, threads);
     if (pass == DT_CONV_DGRAD) k->conv.dgrad(s, o->y, o->w, o->dx, 0, o->workspace, threads);
-    if (pass == DT_CONV_WGRAD) k->conv.wgrad(s, o->x, o->y, o->dw, o->workspace, threads);
+    const dt_conv_input x = { .x = o->x };
+    if (pass == DT_CONV_WGRAD) k->conv.wgrad(s, &x, o->y, o->dw, o->workspace, threads);
 }
 
 /* Fastest of at least 3 runs and about a quarter of a second, in ms. */

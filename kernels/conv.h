@@ -23,6 +23,14 @@ typedef struct dt_conv_shape {
 
 typedef enum dt_conv_pass { DT_CONV_FORWARD, DT_CONV_DGRAD, DT_CONV_WGRAD } dt_conv_pass;
 
+/* x of a weight gradient: real numbers, or codes of value (code - zero_point) * scale. */
+typedef struct dt_conv_input {
+    const real *x;        /* [N,H,W,C]; NULL: codes */
+    const uint8_t *codes; /* [N,H,W,C] */
+    int zero_point;
+    real scale;
+} dt_conv_input;
+
 typedef struct dt_conv_kernels {
     /* Bytes of scratch memory (64-byte aligned, content irrelevant) that a pass wants on up to
      * `threads` threads; 0 is possible, the pointer may then be NULL. The shape is the caller's to
@@ -35,8 +43,8 @@ typedef struct dt_conv_kernels {
     void (*dgrad)(const dt_conv_shape *s, const real *dy, const real *w, real *dx, int accumulate,
                   void *workspace, int threads);
     /* dw = gradient of the weight, [O,KH,KW,C/G]; overwritten. */
-    void (*wgrad)(const dt_conv_shape *s, const real *x, const real *dy, real *dw, void *workspace,
-                  int threads);
+    void (*wgrad)(const dt_conv_shape *s, const dt_conv_input *x, const real *dy, real *dw,
+                  void *workspace, int threads);
 } dt_conv_kernels;
 
 void dt_conv_scalar(dt_conv_kernels *k);

@@ -58,6 +58,7 @@ static const dt_conv_tiles tiles = {
                   [2] = weight_3x2,
                   [3] = weight_4x2,
                   [5] = weight_6x2 } },
+    .decode = decode,
     .max_taps = 5,
     .depth = { [0] = depth_1, [1] = depth_2, [3] = depth_4, [5] = depth_6 },
     .depth_weight = { [0] = depth_weight_1,

@@ -64,6 +64,7 @@ static const dt_conv_tiles tiles = {
                   [3] = weight_4x2,
                   [7] = weight_8x2,
                   [11] = weight_12x2 } },
+    .decode = decode,
     .max_taps = 7,
     .depth = { [0] = depth_1, [1] = depth_2, [3] = depth_4, [7] = depth_8, [15] = depth_16 },
     .depth_weight = { [0] = depth_weight_1,

@@ -53,6 +53,7 @@ typedef struct dt_conv_tiles {
     dt_conv_tile block[DT_CONV_VECTORS][DT_CONV_PIXELS];
     dt_conv_tile narrow[DT_CONV_VECTORS][DT_CONV_PIXELS];
     dt_conv_wtile weight[DT_CONV_VECTORS][DT_CONV_INPUTS];
+    void (*decode)(int64_t n, const uint8_t *c, int zero_point, float scale, float *y);
     int64_t max_taps;                   /* largest number of taps in depth_weight */
     dt_conv_tile depth[DT_CONV_PIXELS]; /* up to max_pixels of DT_CONV_BLOCK / vec vectors */
     dt_conv_wtile depth_weight[DT_CONV_TAPS];
@@ -65,7 +66,7 @@ void dt_conv_direct_forward(const dt_conv_tiles *t, const dt_conv_shape *s, cons
                             const float *w, float *y, void *workspace, int threads);
 void dt_conv_direct_dgrad(const dt_conv_tiles *t, const dt_conv_shape *s, const float *dy,
                           const float *w, float *dx, int accumulate, void *workspace, int threads);
-void dt_conv_direct_wgrad(const dt_conv_tiles *t, const dt_conv_shape *s, const float *x,
+void dt_conv_direct_wgrad(const dt_conv_tiles *t, const dt_conv_shape *s, const dt_conv_input *x,
                           const float *dy, float *dw, void *workspace, int threads);
 size_t dt_conv_direct_wgrad_workspace(const dt_conv_tiles *t, const dt_conv_shape *s, int threads);
 

@@ -7,6 +7,7 @@
  * on the number of threads. A weight too large for many partial sums is cut into pieces by output
  * channel instead. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdbool.h>
 #include <string.h>
 
 #include "core/thread.h"
@@ -39,12 +40,13 @@ typedef struct job {
     const dt_conv_tiles *t;
     const dt_conv_shape *s;
     plan p;
-    const float *x, *dy;
+    const dt_conv_input *x;
+    const float *dy;
     float *dw, *partial;
     unsigned char *scratch;
 } job;
 
-static plan make_plan(const dt_conv_tiles *t, const dt_conv_shape *s)
+static plan make_plan(const dt_conv_tiles *t, const dt_conv_shape *s, bool codes)
 {
     plan p = { .G = s->G, .I = s->C / s->G, .M = s->O / s->G };
     p.depth = s->G > 1 && s->G == s->C && s->G == s->O;
@@ -55,7 +57,7 @@ static plan make_plan(const dt_conv_tiles *t, const dt_conv_shape *s)
     p.tiles = dt_div_up(p.M_padded, p.lanes);
     p.window = p.depth ? s->KW : s->KW * p.I;
     p.cols = (s->OW - 1) * s->SW + s->KW;
-    p.copy_x = s->PH > 0 || s->PW > 0 || p.depth || (s->G > 1 && s->KW > 1);
+    p.copy_x = codes || s->PH > 0 || s->PW > 0 || p.depth || (s->G > 1 && s->KW > 1);
     p.copy_dy = p.M % vec != 0;
     int64_t row_bytes = 4 * (s->SH * p.cols * p.I + s->OW * p.lanes);
     int64_t band = dt_max64(BAND_BYTES / row_bytes, dt_div_up(BAND_PIXELS, s->OW));
@@ -78,6 +80,16 @@ static plan make_plan(const dt_conv_tiles *t, const dt_conv_shape *s)
     return p;
 }
 
+/* Elements from..from+count-1 of x. */
+static inline void get_x(const job *j, int64_t from, int64_t count, float *to)
+{
+    const dt_conv_input *x = j->x;
+    if (x->x)
+        memcpy(to, x->x + from, (size_t)count * sizeof *to);
+    else
+        j->t->decode(count, x->codes + from, x->zero_point, x->scale, to);
+}
+
 /* Rows from output row oh0 on, with their padding, of the channels of one group. */
 static void copy_x(const job *j, int64_t n, int64_t oh0, int64_t group, float *to)
 {
@@ -91,13 +103,13 @@ static void copy_x(const job *j, int64_t n, int64_t oh0, int64_t group, float *t
             memset(to, 0, (size_t)(cols * I) * sizeof *to);
             continue;
         }
-        const float *from = j->x + ((n * s->H + h) * s->W + first - w0) * s->C + group * I;
+        int64_t from = ((n * s->H + h) * s->W + first - w0) * s->C + group * I;
         memset(to, 0, (size_t)(first * I) * sizeof *to);
         if (I == s->C)
-            memcpy(to + first * I, from, (size_t)((end - first) * I) * sizeof *to);
+            get_x(j, from, (end - first) * I, to + first * I);
         else
             for (int64_t c = first; c < end; c++, from += s->C) {
-                memcpy(to + c * I, from, (size_t)used * sizeof *to);
+                get_x(j, from, used, to + c * I);
                 memset(to + c * I + used, 0, (size_t)(I - used) * sizeof *to);
             }
         memset(to + end * I, 0, (size_t)((cols - end) * I) * sizeof *to);
@@ -154,7 +166,7 @@ static void run_unit(const job *j, int64_t unit, int64_t first, int64_t end, uns
     a.dy_picture = s->OH * a.dy_row;
     for (int64_t tile = first; tile < end; tile++) {
         int64_t group = tile / p->tiles, m = tile % p->tiles * p->lanes;
-        const float *x_at = j->x + (n * s->H + oh * s->SH) * s->W * s->C + group * p->I;
+        int64_t x_at = (n * s->H + oh * s->SH) * s->W * s->C + group * p->I;
         const float *dy_at = j->dy + (n * s->OH + oh) * s->OW * s->O + group * p->M;
         if (group != ready) {
             for (int64_t i = 0; p->copy_x && i < a.pictures; i++)
@@ -162,7 +174,7 @@ static void run_unit(const job *j, int64_t unit, int64_t first, int64_t end, uns
             if (p->copy_dy) copy_dy(j, dy_at, a.pictures * a.rows * s->OW, dy);
             ready = group;
         }
-        a.x = p->copy_x ? x + (p->depth ? m : 0) : x_at;
+        a.x = p->copy_x ? x + (p->depth ? m : 0) : j->x->x + x_at;
         a.dy = (p->copy_dy ? dy : dy_at) + m;
         run_tile(j, a, dt_min64(p->lanes, p->M_padded - m),
                  partial + (group * p->M_padded + m) * s->KH * p->window);
@@ -211,10 +223,10 @@ static void reduce_tile(void *arg, int64_t tile, int thread)
     }
 }
 
-void dt_conv_direct_wgrad(const dt_conv_tiles *t, const dt_conv_shape *s, const float *x,
+void dt_conv_direct_wgrad(const dt_conv_tiles *t, const dt_conv_shape *s, const dt_conv_input *x,
                           const float *dy, float *dw, void *workspace, int threads)
 {
-    job j = { .t = t, .s = s, .p = make_plan(t, s), .x = x, .dy = dy, .dw = dw };
+    job j = { .t = t, .s = s, .p = make_plan(t, s, !x->x), .x = x, .dy = dy, .dw = dw };
     j.partial = workspace;
     j.scratch = (unsigned char *)workspace + (size_t)(j.p.slices * j.p.partial) * sizeof(float);
     dt_parallel(threads, j.p.slices * j.p.pieces, run_slice, &j);
@@ -223,7 +235,7 @@ void dt_conv_direct_wgrad(const dt_conv_tiles *t, const dt_conv_shape *s, const 
 
 size_t dt_conv_direct_wgrad_workspace(const dt_conv_tiles *t, const dt_conv_shape *s, int threads)
 {
-    plan p = make_plan(t, s);
+    plan p = make_plan(t, s, true); /* codes want no less */
     return (size_t)(p.slices * p.partial) * sizeof(float) +
            p.scratch_bytes * (size_t)(threads < 1 ? 1 : threads);
 }

@@ -7,6 +7,7 @@
 typedef struct job {
     const dt_conv_shape *s;
     const real *x, *w, *dy;
+    const dt_conv_input *input; /* of the weight gradient */
     real *out;
     int accumulate;
 } job;
@@ -89,6 +90,11 @@ static void dgrad_row(void *arg, int64_t task, int thread)
     }
 }
 
+static real input_at(const dt_conv_input *x, int64_t i)
+{
+    return x->x ? x->x[i] : (real)(x->codes[i] - x->zero_point) * x->scale;
+}
+
 /* One element of dw; sums by row and picture keep the rounding error small. */
 static real wgrad_at(const job *j, int64_t o, int64_t kh, int64_t kw, int64_t i)
 {
@@ -100,12 +106,12 @@ static real wgrad_at(const job *j, int64_t o, int64_t kh, int64_t kw, int64_t i)
         for (int64_t oh = 0; oh < s->OH; oh++) {
             int64_t h = oh * s->SH - s->PH + kh;
             if (h < 0 || h >= s->H) continue;
-            const real *x = j->x + (n * s->H + h) * s->W * s->C + channel;
+            int64_t x = (n * s->H + h) * s->W * s->C + channel;
             const real *dy = j->dy + (n * s->OH + oh) * s->OW * s->O + o;
             real row = 0;
             for (int64_t ow = 0; ow < s->OW; ow++) {
                 int64_t w = ow * s->SW - s->PW + kw;
-                if (w >= 0 && w < s->W) row += x[w * s->C] * dy[ow * s->O];
+                if (w >= 0 && w < s->W) row += input_at(j->input, x + w * s->C) * dy[ow * s->O];
             }
             picture += row;
         }
@@ -149,11 +155,11 @@ static void dgrad(const dt_conv_shape *s, const real *dy, const real *w, real *d
     dt_parallel(threads, s->N * s->H, dgrad_row, &j);
 }
 
-static void wgrad(const dt_conv_shape *s, const real *x, const real *dy, real *dw, void *scratch,
-                  int threads)
+static void wgrad(const dt_conv_shape *s, const dt_conv_input *x, const real *dy, real *dw,
+                  void *scratch, int threads)
 {
     (void)scratch;
-    job j = { .s = s, .x = x, .dy = dy, .out = dw };
+    job j = { .s = s, .input = x, .dy = dy, .out = dw };
     dt_parallel(threads, s->O, wgrad_filter, &j);
 }
 

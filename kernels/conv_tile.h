@@ -9,6 +9,7 @@
 
 #include "core/compiler.h"
 #include "kernels/conv_direct.h"
+#include "kernels/decode.h"
 #include "kernels/simd.h"
 
 /* Writes the sums to y, or adds them. */
@@ -62,6 +63,11 @@ DT_INLINE void depth_tile(const dt_conv_tile_args *a, int P)
         }
     }
     store_tile(a, P, V, sum);
+}
+
+static void decode(int64_t n, const uint8_t *c, int zero_point, float scale, float *y)
+{
+    dt_decode(n, c, zero_point, scale, y);
 }
 
 /* `depth`: x is a vector of channels for each tap, else one number for each input. */
@@ -144,7 +150,7 @@ DT_INLINE void weight_tile(const dt_conv_wtile_args *a, int Q, int V, int depth)
     {                                                                                              \
         dt_conv_direct_dgrad(&tiles, s, dy, w, dx, accumulate, scratch, threads);                  \
     }                                                                                              \
-    static void wgrad(const dt_conv_shape *s, const real *x, const real *dy, real *dw,             \
+    static void wgrad(const dt_conv_shape *s, const dt_conv_input *x, const real *dy, real *dw,    \
                       void *scratch, int threads)                                                  \
     {                                                                                              \
         dt_conv_direct_wgrad(&tiles, s, x, dy, dw, scratch, threads);                              \

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <tgmath.h>
 
+#include "kernels/decode.h"
 #include "kernels/tile.h"
 
 enum { LANES = 16 };
@@ -169,8 +170,7 @@ static void tile_codes(int64_t n, const real *restrict x, const dt_encode *e, ui
 static void tile_decode(int64_t n, const uint8_t *restrict c, int zero_point, real scale,
                         real *restrict y)
 {
-    for (int64_t j = 0; j < n; j++)
-        y[j] = (real)((int)c[j] - zero_point) * scale;
+    dt_decode(n, c, zero_point, scale, y);
 }
 
 static void tile_scale_sums(int64_t n, int64_t T, const int32_t *sum, const real *restrict scale,

@@ -12,11 +12,14 @@
 #include "kernels/conv.h"
 
 enum { GUARD = 64 }; /* elements on both sides of an output */
+enum { CODES_ZERO = 3 };
+static const real CODES_SCALE = (real)0.1;
 
 typedef struct conv_case {
     dt_conv_shape s;
     size_t x_count, w_count, y_count;
     real *x, *w, *dy;
+    uint8_t *codes; /* NULL, or what x is decoded from */
 } conv_case;
 
 static inline dt_conv_shape conv_shape(int64_t N, int64_t H, int64_t W, int64_t C, int64_t O,
@@ -94,7 +97,8 @@ static inline real *run_pass(const dt_conv_kernels *k, const conv_case *c, dt_co
         first[i] = fill;
     if (pass == DT_CONV_FORWARD) k->forward(&c->s, c->x, c->w, first, workspace, threads);
     if (pass == DT_CONV_DGRAD) k->dgrad(&c->s, c->dy, c->w, first, accumulate, workspace, threads);
-    if (pass == DT_CONV_WGRAD) k->wgrad(&c->s, c->x, c->dy, first, workspace, threads);
+    const dt_conv_input x = { c->codes ? NULL : c->x, c->codes, CODES_ZERO, CODES_SCALE };
+    if (pass == DT_CONV_WGRAD) k->wgrad(&c->s, &x, c->dy, first, workspace, threads);
     int intact = 1;
     const unsigned char *low = (const unsigned char *)out;
     const unsigned char *high = (const unsigned char *)(first + count);

@@ -60,6 +60,29 @@ static void check_pass(const dt_kernels *k, const conv_case *c, dt_conv_pass pas
     dt_put(NULL, one);
 }
 
+/* A weight gradient from codes has the bits of one from their values. */
+static void check_codes(const dt_kernels *k, dt_conv_shape s, int threads)
+{
+    conv_case c = conv_open(s);
+    uint8_t *codes = dt_get(NULL, c.x_count, "test");
+    dt_rng rng;
+    dt_rng_open(&rng, 1, DT_RNG_TEST, 9, 0);
+    for (size_t i = 0; i < c.x_count; i++) {
+        codes[i] = (uint8_t)dt_rng_below(&rng, 256);
+        c.x[i] = (real)(codes[i] - CODES_ZERO) * CODES_SCALE;
+    }
+    real *want = run_pass(&k->conv, &c, DT_CONV_WGRAD, 0, threads, 0);
+    c.codes = codes;
+    real *got = run_pass(&k->conv, &c, DT_CONV_WGRAD, 0, threads, 0);
+    char name[160];
+    ck_assert_msg(want && got && memcmp(want, got, (c.w_count + 2 * GUARD) * sizeof *got) == 0,
+                  "%s %s: codes differ from values", k->isa, conv_print(&s, name, sizeof name));
+    dt_put(NULL, want);
+    dt_put(NULL, got);
+    dt_put(NULL, codes);
+    conv_close(&c);
+}
+
 static void check(const dt_kernels *k, dt_conv_shape s, int threads)
 {
     conv_case c = conv_open(s);
@@ -68,6 +91,7 @@ static void check(const dt_kernels *k, dt_conv_shape s, int threads)
     check_pass(k, &c, DT_CONV_DGRAD, 1, threads);
     check_pass(k, &c, DT_CONV_WGRAD, 0, threads);
     conv_close(&c);
+    check_codes(k, s, threads);
 }
 
 /* False, with a line that says so, when this machine cannot run the tier. */
