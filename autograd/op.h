@@ -73,6 +73,7 @@ typedef struct dt_op {
     /* Backward: the output whose gradient may share memory with that of input `in`, -1: none. NULL:
      * as grad_inplace says. */
     int (*grad_shares)(const void *conf, int in);
+    bool fused; /* the fusing pass makes such nodes; the test of that pass is theirs */
     dt_sign sign;
     dt_grad_kind grad_kind;
     /* Output shapes from input shapes; SHAPE errors print both shapes. */

@@ -187,6 +187,7 @@ const dt_op dt_op_conv2d_codes = {
     .grads = 3,
     .reads_in = ~0u,
     .accumulates = 1,
+    .fused = true,
     .infer = dt_conv2d_infer,
     .memory = memory,
     .forward = forward,

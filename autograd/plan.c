@@ -349,18 +349,22 @@ void dt_plan_print(const dt_plan *p, char *text, size_t size)
              kind[DT_SLOT_GRAD] + kind[DT_SLOT_SUM], kind[DT_SLOT_SAVED], kind[DT_SLOT_WORK]);
 }
 
+int64_t dt_plan_node_macs(const dt_plan *p, int i)
+{
+    const dt_node *node = &p->graph->node[i];
+    dt_shape in[DT_OP_MAX_IN], out[DT_OP_MAX_OUT];
+    if (!p->node[i].runs || !node->op->macs) return 0;
+    for (int j = 0; j < node->in_count; j++)
+        in[j] = p->shape[node->in[j]];
+    for (int j = 0; j < node->out_count; j++)
+        out[j] = p->shape[node->out[j]];
+    return node->op->macs(node->conf, in, out);
+}
+
 int64_t dt_plan_macs(const dt_plan *p)
 {
     int64_t sum = 0;
-    for (int i = 0; i < p->graph->node_count; i++) {
-        const dt_node *node = &p->graph->node[i];
-        if (!p->node[i].runs || !node->op->macs) continue;
-        dt_shape in[DT_OP_MAX_IN], out[DT_OP_MAX_OUT];
-        for (int j = 0; j < node->in_count; j++)
-            in[j] = p->shape[node->in[j]];
-        for (int j = 0; j < node->out_count; j++)
-            out[j] = p->shape[node->out[j]];
-        sum += node->op->macs(node->conf, in, out);
-    }
+    for (int i = 0; i < p->graph->node_count; i++)
+        sum += dt_plan_node_macs(p, i);
     return sum;
 }

@@ -58,7 +58,8 @@ void dt_plan_fini(dt_plan *p);
 size_t dt_plan_value_bytes(const dt_plan *p, int value);
 /* "train batch 128: arena 512.3 MB (1200.1 MB without sharing), values .., gradients .." */
 void dt_plan_print(const dt_plan *p, char *text, size_t size);
-/* Multiply-accumulates of one forward pass. */
+/* Multiply-accumulates of one forward pass, of a node and of all. */
+int64_t dt_plan_node_macs(const dt_plan *p, int node);
 int64_t dt_plan_macs(const dt_plan *p);
 
 #endif

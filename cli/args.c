@@ -21,6 +21,7 @@ static const struct argp_option all[] = {
     { "as-exported", 'e', NULL, 0, "round biases as an exported integer model does", 0 },
     { "sha256", 's', NULL, 0, "print the hash of all weights and quantizer state", 0 },
     { "no-fuse", 'u', NULL, 0, "run the plain graph, one pass over memory for each node", 0 },
+    { "float", 'l', NULL, 0, "leave the recipe's quantizers out", 0 },
     { "steps", 'k', "N", 0, "steps to time; default 20", 0 },
     { 0 },
 };
@@ -86,6 +87,9 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case 's':
         a->sha256 = true;
+        return 0;
+    case 'l':
+        a->is_float = true;
         return 0;
     case 'u':
         a->plain = true;

@@ -12,12 +12,14 @@ static void print_json(const char *name, const dt_bench_result *r)
         json_array_append_new(ops, json_pack("{s:s,s:i,s:f,s:f}", "op", r->op[i].name, "nodes",
                                              r->op[i].nodes, "forward_ms", r->op[i].forward_ms,
                                              "backward_ms", r->op[i].backward_ms));
-    json_t *o =
-        json_pack("{s:s,s:s,s:i,s:I,s:I,s:i,s:f,s:f,s:f,s:f,s:f,s:f,s:o}", "recipe", name, "isa",
-                  r->isa, "threads", r->threads, "batch", (json_int_t)r->batch, "params",
-                  (json_int_t)r->params, "steps", r->steps, "ms_median", r->ms_median, "ms_min",
-                  r->ms_min, "update_ms", r->update_ms, "img_per_s", r->images_per_s, "planned_mb",
-                  r->planned_mb, "peak_mb", r->peak_mb, "ops", ops);
+    json_t *o = json_pack(
+        "{s:s,s:s,s:i,s:I,s:I,s:i,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:o}", "recipe",
+        name, "isa", r->isa, "threads", r->threads, "batch", (json_int_t)r->batch, "params",
+        (json_int_t)r->params, "steps", r->steps, "ms_median", r->ms_median, "ms_min", r->ms_min,
+        "update_ms", r->update_ms, "img_per_s", r->images_per_s, "gflop", r->gflop, "fma_peak",
+        r->fma_peak, "fma_share", r->fma_share, "planned_mb", r->planned_mb, "peak_mb", r->peak_mb,
+        "arena_mb", r->arena_mb, "arena_real_mb", r->arena_real_mb, "loader_share", r->loader_share,
+        "ops", ops);
     if (o) json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
     puts("");
     json_decref(o);
@@ -29,7 +31,14 @@ static void print_table(const char *name, const dt_bench_result *r)
            (long long)r->params, r->threads, r->isa);
     printf("step    median %.2f ms, fastest %.2f ms of %d; %.0f pictures/s\n", r->ms_median,
            r->ms_min, r->steps, r->images_per_s);
-    printf("memory  planned %.1f MB, most of the process %.1f MB\n\n", r->planned_mb, r->peak_mb);
+    printf(
+        "rate    %.1f GFLOP of products, %.0f GFLOP/s over the whole step: %.0f%% of the FMA peak "
+        "of %.0f\n",
+        r->gflop, 1e3 * r->gflop / r->ms_median, 100 * r->fma_share, r->fma_peak);
+    printf(
+        "memory  planned %.1f MB, most of the process %.1f MB; arena %.1f MB planned, %.1f real\n",
+        r->planned_mb, r->peak_mb, r->arena_mb, r->arena_real_mb);
+    printf("loader  waited for %.2f%% of the time\n\n", 100 * r->loader_share);
     printf("%-16s %6s %12s %12s %8s\n", "op", "nodes", "forward ms", "backward ms", "share");
     double sum = r->update_ms;
     for (int i = 0; i < r->op_count; i++)
@@ -42,23 +51,57 @@ static void print_table(const char *name, const dt_bench_result *r)
            100 * r->update_ms / sum);
 }
 
-int cli_bench(const cli_args *args)
+static void print_kernel(void *arg, const dt_bench_kernel *r)
+{
+    const cli_args *args = arg;
+    if (!args->json) {
+        printf("%-20s %-14s %9.3f %9.1f", r->shape, r->pass, r->ms, r->gops);
+        if (r->fma_share > 0) printf(" %8.0f%%", 100 * r->fma_share);
+        puts("");
+    } else {
+        json_t *o = json_pack("{s:s,s:s,s:s,s:i,s:f,s:f,s:f}", "shape", r->shape, "pass", r->pass,
+                              "isa", r->isa, "per_step", r->per_step, "ms", r->ms, "gops", r->gops,
+                              "fma_share", r->fma_share);
+        if (o) json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
+        puts("");
+        json_decref(o);
+    }
+    fflush(stdout);
+}
+
+static int bench_ops(const cli_args *args)
+{
+    dt_error err;
+    cli_args copy = *args;
+    const dt_bench_ops_params p = { .threads = args->threads,
+                                    .isa = args->isa,
+                                    .only = args->word_count > 1 ? args->words[1] : NULL,
+                                    .result = print_kernel,
+                                    .arg = &copy };
+    if (!args->json)
+        printf("%-20s %-14s %9s %9s %9s\n", "shape, batch 128", "pass", "ms", "GOP/s", "FMA peak");
+    return dt_bench_ops(&p, &err) == DT_OK ? 0 : cli_fail(&err);
+}
+
+static int bench_step(const cli_args *args)
 {
     dt_error err;
     dt_recipe *recipe;
     dt_bench_result r;
-    if (strcmp(args->words[0], "step") != 0) {
-        fprintf(stderr, "detent: no benchmark '%s', did you mean 'step'?\n", args->words[0]);
+    if (args->word_count < 2) {
+        fprintf(stderr, "detent: bench step wants a recipe\n");
         return 1;
     }
     cli_args rest = *args; /* without "step": recipe and overrides */
     rest.word_count--;
     memmove(rest.words, args->words + 1, sizeof *rest.words * (size_t)rest.word_count);
     if (cli_recipe(&rest, &recipe, &err) != DT_OK) return cli_fail(&err);
-    const dt_bench_params p = {
-        .recipe = recipe, .steps = args->steps, .threads = args->threads, .isa = args->isa,
-        .plain = args->plain
-    };
+    const dt_bench_params p = { .recipe = recipe,
+                                .steps = args->steps,
+                                .threads = args->threads,
+                                .isa = args->isa,
+                                .plain = args->plain,
+                                .is_float = args->is_float };
     dt_status st = dt_bench_step(&p, &r, &err);
     if (st == DT_OK && args->json)
         print_json(recipe->name, &r);
@@ -66,4 +109,15 @@ int cli_bench(const cli_args *args)
         print_table(recipe->name, &r);
     dt_recipe_free(recipe);
     return st == DT_OK ? 0 : cli_fail(&err);
+}
+
+int cli_bench(const cli_args *args)
+{
+    static const char *const names[] = { "step", "ops" };
+    if (strcmp(args->words[0], "step") == 0) return bench_step(args);
+    if (strcmp(args->words[0], "ops") == 0) return bench_ops(args);
+    const char *near = dt_nearest(args->words[0], names, DT_ARRAY_LEN(names));
+    fprintf(stderr, "detent: no benchmark '%s', did you mean '%s'?\n", args->words[0],
+            near ? near : "step");
+    return 1;
 }

@@ -82,7 +82,9 @@ static int dry_run(dt_recipe *recipe, const cli_args *args)
 {
     dt_error err;
     dt_session s;
-    const dt_session_params p = { .recipe = recipe, .threads = args->threads, .isa = args->isa, .plain = args->plain };
+    const dt_session_params p = {
+        .recipe = recipe, .threads = args->threads, .isa = args->isa, .plain = args->plain
+    };
     if (dt_session_open(&s, &p, &err) != DT_OK) return cli_fail(&err);
     printf("%srecipe hash %s\n%zu parameters; nothing was written\n", recipe->text, recipe->hash,
            s.net.state.param_count);

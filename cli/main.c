@@ -15,8 +15,9 @@ static const cli_verb verbs[] = {
       cli_inspect },
     { "list", "quantizers|models|datasets|transforms|optimizers|schedules|exporters|keys",
       "List what recipes can name, and every key.", "j", 1, 1, cli_list },
-    { "bench", "step RECIPE [KEY=VALUE...]", "Time training steps on random pictures.", "tijku", 2,
-      CLI_MAX_WORDS, cli_bench },
+    { "bench", "step RECIPE [KEY=VALUE...]\nops [SHAPE]",
+      "Time training steps on random pictures, or single kernels.", "tijkul", 1, CLI_MAX_WORDS,
+      cli_bench },
 };
 
 static void print_usage(FILE *to)

@@ -6,6 +6,7 @@
 
 #include "kernels/conv.h"
 #include "kernels/conv_int.h"
+#include "kernels/peak.h"
 #include "kernels/tile.h"
 
 typedef struct dt_kernels {
@@ -14,6 +15,7 @@ typedef struct dt_kernels {
     dt_conv_int_kernels conv_int;
     dt_point_kernels point;
     dt_tile_kernels tile;
+    dt_peak peak;
 } dt_kernels;
 
 /* Fills the table with the best tier up to `cap` (NULL or "": no cap). UNSUPPORTED when `cap` names

@@ -1,19 +1,21 @@
-/* Timing of training steps. */
+/* Timing of training steps. Batches come from the loader, over random pictures. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/bench.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
+#include <unistd.h>
 
-#include "core/rng.h"
 #include "core/thread.h"
-#include "data/normalize.h"
+#include "data/loader.h"
+#include "train/bench_data.h"
+#include "train/bench_peak.h"
 #include "train/net.h"
 #include "train/optim_state.h"
 
-enum { STEPS = 20, WARM_UP = 3, PROFILE = 5, SIDE = 32, CHANNELS = DT_DATA_CHANNELS };
+enum { STEPS = 20, WARM_UP = 3, PROFILE = 5, SIDE = 32 };
 
 typedef struct bench {
     const dt_bench_params *p;
@@ -25,44 +27,71 @@ typedef struct bench {
     int64_t batch, side, step;
     int threads, steps;
     double lr;
-    float *x;               /* [batch,side,side,3] */
-    int32_t *labels;        /* [batch] */
+    dt_data *data;
+    dt_loader *loader;
     double *ms, *update_ms; /* [steps] */
     double *op_seconds;     /* [2 * nodes] */
+    double waited;          /* ms of the timed steps */
+    double resident, arena; /* MB: of the process before the arena, and its growth */
 } bench;
 
-static double now(void)
+/* Memory of the process now, in MB; 0 where the system does not tell. */
+static double resident_mb(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    long long size = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (!f) return 0;
+    if (fscanf(f, "%lld %lld", &size, &resident) != 2) resident = 0;
+    fclose(f);
+    return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1e6;
 }
 
-static dt_status make_batch(bench *b, double low, double high, dt_error *err)
+static dt_status open_loader(bench *b, dt_error *err)
 {
-    size_t pixels = (size_t)(b->side * b->side) * CHANNELS, n;
-    bool fits = dt_size_mul((size_t)b->batch, pixels, &n);
-    b->x = fits ? dt_get_array(b->p->alloc, n, sizeof *b->x, "bench") : NULL;
-    b->labels = dt_get_array(b->p->alloc, (size_t)b->batch, sizeof *b->labels, "bench");
-    b->ms = dt_get_array(b->p->alloc, (size_t)b->steps, sizeof *b->ms, "bench");
-    b->update_ms = dt_get_array(b->p->alloc, (size_t)b->steps, sizeof *b->ms, "bench");
-    b->op_seconds =
-        dt_get_array(b->p->alloc, 2 * (size_t)b->net.graph.node_count, sizeof(double), "bench");
-    if (!b->x || !b->labels || !b->ms || !b->update_ms || !b->op_seconds)
-        return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a batch of %lld pictures",
-                       (long long)b->batch);
-    dt_rng rng;
-    dt_rng_open(&rng, 1, DT_RNG_TEST, 0, 0);
-    for (size_t i = 0; i < n; i++)
-        b->x[i] = (float)(low + (high - low) * dt_rng_uniform(&rng));
-    for (int64_t i = 0; i < b->batch; i++)
-        b->labels[i] = (int32_t)dt_rng_below(&rng, (uint32_t)b->net.classes);
-    return DT_OK;
+    const dt_recipe_data *d = &b->p->recipe->data;
+    const dt_bench_data_conf conf = { b->side, b->net.classes };
+    const dt_data_params data = { .conf = &conf, .alloc = b->p->alloc };
+    dt_transform_step steps[DT_TRANSFORM_MAX];
+    int count = d->train_count < DT_TRANSFORM_MAX ? (int)d->train_count : DT_TRANSFORM_MAX;
+    for (int i = 0; i < count; i++)
+        steps[i] = (dt_transform_step){ (const dt_transform *)(const void *)d->train[i].row,
+                                        d->train[i].conf };
+    DT_TRY(dt_data_open(&dt_bench_data, &data, &b->data, err));
+    const dt_loader_params p = { .data = b->data,
+                                 .split = DT_SPLIT_TRAIN,
+                                 .batch = b->batch,
+                                 .normalize =
+                                     &dt_normalizes[((const dt_data_conf *)d->common)->normalize],
+                                 .steps = steps,
+                                 .step_count = count,
+                                 .threads = 1,
+                                 .alloc = b->p->alloc };
+    return dt_loader_open(&p, &b->loader, err);
+}
+
+static dt_status get_arrays(bench *b, dt_error *err)
+{
+    size_t nodes = (size_t)b->net.graph.node_count, steps = (size_t)b->steps;
+    b->ms = dt_get_array(b->p->alloc, steps, sizeof *b->ms, "bench");
+    b->update_ms = dt_get_array(b->p->alloc, steps, sizeof *b->ms, "bench");
+    b->op_seconds = dt_get_array(b->p->alloc, 2 * nodes, sizeof(double), "bench");
+    if (b->ms && b->update_ms && b->op_seconds) return DT_OK;
+    return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for %d steps", b->steps);
+}
+
+static dt_status calibrate(bench *b, dt_error *err)
+{
+    dt_batch batch;
+    if (!dt_net_is_quantized(&b->net)) return DT_OK;
+    DT_TRY(dt_loader_next(b->loader, &batch, err));
+    return dt_net_calibrate(&b->net, &b->kernels, b->threads, batch.x, batch.labels, b->batch, true,
+                            NULL, NULL, b->p->alloc, err);
 }
 
 static dt_status prepare(bench *b, dt_error *err)
 {
     dt_recipe *recipe = b->p->recipe;
+    if (b->p->is_float) recipe->quant.enabled = false;
     const dt_data_conf *data = recipe->data.common;
     float low, high;
     b->batch = data->batch;
@@ -74,45 +103,67 @@ static dt_status prepare(bench *b, dt_error *err)
     const dt_net_input input = { b->side, b->side, (double)low, (double)high };
     DT_TRY(dt_net_init(&b->net, recipe, &input, true, b->p->alloc, err));
     b->net.plain = b->p->plain;
-    DT_TRY(make_batch(b, (double)low, (double)high, err));
-    if (dt_net_is_quantized(&b->net))
-        DT_TRY(dt_net_calibrate(&b->net, &b->kernels, b->threads, b->x, b->labels, b->batch, true,
-                                NULL, NULL, b->p->alloc, err));
+    DT_TRY(open_loader(b, err));
+    DT_TRY(get_arrays(b, err));
+    DT_TRY(calibrate(b, err));
     DT_TRY(dt_optim_state_init(&b->optim, &recipe->train, &b->net.graph, b->p->alloc, err));
     b->lr = dt_optimizer_lr(b->optim.optimizer, recipe->train.optimizer.conf);
     const int outputs[] = { b->net.loss, b->net.logits };
     DT_TRY(dt_plan_init(&b->plan, dt_net_steps(&b->net), &b->kernels, DT_MODE_TRAIN, b->batch,
                         b->threads, outputs, 2, b->p->alloc, err));
-    DT_TRY(dt_exec_init(&b->exec, &b->plan, &b->net.state, &b->kernels, NULL, b->p->alloc, err));
-    dt_exec_set_input(&b->exec, b->net.input, b->x);
-    dt_exec_set_input(&b->exec, b->net.labels, b->labels);
-    return DT_OK;
+    b->resident = resident_mb();
+    return dt_exec_init(&b->exec, &b->plan, &b->net.state, &b->kernels, NULL, b->p->alloc, err);
 }
 
-static dt_status one_step(bench *b, double *out_ms, double *out_update_ms, dt_error *err)
+typedef struct step_times {
+    double all, waited, update; /* ms */
+} step_times;
+
+static dt_status one_step(bench *b, step_times *t, dt_error *err)
 {
-    double start = now();
+    dt_batch batch;
+    double start = dt_bench_now();
+    DT_TRY(dt_loader_next(b->loader, &batch, err));
+    double ready = dt_bench_now();
+    dt_exec_set_input(&b->exec, b->net.input, batch.x);
+    dt_exec_set_input(&b->exec, b->net.labels, batch.labels);
     DT_TRY(dt_exec_forward(&b->exec, err));
     dt_exec_backward(&b->exec);
-    double middle = now();
+    double middle = dt_bench_now();
     dt_optim_update(&b->optim, &b->net.state, b->lr, b->step++);
-    double end = now();
-    *out_ms = 1e3 * (end - start);
-    *out_update_ms = 1e3 * (end - middle);
+    double end = dt_bench_now();
+    *t = (step_times){ 1e3 * (end - start), 1e3 * (ready - start), 1e3 * (end - middle) };
     return DT_OK;
 }
 
 static dt_status run_steps(bench *b, dt_error *err)
 {
-    double unused[2];
+    step_times t;
     for (int i = 0; i < WARM_UP; i++)
-        DT_TRY(one_step(b, &unused[0], &unused[1], err));
-    for (int i = 0; i < b->steps; i++)
-        DT_TRY(one_step(b, &b->ms[i], &b->update_ms[i], err));
+        DT_TRY(one_step(b, &t, err));
+    for (int i = 0; i < b->steps; i++) {
+        DT_TRY(one_step(b, &t, err));
+        b->ms[i] = t.all;
+        b->update_ms[i] = t.update;
+        b->waited += t.waited;
+    }
+    b->arena = resident_mb() - b->resident;
     b->exec.op_seconds = b->op_seconds;
     for (int i = 0; i < PROFILE; i++)
-        DT_TRY(one_step(b, &unused[0], &unused[1], err));
+        DT_TRY(one_step(b, &t, err));
     return DT_OK;
+}
+
+/* GFLOP of the products of a step: forward, and backward for each operand that has a gradient. */
+static double step_gflop(const dt_plan *p)
+{
+    double macs = 0;
+    for (int i = 0; i < p->graph->node_count; i++) {
+        const dt_plan_node *pn = &p->node[i];
+        double once = (double)dt_plan_node_macs(p, i);
+        macs += once * (1 + (pn->runs_back && pn->wants[0]) + (pn->runs_back && pn->wants[1]));
+    }
+    return 2e-9 * macs;
 }
 
 static int ascending(const void *a, const void *b)
@@ -142,6 +193,9 @@ static void add_op(dt_bench_result *r, const char *name, double forward, double 
 static void report(bench *b, dt_bench_result *r)
 {
     struct rusage usage;
+    double total = 0;
+    for (int i = 0; i < b->steps; i++)
+        total += b->ms[i];
     size_t params = b->net.state.param_count;
     size_t optimizer = params * sizeof(real) * (size_t)b->optim.optimizer->state_count;
     *r = (dt_bench_result){ .batch = b->batch,
@@ -149,9 +203,15 @@ static void report(bench *b, dt_bench_result *r)
                             .threads = b->threads,
                             .steps = b->steps,
                             .isa = b->kernels.isa,
+                            .gflop = step_gflop(&b->plan),
+                            .fma_peak = dt_bench_peak(&b->kernels, b->threads, 0),
+                            .arena_mb = (double)b->plan.arena_bytes / 1e6,
+                            .arena_real_mb = b->arena,
+                            .loader_share = total > 0 ? b->waited / total : 0,
                             .ms_median = sorted_median(b->ms, b->steps),
                             .update_ms = sorted_median(b->update_ms, b->steps) };
     r->ms_min = b->ms[0];
+    r->fma_share = 1e3 * r->gflop / r->ms_median / r->fma_peak;
     r->images_per_s = r->ms_median > 0 ? 1e3 * (double)b->batch / r->ms_median : 0;
     r->planned_mb = (double)(b->plan.arena_bytes + b->net.state.bytes + optimizer) / 1e6;
     getrusage(RUSAGE_SELF, &usage);
@@ -170,8 +230,8 @@ dt_status dt_bench_step(const dt_bench_params *params, dt_bench_result *out, dt_
     dt_plan_fini(&b.plan);
     dt_optim_state_fini(&b.optim);
     dt_net_fini(&b.net);
-    dt_put(params->alloc, b.x);
-    dt_put(params->alloc, b.labels);
+    dt_loader_close(b.loader);
+    dt_data_close(b.data);
     dt_put(params->alloc, b.ms);
     dt_put(params->alloc, b.update_ms);
     dt_put(params->alloc, b.op_seconds);

@@ -1,5 +1,5 @@
-/* Timing of training steps: a recipe's network and optimizer on random pictures, without a dataset.
- */
+/* Timing of training steps (a recipe's network and optimizer on random pictures, without a dataset)
+ * and of single kernels. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_TRAIN_BENCH_H
 #define DT_TRAIN_BENCH_H
@@ -8,6 +8,7 @@
 
 typedef struct dt_bench_params {
     dt_recipe *recipe;
+    bool is_float;   /* leave the recipe's quantizers out */
     int steps;       /* timed, after 3 to warm up; 0: 20 */
     int side;        /* pixels of the square pictures; 0: 32 */
     int threads;     /* 0: all processors */
@@ -31,11 +32,39 @@ typedef struct dt_bench_result {
     double ms_median, ms_min;     /* a step: forward, backward, update */
     double update_ms;             /* the optimizer's part, median */
     double images_per_s;          /* of the median step */
+    double gflop;                 /* of the products of a step, forward and backward */
+    double fma_peak;              /* GFLOP/s of FMAs in registers, measured on as many threads */
+    double fma_share;             /* gflop / ms_median of it */
     double planned_mb;            /* arena, parameters, gradients, optimizer; 10^6 bytes */
     double peak_mb;               /* most memory that the process has had */
+    double arena_mb;              /* the plan's arena */
+    double arena_real_mb;         /* growth of the process from just before it to the last step */
+    double loader_share;          /* of a step's time: waiting for a batch of the loader */
     dt_bench_op op[DT_BENCH_OPS]; /* in the graph's order; measured in extra steps */
     int op_count;
 } dt_bench_result;
+
+/* One kernel on one shape. */
+typedef struct dt_bench_kernel {
+    const char *pass, *shape, *isa; /* static */
+    int per_step;                   /* how often a step of ResNet-20 runs it */
+    double ms, gops;                /* fastest run; 10^9 multiplications and additions a second */
+    double fma_share;               /* of the FMA peak around the run; 0: an integer product */
+} dt_bench_kernel;
+
+typedef struct dt_bench_ops_params {
+    int64_t batch;    /* 0: 128 */
+    int threads;      /* 0: all processors */
+    const char *isa;  /* highest kernel tier; NULL: the best */
+    const char *only; /* a shape's name; NULL: all */
+    void (*result)(void *arg, const dt_bench_kernel *kernel);
+    void *arg;
+    const dt_alloc *alloc;
+} dt_bench_ops_params;
+
+/* Times the convolution kernels on the shapes of ResNets and MobileNetV2, and calls `result` for
+ * each. */
+dt_status dt_bench_ops(const dt_bench_ops_params *params, dt_error *err) DT_MUST_CHECK;
 
 /* Builds the recipe's network, starts its quantizers from the random batch, trains on that batch
  * and tells the times. Weights are random: model.init is not read. */

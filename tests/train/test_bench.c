@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/bench.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "tests/support/failalloc.h"
@@ -36,7 +37,9 @@ START_TEST(quantized)
 {
     dt_bench_result r;
     dt_recipe *recipe = read_recipe(NULL);
-    const dt_bench_params p = { .recipe = recipe, .steps = 3, .side = 8, .threads = 1 };
+    const dt_bench_params p = {
+        .recipe = recipe, .steps = 3, .side = 8, .threads = 1, .plain = true
+    };
     ck_assert_int_eq(dt_bench_step(&p, &r, NULL), DT_OK);
     ck_assert(r.batch == 4 && r.steps == 3 && r.threads == 1);
     ck_assert(r.ms_min > 0 && r.ms_min <= r.ms_median && r.update_ms <= r.ms_median);
@@ -60,6 +63,49 @@ START_TEST(quantization_off)
 }
 END_TEST
 
+/* A real step: what the plan says is what the process grows by. Sanitizers add memory of their own.
+ */
+START_TEST(fused_at_full_size)
+{
+    dt_bench_result r;
+    dt_recipe *recipe = read_recipe("model.width=32");
+    const dt_bench_params p = { .recipe = recipe, .steps = 2, .side = 96, .threads = 2 };
+    ck_assert_int_eq(dt_bench_step(&p, &r, NULL), DT_OK);
+    ck_assert_int_eq(find(&r, "chain")->nodes, 5);
+    ck_assert_int_eq(find(&r, "conv2d_codes")->nodes, 4);
+    ck_assert(r.gflop > 0 && r.fma_peak > 0 && r.fma_share > 0 && r.fma_share < 1);
+    ck_assert(r.loader_share >= 0 && r.loader_share < 1);
+#ifndef __SANITIZE_ADDRESS__
+    if (r.arena_real_mb > 0)
+        ck_assert_msg(fabs(r.arena_real_mb / r.arena_mb - 1) < 0.05, "planned %.1f MB, real %.1f",
+                      r.arena_mb, r.arena_real_mb);
+#endif
+    dt_recipe_free(recipe);
+}
+END_TEST
+
+static void count_kernel(void *arg, const dt_bench_kernel *k)
+{
+    int *count = arg;
+    ck_assert(k->ms > 0 && k->gops > 0 && k->fma_share >= 0 && k->fma_share < 1.2);
+    ck_assert_str_eq(k->shape, "c64_8");
+    ++*count;
+}
+
+START_TEST(single_kernels)
+{
+    int count = 0;
+    dt_error err;
+    dt_bench_ops_params p = {
+        .batch = 2, .threads = 1, .only = "c64_8", .result = count_kernel, .arg = &count
+    };
+    ck_assert_int_eq(dt_bench_ops(&p, NULL), DT_OK);
+    ck_assert_int_eq(count, 5);
+    p.only = "c64";
+    ck_assert_int_eq(dt_bench_ops(&p, &err), DT_ERR_NOT_FOUND);
+}
+END_TEST
+
 START_TEST(no_memory)
 {
     dt_recipe *recipe = read_recipe(NULL);
@@ -79,4 +125,4 @@ START_TEST(no_memory)
 }
 END_TEST
 
-DT_TEST_MAIN("bench", quantized, quantization_off, no_memory)
+DT_TEST_MAIN("bench", quantized, quantization_off, fused_at_full_size, single_kernels, no_memory)
