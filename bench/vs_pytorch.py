@@ -3,14 +3,16 @@
 """Training steps of ResNet-20 on 32x32 pictures, in Detent and in PyTorch: the same network,
 quantizers, optimizer, batch and number of threads, on random pictures.
 
-The two are timed in turn, round after round, so that a slow spell of the machine meets both. A
-round's number is the median of its steps; the table shows the median of the rounds and, in
-brackets, their smallest and largest. The ratio is taken within each round.
+All cases are timed in turn, round after round, so that a slow spell of the machine meets them all.
+A round's number of a case is the median of its steps; the tables show the median of the rounds and,
+in brackets, their smallest and largest. Ratios are taken within each round.
 
     ninja -C build detent && bench/vs_pytorch.py --rounds 15
 
-PyTorch runs in a process of its own with the interpreter --python. It uses the memory format
-that is faster in a short trial.
+Every PyTorch case runs in a process of its own with the interpreter --python. In a short trial it
+picks what is fastest there: the memory format, and of LSQ written in tensor operations (divide,
+clamp, round, multiply) or with the fused torch._fake_quantize_learnable_per_tensor_affine. Memory is
+the peak of the process less what it had before the net was built.
 """
 import argparse
 import json
@@ -20,14 +22,15 @@ import subprocess
 import sys
 import time
 
-RECIPES = {  # name: recipe, overrides, placement of PyTorch's quantizers (None: float)
-    "float": ("resnet20-lsq-w4a4-paper.yaml", ["quant=none"], None),
-    "W4A4 LSQ, paper": ("resnet20-lsq-w4a4-paper.yaml", [], "paper"),
-    "W4A4 LSQ, deploy": ("resnet20-lsq-w4a4.yaml", [], "deploy"),
+FLOAT, PAPER, DEPLOY = "float", "W4A4 LSQ, paper", "W4A4 LSQ, deploy"
+RECIPES = {  # name: recipe, options, placement of PyTorch's quantizers (None: float)
+    FLOAT: ("resnet20-lsq-w4a4-paper.yaml", ["--float"], None),
+    PAPER: ("resnet20-lsq-w4a4-paper.yaml", [], "paper"),
+    DEPLOY: ("resnet20-lsq-w4a4.yaml", [], "deploy"),
 }
 
 
-def build_net(placement):
+def build_net(placement, fused):
     """ResNet-20, option A, with LSQ quantizers where `placement` puts them."""
     import torch
     from torch import nn
@@ -43,14 +46,20 @@ def build_net(placement):
             super().__init__()
             self.low = -(1 << (bits - 1)) if signed else 0
             self.high = (1 << (bits - 1)) - 1 if signed else (1 << bits) - 1
-            self.s = nn.Parameter(torch.ones(()))
+            self.s = nn.Parameter(torch.ones(1))
+            self.register_buffer("zero", torch.zeros(1))
             self.started = False
 
         def forward(self, x):
             if not self.started:
-                self.s.data = 2 * x.detach().abs().mean() / self.high**0.5
+                self.s.data = (2 * x.detach().abs().mean() / self.high**0.5).reshape(1)
                 self.started = True
-            s = scaled(self.s, (x.numel() * self.high) ** -0.5)
+            factor = (x.numel() * self.high) ** -0.5
+            if fused:
+                return torch._fake_quantize_learnable_per_tensor_affine(
+                    x, self.s, self.zero, self.low, self.high, factor
+                )
+            s = scaled(self.s, factor)
             v = (x / s).clamp(self.low, self.high)
             return ((v.round() - v).detach() + v) * s
 
@@ -107,13 +116,13 @@ def build_net(placement):
 
 
 class TorchSteps:
-    def __init__(self, placement, batch, channels_last):
+    def __init__(self, placement, batch, channels_last, fused):
         import torch
 
         torch.manual_seed(1)
         form = torch.channels_last if channels_last else torch.contiguous_format
         self.torch = torch
-        self.net = build_net(placement).to(memory_format=form)
+        self.net = build_net(placement, fused).to(memory_format=form)
         self.x = (4.7 * torch.rand(batch, 3, 32, 32) - 2.1).to(memory_format=form)
         self.labels = torch.randint(0, 10, (batch,))
         self.loss = torch.nn.CrossEntropyLoss()
@@ -134,66 +143,96 @@ class TorchSteps:
         return statistics.median(times)
 
 
-def worker(placement, batch, threads):
-    """Reads numbers of steps, a line each; answers with a line of JSON each."""
+def peak_mb():
     import resource
 
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def worker(placement, batch, threads):
+    """Reads numbers of steps, a line each; answers with a line of JSON each."""
     import torch
 
     torch.set_num_threads(threads)
+    choices = [(last, fused) for last in (False, True) for fused in (False, True)[: 1 + bool(placement)]]
     trial = {}
-    for channels_last in (False, True):
-        steps = TorchSteps(placement, batch, channels_last)
-        steps.run(2)
-        trial[channels_last] = steps.run(3)
-        del steps
-    best = trial[True] < trial[False]
-    steps = TorchSteps(placement, batch, best)
+    # Each choice in a process of its own, so that memory tells of the chosen one only.
+    for choice in choices:
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            torch.set_num_threads(threads)
+            steps = TorchSteps(placement, batch, *choice)
+            steps.run(2)
+            os.write(write, str(steps.run(3)).encode())
+            os._exit(0)
+        os.close(write)
+        trial[choice] = float(os.read(read, 100) or "inf")
+        os.close(read)
+        os.waitpid(child, 0)
+    best = min(trial, key=trial.get)
+    base = peak_mb()
+    steps = TorchSteps(placement, batch, *best)
     steps.run(3)
-    hello = {"version": torch.__version__, "format": "channels_last" if best else "contiguous"}
-    print(json.dumps(hello), flush=True)
+    how = ("channels_last" if best[0] else "contiguous") + (", fused LSQ" if best[1] else "")
+    print(json.dumps({"version": torch.__version__, "how": how}), flush=True)
     for line in sys.stdin:
         ms = steps.run(int(line))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-        print(json.dumps({"ms": ms, "peak_mb": peak}), flush=True)
+        print(json.dumps({"ms": ms, "mb": peak_mb() - base}), flush=True)
 
 
 def spread(values):
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
-def measure(name, args):
-    recipe, overrides, placement = RECIPES[name]
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    detent = [args.detent or os.path.join(root, "build", "detent"), "bench", "step"]
-    detent += [os.path.join(root, "recipes", "cifar10", recipe), *overrides]
-    detent += [f"data.batch={args.batch}", "--threads", str(args.threads)]
-    detent += ["--steps", str(args.steps), "--json"]
-    torch = [args.python, os.path.abspath(__file__), "--worker", placement or "float"]
-    torch += ["--batch", str(args.batch), "--threads", str(args.threads)]
-    with subprocess.Popen(torch, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as theirs:
-        first = theirs.stdout.readline()
+class Torch:
+    """A PyTorch process that runs steps when it is asked to."""
+
+    def __init__(self, placement, args):
+        command = [args.python, os.path.abspath(__file__), "--worker", placement or "float"]
+        command += ["--batch", str(args.batch), "--threads", str(args.threads)]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        first = self.process.stdout.readline()
         if not first:
             sys.exit(f"vs_pytorch: {args.python} has no working PyTorch; see --python")
-        hello, a, b = json.loads(first), [], []
-        for turn in range(args.rounds):
-            print(f"{name}: round {turn + 1} of {args.rounds}", file=sys.stderr)
-            theirs.stdin.write(f"{args.steps}\n")
-            theirs.stdin.flush()
-            a.append(json.loads(theirs.stdout.readline()))
-            b.append(json.loads(subprocess.run(detent, check=True, stdout=subprocess.PIPE).stdout))
-        theirs.stdin.close()
-    return {
-        "name": name,
-        "pytorch": hello["version"],
-        "pytorch_format": hello["format"],
-        "isa": b[0]["isa"],
-        "pytorch_ms": spread([r["ms"] for r in a]),
-        "detent_ms": spread([r["ms_median"] for r in b]),
-        "ratio": spread([x["ms"] / y["ms_median"] for x, y in zip(a, b)]),
-        "pytorch_peak_mb": max(r["peak_mb"] for r in a),
-        "detent_peak_mb": max(r["peak_mb"] for r in b),
-    }
+        self.hello = json.loads(first)
+
+    def measure(self, steps):
+        self.process.stdin.write(f"{steps}\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def detent(name, threads, args):
+    recipe, options, _ = RECIPES[name]
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    command = [args.detent or os.path.join(root, "build", "detent"), "bench", "step"]
+    command += [os.path.join(root, "recipes", "cifar10", recipe), f"data.batch={args.batch}", *options]
+    command += ["--threads", str(threads), "--steps", str(args.steps), "--json"]
+    r = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return {"ms": r["ms_median"], "mb": r["peak_mb"] - r["base_mb"], "isa": r["isa"]}
+
+
+def measure(args):
+    """Rows {case: [a result a round]}; cases are (side, name, threads)."""
+    theirs = {name: Torch(RECIPES[name][2], args) for name in RECIPES}
+    rows = {}
+    for turn in range(args.rounds):
+        print(f"round {turn + 1} of {args.rounds}", file=sys.stderr)
+        for name in RECIPES:
+            rows.setdefault(("PyTorch", name), []).append(theirs[name].measure(args.steps))
+            rows.setdefault(("Detent", name), []).append(detent(name, args.threads, args))
+        if args.threads > 1:
+            rows.setdefault(("one thread", PAPER), []).append(detent(PAPER, 1, args))
+    for t in theirs.values():
+        t.end()
+    return rows, {name: t.hello for name, t in theirs.items()}
 
 
 def processor():
@@ -204,24 +243,50 @@ def processor():
         return "unknown processor"
 
 
-def show(rows, args):
-    def ms(s):
-        return f"{s['median']:.1f} [{s['min']:.1f}, {s['max']:.1f}]"
+def ratio(rows, above, below, key="ms"):
+    return spread([a[key] / b[key] for a, b in zip(rows[above], rows[below])])
 
+
+def text(s, digits):
+    return f"{s['median']:.{digits}f} [{s['min']:.{digits}f}, {s['max']:.{digits}f}]"
+
+
+def ratios(rows):
+    """(what, spread) of the comparisons."""
+    ours, theirs = ("Detent", PAPER), ("PyTorch", PAPER)
+    out = [
+        ("W4A4 step: fastest PyTorch LSQ / Detent", ratio(rows, theirs, ours)),
+        ("W4A4 step, deploy: fastest PyTorch LSQ / Detent",
+         ratio(rows, ("PyTorch", DEPLOY), ("Detent", DEPLOY))),
+        ("Detent W4A4 step / PyTorch float step", ratio(rows, ours, ("PyTorch", FLOAT))),
+        ("float step: PyTorch / Detent", ratio(rows, ("PyTorch", FLOAT), ("Detent", FLOAT))),
+        ("Detent W4A4 step / Detent float step", ratio(rows, ours, ("Detent", FLOAT))),
+        ("W4A4 memory: PyTorch / Detent", ratio(rows, theirs, ours, "mb")),
+        ("Detent memory: W4A4 / float", ratio(rows, ours, ("Detent", FLOAT), "mb")),
+    ]
+    if ("one thread", PAPER) in rows:
+        out.append(("W4A4 step: 1 thread / all threads", ratio(rows, ("one thread", PAPER), ours)))
+    return out
+
+
+def show(rows, hellos, args):
+    isa = rows[("Detent", FLOAT)][0]["isa"]
     print(
         f"ResNet-20, 32x32, batch {args.batch}, {args.threads} threads; {args.rounds} rounds of "
-        f"{args.steps} steps; {processor()}, {rows[0]['isa']}; PyTorch {rows[0]['pytorch']} "
-        f"({', '.join(sorted({r['pytorch_format'] for r in rows}))})\n"
+        f"{args.steps} steps; {processor()}, {isa}; PyTorch {hellos[FLOAT]['version']}\n"
     )
-    print("| step | PyTorch ms | Detent ms | PyTorch / Detent | PyTorch MB | Detent MB |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    for r in rows:
-        s = r["ratio"]
+    print("| step | PyTorch, ms | Detent, ms | PyTorch, MB | Detent, MB | PyTorch's fastest |")
+    print("| --- | ---: | ---: | ---: | ---: | --- |")
+    for name in RECIPES:
+        a, b = rows[("PyTorch", name)], rows[("Detent", name)]
         print(
-            f"| {r['name']} | {ms(r['pytorch_ms'])} | {ms(r['detent_ms'])} | "
-            f"{s['median']:.2f} [{s['min']:.2f}, {s['max']:.2f}] | {r['pytorch_peak_mb']:.0f} | "
-            f"{r['detent_peak_mb']:.0f} |"
+            f"| {name} | {text(spread([r['ms'] for r in a]), 1)} | "
+            f"{text(spread([r['ms'] for r in b]), 1)} | {max(r['mb'] for r in a):.0f} | "
+            f"{max(r['mb'] for r in b):.0f} | {hellos[name]['how']} |"
         )
+    print("\n| ratio | median [min, max] |\n| --- | ---: |")
+    for what, s in ratios(rows):
+        print(f"| {what} | {text(s, 2)} |")
 
 
 def main():
@@ -232,20 +297,21 @@ def main():
     p.add_argument("--steps", type=int, default=5, help="timed in each round, after warming up")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--batch", type=int, default=128)
-    p.add_argument("--only", choices=list(RECIPES), action="append", help="may be repeated")
     p.add_argument("--python", default="/usr/bin/python3", help="interpreter that has PyTorch")
     p.add_argument("--detent", help="the program; default: build/detent")
-    p.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    p.add_argument("--json", action="store_true", help="print JSON instead of tables")
     p.add_argument("--worker", help=argparse.SUPPRESS)
     args = p.parse_args()
     if args.worker:
         worker(None if args.worker == "float" else args.worker, args.batch, args.threads)
         return
-    rows = [measure(name, args) for name in args.only or RECIPES]
+    rows, hellos = measure(args)
     if args.json:
-        print(json.dumps({"processor": processor(), "rounds": args.rounds, "rows": rows}))
+        cases = [{"side": a, "case": b, "rounds": r} for (a, b), r in rows.items()]
+        result = {"processor": processor(), "pytorch": hellos, "cases": cases}
+        print(json.dumps({**result, "ratios": dict(ratios(rows))}))
     else:
-        show(rows, args)
+        show(rows, hellos, args)
 
 
 if __name__ == "__main__":

@@ -13,13 +13,13 @@ static void print_json(const char *name, const dt_bench_result *r)
                                              r->op[i].nodes, "forward_ms", r->op[i].forward_ms,
                                              "backward_ms", r->op[i].backward_ms));
     json_t *o = json_pack(
-        "{s:s,s:s,s:i,s:I,s:I,s:i,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:o}", "recipe",
-        name, "isa", r->isa, "threads", r->threads, "batch", (json_int_t)r->batch, "params",
-        (json_int_t)r->params, "steps", r->steps, "ms_median", r->ms_median, "ms_min", r->ms_min,
-        "update_ms", r->update_ms, "img_per_s", r->images_per_s, "gflop", r->gflop, "fma_peak",
-        r->fma_peak, "fma_share", r->fma_share, "planned_mb", r->planned_mb, "peak_mb", r->peak_mb,
-        "arena_mb", r->arena_mb, "arena_real_mb", r->arena_real_mb, "loader_share", r->loader_share,
-        "ops", ops);
+        "{s:s,s:s,s:i,s:I,s:I,s:i,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:o}",
+        "recipe", name, "isa", r->isa, "threads", r->threads, "batch", (json_int_t)r->batch,
+        "params", (json_int_t)r->params, "steps", r->steps, "ms_median", r->ms_median, "ms_min",
+        r->ms_min, "update_ms", r->update_ms, "img_per_s", r->images_per_s, "gflop", r->gflop,
+        "fma_peak", r->fma_peak, "fma_share", r->fma_share, "planned_mb", r->planned_mb, "peak_mb",
+        r->peak_mb, "base_mb", r->base_mb, "arena_mb", r->arena_mb, "arena_real_mb",
+        r->arena_real_mb, "loader_share", r->loader_share, "ops", ops);
     if (o) json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
     puts("");
     json_decref(o);

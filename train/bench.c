@@ -32,6 +32,7 @@ typedef struct bench {
     double *ms, *update_ms; /* [steps] */
     double *op_seconds;     /* [2 * nodes] */
     double waited;          /* ms of the timed steps */
+    double base;            /* MB of the process at the start */
     double resident, arena; /* MB: of the process before the arena, and its growth */
 } bench;
 
@@ -98,6 +99,7 @@ static dt_status prepare(bench *b, dt_error *err)
     b->side = b->p->side > 0 ? b->p->side : SIDE;
     b->steps = b->p->steps > 0 ? b->p->steps : STEPS;
     b->threads = b->p->threads > 0 ? b->p->threads : dt_cpu_count();
+    b->base = resident_mb();
     DT_TRY(dt_kernels_init(&b->kernels, b->p->isa, err));
     dt_normalize_range(&dt_normalizes[data->normalize], &low, &high);
     const dt_net_input input = { b->side, b->side, (double)low, (double)high };
@@ -205,6 +207,7 @@ static void report(bench *b, dt_bench_result *r)
                             .isa = b->kernels.isa,
                             .gflop = step_gflop(&b->plan),
                             .fma_peak = dt_bench_peak(&b->kernels, b->threads, 0),
+                            .base_mb = b->base,
                             .arena_mb = (double)b->plan.arena_bytes / 1e6,
                             .arena_real_mb = b->arena,
                             .loader_share = total > 0 ? b->waited / total : 0,

@@ -37,6 +37,7 @@ typedef struct dt_bench_result {
     double fma_share;             /* gflop / ms_median of it */
     double planned_mb;            /* arena, parameters, gradients, optimizer; 10^6 bytes */
     double peak_mb;               /* most memory that the process has had */
+    double base_mb;               /* of the process before anything was built */
     double arena_mb;              /* the plan's arena */
     double arena_real_mb;         /* growth of the process from just before it to the last step */
     double loader_share;          /* of a step's time: waiting for a batch of the loader */
