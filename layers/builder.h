@@ -13,6 +13,7 @@ typedef struct dt_builder {
     dt_graph *graph;
     bool quantized;           /* false: a float net, no sites at all */
     int placement;            /* dt_placement */
+    bool share;               /* layers that quantize one value in the same way share the node */
     dt_quant_choice residual; /* DEPLOY: streams, pooling and logits */
     /* What the recipe says of a conv or linear. */
     dt_status (*choose)(void *arg, const char *layer, dt_layer_role role, dt_side side,

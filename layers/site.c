@@ -104,7 +104,7 @@ int dt_site_activation(dt_builder *b, const char *layer, const char *part, int x
         return dt_builder_fail(b, dt_fail(b->err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = layer },
                                           "activations are quantized per tensor: a scale for each "
                                           "channel cannot leave the integer sum"));
-    int shared = find_shared(b, x, choice);
+    int shared = b->share ? find_shared(b, x, choice) : -1;
     if (shared >= 0) return shared;
     char *name = site_name(b, layer, part);
     if (!name) return -1;

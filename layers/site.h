@@ -6,8 +6,8 @@
 #include "layers/builder.h"
 
 /* Quantizes activation x at "<layer>.<part>_quant" as `choice` says. Gives x itself when the choice
- * is none, and an existing node when x was quantized in the same way already: consumers of one
- * quantized value share one scale. */
+ * is none, and (with b->share) an existing node when x was quantized in the same way already:
+ * consumers of one quantized value share one scale. */
 int dt_site_activation(dt_builder *b, const char *layer, const char *part, int x,
                        const dt_quant_choice *choice);
 /* Quantizes weight w [O,...]. */

@@ -42,6 +42,7 @@ typedef struct dt_recipe_data {
 typedef struct dt_recipe_quant {
     bool enabled; /* false: a float net */
     int placement;
+    bool share; /* consumers of one quantized value share one node */
     int residual_bits;
 } dt_recipe_quant;
 

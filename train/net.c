@@ -49,6 +49,7 @@ static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input
     dt_builder b = { .graph = &net->graph,
                      .quantized = recipe->quant.enabled,
                      .placement = recipe->quant.placement,
+                     .share = recipe->quant.share,
                      .choose = choose,
                      .choose_arg = recipe,
                      .input_low = input->low,

@@ -181,6 +181,15 @@ START_TEST(readers_of_one_value_share_a_site)
     print_sites(&t.net.graph, text, sizeof text);
     find_part(text, "layer2.0.downsample.0.input_quant u8\n");
     test_net_close(&t);
+    /* Published nets may have a scale for each reader. */
+    test_net_open(&t,
+                  "{model: {name: resnet20, shortcut: conv}, data: {name: builtin}, quant: "
+                  "{placement: paper, share: false, weights: {method: lsq, bits: 4}, activations: "
+                  "{method: lsq, bits: 4}}}",
+                  false);
+    print_sites(&t.net.graph, text, sizeof text);
+    find_part(text, "layer2.0.downsample.0.input_quant u4\n");
+    test_net_close(&t);
 }
 END_TEST
 

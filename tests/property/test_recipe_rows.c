@@ -53,11 +53,11 @@ END_TEST
 
 START_TEST(quantizers)
 {
-    int n = check_table(dt_tables.quantizers,
-                        NET "quant: {weights: {method: ", "}, activations: {method: none}}}");
+    int n = check_table(dt_tables.quantizers, NET "quant: {weights: {bits: 4, method: ",
+                        "}, activations: {method: none}, first: none, last: none}}");
     ck_assert_int_ge(n, 2);
-    n = check_table(dt_tables.quantizers,
-                    NET "quant: {activations: {method: ", "}, weights: {method: none}}}");
+    n = check_table(dt_tables.quantizers, NET "quant: {activations: {bits: 4, method: ",
+                    "}, weights: {method: none}, first: none, last: none}}");
     ck_assert_int_ge(n, 2);
 }
 END_TEST

@@ -27,7 +27,7 @@ START_TEST(effective_section)
     const char *quant = strstr(r->text, "quant:");
     ck_assert_ptr_nonnull(quant);
     const char *want =
-        "quant:\n  placement: deploy\n  weights: none\n  activations:\n    method: lsq\n"
+        "quant:\n  placement: deploy\n  share: true\n  weights: none\n  activations:\n    method: lsq\n"
         "    bits: 4\n    granularity: tensor\n    grad_scale: 1\n    act_n: numel\n"
         "  residual:\n    bits: 8\n"
         "  first:\n    weights: none\n    activations: none\n"

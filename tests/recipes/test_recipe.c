@@ -2,9 +2,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "recipes/recipe.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <dirent.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -310,9 +310,9 @@ START_TEST(shipped_recipes)
         ck_assert_msg(dt_recipe_read(&p, &r, &err) == DT_OK, "%s", err.text);
         ck_assert_int_eq(strncmp(r->name, e->d_name, length - 5), 0);
         ck_assert_int_eq(strncmp(r->model.choice.row->name, e->d_name, 8), 0);
-        ck_assert(r->quant.enabled == (strstr(e->d_name, "lsq") != NULL));
-        ck_assert_int_eq(r->quant.placement == DT_PLACEMENT_DEPLOY,
-                         r->quant.enabled && !strstr(e->d_name, "paper"));
+        ck_assert(r->quant.enabled == (strstr(e->d_name, "-w") != NULL));
+        bool deploy = strstr(e->d_name, "-lsq-") && !strstr(e->d_name, "paper");
+        ck_assert_int_eq(r->quant.placement == DT_PLACEMENT_DEPLOY, deploy);
         dt_recipe_free(r);
         count++;
     }
@@ -328,8 +328,11 @@ static void name_every_row(const dt_table *table, const char *format)
     for (const dt_row *const *row = table->rows; *row; row++) {
         char override[200];
         const char *name = (*row)->name, *const overrides[] = { override };
-        bool list = table == dt_tables.transforms;
-        snprintf(override, sizeof override, "%s%s%s", format, name, list ? "]}" : "}");
+        bool list = table == dt_tables.transforms, side = table == dt_tables.quantizers;
+        snprintf(override, sizeof override, "%s%s%s", format, name,
+                 list   ? "]}"
+                 : side ? "}}"
+                        : "}");
         dt_recipe_params p = { .tables = &dt_tables,
                                .path = "/r/x.yaml",
                                .text = FAKE_BASE,
@@ -353,7 +356,8 @@ START_TEST(every_row_of_the_real_tables)
     name_every_row(dt_tables.models, "model={name: ");
     name_every_row(dt_tables.datasets, "data={name: ");
     name_every_row(dt_tables.transforms, "data={name: cifar10, train: [");
-    name_every_row(dt_tables.quantizers, "quant.weights={method: ");
+    name_every_row(dt_tables.quantizers,
+                   "quant={first: none, last: none, weights: {bits: 4, method: ");
     name_every_row(dt_tables.optimizers, "train.optimizer={name: ");
     name_every_row(dt_tables.schedules, "train.schedule={name: ");
 }
