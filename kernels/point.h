@@ -15,22 +15,45 @@
 /* Encoder kinds of fake quantization; see autograd/quantizer.h. With u = (x - offset) / scale:
  *   affine:     q = rne(clip(u, qmin, qmax))
  *   thresholds: q = level[number of thresholds t with t < u], qmin = level[0], qmax = level[last]
- * and y = q * scale + offset. Ties at a threshold go to the lower level. nan stays nan. */
+ * and y = q * scale + offset. Ties at a threshold go to the lower level. nan stays nan. An affine
+ * encoder is scale, offset, qmin, qmax and nothing else; `mask`, `plain` and `slope` only shape the
+ * gradient. */
+typedef enum dt_mask {                     /* which u are "inside" for the gradient */
+                       DT_MASK_OPEN,       /* qmin < u < qmax */
+                       DT_MASK_CLOSED,     /* qmin <= u <= qmax */
+                       DT_MASK_UPPER_OPEN, /* qmin <= u < qmax */
+                       DT_MASK_ROUNDED,    /* qmin <= rne(u) <= qmax: rounded, then clipped */
+} dt_mask;
+
+/* What the derivative of rne(u) is taken for, inside; affine encoders only. With g the gradient of
+ * q and r = u - floor(u) - 1/2 the distance from where rounding turns:
+ *   one:  g
+ *   gap:  g (1 + a sign(g) (u - q)), the element-wise gradient scaling of EWGS
+ *   soft: g b (1 - tanh(a r)^2), of a soft staircase tanh; b makes its mean over a step 1 */
+typedef enum dt_slope { DT_SLOPE_ONE, DT_SLOPE_GAP, DT_SLOPE_SOFT } dt_slope;
+
 typedef struct dt_encode {
     real scale, offset, qmin, qmax;
-    bool plain;            /* gradient passes outside the range as well */
+    bool plain; /* gradient passes outside the range as well */
+    dt_mask mask;
+    dt_slope slope;
+    real slope_a, slope_b; /* 0 <= slope_a <= 16 for soft */
     int thresholds;        /* 0: affine */
     const real *threshold; /* [thresholds], ascending, in units of u */
     const real *level;     /* [thresholds + 1] */
 } dt_encode;
 
-/* Sums over the elements of a group, g the gradient of y. "Inside" is qmin < u < qmax. */
+/* Sums over the elements of a group, g the gradient of y and h what the slope makes of it. */
 typedef struct dt_encode_sums {
-    double residual; /* g * (q - u) inside */
+    double residual; /* g * q - h * u inside: g * (q - u) for slope one */
     double inside;   /* g inside */
-    double below;    /* g where u <= qmin */
-    double above;    /* g where u >= qmax */
+    double below;    /* g below: where u is too low for the mask */
+    double above;    /* g above */
+    double kept;     /* g - h inside: what a slope keeps from x; 0 for slope one */
 } dt_encode_sums;
+
+/* The mask as numbers: an element is below where u <= *low, above where u >= *high. */
+void dt_encode_bounds(const dt_encode *e, real *low, real *high);
 
 enum { DT_POINT_BLOCK = 4096, DT_POINT_CHUNK = 8 * DT_POINT_BLOCK };
 

@@ -271,7 +271,7 @@ static void encode_back_task(void *arg, int64_t i, int thread)
     (void)thread;
     const encode_call *c = arg;
     int64_t begin = i * DT_POINT_CHUNK, n = chunk_size(c->n, i);
-    dt_encode_sums total = { 0, 0, 0, 0 };
+    dt_encode_sums total = { 0 };
     for (int64_t at = begin; at < begin + n; at += DT_POINT_BLOCK) {
         int64_t left = begin + n - at, size = left < DT_POINT_BLOCK ? left : DT_POINT_BLOCK;
         tile_encode_back(size, c->x + at, c->g + at, c->e, c->y ? c->y + at : NULL, c->sum, &total);
@@ -284,12 +284,13 @@ static void encode_back(int threads, int64_t n, const real *x, const real *g, co
 {
     encode_call c = { x, g, dx, n, e, sum, work };
     dt_parallel(threads, chunk_count(n), encode_back_task, &c);
-    *sums = (dt_encode_sums){ 0, 0, 0, 0 };
+    *sums = (dt_encode_sums){ 0 };
     for (int64_t i = 0; i < chunk_count(n); i++) {
         sums->residual += c.partial[i].residual;
         sums->inside += c.partial[i].inside;
         sums->below += c.partial[i].below;
         sums->above += c.partial[i].above;
+        sums->kept += c.partial[i].kept;
     }
 }
 

@@ -33,3 +33,27 @@ size_t dt_encode_work(int64_t n)
 {
     return sizeof(dt_encode_sums) * (size_t)chunk_count(n);
 }
+
+/* The neighbour of x, so that <= and >= say what < and > say of x. */
+static real next_below(real x)
+{
+    return nextafter(x, (real)-INFINITY);
+}
+
+static bool is_even(real x)
+{
+    return fmod(x, (real)2) == 0;
+}
+
+void dt_encode_bounds(const dt_encode *e, real *low, real *high)
+{
+    real lo = e->qmin, hi = e->qmax;
+    if (e->mask == DT_MASK_CLOSED || e->mask == DT_MASK_UPPER_OPEN) lo = next_below(lo);
+    if (e->mask == DT_MASK_CLOSED) hi = -next_below(-hi);
+    if (e->mask == DT_MASK_ROUNDED) { /* a tie goes to the even code, which may be inside */
+        lo = is_even(lo) ? next_below(lo - (real)0.5) : lo - (real)0.5;
+        hi = is_even(hi) ? -next_below(-hi - (real)0.5) : hi + (real)0.5;
+    }
+    *low = lo;
+    *high = hi;
+}

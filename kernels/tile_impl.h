@@ -187,36 +187,103 @@ static void tile_scale_sums(int64_t n, int64_t T, const int32_t *sum, const real
 }
 
 typedef struct lane_block {
-    real residual[LANES], inside[LANES], below[LANES], above[LANES];
+    real residual[LANES], inside[LANES], below[LANES], above[LANES], kept[LANES];
 } lane_block;
 
-/* One element's share of the gradient and of the sums. */
-static inline void back_one(const dt_encode *e, real u, real q, real g, lane_block *b, int l,
-                            real *dx)
+/* 1 - tanh(z)^2 = 4 E / (1 + E)^2 with E = exp(-2|z|), for |z| <= 8: a Taylor series at z / 32,
+ * squared five times, so that tiers agree; relative error below 2e-7, and 1e-12 for |z| <= 2. */
+static inline real sech_squared(real z)
 {
-    bool below = u <= e->qmin, above = u >= e->qmax;
+    real y = z < 0 ? z / 16 : -z / 16, E = 1;
+    E = 1 + y / 8;
+    E = 1 + y / 7 * E;
+    E = 1 + y / 6 * E;
+    E = 1 + y / 5 * E;
+    E = 1 + y / 4 * E;
+    E = 1 + y / 3 * E;
+    E = 1 + y / 2 * E;
+    E = 1 + y * E;
+    E *= E;
+    E *= E;
+    E *= E;
+    E *= E;
+    E *= E;
+    return 4 * E / ((1 + E) * (1 + E));
+}
+
+static inline real shaped(dt_slope slope, real a, real b, real u, real q, real g)
+{
+    if (slope == DT_SLOPE_GAP) return g + a * fabs(g) * (u - q);
+    return g * (b * sech_squared(a * (u - floor(u) - (real)0.5)));
+}
+
+/* One element's share of the gradient and of the sums; `low`, `high` by dt_encode_bounds. */
+static inline void back_one(const dt_encode *e, real low, real high, real u, real q, real g,
+                            lane_block *b, int l, real *dx)
+{
+    bool below = u <= low, above = u >= high;
     real in = below || above ? 0 : g;
-    b->residual[l] += in * (q - u);
+    real h = e->slope == DT_SLOPE_ONE || e->thresholds
+                 ? in
+                 : shaped(e->slope, e->slope_a, e->slope_b, u, q, in);
+    b->residual[l] += in * (q - u) + (in - h) * u;
     b->inside[l] += in;
     b->below[l] += below ? g : 0;
     b->above[l] += above ? g : 0;
-    *dx = e->plain ? g : in;
+    b->kept[l] += in - h;
+    *dx = e->plain && (below || above) ? g : h;
 }
 
-static void back_affine_16(const real *restrict x, const real *restrict g, real s, real o, real lo,
-                           real hi, bool plain, lane_block *restrict b, real *restrict dx)
+typedef struct range16 {
+    real s, o, qmin, qmax, low, high;
+    bool plain;
+} range16;
+
+static inline void back_affine_16(const real *restrict x, const real *restrict g, range16 e,
+                                  lane_block *restrict b, real *restrict dx)
 {
     for (int l = 0; l < LANES; l++) {
-        real u = (x[l] - o) / s, q = rint(clip_real(u, lo, hi)), gl = g[l];
-        real below = u <= lo ? gl : 0, above = u >= hi ? gl : 0;
-        real in = u <= lo ? 0 : gl;
-        in = u >= hi ? 0 : in;
+        real u = (x[l] - e.o) / e.s, q = rint(clip_real(u, e.qmin, e.qmax)), gl = g[l];
+        real below = u <= e.low ? gl : 0, above = u >= e.high ? gl : 0;
+        real in = u <= e.low ? 0 : gl;
+        in = u >= e.high ? 0 : in;
         b->residual[l] += in * (q - u);
         b->inside[l] += in;
         b->below[l] += below;
         b->above[l] += above;
-        dx[l] = plain ? gl : in;
+        dx[l] = e.plain ? gl : in;
     }
+}
+
+/* With a slope; inlined for each so that the choice is made once a block. */
+static inline void back_shaped_16(const real *restrict x, const real *restrict g, range16 e,
+                                  dt_slope slope, real a, real c, lane_block *restrict b,
+                                  real *restrict dx)
+{
+    for (int l = 0; l < LANES; l++) {
+        real u = (x[l] - e.o) / e.s, q = rint(clip_real(u, e.qmin, e.qmax)), gl = g[l];
+        real below = u <= e.low ? gl : 0, above = u >= e.high ? gl : 0;
+        real in = u <= e.low ? 0 : gl;
+        in = u >= e.high ? 0 : in;
+        real h = shaped(slope, a, c, u, q, in);
+        b->residual[l] += in * (q - u) + (in - h) * u;
+        b->inside[l] += in;
+        b->below[l] += below;
+        b->above[l] += above;
+        b->kept[l] += in - h;
+        dx[l] = h + (e.plain ? below + above : 0);
+    }
+}
+
+static inline void back_16(const dt_encode *e, range16 r, const real *restrict x,
+                           const real *restrict g, lane_block *restrict b, real *restrict dx)
+{
+    if (e->slope == DT_SLOPE_ONE)
+        back_affine_16(x, g, r, b, dx);
+    else if (e->slope == DT_SLOPE_GAP)
+        back_shaped_16(x, g, r, DT_SLOPE_GAP, e->slope_a, 0, b, dx);
+    else
+        back_shaped_16(x, g, r, DT_SLOPE_SOFT, e->slope_a, e->slope_b, b, dx);
 }
 
 static inline void put_dx(real *dx, const real *from, int64_t n, bool sum)
@@ -234,19 +301,21 @@ static inline void put_dx(real *dx, const real *from, int64_t n, bool sum)
 static void tile_encode_back(int64_t n, const real *x, const real *g, const dt_encode *e, real *dx,
                              bool sum, dt_encode_sums *total)
 {
-    lane_block b = { { 0 }, { 0 }, { 0 }, { 0 } };
+    lane_block b = { { 0 }, { 0 }, { 0 }, { 0 }, { 0 } };
+    range16 r = { e->scale, e->offset, e->qmin, e->qmax, 0, 0, e->plain };
     real part[LANES];
     int64_t j = 0;
+    dt_encode_bounds(e, &r.low, &r.high);
     if (!e->thresholds) {
         for (; j + LANES <= n; j += LANES) {
-            back_affine_16(x + j, g + j, e->scale, e->offset, e->qmin, e->qmax, e->plain, &b, part);
+            back_16(e, r, x + j, g + j, &b, part);
             put_dx(dx ? dx + j : NULL, part, LANES, sum);
         }
     }
     for (; j < n; j++) {
         real u = (x[j] - e->offset) / e->scale;
         real q = e->thresholds ? nearest_level(e, u) : rint(clip_real(u, e->qmin, e->qmax));
-        back_one(e, u, q, g[j], &b, (int)(j % LANES), part);
+        back_one(e, r.low, r.high, u, q, g[j], &b, (int)(j % LANES), part);
         put_dx(dx ? dx + j : NULL, part, 1, sum);
     }
     for (int l = 0; l < LANES; l++) {
@@ -254,6 +323,7 @@ static void tile_encode_back(int64_t n, const real *x, const real *g, const dt_e
         total->inside += (double)b.inside[l];
         total->below += (double)b.below[l];
         total->above += (double)b.above[l];
+        total->kept += (double)b.kept[l];
     }
 }
 

@@ -21,7 +21,7 @@ typedef struct point_io {
     const dt_encode *e;
     bool sum;
     void *work;
-    double sums[2][POINT_MOST_C]; /* outputs; of encode_back the four sums */
+    double sums[2][POINT_MOST_C]; /* outputs; of encode_back the five sums */
 } point_io;
 
 typedef enum point_alias { POINT_APART, POINT_Y_IS_A, POINT_Y_IS_B } point_alias;
@@ -58,6 +58,7 @@ static void put_sums(point_io *io, const dt_encode_sums *s)
     io->sums[0][1] = s->inside;
     io->sums[0][2] = s->below;
     io->sums[0][3] = s->above;
+    io->sums[0][4] = s->kept;
 }
 
 static void run_encode_back(const dt_point_kernels *k, int threads, point_io *io)

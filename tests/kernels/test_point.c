@@ -22,6 +22,20 @@ static const dt_encode encoders[] = {
       .thresholds = 3,
       .threshold = thresholds,
       .level = levels },
+    { .scale = (real)0.5, .qmin = -2, .qmax = 1, .mask = DT_MASK_ROUNDED },
+    { .scale = (real)0.11,
+      .qmin = -8,
+      .qmax = 7,
+      .mask = DT_MASK_CLOSED,
+      .slope = DT_SLOPE_GAP,
+      .slope_a = (real)0.2 },
+    { .scale = (real)0.11,
+      .qmin = 0,
+      .qmax = 15,
+      .plain = true,
+      .slope = DT_SLOPE_SOFT,
+      .slope_a = (real)2.2,
+      .slope_b = (real)1.37 },
 };
 
 static real *operand_a, *operand_b, *operand_y;
@@ -286,5 +300,73 @@ START_TEST(elements_follow_their_formulas)
 }
 END_TEST
 
-DT_TEST_MAIN("point", tiers_agree_on_elements, tiers_agree_on_columns, special_values,
+/* Which codes each mask counts as inside, at and beside the ends of -2..1. */
+START_TEST(masks_follow_their_definitions)
+{
+    static const double u[] = { -3, -2.6, -2.5, -2.4, -2, -1.9, 0, .9, 1, 1.4, 1.5, 1.6, 2 };
+    static const char *const inside[] = { [DT_MASK_OPEN] = "0000011100000",
+                                          [DT_MASK_CLOSED] = "0000111110000",
+                                          [DT_MASK_UPPER_OPEN] =
+                                              "0000111100000", /* rne(-2.5) is -2, rne(1.5) is 2 */
+                                          [DT_MASK_ROUNDED] = "0011111111000" };
+    for (int mask = 0; mask <= DT_MASK_ROUNDED; mask++)
+        for (size_t i = 0; i < DT_ARRAY_LEN(u); i++) {
+            const dt_encode e = { .scale = 1, .qmin = -2, .qmax = 1, .mask = (dt_mask)mask };
+            real x = (real)u[i], g = 1, dx;
+            unsigned char scratch[64];
+            dt_encode_sums sums;
+            dt_point_kernels k;
+            dt_point_scalar(&k);
+            k.encode_back(1, 1, &x, &g, &e, &dx, false, scratch, &sums);
+            ck_assert_msg(dx == (inside[mask][i] == '1'), "mask %d at %g", mask, u[i]);
+            ck_assert_double_eq(sums.inside + sums.below + sums.above, 1);
+            ck_assert_double_eq(sums.inside, (double)dx);
+        }
+}
+END_TEST
+
+/* One element; the slope's factor is what arrives at x for g of either sign. */
+static double factor(dt_slope slope, double a, double b, double u, double g, dt_encode_sums *sums)
+{
+    dt_point_kernels k;
+    real x[17], gs[17], dx[17];
+    unsigned char scratch[64];
+    const dt_encode e = {
+        .scale = 1, .qmax = 3, .slope = slope, .slope_a = (real)a, .slope_b = (real)b
+    };
+    for (int i = 0; i < 17; i++) { /* both the blocks of 16 and the rest */
+        x[i] = (real)u;
+        gs[i] = i % 16 == 0 ? (real)g : 0;
+    }
+    dt_point_scalar(&k);
+    k.encode_back(1, 17, x, gs, &e, dx, false, scratch, sums);
+    ck_assert(dx[0] == dx[16]);
+    return (double)dx[0] / g;
+}
+
+START_TEST(slopes_follow_their_formulas)
+{
+    dt_encode_sums sums;
+    /* x_n = .30 of 4 levels: u = .9, q = 1; 1.98667 of 2 for delta .2 in units of the range. */
+    ck_assert_double_eq_tol(factor(DT_SLOPE_GAP, .2 / 3, 0, .9, 2, &sums), 1.98667 / 2, 1e-5);
+    ck_assert_double_eq_tol(factor(DT_SLOPE_GAP, .2 / 3, 0, .9, -2, &sums), 2 - 1.98667 / 2, 1e-5);
+    /* residual: g q - h u for both elements; kept: g - h */
+    ck_assert_double_eq_tol(sums.kept, 2 * (-2 + 2 * (2 - 1.98667 / 2)), 1e-4);
+    ck_assert_double_eq_tol(sums.residual, 2 * (-2 * 1 + 2 * (2 - 1.98667 / 2) * .9), 1e-4);
+    /* alpha = .4: k = ln 4, b = k / 2 / .6: 1.1552 where rounding turns, .7394 on a code. */
+    double k = log(4.), b = k / 2 / .6, mean = 0;
+    ck_assert_double_eq_tol(factor(DT_SLOPE_SOFT, k, b, 1.5, 1, &sums), 1.1552, 1e-4);
+    ck_assert_double_eq_tol(factor(DT_SLOPE_SOFT, k, b, 1.000001, 1, &sums), .7394, 1e-4);
+    for (int i = 0; i < 1000; i++)
+        mean += factor(DT_SLOPE_SOFT, k, b, 1 + (i + .5) / 1000, 1, &sums) / 1000;
+    ck_assert_double_eq_tol(mean, 1, 1e-5);
+    for (double a = .01; a <= 16; a *= 1.7) { /* against the library's tanh */
+        double t = tanh(a * .4);
+        ck_assert_double_eq_tol(factor(DT_SLOPE_SOFT, a, 1, 1.9, 1, &sums), 1 - t * t, 1e-6);
+    }
+}
+END_TEST
+
+DT_TEST_MAIN("point", masks_follow_their_definitions, slopes_follow_their_formulas,
+             tiers_agree_on_elements, tiers_agree_on_columns, special_values,
              columns_follow_their_formulas, elements_follow_their_formulas)
