@@ -53,7 +53,8 @@ static bool kept(const pass *p, int v)
 static const dt_fakequant_conf *uniform_quant(const dt_node *node)
 {
     const dt_fakequant_conf *c = node->conf;
-    return is_op(node, "fakequant") && c->quantizer->uniform ? c : NULL;
+    if (!is_op(node, "fakequant") || !c->quantizer->uniform) return NULL;
+    return c->quantizer->uniform(c->options, &c->site) ? c : NULL;
 }
 
 /* The quantizer that makes v, on a uniform grid; NULL: none. */
@@ -69,7 +70,8 @@ static bool reads_codes(const pass *p, int i, int v)
     const dt_node *node = &p->g->node[i];
     if (!is_op(node, "conv2d") || node->in[0] != v || node->in[1] == v) return false;
     const dt_fakequant_conf *w = quant_of(p, node->in[1]);
-    return w && w->site.weight;
+    int64_t channels = p->g->value[node->in[1]].shape.dim[0];
+    return w && w->site.weight && (w->site.groups == 1 || w->site.groups == channels);
 }
 
 /* Can the output of fakequant node i be codes only? */

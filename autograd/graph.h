@@ -36,7 +36,8 @@ typedef enum dt_store { /* what an element is in memory; gradients are always re
 } dt_store;
 
 typedef struct dt_value {
-    const char *name; /* PARAM and BUFFER: as in checkpoints; NODE: the node's name */
+    const char *name;  /* PARAM and BUFFER: as in checkpoints; NODE: the node's name */
+    const char *alias; /* another name in foreign files, borrowed; NULL: none */
     dt_value_kind kind;
     dt_shape shape; /* dim[0] is 1 where `batched` */
     bool batched;

@@ -213,7 +213,7 @@ static void backward_block(void *arg, int64_t block, int thread)
     dt_encode_sums *sums = k->sums + block * k->c->count;
     memset(lanes, 0, (size_t)(2 * T) * sizeof *lanes);
     for (int i = 0; i < k->c->count; i++)
-        sums[i] = (dt_encode_sums){ 0, 0, 0, 0 };
+        sums[i] = (dt_encode_sums){ 0 };
     for (int64_t at = 0; at < n; at += k->tile)
         backward_tile(k, first + at, n - at < k->tile ? n - at : k->tile, thread, lanes, sums);
     k->r->kernels->tile.fold(T, C, lanes, k->l.partial + block * 2 * C);
@@ -224,13 +224,14 @@ static void backward_block(void *arg, int64_t block, int thread)
 static void quantizer_gradients(const call *k, int i)
 {
     const dt_chain_stage *s = &k->c->stage[i];
-    dt_encode_sums total = { 0, 0, 0, 0 };
+    dt_encode_sums total = { 0 };
     for (int64_t b = 0; b < k->l.blocks; b++) {
         const dt_encode_sums *part = &k->sums[b * k->c->count + i];
         total.residual += part->residual;
         total.inside += part->inside;
         total.below += part->below;
         total.above += part->above;
+        total.kept += part->kept;
     }
     dt_fakequant_param_grads(s->quant, &k->site[i], k->params[i], &k->encode[i], &total, 0,
                              k->r->d_in + s->in);

@@ -26,12 +26,20 @@ dt_quant_site dt_fakequant_site(const dt_fakequant_conf *c, const dt_shape *x)
     dt_quant_site site = c->site;
     site.count = dt_shape_count(x) / site.groups;
     site.features = site.weight ? site.count : site.count / x->dim[0];
+    site.inner = x->dim[x->rank - 1];
     return site;
 }
 
 static dt_quant_site site_of(const dt_op_run *r)
 {
     return dt_fakequant_site(r->conf, &r->in_shape[0]);
+}
+
+void dt_fakequant_encode(const dt_fakequant_conf *c, const dt_quant_site *site, const real *params,
+                         const real *stats, dt_encode *out)
+{
+    *out = (dt_encode){ .scale = 1 };
+    c->quantizer->plan(c->options, site, params, stats, out);
 }
 
 static size_t aligned(size_t bytes)
@@ -61,14 +69,14 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
 {
     const dt_fakequant_conf *c = r->conf;
     dt_quant_site site = site_of(r);
-    size_t tensor = tensor_bytes(&site);
-    out->saved = stats_bytes(c) + (c->quantizer->transform ? tensor : 0);
-    out->backward_work = sums_bytes(&site) + (c->quantizer->transform ? 2 * tensor : 0);
+    size_t tensor = dt_quant_transforms(c->quantizer, &site) ? tensor_bytes(&site) : 0;
+    out->saved = stats_bytes(c) + tensor;
+    out->backward_work = sums_bytes(&site) + 2 * tensor;
 }
 
 static const real *stats_of(const dt_op_run *r, const dt_fakequant_conf *c, int64_t group)
 {
-    if (!c->quantizer->stat_count) return NULL;
+    if (!c->quantizer->stat_count || !dt_quant_transforms(c->quantizer, &c->site)) return NULL;
     return (const real *)r->saved + group * c->quantizer->stat_count;
 }
 
@@ -77,8 +85,7 @@ void dt_fakequant_plan(const dt_fakequant_conf *c, const dt_quant_site *site, vo
 {
     for (int i = 0; i < c->quantizer->param_count; i++)
         params[i] = ((const real *)param[i])[group];
-    *e = (dt_encode){ .scale = 1 };
-    c->quantizer->plan(c->options, site, params, stats, e);
+    dt_fakequant_encode(c, site, params, stats, e);
 }
 
 static void plan_group(const dt_op_run *r, const dt_quant_site *site, int64_t group, real *params,
@@ -99,17 +106,25 @@ void dt_fakequant_param_grads(const dt_fakequant_conf *c, const dt_quant_site *s
         if (d_param[i]) d_param[i][group] = grads[i];
 }
 
-/* Gradient tests: the rounding residual is kept, and played back as a constant. */
-static void replay(const dt_op_run *r, const dt_encode *e, int64_t n, const real *x, real *residual,
-                   real *y)
+/* Gradient tests: the distance between y and what it would be without any rounding is kept, in
+ * steps, and played back as a constant. */
+static void replay(const dt_op_run *r, const dt_quant_site *site, int64_t group, const real *params,
+                   const dt_encode *e, const real *x, real *residual, real *y)
 {
-    for (int64_t i = 0; i < n; i++) {
+    const dt_fakequant_conf *c = r->conf;
+    dt_encode smooth = *e;
+    real low, high;
+    if (c->quantizer->plan_unrounded)
+        c->quantizer->plan_unrounded(c->options, site, params, stats_of(r, c, group), &smooth);
+    dt_encode_bounds(e, &low, &high);
+    for (int64_t i = 0; i < site->count; i++) {
         real u = (x[i] - e->offset) / e->scale;
-        real v = u < e->qmin ? e->qmin : u > e->qmax ? e->qmax : u;
+        real inside = (x[i] - smooth.offset) / smooth.scale;
+        real v = e->plain ? inside : u <= low ? e->qmin : u >= high ? e->qmax : inside;
         if (r->replay == DT_REPLAY_RECORD)
-            residual[i] = (y[i] - e->offset) / e->scale - v;
+            residual[i] = (y[i] - smooth.offset) / smooth.scale - v;
         else
-            y[i] = (v + residual[i]) * e->scale + e->offset;
+            y[i] = (v + residual[i]) * smooth.scale + smooth.offset;
     }
 }
 
@@ -119,7 +134,7 @@ static void forward(const dt_op_run *r)
     dt_quant_site site = site_of(r);
     const real *x = r->in[0];
     real *y = r->out[0], params[DT_QUANT_MAX_PARAMS];
-    if (c->quantizer->transform) {
+    if (dt_quant_transforms(c->quantizer, &site)) {
         real *t = (real *)(void *)((unsigned char *)r->saved + stats_bytes(c));
         c->quantizer->transform(c->options, &site, x, t, r->saved);
         x = t;
@@ -130,7 +145,7 @@ static void forward(const dt_op_run *r)
         int64_t at = group * site.count;
         if (r->replay != DT_REPLAY_PLAY)
             r->kernels->point.encode(r->threads, site.count, x + at, &e, y + at);
-        if (r->replay) replay(r, &e, site.count, x + at, r->residual + at, y + at);
+        if (r->replay) replay(r, &site, group, params, &e, x + at, r->residual + at, y + at);
     }
 }
 
@@ -154,7 +169,8 @@ static void backward(const dt_op_run *r)
     const real *x = r->in[0];
     real *dx = r->d_in[0], params[DT_QUANT_MAX_PARAMS];
     bool sum = r->add[0];
-    if (q->transform) { /* the encoder's gradient goes to scratch, then through the transform */
+    bool transforms = dt_quant_transforms(q, &site);
+    if (transforms) { /* the encoder's gradient goes to scratch, then through the transform */
         x = (const real *)(const void *)((unsigned char *)r->saved + stats_bytes(c));
         dx = (real *)(void *)((unsigned char *)r->work + sums_bytes(&site));
         sum = false;
@@ -168,7 +184,7 @@ static void backward(const dt_op_run *r)
                                       dx ? dx + at : NULL, sum, r->work, &sums);
         dt_fakequant_param_grads(c, &site, params, &e, &sums, group, r->d_in + 1);
     }
-    if (q->transform && r->d_in[0]) back_transform(r, &site, x, dx);
+    if (transforms && r->d_in[0]) back_transform(r, &site, x, dx);
 }
 
 const dt_op dt_op_fakequant = {

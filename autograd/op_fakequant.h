@@ -9,6 +9,10 @@
 /* The site of a configuration as an input of this shape makes it. */
 dt_quant_site dt_fakequant_site(const dt_fakequant_conf *c, const dt_shape *x);
 
+/* What kernels execute for a group with these parameters. */
+void dt_fakequant_encode(const dt_fakequant_conf *c, const dt_quant_site *site, const real *params,
+                         const real *stats, dt_encode *out);
+
 /* Parameters of one group, and what kernels execute for it. param: the parameter inputs
  * [q->param_count][groups]; stats: of the transform, NULL without. params [DT_QUANT_MAX_PARAMS]. */
 void dt_fakequant_plan(const dt_fakequant_conf *c, const dt_quant_site *site, void *const *param,

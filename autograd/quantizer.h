@@ -11,12 +11,13 @@
 #define DT_AUTOGRAD_QUANTIZER_H
 
 #include "core/opt.h"
+#include "core/shape.h"
 #include "core/status.h"
 #include "kernels/point.h"
 
 enum { DT_QUANT_MAX_PARAMS = 4, DT_QUANT_MAX_STATS = 4 };
 
-/* Where a quantizer sits. `count` and `features` are those of the call at hand. */
+/* Where a quantizer sits. From `count` on, sizes are those of the call at hand. */
 typedef struct dt_quant_site {
     int bits;
     bool is_signed; /* codes may be negative */
@@ -24,6 +25,7 @@ typedef struct dt_quant_site {
     int64_t groups;
     int64_t count;    /* elements of a group, batch included */
     int64_t features; /* elements of a group of one sample; of weights the same as count */
+    int64_t inner;    /* elements along the last axis: a weight's input channels */
     bool has_range;   /* values are known to lie in range_low..range_high (pictures) */
     double range_low, range_high;
 } dt_quant_site;
@@ -32,6 +34,10 @@ typedef struct dt_quant_site {
 typedef struct dt_quant_param {
     const char *name;
     bool learned;
+    /* What published checkpoints call it, behind "<layer>."; NULL: nothing else. */
+    const char *foreign_weight, *foreign_activation;
+    /* Its name in this configuration, where that decides what the number means; NULL: `name`. */
+    const char *(*name_of)(const void *conf);
 } dt_quant_param;
 
 /* How codes of a group mean values: value = scale * (level ? level[code] : code - zero_point). */
@@ -42,7 +48,21 @@ typedef struct dt_grid {
     const int *level; /* [levels], ascending integers; NULL: uniform */
 } dt_grid;
 
-/* Worked numbers for the tests: arrays of n elements, the gradient of y is 1. */
+/* ---- for the tests that run over all rows ---- */
+
+/* A configuration to test, and what holds in it. */
+typedef struct dt_quant_case {
+    const char *conf; /* "key=value key=value"; "" is the default; NULL ends the list */
+    bool homogeneous; /* y(c x; c params) = c y(x; params), and gradients follow */
+    /* The backward pass takes statistics for constants: differences are taken behind the
+     * transform. */
+    bool statistics_constant;
+    /* The published gradient of the parameters is no derivative; say where it is set what it is. */
+    bool surrogate;
+    bool not_idempotent; /* on purpose; say why where it is set */
+} dt_quant_case;
+
+/* Worked numbers: arrays of n elements, the gradient of y is 1. */
 typedef struct dt_quant_example {
     const char *conf; /* "key=value key=value" */
     int bits;
@@ -51,36 +71,54 @@ typedef struct dt_quant_example {
     int n;
     const double *x, *y, *dx;
     double dparam[DT_QUANT_MAX_PARAMS]; /* sums over the n elements, gradient scale included */
+    bool weight;
 } dt_quant_example;
+
+/* ---- the descriptor ---- */
 
 typedef struct dt_quantizer {
     dt_row row; /* help: author, year, where */
     int min_bits, max_bits;
     const dt_quant_param *params;
     int param_count;
-    int stat_count; /* numbers a group that `transform` gives to `plan` */
+    /* Refuses what the method does not have (bits or signs of one side), before anything is built;
+     * NULL: it has everything inside min_bits..max_bits. The text names no place. */
+    dt_status (*check)(const void *conf, const dt_quant_site *site, dt_error *err);
+    int stat_count;               /* numbers a group that `transform` gives to `plan` */
+    bool transforms_weights_only; /* activations go to the encoder as they are; no statistics */
     /* x, t: [groups * count]; stats: [groups][stat_count]. */
     void (*transform)(const void *conf, const dt_quant_site *site, const real *x, real *t,
                       real *stats);
     void (*transform_back)(const void *conf, const dt_quant_site *site, const real *x,
                            const real *t, const real *stats, const real *dt, real *dx);
-    /* Parameters of one group from its (transformed) values x [site->count]. */
+    /* Parameters of one group from its (transformed) values x [site->count]. NULL: zeros. */
     dt_status (*init)(const void *conf, const dt_quant_site *site, const real *x, real *params,
                       dt_error *err);
     void (*plan)(const void *conf, const dt_quant_site *site, const real *params, const real *stats,
                  dt_encode *out);
+    /* The scale and offset that `plan` would give if it rounded neither (integer zero points,
+     * powers of two); gradients are those of this plan, with its distance from the other one held
+     * constant. For the tests; NULL: plan rounds nothing. */
+    void (*plan_unrounded)(const void *conf, const dt_quant_site *site, const real *params,
+                           const real *stats, dt_encode *out);
     void (*param_grad)(const void *conf, const dt_quant_site *site, const real *params,
                        const dt_encode *e, const dt_encode_sums *sums, real *grads);
-    /* NULL: the codes of this method have no integer meaning and exporters refuse it. */
-    void (*grid)(const void *conf, const dt_quant_site *site, const real *params, const real *stats,
+    /* False: the codes of this configuration have no integer meaning and exporters refuse it.
+     * NULL: of none. */
+    bool (*grid)(const void *conf, const dt_quant_site *site, const real *params, const real *stats,
                  dt_grid *out);
-    /* `plan` is always affine with offset 0 and without a transform, `grid` uniform: fused passes
-     * may keep 1-byte codes q - qmin instead of values. */
-    bool uniform;
-    bool homogeneous;    /* y(c x; c params) = c y(x; params), and gradients follow: tested */
-    bool not_idempotent; /* breaks the invariant on purpose; say why where it is set */
+    /* True: here `plan` is affine with offset 0 and without a transform, and `grid` uniform; fused
+     * passes may keep 1-byte codes q - qmin instead of values. NULL: never. */
+    bool (*uniform)(const void *conf, const dt_quant_site *site);
+    const dt_quant_case *cases;       /* NULL: the default, without claims */
     const dt_quant_example *examples; /* ends with n = 0 */
 } dt_quantizer;
+
+/* Does this quantizer transform what it meets at this site? */
+static inline bool dt_quant_transforms(const dt_quantizer *q, const dt_quant_site *site)
+{
+    return q->transform && (site->weight || !q->transforms_weights_only);
+}
 
 /* Configuration of the fakequant op: inputs x, then the parameters in the quantizer's order. */
 typedef struct dt_fakequant_conf {

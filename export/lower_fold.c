@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "autograd/op_batchnorm.h"
+#include "autograd/op_fakequant.h"
 #include "export/layout.h"
 #include "export/lower.h"
 #include "fakequant/quantizers.h"
@@ -46,10 +47,11 @@ dt_status dt_lower_activation(const dt_export_source *src, const dt_node *site,
     real params[DT_QUANT_MAX_PARAMS];
     dt_grid g = { 0 };
     if (!c->quantizer->grid) return refuse(site, "has no integer codes", err);
-    if (c->quantizer->transform || c->site.groups != 1)
+    if (dt_quant_transforms(c->quantizer, &c->site) || c->site.groups != 1)
         return refuse(site, "has no fixed scale for the whole tensor", err);
     group_params(src, site, 0, params);
-    c->quantizer->grid(c->options, &c->site, params, NULL, &g);
+    if (!c->quantizer->grid(c->options, &c->site, params, NULL, &g))
+        return refuse(site, "has no integer codes with these options", err);
     if (g.level) return refuse(site, "has uneven steps, which no byte format has", err);
     int shift = g.qmin < 0 ? 128 : 0;
     dt_lower_grid out = { .scale = (float)g.scale,
@@ -68,7 +70,8 @@ dt_status dt_lower_activation(const dt_export_source *src, const dt_node *site,
 /* Largest |code| that the grid allows. */
 static int grid_reach(const dt_grid *g)
 {
-    int low = g->level ? g->level[0] : g->qmin, high = g->level ? g->level[g->levels - 1] : g->qmax;
+    int low = g->level ? g->level[0] : g->qmin - g->zero_point;
+    int high = g->level ? g->level[g->levels - 1] : g->qmax - g->zero_point;
     return abs(low) > abs(high) ? abs(low) : abs(high);
 }
 
@@ -78,9 +81,10 @@ static dt_status group_codes(const dt_node *node, const dt_quant_site *site, con
                              dt_grid *out_grid, dt_error *err)
 {
     const dt_fakequant_conf *c = node->conf;
-    dt_encode e = { .scale = 1 };
-    c->quantizer->plan(c->options, site, params, stats, &e);
-    c->quantizer->grid(c->options, site, params, stats, out_grid);
+    dt_encode e;
+    dt_fakequant_encode(c, site, params, stats, &e);
+    if (!c->quantizer->grid(c->options, site, params, stats, out_grid))
+        return refuse(node, "has no integer codes with these options", err);
     double s = out_grid->scale;
     if (!(s >= (double)FLT_MIN) || !isfinite(s))
         return dt_fail(err, DT_ERR_NUMERIC, &(dt_where){ .key = node->name },
@@ -104,8 +108,9 @@ static dt_status weight_codes(const dt_export_source *src, const dt_node *node, 
     const dt_fakequant_conf *c = node->conf;
     const dt_quantizer *q = c->quantizer;
     if (!q->grid) return refuse(node, "has no integer codes", err);
-    dt_quant_site site = c->site;
-    site.count = site.features = p->O * p->K / site.groups;
+    dt_quant_site site = dt_fakequant_site(c, &src->graph->value[node->in[0]].shape);
+    if (p->O % site.groups)
+        return refuse(node, "has several scales in an output channel, no integer sum has", err);
     size_t n = (size_t)(p->O * p->K);
     const real *x = src->state->data[node->in[0]];
     real *y = dt_arena_get(arena, n * sizeof *y), *t = y;

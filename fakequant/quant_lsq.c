@@ -18,11 +18,11 @@
 enum { INIT_AUTO, INIT_LSQ, INIT_MSE, INIT_MINMAX };
 enum { NARROW_AUTO, NARROW_NO, NARROW_YES };
 enum { COUNT_NUMEL, COUNT_FEATURES };
+enum { GRAD_SQRT_NQ, GRAD_SQRT_N, GRAD_NONE };
 enum { SCALE, SCALE_START };
 
 typedef struct conf {
-    int init, narrow, act_N;
-    bool grad_scale;
+    int init, narrow, act_N, grad_scale;
 } conf;
 
 static const dt_opt opts[] = {
@@ -30,7 +30,8 @@ static const dt_opt opts[] = {
                 "first scale: auto is the paper's rule below 8 bits, least square error at 8"),
     DT_OPT_ENUM(conf, narrow, NARROW_AUTO, "auto|no|yes",
                 "signed range without its lowest code; auto: weights of 8 bits"),
-    DT_OPT_BOOL(conf, grad_scale, 1, "scale the gradient of s by 1/sqrt(N qmax)"),
+    DT_OPT_ENUM(conf, grad_scale, GRAD_SQRT_NQ, "sqrt_nq|sqrt_n|none",
+                "the gradient of s is divided by sqrt(N qmax), sqrt(N), or nothing"),
     DT_OPT_ENUM(conf, act_N, COUNT_NUMEL, "numel|features",
                 "what N counts for activations: all elements of the batch, or of one sample"),
     DT_OPT_END,
@@ -98,16 +99,19 @@ static void param_grad(const void *options, const dt_quant_site *site, const rea
     double ds = sums->residual + sums->below * (double)e->qmin + sums->above * (double)e->qmax;
     bool features = c->act_N == COUNT_FEATURES && !site->weight;
     double N = (double)(features ? site->features : site->count);
-    grads[SCALE] = (real)(c->grad_scale ? ds / sqrt(N * (double)e->qmax) : ds);
+    if (c->grad_scale == GRAD_SQRT_NQ) ds /= sqrt(N * (double)e->qmax);
+    if (c->grad_scale == GRAD_SQRT_N) ds /= sqrt(N);
+    grads[SCALE] = (real)ds;
 }
 
-static void grid(const void *options, const dt_quant_site *site, const real *p, const real *stats,
+static bool grid(const void *options, const dt_quant_site *site, const real *p, const real *stats,
                  dt_grid *out)
 {
     (void)stats;
     *out = (dt_grid){ .scale = (double)positive(p),
                       .qmin = qmin_of(options, site),
                       .qmax = qmax_of(site) };
+    return true;
 }
 
 /* From the formulas above by hand; 1/sqrt(27) = 0.19245009. */
@@ -129,9 +133,21 @@ static const dt_quant_example examples[] = {
       unsigned_y,
       unsigned_dx,
       { 6.9 / 4.58257569495584 } },
-    { "grad_scale=false", 2, false, { .5, .5 }, 7, unsigned_x, unsigned_y, unsigned_dx, { 6.9 } },
+    { "grad_scale=none", 2, false, { .5, .5 }, 7, unsigned_x, unsigned_y, unsigned_dx, { 6.9 } },
     { .n = 0 },
 };
+
+static const dt_quant_case cases[] = {
+    { "", .homogeneous = true },
+    { NULL },
+};
+
+static bool uniform(const void *options, const dt_quant_site *site)
+{
+    (void)options;
+    (void)site;
+    return true;
+}
 
 const dt_quantizer dt_quantizer_lsq = {
     .row = { "lsq", "Esser 2020, arXiv:1902.08153, eq. 1-5", opts, sizeof(conf) },
@@ -143,7 +159,7 @@ const dt_quantizer dt_quantizer_lsq = {
     .plan = plan,
     .param_grad = param_grad,
     .grid = grid,
-    .uniform = true,
-    .homogeneous = true,
+    .uniform = uniform,
+    .cases = cases,
     .examples = examples,
 };

@@ -50,27 +50,29 @@ static int find_shared(const dt_builder *b, int x, const dt_quant_choice *choice
     return -1;
 }
 
-/* Parameters "<site>.<name>" [groups]. */
-static int add_params(dt_builder *b, const char *site, const dt_quantizer *q, int64_t groups,
-                      int *ids)
+/* Parameters "<name>.<parameter>" [groups]. */
+static int add_params(dt_builder *b, const char *layer, const char *name, const dt_quantizer *q,
+                      const void *options, const dt_quant_site *site, int *ids)
 {
     for (int i = 0; i < q->param_count; i++) {
-        char *name = dt_arena_printf(b->graph->arena, "%s.%s", site, q->params[i].name);
-        if (!name) return dt_builder_fail(b, dt_fail(b->err, DT_ERR_NOMEM, NULL, "no memory"));
+        const dt_quant_param *p = &q->params[i];
+        const char *alias = site->weight ? p->foreign_weight : p->foreign_activation;
         const dt_value v = {
-            .name = name,
-            .kind = q->params[i].learned ? DT_VALUE_PARAM : DT_VALUE_BUFFER,
-            .shape = DT_SHAPE(groups),
+            .name = dt_layer_name(b, "%s.%s", name, p->name_of ? p->name_of(options) : p->name),
+            .alias = alias ? dt_layer_name(b, "%s.%s", layer, alias) : NULL,
+            .kind = p->learned ? DT_VALUE_PARAM : DT_VALUE_BUFFER,
+            .shape = DT_SHAPE(site->groups),
             .role = DT_ROLE_QUANT,
         };
+        if (b->status != DT_OK) return -1;
         dt_status st = dt_graph_value(b->graph, &v, &ids[i], b->err);
         if (st != DT_OK) return dt_builder_fail(b, st);
     }
     return 0;
 }
 
-static int add_site(dt_builder *b, const char *name, int x, const dt_quant_choice *choice,
-                    dt_quant_site site)
+static int add_site(dt_builder *b, const char *layer, const char *name, int x,
+                    const dt_quant_choice *choice, dt_quant_site site)
 {
     const dt_quantizer *q = dt_quantizer_of(choice->method);
     int in[1 + DT_QUANT_MAX_PARAMS] = { x }, out = -1;
@@ -82,7 +84,12 @@ static int add_site(dt_builder *b, const char *name, int x, const dt_quant_choic
         return dt_builder_fail(b, dt_fail(b->err, DT_ERR_RANGE, &(dt_where){ .key = name },
                                           "'%s' does %d..%d bits, not %d", q->row.name, q->min_bits,
                                           q->max_bits, choice->bits));
-    if (add_params(b, name, q, site.groups, in + 1) < 0) return -1;
+    dt_error below = { .status = DT_OK };
+    dt_status fits = q->check ? q->check(conf.options, &conf.site, &below) : DT_OK;
+    if (fits != DT_OK)
+        return dt_builder_fail(b,
+                               dt_fail(b->err, fits, &(dt_where){ .key = name }, "%s", below.text));
+    if (add_params(b, layer, name, q, conf.options, &site, in + 1) < 0) return -1;
     dt_status st =
         dt_graph_node(b->graph, "fakequant", name, &conf, in, 1 + q->param_count, &out, b->err);
     return st == DT_OK ? out : dt_builder_fail(b, st);
@@ -115,7 +122,7 @@ int dt_site_activation(dt_builder *b, const char *layer, const char *part, int x
         site.range_low = b->input_low;
         site.range_high = b->input_high;
     }
-    return add_site(b, name, x, choice, site);
+    return add_site(b, layer, name, x, choice, site);
 }
 
 int dt_site_weight(dt_builder *b, const char *layer, int w, const dt_quant_choice *choice)
@@ -128,5 +135,5 @@ int dt_site_weight(dt_builder *b, const char *layer, int w, const dt_quant_choic
     dt_quant_site site = { .is_signed = true,
                            .weight = true,
                            .groups = per_channel ? b->graph->value[w].shape.dim[0] : 1 };
-    return add_site(b, name, w, choice, site);
+    return add_site(b, layer, name, w, choice, site);
 }

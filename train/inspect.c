@@ -62,12 +62,13 @@ static void tell_site(const dt_session *s, const dt_node *node, dt_inspect_fn fn
                              .weight = c->site.weight,
                              .groups = c->site.groups };
     /* Statistics of a transform exist only while the net runs: such a grid is not told. */
-    for (int64_t k = 0; q->grid && !q->stat_count && k < c->site.groups; k++) {
+    bool fixed = q->grid && !dt_quant_transforms(q, &c->site);
+    for (int64_t k = 0; fixed && k < c->site.groups; k++) {
         real params[DT_QUANT_MAX_PARAMS];
         dt_grid grid;
         for (int i = 0; i < q->param_count; i++)
             params[i] = s->net.state.data[node->in[1 + i]][k];
-        q->grid(c->options, &c->site, params, NULL, &grid);
+        if (!q->grid(c->options, &c->site, params, NULL, &grid)) break;
         if (k == 0) {
             site.qmin = grid.qmin;
             site.qmax = grid.qmax;

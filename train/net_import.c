@@ -5,6 +5,20 @@
 #include "export/layout.h"
 #include "train/net.h"
 
+/* The value's tensor, under its name or the one that published checkpoints use; NULL: none. */
+static const dt_named_tensor *find(const dt_tensors *set, const dt_value *v)
+{
+    const dt_named_tensor *t = dt_tensors_find(set, v->name);
+    return t || !v->alias ? t : dt_tensors_find(set, v->alias);
+}
+
+static bool expected(const dt_graph *g, const char *name)
+{
+    for (int i = 0; i < g->value_count; i++)
+        if (g->value[i].alias && strcmp(g->value[i].alias, name) == 0) return true;
+    return dt_graph_find(g, name) >= 0;
+}
+
 static dt_status check_shape(const dt_value *v, const dt_named_tensor *t, const char *path,
                              bool native, dt_error *err)
 {
@@ -24,7 +38,7 @@ static dt_status check(dt_net *net, const dt_tensors *set, const char *path, boo
     for (int i = 0; i < net->graph.value_count; i++) {
         const dt_value *v = &net->graph.value[i];
         if (!dt_layout_is_kept(v)) continue;
-        const dt_named_tensor *t = dt_tensors_find(set, v->name);
+        const dt_named_tensor *t = find(set, v);
         if (t) {
             DT_TRY(check_shape(v, t, path, native, err));
             r->matched++;
@@ -35,7 +49,7 @@ static dt_status check(dt_net *net, const dt_tensors *set, const char *path, boo
         }
     }
     for (size_t i = 0; i < set->count; i++) {
-        if (dt_graph_find(&net->graph, set->item[i].name) >= 0) continue;
+        if (expected(&net->graph, set->item[i].name)) continue;
         if (strncmp(set->item[i].name, "optimizer/", 10) == 0) continue; /* our own checkpoints */
         if (r->unexpected < DT_NET_NAMES) r->unexpected_name[r->unexpected] = set->item[i].name;
         r->unexpected++;
@@ -49,8 +63,7 @@ static dt_status check(dt_net *net, const dt_tensors *set, const char *path, boo
     /* Some quantizers with state and some without would be a half-read checkpoint. */
     for (int i = 0; r->has_quantizers && i < net->graph.value_count; i++) {
         const dt_value *v = &net->graph.value[i];
-        if (!dt_layout_is_kept(v) || v->role != DT_ROLE_QUANT || dt_tensors_find(set, v->name))
-            continue;
+        if (!dt_layout_is_kept(v) || v->role != DT_ROLE_QUANT || find(set, v)) continue;
         return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .file = path },
                        "has no '%s' though it has other quantizers", v->name);
     }
@@ -71,7 +84,7 @@ dt_status dt_net_import(dt_net *net, const dt_tensors *set, const char *path, bo
     if (!plain) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     for (int i = 0; i < net->graph.value_count; i++) {
         const dt_value *v = &net->graph.value[i];
-        const dt_named_tensor *t = dt_layout_is_kept(v) ? dt_tensors_find(set, v->name) : NULL;
+        const dt_named_tensor *t = dt_layout_is_kept(v) ? find(set, v) : NULL;
         if (!t) continue;
         int64_t n = dt_shape_count(&v->shape);
         dt_to_f32(t->dtype, t->data, (size_t)n, plain);

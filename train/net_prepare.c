@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "autograd/op_batchnorm.h"
+#include "autograd/op_fakequant.h"
 #include "autograd/quantizer.h"
 #include "train/net.h"
 
@@ -65,24 +66,16 @@ typedef struct calibration {
     void *arg;
 } calibration;
 
-static dt_quant_site site_of(const dt_fakequant_conf *c, const dt_op_run *run)
-{
-    dt_quant_site site = c->site;
-    site.count = dt_shape_count(&run->in_shape[0]) / site.groups;
-    site.features = site.weight ? site.count : site.count / run->in_shape[0].dim[0];
-    return site;
-}
-
 /* Before the node: its parameters from the values that reach it. With a transform, the initialiser
  * sees transformed values; the node's own saved memory takes them. */
 static dt_status start_site(const dt_node *node, const dt_op_run *run, dt_error *err)
 {
     const dt_fakequant_conf *c = node->conf;
     const dt_quantizer *q = c->quantizer;
-    dt_quant_site site = site_of(c, run);
+    dt_quant_site site = dt_fakequant_site(c, &run->in_shape[0]);
     const real *x = run->in[0];
     real *t = NULL, stats[DT_QUANT_MAX_STATS * 64];
-    if (q->transform) {
+    if (dt_quant_transforms(q, &site)) {
         size_t n = (size_t)(site.count * site.groups);
         real *stat =
             (size_t)(site.groups * q->stat_count) <= DT_ARRAY_LEN(stats)

@@ -61,7 +61,7 @@ START_TEST(square_error_leads_to_the_known_scale)
     for (size_t c = 0; c < DT_ARRAY_LEN(want); c++) {
         step s = lsq(want[c].bits, true);
         ck_assert_int_eq(
-            dt_opt_set(dt_opt_find(s.q->row.opts, "grad_scale"), s.options, "false", NULL, NULL),
+            dt_opt_set(dt_opt_find(s.q->row.opts, "grad_scale"), s.options, "none", NULL, NULL),
             DT_OK);
         ck_assert_int_eq(s.q->init(s.options, &s.site, x, s.params, NULL), DT_OK);
         for (int i = 0; i < 150; i++) {

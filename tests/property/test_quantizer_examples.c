@@ -5,28 +5,11 @@
 #include <stdlib.h>
 
 #include "core/rng.h"
-#include "fakequant/quantizers.h"
 #include "tests/property/fq_call.h"
+#include "tests/support/quant_rows.h"
 
 enum { MOST = 64, GROUPS = 3, COLS = 50 };
 static const double near = sizeof(real) == sizeof(float) ? 1e-6 : 1e-12; /* a few roundings */
-
-/* "key=value key=value" over the defaults. */
-static void read_options(const dt_quantizer *q, const char *text, void *conf)
-{
-    char copy[256], *rest = copy, *word;
-    dt_error err;
-    dt_opt_defaults(q->row.opts, conf);
-    snprintf(copy, sizeof copy, "%s", text);
-    while ((word = strtok_r(rest, " ", &rest))) {
-        char *value = strchr(word, '=');
-        ck_assert_msg(value != NULL, "%s: '%s' is no key=value", q->row.name, word);
-        *value++ = '\0';
-        const dt_opt *opt = dt_opt_find(q->row.opts, word);
-        ck_assert_msg(opt != NULL, "%s has no option '%s'", q->row.name, word);
-        ck_assert_msg(dt_opt_set(opt, conf, value, NULL, &err) == DT_OK, "%s", err.text);
-    }
-}
 
 static void expect(const dt_quantizer *q, int example, const char *what, int i, double got,
                    double want)
@@ -38,15 +21,17 @@ static void expect(const dt_quantizer *q, int example, const char *what, int i, 
 
 static void replay(const dt_quantizer *q, int number, const dt_quant_example *e)
 {
-    _Alignas(16) unsigned char options[1024] = { 0 };
+    _Alignas(16) unsigned char options[QUANT_OPTIONS] = { 0 };
     real x[MOST], dy[MOST], y[MOST], dx[MOST];
     real params[DT_QUANT_MAX_PARAMS], d_params[DT_QUANT_MAX_PARAMS];
-    ck_assert_uint_le(q->row.conf_size, sizeof options);
     ck_assert_int_le(e->n, MOST);
-    read_options(q, e->conf, options);
+    quant_read_options(q, e->conf, options);
     fq_call c = { .conf = { .quantizer = q,
                             .options = options,
-                            .site = { .bits = e->bits, .is_signed = e->is_signed, .groups = 1 } },
+                            .site = { .bits = e->bits,
+                                      .is_signed = e->is_signed,
+                                      .weight = e->weight,
+                                      .groups = 1 } },
                   .shape = DT_SHAPE(1, e->n),
                   .x = x,
                   .dy = dy,
@@ -87,20 +72,22 @@ START_TEST(examples)
 END_TEST
 
 /* A group of a tensor is quantized like a tensor of its own, bit for bit. */
-static void check_groups(const dt_quantizer *q, int bits)
+static void check_groups(const quant_setup *s)
 {
-    _Alignas(16) unsigned char options[1024] = { 0 };
-    dt_opt_defaults(q->row.opts, options);
+    const dt_quantizer *q = s->q;
+    const void *options = s->options;
+    if (q->transform || !s->site.weight) return; /* a transform may look at the whole tensor */
     real x[GROUPS * COLS], dy[GROUPS * COLS], y[2][GROUPS * COLS], dx[2][GROUPS * COLS];
     real params[DT_QUANT_MAX_PARAMS][GROUPS], d_params[2][DT_QUANT_MAX_PARAMS][GROUPS];
     memset(d_params, 0, sizeof d_params);
     dt_rng rng;
-    dt_rng_open(&rng, 9, DT_RNG_TEST, (uint32_t)bits, 0);
+    dt_rng_open(&rng, 9, DT_RNG_TEST, (uint32_t)s->site.bits, 0);
     for (int i = 0; i < GROUPS * COLS; i++) {
         x[i] = (real)(dt_rng_normal(&rng) * (1 + i / COLS));
         dy[i] = (real)dt_rng_normal(&rng);
     }
-    dt_quant_site site = { .bits = bits, .is_signed = true, .weight = true, .groups = GROUPS };
+    dt_quant_site site = s->site;
+    site.groups = GROUPS;
     fq_call all = { .conf = { q, options, site },
                     .shape = DT_SHAPE(GROUPS, COLS),
                     .x = x,
@@ -111,7 +98,7 @@ static void check_groups(const dt_quantizer *q, int bits)
     site.count = site.features = COLS;
     for (int k = 0; k < GROUPS; k++) {
         real p[DT_QUANT_MAX_PARAMS] = { 0 };
-        ck_assert_int_eq(q->init(options, &site, x + k * COLS, p, NULL), DT_OK);
+        if (q->init) ck_assert_int_eq(q->init(options, &site, x + k * COLS, p, NULL), DT_OK);
         for (int i = 0; i < q->param_count; i++)
             params[i][k] = p[i];
     }
@@ -140,12 +127,7 @@ static void check_groups(const dt_quantizer *q, int bits)
 
 START_TEST(a_group_is_like_a_tensor)
 {
-    for (const dt_row *const *r = dt_quantizers.rows; *r; r++) {
-        const dt_quantizer *q = dt_quantizer_of(*r);
-        if (!q->plan || q->transform) continue; /* a transform may look at the whole tensor */
-        for (int bits = q->min_bits; bits <= q->max_bits; bits++)
-            check_groups(q, bits);
-    }
+    quant_for_all(check_groups);
 }
 END_TEST
 

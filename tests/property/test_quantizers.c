@@ -8,33 +8,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "autograd/op.h"
+#include "autograd/op_fakequant.h"
 #include "core/alloc.h"
 #include "core/rng.h"
-#include "fakequant/quantizers.h"
-#include "tests/support/run.h"
+#include "tests/support/quant_rows.h"
 
-enum { COUNT = 4000, MOST_OPTIONS = 1024, MOST_LEVELS = 256 };
+enum { COUNT = 4000, MOST_LEVELS = 256 };
 static const double near = sizeof(real) == sizeof(float) ? 2e-6 : 1e-13; /* a few roundings */
 
 /* A quantizer at one site with parameters from a Gaussian sample. */
 typedef struct frozen {
+    const quant_setup *setup;
     const dt_quantizer *q;
-    _Alignas(16) unsigned char options[MOST_OPTIONS];
+    const void *options;
     dt_quant_site site;
     real params[DT_QUANT_MAX_PARAMS], stats[DT_QUANT_MAX_STATS];
     dt_encode e;
     double value[MOST_LEVELS]; /* of the grid, ascending */
     int levels;
-    char name[96];
+    const char *name;
 } frozen;
 
 static void read_grid(frozen *f)
 {
-    dt_grid g;
+    dt_grid g = { 0 };
     f->levels = 0;
-    if (!f->q->grid) return;
-    f->q->grid(f->options, &f->site, f->params, f->stats, &g);
+    if (!f->q->grid || !f->q->grid(f->options, &f->site, f->params, f->stats, &g)) return;
     f->levels = g.level ? g.levels : g.qmax - g.qmin + 1;
     ck_assert_msg(f->levels >= 2 && f->levels <= 1 << f->site.bits, "%s: %d levels", f->name,
                   f->levels);
@@ -42,28 +41,30 @@ static void read_grid(frozen *f)
         f->value[i] = g.scale * (g.level ? g.level[i] : g.qmin + i - g.zero_point);
 }
 
-static void freeze(frozen *f, const dt_quantizer *q, dt_quant_site site)
+static void plan(const frozen *f, const real *params, dt_encode *e)
 {
-    *f = (frozen){ .q = q, .site = site };
-    ck_assert_uint_le(q->row.conf_size, sizeof f->options);
-    dt_opt_defaults(q->row.opts, f->options);
-    snprintf(f->name, sizeof f->name, "%s %d bits %s %s", q->row.name, site.bits,
-             site.is_signed ? "signed" : "unsigned", site.weight ? "weight" : "activation");
+    const dt_fakequant_conf c = { .quantizer = f->q, .options = f->options, .site = f->site };
+    dt_fakequant_encode(&c, &f->site, params, f->stats, e);
+}
+
+static void freeze(frozen *f, const quant_setup *s)
+{
+    const dt_quantizer *q = s->q;
+    *f = (frozen){ .setup = s, .q = q, .options = s->options, .site = s->site, .name = s->name };
     static real x[COUNT], t[COUNT];
     dt_rng rng;
-    dt_rng_open(&rng, 7, DT_RNG_TEST, (uint32_t)site.bits, 0);
+    dt_rng_open(&rng, 7, DT_RNG_TEST, (uint32_t)s->site.bits, 0);
     for (int i = 0; i < COUNT; i++) {
         x[i] = (real)dt_rng_normal(&rng);
-        if (!site.is_signed && x[i] < 0) x[i] = 0;
+        if (!s->site.is_signed && x[i] < 0) x[i] = 0;
     }
-    f->site.groups = 1;
     f->site.count = f->site.features = COUNT;
-    if (q->transform) q->transform(f->options, &f->site, x, t, f->stats);
+    f->site.inner = 16;
+    bool transforms = dt_quant_transforms(q, &f->site);
+    if (transforms) q->transform(f->options, &f->site, x, t, f->stats);
     if (q->init)
-        ck_assert_int_eq(q->init(f->options, &f->site, q->transform ? t : x, f->params, NULL),
-                         DT_OK);
-    f->e = (dt_encode){ .scale = 1 };
-    q->plan(f->options, &f->site, f->params, f->stats, &f->e);
+        ck_assert_int_eq(q->init(f->options, &f->site, transforms ? t : x, f->params, NULL), DT_OK);
+    plan(f, f->params, &f->e);
     ck_assert_msg(f->e.scale > 0 && isfinite(f->e.scale), "%s: scale %g", f->name,
                   (double)f->e.scale);
     ck_assert(f->e.qmin < f->e.qmax);
@@ -77,24 +78,19 @@ static real quantize(const frozen *f, real x)
     return y;
 }
 
-/* Calls check for every row with a plan, at every width, for weights and both kinds of activation.
- */
+static void (*check_frozen)(const frozen *f);
+
+static void freeze_and_check(const quant_setup *s)
+{
+    frozen f;
+    freeze(&f, s);
+    check_frozen(&f);
+}
+
 static void for_all(void (*check)(const frozen *f))
 {
-    int rows = 0;
-    for (const dt_row *const *r = dt_quantizers.rows; *r; r++) {
-        const dt_quantizer *q = dt_quantizer_of(*r);
-        if (!q->plan) continue;
-        rows++;
-        for (int bits = q->min_bits; bits <= q->max_bits; bits++)
-            for (int kind = 0; kind < 3; kind++) {
-                frozen f;
-                freeze(&f, q,
-                       (dt_quant_site){ .bits = bits, .is_signed = kind > 0, .weight = kind > 1 });
-                check(&f);
-            }
-    }
-    ck_assert_int_ge(rows, 1);
+    check_frozen = check;
+    quant_for_all(freeze_and_check);
 }
 
 /* Values over and beyond the range, ascending. */
@@ -116,13 +112,13 @@ static int level_of(const frozen *f, double y)
 static void check_on_grid(const frozen *f, double x)
 {
     double y = (double)quantize(f, (real)x), value = f->value[level_of(f, y)];
-    ck_assert_msg(fabs(y - value) <= near * fabs(value), "%s: %.9g gives %.9g, the grid has %.9g",
-                  f->name, x, y, value);
+    ck_assert_msg(fabs(y - value) <= near * (fabs(value) + fabs((double)f->e.offset)),
+                  "%s: %.9g gives %.9g, the grid has %.9g", f->name, x, y, value);
 }
 
 static void check_idempotent(const frozen *f)
 {
-    if (f->q->not_idempotent) return;
+    if (f->setup->claims->not_idempotent) return;
     for (int i = 0; i < COUNT; i++) {
         real y = quantize(f, probe(f, i, COUNT)), again = quantize(f, y);
         ck_assert_msg(y == again, "%s: %.9g becomes %.9g", f->name, (double)y, (double)again);
@@ -167,8 +163,8 @@ static void check_grid(const frozen *f)
             above++;
         double gap = above ? f->value[above] - f->value[above - 1] : 0;
         double error = fabs((double)quantize(f, (real)x) - x);
-        ck_assert_msg(error <= gap / 2 * (1 + near) + near * fabs(x), "%s: error %.9g at %.9g",
-                      f->name, error, x);
+        ck_assert_msg(error <= gap / 2 * (1 + near) + near * (fabs(x) + fabs((double)f->e.offset)),
+                      "%s: error %.9g at %.9g", f->name, error, x);
     }
 }
 
@@ -214,8 +210,8 @@ static void check_scale(const frozen *f)
             real params[DT_QUANT_MAX_PARAMS];
             memcpy(params, f->params, sizeof params);
             params[i] = (real)((double)params[i] * factors[k]);
-            dt_encode e = { .scale = 1 };
-            f->q->plan(f->options, &f->site, params, f->stats, &e);
+            dt_encode e;
+            plan(f, params, &e);
             ck_assert_msg(e.scale > 0 && isfinite(e.scale) && e.qmin < e.qmax,
                           "%s: %s %g gives the scale %g", f->name, f->q->params[i].name,
                           (double)params[i], (double)e.scale);
@@ -239,13 +235,14 @@ static real gradient_of(const frozen *f, real x, real *grads)
     _Alignas(64) unsigned char work[256];
     ck_assert_uint_le(dt_encode_work(1), sizeof work);
     one.site.count = one.site.features = 1;
-    const dt_opt *factor = dt_opt_find(f->q->row.opts, "grad_scale");
-    if (factor) ck_assert_int_eq(dt_opt_set(factor, one.options, "false", NULL, NULL), DT_OK);
+    _Alignas(16) unsigned char options[QUANT_OPTIONS];
+    memcpy(options, f->options, sizeof options);
+    quant_no_factor(f->q, options);
     dt_point_scalar(&k);
     k.encode_back(1, 1, &x, &g, &f->e, &dx, false, work, &sums);
     for (int i = 0; i < f->q->param_count; i++)
         grads[i] = 0;
-    if (f->q->param_grad) f->q->param_grad(one.options, &one.site, f->params, &f->e, &sums, grads);
+    if (f->q->param_grad) f->q->param_grad(options, &one.site, f->params, &f->e, &sums, grads);
     return dx;
 }
 
@@ -253,11 +250,11 @@ static real gradient_of(const frozen *f, real x, real *grads)
  * F(c x; c p) = c F(x; p), exactly where c is a power of two. */
 static void check_homogeneous(const frozen *f)
 {
-    if (!f->q->homogeneous) return;
+    if (!f->setup->claims->homogeneous) return;
     frozen big = *f;
     for (int i = 0; i < f->q->param_count; i++)
         big.params[i] = 8 * f->params[i];
-    f->q->plan(f->options, &f->site, big.params, f->stats, &big.e);
+    plan(f, big.params, &big.e);
     for (int i = 0; i < COUNT; i++) {
         real x = probe(f, i, COUNT), grads[DT_QUANT_MAX_PARAMS], y = quantize(f, x);
         double sum = (double)x * (double)gradient_of(f, x, grads);
@@ -280,7 +277,7 @@ END_TEST
 /* Every option: its least, greatest and default value survive printing and reading. */
 static void check_options(const dt_quantizer *q)
 {
-    _Alignas(16) unsigned char conf[MOST_OPTIONS] = { 0 }, back[MOST_OPTIONS] = { 0 };
+    _Alignas(16) unsigned char conf[QUANT_OPTIONS] = { 0 }, back[QUANT_OPTIONS] = { 0 };
     char text[DT_OPT_STR_MAX];
     dt_error err;
     dt_opt_defaults(q->row.opts, conf);
