@@ -96,6 +96,39 @@ static void export_without(test_net *t, const char *without, dt_tensors *set)
     dt_tensors_fini(&all);
 }
 
+/* APoT's files have an alpha beside each layer's weight, under a name of their own. */
+START_TEST(quantizer_parameters_have_published_names)
+{
+    test_net a, b;
+    dt_tensors set, renamed;
+    dt_net_report report;
+    const char *recipe = "{model: {name: smallcnn}, data: {name: builtin}, quant: {placement: "
+                         "paper, weights: {method: apot, bits: 4}, activations: {method: apot, "
+                         "bits: 4}, first: none, last: none}}";
+    test_net_open(&a, recipe, false);
+    test_net_open(&b, recipe, false);
+    scramble(&a, 2);
+    ck_assert_int_eq(dt_tensors_init(&set, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_tensors_init(&renamed, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_net_export(&a.net, false, &set, NULL), DT_OK);
+    for (size_t i = 0; i < set.count; i++) {
+        const dt_named_tensor *t = &set.item[i];
+        const char *name = t->name;
+        if (strcmp(name, "conv2.weight_quant.alpha") == 0) name = "conv2.weight_quant.wgt_alpha";
+        if (strcmp(name, "conv2.input_quant.alpha") == 0) name = "conv2.act_alpha";
+        ck_assert_int_eq(dt_tensors_add(&renamed, name, t->dtype, &t->shape, t->data, NULL), DT_OK);
+    }
+    ck_assert_int_eq(dt_net_import(&b.net, &renamed, "f", false, false, &report, NULL), DT_OK);
+    ck_assert(report.missing == 0 && report.unexpected == 0 && report.has_quantizers);
+    ck_assert_uint_eq((size_t)report.matched, set.count);
+    expect_equal_nets(&a, &b);
+    dt_tensors_fini(&set);
+    dt_tensors_fini(&renamed);
+    test_net_close(&a);
+    test_net_close(&b);
+}
+END_TEST
+
 START_TEST(missing_and_unexpected_tensors_are_told)
 {
     test_net t;
@@ -272,6 +305,6 @@ START_TEST(calibration_starts_every_site)
 END_TEST
 
 DT_TEST_MAIN("net", tensors_come_back, conv_weights_are_permuted,
-             missing_and_unexpected_tensors_are_told, wrong_shapes_change_nothing,
-             half_of_the_quantizers_is_refused, positive_scales_change_no_result,
-             calibration_starts_every_site)
+             quantizer_parameters_have_published_names, missing_and_unexpected_tensors_are_told,
+             wrong_shapes_change_nothing, half_of_the_quantizers_is_refused,
+             positive_scales_change_no_result, calibration_starts_every_site)
