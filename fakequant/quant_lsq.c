@@ -8,76 +8,86 @@
  *
  * Deviations: at 8 bits the rule above gives a range of 18 deviations, so such sites start at the
  * scale of least square error; 8-bit weights use -127..127, so that a negative BN factor can be
- * folded into codes; s never falls below 1e-8 of where it started (the gradient passes). */
+ * folded into codes; s never falls below 1e-8 of where it started (the gradient passes).
+ *
+ * Options beyond the paper: `mask` says which x are inside (strictly between the end codes, as in
+ * the paper; ends included; or rounded before clipping, half a step more on both sides); `domain`
+ * says what is learned: s, t with s = e^t (ds/dt = s), or t with s = 2^ceil(t), whose ceiling is
+ * passed straight through (ds/dt = s ln 2; power-of-two scales). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
+#include "core/mathx.h"
 #include "fakequant/quantizers.h"
 #include "fakequant/range.h"
+#include "fakequant/uniform.h"
 
-enum { INIT_AUTO, INIT_LSQ, INIT_MSE, INIT_MINMAX };
-enum { NARROW_AUTO, NARROW_NO, NARROW_YES };
-enum { COUNT_NUMEL, COUNT_FEATURES };
-enum { GRAD_SQRT_NQ, GRAD_SQRT_N, GRAD_NONE };
+enum { DOMAIN_LINEAR, DOMAIN_LOG, DOMAIN_POW2 };
 enum { SCALE, SCALE_START };
 
+static const double ln2 = 0.69314718055994531;
+
 typedef struct conf {
-    int init, narrow, act_N, grad_scale;
+    dt_range_conf range;
+    int narrow, act_N, grad_scale, mask, domain;
 } conf;
 
 static const dt_opt opts[] = {
-    DT_OPT_ENUM(conf, init, INIT_AUTO, "auto|lsq|mse|minmax",
-                "first scale: auto is the paper's rule below 8 bits, least square error at 8"),
-    DT_OPT_ENUM(conf, narrow, NARROW_AUTO, "auto|no|yes",
-                "signed range without its lowest code; auto: weights of 8 bits"),
-    DT_OPT_ENUM(conf, grad_scale, GRAD_SQRT_NQ, "sqrt_nq|sqrt_n|none",
-                "the gradient of s is divided by sqrt(N qmax), sqrt(N), or nothing"),
-    DT_OPT_ENUM(conf, act_N, COUNT_NUMEL, "numel|features",
-                "what N counts for activations: all elements of the batch, or of one sample"),
+    DT_RANGE_OPTS(conf, range,
+                  "first scale: auto is the paper's rule below 8 bits, least square error at 8"),
+    DT_OPT_ENUM(conf, narrow, DT_NARROW_AUTO, DT_NARROW_CHOICES, DT_NARROW_HELP),
+    DT_OPT_ENUM(conf, grad_scale, DT_GRAD_SQRT_NQ, DT_GRAD_SCALE_CHOICES, DT_GRAD_SCALE_HELP),
+    DT_OPT_ENUM(conf, act_N, DT_COUNT_NUMEL, DT_ACT_N_CHOICES, DT_ACT_N_HELP),
+    DT_OPT_ENUM(conf, mask, DT_MASK_OPEN, "open|closed|upper_open|rounded",
+                "who gets a gradient: strictly inside the end codes, with both, with the lower "
+                "one, or all that round into them"),
+    DT_OPT_ENUM(conf, domain, DOMAIN_LINEAR, "linear|log|pow2",
+                "learn the scale, its logarithm, or that of a scale rounded up to a power of two"),
     DT_OPT_END,
 };
 
-static const dt_quant_param params[] = { { "scale", true }, { "scale_start", false } };
-
-static int qmax_of(const dt_quant_site *site)
+/* The number means another thing in each domain, so files tell them apart. */
+static const char *name_of(const void *options)
 {
-    return site->is_signed ? (1 << (site->bits - 1)) - 1 : (1 << site->bits) - 1;
+    static const char *const names[] = { "scale", "log_scale", "log2_scale" };
+    return names[((const conf *)options)->domain];
 }
 
-static int qmin_of(const conf *c, const dt_quant_site *site)
-{
-    if (!site->is_signed) return 0;
-    bool narrow =
-        c->narrow == NARROW_YES || (c->narrow == NARROW_AUTO && site->weight && site->bits == 8);
-    return -(1 << (site->bits - 1)) + narrow;
-}
+static const dt_quant_param params[] = {
+    { .name = "scale", .learned = true, .name_of = name_of },
+    { .name = "scale_start" },
+};
 
 static dt_status init(const void *options, const dt_quant_site *site, const real *x, real *p,
                       dt_error *err)
 {
     const conf *c = options;
-    int qmin = qmin_of(c, site), qmax = qmax_of(site);
-    int rule = c->init != INIT_AUTO ? c->init : site->bits == 8 ? INIT_MSE : INIT_LSQ;
-    double s;
-    if (site->has_range) {
-        const real ends[] = { (real)site->range_low, (real)site->range_high };
-        s = dt_range_minmax(2, ends, qmin, qmax);
-    } else if (rule == INIT_LSQ) {
-        s = dt_range_lsq(site->count, x, qmax);
-    } else if (rule == INIT_MSE) {
-        s = dt_range_mse(site->count, x, qmin, qmax);
-    } else {
-        s = dt_range_minmax(site->count, x, qmin, qmax);
-    }
-    if (!isfinite(s)) return dt_fail(err, DT_ERR_NUMERIC, NULL, "values are not finite");
-    if (!(s > 0)) s = 1; /* all zero: any scale is exact */
-    p[SCALE] = p[SCALE_START] = (real)s;
+    dt_range_call call = { .conf = &c->range, .x = x };
+    double s, none;
+    dt_uniform_codes(site, c->narrow, &call.qmin, &call.qmax);
+    DT_TRY(dt_range_start(&call, site->bits == 8 ? "mse" : "lsq", site, &s, &none, err));
+    p[SCALE_START] = (real)s;
+    p[SCALE] = c->domain == DOMAIN_LINEAR ? (real)s
+               : c->domain == DOMAIN_LOG  ? (real)dt_log(s)
+                                          : (real)(dt_log(s) / ln2);
     return DT_OK;
 }
 
-static real positive(const real *p)
+/* Logarithms stay where e^t and 2^t are floats. */
+static double bounded(real t)
 {
+    return t < -80 ? -80 : t > 80 ? 80 : (double)t;
+}
+
+static real scale_of(const conf *c, const real *p, bool rounded)
+{
+    if (c->domain == DOMAIN_LOG) return (real)dt_exp(bounded(p[SCALE]));
+    if (c->domain == DOMAIN_POW2) {
+        double t = bounded(p[SCALE]);
+        return rounded ? (real)ldexp(1, (int)ceil(t)) : (real)dt_exp(t * ln2);
+    }
     real least = p[SCALE_START] * (real)1e-8;
+    if (!(least > 0)) least = (real)1e-20;
     return p[SCALE] < least ? least : p[SCALE];
 }
 
@@ -85,10 +95,20 @@ static void plan(const void *options, const dt_quant_site *site, const real *p, 
                  dt_encode *out)
 {
     (void)stats;
-    out->scale = positive(p);
-    out->offset = 0;
-    out->qmin = (real)qmin_of(options, site);
-    out->qmax = (real)qmax_of(site);
+    const conf *c = options;
+    int qmin, qmax;
+    dt_uniform_codes(site, c->narrow, &qmin, &qmax);
+    out->scale = scale_of(c, p, true);
+    out->qmin = (real)qmin;
+    out->qmax = (real)qmax;
+    out->mask = (dt_mask)c->mask;
+}
+
+static void plan_unrounded(const void *options, const dt_quant_site *site, const real *p,
+                           const real *stats, dt_encode *out)
+{
+    plan(options, site, p, stats, out);
+    out->scale = scale_of(options, p, false);
 }
 
 static void param_grad(const void *options, const dt_quant_site *site, const real *p,
@@ -97,20 +117,18 @@ static void param_grad(const void *options, const dt_quant_site *site, const rea
     (void)p;
     const conf *c = options;
     double ds = sums->residual + sums->below * (double)e->qmin + sums->above * (double)e->qmax;
-    bool features = c->act_N == COUNT_FEATURES && !site->weight;
-    double N = (double)(features ? site->features : site->count);
-    if (c->grad_scale == GRAD_SQRT_NQ) ds /= sqrt(N * (double)e->qmax);
-    if (c->grad_scale == GRAD_SQRT_N) ds /= sqrt(N);
+    ds *= dt_uniform_grad_factor(c->grad_scale, c->act_N, site, (double)e->qmax);
+    if (c->domain != DOMAIN_LINEAR) ds *= (double)e->scale;
+    if (c->domain == DOMAIN_POW2) ds *= ln2;
     grads[SCALE] = (real)ds;
 }
 
 static bool grid(const void *options, const dt_quant_site *site, const real *p, const real *stats,
                  dt_grid *out)
 {
-    (void)stats;
-    *out = (dt_grid){ .scale = (double)positive(p),
-                      .qmin = qmin_of(options, site),
-                      .qmax = qmax_of(site) };
+    dt_encode e = { .scale = 1 };
+    plan(options, site, p, stats, &e);
+    *out = (dt_grid){ .scale = (double)e.scale, .qmin = (int)e.qmin, .qmax = (int)e.qmax };
     return true;
 }
 
@@ -118,11 +136,27 @@ static bool grid(const void *options, const dt_quant_site *site, const real *p, 
 static const double signed_x[] = { -3, -2, -.6, -.25, 0, .1, .74, 1.5, 2 };
 static const double signed_y[] = { -2, -2, -.5, 0, 0, 0, .5, 1.5, 1.5 };
 static const double signed_dx[] = { 0, 0, 1, 1, 1, 1, 1, 0, 0 };
+static const double closed_dx[] = { 0, 1, 1, 1, 1, 1, 1, 1, 0 };
+/* Rounded first: -2.2 and 1.7 (u = -4.4, 3.4) round into the range and are inside. */
+static const double rim_x[] = { -2.3, -2.2, 0, 1.7, 1.8 }, rim_y[] = { -2, -2, 0, 1.5, 1.5 };
+static const double rim_dx[] = { 0, 1, 1, 1, 0 };
 static const double unsigned_x[] = { -1, 0, .3, .75, 1, 1.5, 9 },
                     unsigned_y[] = { 0, 0, .5, 1, 1, 1.5, 1.5 };
 static const double unsigned_dx[] = { 0, 0, 1, 1, 1, 0, 0 };
 static const dt_quant_example examples[] = {
     { "", 3, true, { .5, .5 }, 9, signed_x, signed_y, signed_dx, { -1.98 / 5.196152422706632 } },
+    /* The ends are inside and exact: D = -4 .2 .5 0 -.2 -.48 3. */
+    { "grad_scale=none mask=closed",
+      3,
+      true,
+      { .5, .5 },
+      9,
+      signed_x,
+      signed_y,
+      closed_dx,
+      { -.98 } },
+    /* D = -4, -4 + 4.4, 0, 3 - 3.4, 3 */
+    { "grad_scale=none mask=rounded", 3, true, { .5, .5 }, 5, rim_x, rim_y, rim_dx, { -1 } },
     /* D = 0, 0, .4, .5, 0, 3, 3; N = 7, qmax = 3 */
     { "",
       2,
@@ -134,11 +168,44 @@ static const dt_quant_example examples[] = {
       unsigned_dx,
       { 6.9 / 4.58257569495584 } },
     { "grad_scale=none", 2, false, { .5, .5 }, 7, unsigned_x, unsigned_y, unsigned_dx, { 6.9 } },
+    { "grad_scale=sqrt_n",
+      2,
+      false,
+      { .5, .5 },
+      7,
+      unsigned_x,
+      unsigned_y,
+      unsigned_dx,
+      { 6.9 / 2.6457513110645907 } },
+    /* t = ln .5: dt = s ds */
+    { "grad_scale=none domain=log",
+      2,
+      false,
+      { -.69314718055994531 },
+      7,
+      unsigned_x,
+      unsigned_y,
+      unsigned_dx,
+      { 3.45 } },
+    /* t = -1.3: s = 2^-1; dt = s ln 2 ds */
+    { "grad_scale=none domain=pow2",
+      2,
+      false,
+      { -1.3 },
+      7,
+      unsigned_x,
+      unsigned_y,
+      unsigned_dx,
+      { 2.391357772931811 } },
     { .n = 0 },
 };
 
 static const dt_quant_case cases[] = {
     { "", .homogeneous = true },
+    { "mask=closed", .homogeneous = true },
+    { "mask=rounded", .homogeneous = true },
+    { "domain=log" },
+    { "domain=pow2 narrow=yes" },
     { NULL },
 };
 
@@ -157,6 +224,7 @@ const dt_quantizer dt_quantizer_lsq = {
     .param_count = 2,
     .init = init,
     .plan = plan,
+    .plan_unrounded = plan_unrounded,
     .param_grad = param_grad,
     .grid = grid,
     .uniform = uniform,

@@ -1,11 +1,40 @@
-/* Range initialisers. */
+/* The rules of range initialisers. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fakequant/range.h"
 
 #include <math.h>
-#include <stdbool.h>
 
-enum { SAMPLE = 65536, CANDIDATES = 100 };
+#include "core/mathx.h"
+
+enum { SAMPLE = 65536, PAIR_SAMPLE = 8192, CANDIDATES = 100, LOWS = 24, HIGHS = 40, GOLDEN = 20 };
+static const double golden_ratio = 0.61803398874989485;
+
+void dt_range_ends(int64_t n, const real *x, double *out_low, double *out_high)
+{
+    double low = n > 0 ? (double)x[0] : 0, high = low;
+    for (int64_t i = 0; i < n; i++) {
+        if (isnan(x[i])) low = high = NAN; /* and stays */
+        low = x[i] < low ? (double)x[i] : low;
+        high = x[i] > high ? (double)x[i] : high;
+    }
+    *out_low = low;
+    *out_high = high;
+}
+
+void dt_range_from_ends(const dt_range_call *call, double low, double high, double *out_scale,
+                        double *out_offset)
+{
+    const int qmin = call->qmin, qmax = call->qmax;
+    if (call->offset) {
+        *out_scale = (high - low) / (qmax - qmin);
+        *out_offset = low - qmin * *out_scale;
+        return;
+    }
+    double s = fmax(high, 0) / qmax;
+    *out_scale = qmin < 0 ? fmax(s, fmin(low, 0) / qmin) : s;
+    if (isnan(low) || isnan(high)) *out_scale = NAN;
+    *out_offset = 0;
+}
 
 double dt_range_minmax(int64_t n, const real *x, int qmin, int qmax)
 {
@@ -18,51 +47,127 @@ double dt_range_minmax(int64_t n, const real *x, int qmin, int qmax)
     return qmin < 0 ? fmax(s, low / qmin) : s;
 }
 
-/* One value of each run of `stride`, at a place that a multiplicative hash chooses: at a fixed place
- * a stride that shares a factor with the channel count would see some channels only. */
-static double square_error(int64_t n, int64_t stride, const real *x, double s, int qmin, int qmax)
+/* Data and grid of an error; scale and offset are what is searched. */
+typedef struct problem {
+    int64_t n, stride;
+    const real *x;
+    int qmin, qmax;
+    double norm;
+} problem;
+
+static problem problem_of(int64_t n, const real *x, int qmin, int qmax, double norm, int64_t sample)
+{
+    return (problem){ n, (n + sample - 1) / sample, x, qmin, qmax, norm };
+}
+
+/* One value of each run of `stride`, at a place that a multiplicative hash chooses: at a fixed
+ * place a stride that shares a factor with the channel count would see some channels only. */
+static double error_of(const problem *p, double scale, double offset)
 {
     double sum = 0;
-    for (int64_t start = 0; start < n; start += stride) {
-        uint32_t hash = (uint32_t)(start / stride + 1) * 2654435769u;
-        int64_t i = start + (int64_t)((uint64_t)hash * (uint64_t)stride >> 32);
-        if (i >= n) i = start;
-        double u = (double)x[i] / s, q = rint(u < qmin ? qmin : u > qmax ? qmax : u);
-        double d = q * s - (double)x[i];
-        sum += d * d;
+    for (int64_t start = 0; start < p->n; start += p->stride) {
+        uint32_t hash = (uint32_t)(start / p->stride + 1) * 2654435769u;
+        int64_t i = start + (int64_t)((uint64_t)hash * (uint64_t)p->stride >> 32);
+        if (i >= p->n) i = start;
+        double x = (double)p->x[i] - offset, u = x / scale;
+        double d = rint(u < p->qmin ? p->qmin : u > p->qmax ? p->qmax : u) * scale - x;
+        if (p->norm == 2)
+            sum += d * d;
+        else if (d != 0)
+            sum += dt_exp(p->norm * dt_log(fabs(d)));
     }
     return sum;
 }
 
-double dt_range_mse(int64_t n, const real *x, int qmin, int qmax)
+/* What the golden section moves: the scale, or one end of the range. */
+typedef enum side { SCALE, LOW, HIGH } side;
+typedef struct point {
+    double scale, low, high;
+} point;
+
+static double error_at(const problem *p, point at, side which, double value)
+{
+    if (which == SCALE) return error_of(p, value, 0);
+    double low = which == LOW ? value : at.low, high = which == HIGH ? value : at.high;
+    double scale = (high - low) / (p->qmax - p->qmin);
+    return scale > 0 ? error_of(p, scale, low - p->qmin * scale) : INFINITY;
+}
+
+/* Golden section on a..b; the error is near convex there. */
+static double golden(const problem *p, point at, side which, double a, double b)
+{
+    double c = b - golden_ratio * (b - a), d = a + golden_ratio * (b - a);
+    for (int i = 0; i < GOLDEN; i++) {
+        if (error_at(p, at, which, c) < error_at(p, at, which, d))
+            b = d;
+        else
+            a = c;
+        c = b - golden_ratio * (b - a);
+        d = a + golden_ratio * (b - a);
+    }
+    return (a + b) / 2;
+}
+
+double dt_range_least_error(int64_t n, const real *x, int qmin, int qmax, double norm, bool refine)
 {
     double widest = dt_range_minmax(n, x, qmin, qmax);
     if (!(widest > 0)) return 0;
-    int64_t stride = (n + SAMPLE - 1) / SAMPLE;
+    problem p = problem_of(n, x, qmin, qmax, norm, SAMPLE);
     int best = CANDIDATES;
     double least = INFINITY;
     for (int i = 1; i <= CANDIDATES; i++) {
-        double e = square_error(n, stride, x, widest * i / CANDIDATES, qmin, qmax);
+        double e = error_of(&p, widest * i / CANDIDATES, 0);
         if (e >= least) continue;
         least = e;
         best = i;
     }
-    /* Golden section on the two steps around the best; the error is near convex there. */
-    const double ratio = 0.61803398874989485;
+    double coarse = widest * best / CANDIDATES;
+    if (!refine) return coarse;
     double a = widest * fmax(best - 1, 0.01) / CANDIDATES, b = widest * (best + 1) / CANDIDATES;
-    double c = b - ratio * (b - a), d = a + ratio * (b - a);
-    for (int i = 0; i < 20; i++) {
-        bool left =
-            square_error(n, stride, x, c, qmin, qmax) < square_error(n, stride, x, d, qmin, qmax);
-        if (left)
-            b = d;
-        else
-            a = c;
-        c = b - ratio * (b - a);
-        d = a + ratio * (b - a);
+    double s = golden(&p, (point){ 0 }, SCALE, a, b);
+    return error_of(&p, s, 0) < least ? s : coarse;
+}
+
+double dt_range_mse(int64_t n, const real *x, int qmin, int qmax)
+{
+    return dt_range_least_error(n, x, qmin, qmax, 2, true);
+}
+
+/* Lower ends over the lower half of the range, upper ones over nearly all of it: rectified and
+ * swish-like values have a long tail on one side. */
+static point best_pair(const problem *p, double low, double high)
+{
+    point best = { 0, low, high };
+    double least = INFINITY, extent = high - low;
+    for (int i = 0; i < LOWS; i++)
+        for (int j = 0; j < HIGHS; j++) {
+            point at = { 0, low + extent / 2 * i / LOWS, high - extent * j / (HIGHS + 1) };
+            double e = error_at(p, at, HIGH, at.high);
+            if (e >= least) continue;
+            least = e;
+            best = at;
+        }
+    return best;
+}
+
+void dt_range_least_error_ends(const dt_range_call *call, double norm, bool refine,
+                               double *out_scale, double *out_offset)
+{
+    double low, high;
+    problem p = problem_of(call->n, call->x, call->qmin, call->qmax, norm, PAIR_SAMPLE);
+    dt_range_ends(call->n, call->x, &low, &high);
+    double extent = high - low;
+    point best = { 0, low, high };
+    if (extent > 0 && isfinite(extent)) {
+        best = best_pair(&p, low, high);
+        double step = extent / HIGHS;
+        for (int round = 0; refine && round < 3; round++) {
+            best.high = golden(&p, best, HIGH, best.high - step, best.high + step);
+            best.low = golden(&p, best, LOW, best.low - step, best.low + step);
+            step /= 2;
+        }
     }
-    double s = (a + b) / 2;
-    return square_error(n, stride, x, s, qmin, qmax) < least ? s : widest * best / CANDIDATES;
+    dt_range_from_ends(call, best.low, best.high, out_scale, out_offset);
 }
 
 double dt_range_lsq(int64_t n, const real *x, int qmax)

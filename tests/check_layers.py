@@ -29,13 +29,15 @@ MEMORY = re.compile(CALL.format("(?:malloc|calloc|realloc|free|aligned_alloc|pos
 # The text that jansson makes is freed as jansson wants it.
 MEMORY_OF_LIBRARIES = {"train/metrics.c"}
 # Rows of tables: the suites that loop over the tables are their tests.
-ROWS = re.compile(r"/(?:op|quant|model|data|transform|optim|schedule|import|export)_\w+\.c$")
+ROWS = re.compile(r"/(?:op|quant|range|model|data|transform|optim|schedule|import|export)_\w+\.c$")
 # Parts of a file that is tested under its own name, or by the tests of whole runs.
 PARTS = {
     "autograd/exec.c": "grad/test_graph_gradients.c",
     "autograd/ops.c": "grad/test_op_gradients.c",
     "export/onnx_walk.c": "export/test_export_onnx.c",
     "fakequant/quantizers.c": "property/test_quantizers.c",
+    "fakequant/ranges.c": "fakequant/test_range.c",
+    "fakequant/uniform.c": "property/test_quantizers.c",
     "kernels/conv_avx2.c": "kernels/test_conv.c",
     "kernels/conv_avx512.c": "kernels/test_conv.c",
     "kernels/conv_direct.c": "kernels/test_conv.c",

@@ -119,6 +119,83 @@ START_TEST(nothing_is_clipped_by_minmax)
 }
 END_TEST
 
+/* Scale (and offset) by a row of the table. */
+static double by_rule(const char *name, dt_range_call call, double *offset)
+{
+    const dt_range *rule = (const dt_range *)(const void *)dt_table_find(&dt_ranges, name);
+    dt_range_conf conf = { .percentile = 0.99, .momentum = 0.5, .norm = 2 };
+    double scale;
+    dt_error err;
+    call.conf = &conf;
+    ck_assert_ptr_nonnull(rule);
+    ck_assert_msg(rule->fit(&call, &scale, offset, &err) == DT_OK, "%s", err.text);
+    return scale;
+}
+
+START_TEST(rules_of_the_table)
+{
+    /* Samples (-1, 3) (-5, 1) (-3, 3): ema of 1/2 ends at -3, 2.5. */
+    const real batch[] = { -1, 3, -5, 1, -3, 3 };
+    const dt_range_call ends = {
+        .n = 6, .sample = 2, .x = batch, .qmin = 0, .qmax = 10, .offset = true
+    };
+    double offset;
+    ck_assert_double_eq_tol(by_rule("minmax", ends, &offset), .8, 1e-12);
+    ck_assert_double_eq_tol(offset, -5, 1e-12);
+    ck_assert_double_eq_tol(by_rule("ema", ends, &offset), .55, 1e-12);
+    ck_assert_double_eq_tol(offset, -3, 1e-12);
+    real *x = gaussian(false);
+    const dt_range_call wide = { .n = COUNT, .sample = COUNT, .x = x, .qmin = -8, .qmax = 7 };
+    /* 2.3263 is the .99 quantile of N(0,1). */
+    ck_assert_double_eq_tol(by_rule("percentile", wide, &offset), 2.3263 / 7, 1e-3);
+    check_near(by_rule("mse", wide, &offset), .3384, "mse", 4);
+    check_near(by_rule("pnorm", wide, &offset), .3384, "pnorm 2", 4);
+    ck_assert_double_eq_tol(by_rule("mse_grid", wide, &offset), .3384, .01);
+    check_near(by_rule("lsq", wide, &offset), .6031, "lsq", 4);
+    dt_put(NULL, x);
+}
+END_TEST
+
+/* A Gaussian far from 0: both ends follow it, as on the symmetric grid whose middle is a level's
+ * edge (16 levels, mid-rise: step .3352 of a unit Gaussian, Max 1960, IRE Trans. IT-6). */
+START_TEST(both_ends_of_least_error)
+{
+    real *x = gaussian(false);
+    for (int i = 0; i < COUNT; i++)
+        x[i] += 5;
+    const dt_range_call call = {
+        .n = COUNT, .sample = COUNT, .x = x, .qmin = 0, .qmax = 15, .offset = true
+    };
+    double offset, scale = by_rule("mse", call, &offset);
+    check_near(scale, .3352, "step", 4);
+    ck_assert_double_eq_tol(offset + 7.5 * scale, 5, .05);
+    dt_put(NULL, x);
+}
+END_TEST
+
+START_TEST(what_has_no_extent_or_is_not_finite)
+{
+    static const char *const rules[] = { "minmax",   "ema",   "percentile", "mse",
+                                         "mse_grid", "pnorm", "lsq" };
+    const real zero[] = { 0, 0, 0, 0 }, bad[] = { 1, (real)NAN, 2, 0 };
+    const dt_quant_site site = { .bits = 4, .count = 4, .features = 4, .groups = 1 };
+    for (size_t i = 0; i < DT_ARRAY_LEN(rules); i++) {
+        dt_range_conf conf = { .percentile = 1, .momentum = 1, .norm = 2 };
+        dt_range_call call = { .conf = &conf, .x = zero, .qmin = 0, .qmax = 15 };
+        double scale, offset;
+        ck_assert_int_eq(dt_range_start(&call, rules[i], &site, &scale, &offset, NULL), DT_OK);
+        ck_assert_double_eq(scale, 1);
+        call.x = bad;
+        ck_assert_msg(dt_range_start(&call, rules[i], &site, &scale, &offset, NULL) ==
+                          DT_ERR_NUMERIC,
+                      "%s", rules[i]);
+    }
+    dt_range_conf offset_by_lsq = { .rule = 7 };
+    ck_assert_int_eq(dt_range_check(&offset_by_lsq, true, NULL), DT_ERR_ARG);
+    ck_assert_int_eq(dt_range_check(&offset_by_lsq, false, NULL), DT_OK);
+}
+END_TEST
+
 static double first_scale(int bits, bool is_signed, const real *x)
 {
     const dt_quantizer *q = dt_quantizer_of(dt_table_find(&dt_quantizers, "lsq"));
@@ -145,5 +222,7 @@ START_TEST(lsq_starts_by_its_rule_and_at_8_bits_by_error)
 }
 END_TEST
 
-DT_TEST_MAIN("range", rule_of_lsq, least_square_error, sample_sees_every_channel,
-             nothing_is_clipped_by_minmax, lsq_starts_by_its_rule_and_at_8_bits_by_error)
+DT_TEST_MAIN("range", rules_of_the_table, both_ends_of_least_error,
+             what_has_no_extent_or_is_not_finite, rule_of_lsq, least_square_error,
+             sample_sees_every_channel, nothing_is_clipped_by_minmax,
+             lsq_starts_by_its_rule_and_at_8_bits_by_error)

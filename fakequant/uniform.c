@@ -1,0 +1,22 @@
+/* What quantizers with even steps share. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fakequant/uniform.h"
+
+#include <math.h>
+
+void dt_uniform_codes(const dt_quant_site *site, int narrow, int *out_qmin, int *out_qmax)
+{
+    int half = 1 << (site->bits - 1);
+    bool without_lowest =
+        narrow == DT_NARROW_YES || (narrow == DT_NARROW_AUTO && site->weight && site->bits == 8);
+    *out_qmin = site->is_signed ? -half + without_lowest : 0;
+    *out_qmax = site->is_signed ? half - 1 : 2 * half - 1;
+}
+
+double dt_uniform_grad_factor(int grad_scale, int act_N, const dt_quant_site *site, double qmax)
+{
+    bool features = act_N == DT_COUNT_FEATURES && !site->weight;
+    double N = (double)(features ? site->features : site->count);
+    if (grad_scale == DT_GRAD_NONE) return 1;
+    return 1 / sqrt(grad_scale == DT_GRAD_SQRT_N ? N : N * qmax);
+}
