@@ -4,6 +4,7 @@
 #include <tgmath.h>
 
 #include "autograd/op_fakequant.h"
+#include "core/mathx.h"
 
 static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
                        dt_error *err)
@@ -13,10 +14,9 @@ static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_sh
     if (in_count != 1 + c->quantizer->param_count)
         return dt_fail(err, DT_ERR_ARG, NULL, "'%s' has %d parameters", c->quantizer->row.name,
                        c->quantizer->param_count);
-    if (c->site.groups > 1 && in[0].dim[0] != c->site.groups)
-        return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s has %lld channels, not %lld groups",
-                       dt_shape_print(&in[0], text), (long long)in[0].dim[0],
-                       (long long)c->site.groups);
+    if (c->site.groups > 1 && dt_shape_count(&in[0]) % c->site.groups)
+        return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s does not have %lld groups of one size",
+                       dt_shape_print(&in[0], text), (long long)c->site.groups);
     out[0] = in[0];
     return DT_OK;
 }
@@ -35,11 +35,64 @@ static dt_quant_site site_of(const dt_op_run *r)
     return dt_fakequant_site(r->conf, &r->in_shape[0]);
 }
 
+/* Strengths in the units of the kernels' slopes. */
+static void shape_gradient(const dt_ste *ste, dt_encode *e)
+{
+    static const double defaults[] = {
+        [DT_STE_EWGS] = 1e-3, [DT_STE_TANH] = 0.4, [DT_STE_SIGMOID] = 4
+    };
+    double strength = ste->strength > 0 ? ste->strength : defaults[ste->kind], k;
+    e->plain = ste->kind == DT_STE_PLAIN;
+    switch (ste->kind) {
+    case DT_STE_EWGS:
+        e->slope = DT_SLOPE_GAP;
+        e->slope_a = (real)(strength / (double)(e->qmax - e->qmin));
+        return;
+    case DT_STE_TANH: /* k = ln(2 / alpha - 1), k / 2 / (1 - alpha) (1 - tanh(k r)^2) */
+        k = dt_log(2 / strength - 1);
+        e->slope = DT_SLOPE_SOFT;
+        e->slope_a = (real)k;
+        e->slope_b = (real)(k / 2 / (1 - strength));
+        return;
+    case DT_STE_SIGMOID: /* the same with k = a / 2; 1 - alpha is tanh(k / 2) */
+        k = strength / 2;
+        e->slope = DT_SLOPE_SOFT;
+        e->slope_a = (real)k;
+        e->slope_b = (real)(k / 2 * (dt_exp(k) + 1) / (dt_exp(k) - 1));
+        return;
+    default:
+        return;
+    }
+}
+
+dt_status dt_ste_check(const dt_fakequant_conf *c, dt_error *err)
+{
+    static const char *const names[] = { "own", "plain", "clipped", "ewgs", "tanh", "sigmoid" };
+    static const double least[] = { [DT_STE_TANH] = 0.001, [DT_STE_SIGMOID] = 0.01 }, most[] = {
+        [DT_STE_EWGS] = 1, [DT_STE_TANH] = 0.999, [DT_STE_SIGMOID] = 32
+    };
+    const real params[DT_QUANT_MAX_PARAMS] = { 0 }, stats[DT_QUANT_MAX_STATS] = { 0 };
+    const dt_ste *ste = &c->ste;
+    dt_encode e = { .scale = 1 };
+    if (ste->kind < DT_STE_EWGS) return DT_OK;
+    c->quantizer->plan(c->options, &c->site, params, stats, &e);
+    if (e.thresholds)
+        return dt_fail(err, DT_ERR_UNSUPPORTED, NULL,
+                       "ste %s needs a step that rounds; '%s' looks levels up here",
+                       names[ste->kind], c->quantizer->row.name);
+    if (ste->strength == 0 ||
+        (ste->strength >= least[ste->kind] && ste->strength <= most[ste->kind]))
+        return DT_OK;
+    return dt_fail(err, DT_ERR_RANGE, NULL, "ste_strength %g is outside %g..%g, those of %s",
+                   ste->strength, least[ste->kind], most[ste->kind], names[ste->kind]);
+}
+
 void dt_fakequant_encode(const dt_fakequant_conf *c, const dt_quant_site *site, const real *params,
                          const real *stats, dt_encode *out)
 {
     *out = (dt_encode){ .scale = 1 };
     c->quantizer->plan(c->options, site, params, stats, out);
+    if (c->ste.kind != DT_STE_OWN) shape_gradient(&c->ste, out);
 }
 
 static size_t aligned(size_t bytes)

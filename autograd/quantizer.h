@@ -120,11 +120,36 @@ static inline bool dt_quant_transforms(const dt_quantizer *q, const dt_quant_sit
     return q->transform && (site->weight || !q->transforms_weights_only);
 }
 
+/* What the gradient of rounding is taken for, at any site whose encoder is affine:
+ *   OWN      as the quantizer's plan says
+ *   PLAIN    passes everywhere; CLIPPED: passes inside the range
+ *   EWGS     g (1 + delta sign(g) (x_n - q_n)) of Lee 2021 (arXiv:2104.00903), x_n and q_n with the
+ *            range as 1; strength is delta
+ *   TANH     of DSQ's soft staircase (Gong 2019, arXiv:1908.05033); strength is its alpha, fixed
+ *   SIGMOID  of stacked sigmoids; strength is their a */
+typedef enum dt_ste_kind {
+    DT_STE_OWN,
+    DT_STE_PLAIN,
+    DT_STE_CLIPPED,
+    DT_STE_EWGS,
+    DT_STE_TANH,
+    DT_STE_SIGMOID,
+} dt_ste_kind;
+
+typedef struct dt_ste {
+    int kind;        /* dt_ste_kind */
+    double strength; /* 0: EWGS 0.001, TANH 0.4, SIGMOID 4 */
+} dt_ste;
+
 /* Configuration of the fakequant op: inputs x, then the parameters in the quantizer's order. */
 typedef struct dt_fakequant_conf {
     const dt_quantizer *quantizer;
     const void *options; /* of the quantizer's row */
     dt_quant_site site;
+    dt_ste ste;
 } dt_fakequant_conf;
+
+/* Refuses a gradient of rounding that this site cannot have; the text names no place. */
+dt_status dt_ste_check(const dt_fakequant_conf *c, dt_error *err) DT_MUST_CHECK;
 
 #endif

@@ -8,7 +8,8 @@
 /* Where quantizers sit. PAPER: inputs and weights of conv and linear. DEPLOY: also both inputs and
  * the output of every add, the pooling's input and output, and the logits. */
 typedef enum dt_placement { DT_PLACEMENT_PAPER, DT_PLACEMENT_DEPLOY } dt_placement;
-typedef enum dt_granularity { DT_PER_TENSOR, DT_PER_CHANNEL } dt_granularity;
+/* GROUP: a run of elements inside an output channel. */
+typedef enum dt_granularity { DT_PER_TENSOR, DT_PER_CHANNEL, DT_PER_GROUP } dt_granularity;
 
 /* First and last are the conv fed by the picture and the linear that gives the logits; shortcut is
  * a conv on a skip branch. */
@@ -25,6 +26,9 @@ typedef struct dt_quant_choice {
     const dt_row *method; /* row of the quantizer table */
     int bits;             /* 1..8 */
     int granularity;      /* dt_granularity */
+    int group;            /* elements of a group, for DT_PER_GROUP */
+    int ste;              /* dt_ste_kind (autograd/quantizer.h) */
+    double ste_strength;  /* 0: the kind's default */
     void *conf;           /* the method's options, borrowed */
 } dt_quant_choice;
 

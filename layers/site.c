@@ -20,7 +20,9 @@ static bool same_grid(const dt_fakequant_conf *c, const dt_quant_choice *choice)
 static bool same_choice(const dt_fakequant_conf *c, const dt_quant_choice *choice)
 {
     size_t size = c->quantizer->row.conf_size;
-    return same_grid(c, choice) && (size == 0 || memcmp(c->options, choice->conf, size) == 0);
+    bool same_ste = c->ste.kind == choice->ste && c->ste.strength == choice->ste_strength;
+    return same_grid(c, choice) && same_ste &&
+           (size == 0 || memcmp(c->options, choice->conf, size) == 0);
 }
 
 bool dt_site_on_grid(const dt_builder *b, int x, const dt_quant_choice *choice)
@@ -76,7 +78,9 @@ static int add_site(dt_builder *b, const char *layer, const char *name, int x,
 {
     const dt_quantizer *q = dt_quantizer_of(choice->method);
     int in[1 + DT_QUANT_MAX_PARAMS] = { x }, out = -1;
-    dt_fakequant_conf conf = { .quantizer = q, .site = site };
+    dt_fakequant_conf conf = { .quantizer = q,
+                               .site = site,
+                               .ste = { choice->ste, choice->ste_strength } };
     conf.site.bits = choice->bits;
     conf.options = dt_graph_keep(b->graph, choice->conf, q->row.conf_size);
     if (!conf.options) return dt_builder_fail(b, dt_fail(b->err, DT_ERR_NOMEM, NULL, "no memory"));
@@ -86,6 +90,7 @@ static int add_site(dt_builder *b, const char *layer, const char *name, int x,
                                           q->max_bits, choice->bits));
     dt_error below = { .status = DT_OK };
     dt_status fits = q->check ? q->check(conf.options, &conf.site, &below) : DT_OK;
+    if (fits == DT_OK) fits = dt_ste_check(&conf, &below);
     if (fits != DT_OK)
         return dt_builder_fail(b,
                                dt_fail(b->err, fits, &(dt_where){ .key = name }, "%s", below.text));
@@ -131,9 +136,17 @@ int dt_site_weight(dt_builder *b, const char *layer, int w, const dt_quant_choic
     if (!choice->quantized) return w;
     char *name = site_name(b, layer, "weight");
     if (!name) return -1;
-    bool per_channel = choice->granularity == DT_PER_CHANNEL;
-    dt_quant_site site = { .is_signed = true,
-                           .weight = true,
-                           .groups = per_channel ? b->graph->value[w].shape.dim[0] : 1 };
+    const dt_shape *shape = &b->graph->value[w].shape;
+    int64_t groups = choice->granularity == DT_PER_TENSOR ? 1 : shape->dim[0];
+    if (choice->granularity == DT_PER_GROUP) {
+        int64_t each = dt_shape_count(shape) / groups;
+        if (each % choice->group)
+            return dt_builder_fail(
+                b, dt_fail(b->err, DT_ERR_SHAPE, &(dt_where){ .key = name },
+                           "groups of %d do not divide the %lld elements of an output channel",
+                           choice->group, (long long)each));
+        groups *= each / choice->group;
+    }
+    const dt_quant_site site = { .is_signed = true, .weight = true, .groups = groups };
     return add_site(b, layer, name, w, choice, site);
 }

@@ -94,9 +94,12 @@ static dt_status emit_map(dt_reader *r, const dt_yaml_node *in, dt_quant_form f,
     if (bits) DT_TRY(dt_option_set(bits, dt_side_opts, &common, err));
     if (bits || f == DT_QUANT_EDGE)
         DT_TRY(dt_option_emit(r, out, dt_side_opts, &common, bits, err));
-    const dt_yaml_node *granularity = dt_yaml_find(in, "granularity");
-    if (granularity) DT_TRY(dt_option_set(granularity, &dt_side_opts[1], &common, err));
-    if (granularity) DT_TRY(dt_option_emit(r, out, &dt_side_opts[1], &common, granularity, err));
+    for (const dt_opt *o = &dt_side_opts[1]; o->type; o++) {
+        const dt_yaml_node *n = dt_yaml_find(in, o->key);
+        if (!n) continue;
+        DT_TRY(dt_option_set(n, o, &common, err));
+        DT_TRY(dt_option_emit(r, out, o, &common, n, err));
+    }
     DT_TRY(dt_conf_new(r->arena, row, &conf, err));
     DT_TRY(emit_given(r, in, out, row->opts, conf, err));
     const dt_row *const single[] = { row, NULL };
@@ -111,6 +114,11 @@ static dt_status emit_map(dt_reader *r, const dt_yaml_node *in, dt_quant_form f,
 /* `method: none` with keys that nothing could use. */
 static dt_status refuse_unused(const dt_yaml_node *in, dt_error *err)
 {
+    const dt_yaml_node *ste = dt_yaml_find(in, "ste");
+    if (ste && !dt_is_word(ste, "own"))
+        return dt_node_fail(ste, DT_ERR_ARG, err,
+                            "'%s' shapes the gradient of rounding, and method none has none",
+                            ste->text ? ste->text : "");
     for (const dt_yaml_node *n = in->first; n; n = n->next)
         if (!is_common(n->key)) return dt_key_unknown(n, "method", dt_side_opts, NULL, NULL, err);
     return DT_OK;

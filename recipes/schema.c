@@ -27,8 +27,15 @@ static const dt_opt quant_opts[] = {
 
 const dt_opt dt_side_opts[] = {
     DT_OPT_INT(dt_quant_choice, bits, 8, 1, 8, "bits per value"),
-    DT_OPT_ENUM(dt_quant_choice, granularity, DT_PER_TENSOR, "tensor|channel",
-                "one scale for a tensor or one for each output channel"),
+    DT_OPT_ENUM(dt_quant_choice, granularity, DT_PER_TENSOR, "tensor|channel|group",
+                "one scale for a tensor, for each output channel, or for runs of `group` elements"),
+    DT_OPT_INT(dt_quant_choice, group, 64, 1, 1000000,
+               "elements of a group; must divide those of an output channel"),
+    DT_OPT_ENUM(dt_quant_choice, ste, 0, "own|plain|clipped|ewgs|tanh|sigmoid",
+                "gradient of rounding: the method's own, passed everywhere or in the range only, "
+                "scaled by the rounding error, or of a soft staircase"),
+    DT_OPT_FLOAT(dt_quant_choice, ste_strength, 0, 0, 32,
+                 "delta of ewgs (for a range of 1), alpha of tanh, a of sigmoid; 0: 0.001, 0.4, 4"),
     DT_OPT_END,
 };
 

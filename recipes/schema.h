@@ -36,7 +36,7 @@ typedef struct dt_section {
 /* Fills out[DT_SECTION_COUNT]; the strings are static, the tables borrowed. */
 void dt_sections(const dt_recipe_tables *tables, dt_section out[DT_SECTION_COUNT]);
 
-/* bits and granularity, over dt_quant_choice. */
+/* What every side of `quant` has beside its method, over dt_quant_choice; the first is bits. */
 extern const dt_opt dt_side_opts[];
 /* Keys whose value changes no result: left out of the hash, and ignored on resume. */
 extern const char *const dt_unhashed_keys[];

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/rng.h"
+#include "fakequant/quantizers.h"
 #include "tests/property/fq_call.h"
 #include "tests/support/gradcheck.h"
 
@@ -278,6 +279,79 @@ START_TEST(each_row_has_its_own_statistics)
 }
 END_TEST
 
-DT_TEST_MAIN("quantizer_contract", gradients_of_thresholds, gradients_through_transforms,
-             values_of_thresholds, values_of_a_whole_tensor_statistic,
+/* dx and the gradient of the scale of LSQ, codes 0..3 of step s, for one element. */
+static real lsq_gradient(dt_ste ste, real x, real s, real g, real *ds)
+{
+    unsigned char options[256];
+    const dt_quantizer *q = dt_quantizer_of(dt_table_find(&dt_quantizers, "lsq"));
+    real start = s, y, dx;
+    ck_assert_uint_le(q->row.conf_size, sizeof options);
+    dt_opt_defaults(q->row.opts, options);
+    ck_assert_int_eq(
+        dt_opt_set(dt_opt_find(q->row.opts, "grad_scale"), options, "none", NULL, NULL), DT_OK);
+    const fq_call c = {
+        .conf = { .quantizer = q,
+                  .options = options,
+                  .site = { .bits = 2, .groups = 1 },
+                  .ste = ste },
+        .shape = DT_SHAPE(1, 1),
+        .x = &x,
+        .dy = &g,
+        .params = { &s, &start },
+        .y = &y,
+        .dx = &dx,
+        .d_params = { ds },
+    };
+    ck_assert_int_eq(dt_ste_check(&c.conf, NULL), DT_OK);
+    fq_run(&c, 1);
+    return dx;
+}
+
+/* x = .3 of a range of 1: u = .9, q = 1, q_n = 1/3. */
+START_TEST(gradients_of_rounding)
+{
+    real ds, s = 1. / 3;
+    ck_assert_double_eq_tol(lsq_gradient((dt_ste){ DT_STE_OWN }, .3, s, 2, &ds), 2, 1e-12);
+    ck_assert_double_eq_tol(ds, 2 * .1, 1e-12);
+    /* EWGS, delta .2: 2 (1 + .2 (.3 - 1/3)); what rounding keeps from x goes through s as q - h u
+     */
+    double h = 2 * (1 - .2 / 30);
+    ck_assert_double_eq_tol(lsq_gradient((dt_ste){ DT_STE_EWGS, .2 }, .3, s, 2, &ds), h, 1e-12);
+    ck_assert_double_eq_tol(ds, 2 - h * .9, 1e-12);
+    h = -2 * (1 + .2 / 30);
+    ck_assert_double_eq_tol(lsq_gradient((dt_ste){ DT_STE_EWGS, .2 }, .3, s, -2, &ds), h, 1e-12);
+    ck_assert_double_eq_tol(lsq_gradient((dt_ste){ DT_STE_CLIPPED }, 1.2, s, 2, &ds), 0, 1e-12);
+    ck_assert_double_eq_tol(lsq_gradient((dt_ste){ DT_STE_PLAIN }, 1.2, s, 2, &ds), 2, 1e-12);
+    ck_assert_double_eq_tol(ds, 2 * 3, 1e-12);
+}
+END_TEST
+
+START_TEST(soft_staircases)
+{
+    static const double table[][4] = { /* alpha, k, slope where rounding turns, on a code */
+                                       { .4, 1.3863, 1.1552, .7394 },
+                                       { .2, 2.1972, 1.3733, .4944 },
+                                       { .1, 2.9444, 1.6358, .3108 }
+    };
+    real ds;
+    for (size_t i = 0; i < DT_ARRAY_LEN(table); i++) {
+        const dt_ste ste = { DT_STE_TANH, table[i][0] };
+        const dt_ste sigmoid = { DT_STE_SIGMOID, 2 * log(2 / table[i][0] - 1) };
+        ck_assert_double_eq_tol(lsq_gradient(ste, 1.5, 1, 1, &ds), table[i][2], 6e-5);
+        ck_assert_double_eq_tol(lsq_gradient(ste, 1 + 1e-9, 1, 1, &ds), table[i][3], 6e-5);
+        double mean = 0;
+        for (int k = 0; k < 500; k++) {
+            real x = 1 + (k + .5) / 500, slope = lsq_gradient(ste, x, 1, 1, &ds);
+            mean += slope / 500;
+            ck_assert_double_eq_tol(ds, rint(x) - slope * x, 1e-9);
+            ck_assert_double_eq_tol(lsq_gradient(sigmoid, x, 1, 1, &ds), slope, 1e-7);
+        }
+        ck_assert_double_eq_tol(mean, 1, 1e-5);
+    }
+    ck_assert_double_eq_tol(lsq_gradient((dt_ste){ DT_STE_TANH, .999 }, 1.2, 1, 1, &ds), 1, 1e-3);
+}
+END_TEST
+
+DT_TEST_MAIN("quantizer_contract", gradients_of_rounding, soft_staircases, gradients_of_thresholds,
+             gradients_through_transforms, values_of_thresholds, values_of_a_whole_tensor_statistic,
              each_row_has_its_own_statistics)

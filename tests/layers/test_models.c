@@ -193,6 +193,44 @@ START_TEST(readers_of_one_value_share_a_site)
 }
 END_TEST
 
+static void refused(const char *quant, const char *want)
+{
+    char text[600];
+    dt_error err = { .status = DT_OK };
+    dt_recipe *recipe;
+    dt_net net;
+    snprintf(text, sizeof text,
+             "{model: {name: smallcnn}, data: {name: builtin}, quant: {placement: paper, first: "
+             "none, last: none, %s}}",
+             quant);
+    const dt_recipe_params p = { .tables = &dt_tables, .path = "test.yaml", .text = text };
+    const dt_net_input input = { .H = 32, .W = 32, .low = -2.5, .high = 2.5 };
+    ck_assert_msg(dt_recipe_read(&p, &recipe, &err) == DT_OK, "%s", err.text);
+    ck_assert_msg(dt_net_init(&net, recipe, &input, false, NULL, &err) != DT_OK, "%s", quant);
+    ck_assert_str_eq(err.text, want);
+    dt_recipe_free(recipe);
+}
+
+START_TEST(sites_refuse_with_their_name_and_the_rule)
+{
+    refused("weights: {method: lsq, granularity: group, group: 100}, activations: none",
+            "conv2.weight_quant: groups of 100 do not divide the 144 elements of an output "
+            "channel");
+    refused("activations: {method: lsq, granularity: channel}, weights: none",
+            "conv2: activations are quantized per tensor: a scale for each channel cannot leave "
+            "the integer sum");
+    refused("weights: {method: apot, bits: 8}, activations: none",
+            "conv2.weight_quant: grid apot has no level set of 8 bits; signed sites have 2..7 "
+            "(8-bit layers take 'maxabs' or 'lsq')");
+    refused("weights: {method: apot, bits: 4, ste: ewgs}, activations: none",
+            "conv2.weight_quant: ste ewgs needs a step that rounds; 'apot' looks levels up here");
+    refused("weights: {method: lsq, ste: tanh, ste_strength: 2}, activations: none",
+            "conv2.weight_quant: ste_strength 2 is outside 0.001..0.999, those of tanh");
+    refused("activations: {method: lsqplus, init: lsq, config: signed_offset}, weights: none",
+            "conv2.input_quant: init lsq knows no offset, which is learned here; take mse");
+}
+END_TEST
+
 START_TEST(groups_follow_granularity)
 {
     test_net t;
@@ -208,9 +246,18 @@ START_TEST(groups_follow_granularity)
     test_net_data(&t, "conv3.input_quant.scale", &n);
     ck_assert_int_eq(n, 1);
     test_net_close(&t);
+    /* conv3.weight is [32,3,3,32]: 288 elements a channel, in runs of 16. */
+    test_net_open(&t,
+                  "{model: {name: smallcnn}, data: {name: builtin}, quant: {weights: {method: lsq, "
+                  "bits: 4, granularity: group, group: 16, domain: log}, activations: {method: "
+                  "lsq, bits: 4}, first: none}}",
+                  false);
+    test_net_data(&t, "conv3.weight_quant.log_scale", &n);
+    ck_assert_int_eq(n, 32 * 18);
+    test_net_close(&t);
 }
 END_TEST
 
 DT_TEST_MAIN("models", parameter_counts, names_are_those_of_published_checkpoints,
              sites_of_a_plain_net, sites_of_a_residual_net, readers_of_one_value_share_a_site,
-             groups_follow_granularity)
+             groups_follow_granularity, sites_refuse_with_their_name_and_the_rule)

@@ -182,9 +182,13 @@ START_TEST(messages)
           "/r/x.yaml:4: quant.weights.bits: 1 is outside 2..8, the bits of 'pact'" },
         { "weights: {method: lsq, alpha: 1}",
           "/r/x.yaml:4: quant.weights.alpha: unknown key; there are: method, bits, granularity, "
-          "grad_scale, act_n" },
+          "group, ste, ste_strength, grad_scale, act_n" },
         { "weights: {method: none, alpha: 1}",
-          "/r/x.yaml:4: quant.weights.alpha: unknown key; there are: method, bits, granularity" },
+          "/r/x.yaml:4: quant.weights.alpha: unknown key; there are: method, bits, granularity, "
+          "group, ste, ste_strength" },
+        { "weights: {method: none, ste: ewgs}",
+          "/r/x.yaml:4: quant.weights.ste: 'ewgs' shapes the gradient of rounding, and method none "
+          "has none" },
         { "weigths: {method: lsq}",
           "/r/x.yaml:4: quant.weigths: unknown key, did you mean 'weights'?" },
         { "placement: trt", "/r/x.yaml:4: quant.placement: trt is not one of paper|deploy" },
@@ -197,7 +201,7 @@ START_TEST(messages)
           "/r/x.yaml:4: quant.first.weights: must be bits, none or a map of keys" },
         { "weights: {method: lsq}\n  first: {weights: {alpha: 1}}",
           "/r/x.yaml:5: quant.first.weights.alpha: unknown key; there are: method, bits, "
-          "granularity, grad_scale, act_n" },
+          "granularity, group, ste, ste_strength, grad_scale, act_n" },
         { "weights: {method: lsq}\n  last: {weights: {method: pact, bits: 1}}",
           "/r/x.yaml:5: quant.last.weights.bits: 1 is outside 2..8, the bits of 'pact'" },
         { "weights: {method: lsq}\n  last: {weights: {grad_scale: -1}}",
@@ -242,7 +246,8 @@ START_TEST(messages_at_a_site)
     ck_assert_int_eq(dt_recipe_site(r, "a", DT_LAYER_BODY, DT_SIDE_WEIGHTS, &c, &err),
                      DT_ERR_NOT_FOUND);
     ck_assert_str_eq(err.text, "/r/x.yaml:6: quant.rules.0.weights.alpha: unknown key; there are: "
-                               "method, bits, granularity, grad_scale, act_n");
+                               "method, bits, granularity, group, ste, ste_strength, grad_scale, "
+                               "act_n");
     ck_assert_int_eq(dt_recipe_site(r, "b", DT_LAYER_BODY, DT_SIDE_WEIGHTS, &c, &err),
                      DT_ERR_RANGE);
     ck_assert_str_eq(err.text, "/r/x.yaml:7: quant.rules.1.weights.method: 1 is outside 2..8, the "

@@ -28,7 +28,7 @@ START_TEST(effective_section)
     ck_assert_ptr_nonnull(quant);
     const char *want =
         "quant:\n  placement: deploy\n  share: true\n  weights: none\n  activations:\n    method: lsq\n"
-        "    bits: 4\n    granularity: tensor\n    grad_scale: 1\n    act_n: numel\n"
+        "    bits: 4\n    granularity: tensor\n    group: 64\n    ste: own\n    ste_strength: 0\n    grad_scale: 1\n    act_n: numel\n"
         "  residual:\n    bits: 8\n"
         "  first:\n    weights: none\n    activations: none\n"
         "  last:\n    weights:\n      bits: 8\n    activations:\n      bits: 6\n"
