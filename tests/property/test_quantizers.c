@@ -264,7 +264,7 @@ static void check_homogeneous(const frozen *f)
         double sum = (double)x * (double)gradient_of(f, x, grads);
         for (int k = 0; k < f->q->param_count; k++)
             sum += (double)f->params[k] * (double)grads[k];
-        ck_assert_msg(fabs(sum - (double)y) <= 4 * near * (fabs((double)x) + fabs((double)y)),
+        ck_assert_msg(fabs(sum - (double)y) <= 4 * near * (fabs((double)x) + fabs((double)y) + fabs((double)f->e.offset)),
                       "%s: at %.9g Euler's sum is %.9g, y %.9g", f->name, (double)x, sum,
                       (double)y);
         ck_assert_msg(quantize(&big, 8 * x) == 8 * y, "%s: not equivariant at %.9g", f->name,
