@@ -60,6 +60,7 @@ typedef struct dt_quant_case {
     /* The published gradient of the parameters is no derivative; say where it is set what it is. */
     bool surrogate;
     bool not_idempotent; /* on purpose; say why where it is set */
+    int least_bits;      /* the claims hold from here on; 0: at every width */
 } dt_quant_case;
 
 /* Worked numbers: arrays of n elements, the gradient of y is 1. */

@@ -6,6 +6,7 @@
 
 double dt_exp(double x); /* relative error < 1e-14 on [-700, 700]; 0 below, inf above; nan -> nan */
 double dt_log(double x); /* relative error < 1e-14; x > 0 and normal, otherwise -inf or nan */
+double dt_tanh(double x);  /* absolute error < 1e-14; nan -> nan */
 double dt_cospi(double x); /* cos(pi x), absolute error < 1e-14 on [-1e6, 1e6] */
 
 #endif

@@ -197,7 +197,7 @@ static const dt_quant_case cases[] = {
 };
 
 const dt_quantizer dt_quantizer_lsqplus = {
-    .row = { "lsqplus", "Bhalgat 2020, arXiv:2004.09576, eq. 1-8", opts, sizeof(conf) },
+    .row = { "lsqplus", "Bhalgat 2020, arXiv:2004.09576", opts, sizeof(conf) },
     .min_bits = 2,
     .max_bits = 8,
     .params = params,

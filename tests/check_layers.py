@@ -35,6 +35,7 @@ PARTS = {
     "autograd/exec.c": "grad/test_graph_gradients.c",
     "autograd/ops.c": "grad/test_op_gradients.c",
     "export/onnx_walk.c": "export/test_export_onnx.c",
+    "fakequant/midrise.c": "property/test_quantizers.c",
     "fakequant/quantizers.c": "property/test_quantizers.c",
     "fakequant/ranges.c": "fakequant/test_range.c",
     "fakequant/uniform.c": "property/test_quantizers.c",

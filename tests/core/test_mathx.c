@@ -32,4 +32,13 @@ START_TEST(cospi_is_near_libm)
 }
 END_TEST
 
-DT_TEST_MAIN("mathx", exp_and_log_are_near_libm, cospi_is_near_libm)
+START_TEST(tanh_is_near_libm)
+{
+    for (double x = -30; x <= 30; x += 0.00071)
+        ck_assert_msg(fabs(dt_tanh(x) - tanh(x)) < 1e-14, "at %g", x);
+    ck_assert(dt_tanh(0) == 0 && dt_tanh(1e300) == 1 && dt_tanh(-INFINITY) == -1);
+    ck_assert(isnan(dt_tanh(NAN)));
+}
+END_TEST
+
+DT_TEST_MAIN("mathx", tanh_is_near_libm, exp_and_log_are_near_libm, cospi_is_near_libm)

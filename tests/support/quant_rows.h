@@ -69,7 +69,8 @@ static inline void quant_for_all(void (*check)(const quant_setup *))
         rows++;
         for (const dt_quant_case *c = q->cases ? q->cases : plain; c->conf; c++) {
             int runs = 0;
-            for (int bits = q->min_bits; bits <= q->max_bits; bits++)
+            int least = c->least_bits > q->min_bits ? c->least_bits : q->min_bits;
+            for (int bits = least; bits <= q->max_bits; bits++)
                 for (int kind = 0; kind < 3; kind++) {
                     quant_setup s;
                     if (!quant_setup_of(&s, q, c, bits, kind)) continue;
