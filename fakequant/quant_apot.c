@@ -261,6 +261,11 @@ static const dt_quant_case cases[] = {
     { NULL },
 };
 
+static bool uniform(const void *options, const dt_quant_site *site)
+{
+    return !site->weight && ((const conf *)options)->grid == GRID_UNIFORM;
+}
+
 const dt_quantizer dt_quantizer_apot = {
     .row = { "apot", "Li 2020, arXiv:1909.13144, eq. 5-8 and the authors' code", opts,
              sizeof(conf) },
@@ -277,6 +282,7 @@ const dt_quantizer dt_quantizer_apot = {
     .plan = plan,
     .param_grad = param_grad,
     .grid = grid,
+    .uniform = uniform,
     .cases = cases,
     .examples = examples,
 };

@@ -166,6 +166,12 @@ static const dt_quant_case cases[] = {
     { NULL },
 };
 
+static bool uniform(const void *options, const dt_quant_site *site)
+{
+    (void)options;
+    return !site->weight;
+}
+
 const dt_quantizer dt_quantizer_dorefa = {
     .row = { "dorefa", "Zhou 2016, arXiv:1606.06160, as in tensorpack", opts, sizeof(conf) },
     .min_bits = 1,
@@ -177,6 +183,7 @@ const dt_quantizer dt_quantizer_dorefa = {
     .transform_back = transform_back,
     .plan = plan,
     .grid = grid,
+    .uniform = uniform,
     .cases = cases,
     .examples = examples,
 };

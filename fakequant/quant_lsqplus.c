@@ -196,6 +196,11 @@ static const dt_quant_case cases[] = {
     { NULL },
 };
 
+static bool uniform(const void *options, const dt_quant_site *site)
+{
+    return !has_offset(options, site);
+}
+
 const dt_quantizer dt_quantizer_lsqplus = {
     .row = { "lsqplus", "Bhalgat 2020, arXiv:2004.09576", opts, sizeof(conf) },
     .min_bits = 2,
@@ -208,6 +213,7 @@ const dt_quantizer dt_quantizer_lsqplus = {
     .plan_unrounded = plan_unrounded,
     .param_grad = param_grad,
     .grid = grid,
+    .uniform = uniform,
     .cases = cases,
     .examples = examples,
 };

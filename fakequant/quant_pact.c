@@ -110,6 +110,13 @@ static const dt_quant_case cases[] = {
     { NULL },
 };
 
+static bool uniform(const void *options, const dt_quant_site *site)
+{
+    (void)options;
+    (void)site;
+    return true;
+}
+
 const dt_quantizer dt_quantizer_pact = {
     .row = { "pact", "Choi 2018, arXiv:1805.06085, eq. 1-3; of activations", opts, sizeof(conf) },
     .min_bits = 2,
@@ -121,6 +128,7 @@ const dt_quantizer dt_quantizer_pact = {
     .plan = plan,
     .param_grad = param_grad,
     .grid = grid,
+    .uniform = uniform,
     .cases = cases,
     .examples = examples,
 };

@@ -229,6 +229,25 @@ START_TEST(scale_stays_positive)
 }
 END_TEST
 
+/* What fused passes rely on. */
+static void check_uniform(const frozen *f)
+{
+    if (!f->q->uniform || !f->q->uniform(f->options, &f->site)) return;
+    dt_grid g = { 0 };
+    ck_assert_msg(!dt_quant_transforms(f->q, &f->site) && !f->e.thresholds && f->e.offset == 0,
+                  "%s: not affine without offset", f->name);
+    ck_assert(f->q->grid && f->q->grid(f->options, &f->site, f->params, f->stats, &g));
+    ck_assert_msg(!g.level && g.zero_point == 0 && (real)g.scale == f->e.scale &&
+                      g.qmin == (int)f->e.qmin && g.qmax == (int)f->e.qmax,
+                  "%s: the grid is another one", f->name);
+}
+
+START_TEST(uniform_rows_are_what_they_say)
+{
+    for_all(check_uniform);
+}
+END_TEST
+
 /* Gradient of one element, by kernel and param_grad, without the factor on parameter gradients. */
 static real gradient_of(const frozen *f, real x, real *grads)
 {
@@ -264,9 +283,10 @@ static void check_homogeneous(const frozen *f)
         double sum = (double)x * (double)gradient_of(f, x, grads);
         for (int k = 0; k < f->q->param_count; k++)
             sum += (double)f->params[k] * (double)grads[k];
-        ck_assert_msg(fabs(sum - (double)y) <= 4 * near * (fabs((double)x) + fabs((double)y) + fabs((double)f->e.offset)),
-                      "%s: at %.9g Euler's sum is %.9g, y %.9g", f->name, (double)x, sum,
-                      (double)y);
+        ck_assert_msg(
+            fabs(sum - (double)y) <=
+                4 * near * (fabs((double)x) + fabs((double)y) + fabs((double)f->e.offset)),
+            "%s: at %.9g Euler's sum is %.9g, y %.9g", f->name, (double)x, sum, (double)y);
         ck_assert_msg(quantize(&big, 8 * x) == 8 * y, "%s: not equivariant at %.9g", f->name,
                       (double)x);
     }
@@ -310,4 +330,4 @@ END_TEST
 
 DT_TEST_MAIN("quantizers", idempotent, monotone_with_all_its_levels,
              on_the_grid_with_half_a_gap_of_error, special_values_are_defined, scale_stays_positive,
-             homogeneous_rows_obey_euler, options_round_trip)
+             homogeneous_rows_obey_euler, uniform_rows_are_what_they_say, options_round_trip)
