@@ -77,8 +77,13 @@ static dt_status snap(dt_session *s, dt_error *err)
 {
     struct dt_text_attr attr[CLI_SOURCE_TEXTS];
     const dt_export_source src = cli_source(s, attr);
+    const dt_lower_source low = dt_export_lower(&src);
+    dt_lowered *l;
     int count;
-    return dt_lower_snap(&src, &s->net.state, &count, err);
+    DT_TRY(dt_lower_new(&low, &l, err));
+    dt_lower_snap(l, &s->net.state, &count);
+    dt_lower_free(l);
+    return DT_OK;
 }
 
 static dt_status evaluate(dt_session *s, const cli_args *args, dt_score *score, dt_error *err)

@@ -7,8 +7,8 @@
 
 #include "autograd/quantizer.h"
 #include "core/file.h"
-#include "export/lower.h"
 #include "export/onnx_walk.h"
+#include "integer/lower.h"
 
 typedef struct conf {
     bool allow_float;
@@ -19,27 +19,26 @@ static const dt_opt opts[] = {
     DT_OPT_END,
 };
 
-static bool has_site(const dt_export_source *src, const bool *needed)
+static bool has_site(const dt_lowered *l)
 {
-    for (int i = 0; i < src->graph->node_count; i++)
-        if (needed[i] && dt_lower_is(&src->graph->node[i], "fakequant")) return true;
+    for (int i = 0; i < l->src.graph->node_count; i++)
+        if (l->grid[i]) return true;
     return false;
 }
 
-static dt_status check_integer(const dt_export_source *src, const bool *needed, const conf *c,
+static dt_status check_integer(const dt_export_source *src, const dt_lowered *l, const conf *c,
                                dt_export_report *report, dt_error *err)
 {
-    char list[360];
     const dt_where where = { .file = src->name };
-    report->missing = dt_lower_missing(src, needed, list, sizeof list);
+    report->missing = l->missing;
     if (report->missing == 0 || c->allow_float) return DT_OK;
-    if (!has_site(src, needed))
+    if (!has_site(l))
         return dt_fail(err, DT_ERR_UNSUPPORTED, &where,
                        "is a float network, there is no integer model of it; --allow-float "
                        "writes it in float");
     return dt_fail(err, DT_ERR_UNSUPPORTED, &where,
                    "%d sites have no quantizer (%s%s); --allow-float writes them in float",
-                   report->missing, list, report->missing > 6 ? ", ..." : "");
+                   report->missing, l->missing_text, report->missing > 6 ? ", ..." : "");
 }
 
 static void add_numbers(dt_onnx *m, const char *key, const float *v)
@@ -74,16 +73,13 @@ static void add_meta(const dt_export_source *src, const bool *needed, int missin
     }
 }
 
-static dt_status build(const dt_export_source *src, const conf *c, const char *path, dt_onnx *m,
-                       dt_export_report *report, dt_error *err)
+static dt_status build(const dt_export_source *src, const dt_lowered *l, const conf *c,
+                       const char *path, dt_onnx *m, dt_export_report *report, dt_error *err)
 {
     unsigned char *bytes;
-    bool *needed = dt_arena_get(dt_onnx_arena(m), (size_t)src->graph->node_count + 1);
-    if (!needed) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the ONNX model");
-    dt_lower_cone(src, needed);
-    DT_TRY(check_integer(src, needed, c, report, err));
-    DT_TRY(dt_onnx_walk(src, needed, m, err));
-    add_meta(src, needed, report->missing, m);
+    DT_TRY(check_integer(src, l, c, report, err));
+    DT_TRY(dt_onnx_walk(l, m, err));
+    add_meta(src, l->needed, report->missing, m);
     DT_TRY(dt_onnx_pack(m, src->name, src->version, &bytes, &report->bytes, err));
     dt_onnx_describe(m, report);
     dt_status st = path ? dt_file_write(path, bytes, report->bytes, err) : DT_OK;
@@ -95,10 +91,14 @@ static dt_status write(const dt_export_source *src, const void *options, const c
                        dt_export_report *out_report, dt_error *err)
 {
     dt_export_report report = { 0 };
+    const dt_lower_source low = dt_export_lower(src);
+    dt_lowered *l;
+    DT_TRY(dt_lower_new(&low, &l, err));
     dt_onnx *m = dt_onnx_new(src->alloc);
-    if (!m) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the ONNX model");
-    dt_status st = build(src, options, path, m, &report, err);
-    dt_onnx_free(m);
+    dt_status st = m ? build(src, l, options, path, m, &report, err)
+                     : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the ONNX model");
+    if (m) dt_onnx_free(m);
+    dt_lower_free(l);
     if (st != DT_OK) return st;
     dt_export_count_layers(src, &report);
     if (out_report) *out_report = report;

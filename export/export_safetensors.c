@@ -6,7 +6,7 @@
 #include "core/file.h"
 #include "export/exporter.h"
 #include "export/layout.h"
-#include "export/lower.h"
+#include "integer/lower.h"
 #include "export/safetensors.h"
 
 static dt_status add_texts(const dt_export_source *src, dt_tensors *set, dt_error *err)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "autograd/quantizer.h"
-#include "export/lower.h"
+#include "integer/lower.h"
 
 #define DT_EXPORTER(name) extern const dt_exporter dt_exporter_##name;
 #include "export/exporters.def"
@@ -24,6 +24,11 @@ const dt_table dt_exporters = { .kind = "exporter", .rows = rows };
 const dt_exporter *dt_exporter_of(const dt_row *row)
 {
     return (const dt_exporter *)(const void *)row;
+}
+
+dt_lower_source dt_export_lower(const dt_export_source *src)
+{
+    return (dt_lower_source){ src->graph, src->state, src->input, src->logits, src->alloc };
 }
 
 void dt_export_tally(dt_export_count *list, int *count, const char *name)

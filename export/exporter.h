@@ -7,6 +7,7 @@
 #include "autograd/exec.h"
 #include "core/opt.h"
 #include "core/tensorfile.h"
+#include "integer/lower.h"
 
 /* What is written; everything is borrowed. */
 typedef struct dt_export_source {
@@ -20,6 +21,8 @@ typedef struct dt_export_source {
     const char *version; /* of the writing program; NULL: not told */
     const dt_alloc *alloc;
 } dt_export_source;
+
+dt_lower_source dt_export_lower(const dt_export_source *src);
 
 /* What a file holds, for people. */
 enum { DT_EXPORT_KINDS = 24, DT_EXPORT_KIND_TEXT = 32 };

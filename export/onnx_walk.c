@@ -10,10 +10,12 @@
 #include "autograd/op_maxpool.h"
 #include "autograd/op_pad_channels.h"
 #include "autograd/quantizer.h"
-#include "export/lower.h"
+#include "export/layout.h"
+#include "integer/lower.h"
 
 typedef struct walk {
-    const dt_export_source *src;
+    const dt_lowered *l;
+    const dt_lower_source *src;
     const bool *needed;
     dt_onnx *m;
     const char **name; /* by value: the ONNX value that holds it; NULL: not yet */
@@ -79,9 +81,8 @@ static void quantize(walk *w, const char *site, const char *node, const char *x,
 static dt_status emit_fakequant(walk *w, const dt_node *node)
 {
     const dt_fakequant_conf *c = node->conf;
-    dt_lower_grid g;
     if (c->site.weight) return DT_OK; /* part of its conv or linear */
-    DT_TRY(dt_lower_activation(w->src, node, &g, w->err));
+    const dt_lower_grid g = *w->l->grid[dt_lower_index(w->src->graph, node)];
     bool again = dt_lower_site(w->src->graph, node->in[0]) != NULL;
     bool clip = g.low > 0 || g.high < 255 || again;
     dt_onnx_constant(w->m, dt_onnx_text(w->m, "%s.scale", node->name), DT_ONNX_FLOAT, &scalar,
@@ -97,14 +98,29 @@ static dt_status emit_fakequant(walk *w, const dt_node *node)
     return DT_OK;
 }
 
+/* Weights [O,KH,KW,I] as ONNX has them, [O,I,KH,KW]. NULL: no memory. */
+static const void *foreign_weights(walk *w, const dt_lower_product *p, const void *from,
+                                   size_t size)
+{
+    if (p->shape.rank != 4) return from;
+    void *to = dt_arena_get(dt_onnx_arena(w->m), (size_t)(p->O * p->K) * size);
+    if (to) dt_layout_to_foreign(&p->shape, size, from, to);
+    return to;
+}
+
+static dt_shape foreign_shape(const dt_shape *s)
+{
+    return s->rank == 4 ? DT_SHAPE(s->dim[0], s->dim[3], s->dim[1], s->dim[2]) : *s;
+}
+
 /* Codes to int8 with zero point 0, or to uint8 with zero point 128. */
-static const unsigned char *pack_codes(walk *w, const dt_lower_product *p)
+static const void *pack_codes(walk *w, const dt_lower_product *p)
 {
     size_t n = (size_t)(p->O * p->K);
     unsigned char *byte = dt_arena_get(dt_onnx_arena(w->m), n);
     for (size_t i = 0; byte && i < n; i++)
         byte[i] = (unsigned char)(p->wide ? p->code[i] + 128 : p->code[i]);
-    return byte;
+    return byte ? foreign_weights(w, p, byte, 1) : NULL;
 }
 
 static const dt_onnx_attr along_outputs[] = { { .name = "axis", .i = 0 }, { .name = NULL } };
@@ -114,8 +130,11 @@ static const char *weight_value(walk *w, const char *layer, const dt_lower_produ
 {
     dt_onnx *m = w->m;
     const char *codes = dt_onnx_text(m, "%s.weight", layer);
+    const dt_shape shape = foreign_shape(&p->shape);
     if (!p->quantized) {
-        dt_onnx_constant(m, codes, DT_ONNX_FLOAT, &p->shape, p->weight);
+        const void *floats = foreign_weights(w, p, p->weight, sizeof *p->weight);
+        if (!floats) return NULL;
+        dt_onnx_constant(m, codes, DT_ONNX_FLOAT, &shape, floats);
         return codes;
     }
     const char *s = dt_onnx_text(m, "%s.weight.scale", layer);
@@ -124,12 +143,12 @@ static const char *weight_value(walk *w, const char *layer, const dt_lower_produ
     bool each = p->scales > 1;
     const dt_shape groups = each ? DT_SHAPE(p->scales) : scalar;
     dt_onnx_type type = p->wide ? DT_ONNX_U8 : DT_ONNX_S8;
-    const unsigned char *bytes = pack_codes(w, p);
+    const void *bytes = pack_codes(w, p);
     unsigned char *zeros = dt_arena_get(dt_onnx_arena(m), (size_t)p->scales);
     if (!bytes || !zeros) return NULL;
     for (int64_t i = 0; p->wide && i < p->scales; i++)
         zeros[i] = 128;
-    dt_onnx_constant(m, codes, type, &p->shape, bytes);
+    dt_onnx_constant(m, codes, type, &shape, bytes);
     dt_onnx_constant(m, s, DT_ONNX_FLOAT, &groups, p->scale);
     dt_onnx_constant(m, z, type, &groups, zeros);
     dt_onnx_node(m, "DequantizeLinear", (const char *[]){ codes, s, z, NULL }, out,
@@ -162,11 +181,8 @@ static const char *bias_value(walk *w, const char *layer, const dt_lower_product
 static dt_status emit_product(walk *w, const dt_node *node, const dt_node *norm, const char *op,
                               const dt_onnx_attr *attr)
 {
-    const dt_node *site = dt_lower_site(w->src->graph, node->in[0]), *last = norm ? norm : node;
-    dt_lower_grid x;
-    dt_lower_product p;
-    if (site) DT_TRY(dt_lower_activation(w->src, site, &x, w->err));
-    DT_TRY(dt_lower_fold(w->src, node, norm, site ? &x : NULL, dt_onnx_arena(w->m), &p, w->err));
+    const dt_node *last = norm ? norm : node;
+    const dt_lower_product p = *w->l->product[dt_lower_index(w->src->graph, node)];
     if (p.quantized && p.gain > 1)
         dt_onnx_meta(w->m, dt_onnx_text(w->m, "detent.gain.%s", node->name),
                      dt_onnx_text(w->m, "%d", p.gain));
@@ -341,10 +357,11 @@ static dt_status emit(walk *w, const dt_node *node)
                    "operation '%s' has no ONNX form here", node->op->name);
 }
 
-dt_status dt_onnx_walk(const dt_export_source *src, const bool *needed, dt_onnx *m, dt_error *err)
+dt_status dt_onnx_walk(const dt_lowered *l, dt_onnx *m, dt_error *err)
 {
+    const dt_lower_source *src = &l->src;
     const dt_graph *g = src->graph;
-    walk w = { .src = src, .needed = needed, .m = m, .err = err };
+    walk w = { .l = l, .src = src, .needed = l->needed, .m = m, .err = err };
     w.name = dt_arena_get(dt_onnx_arena(m), (size_t)g->value_count * sizeof *w.name);
     w.pooled = dt_arena_get(dt_onnx_arena(m), (size_t)g->value_count * sizeof *w.pooled);
     if (!w.name || !w.pooled)
@@ -355,6 +372,6 @@ dt_status dt_onnx_walk(const dt_export_source *src, const bool *needed, dt_onnx 
     dt_onnx_output(m, "logits", &g->value[src->logits].shape);
     w.name[src->input] = "input";
     for (int i = 0; i < g->node_count; i++)
-        if (needed[i]) DT_TRY(emit(&w, &g->node[i]));
+        if (w.needed[i]) DT_TRY(emit(&w, &g->node[i]));
     return DT_OK;
 }

@@ -7,8 +7,7 @@
 #include "export/onnx_message.h"
 
 /* Adds what the logits need to the model; the input is called "input" [N,C,H,W], the output
- * "logits". `needed`: see dt_lower_cone. Errors: UNSUPPORTED, NUMERIC, NOMEM. */
-dt_status dt_onnx_walk(const dt_export_source *src, const bool *needed, dt_onnx *m,
-                       dt_error *err) DT_MUST_CHECK;
+ * "logits". Errors: UNSUPPORTED, NOMEM. */
+dt_status dt_onnx_walk(const dt_lowered *l, dt_onnx *m, dt_error *err) DT_MUST_CHECK;
 
 #endif

@@ -16,10 +16,12 @@ MAY = {
     "layers": ["core", "autograd", "fakequant"],
     "data": ["core"],
     "optim": ["core", "kernels", "autograd"],
-    "export": ["core", "kernels", "autograd", "fakequant", "layers", "train/container.h"],
+    "integer": ["core", "kernels", "autograd", "fakequant"],
+    "export": ["core", "kernels", "autograd", "fakequant", "layers", "integer",
+               "train/container.h"],
     "recipes": ["core", "fakequant/choice.h"],
-    "train": ["core", "kernels", "autograd", "fakequant", "layers", "data", "optim", "export",
-              "recipes"],
+    "train": ["core", "kernels", "autograd", "fakequant", "layers", "data", "optim", "integer",
+              "export", "recipes"],
     "cli": ["core", "recipes", "train/detent.h"],
 }
 FREE = ["tests", "bench"]

@@ -9,7 +9,7 @@
 #include "data/transform.h"
 #include "export/exporter.h"
 #include "export/import.h"
-#include "export/lower.h"
+#include "integer/lower.h"
 #include "fakequant/quantizers.h"
 #include "layers/models.h"
 #include "optim/optimizer.h"

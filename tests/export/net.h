@@ -28,6 +28,7 @@ typedef struct testnet {
     dt_recipe *recipe;
     dt_net net;
     dt_export_source src;
+    dt_lower_source low; /* the same, for the lowering */
 } testnet;
 
 enum { TESTNET_SIDE = 12, TESTNET_BATCH = 4 };
@@ -79,6 +80,7 @@ static inline void testnet_init(testnet *t, const char *recipe)
                                  .state = &t->net.state,
                                  .input = t->net.input,
                                  .logits = t->net.logits };
+    t->low = dt_export_lower(&t->src);
 }
 
 static inline void testnet_fini(testnet *t)

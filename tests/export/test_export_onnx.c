@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
-#include "export/lower.h"
+#include "integer/lower.h"
 #include "tests/export/net.h"
 #include "tests/export/onnx_read.h"
 #include "tests/support/failalloc.h"

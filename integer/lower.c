@@ -1,6 +1,6 @@
 /* Facts about a graph: what the logits need, who reads what, what is not quantized. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "export/lower.h"
+#include "integer/lower.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +31,7 @@ const dt_node *dt_lower_site(const dt_graph *g, int value)
     }
 }
 
-void dt_lower_cone(const dt_export_source *src, bool *needed)
+void dt_lower_cone(const dt_lower_source *src, bool *needed)
 {
     const dt_graph *g = src->graph;
     for (int i = g->node_count - 1; i >= 0; i--) {
@@ -84,7 +84,7 @@ static void add_missing(list *l, const char *what, const char *layer)
 
 /* Is the value quantized by everyone who reads it, past the norm and the relu that are part of the
  * layer's integer form? The last value must be on a grid itself. */
-static bool is_quantized_after(const dt_export_source *src, const bool *needed, int value)
+static bool is_quantized_after(const dt_lower_source *src, const bool *needed, int value)
 {
     const dt_graph *g = src->graph;
     const dt_node *reader = NULL;
@@ -98,7 +98,7 @@ static bool is_quantized_after(const dt_export_source *src, const bool *needed, 
     return true;
 }
 
-static void check_node(const dt_export_source *src, const bool *needed, const dt_node *n, list *l)
+static void check_node(const dt_lower_source *src, const bool *needed, const dt_node *n, list *l)
 {
     const dt_graph *g = src->graph;
     bool product = dt_lower_is_product(n), add = dt_lower_is(n, "add"), gap = dt_lower_is(n, "gap");
@@ -112,7 +112,7 @@ static void check_node(const dt_export_source *src, const bool *needed, const dt
         add_missing(l, "output", n->name);
 }
 
-int dt_lower_missing(const dt_export_source *src, const bool *needed, char *text, size_t size)
+int dt_lower_missing(const dt_lower_source *src, const bool *needed, char *text, size_t size)
 {
     list l = { text, size, 0, 0 };
     text[0] = '\0';

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
-#include "export/lower.h"
+#include "integer/lower.h"
 #include "tests/export/net.h"
 #include "tests/support/run.h"
 
@@ -12,10 +12,18 @@ static dt_lower_product fold(const testnet *t, const char *conv, const char *nor
     dt_lower_product p;
     const dt_node *n = testnet_node(t, norm ? "conv2d" : "linear", conv);
     const dt_node *bn = norm ? testnet_node(t, "batchnorm", norm) : NULL;
-    ck_assert_int_eq(dt_lower_activation(&t->src, dt_lower_site(&t->net.graph, n->in[0]), &x, NULL),
+    ck_assert_int_eq(dt_lower_activation(&t->low, dt_lower_site(&t->net.graph, n->in[0]), &x, NULL),
                      DT_OK);
-    ck_assert_int_eq(dt_lower_fold(&t->src, n, bn, &x, arena, &p, NULL), DT_OK);
+    ck_assert_int_eq(dt_lower_fold(&t->low, n, bn, &x, arena, &p, NULL), DT_OK);
     return p;
+}
+
+static void snap(testnet *t, int *out_count)
+{
+    dt_lowered *l;
+    ck_assert_int_eq(dt_lower_new(&t->low, &l, NULL), DT_OK);
+    dt_lower_snap(l, &t->net.state, out_count);
+    dt_lower_free(l);
 }
 
 static void expect_same(const dt_lower_product *a, const dt_lower_product *b)
@@ -43,7 +51,7 @@ START_TEST(biases_are_on_their_grid_afterwards)
         off += fabs(b - (double)conv.bias[o]) > 1e-5;
     }
     ck_assert_int_gt(off, 0); /* there was something to round */
-    ck_assert_int_eq(dt_lower_snap(&t.src, &t.net.state, &count, NULL), DT_OK);
+    snap(&t, &count);
     ck_assert_int_eq(count, 4 + 8 + 8 + 16 + 16 + 10);
     dt_lower_product conv2 = fold(&t, "conv2", "bn2", arena), fc2 = fold(&t, "fc", NULL, arena);
     expect_same(&conv, &conv2);
@@ -60,7 +68,7 @@ START_TEST(a_float_net_stays)
     testnet_init(&t, RECIPE_SMALL);
     const real *beta = t.net.state.data[testnet_node(&t, "batchnorm", "bn2")->in[DT_BN_BETA]];
     real before = beta[3];
-    ck_assert_int_eq(dt_lower_snap(&t.src, &t.net.state, &count, NULL), DT_OK);
+    snap(&t, &count);
     ck_assert_int_eq(count, 0);
     ck_assert(beta[3] == before);
     testnet_fini(&t);

@@ -12,9 +12,8 @@
 
 #include "autograd/op_batchnorm.h"
 #include "autograd/op_fakequant.h"
-#include "export/layout.h"
-#include "export/lower.h"
 #include "fakequant/quantizers.h"
+#include "integer/lower.h"
 
 enum {
     MAX_BIAS = 1 << 30, /* leaves as much room for the sum of products */
@@ -33,14 +32,26 @@ static dt_status no_memory(dt_error *err)
     return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to lower the model");
 }
 
-static void group_params(const dt_export_source *src, const dt_node *site, int64_t group,
+static void group_params(const dt_lower_source *src, const dt_node *site, int64_t group,
                          real *params)
 {
     for (int i = 1; i < site->in_count; i++)
         params[i - 1] = src->state->data[site->in[i]][group];
 }
 
-dt_status dt_lower_activation(const dt_export_source *src, const dt_node *site,
+/* Do the codes that the kernels give mean what the grid says? An offset that is no whole number of
+ * steps does not fit any zero point. */
+static bool grid_holds(const dt_fakequant_conf *c, const real *params, const dt_grid *g)
+{
+    dt_encode e = { .scale = 1 };
+    c->quantizer->plan(c->options, &c->site, params, NULL, &e);
+    double s = g->scale, low = (double)e.qmin * (double)e.scale + (double)e.offset;
+    double high = (double)e.qmax * (double)e.scale + (double)e.offset;
+    return fabs(low - s * (g->qmin - g->zero_point)) <= 1e-3 * s &&
+           fabs(high - s * (g->qmax - g->zero_point)) <= 1e-3 * s;
+}
+
+dt_status dt_lower_activation(const dt_lower_source *src, const dt_node *site,
                               dt_lower_grid *out_grid, dt_error *err)
 {
     const dt_fakequant_conf *c = site->conf;
@@ -63,6 +74,8 @@ dt_status dt_lower_activation(const dt_export_source *src, const dt_node *site,
     if (!(out.scale >= FLT_MIN) || !isfinite(out.scale))
         return dt_fail(err, DT_ERR_NUMERIC, &(dt_where){ .key = site->name },
                        "scale %g is no positive number", g.scale);
+    if (!grid_holds(c, params, &g))
+        return refuse(site, "has an offset that is no whole number of steps", err);
     *out_grid = out;
     return DT_OK;
 }
@@ -101,7 +114,7 @@ static dt_status group_codes(const dt_node *node, const dt_quant_site *site, con
 }
 
 /* Codes [O][K] in the engine's layout and the scale of every output. */
-static dt_status weight_codes(const dt_export_source *src, const dt_node *node, dt_arena *arena,
+static dt_status weight_codes(const dt_lower_source *src, const dt_node *node, dt_arena *arena,
                               const dt_lower_product *p, int16_t *code, float *scale,
                               int *out_reach, dt_error *err)
 {
@@ -149,7 +162,7 @@ static void apply_gain(dt_lower_product *p, int reach, bool integer_bias, int16_
 }
 
 /* y = factor * (w x) + shift. */
-static bool factors(const dt_export_source *src, const dt_node *product, const dt_node *norm,
+static bool factors(const dt_lower_source *src, const dt_node *product, const dt_node *norm,
                     int64_t O, double *factor, double *shift)
 {
     real *const *data = src->state->data;
@@ -201,16 +214,14 @@ static dt_status check_channel(const dt_node *product, const dt_node *norm, int6
     return DT_OK;
 }
 
-static dt_status fold_codes(const dt_export_source *src, const dt_node *product,
-                            const dt_node *norm, const dt_node *site, const dt_lower_grid *x,
-                            const double *factor, const double *shift, dt_arena *arena,
-                            dt_lower_product *p, dt_error *err)
+static dt_status fold_codes(const dt_lower_source *src, const dt_node *product, const dt_node *norm,
+                            const dt_node *site, const dt_lower_grid *x, const double *factor,
+                            const double *shift, dt_arena *arena, dt_lower_product *p,
+                            dt_error *err)
 {
     size_t n = (size_t)(p->O * p->K), O = (size_t)p->O;
-    const dt_value *w = &src->graph->value[product->in[1]];
-    int16_t *plain = dt_arena_get(arena, n * sizeof *plain);
-    p->code = plain;
-    if (w->shape.rank == 4) p->code = dt_arena_get(arena, n * sizeof *p->code);
+    int16_t *plain = dt_arena_get(arena, n * sizeof *plain); /* 128 may come and be refused */
+    p->code = dt_arena_get(arena, n * sizeof *p->code);
     p->scale = dt_arena_get(arena, O * sizeof *p->scale);
     p->bias_scale = dt_arena_get(arena, O * sizeof *p->bias_scale);
     p->bias_code = dt_arena_get(arena, O * sizeof *p->bias_code);
@@ -219,6 +230,7 @@ static dt_status fold_codes(const dt_export_source *src, const dt_node *product,
     DT_TRY(weight_codes(src, site, arena, p, plain, p->scale, &reach, err));
     apply_gain(p, reach, x != NULL, plain);
     const dt_fakequant_conf *c = site->conf;
+    p->bits = c->site.bits;
     p->scales = norm || c->site.groups > 1 ? p->O : 1;
     for (int64_t o = 0; o < p->O; o++) {
         fold_channel(x, factor[o], shift[o], p->K, plain + o * p->K, &p->scale[o],
@@ -226,29 +238,26 @@ static dt_status fold_codes(const dt_export_source *src, const dt_node *product,
         if (p->scale[o] != p->scale[0]) p->scales = p->O;
         DT_TRY(check_channel(product, norm, o, p->K, plain + o * p->K, err));
     }
-    if (w->shape.rank == 4) dt_layout_to_foreign(&w->shape, sizeof *plain, plain, p->code);
+    for (size_t i = 0; i < n; i++)
+        p->code[i] = (int8_t)plain[i];
     if (!x) p->bias_code = NULL;
     return DT_OK;
 }
 
-static dt_status fold_float(const dt_export_source *src, const dt_node *product,
+static dt_status fold_float(const dt_lower_source *src, const dt_node *product,
                             const double *factor, dt_arena *arena, dt_lower_product *p,
                             dt_error *err)
 {
-    const dt_value *w = &src->graph->value[product->in[1]];
     const real *data = src->state->data[product->in[1]];
     size_t n = (size_t)(p->O * p->K);
-    float *plain = dt_arena_get(arena, n * sizeof *plain);
-    p->weight = plain;
-    if (w->shape.rank == 4) p->weight = dt_arena_get(arena, n * sizeof *p->weight);
-    if (!plain || !p->weight) return no_memory(err);
+    p->weight = dt_arena_get(arena, n * sizeof *p->weight);
+    if (!p->weight) return no_memory(err);
     for (size_t i = 0; i < n; i++)
-        plain[i] = (float)((double)data[i] * factor[i / (size_t)p->K]);
-    if (w->shape.rank == 4) dt_layout_to_foreign(&w->shape, sizeof *plain, plain, p->weight);
+        p->weight[i] = (float)((double)data[i] * factor[i / (size_t)p->K]);
     return DT_OK;
 }
 
-dt_status dt_lower_fold(const dt_export_source *src, const dt_node *product, const dt_node *norm,
+dt_status dt_lower_fold(const dt_lower_source *src, const dt_node *product, const dt_node *norm,
                         const dt_lower_grid *x, dt_arena *arena, dt_lower_product *out,
                         dt_error *err)
 {
@@ -256,7 +265,6 @@ dt_status dt_lower_fold(const dt_export_source *src, const dt_node *product, con
     const dt_node *site = dt_lower_site(src->graph, product->in[1]);
     dt_lower_product p = { .shape = *w, .O = w->dim[0], .quantized = site != NULL };
     p.K = dt_shape_count(w) / p.O;
-    if (w->rank == 4) p.shape = DT_SHAPE(w->dim[0], w->dim[3], w->dim[1], w->dim[2]);
     double *factor = dt_arena_get(arena, (size_t)p.O * sizeof *factor);
     double *shift = dt_arena_get(arena, (size_t)p.O * sizeof *shift);
     p.bias = dt_arena_get(arena, (size_t)p.O * sizeof *p.bias);

@@ -8,10 +8,18 @@
  * Codes that leave room in their byte are therefore written times a power of two, the `gain`, and
  * the scale is divided by it: exactly the same weights, and a bias up to 32 times finer. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DT_EXPORT_LOWER_H
-#define DT_EXPORT_LOWER_H
+#ifndef DT_INTEGER_LOWER_H
+#define DT_INTEGER_LOWER_H
 
-#include "export/exporter.h"
+#include "autograd/exec.h"
+
+/* A trained network; everything is borrowed. */
+typedef struct dt_lower_source {
+    const dt_graph *graph;
+    const dt_state *state;
+    int input, logits;     /* values: the picture [N,H,W,C], and [N,classes] */
+    const dt_alloc *alloc; /* NULL: the C library's */
+} dt_lower_source;
 
 bool dt_lower_is(const dt_node *node, const char *op); /* false also for NULL */
 bool dt_lower_is_product(const dt_node *node);         /* conv2d or linear */
@@ -21,7 +29,7 @@ bool dt_lower_is_product(const dt_node *node);         /* conv2d or linear */
 const dt_node *dt_lower_site(const dt_graph *g, int value);
 
 /* needed[i]: the logits depend on node i. `needed` has node_count elements. */
-void dt_lower_cone(const dt_export_source *src, bool *needed);
+void dt_lower_cone(const dt_lower_source *src, bool *needed);
 /* How many inputs of needed nodes read `value`; the last such node in `out_reader` (may be NULL).
  */
 int dt_lower_readers(const dt_graph *g, const bool *needed, int value, const dt_node **out_reader);
@@ -29,7 +37,7 @@ int dt_lower_readers(const dt_graph *g, const bool *needed, int value, const dt_
 const dt_node *dt_lower_norm(const dt_graph *g, const bool *needed, const dt_node *conv);
 
 /* Sites that an integer model needs and the graph has not. `text` gets the first few names. */
-int dt_lower_missing(const dt_export_source *src, const bool *needed, char *text, size_t size);
+int dt_lower_missing(const dt_lower_source *src, const bool *needed, char *text, size_t size);
 
 /* Activation codes in an unsigned byte: value = scale * (code - zero_point), low <= code <= high.
  * Signed grids have the zero point 128. */
@@ -38,19 +46,20 @@ typedef struct dt_lower_grid {
     int zero_point, low, high; /* 0..255 */
 } dt_lower_grid;
 /* Errors: UNSUPPORTED names the site when its codes have no such meaning. */
-dt_status dt_lower_activation(const dt_export_source *src, const dt_node *site,
+dt_status dt_lower_activation(const dt_lower_source *src, const dt_node *site,
                               dt_lower_grid *out_grid, dt_error *err) DT_MUST_CHECK;
 
 /* A conv or linear with its batch norm or bias: y[o] = sum of w[o] x, plus bias[o]. Arrays live in
- * the arena; weights are in torch's layout ([O,I,KH,KW] or [O,I]). */
+ * the arena; weights are in the engine's layout, [O,KH,KW,I] or [O,I]. */
 typedef struct dt_lower_product {
     dt_shape shape;
     int64_t O, K;   /* outputs, weights of each */
     bool quantized; /* `code` and `scale`; otherwise `weight` */
+    int bits;       /* of the trained codes; 0: not quantized */
     bool wide;      /* |code| may exceed 64: wants a byte with zero point 128, see below */
     int64_t scales; /* 1 or O */
     int gain;       /* 1, 2, 4, ... 32 */
-    int16_t *code;  /* [O][K], -128..127: trained codes times gain, negated where gamma < 0 */
+    int8_t *code;   /* [O][K]: trained codes times gain, negated where gamma < 0 */
     float *scale;   /* [scales], of code */
     float *weight;  /* [O][K] */
     bool has_bias;
@@ -61,15 +70,32 @@ typedef struct dt_lower_product {
 /* `norm`, `x` (the grid of the input) may be NULL; with both codes the bias is integer too.
  * Two products of codes (0..255 times -64..64) fit 16 bits, which some integer kernels rely on;
  * `wide` says that they may not. */
-dt_status dt_lower_fold(const dt_export_source *src, const dt_node *product, const dt_node *norm,
+dt_status dt_lower_fold(const dt_lower_source *src, const dt_node *product, const dt_node *norm,
                         const dt_lower_grid *x, dt_arena *arena, dt_lower_product *out,
                         dt_error *err) DT_MUST_CHECK;
 
-/* Replaces the float biases in `state` (of src->graph) by those of the integer model, so that the
- * float network computes what the integer model does, up to the rounding of float sums. Rounded
+/* The whole lowering of a network, made once: exporters write it and the integer model is made of
+ * it, so that what is shipped is what was executed. Parts without quantizers have no entry. */
+enum { DT_LOWER_MISSING = 360 };
+typedef struct dt_lowered {
+    dt_lower_source src;
+    dt_arena *arena;
+    bool *needed;                     /* by node: see dt_lower_cone */
+    const dt_lower_grid **grid;       /* by node: activation sites; NULL: another node */
+    const dt_lower_product **product; /* by node: convs and linears; NULL: another node */
+    int missing;                      /* see dt_lower_missing; 0: an integer model */
+    char missing_text[DT_LOWER_MISSING];
+} dt_lowered;
+/* Errors: UNSUPPORTED names a layer and the rule that it breaks; NUMERIC, NOMEM. */
+dt_status dt_lower_new(const dt_lower_source *src, dt_lowered **out, dt_error *err) DT_MUST_CHECK;
+void dt_lower_free(dt_lowered *l); /* NULL is fine */
+/* Index of a node of the graph. */
+int dt_lower_index(const dt_graph *g, const dt_node *node);
+
+/* Replaces the float biases in `state` (of the same graph) by those of the integer model, so that
+ * the float network computes what the integer model does, up to the rounding of float sums. Rounded
  * biases are all that tells the two apart: one code in a hundred behind a conv, which low-bit
  * networks amplify from block to block. `out_count`: outputs that were looked at. */
-dt_status dt_lower_snap(const dt_export_source *src, dt_state *state, int *out_count,
-                        dt_error *err) DT_MUST_CHECK;
+void dt_lower_snap(const dt_lowered *l, dt_state *state, int *out_count);
 
 #endif

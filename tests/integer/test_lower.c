@@ -1,6 +1,6 @@
 /* What graphs mean in integers. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "export/lower.h"
+#include "integer/lower.h"
 
 #include "fakequant/quantizers.h"
 #include "tests/export/net.h"
@@ -9,7 +9,7 @@
 static void cone(const testnet *t, bool needed[512])
 {
     ck_assert_int_le(t->net.graph.node_count, 512);
-    dt_lower_cone(&t->src, needed);
+    dt_lower_cone(&t->low, needed);
 }
 
 START_TEST(the_loss_is_not_needed)
@@ -57,7 +57,7 @@ static int missing(const char *recipe, char *text, size_t size)
     bool needed[512];
     testnet_init(&t, recipe);
     cone(&t, needed);
-    int n = dt_lower_missing(&t.src, needed, text, size);
+    int n = dt_lower_missing(&t.low, needed, text, size);
     testnet_fini(&t);
     return n;
 }
@@ -87,7 +87,7 @@ static dt_lower_grid grid_of(const testnet *t, const char *site)
     dt_lower_grid g;
     const dt_node *n = testnet_node(t, "fakequant", site);
     ck_assert_ptr_nonnull(n);
-    ck_assert_int_eq(dt_lower_activation(&t->src, n, &g, NULL), DT_OK);
+    ck_assert_int_eq(dt_lower_activation(&t->low, n, &g, NULL), DT_OK);
     ck_assert(g.scale == t->net.state.data[n->in[1]][0]);
     return g;
 }
@@ -129,15 +129,46 @@ START_TEST(what_has_no_integer_codes_is_refused_by_name)
     dt_quantizer other = *c->quantizer;
     other.grid = NULL;
     c->quantizer = &other;
-    ck_assert_int_eq(dt_lower_activation(&t.src, n, &g, &err), DT_ERR_UNSUPPORTED);
+    ck_assert_int_eq(dt_lower_activation(&t.low, n, &g, &err), DT_ERR_UNSUPPORTED);
     ck_assert_ptr_nonnull(strstr(err.text, "conv2.input_quant"));
     other.grid = dt_quantizer_of(dt_table_find(&dt_quantizers, "lsq"))->grid;
     t.net.state.data[n->in[1]][0] = t.net.state.data[n->in[2]][0] = NAN;
-    ck_assert_int_eq(dt_lower_activation(&t.src, n, &g, &err), DT_ERR_NUMERIC);
+    ck_assert_int_eq(dt_lower_activation(&t.low, n, &g, &err), DT_ERR_NUMERIC);
+    testnet_fini(&t);
+}
+END_TEST
+
+static float spoiled_offset;
+
+static void plan_with_offset(const void *conf, const dt_quant_site *site, const real *params,
+                             const real *stats, dt_encode *out)
+{
+    dt_quantizer_of(dt_table_find(&dt_quantizers, "lsq"))->plan(conf, site, params, stats, out);
+    out->offset = spoiled_offset * out->scale;
+}
+
+START_TEST(an_offset_between_steps_is_refused)
+{
+    testnet t;
+    dt_error err;
+    dt_lower_grid g;
+    testnet_init(&t, RECIPE_SMALL RECIPE_W4A4);
+    const dt_node *n = testnet_node(&t, "fakequant", "conv2.input_quant");
+    dt_fakequant_conf *c = conf_of(&t, "conv2.input_quant");
+    dt_quantizer other = *c->quantizer;
+    other.plan = plan_with_offset;
+    c->quantizer = &other;
+    spoiled_offset = 0;
+    ck_assert_int_eq(dt_lower_activation(&t.low, n, &g, &err), DT_OK);
+    spoiled_offset = 0.5f;
+    ck_assert_int_eq(dt_lower_activation(&t.low, n, &g, &err), DT_ERR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(err.text, "conv2.input_quant"));
+    ck_assert_ptr_nonnull(strstr(err.text, "offset"));
     testnet_fini(&t);
 }
 END_TEST
 
 DT_TEST_MAIN("lower", the_loss_is_not_needed, a_norm_belongs_to_the_conv_before_it,
              padded_channels_keep_their_grid, missing_sites_are_counted_and_named,
-             activations_are_unsigned_bytes, what_has_no_integer_codes_is_refused_by_name)
+             activations_are_unsigned_bytes, what_has_no_integer_codes_is_refused_by_name,
+             an_offset_between_steps_is_refused)

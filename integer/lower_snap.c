@@ -1,0 +1,50 @@
+/* Biases of the integer model put back into the float one. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
+#include "autograd/op_batchnorm.h"
+#include "integer/lower.h"
+
+static bool is_zero(const dt_lower_product *p, int64_t o)
+{
+    for (int64_t i = 0; i < p->K; i++)
+        if (p->code[o * p->K + i]) return false;
+    return true;
+}
+
+/* beta - mean f = bias, with f = gamma / sqrt(var + eps). */
+static void snap_norm(const dt_node *norm, const dt_lower_product *p, dt_state *state)
+{
+    const dt_batchnorm_conf *c = norm->conf;
+    real *gamma = state->data[norm->in[DT_BN_GAMMA]], *beta = state->data[norm->in[DT_BN_BETA]];
+    const real *mean = state->data[norm->in[DT_BN_MEAN]], *var = state->data[norm->in[DT_BN_VAR]];
+    for (int64_t o = 0; o < p->O; o++) {
+        if (is_zero(p, o)) gamma[o] = 0;
+        double f = (double)gamma[o] / sqrt((double)var[o] + c->eps);
+        double bias = (double)p->bias_code[o] * (double)p->bias_scale[p->scales > 1 ? o : 0];
+        beta[o] = (real)(bias + (double)mean[o] * f);
+    }
+}
+
+static void snap_bias(const dt_node *linear, const dt_lower_product *p, dt_state *state)
+{
+    real *bias = state->data[linear->in[2]];
+    for (int64_t o = 0; o < p->O; o++)
+        bias[o] = (real)((double)p->bias_code[o] * (double)p->bias_scale[p->scales > 1 ? o : 0]);
+}
+
+void dt_lower_snap(const dt_lowered *l, dt_state *state, int *out_count)
+{
+    const dt_graph *g = l->src.graph;
+    *out_count = 0;
+    for (int i = 0; i < g->node_count; i++) {
+        const dt_lower_product *p = l->product[i];
+        const dt_node *norm = p ? dt_lower_norm(g, l->needed, &g->node[i]) : NULL;
+        if (!p || !p->has_bias || !p->bias_code) continue;
+        if (norm)
+            snap_norm(norm, p, state);
+        else
+            snap_bias(&g->node[i], p, state);
+        *out_count += (int)p->O;
+    }
+}
