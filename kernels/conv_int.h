@@ -1,7 +1,7 @@
 /* 2-D convolution on integer codes, channels last, exact:
  *
  *   y[n,oh,ow,o] = sum over kh,kw,i of
- *                  (x[n, oh*SH-PH+kh, ow*SW-PW+kw, g*I+i] - zero) * w[o,kh,kw,i]
+ *                  (x[n, oh*SH-PH+kh, ow*SW-PW+kw, g*I+i] - zero) * w[o,kh,kw,i]  + bias[o]
  *
  * with I = C/G inputs per group and g = o/(O/G). Outside the picture x is `zero`, the code of 0.0,
  * so padding adds nothing. Sums cannot overflow as long as KH*KW*I <= DT_CONV_INT_MAX_TERMS, and no
@@ -24,6 +24,7 @@ typedef struct dt_conv_int_call {
     bool is_signed;      /* x is int8_t */
     int zero;            /* a value of x's type */
     const int8_t *w;     /* [O,KH,KW,C/G], -128..127 */
+    const int32_t *bias; /* [O], NULL: zeros; the sums with it must fit 32 bits */
     int32_t *y;          /* [N,OH,OW,O], overwritten */
 } dt_conv_int_call;
 

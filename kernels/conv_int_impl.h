@@ -6,7 +6,7 @@
  *         255 * 128 in 32 bits. (vpmaddubsw takes 4, but in 16 bits, where they saturate.)
  *   VNNI: QUAD 4, unsigned bytes, vpdpbusd: adds in 32 bits without saturation. Signed codes are
  *         taken plus 128. Here sum((x - zero) w) = sum(x w) - zero sum(w), so sums start at
- *         -zero sum(w); 32-bit arithmetic wraps, and the final sum fits.
+ *         bias - zero sum(w); 32-bit arithmetic wraps, and the final sum fits.
  *
  * A task is a band of output rows of one picture. It copies the rows of the input that it reads,
  * padded on all sides, then runs the register tiles: P pixels x V vectors of outputs. */
@@ -160,14 +160,16 @@ static void pack_block(void *arg, int64_t at, int thread)
     memset(out, 0, (size_t)l->block * sizeof *out);
     for (int64_t k = 0; k < LANES; k++) {
         uint32_t sum = 0; /* wraps */
-        const int8_t *w = j->c->w + (group * l->O + first + k) * taps * l->I;
+        int64_t o = group * l->O + first + k;
+        const int8_t *w = j->c->w + o * taps * l->I;
         for (int64_t t = 0; first + k < l->O && t < taps; t++)
             for (int64_t i = 0; i < l->I; i++) {
                 int v = w[t * l->I + i];
                 out[((t * l->quads + i / QUAD) * LANES + k) * QUAD + i % QUAD] = (weight)v;
                 sum += (uint32_t)(v * zero);
             }
-        j->start[at * LANES + k] = (int32_t)(0 - sum);
+        uint32_t bias = j->c->bias && first + k < l->O ? (uint32_t)j->c->bias[o] : 0;
+        j->start[at * LANES + k] = (int32_t)(bias - sum);
     }
 }
 

@@ -16,7 +16,7 @@ static int32_t output_at(const dt_conv_int_call *c, int64_t n, int64_t oh, int64
     const dt_conv_shape *s = &c->shape;
     int64_t I = s->C / s->G, first = o / (s->O / s->G) * I;
     const int8_t *w = c->w + o * s->KH * s->KW * I;
-    int32_t sum = 0;
+    int32_t sum = c->bias ? c->bias[o] : 0;
     for (int64_t kh = 0; kh < s->KH; kh++)
         for (int64_t kw = 0; kw < s->KW; kw++)
             for (int64_t i = 0; i < I; i++)

@@ -4,6 +4,7 @@
 #ifndef DT_KERNELS_KERNELS_H
 #define DT_KERNELS_KERNELS_H
 
+#include "kernels/code.h"
 #include "kernels/conv.h"
 #include "kernels/conv_int.h"
 #include "kernels/peak.h"
@@ -13,6 +14,7 @@ typedef struct dt_kernels {
     const char *isa; /* "scalar", "avx2", "avx512" */
     dt_conv_kernels conv;
     dt_conv_int_kernels conv_int;
+    dt_code_kernels code;
     dt_point_kernels point;
     dt_tile_kernels tile;
     dt_peak peak;

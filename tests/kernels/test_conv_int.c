@@ -10,6 +10,7 @@ typedef struct int_case {
     size_t x_count, w_count, y_count;
     unsigned char *x;
     signed char *w;
+    int32_t *bias;
 } int_case;
 
 typedef enum fill { RANDOM, HIGHEST, LOWEST, SMALL } fill;
@@ -34,8 +35,12 @@ static int_case case_open(dt_conv_shape s, bool is_signed, int zero, fill f, uin
                                : f == LOWEST ? -128
                                : f == SMALL  ? (int)dt_rng_below(&rng, 16) - 8
                                              : (int)dt_rng_below(&rng, 256) - 128);
+    c.bias = dt_get_array(NULL, (size_t)s.O, sizeof *c.bias, "test");
+    for (int64_t o = 0; o < s.O; o++)
+        c.bias[o] = (int32_t)dt_rng_u32(&rng) / 2;
     c.call.x = c.x;
     c.call.w = c.w;
+    c.call.bias = f == RANDOM ? c.bias : NULL;
     return c;
 }
 
@@ -43,6 +48,7 @@ static void case_close(int_case *c)
 {
     dt_put(NULL, c->x);
     dt_put(NULL, c->w);
+    dt_put(NULL, c->bias);
 }
 
 /* The output starts at GUARD; NULL when a guard was written. */
@@ -193,10 +199,12 @@ START_TEST(the_scalar_tier_is_the_float_convolution)
             f.x[n] = (real)(c.x[n] - zero);
         for (size_t n = 0; n < c.w_count; n++)
             f.w[n] = (real)c.w[n];
+        c.call.bias = c.bias;
         int32_t *y = run(&ints, &c, 1);
         real *want = run_pass(&floats, &f, DT_CONV_FORWARD, 0, 1, 0);
         for (size_t n = 0; n < c.y_count; n++)
-            ck_assert_int_eq(y[GUARD + n], (int32_t)want[GUARD + n]);
+            ck_assert_int_eq(y[GUARD + n],
+                             (int32_t)want[GUARD + n] + c.bias[n % (size_t)shapes[i].O]);
         dt_put(NULL, y);
         dt_put(NULL, want);
         conv_close(&f);
