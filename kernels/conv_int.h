@@ -30,7 +30,8 @@ typedef struct dt_conv_int_call {
 
 typedef struct dt_conv_int_kernels {
     const char *name; /* "scalar", "avx2", "vnni" */
-    /* Bytes of scratch memory (64-byte aligned, content irrelevant); 0 is possible. */
+    /* Bytes of scratch memory (64-byte aligned, content irrelevant); 0 is possible. What is enough
+     * for N pictures is enough for fewer. */
     size_t (*workspace)(const dt_conv_shape *s, int threads);
     void (*forward)(const dt_conv_int_call *c, void *workspace, int threads);
 } dt_conv_int_kernels;

@@ -81,7 +81,7 @@ DT_INLINE lanes lanes_spread(const input *p)
 
 #endif
 
-enum { BAND_BYTES = 24 * 1024, ALIGN = DT_ALIGN };
+enum { BAND_BYTES = 24 * 1024, FLAT_WIDTH = 64, ALIGN = DT_ALIGN };
 
 /* Sizes that follow from a shape. Counts are elements unless they say bytes. */
 typedef struct layout {
@@ -107,12 +107,16 @@ static size_t round_up(size_t n)
     return (n + ALIGN - 1) / ALIGN * ALIGN;
 }
 
+static bool is_flat(const dt_conv_shape *s)
+{
+    return s->KH == 1 && s->KW == 1 && s->SH == 1 && s->SW == 1 && s->PH == 0 && s->PW == 0;
+}
+
 /* A 1x1 convolution sees no rows: pixels of all pictures are cut into rows of useful length. */
 static dt_conv_shape flatten(dt_conv_shape s)
 {
-    bool plain = s.KH == 1 && s.KW == 1 && s.SH == 1 && s.SW == 1 && s.PH == 0 && s.PW == 0;
-    int64_t pixels = s.N * s.H * s.W, width = 64;
-    if (!plain) return s;
+    int64_t pixels = s.N * s.H * s.W, width = FLAT_WIDTH;
+    if (!is_flat(&s)) return s;
     while (pixels % width)
         width--;
     s.N = 1;
@@ -138,7 +142,12 @@ static layout lay_out(const dt_conv_shape *shape)
     l.bands = (s->OH + l.rows - 1) / l.rows;
     l.weight_bytes = round_up((size_t)(s->G * l.blocks * l.block) * sizeof(weight));
     l.start_bytes = round_up((size_t)(s->G * l.blocks * LANES) * sizeof(int32_t));
-    l.band_bytes = round_up((size_t)(((l.rows - 1) * s->SH + s->KH) * l.row) * sizeof(input));
+    int64_t band = ((l.rows - 1) * s->SH + s->KH) * l.row * (int64_t)sizeof(input);
+    if (is_flat(s)) { /* the width depends on N: room for every width */
+        band = FLAT_WIDTH * l.pixel * (int64_t)sizeof(input);
+        if (band < BAND_BYTES) band = BAND_BYTES;
+    }
+    l.band_bytes = round_up((size_t)band);
     return l;
 }
 

@@ -41,6 +41,8 @@ PARTS = {
     "fakequant/quantizers.c": "property/test_quantizers.c",
     "fakequant/ranges.c": "fakequant/test_range.c",
     "fakequant/uniform.c": "property/test_quantizers.c",
+    "integer/engine.c": "integer/test_run.c",
+    "integer/reference.c": "integer/test_run.c",
     "kernels/code_avx2.c": "kernels/test_code.c",
     "kernels/code_avx512.c": "kernels/test_code.c",
     "kernels/code_scalar.c": "kernels/test_code.c",

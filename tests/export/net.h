@@ -10,6 +10,7 @@
 #include "autograd/op_batchnorm.h"
 #include "core/rng.h"
 #include "export/exporter.h"
+#include "layers/models.h"
 #include "train/session.h"
 
 #define RECIPE_DATA "data: {name: cifar10, batch: 8}\ntrain: {epochs: 1, seed: 5}\n"
@@ -65,12 +66,14 @@ static inline void testnet_calibrate(dt_net *net)
         DT_OK);
 }
 
-static inline void testnet_init(testnet *t, const char *recipe)
+/* `model`: instead of the recipe's, NULL: the recipe's. */
+static inline void testnet_init_model(testnet *t, const char *recipe, const dt_model *model)
 {
     dt_error err;
     const dt_recipe_params p = { .tables = &dt_tables, .path = "r.yaml", .text = recipe };
     const dt_net_input input = { TESTNET_SIDE, TESTNET_SIDE, -1, 1 };
     ck_assert_msg(dt_recipe_read(&p, &t->recipe, &err) == DT_OK, "%s", err.text);
+    if (model) t->recipe->model.choice.row = &model->row;
     ck_assert_msg(dt_net_init(&t->net, t->recipe, &input, false, NULL, &err) == DT_OK, "%s",
                   err.text);
     testnet_randomize_norms(&t->net);
@@ -81,6 +84,11 @@ static inline void testnet_init(testnet *t, const char *recipe)
                                  .input = t->net.input,
                                  .logits = t->net.logits };
     t->low = dt_export_lower(&t->src);
+}
+
+static inline void testnet_init(testnet *t, const char *recipe)
+{
+    testnet_init_model(t, recipe, NULL);
 }
 
 static inline void testnet_fini(testnet *t)

@@ -213,5 +213,19 @@ START_TEST(the_scalar_tier_is_the_float_convolution)
 }
 END_TEST
 
+START_TEST(fewer_pictures_want_no_more_memory)
+{
+    for (size_t i = 0; i < DT_ARRAY_LEN(tiers); i++) {
+        dt_kernels k;
+        if (!open_tier(i, &k)) continue;
+        for (int64_t N = 1; N < 200; N++) {
+            const dt_conv_shape few = conv_shape(N, 1, 1, 999, 10, 1, 1, 1, 0, 1);
+            const dt_conv_shape more = conv_shape(N + 1, 1, 1, 999, 10, 1, 1, 1, 0, 1);
+            ck_assert_uint_le(k.conv_int.workspace(&few, 2), k.conv_int.workspace(&more, 2));
+        }
+    }
+}
+END_TEST
+
 DT_TEST_MAIN("conv_int", tiers_give_the_same_bits, random_shapes, the_longest_sum_does_not_overflow,
-             the_scalar_tier_is_the_float_convolution)
+             the_scalar_tier_is_the_float_convolution, fewer_pictures_want_no_more_memory)

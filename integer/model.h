@@ -1,0 +1,97 @@
+/* The integer model: a graph of its own, made of a lowering, that needs nothing of the trained
+ * network any more. Values are unsigned codes on a grid, or int32 sums; between the picture and the
+ * logits there are only integers:
+ *
+ *   input     picture -> codes
+ *   product   codes -> sums: conv or linear with its int32 bias
+ *   mean      codes -> sums over all pixels, zero point taken off
+ *   requant   sums -> codes: low + how many of the channel's thresholds are <= the sum
+ *   add       codes, codes -> codes: a table of all pairs
+ *   table     codes -> codes: another grid, a ReLU
+ *   maxpool   codes -> codes
+ *   pad       codes -> codes: subsampling, zero channels
+ *
+ * The staircase from sums to codes is kept as thresholds: two ways of rounding are the same exactly
+ * where their thresholds are the same over all sums that can occur. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_INTEGER_MODEL_H
+#define DT_INTEGER_MODEL_H
+
+#include "integer/contract.h"
+#include "kernels/conv.h"
+
+typedef enum dt_int_kind {
+    DT_INT_INPUT,
+    DT_INT_PRODUCT,
+    DT_INT_MEAN,
+    DT_INT_REQUANT,
+    DT_INT_ADD,
+    DT_INT_TABLE,
+    DT_INT_MAXPOOL,
+    DT_INT_PAD,
+    DT_INT_KINDS
+} dt_int_kind;
+extern const char *const dt_int_kind_name[DT_INT_KINDS];
+
+enum { DT_CODES = 256 };
+
+typedef struct dt_int_value {
+    int64_t H, W, C;     /* [N,H,W,C]; H and W are 1 behind the pool */
+    bool is_sum;         /* int32_t sums; otherwise uint8_t codes */
+    dt_lower_grid grid;  /* of codes; `low` is the zero point behind a ReLU */
+    int32_t *low, *high; /* [C], of sums: what can occur */
+} dt_int_value;
+
+typedef struct dt_int_node {
+    dt_int_kind kind;
+    const char *name; /* of the layer or site in the graph */
+    int in[2], out;   /* values; unused ones are -1 */
+    /* product, maxpool (KH KW SH SW PH PW), pad (SH SW); N is 1 */
+    dt_conv_shape shape;
+    int8_t *weight;            /* product: [O,KH,KW,I] */
+    int32_t *bias;             /* product: [O]; zeros where there is none */
+    int bits, gain;            /* product: weights are codes of `bits` times `gain` */
+    float x_scale;             /* product, mean: sums are in units of x_scale * w_scale[c] */
+    float *w_scale;            /* product: [O]; mean: [C] of 1 */
+    int64_t pixels;            /* mean; 0: a product */
+    dt_multiplier *multiplier; /* requant: [C] */
+    int32_t *threshold; /* requant: [C][high - low], ascending; a sum never reaches INT32_MAX */
+    dt_adder adder;     /* add */
+    uint8_t *pair;      /* add: [256 a][256 b] */
+    uint8_t *table;     /* table: [256] */
+    int before;         /* pad: zero channels in front */
+} dt_int_node;
+
+typedef struct dt_int_model {
+    dt_arena *arena; /* owns all of it */
+    const dt_contract *contract;
+    dt_int_value *value;
+    dt_int_node *node; /* in the order of execution; the last one makes the logits */
+    int value_count, node_count;
+    int logits; /* value: codes */
+} dt_int_model;
+
+/* Errors: UNSUPPORTED names sites that are missing, or a layer and the rule it breaks: sums that
+ * may leave 32 bits, an operation without an integer form, padding whose zero is no code. */
+dt_status dt_int_model_new(const dt_lowered *l, const dt_contract *c, const dt_alloc *a,
+                           dt_int_model **out, dt_error *err) DT_MUST_CHECK;
+void dt_int_model_free(dt_int_model *m); /* NULL is fine */
+
+/* Elements of a value of one picture. */
+int64_t dt_int_count(const dt_int_value *v);
+/* Node whose output is `value`. */
+const dt_int_node *dt_int_producer(const dt_int_model *m, int value);
+
+/* The code that thresholds [high - low] of a channel give to a sum. */
+int32_t dt_int_stairs(const int32_t *threshold, int low, int high, int32_t sum);
+/* Thresholds [high - low] of a multiplier over the sums reach_low..reach_high; INT32_MAX for codes
+ * that are not reached. */
+void dt_int_thresholds(const dt_multiplier *m, const dt_lower_grid *y, int32_t reach_low,
+                       int32_t reach_high, int32_t *threshold);
+/* The least and the greatest sum of a channel: K weights, inputs x.low..x.high, bias. */
+void dt_int_reach(const int8_t *w, int64_t K, const dt_lower_grid *x, int64_t bias,
+                  int64_t *out_low, int64_t *out_high);
+/* (Re)makes what the contract decides: multipliers, thresholds, tables of pairs. */
+void dt_int_model_round(dt_int_model *m, const dt_contract *c);
+
+#endif

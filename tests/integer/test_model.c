@@ -1,0 +1,124 @@
+/* The integer model that a lowering gives, and what it refuses. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "integer/model.h"
+
+#include "tests/integer/models.h"
+#include "tests/support/failalloc.h"
+#include "tests/support/run.h"
+
+START_TEST(a_resnet_in_integers)
+{
+    testnet t;
+    int count[DT_INT_KINDS] = { 0 };
+    testnet_init(&t, RECIPE_RESNET RECIPE_W4A4);
+    dt_int_model *m = int_model(&t, "fp32");
+    testnet_fini(&t); /* the model stands alone */
+    for (int i = 0; i < m->node_count; i++)
+        count[m->node[i].kind]++;
+    ck_assert_int_eq(count[DT_INT_INPUT], 1);
+    ck_assert_int_eq(count[DT_INT_PRODUCT], 20);
+    ck_assert_int_eq(count[DT_INT_MEAN], 1);
+    ck_assert_int_eq(count[DT_INT_ADD], 9);
+    ck_assert_int_eq(count[DT_INT_PAD], 2);
+    ck_assert_int_ge(count[DT_INT_REQUANT], 21);
+    const dt_int_node *last = &m->node[m->node_count - 1];
+    ck_assert_int_eq(last->out, m->logits);
+    ck_assert_int_eq(dt_int_count(&m->value[m->logits]), 10);
+    const dt_int_node *conv = &m->node[int_node(m, DT_INT_PRODUCT, "layer2.0.conv1")];
+    ck_assert(conv->bits == 4 && conv->gain == 8 && conv->shape.SH == 2 && conv->shape.O == 32);
+    const dt_int_value *y = &m->value[conv->out];
+    ck_assert(y->is_sum && y->H == TESTNET_SIDE / 2 && y->C == 32 && y->low[0] < y->high[0]);
+    dt_int_model_free(m);
+}
+END_TEST
+
+START_TEST(a_relu_is_the_lowest_code)
+{
+    testnet t;
+    testnet_init_model(&t, RECIPE_SMALL RECIPE_BITS("4"), &odd_model);
+    dt_int_model *m = int_model(&t, "fp32");
+    const dt_int_value *v =
+        &m->value[m->node[int_node(m, DT_INT_REQUANT, "conv3.input_quant")].out];
+    ck_assert(v->grid.zero_point == 128 && v->grid.low == 120 && v->grid.high == 135);
+    v = &m->value[m->node[int_node(m, DT_INT_ADD, "block.output_quant")].out];
+    ck_assert(v->grid.low == v->grid.zero_point);
+    dt_int_model_free(m);
+    testnet_fini(&t);
+}
+END_TEST
+
+static void refused(const testnet *t, const char *name, const char *rule)
+{
+    dt_error err = { .text = "" };
+    dt_lowered *l;
+    dt_int_model *m;
+    ck_assert_int_eq(dt_lower_new(&t->low, &l, NULL), DT_OK);
+    ck_assert_int_eq(dt_int_model_new(l, dt_contracts, NULL, &m, &err), DT_ERR_UNSUPPORTED);
+    ck_assert_msg(strstr(err.text, name) && strstr(err.text, rule), "%s", err.text);
+    dt_lower_free(l);
+}
+
+static int build_bare_norm(dt_builder *b, const void *conf, int classes, int x)
+{
+    (void)conf;
+    x = dt_layer_conv2d(b, "conv1", DT_LAYER_FIRST, x, 4, 3, 1, 1, 1);
+    x = dt_layer_batchnorm(b, "lonely", dt_layer_relu(b, "relu", x));
+    return dt_layer_linear(b, "fc", DT_LAYER_LAST, dt_layer_gap(b, "pool", x), classes);
+}
+
+static int build_wide(dt_builder *b, const void *conf, int classes, int x)
+{
+    (void)conf;
+    x = dt_layer_conv2d(b, "conv1", DT_LAYER_FIRST, x, 800, 3, 1, 1, 1);
+    x = dt_layer_relu(b, "relu", x);
+    x = dt_layer_conv2d(b, "wide", DT_LAYER_BODY, x, 2, 11, 1, 5, 1);
+    return dt_layer_linear(b, "fc", DT_LAYER_LAST, dt_layer_gap(b, "pool", x), classes);
+}
+
+START_TEST(what_has_no_integer_form_is_refused_by_name)
+{
+    static const dt_model bare = { .row = { "bare", "", NULL, 0 }, .build = build_bare_norm };
+    static const dt_model wide = { .row = { "wide", "", NULL, 0 }, .build = build_wide };
+    testnet t;
+    testnet_init(&t, RECIPE_RESNET RECIPE_QUANT("placement: paper"));
+    refused(&t, "conv1", "no quantizer");
+    testnet_fini(&t);
+    testnet_init_model(&t, RECIPE_SMALL RECIPE_W4A4, &bare);
+    refused(&t, "lonely", "batch norm");
+    testnet_fini(&t);
+    /* 11 * 11 * 800 terms of up to 255 * 127 */
+    testnet_init_model(&t, RECIPE_SMALL RECIPE_W8("yes"), &wide);
+    const dt_node *conv = testnet_node(&t, "conv2d", "wide");
+    const dt_node *site = dt_lower_site(&t.net.graph, conv->in[1]);
+    for (int64_t i = 0; i < dt_shape_count(&t.net.graph.value[site->in[0]].shape); i++)
+        t.net.state.data[site->in[0]][i] = 1e6;
+    refused(&t, "wide", "32 bits");
+    testnet_fini(&t);
+}
+END_TEST
+
+START_TEST(running_out_of_memory_is_an_error)
+{
+    testnet t;
+    dt_lowered *l;
+    testnet_init(&t, RECIPE_SMALL RECIPE_W4A4);
+    ck_assert_int_eq(dt_lower_new(&t.low, &l, NULL), DT_OK);
+    dt_status st = DT_ERR_NOMEM;
+    size_t at = 1;
+    for (; st != DT_OK && at < 1000; at++) {
+        failalloc f;
+        dt_int_model *m = NULL;
+        failalloc_init(&f, at);
+        st = dt_int_model_new(l, dt_contracts, &f.alloc, &m, NULL);
+        ck_assert(st == DT_OK || st == DT_ERR_NOMEM);
+        if (st == DT_OK) dt_int_model_free(m);
+        ck_assert_uint_eq(f.live, 0);
+    }
+    ck_assert(at > 2 && st == DT_OK);
+    dt_lower_free(l);
+    testnet_fini(&t);
+}
+END_TEST
+
+DT_TEST_MAIN("model", a_resnet_in_integers, a_relu_is_the_lowest_code,
+             what_has_no_integer_form_is_refused_by_name, running_out_of_memory_is_an_error)
