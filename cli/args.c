@@ -22,6 +22,9 @@ static const struct argp_option all[] = {
     { "sha256", 's', NULL, 0, "print the hash of all weights and quantizer state", 0 },
     { "no-fuse", 'u', NULL, 0, "run the plain graph, one pass over memory for each node", 0 },
     { "float", 'l', NULL, 0, "leave the recipe's quantizers out", 0 },
+    { "arith", 'm', "NAME", 0, "arithmetic: float (default) or integer, the exported model's", 0 },
+    { "rounding", 'R', "NAME", 0, "of the integer model: fp32 (default), xnnpack, single, double",
+      0 },
     { "steps", 'k', "N", 0, "steps to time; default 20", 0 },
     { 0 },
 };
@@ -93,6 +96,12 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case 'u':
         a->plain = true;
+        return 0;
+    case 'm':
+        a->arith = value;
+        return 0;
+    case 'R':
+        a->rounding = value;
         return 0;
     case 'k':
         return number(p, value, 100000, "--steps", &a->steps);

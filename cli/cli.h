@@ -15,7 +15,7 @@ enum { CLI_MAX_WORDS = 64 };
 typedef struct cli_args {
     const char *words[CLI_MAX_WORDS]; /* recipe or file, then key=value overrides */
     int word_count;
-    const char *out, *isa, *format, *predictions;
+    const char *out, *isa, *format, *predictions, *arith, *rounding;
     int threads, steps;
     bool resume, json, calibrate, dry_run, allow_float, sha256, as_exported, plain, is_float;
 } cli_args;
@@ -39,6 +39,9 @@ dt_status cli_calibrate(dt_session *s, const cli_args *args, dt_error *err);
 /* What exporters read; borrows from the session. `attr` has room for CLI_SOURCE_TEXTS. */
 enum { CLI_SOURCE_TEXTS = 2 };
 dt_export_source cli_source(const dt_session *s, struct dt_text_attr *attr);
+
+/* The integer model of the session's network, rounding as --rounding says. */
+dt_status cli_model(const dt_session *s, const cli_args *args, dt_int_model **out, dt_error *err);
 
 /* Transient progress on one line of stderr: redrawn on a terminal (at most 10 times a second), a
  * plain line every `plain_seconds` elsewhere. NULL ends the line. */

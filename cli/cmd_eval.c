@@ -1,6 +1,7 @@
 /* detent eval */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
+#include <string.h>
 
 #include "cli/cli.h"
 
@@ -26,9 +27,18 @@ static void print_report(const dt_session *s)
             r->unexpected ? ": " : "", r->unexpected ? r->unexpected_name[0] : "");
 }
 
+static bool is_integer(const cli_args *args)
+{
+    return args->arith && strcmp(args->arith, "integer") == 0;
+}
+
 static void print_score(const dt_session *s, const dt_score *score, const cli_args *args)
 {
-    const char *arith = args->as_exported ? "float, biases as exported" : "float";
+    char arith[48];
+    if (is_integer(args))
+        snprintf(arith, sizeof arith, "integer, %s", args->rounding ? args->rounding : "fp32");
+    else
+        snprintf(arith, sizeof arith, "float%s", args->as_exported ? ", biases as exported" : "");
     double top1 = 100.0 * (double)score->correct / (double)score->count;
     double top5 = 100.0 * (double)score->correct5 / (double)score->count;
     if (args->json) {
@@ -57,7 +67,8 @@ static dt_status write_predictions(const char *path, const int32_t *classes, int
     return dt_atomic_end(&f, err);
 }
 
-static dt_status run_loader(dt_evaluator *e, dt_loader *loader, const cli_args *args,
+/* One of the two is NULL. */
+static dt_status run_loader(dt_evaluator *e, dt_int_run *r, dt_loader *loader, const cli_args *args,
                             dt_score *score, dt_error *err)
 {
     int32_t *classes = NULL;
@@ -66,7 +77,9 @@ static dt_status run_loader(dt_evaluator *e, dt_loader *loader, const cli_args *
         classes = dt_get_array(NULL, n, sizeof *classes, "predictions");
         if (!classes) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for predictions");
     }
-    dt_status st = dt_evaluate(e, loader, on_batch, (void *)(uintptr_t)args, classes, score, err);
+    void *arg = (void *)(uintptr_t)args;
+    dt_status st = e ? dt_evaluate(e, loader, on_batch, arg, classes, score, err)
+                     : dt_evaluate_integer(r, loader, on_batch, arg, classes, score, err);
     if (st == DT_OK && classes)
         st = write_predictions(args->predictions, classes, score->count, err);
     dt_put(NULL, classes);
@@ -86,20 +99,45 @@ static dt_status snap(dt_session *s, dt_error *err)
     return DT_OK;
 }
 
-static dt_status evaluate(dt_session *s, const cli_args *args, dt_score *score, dt_error *err)
+static dt_status evaluate_float(dt_session *s, dt_loader *loader, const cli_args *args,
+                                dt_score *score, dt_error *err)
 {
     dt_evaluator e;
-    dt_loader *loader;
     int64_t batch = s->recipe->eval.batch;
-    DT_TRY(cli_calibrate(s, args, err));
     if (args->as_exported) DT_TRY(snap(s, err));
     DT_TRY(dt_evaluator_init(&e, &s->net, &s->kernels, batch, s->threads, NULL, NULL, err));
-    dt_status st = dt_session_loader(s, DT_SPLIT_TEST, batch, &loader, err);
-    if (st == DT_OK) {
-        st = run_loader(&e, loader, args, score, err);
-        dt_loader_close(loader);
-    }
+    dt_status st = run_loader(&e, NULL, loader, args, score, err);
     dt_evaluator_fini(&e);
+    return st;
+}
+
+static dt_status evaluate_integer(dt_session *s, dt_loader *loader, const cli_args *args,
+                                  dt_score *score, dt_error *err)
+{
+    dt_int_model *m;
+    dt_int_run r;
+    DT_TRY(cli_model(s, args, &m, err));
+    dt_status st = dt_int_run_init(&r, m, &dt_int_engine, &s->kernels, s->threads, DT_INT_BATCH,
+                                   s->alloc, err);
+    if (st == DT_OK) {
+        st = run_loader(NULL, &r, loader, args, score, err);
+        dt_int_run_fini(&r);
+    }
+    dt_int_model_free(m);
+    return st;
+}
+
+static dt_status evaluate(dt_session *s, const cli_args *args, dt_score *score, dt_error *err)
+{
+    dt_loader *loader;
+    if (args->arith && !is_integer(args) && strcmp(args->arith, "float") != 0)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = "--arith" },
+                       "'%s' is not one of float|integer", args->arith);
+    DT_TRY(cli_calibrate(s, args, err));
+    DT_TRY(dt_session_loader(s, DT_SPLIT_TEST, s->recipe->eval.batch, &loader, err));
+    dt_status st = is_integer(args) ? evaluate_integer(s, loader, args, score, err)
+                                    : evaluate_float(s, loader, args, score, err);
+    dt_loader_close(loader);
     return st;
 }
 

@@ -52,6 +52,20 @@ dt_export_source cli_source(const dt_session *s, struct dt_text_attr *attr)
                                .alloc = s->alloc };
 }
 
+dt_status cli_model(const dt_session *s, const cli_args *args, dt_int_model **out, dt_error *err)
+{
+    struct dt_text_attr attr[CLI_SOURCE_TEXTS];
+    const dt_export_source src = cli_source(s, attr);
+    const dt_lower_source low = dt_export_lower(&src);
+    const dt_contract *contract = dt_contracts;
+    dt_lowered *l;
+    if (args->rounding) DT_TRY(dt_contract_get(args->rounding, &contract, err));
+    DT_TRY(dt_lower_new(&low, &l, err));
+    dt_status st = dt_int_model_new(l, contract, s->alloc, out, err);
+    dt_lower_free(l);
+    return st;
+}
+
 void cli_progress(const char *text, double plain_seconds)
 {
     static double last = -1e9;

@@ -7,7 +7,7 @@
 static const cli_verb verbs[] = {
     { "train", "RECIPE [KEY=VALUE...]", "Train the recipe's network.", "otirnu", 1, CLI_MAX_WORDS,
       cli_train },
-    { "eval", "RECIPE [KEY=VALUE...]", "Evaluate model.init on the test split.", "tijcpeu", 1,
+    { "eval", "RECIPE [KEY=VALUE...]", "Evaluate model.init on the test split.", "tijcpeumR", 1,
       CLI_MAX_WORDS, cli_eval },
     { "export", "RECIPE [KEY=VALUE...]", "Write model.init for another runtime.", "oftijnac", 1,
       CLI_MAX_WORDS, cli_export },
