@@ -3,6 +3,7 @@
 #ifndef DT_TESTS_INTEGER_MODELS_H
 #define DT_TESTS_INTEGER_MODELS_H
 
+#include "autograd/quantizer.h"
 #include "integer/run.h"
 #include "tests/export/net.h"
 
@@ -27,6 +28,14 @@ static inline int odd_build(dt_builder *b, const void *conf, int classes, int x)
     return dt_layer_linear(b, "fc", DT_LAYER_LAST, x, classes);
 }
 static const dt_model odd_model = { .row = { "odd", "for tests", NULL, 0 }, .build = odd_build };
+
+/* Lets a site behind a ReLU have signed codes, as a method with an offset would: the ReLU is then
+ * more than the lowest code of the grid. */
+static inline void make_signed(const testnet *t, const char *site)
+{
+    const dt_node *n = testnet_node(t, "fakequant", site);
+    ((dt_fakequant_conf *)(uintptr_t)n->conf)->site.is_signed = true;
+}
 
 static inline dt_int_model *int_model(const testnet *t, const char *contract)
 {

@@ -36,12 +36,13 @@ START_TEST(a_relu_is_the_lowest_code)
 {
     testnet t;
     testnet_init_model(&t, RECIPE_SMALL RECIPE_BITS("4"), &odd_model);
+    make_signed(&t, "block.output_quant");
     dt_int_model *m = int_model(&t, "fp32");
     const dt_int_value *v =
         &m->value[m->node[int_node(m, DT_INT_REQUANT, "conv3.input_quant")].out];
     ck_assert(v->grid.zero_point == 128 && v->grid.low == 120 && v->grid.high == 135);
     v = &m->value[m->node[int_node(m, DT_INT_ADD, "block.output_quant")].out];
-    ck_assert(v->grid.low == v->grid.zero_point);
+    ck_assert(v->grid.zero_point == 128 && v->grid.low == 128 && v->grid.high == 255);
     dt_int_model_free(m);
     testnet_fini(&t);
 }
