@@ -25,6 +25,7 @@ static const struct argp_option all[] = {
     { "arith", 'm', "NAME", 0, "arithmetic: float (default) or integer, the exported model's", 0 },
     { "rounding", 'R', "NAME", 0, "of the integer model: fp32 (default), xnnpack, single, double",
       0 },
+    { "images", 'N', "N", 0, "pictures of the test split to compare; default 1000", 0 },
     { "steps", 'k', "N", 0, "steps to time; default 20", 0 },
     { 0 },
 };
@@ -103,6 +104,8 @@ static error_t on_option(int key, char *value, struct argp_state *state)
     case 'R':
         a->rounding = value;
         return 0;
+    case 'N':
+        return number(p, value, 1000000, "--images", &a->images);
     case 'k':
         return number(p, value, 100000, "--steps", &a->steps);
     case ARGP_KEY_ARG:

@@ -16,7 +16,7 @@ typedef struct cli_args {
     const char *words[CLI_MAX_WORDS]; /* recipe or file, then key=value overrides */
     int word_count;
     const char *out, *isa, *format, *predictions, *arith, *rounding;
-    int threads, steps;
+    int threads, steps, images;
     bool resume, json, calibrate, dry_run, allow_float, sha256, as_exported, plain, is_float;
 } cli_args;
 
@@ -34,6 +34,8 @@ int cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *out);
 int cli_fail(const dt_error *err);
 /* Reads the recipe words[0] with the overrides behind it, printing each override to stderr. */
 dt_status cli_recipe(const cli_args *args, dt_recipe **out, dt_error *err);
+/* The same, or words[0] is one of our checkpoints: the recipe that it holds, started from it. */
+dt_status cli_recipe_or_checkpoint(const cli_args *args, dt_recipe **out, dt_error *err);
 /* Quantizers without state: an error, or with --calibrate started from the first training batch. */
 dt_status cli_calibrate(dt_session *s, const cli_args *args, dt_error *err);
 /* What exporters read; borrows from the session. `attr` has room for CLI_SOURCE_TEXTS. */
@@ -56,5 +58,6 @@ int cli_inspect(const cli_args *args);
 int cli_import(const cli_args *args);
 int cli_list(const cli_args *args);
 int cli_bench(const cli_args *args);
+int cli_verify(const cli_args *args);
 
 #endif

@@ -75,6 +75,11 @@ dt_multiplier dt_multiplier_mean(const dt_contract *c, float x_scale, float y_sc
     return m;
 }
 
+double dt_multiplier_value(const dt_multiplier *m)
+{
+    return m->rounding == DT_ROUND_FP32 ? (double)m->f : ldexp((double)m->m, m->e - 31);
+}
+
 /* Rounding right shift, half away from zero. */
 static int64_t shift_away(int64_t x, int shift)
 {

@@ -46,6 +46,8 @@ dt_multiplier dt_multiplier_product(const dt_contract *c, float x_scale, float w
                                     float y_scale);
 /* M of a sum over n pixels whose mean is wanted. */
 dt_multiplier dt_multiplier_mean(const dt_contract *c, float x_scale, float y_scale, int64_t n);
+/* M itself. */
+double dt_multiplier_value(const dt_multiplier *m);
 /* round(M * sum) within low..high. */
 int32_t dt_multiplier_apply(const dt_multiplier *m, int32_t sum, int32_t low, int32_t high);
 

@@ -48,8 +48,8 @@ static int32_t product_at(const job *j, const uint8_t *x, int64_t oh, int64_t ow
             if (h < 0 || h >= s->H || w < 0 || w >= s->W) continue;
             const uint8_t *at = x + (h * s->W + w) * s->C + first;
             const int8_t *f = j->n->weight + ((o * s->KH + kh) * s->KW + kw) * I;
-            for (int64_t i = 0; i < I; i++)
-                sum += (at[i] - zero) * f[i];
+            for (int64_t i = 0; i < I; i++) /* 16 bits hold it, and compilers know the pattern */
+                sum += (int16_t)(at[i] - zero) * (int16_t)f[i];
         }
     return sum;
 }

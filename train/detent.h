@@ -22,5 +22,6 @@
 #include "train/inspect.h"
 #include "train/run.h"
 #include "train/session.h"
+#include "train/verify.h"
 
 #endif
