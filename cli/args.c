@@ -23,7 +23,10 @@ static const struct argp_option all[] = {
     { "no-fuse", 'u', NULL, 0, "run the plain graph, one pass over memory for each node", 0 },
     { "float", 'l', NULL, 0, "leave the recipe's quantizers out", 0 },
     { "arith", 'm', "NAME", 0, "arithmetic: float (default) or integer, the exported model's", 0 },
-    { "rounding", 'R', "NAME", 0, "of the integer model: fp32 (default), xnnpack, single, double",
+    { "rounding", 'R', "NAME", 0,
+      "of the integer model: fp32 (default), unfused, xnnpack, single or double", 0 },
+    { "runtime", 'u', "NAME", 0, "run the exported file in another runtime: ort", 0 },
+    { "python", 'y', "PATH", 0, "interpreter that has the runtime's packages; default: python3",
       0 },
     { "images", 'N', "N", 0, "pictures of the test split to compare; default 1000", 0 },
     { "steps", 'k', "N", 0, "steps to time; default 20", 0 },
@@ -103,6 +106,12 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case 'R':
         a->rounding = value;
+        return 0;
+    case 'u':
+        a->runtime = value;
+        return 0;
+    case 'y':
+        a->python = value;
         return 0;
     case 'N':
         return number(p, value, 1000000, "--images", &a->images);

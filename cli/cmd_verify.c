@@ -3,6 +3,7 @@
 #include <jansson.h>
 
 #include "cli/cli.h"
+#include "cli/runtime.h"
 
 static bool on_progress(void *arg, int64_t done, int64_t total)
 {
@@ -163,7 +164,8 @@ static dt_status verify(dt_session *s, const cli_args *args, bool *out_good, dt_
     dt_int_model *m;
     DT_TRY(cli_calibrate(s, args, err));
     DT_TRY(cli_model(s, args, &m, err));
-    dt_status st = compare(s, m, args, out_good, err);
+    dt_status st =
+        args->runtime ? cli_runtime(s, m, args, out_good, err) : compare(s, m, args, out_good, err);
     dt_int_model_free(m);
     return st;
 }

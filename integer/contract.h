@@ -2,14 +2,16 @@
  * With M = input scale * weight scale / output scale, a sum becomes the code
  * clamp(round(M * sum), low - z, high - z) + z. Contracts differ in how M is held and rounded.
  *
- *   fp32     float M, round half to even: onnxruntime on x86-64, and what training computes
+ *   fp32     float M, round half to even: onnxruntime on x86-64, and what training computes;
+ *            additions with two fused multiply-adds
+ *   unfused  the same without fused multiply-adds: onnxruntime where the processor has none
  *   xnnpack  the same products; additions by 21-bit multipliers, the mean's M divided twice
  *   single   M = m 2^-31 2^e with 31 bits, one rounding, half up (TFLITE_SINGLE_ROUNDING)
  *   double   the same m and e, doubling high product half up, then a shift half away from zero
  *            (gemmlowp, fixedpoint.h; TFLite's own kernels, CMSIS-NN by default)
  *
  * Additions of `single` and `double` are TFLite's: inputs << 20, scaled to twice the larger input
- * scale. Scales are float32 as stored; fp32 and xnnpack compute M in float32, left to right, the
+ * scale. Scales are float32 as stored; the first three compute M in float32, left to right, the
  * fixed-point ones in double. Results are the same on every processor. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_INTEGER_CONTRACT_H
@@ -18,7 +20,7 @@
 #include "integer/lower.h"
 
 typedef enum dt_rounding { DT_ROUND_FP32, DT_ROUND_SINGLE, DT_ROUND_DOUBLE } dt_rounding;
-typedef enum dt_adding { DT_ADD_FP32, DT_ADD_XNNPACK, DT_ADD_FIXED } dt_adding;
+typedef enum dt_adding { DT_ADD_FUSED, DT_ADD_UNFUSED, DT_ADD_XNNPACK, DT_ADD_FIXED } dt_adding;
 typedef enum dt_averaging { DT_MEAN_FP32, DT_MEAN_XNNPACK, DT_MEAN_FIXED } dt_averaging;
 
 typedef struct dt_contract {
@@ -55,7 +57,7 @@ int32_t dt_multiplier_apply(const dt_multiplier *m, int32_t sum, int32_t low, in
 typedef struct dt_adder {
     dt_adding adding;
     dt_lower_grid a, b, y;
-    float a_ratio, b_ratio, fixed; /* fp32: y = fixed + a a_ratio + b b_ratio */
+    float a_ratio, b_ratio, fixed; /* float: y = fixed + a a_ratio + b b_ratio */
     int32_t a_times, b_times;      /* xnnpack */
     int shift;
     dt_multiplier a_scale, b_scale, y_scale; /* fixed point */

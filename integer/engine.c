@@ -119,7 +119,7 @@ static void add(dt_int_run *r, const dt_int_node *n)
 {
     const dt_code_grid g = grid_of(value(r, n->out));
     const dt_adder *d = &n->adder;
-    if (d->adding == DT_ADD_FP32)
+    if (d->adding == DT_ADD_FUSED)
         r->kernels->code.add(r->threads, count_of(r, n), r->data[n->in[0]], r->data[n->in[1]],
                              d->a_ratio, d->b_ratio, d->fixed, &g, r->data[n->out]);
     else

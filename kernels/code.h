@@ -22,7 +22,7 @@ typedef struct dt_code_kernels {
      * the grid's scale is not read. */
     void (*requant)(int threads, int64_t rows, int64_t C, const int32_t *x, const float *scale,
                     const dt_code_grid *g, uint8_t *y);
-    /* y = clamp(rne((fixed + a a_ratio) + b b_ratio), low, high). */
+    /* y = clamp(rne(fma(a, a_ratio, fma(b, b_ratio, fixed))), low, high); fma rounds once. */
     void (*add)(int threads, int64_t n, const uint8_t *a, const uint8_t *b, float a_ratio,
                 float b_ratio, float fixed, const dt_code_grid *g, uint8_t *y);
 } dt_code_kernels;

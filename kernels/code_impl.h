@@ -4,6 +4,8 @@
 #ifndef DT_KERNELS_CODE_IMPL_H
 #define DT_KERNELS_CODE_IMPL_H
 
+#include <math.h>
+
 #include "core/compiler.h"
 #include "core/thread.h"
 #include "kernels/code.h"
@@ -141,8 +143,8 @@ static void add_task(void *arg, int64_t i, int thread)
     const float ra = s->a_ratio, rb = s->b_ratio, fixed = s->fixed, low = (float)s->to->low,
                 high = (float)s->to->high;
     for (int64_t j = 0, n = chunk_size(s->n, i); j < n; j++) {
-        float v = fixed + (float)a[j] * ra;
-        y[j] = (uint8_t)round_code(v + (float)b[j] * rb, low, high);
+        float part = fmaf((float)b[j], rb, fixed);
+        y[j] = (uint8_t)round_code(fmaf((float)a[j], ra, part), low, high);
     }
 }
 

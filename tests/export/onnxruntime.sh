@@ -42,6 +42,25 @@ compare() {
         --pictures "$pictures" --predictions "$work/$name.txt" "$@"
 }
 
+# Additions in onnxruntime are fused multiply-adds where the processor has them.
+rounding=fp32
+grep -qw fma /proc/cpuinfo || rounding=unfused
+
+# The exported file at every quantized value against the integer model: equal, and with another
+# rounding not.
+verify() {
+    "$detent" verify "$1" "model.init=$2" "data.root=$3" $threads --runtime ort --python "$python" \
+        --images 250 --rounding $rounding >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+    tail -2 "$work/log"
+    if "$detent" verify "$1" "model.init=$2" "data.root=$3" $threads --runtime ort \
+        --python "$python" --images 250 --rounding double >"$work/log" 2>&1
+    then
+        echo "FAIL: another rounding was not seen"
+        exit 1
+    fi
+    grep -q "^NOT verified" "$work/log" || { cat "$work/log"; exit 1; }
+}
+
 train() {
     "$detent" train "$2" "data.root=$work/data" $threads --out "$work/$1" >"$work/log" 2>&1 ||
         { cat "$work/log"; exit 1; }
@@ -63,9 +82,11 @@ threads="--threads 1" # so little work that threads cost more than they give on 
 train small "$here/smallcnn-w4a4.yaml"
 compare small "$here/smallcnn-w4a4.yaml" "$work/small/last.h5" "$work/data" --integer \
     --expect QLinearConv=5 --expect QLinearGlobalAveragePool=1 --expect QGemm=1
+verify "$here/smallcnn-w4a4.yaml" "$work/small/last.h5" "$work/data"
 train residual "$here/resnet20-w8a8.yaml"
 compare residual "$here/resnet20-w8a8.yaml" "$work/residual/last.h5" "$work/data" --integer \
     --expect QLinearConv=21 --expect QLinearAdd=9 --expect QLinearGlobalAveragePool=1 --expect QGemm=1
+verify "$here/resnet20-w8a8.yaml" "$work/residual/last.h5" "$work/data"
 
 # The small net without quantizers.
 float=$work/float.yaml

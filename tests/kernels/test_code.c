@@ -69,8 +69,8 @@ static uint8_t formula(const io *d, int kernel, int64_t i, int64_t C, const dt_c
         u = (float)d->sum[i];
         return rounded(u * d->scale[i % C], t->low, t->high, t->zero);
     default:
-        u = -3.5f + (float)d->a[i] * f->scale;
-        return rounded(u + (float)d->b[i] * t->scale, t->low, t->high, 0);
+        u = fmaf((float)d->b[i], t->scale, -3.5f);
+        return rounded(fmaf((float)d->a[i], f->scale, u), t->low, t->high, 0);
     }
 }
 

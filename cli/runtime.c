@@ -1,0 +1,194 @@
+/* Pipe to the script that runs another runtime. What goes through it:
+ *
+ *   one line of JSON: the file, the shape of the picture, nodes that end on codes, classes
+ *   for each batch: int64 n; float pictures [n,H,W,C]; codes [n,H,W,C] of each node in turn;
+ *   float logits [n,classes].  n = 0 ends.
+ *
+ * The script exits with 0 (all equal), 1 (something differs) or 77 (it cannot run). */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/runtime.h"
+
+#include <jansson.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { EXIT_SKIP = 77 };
+
+static const struct {
+    const char *name, *script;
+} runtimes[] = { { "ort", "verify_ort.py" } };
+
+typedef struct peer {
+    char script[1024], file[64];
+    pid_t pid;
+    FILE *to;
+} peer;
+
+static dt_status find_script(const char *name, peer *p, dt_error *err)
+{
+    static const char *const folders[] = { DT_SCRIPTS, DT_SOURCE_SCRIPTS };
+    for (size_t i = 0; i < DT_ARRAY_LEN(runtimes); i++)
+        for (size_t k = 0; strcmp(runtimes[i].name, name) == 0 && k < DT_ARRAY_LEN(folders); k++) {
+            snprintf(p->script, sizeof p->script, "%s/%s", folders[k], runtimes[i].script);
+            if (access(p->script, R_OK) == 0) return DT_OK;
+        }
+    return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = "--runtime" },
+                   "'%s' is not there; there is ort", name);
+}
+
+static dt_status export_model(const dt_session *s, const char *path, dt_error *err)
+{
+    struct dt_text_attr attr[CLI_SOURCE_TEXTS];
+    const dt_export_source src = cli_source(s, attr);
+    const dt_exporter *e = dt_exporter_of(dt_table_find(&dt_exporters, "onnx"));
+    void *conf = dt_get(NULL, e->row.conf_size, "exporter");
+    if (!conf) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    dt_opt_defaults(e->row.opts, conf);
+    dt_status st = e->write(&src, conf, path, NULL, err);
+    dt_put(NULL, conf);
+    return st;
+}
+
+static dt_status start(peer *p, const cli_args *args, dt_error *err)
+{
+    const char *python = args->python ? args->python : "python3";
+    int ends[2];
+    if (pipe(ends) != 0) return dt_fail(err, DT_ERR_IO, NULL, "no pipe can be made");
+    fflush(stdout);
+    p->pid = fork();
+    if (p->pid == 0) {
+        dup2(ends[0], STDIN_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        execlp(python, python, p->script, args->json ? "--json" : "--text", (char *)NULL);
+        _exit(EXIT_SKIP);
+    }
+    close(ends[0]);
+    p->to = p->pid > 0 ? fdopen(ends[1], "wb") : NULL;
+    if (!p->to) {
+        close(ends[1]);
+        return dt_fail(err, DT_ERR_IO, NULL, "'%s' cannot be started", python);
+    }
+    return DT_OK;
+}
+
+static bool is_code(const dt_int_run *r, int node)
+{
+    return !r->model->value[r->model->node[node].out].is_sum;
+}
+
+static bool send_header(peer *p, const dt_int_run *r)
+{
+    const dt_int_model *m = r->model;
+    const dt_int_value *x = &m->value[m->node[0].out];
+    json_t *nodes = json_array();
+    for (int i = 0; i < m->node_count; i++) {
+        const dt_int_value *v = &m->value[m->node[i].out];
+        if (is_code(r, i))
+            json_array_append_new(nodes, json_pack("{s:s,s:I,s:I,s:I}", "name", m->node[i].name,
+                                                   "H", (json_int_t)v->H, "W", (json_int_t)v->W,
+                                                   "C", (json_int_t)v->C));
+    }
+    json_t *o = json_pack("{s:s,s:I,s:I,s:I,s:I,s:o}", "model", p->file, "H", (json_int_t)x->H, "W",
+                          (json_int_t)x->W, "C", (json_int_t)x->C, "classes",
+                          (json_int_t)dt_int_count(&m->value[m->logits]), "nodes", nodes);
+    bool ok = o && json_dumpf(o, p->to, JSON_COMPACT) == 0 && fputc('\n', p->to) != EOF;
+    json_decref(o);
+    return ok;
+}
+
+static bool send_batch(peer *p, dt_int_run *r, const float *x, int64_t n, float *logits)
+{
+    const dt_int_model *m = r->model;
+    size_t pixels = (size_t)(n * dt_int_count(&m->value[m->node[0].out]));
+    size_t classes = (size_t)(n * dt_int_count(&m->value[m->logits]));
+    dt_int_run_forward(r, x, n);
+    dt_int_run_logits(r, logits);
+    bool ok = fwrite(&n, sizeof n, 1, p->to) == 1 && fwrite(x, sizeof *x, pixels, p->to) == pixels;
+    for (int i = 0; ok && i < m->node_count; i++) {
+        size_t count = (size_t)(n * dt_int_count(&m->value[m->node[i].out]));
+        if (is_code(r, i)) ok = fwrite(r->data[m->node[i].out], 1, count, p->to) == count;
+    }
+    return ok && fwrite(logits, sizeof *logits, classes, p->to) == classes;
+}
+
+/* False: the script has gone; its exit status says why. */
+static dt_status feed(peer *p, dt_int_run *r, dt_loader *loader, int64_t total, bool *out_whole,
+                      dt_error *err)
+{
+    size_t K = (size_t)dt_int_count(&r->model->value[r->model->logits]);
+    float *logits = dt_get_array(NULL, K * (size_t)r->room, sizeof *logits, "logits");
+    if (!logits) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    dt_status st = dt_loader_seek(loader, 0, 0, err);
+    bool ok = st == DT_OK && send_header(p, r);
+    const int64_t end = 0;
+    for (int64_t done = 0; ok && done < total;) {
+        dt_batch batch;
+        st = dt_loader_next(loader, &batch, err);
+        if (st != DT_OK) break;
+        int64_t n = batch.valid < total - done ? batch.valid : total - done;
+        ok = send_batch(p, r, batch.x, n, logits);
+        done += n;
+    }
+    *out_whole = ok && st == DT_OK && fwrite(&end, sizeof end, 1, p->to) == 1;
+    dt_put(NULL, logits);
+    return st;
+}
+
+static dt_status finish(peer *p, bool whole, const cli_args *args, bool *out_good, dt_error *err)
+{
+    int status = 0;
+    bool sent = fclose(p->to) == 0 && whole;
+    waitpid(p->pid, &status, 0);
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    if (code == EXIT_SKIP)
+        return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "--runtime" },
+                       "'%s' cannot be run: --python names an interpreter that has its packages "
+                       "(tests/requirements.txt)",
+                       args->runtime);
+    if (code != 0 && code != 1)
+        return dt_fail(err, DT_ERR_IO, &(dt_where){ .key = "--runtime" }, "'%s' failed", p->script);
+    *out_good = code == 0 && sent;
+    return DT_OK;
+}
+
+static dt_status compare(peer *p, dt_session *s, const dt_int_model *m, const cli_args *args,
+                         bool *out_good, dt_error *err)
+{
+    dt_int_run r;
+    dt_loader *loader;
+    bool whole = false;
+    DT_TRY(dt_int_run_init(&r, m, &dt_int_engine, &s->kernels, s->threads, DT_VERIFY_BATCH,
+                           s->alloc, err));
+    dt_status st = dt_session_loader(s, DT_SPLIT_TEST, DT_VERIFY_BATCH, &loader, err);
+    if (st == DT_OK) {
+        int64_t all = dt_loader_samples(loader), total = args->images ? args->images : 1000;
+        st = start(p, args, err);
+        if (st == DT_OK) {
+            st = feed(p, &r, loader, total < all ? total : all, &whole, err);
+            dt_status end = finish(p, whole, args, out_good, st == DT_OK ? err : NULL);
+            st = st == DT_OK ? end : st;
+        }
+        dt_loader_close(loader);
+    }
+    dt_int_run_fini(&r);
+    return st;
+}
+
+dt_status cli_runtime(dt_session *s, const dt_int_model *m, const cli_args *args, bool *out_good,
+                      dt_error *err)
+{
+    peer p = { .file = "/tmp/detent-XXXXXX" };
+    DT_TRY(find_script(args->runtime, &p, err));
+    int file = mkstemp(p.file);
+    if (file < 0) return dt_fail(err, DT_ERR_IO, NULL, "no temporary file can be made");
+    close(file);
+    signal(SIGPIPE, SIG_IGN); /* a script that ends early is seen by its exit status */
+    dt_status st = export_model(s, p.file, err);
+    if (st == DT_OK) st = compare(&p, s, m, args, out_good, err);
+    unlink(p.file);
+    return st;
+}

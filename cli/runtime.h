@@ -1,0 +1,15 @@
+/* Another program's execution of the exported model, for `detent verify --runtime`. A script gets
+ * pictures and our codes through a pipe, runs the file in the runtime, and compares. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_CLI_RUNTIME_H
+#define DT_CLI_RUNTIME_H
+
+#include "cli/cli.h"
+
+/* Exports the session's net, runs `args->images` pictures of the test split through the engine and
+ * through the runtime called args->runtime. The script prints what it found. `out_good`: no code
+ * differs. Errors: NOT_FOUND (no such runtime), UNSUPPORTED (it cannot be run here), IO. */
+dt_status cli_runtime(dt_session *s, const dt_int_model *m, const cli_args *args, bool *out_good,
+                      dt_error *err);
+
+#endif
