@@ -114,7 +114,7 @@ static void *slot_memory(const dt_exec *e, int slot)
 }
 
 /* Everything of a call that both directions need. */
-static dt_op_run prepare(const dt_exec *e, int i, shapes *sh)
+static dt_op_run prepare(dt_exec *e, int i, shapes *sh)
 {
     const dt_plan *p = e->plan;
     const dt_node *node = &p->graph->node[i];
@@ -133,6 +133,7 @@ static dt_op_run prepare(const dt_exec *e, int i, shapes *sh)
         sh->out[j] = p->shape[node->out[j]];
     }
     run.saved = slot_memory(e, p->node[i].saved);
+    run.lost = &e->lost;
     run.replay = e->replay;
     run.residual = e->residual ? e->residual[i] : NULL;
     return run;
@@ -148,6 +149,7 @@ static double now(void)
 dt_status dt_exec_forward(dt_exec *e, dt_error *err)
 {
     const dt_plan *p = e->plan;
+    e->lost = false;
     for (int i = 0; i < p->graph->node_count; i++) {
         const dt_node *node = &p->graph->node[i];
         if (!p->node[i].runs) continue;

@@ -33,8 +33,9 @@ typedef struct dt_exec {
     dt_arena *arena;
     dt_exec_hook hook; /* NULL: none */
     void *hook_arg;
-    dt_replay replay;   /* gradient tests */
-    real **residual;    /* by node; gradient tests */
+    dt_replay replay; /* gradient tests */
+    real **residual;  /* by node; gradient tests */
+    bool lost; /* the last forward pass met values that are not finite, whatever came out of it */
     double *op_seconds; /* by node, 2 per node (forward, backward); NULL: not measured */
 } dt_exec;
 

@@ -53,6 +53,7 @@ typedef struct dt_op_run {
     bool add[DT_OP_MAX_IN];     /* backward: add to d_in[i] instead of overwriting it */
     real *d_out[DT_OP_MAX_OUT]; /* backward: gradient of the outputs; NULL: nothing reads it */
     void *saved, *work;
+    bool *lost; /* set when a value that is not finite would be hidden: codes have no nan */
     dt_replay replay;
     real *residual;
 } dt_op_run;

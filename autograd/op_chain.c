@@ -6,6 +6,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op_chain.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "autograd/op_fakequant.h"
@@ -145,6 +146,9 @@ static void forward(const dt_op_run *r)
     call k = begin(r);
     real *factor = (real *)((double *)r->work + 2 * k.d.C);
     dt_batchnorm_statistics(r, &k.c->norm, r->work, factor);
+    const real *mean = r->saved, *beta = r->in[DT_BN_BETA];
+    for (int64_t i = 0; i < k.d.C; i++)
+        *r->lost = *r->lost || !isfinite(mean[i]) || !isfinite(factor[i]) || !isfinite(beta[i]);
     expand(&k, 0, r->saved);
     expand(&k, 1, factor);
     expand(&k, 2, r->in[DT_BN_BETA]);

@@ -126,8 +126,15 @@ static void weight_codes(call *k)
     for (int64_t o = 0; o < k->s.O; o++) {
         dt_grid grid = grid_of(c->w, &k->r->in_shape[1], param, c->w->site.groups > 1 ? o : 0);
         real scale = (real)grid.scale;
-        for (int64_t i = o * per_output; i < (o + 1) * per_output; i++)
-            k->w[i] = (int8_t)rint(w[i] / scale);
+        for (int64_t i = o * per_output; i < (o + 1) * per_output; i++) {
+            real code = rint(w[i] / scale);
+            if (!(fabs(code) <= 128)) { /* not finite */
+                *k->r->lost = true;
+                code = 0;
+                scale = (real)NAN;
+            }
+            k->w[i] = (int8_t)code;
+        }
         for (int64_t lane = o; lane < k->lanes; lane += k->s.O)
             k->scale[lane] = k->scale_x * scale;
     }

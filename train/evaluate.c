@@ -2,13 +2,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/evaluate.h"
 
-dt_status dt_evaluator_init(dt_evaluator *e, dt_net *net, const dt_kernels *k, int64_t batch,
-                            int threads, void *memory, const dt_alloc *a, dt_error *err)
+#include <math.h>
+
+dt_status dt_evaluator_init(dt_evaluator *e, dt_net *net, const dt_graph *graph,
+                            const dt_kernels *k, int64_t batch, int threads, void *memory,
+                            const dt_alloc *a, dt_error *err)
 {
     *e = (dt_evaluator){ .net = net, .alloc = a };
     const int outputs[] = { net->loss, net->logits };
-    DT_TRY(dt_plan_init(&e->plan, dt_net_steps(net), k, DT_MODE_EVAL, batch, threads, outputs, 2, a,
-                        err));
+    DT_TRY(dt_plan_init(&e->plan, graph, k, DT_MODE_EVAL, batch, threads, outputs, 2, a, err));
     dt_status st = dt_exec_init(&e->exec, &e->plan, &net->state, k, memory, a, err);
     if (st == DT_OK) {
         e->labels = dt_get_array(a, (size_t)batch, sizeof *e->labels, "labels");
@@ -51,7 +53,7 @@ static dt_status one_batch(dt_evaluator *e, const dt_batch *batch, int32_t *pred
     dt_exec_set_input(&e->exec, e->net->input, batch->x);
     dt_exec_set_input(&e->exec, e->net->labels, e->labels);
     DT_TRY(dt_exec_forward(&e->exec, err));
-    real loss = ((real *)dt_exec_value(&e->exec, e->net->loss))[0];
+    real loss = e->exec.lost ? (real)NAN : ((real *)dt_exec_value(&e->exec, e->net->loss))[0];
     s->loss += (double)loss * (double)batch->valid;
     dt_score_count(s, dt_exec_value(&e->exec, e->net->logits), e->labels, batch->valid,
                    e->net->classes, predictions ? predictions + s->count : NULL);

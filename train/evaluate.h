@@ -19,10 +19,11 @@ typedef struct dt_evaluator {
     const dt_alloc *alloc;
 } dt_evaluator;
 
-/* Plans an evaluation at `batch`; `memory` as for dt_exec_init. */
-dt_status dt_evaluator_init(dt_evaluator *e, dt_net *net, const dt_kernels *k, int64_t batch,
-                            int threads, void *memory, const dt_alloc *a,
-                            dt_error *err) DT_MUST_CHECK;
+/* Plans an evaluation at `batch` of dt_net_steps(net), or of net->graph where a hook wants every
+ * node; `memory` as for dt_exec_init. */
+dt_status dt_evaluator_init(dt_evaluator *e, dt_net *net, const dt_graph *graph,
+                            const dt_kernels *k, int64_t batch, int threads, void *memory,
+                            const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
 void dt_evaluator_fini(dt_evaluator *e);
 
 /* Called after every batch with what has been seen; false stops (the score is then partial). */

@@ -79,6 +79,7 @@ static dt_status find_nan(void *arg, const dt_node *node, const dt_op_run *run, 
     const dt_run *r = arg;
     if (!after) return DT_OK;
     const real *y = run->out[0];
+    if (r->plan.graph->value[node->out[0]].store == DT_STORE_CODE) return DT_OK;
     for (int64_t i = 0, n = dt_shape_count(&run->out_shape[0]); i < n; i++)
         if (!isfinite(y[i]))
             return dt_fail(err, DT_ERR_NUMERIC, NULL,
@@ -106,7 +107,7 @@ static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
     dt_exec_set_input(&r->exec, r->s.net.labels, batch.labels);
     DT_TRY(dt_exec_forward(&r->exec, err));
     double loss = (double)((real *)dt_exec_value(&r->exec, r->s.net.loss))[0];
-    if (!isfinite(loss)) return not_finite(r, loss, err);
+    if (!isfinite(loss) || r->exec.lost) return not_finite(r, loss, err);
     dt_score s = { 0 };
     dt_score_count(&s, dt_exec_value(&r->exec, r->s.net.logits), batch.labels, batch.valid,
                    r->s.net.classes, NULL);

@@ -82,8 +82,9 @@ static dt_status make_plans(dt_run *r, dt_error *err)
 #endif
     DT_TRY(dt_exec_init(&r->exec, &r->plan, &net->state, &r->s.kernels, r->step_memory, r->p->alloc,
                         err));
-    return dt_evaluator_init(&r->evaluator, net, &r->s.kernels, r->s.recipe->eval.batch,
-                             r->s.threads, r->step_memory, r->p->alloc, err);
+    return dt_evaluator_init(&r->evaluator, net, dt_net_steps(net), &r->s.kernels,
+                             r->s.recipe->eval.batch, r->s.threads, r->step_memory, r->p->alloc,
+                             err);
 }
 
 static dt_status resume(dt_run *r, const char *path, dt_error *err)

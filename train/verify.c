@@ -62,8 +62,8 @@ dt_status dt_verify_init(dt_verify *v, const dt_verify_params *p, dt_error *err)
     const dt_int_compare_params c = { p->model,   p->tested,       p->executor, p->kernels,
                                       p->threads, DT_VERIFY_BATCH, p->alloc };
     DT_TRY(dt_int_compare_init(&v->compare, &c, err));
-    dt_status st = dt_evaluator_init(&v->f, p->net, p->kernels, DT_VERIFY_BATCH, p->threads, NULL,
-                                     p->alloc, err);
+    dt_status st = dt_evaluator_init(&v->f, p->net, &p->net->graph, p->kernels, DT_VERIFY_BATCH,
+                                     p->threads, NULL, p->alloc, err);
     if (st != DT_OK) {
         dt_int_compare_fini(&v->compare);
         return st;

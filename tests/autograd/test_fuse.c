@@ -156,4 +156,27 @@ START_TEST(fused_and_plain_agree)
 }
 END_TEST
 
-DT_TEST_MAIN("fuse", fused_and_plain_agree)
+/* Codes have no nan: the executor has to tell. */
+START_TEST(nothing_hides_a_nan)
+{
+    fill_batch();
+    dt_kernels k;
+    side s;
+    int64_t n;
+    ck_assert_int_eq(dt_kernels_init(&k, "", NULL), DT_OK);
+    static const char *const names[] = { "layer2.1.conv1.weight", "conv1.weight",
+                                         "layer1.0.bn1.bias", "layer3.0.bn2.weight",
+                                         "layer3.1.conv1.input_quant.scale" };
+    for (size_t i = 0; i < DT_ARRAY_LEN(names); i++) {
+        open_side(&s, TEST_LSQ("resnet20", "paper"), &k, false, DT_MODE_TRAIN, 1);
+        ck_assert(!s.exec.lost);
+        test_net_data(&s.t, names[i], &n)[0] = NAN;
+        ck_assert_int_eq(dt_exec_forward(&s.exec, NULL), DT_OK);
+        double loss = (double)value_of(&s, s.t.net.loss)[0];
+        ck_assert_msg(s.exec.lost || isnan(loss), "%s: loss %g", names[i], loss);
+        close_side(&s);
+    }
+}
+END_TEST
+
+DT_TEST_MAIN("fuse", fused_and_plain_agree, nothing_hides_a_nan)
