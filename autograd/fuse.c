@@ -57,6 +57,14 @@ static const dt_fakequant_conf *uniform_quant(const dt_node *node)
     return c->quantizer->uniform(c->options, &c->site) ? c : NULL;
 }
 
+/* A quantizer that takes values as they come, by one encoder: any kind of it can be a stage. */
+static bool is_stage(const dt_node *node)
+{
+    const dt_fakequant_conf *c = node->conf;
+    return is_op(node, "fakequant") && !c->site.weight && c->site.groups == 1 &&
+           !dt_quant_transforms(c->quantizer, &c->site);
+}
+
 /* The quantizer that makes v, on a uniform grid; NULL: none. */
 static const dt_fakequant_conf *quant_of(const pass *p, int v)
 {
@@ -136,8 +144,7 @@ static bool absorb(pass *p, chain *c, int i)
         add_stage(p, c, i, DT_CHAIN_ADD);
         c->in[c->in_count++] = other;
         c->at = i;
-    } else if (uniform_quant(node) && has_room(c, node->in_count - 1) &&
-               ((const dt_fakequant_conf *)node->conf)->site.groups == 1) {
+    } else if (is_stage(node) && has_room(c, node->in_count - 1)) {
         add_quant(p, c, i);
     } else {
         return false;

@@ -124,6 +124,12 @@ static int count_nodes(const dt_graph *g, const char *op)
     return n;
 }
 
+/* Stages of chains that are no codes (APoT), and other gradients than LSQ's. */
+#define OTHER(method, more)                                                                        \
+    "{model: {name: smallcnn}, data: {name: builtin}, quant: {placement: paper, weights: "         \
+    "{method: "                                                                                    \
+    "lsq, bits: 4" more "}, activations: {method: " method ", bits: 4" more                        \
+    "}, first: {activations: none}, last: {activations: {method: lsq}}}}"
 #define RESNET_B "resnet20, shortcut: conv"
 static const struct {
     const char *recipe;
@@ -131,7 +137,8 @@ static const struct {
 } cases[] = {
     { TEST_FLOAT("resnet20"), 19, 0, 0 },         { TEST_FLOAT(RESNET_B), 19, 0, 2 },
     { TEST_LSQ("resnet20", "paper"), 19, 18, 0 }, { TEST_LSQ("resnet20", "deploy"), 19, 18, 0 },
-    { TEST_LSQ("smallcnn", "deploy"), 5, 4, 0 },
+    { TEST_LSQ("smallcnn", "deploy"), 5, 4, 0 },  { OTHER("apot", ""), 5, 0, 0 },
+    { OTHER("lsqplus", ", ste: ewgs"), 5, 4, 0 }, { OTHER("lsq", ", ste: tanh"), 5, 4, 0 },
 };
 
 START_TEST(fused_and_plain_agree)
