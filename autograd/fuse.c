@@ -152,13 +152,12 @@ static bool absorb(pass *p, chain *c, int i)
     return true;
 }
 
-/* A value that several nodes read is an output; a fakequant that makes codes of it ends the chain.
- */
-static void end_with_codes(pass *p, chain *c)
+/* A value that several nodes read is an output; a quantizer of it ends the chain. */
+static void end_with_quantizer(pass *p, chain *c)
 {
     for (int i = 0; i < p->g->node_count; i++) {
         const dt_node *node = &p->g->node[i];
-        if (node->in[0] != c->value || !is_coded(p, i) || !has_room(c, node->in_count - 1))
+        if (node->in[0] != c->value || !is_stage(node) || !has_room(c, node->in_count - 1))
             continue;
         if (c->out_count + 1 >= DT_OP_MAX_OUT) return;
         add_output(c);
@@ -177,7 +176,7 @@ static dt_status grow_chain(pass *p, int norm, dt_error *err)
         int reader = -1, count = readers_of(p, c.value, &reader);
         more = count == 1 && !kept(p, c.value) && absorb(p, &c, reader);
         if (c.conf.count && c.conf.stage[c.conf.count - 1].codes) break;
-        if (!more && c.conf.count && count > 1) end_with_codes(p, &c);
+        if (!more && c.conf.count && count > 1) end_with_quantizer(p, &c);
     }
     if (c.conf.count == 0) return DT_OK;
     add_output(&c);

@@ -11,7 +11,7 @@
 #include "kernels/decode.h"
 #include "kernels/tile.h"
 
-enum { LANES = 16 };
+enum { LANES = 16, SPAN = 4 * LANES };
 
 static void tile_norm(int64_t n, int64_t T, const real *x, const real *restrict m,
                       const real *restrict k, const real *restrict b, real *y)
@@ -131,29 +131,50 @@ static inline real clip_real(real u, real lo, real hi)
     return u > hi ? hi : u;
 }
 
-static inline real nearest_level(const dt_encode *e, real u)
+/* Levels of `n` values: all thresholds are tried, which vectorises and is faster than a search for
+ * the numbers of thresholds there are. SPAN values at a time hide that each step waits for the one
+ * before. */
+static inline void nearest_levels(const dt_encode *e, int64_t n, const real *restrict u,
+                                  real *restrict q)
 {
-    if (isnan(u)) return u;
-    int lo = 0, hi = e->thresholds; /* the count of thresholds below u */
-    while (lo < hi) {
-        int mid = (lo + hi) / 2;
-        if (e->threshold[mid] < u)
-            lo = mid + 1;
-        else
-            hi = mid;
+    for (int64_t l = 0; l < n; l++)
+        q[l] = e->level[0];
+    for (int i = 0; i < e->thresholds; i++) {
+        const real threshold = e->threshold[i], level = e->level[i + 1];
+        for (int64_t l = 0; l < n; l++)
+            q[l] = u[l] > threshold ? level : q[l];
     }
-    return e->level[lo];
+    for (int64_t l = 0; l < n; l++)
+        q[l] = isnan(u[l]) ? u[l] : q[l];
+}
+
+static inline void level_span(const dt_encode *e, int64_t n, const real *x, real *y)
+{
+    real u[SPAN], q[SPAN];
+    for (int64_t l = 0; l < n; l++)
+        u[l] = (x[l] - e->offset) / e->scale;
+    nearest_levels(e, n, u, q);
+    for (int64_t l = 0; l < n; l++)
+        y[l] = q[l] * e->scale + e->offset;
+}
+
+static void tile_encode_levels(int64_t n, const real *x, const dt_encode *e, real *y)
+{
+    int64_t j = 0;
+    for (; j + SPAN <= n; j += SPAN)
+        level_span(e, SPAN, x + j, y + j);
+    level_span(e, n - j, x + j, y + j);
 }
 
 static void tile_encode(int64_t n, const real *x, const dt_encode *e, real *y)
 {
     const real s = e->scale, o = e->offset, lo = e->qmin, hi = e->qmax;
-    if (e->thresholds)
-        for (int64_t j = 0; j < n; j++)
-            y[j] = nearest_level(e, (x[j] - o) / s) * s + o;
-    else
-        for (int64_t j = 0; j < n; j++)
-            y[j] = rint(clip_real((x[j] - o) / s, lo, hi)) * s + o;
+    if (e->thresholds) {
+        tile_encode_levels(n, x, e, y);
+        return;
+    }
+    for (int64_t j = 0; j < n; j++)
+        y[j] = rint(clip_real((x[j] - o) / s, lo, hi)) * s + o;
 }
 
 static void tile_codes(int64_t n, const real *restrict x, const dt_encode *e, uint8_t *restrict c)
@@ -211,29 +232,6 @@ static inline real sech_squared(real z)
     return 4 * E / ((1 + E) * (1 + E));
 }
 
-static inline real shaped(dt_slope slope, real a, real b, real u, real q, real g)
-{
-    if (slope == DT_SLOPE_GAP) return g + a * fabs(g) * (u - q);
-    return g * (b * sech_squared(a * (u - floor(u) - (real)0.5)));
-}
-
-/* One element's share of the gradient and of the sums; `low`, `high` by dt_encode_bounds. */
-static inline void back_one(const dt_encode *e, real low, real high, real u, real q, real g,
-                            lane_block *b, int l, real *dx)
-{
-    bool below = u <= low, above = u >= high;
-    real in = below || above ? 0 : g;
-    real h = e->slope == DT_SLOPE_ONE || e->thresholds
-                 ? in
-                 : shaped(e->slope, e->slope_a, e->slope_b, u, q, in);
-    b->residual[l] += in * (q - u) + (in - h) * u;
-    b->inside[l] += in;
-    b->below[l] += below ? g : 0;
-    b->above[l] += above ? g : 0;
-    b->kept[l] += in - h;
-    *dx = e->plain && (below || above) ? g : h;
-}
-
 typedef struct range16 {
     real s, o, qmin, qmax, low, high;
     bool plain;
@@ -255,35 +253,45 @@ static inline void back_affine_16(const real *restrict x, const real *restrict g
     }
 }
 
-/* With a slope; inlined for each so that the choice is made once a block. */
-static inline void back_shaped_16(const real *restrict x, const real *restrict g, range16 e,
-                                  dt_slope slope, real a, real c, lane_block *restrict b,
-                                  real *restrict dx)
+/* What slopes make of the gradient `in` of n <= LANES values. */
+static inline void slopes(const dt_encode *e, int64_t n, const real *restrict u,
+                          const real *restrict q, const real *restrict in, real *restrict h)
 {
-    for (int l = 0; l < LANES; l++) {
-        real u = (x[l] - e.o) / e.s, q = rint(clip_real(u, e.qmin, e.qmax)), gl = g[l];
-        real below = u <= e.low ? gl : 0, above = u >= e.high ? gl : 0;
-        real in = u <= e.low ? 0 : gl;
-        in = u >= e.high ? 0 : in;
-        real h = shaped(slope, a, c, u, q, in);
-        b->residual[l] += in * (q - u) + (in - h) * u;
-        b->inside[l] += in;
-        b->below[l] += below;
-        b->above[l] += above;
-        b->kept[l] += in - h;
-        dx[l] = h + (e.plain ? below + above : 0);
-    }
+    const real a = e->slope_a, b = e->slope_b;
+    if (e->slope == DT_SLOPE_GAP && !e->thresholds)
+        for (int64_t l = 0; l < n; l++)
+            h[l] = in[l] + a * fabs(in[l]) * (u[l] - q[l]);
+    else if (e->slope == DT_SLOPE_SOFT && !e->thresholds)
+        for (int64_t l = 0; l < n; l++)
+            h[l] = in[l] * (b * sech_squared(a * (u[l] - floor(u[l]) - (real)0.5)));
+    else
+        for (int64_t l = 0; l < n; l++)
+            h[l] = in[l];
 }
 
-static inline void back_16(const dt_encode *e, range16 r, const real *restrict x,
-                           const real *restrict g, lane_block *restrict b, real *restrict dx)
+/* Any encoder: n <= LANES values, whose lanes start at 0. level: what the thresholds make of them;
+ * NULL for affine encoders. */
+static inline void back_span(const dt_encode *e, range16 r, int64_t n, const real *restrict x,
+                             const real *restrict g, const real *restrict level,
+                             lane_block *restrict b, real *restrict dx)
 {
-    if (e->slope == DT_SLOPE_ONE)
-        back_affine_16(x, g, r, b, dx);
-    else if (e->slope == DT_SLOPE_GAP)
-        back_shaped_16(x, g, r, DT_SLOPE_GAP, e->slope_a, 0, b, dx);
-    else
-        back_shaped_16(x, g, r, DT_SLOPE_SOFT, e->slope_a, e->slope_b, b, dx);
+    real u[LANES], q[LANES], in[LANES], h[LANES];
+    for (int64_t l = 0; l < n; l++) {
+        u[l] = (x[l] - r.o) / r.s;
+        q[l] = level ? level[l] : rint(clip_real(u[l], r.qmin, r.qmax));
+        in[l] = u[l] <= r.low ? 0 : g[l];
+        in[l] = u[l] >= r.high ? 0 : in[l];
+    }
+    slopes(e, n, u, q, in, h);
+    for (int64_t l = 0; l < n; l++) {
+        real below = u[l] <= r.low ? g[l] : 0, above = u[l] >= r.high ? g[l] : 0;
+        b->residual[l] += in[l] * (q[l] - u[l]) + (in[l] - h[l]) * u[l];
+        b->inside[l] += in[l];
+        b->below[l] += below;
+        b->above[l] += above;
+        b->kept[l] += in[l] - h[l];
+        dx[l] = h[l] + (r.plain ? below + above : 0);
+    }
 }
 
 static inline void put_dx(real *dx, const real *from, int64_t n, bool sum)
@@ -297,27 +305,53 @@ static inline void put_dx(real *dx, const real *from, int64_t n, bool sum)
             dx[l] = from[l];
 }
 
+static void back_affine(int64_t n, const real *x, const real *g, const dt_encode *e, range16 r,
+                        lane_block *b, real *dx, bool sum)
+{
+    real part[LANES];
+    int64_t j = 0;
+    for (; j + LANES <= n; j += LANES) {
+        if (e->slope == DT_SLOPE_ONE)
+            back_affine_16(x + j, g + j, r, b, part);
+        else
+            back_span(e, r, LANES, x + j, g + j, NULL, b, part);
+        put_dx(dx ? dx + j : NULL, part, LANES, sum);
+    }
+    back_span(e, r, n - j, x + j, g + j, NULL, b, part);
+    put_dx(dx ? dx + j : NULL, part, n - j, sum);
+}
+
+static void back_levels(int64_t n, const real *x, const real *g, const dt_encode *e, range16 r,
+                        lane_block *b, real *dx, bool sum)
+{
+    real u[SPAN], q[SPAN], part[LANES];
+    for (int64_t at = 0; at < n; at += SPAN) {
+        int64_t size = n - at < SPAN ? n - at : SPAN;
+        for (int64_t l = 0; l < SPAN; l++)
+            u[l] = l < size ? (x[at + l] - r.o) / r.s : 0;
+        nearest_levels(e, SPAN, u, q);
+        for (int64_t l = 0; l < size; l += LANES) {
+            int64_t m = size - l < LANES ? size - l : LANES, j = at + l;
+            if (m == LANES)
+                back_span(e, r, LANES, x + j, g + j, q + l, b, part);
+            else
+                back_span(e, r, m, x + j, g + j, q + l, b, part);
+            put_dx(dx ? dx + j : NULL, part, m, sum);
+        }
+    }
+}
+
 /* Lane l takes the elements l, l+16, ... */
 static void tile_encode_back(int64_t n, const real *x, const real *g, const dt_encode *e, real *dx,
                              bool sum, dt_encode_sums *total)
 {
     lane_block b = { { 0 }, { 0 }, { 0 }, { 0 }, { 0 } };
     range16 r = { e->scale, e->offset, e->qmin, e->qmax, 0, 0, e->plain };
-    real part[LANES];
-    int64_t j = 0;
     dt_encode_bounds(e, &r.low, &r.high);
-    if (!e->thresholds) {
-        for (; j + LANES <= n; j += LANES) {
-            back_16(e, r, x + j, g + j, &b, part);
-            put_dx(dx ? dx + j : NULL, part, LANES, sum);
-        }
-    }
-    for (; j < n; j++) {
-        real u = (x[j] - e->offset) / e->scale;
-        real q = e->thresholds ? nearest_level(e, u) : rint(clip_real(u, e->qmin, e->qmax));
-        back_one(e, r.low, r.high, u, q, g[j], &b, (int)(j % LANES), part);
-        put_dx(dx ? dx + j : NULL, part, 1, sum);
-    }
+    if (e->thresholds)
+        back_levels(n, x, g, e, r, &b, dx, sum);
+    else
+        back_affine(n, x, g, e, r, &b, dx, sum);
     for (int l = 0; l < LANES; l++) {
         total->residual += (double)b.residual[l];
         total->inside += (double)b.inside[l];
