@@ -66,6 +66,19 @@ def recipes(test, recipe):
     refused_text("empty", "")
     refused(test, "override", ["train", recipe, "train.epochs=0", "--out", test.path("never")],
             "command line", "train.epochs: 0 is outside 1..100000")
+    for what, override, *parts in [
+            ("8-bit APoT", "quant.weights={method: apot, bits: 8}", "weight_quant: ",
+             "no level set of 8 bits"),
+            ("EWGS without rounding", "quant.weights={method: apot, bits: 4, ste: ewgs}",
+             "weight_quant: ", "needs a step that rounds"),
+            ("EWGS of a float side", "quant.weights={method: none, ste: ewgs}", "command line",
+             "method none has none"),
+            ("PACT of weights", "quant.weights={method: pact, bits: 4}", "weight_quant: ",
+             "weights take 'dorefa'"),
+            ("StatsQ of activations", "quant.activations={method: statsq, bits: 4}",
+             "input_quant: ", "statsq is of weights")]:
+        refused(test, what, ["train", recipe, override, "quant.first=none", "quant.last=none",
+                             "--out", test.path("never")], *parts)
 
 
 def arguments(test, recipe):
