@@ -25,6 +25,7 @@ static const struct argp_option all[] = {
     { "arith", 'm', "NAME", 0, "arithmetic: float (default) or integer, the exported model's", 0 },
     { "rounding", 'R', "NAME", 0,
       "of the integer model: fp32 (default), unfused, xnnpack, single or double", 0 },
+    { "prove", 'P', NULL, 0, "compare over everything that can occur, instead of pictures", 0 },
     { "runtime", 'u', "NAME", 0, "run the exported file in another runtime: ort", 0 },
     { "python", 'y', "PATH", 0, "interpreter that has the runtime's packages; default: python3",
       0 },
@@ -106,6 +107,9 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case 'R':
         a->rounding = value;
+        return 0;
+    case 'P':
+        a->prove = true;
         return 0;
     case 'u':
         a->runtime = value;

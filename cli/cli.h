@@ -17,7 +17,7 @@ typedef struct cli_args {
     int word_count;
     const char *out, *isa, *format, *predictions, *arith, *rounding, *runtime, *python;
     int threads, steps, images;
-    bool resume, json, calibrate, dry_run, allow_float, sha256, as_exported, plain, is_float;
+    bool resume, json, calibrate, dry_run, allow_float, sha256, as_exported, plain, is_float, prove;
 } cli_args;
 
 typedef struct cli_verb {

@@ -3,6 +3,7 @@
 #include <jansson.h>
 
 #include "cli/cli.h"
+#include "cli/prove.h"
 #include "cli/runtime.h"
 
 static bool on_progress(void *arg, int64_t done, int64_t total)
@@ -164,8 +165,9 @@ static dt_status verify(dt_session *s, const cli_args *args, bool *out_good, dt_
     dt_int_model *m;
     DT_TRY(cli_calibrate(s, args, err));
     DT_TRY(cli_model(s, args, &m, err));
-    dt_status st =
-        args->runtime ? cli_runtime(s, m, args, out_good, err) : compare(s, m, args, out_good, err);
+    dt_status st = args->prove     ? cli_prove(s, m, args, out_good, err)
+                   : args->runtime ? cli_runtime(s, m, args, out_good, err)
+                                   : compare(s, m, args, out_good, err);
     dt_int_model_free(m);
     return st;
 }
@@ -177,7 +179,10 @@ int cli_verify(const cli_args *args)
     dt_session s;
     bool good = false;
     if (cli_recipe_or_checkpoint(args, &recipe, &err) != DT_OK) return cli_fail(&err);
-    const dt_session_params p = { .recipe = recipe, .threads = args->threads, .isa = args->isa };
+    const dt_session_params p = { .recipe = recipe,
+                                  .threads = args->threads,
+                                  .isa = args->isa,
+                                  .no_data = args->prove && !args->calibrate };
     dt_status st = dt_session_open(&s, &p, &err);
     if (st == DT_OK) {
         if (s.source == DT_INIT_RANDOM) fputs("no model.init: random weights\n", stderr);

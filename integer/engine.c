@@ -71,66 +71,88 @@ static void mean(dt_int_run *r, const dt_int_node *n)
     each_picture(r, n, mean_task);
 }
 
-/* Contracts in fixed point: the formula itself. */
-static void requant_task(void *arg, int64_t i, int thread)
+/* Contracts in fixed point: the formula itself, a chunk of elements at a time. */
+typedef struct formula {
+    const dt_int_node *n;
+    const dt_lower_grid *g;
+    int64_t count, C;
+    const int32_t *sum;
+    const uint8_t *a, *b;
+    uint8_t *out;
+} formula;
+
+enum { CHUNK = 8192 };
+
+static void formula_task(void *arg, int64_t i, int thread)
 {
     (void)thread;
-    const job *j = arg;
-    const dt_lower_grid *g = &j->y->grid;
-    int64_t count = dt_int_count(j->y), C = j->y->C;
-    const int32_t *x = (const int32_t *)j->r->data[j->n->in[0]] + i * count;
-    uint8_t *y = (uint8_t *)j->r->data[j->n->out] + i * count;
-    int z = g->zero_point;
-    for (int64_t k = 0; k < count; k++)
-        y[k] =
-            (uint8_t)(dt_multiplier_apply(&j->n->multiplier[k % C], x[k], g->low - z, g->high - z) +
-                      z);
+    const formula *f = arg;
+    int64_t end = (i + 1) * CHUNK < f->count ? (i + 1) * CHUNK : f->count;
+    int z = f->g->zero_point;
+    for (int64_t k = i * CHUNK; k < end; k++)
+        f->out[k] =
+            (uint8_t)(f->sum ? z + dt_multiplier_apply(&f->n->multiplier[k % f->C], f->sum[k],
+                                                       f->g->low - z, f->g->high - z)
+                             : dt_adder_apply(&f->n->adder, f->a[k], f->b[k]));
+}
+
+static void run_formula(int threads, const formula *f)
+{
+    formula copy = *f;
+    dt_parallel(threads, (f->count + CHUNK - 1) / CHUNK, formula_task, &copy);
+}
+
+void dt_int_engine_requant(const dt_kernels *k, int threads, const dt_int_node *n,
+                           const dt_int_value *y, int64_t rows, const int32_t *x, float *scale,
+                           uint8_t *out)
+{
+    const dt_code_grid g = grid_of(y);
+    if (n->multiplier[0].rounding != DT_ROUND_FP32) {
+        run_formula(threads, &(formula){ n, &y->grid, rows * y->C, y->C, x, NULL, NULL, out });
+        return;
+    }
+    for (int64_t c = 0; c < y->C; c++)
+        scale[c] = n->multiplier[c].f;
+    k->code.requant(threads, rows, y->C, x, scale, &g, out);
 }
 
 /* `work` has room for a float each channel. */
 static void requant(dt_int_run *r, const dt_int_node *n)
 {
     const dt_int_value *y = value(r, n->out);
-    const dt_code_grid g = grid_of(y);
-    float *scale = r->work;
-    if (n->multiplier[0].rounding != DT_ROUND_FP32) {
-        each_picture(r, n, requant_task);
-        return;
-    }
-    for (int64_t c = 0; c < y->C; c++)
-        scale[c] = n->multiplier[c].f;
-    r->kernels->code.requant(r->threads, r->n * y->H * y->W, y->C, r->data[n->in[0]], scale, &g,
-                             r->data[n->out]);
+    dt_int_engine_requant(r->kernels, r->threads, n, y, r->n * y->H * y->W, r->data[n->in[0]],
+                          r->work, r->data[n->out]);
 }
 
-static void add_task(void *arg, int64_t i, int thread)
+void dt_int_engine_add(const dt_kernels *k, int threads, const dt_int_node *n,
+                       const dt_int_value *y, int64_t count, const uint8_t *a, const uint8_t *b,
+                       uint8_t *out)
 {
-    (void)thread;
-    const job *j = arg;
-    int64_t count = dt_int_count(j->y);
-    const uint8_t *a = (const uint8_t *)j->r->data[j->n->in[0]] + i * count;
-    const uint8_t *b = (const uint8_t *)j->r->data[j->n->in[1]] + i * count;
-    uint8_t *y = (uint8_t *)j->r->data[j->n->out] + i * count;
-    for (int64_t k = 0; k < count; k++)
-        y[k] = (uint8_t)dt_adder_apply(&j->n->adder, a[k], b[k]);
+    const dt_code_grid g = grid_of(y);
+    const dt_adder *d = &n->adder;
+    if (d->adding == DT_ADD_FUSED)
+        k->code.add(threads, count, a, b, d->a_ratio, d->b_ratio, d->fixed, &g, out);
+    else
+        run_formula(threads, &(formula){ n, &y->grid, count, 1, NULL, a, b, out });
 }
 
 static void add(dt_int_run *r, const dt_int_node *n)
 {
-    const dt_code_grid g = grid_of(value(r, n->out));
-    const dt_adder *d = &n->adder;
-    if (d->adding == DT_ADD_FUSED)
-        r->kernels->code.add(r->threads, count_of(r, n), r->data[n->in[0]], r->data[n->in[1]],
-                             d->a_ratio, d->b_ratio, d->fixed, &g, r->data[n->out]);
-    else
-        each_picture(r, n, add_task);
+    dt_int_engine_add(r->kernels, r->threads, n, value(r, n->out), count_of(r, n),
+                      r->data[n->in[0]], r->data[n->in[1]], r->data[n->out]);
+}
+
+void dt_int_engine_move(const dt_kernels *k, int threads, const dt_int_value *x,
+                        const dt_int_value *y, int64_t count, const uint8_t *codes, uint8_t *out)
+{
+    const dt_code_grid from = grid_of(x), to = grid_of(y);
+    k->code.move(threads, count, codes, &from, &to, out);
 }
 
 static void move(dt_int_run *r, const dt_int_node *n)
 {
-    const dt_code_grid from = grid_of(value(r, n->in[0])), to = grid_of(value(r, n->out));
-    r->kernels->code.move(r->threads, count_of(r, n), r->data[n->in[0]], &from, &to,
-                          r->data[n->out]);
+    dt_int_engine_move(r->kernels, r->threads, value(r, n->in[0]), value(r, n->out), count_of(r, n),
+                       r->data[n->in[0]], r->data[n->out]);
 }
 
 static void maxpool_task(void *arg, int64_t i, int thread)

@@ -10,7 +10,7 @@
 #include "export/exporter.h"
 #include "export/import.h"
 #include "fakequant/quantizers.h"
-#include "integer/run.h"
+#include "integer/prove.h"
 #include "layers/models.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"

@@ -1,0 +1,220 @@
+/* Comparison of staircases and tables. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "integer/prove.h"
+
+typedef struct prover {
+    const dt_int_model *m;
+    const dt_kernels *k;
+    int threads;
+    dt_proof_fn fn;
+    void *arg;
+    int32_t *threshold, *sums; /* [most steps], [most steps * 2][C] */
+    float *scale;              /* [most C] */
+    uint8_t *codes, *pairs;    /* of sums; [3][256 * 256] */
+} prover;
+
+/* The sums that a channel can have: low, low + step, ... high. */
+typedef struct lattice {
+    int64_t low, high, step;
+} lattice;
+
+static int64_t divisor(int64_t a, int64_t b)
+{
+    while (b) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a < 0 ? -a : a;
+}
+
+static lattice lattice_of(const dt_int_model *m, const dt_int_node *n, int64_t c)
+{
+    const dt_int_node *from = dt_int_producer(m, n->in[0]);
+    const dt_int_value *x = &m->value[n->in[0]];
+    const dt_conv_shape *s = &from->shape;
+    int64_t K = from->kind == DT_INT_PRODUCT ? s->KH * s->KW * s->C / s->G : 0, step = 0;
+    for (int64_t i = 0; i < K; i++)
+        step = divisor(from->weight[c * K + i], step);
+    if (from->kind == DT_INT_MEAN || step == 0) step = 1;
+    return (lattice){ x->low[c], x->high[c], step };
+}
+
+/* First sum of the lattice that is `from` or more. */
+static int64_t next_sum(const lattice *l, int64_t from)
+{
+    if (from <= l->low) return l->low;
+    return l->low + (from - l->low + l->step - 1) / l->step * l->step;
+}
+
+static int64_t count_sums(const lattice *l, int64_t from, int64_t last)
+{
+    int64_t first = next_sum(l, from);
+    if (last > l->high) last = l->high;
+    return first > last ? 0 : (last - first) / l->step + 1;
+}
+
+/* Between two thresholds of one code lie the sums that the staircases tell apart. */
+static void compare_stairs(const lattice *l, const int32_t *got, const int32_t *want,
+                           const dt_lower_grid *g, dt_proof *p)
+{
+    int64_t counted = l->low - 1; /* sums up to here are done */
+    for (int k = 0; k < g->high - g->low; k++) {
+        int64_t a = got[k], b = want[k], from = a < b ? a : b, last = (a < b ? b : a) - 1;
+        if (from <= counted) from = counted + 1;
+        int64_t n = count_sums(l, from, last);
+        if (n == 0) continue;
+        if (p->differ == 0) {
+            p->first = next_sum(l, from);
+            p->got = dt_int_stairs(got, g->low, g->high, (int32_t)p->first);
+            p->want = dt_int_stairs(want, g->low, g->high, (int32_t)p->first);
+        }
+        p->differ += n;
+        counted = last;
+    }
+}
+
+static dt_multiplier multiplier_under(const dt_int_model *m, const dt_contract *c,
+                                      const dt_int_node *n, int64_t channel)
+{
+    const dt_int_node *from = dt_int_producer(m, n->in[0]);
+    float y = m->value[n->out].grid.scale;
+    return from->pixels ? dt_multiplier_mean(c, from->x_scale, y, from->pixels)
+                        : dt_multiplier_product(c, from->x_scale, from->w_scale[channel], y);
+}
+
+static void stairs_under(prover *p, int node, const dt_contract *c)
+{
+    const dt_int_node *n = &p->m->node[node];
+    const dt_int_value *x = &p->m->value[n->in[0]], *y = &p->m->value[n->out];
+    int64_t steps = y->grid.high - y->grid.low;
+    for (int64_t o = 0; o < y->C; o++) {
+        const lattice l = lattice_of(p->m, n, o);
+        const dt_multiplier other = multiplier_under(p->m, c, n, o);
+        dt_proof proof = { .node = node, .other = c, .channel = o };
+        proof.cases = count_sums(&l, l.low, l.high);
+        dt_int_thresholds(&other, &y->grid, x->low[o], x->high[o], p->threshold);
+        compare_stairs(&l, p->threshold, n->threshold + o * steps, &y->grid, &proof);
+        p->fn(p->arg, &proof);
+    }
+}
+
+/* The sums on both sides of threshold k (of unreached ones the greatest sum). */
+static void fill_sums(prover *p, const dt_int_node *n, const dt_int_value *x, int64_t steps)
+{
+    for (int64_t k = 0; k < steps; k++)
+        for (int64_t c = 0; c < x->C; c++) {
+            int64_t t = n->threshold[c * steps + k], low = x->low[c], high = x->high[c];
+            p->sums[2 * k * x->C + c] = (int32_t)(t - 1 < low ? low : t - 1 > high ? high : t - 1);
+            p->sums[(2 * k + 1) * x->C + c] = (int32_t)(t > high ? high : t);
+        }
+}
+
+static void stairs_of_engine(prover *p, int node)
+{
+    const dt_int_node *n = &p->m->node[node];
+    const dt_int_value *x = &p->m->value[n->in[0]], *y = &p->m->value[n->out];
+    int64_t steps = y->grid.high - y->grid.low, C = y->C;
+    fill_sums(p, n, x, steps);
+    dt_int_engine_requant(p->k, p->threads, n, y, 2 * steps, p->sums, p->scale, p->codes);
+    for (int64_t c = 0; c < C; c++) {
+        const lattice l = lattice_of(p->m, n, c);
+        dt_proof proof = { .node = node, .channel = c, .cases = count_sums(&l, l.low, l.high) };
+        for (int64_t i = c; i < 2 * steps * C; i += C) {
+            int want =
+                dt_int_stairs(n->threshold + c * steps, y->grid.low, y->grid.high, p->sums[i]);
+            if (p->codes[i] == want) continue;
+            if (proof.differ++ > 0) continue;
+            proof.first = p->sums[i];
+            proof.got = p->codes[i];
+            proof.want = want;
+        }
+        p->fn(p->arg, &proof);
+    }
+}
+
+/* Codes [count] of an addition or table against the model's, over what its inputs can be. */
+static void compare_codes(prover *p, int node, const dt_contract *c, const uint8_t *got)
+{
+    const dt_int_node *n = &p->m->node[node];
+    bool add = n->kind == DT_INT_ADD;
+    const dt_lower_grid *a = &p->m->value[n->in[0]].grid;
+    const dt_lower_grid one = { .low = 0, .high = 0 };
+    const dt_lower_grid *b = add ? &p->m->value[n->in[1]].grid : &one;
+    dt_proof proof = { .node = node, .other = c, .channel = -1 };
+    for (int x = a->low; x <= a->high; x++)
+        for (int y = b->low; y <= b->high; y++) {
+            int at = add ? x * DT_CODES + y : x, want = add ? n->pair[at] : n->table[at];
+            proof.cases++;
+            if (got[at] == want) continue;
+            if (proof.differ++ > 0) continue;
+            proof.first = x;
+            proof.second = y;
+            proof.got = got[at];
+            proof.want = want;
+        }
+    p->fn(p->arg, &proof);
+}
+
+static void pairs_of_engine(prover *p, int node)
+{
+    enum { PAIRS = DT_CODES * DT_CODES };
+    const dt_int_node *n = &p->m->node[node];
+    const dt_int_value *x = &p->m->value[n->in[0]], *y = &p->m->value[n->out];
+    uint8_t *a = p->pairs, *b = a + PAIRS, *out = b + PAIRS;
+    for (int i = 0; i < PAIRS; i++) {
+        a[i] = (uint8_t)(i / DT_CODES);
+        b[i] = (uint8_t)(i % DT_CODES);
+    }
+    if (n->kind == DT_INT_ADD)
+        dt_int_engine_add(p->k, p->threads, n, y, PAIRS, a, b, out);
+    else
+        dt_int_engine_move(p->k, p->threads, x, y, DT_CODES, b, out); /* b starts 0, 1, 2, ... */
+    compare_codes(p, node, NULL, out);
+}
+
+static void pairs_under(prover *p, int node, const dt_contract *c)
+{
+    const dt_int_node *n = &p->m->node[node];
+    const dt_adder adder = dt_adder_make(c, &p->m->value[n->in[0]].grid,
+                                         &p->m->value[n->in[1]].grid, &p->m->value[n->out].grid);
+    for (int i = 0; i < DT_CODES * DT_CODES; i++)
+        p->pairs[i] = (uint8_t)dt_adder_apply(&adder, i / DT_CODES, i % DT_CODES);
+    compare_codes(p, node, c, p->pairs);
+}
+
+static void prove(prover *p)
+{
+    for (int i = 0; i < p->m->node_count; i++) {
+        dt_int_kind kind = p->m->node[i].kind;
+        if (kind == DT_INT_REQUANT) stairs_of_engine(p, i);
+        if (kind == DT_INT_ADD || kind == DT_INT_TABLE) pairs_of_engine(p, i);
+        for (const dt_contract *c = dt_contracts; c->name; c++) {
+            if (c == p->m->contract) continue;
+            if (kind == DT_INT_REQUANT) stairs_under(p, i, c);
+            if (kind == DT_INT_ADD) pairs_under(p, i, c);
+        }
+    }
+}
+
+dt_status dt_int_prove(const dt_int_model *m, const dt_kernels *k, int threads, dt_proof_fn fn,
+                       void *arg, const dt_alloc *a, dt_error *err)
+{
+    prover p = { .m = m, .k = k, .threads = threads, .fn = fn, .arg = arg };
+    size_t C = 1, pairs = (size_t)3 * DT_CODES * DT_CODES;
+    for (int i = 0; i < m->value_count; i++)
+        if ((size_t)m->value[i].C > C) C = (size_t)m->value[i].C;
+    p.threshold = dt_get_array(a, DT_CODES, sizeof *p.threshold, "proof");
+    p.sums = dt_get_array(a, 2 * DT_CODES * C, sizeof *p.sums, "proof");
+    p.scale = dt_get_array(a, C, sizeof *p.scale, "proof");
+    p.codes = dt_get_array(a, 2 * DT_CODES * C, 1, "proof");
+    p.pairs = dt_get(a, pairs, "proof");
+    bool ok = p.threshold && p.sums && p.scale && p.codes && p.pairs;
+    if (ok) prove(&p);
+    dt_put(a, p.threshold);
+    dt_put(a, p.sums);
+    dt_put(a, p.scale);
+    dt_put(a, p.codes);
+    dt_put(a, p.pairs);
+    return ok ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the proof");
+}
