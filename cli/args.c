@@ -20,7 +20,7 @@ static const struct argp_option all[] = {
     { "predictions", 'p', "FILE", 0, "write the class of every picture, one a line", 0 },
     { "as-exported", 'e', NULL, 0, "round biases as an exported integer model does", 0 },
     { "sha256", 's', NULL, 0, "print the hash of all weights and quantizer state", 0 },
-    { "no-fuse", 'P', NULL, 0, "run the plain graph, one pass over memory for each node", 0 },
+    { "no-fuse", 'F', NULL, 0, "run the plain graph, one pass over memory for each node", 0 },
     { "float", 'l', NULL, 0, "leave the recipe's quantizers out", 0 },
     { "arith", 'm', "NAME", 0, "arithmetic: float (default) or integer, the exported model's", 0 },
     { "rounding", 'R', "NAME", 0,
@@ -99,7 +99,7 @@ static error_t on_option(int key, char *value, struct argp_state *state)
     case 'l':
         a->is_float = true;
         return 0;
-    case 'P':
+    case 'F':
         a->plain = true;
         return 0;
     case 'm':

@@ -5,9 +5,9 @@
 #include "cli/cli.h"
 
 static const cli_verb verbs[] = {
-    { "train", "RECIPE [KEY=VALUE...]", "Train the recipe's network.", "otirnP", 1, CLI_MAX_WORDS,
+    { "train", "RECIPE [KEY=VALUE...]", "Train the recipe's network.", "otirnF", 1, CLI_MAX_WORDS,
       cli_train },
-    { "eval", "RECIPE [KEY=VALUE...]", "Evaluate model.init on the test split.", "tijcpemRP", 1,
+    { "eval", "RECIPE [KEY=VALUE...]", "Evaluate model.init on the test split.", "tijcpemRF", 1,
       CLI_MAX_WORDS, cli_eval },
     { "export", "RECIPE [KEY=VALUE...]", "Write model.init for another runtime.", "oftijnac", 1,
       CLI_MAX_WORDS, cli_export },
@@ -19,7 +19,7 @@ static const cli_verb verbs[] = {
     { "list", "quantizers|models|datasets|transforms|optimizers|schedules|exporters|keys",
       "List what recipes can name, and every key.", "j", 1, 1, cli_list },
     { "bench", "step RECIPE [KEY=VALUE...]\nops [SHAPE]",
-      "Time training steps on random pictures, or single kernels.", "tijklP", 1, CLI_MAX_WORDS,
+      "Time training steps on random pictures, or single kernels.", "tijklF", 1, CLI_MAX_WORDS,
       cli_bench },
 };
 
