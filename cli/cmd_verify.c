@@ -165,9 +165,13 @@ static dt_status verify(dt_session *s, const cli_args *args, bool *out_good, dt_
     dt_int_model *m;
     DT_TRY(cli_calibrate(s, args, err));
     DT_TRY(cli_model(s, args, &m, err));
-    dt_status st = args->prove     ? cli_prove(s, m, args, out_good, err)
-                   : args->runtime ? cli_runtime(s, m, args, out_good, err)
-                                   : compare(s, m, args, out_good, err);
+    dt_status st;
+    if (args->prove)
+        st = args->runtime ? cli_runtime_prove(m, args, out_good, err)
+                           : cli_prove(s, m, args, out_good, err);
+    else
+        st = args->runtime ? cli_runtime(s, m, args, out_good, err)
+                           : compare(s, m, args, out_good, err);
     dt_int_model_free(m);
     return st;
 }

@@ -18,8 +18,8 @@
 enum { EXIT_SKIP = 77 };
 
 static const struct {
-    const char *name, *script;
-} runtimes[] = { { "ort", "verify_ort.py" } };
+    const char *name, *script, *proof; /* for pictures, for sums and pairs */
+} runtimes[] = { { "ort", "verify_ort.py", "prove_ort.py" } };
 
 typedef struct peer {
     char script[1024], file[64];
@@ -27,12 +27,13 @@ typedef struct peer {
     FILE *to;
 } peer;
 
-static dt_status find_script(const char *name, peer *p, dt_error *err)
+static dt_status find_script(const char *name, bool proof, peer *p, dt_error *err)
 {
     static const char *const folders[] = { DT_SCRIPTS, DT_SOURCE_SCRIPTS };
     for (size_t i = 0; i < DT_ARRAY_LEN(runtimes); i++)
         for (size_t k = 0; strcmp(runtimes[i].name, name) == 0 && k < DT_ARRAY_LEN(folders); k++) {
-            snprintf(p->script, sizeof p->script, "%s/%s", folders[k], runtimes[i].script);
+            snprintf(p->script, sizeof p->script, "%s/%s", folders[k],
+                     proof ? runtimes[i].proof : runtimes[i].script);
             if (access(p->script, R_OK) == 0) return DT_OK;
         }
     return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = "--runtime" },
@@ -182,7 +183,7 @@ dt_status cli_runtime(dt_session *s, const dt_int_model *m, const cli_args *args
                       dt_error *err)
 {
     peer p = { .file = "/tmp/detent-XXXXXX" };
-    DT_TRY(find_script(args->runtime, &p, err));
+    DT_TRY(find_script(args->runtime, false, &p, err));
     int file = mkstemp(p.file);
     if (file < 0) return dt_fail(err, DT_ERR_IO, NULL, "no temporary file can be made");
     close(file);
@@ -191,4 +192,71 @@ dt_status cli_runtime(dt_session *s, const dt_int_model *m, const cli_args *args
     if (st == DT_OK) st = compare(&p, s, m, args, out_good, err);
     unlink(p.file);
     return st;
+}
+
+static json_t *grid_json(const dt_lower_grid *g)
+{
+    return json_pack("{s:f,s:i,s:i,s:i}", "scale", (double)g->scale, "zero", g->zero_point, "low",
+                     g->low, "high", g->high);
+}
+
+static json_t *ints_json(const int32_t *v, int64_t n)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; i < n; i++)
+        json_array_append_new(list, json_integer(v[i]));
+    return list;
+}
+
+/* A requantisation: scales, reach and thresholds [C][high - low]. */
+static json_t *stairs_json(const dt_int_model *m, const dt_int_node *n)
+{
+    const dt_int_node *from = dt_int_producer(m, n->in[0]);
+    const dt_int_value *x = &m->value[n->in[0]], *y = &m->value[n->out];
+    json_t *scales = json_array();
+    for (int64_t c = 0; c < y->C; c++)
+        json_array_append_new(scales, json_real((double)from->w_scale[c]));
+    bool linear = from->kind == DT_INT_PRODUCT && y->H * y->W == 1 && from->shape.H == 1;
+    const char *kind = from->kind == DT_INT_MEAN ? "mean" : linear ? "linear" : "conv";
+    return json_pack("{s:s,s:s,s:f,s:i,s:I,s:o,s:o,s:o,s:o,s:o}", "name", n->name, "kind", kind,
+                     "x_scale", (double)from->x_scale, "x_zero",
+                     m->value[from->in[0]].grid.zero_point, "pixels", (json_int_t)from->pixels,
+                     "w_scale", scales, "grid", grid_json(&y->grid), "low", ints_json(x->low, y->C),
+                     "high", ints_json(x->high, y->C), "thresholds",
+                     ints_json(n->threshold, y->C * (y->grid.high - y->grid.low)));
+}
+
+static json_t *pairs_json(const dt_int_model *m, const dt_int_node *n)
+{
+    json_t *codes = json_array();
+    for (int i = 0; i < DT_CODES * DT_CODES; i++)
+        json_array_append_new(codes, json_integer(n->pair[i]));
+    return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o}", "name", n->name, "kind", "add", "a",
+                     grid_json(&m->value[n->in[0]].grid), "b", grid_json(&m->value[n->in[1]].grid),
+                     "grid", grid_json(&m->value[n->out].grid), "codes", codes);
+}
+
+/* One line of JSON for each node, an empty line at the end. */
+static bool send_nodes(peer *p, const dt_int_model *m)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < m->node_count; i++) {
+        const dt_int_node *n = &m->node[i];
+        if (n->kind != DT_INT_REQUANT && n->kind != DT_INT_ADD) continue;
+        json_t *o = n->kind == DT_INT_ADD ? pairs_json(m, n) : stairs_json(m, n);
+        ok = o && json_dumpf(o, p->to, JSON_COMPACT) == 0 && fputc('\n', p->to) != EOF;
+        json_decref(o);
+    }
+    return ok && fputc('\n', p->to) != EOF;
+}
+
+dt_status cli_runtime_prove(const dt_int_model *m, const cli_args *args, bool *out_good,
+                            dt_error *err)
+{
+    peer p = { .to = NULL };
+    DT_TRY(find_script(args->runtime, true, &p, err));
+    signal(SIGPIPE, SIG_IGN);
+    DT_TRY(start(&p, args, err));
+    bool whole = send_nodes(&p, m);
+    return finish(&p, whole, args, out_good, err);
 }

@@ -12,4 +12,9 @@
 dt_status cli_runtime(dt_session *s, const dt_int_model *m, const cli_args *args, bool *out_good,
                       dt_error *err);
 
+/* The same without pictures: the runtime's operators are driven through both sides of every
+ * threshold of every channel, and through all pairs of codes of every addition. */
+dt_status cli_runtime_prove(const dt_int_model *m, const cli_args *args, bool *out_good,
+                            dt_error *err);
+
 #endif

@@ -52,6 +52,13 @@ verify() {
     "$detent" verify "$1" "model.init=$2" "data.root=$3" $threads --runtime ort --python "$python" \
         --images 250 --rounding $rounding >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
     tail -2 "$work/log"
+    for way in $rounding double; do
+        "$detent" verify "$1" "model.init=$2" "data.root=$3" $threads --prove --runtime ort \
+            --python "$python" --rounding $way >"$work/log" 2>&1 && equal=yes || equal=no
+        tail -1 "$work/log"
+        [ $equal = yes ] || [ $way = double ] || { cat "$work/log"; exit 1; }
+        [ $equal = no ] || [ $way != double ] || { echo "FAIL: another rounding was proved"; exit 1; }
+    done
     if "$detent" verify "$1" "model.init=$2" "data.root=$3" $threads --runtime ort \
         --python "$python" --images 250 --rounding double >"$work/log" 2>&1
     then
