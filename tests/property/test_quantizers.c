@@ -22,6 +22,7 @@ typedef struct frozen {
     const dt_quantizer *q;
     const void *options;
     dt_quant_site site;
+    dt_ste ste;
     real params[DT_QUANT_MAX_PARAMS], stats[DT_QUANT_MAX_STATS];
     dt_encode e;
     double value[MOST_LEVELS]; /* of the grid, ascending */
@@ -43,7 +44,9 @@ static void read_grid(frozen *f)
 
 static void plan(const frozen *f, const real *params, dt_encode *e)
 {
-    const dt_fakequant_conf c = { .quantizer = f->q, .options = f->options, .site = f->site };
+    const dt_fakequant_conf c = {
+        .quantizer = f->q, .options = f->options, .site = f->site, .ste = f->ste
+    };
     dt_fakequant_encode(&c, &f->site, params, f->stats, e);
 }
 
@@ -269,26 +272,42 @@ static real gradient_of(const frozen *f, real x, real *grads)
     return dx;
 }
 
-/* Degree 1 in (x, parameters): Euler's identity x dy/dx + sum p dy/dp = y, and
- * F(c x; c p) = c F(x; p), exactly where c is a power of two. */
-static void check_homogeneous(const frozen *f)
+/* Euler's identity x dy/dx + sum p dy/dp = y. */
+static void check_euler(const frozen *f)
 {
-    if (!f->setup->claims->homogeneous) return;
-    frozen big = *f;
-    for (int i = 0; i < f->q->param_count; i++)
-        big.params[i] = 8 * f->params[i];
-    plan(f, big.params, &big.e);
     for (int i = 0; i < COUNT; i++) {
         real x = probe(f, i, COUNT), grads[DT_QUANT_MAX_PARAMS], y = quantize(f, x);
         double sum = (double)x * (double)gradient_of(f, x, grads);
         for (int k = 0; k < f->q->param_count; k++)
             sum += (double)f->params[k] * (double)grads[k];
-        ck_assert_msg(
-            fabs(sum - (double)y) <=
-                4 * near * (fabs((double)x) + fabs((double)y) + fabs((double)f->e.offset)),
-            "%s: at %.9g Euler's sum is %.9g, y %.9g", f->name, (double)x, sum, (double)y);
+        double size = fabs((double)x) + fabs((double)y) + fabs((double)f->e.offset);
+        ck_assert_msg(fabs(sum - (double)y) <= 4 * near * size,
+                      "%s, ste %d: at %.9g Euler's sum is %.9g, y %.9g", f->name, f->ste.kind,
+                      (double)x, sum, (double)y);
+    }
+}
+
+/* Degree 1 in (x, parameters): Euler's identity, whatever the gradient of rounding is taken for
+ * (what rounding keeps from x goes to the parameters), and F(c x; c p) = c F(x; p), exactly where c
+ * is a power of two. */
+static void check_homogeneous(const frozen *f)
+{
+    if (!f->setup->claims->homogeneous) return;
+    frozen big = *f, shaped = *f;
+    for (int i = 0; i < f->q->param_count; i++)
+        big.params[i] = 8 * f->params[i];
+    plan(f, big.params, &big.e);
+    for (int i = 0; i < COUNT; i++) {
+        real x = probe(f, i, COUNT), y = quantize(f, x);
         ck_assert_msg(quantize(&big, 8 * x) == 8 * y, "%s: not equivariant at %.9g", f->name,
                       (double)x);
+    }
+    check_euler(f);
+    static const dt_ste kinds[] = { { DT_STE_CLIPPED }, { DT_STE_EWGS, .5 }, { DT_STE_TANH, .2 } };
+    for (size_t k = 0; !f->e.thresholds && k < DT_ARRAY_LEN(kinds); k++) {
+        shaped.ste = kinds[k];
+        plan(&shaped, f->params, &shaped.e);
+        check_euler(&shaped);
     }
 }
 
