@@ -30,7 +30,9 @@ typedef struct dt_verify_params {
     const dt_alloc *alloc;
 } dt_verify_params;
 
-enum { DT_VERIFY_BATCH = 32, DT_VERIFY_MANY = 1000 };
+/* Of 1,000 pictures a few dozen change their class at random, which alone moves top-1 by a point.
+ */
+enum { DT_VERIFY_BATCH = 32, DT_VERIFY_MANY = 10000 };
 
 typedef struct dt_verify {
     dt_verify_params params;

@@ -155,13 +155,13 @@ END_TEST
 
 START_TEST(scores_count_only_over_many_pictures)
 {
-    dt_verify v = { .pictures = 999, .correct_float = 900, .correct_integer = 0 };
+    dt_verify v = { .pictures = 9999, .correct_float = 9000, .correct_integer = 0 };
     ck_assert(dt_verify_scores_agree(&v));
-    v = (dt_verify){ .pictures = 1000, .correct_float = 900, .correct_integer = 903 };
+    v = (dt_verify){ .pictures = 10000, .correct_float = 9000, .correct_integer = 9030 };
     ck_assert(dt_verify_scores_agree(&v));
-    v.correct_integer = 904;
+    v.correct_integer = 9031;
     ck_assert(!dt_verify_scores_agree(&v));
-    v.correct_integer = 896;
+    v.correct_integer = 8969;
     ck_assert(!dt_verify_scores_agree(&v));
 }
 END_TEST
