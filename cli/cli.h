@@ -45,6 +45,9 @@ dt_export_source cli_source(const dt_session *s, struct dt_text_attr *attr);
 /* The integer model of the session's network, rounding as --rounding says. */
 dt_status cli_model(const dt_session *s, const cli_args *args, dt_int_model **out, dt_error *err);
 
+/* --as-exported: the float network's biases as the integer model has them. */
+dt_status cli_snap(dt_session *s, dt_error *err);
+
 /* Transient progress on one line of stderr: redrawn on a terminal (at most 10 times a second), a
  * plain line every `plain_seconds` elsewhere. NULL ends the line. */
 void cli_progress(const char *text, double plain_seconds);

@@ -86,25 +86,12 @@ static dt_status run_loader(dt_evaluator *e, dt_int_run *r, dt_loader *loader, c
     return st;
 }
 
-static dt_status snap(dt_session *s, dt_error *err)
-{
-    struct dt_text_attr attr[CLI_SOURCE_TEXTS];
-    const dt_export_source src = cli_source(s, attr);
-    const dt_lower_source low = dt_export_lower(&src);
-    dt_lowered *l;
-    int count;
-    DT_TRY(dt_lower_new(&low, &l, err));
-    dt_lower_snap(l, &s->net.state, &count);
-    dt_lower_free(l);
-    return DT_OK;
-}
-
 static dt_status evaluate_float(dt_session *s, dt_loader *loader, const cli_args *args,
                                 dt_score *score, dt_error *err)
 {
     dt_evaluator e;
     int64_t batch = s->recipe->eval.batch;
-    if (args->as_exported) DT_TRY(snap(s, err));
+    if (args->as_exported) DT_TRY(cli_snap(s, err));
     DT_TRY(dt_evaluator_init(&e, &s->net, dt_net_steps(&s->net), &s->kernels, batch, s->threads, NULL, NULL, err));
     dt_status st = run_loader(&e, NULL, loader, args, score, err);
     dt_evaluator_fini(&e);

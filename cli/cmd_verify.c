@@ -160,18 +160,22 @@ static dt_status compare(dt_session *s, const dt_int_model *m, const cli_args *a
     return st;
 }
 
+static dt_status judge(dt_session *s, const dt_int_model *m, const cli_args *args, bool *out_good,
+                       dt_error *err)
+{
+    if (args->as_exported) DT_TRY(cli_snap(s, err));
+    if (args->prove && args->runtime) return cli_runtime_prove(m, args, out_good, err);
+    if (args->prove) return cli_prove(s, m, args, out_good, err);
+    if (args->runtime) return cli_runtime(s, m, args, out_good, err);
+    return compare(s, m, args, out_good, err);
+}
+
 static dt_status verify(dt_session *s, const cli_args *args, bool *out_good, dt_error *err)
 {
     dt_int_model *m;
     DT_TRY(cli_calibrate(s, args, err));
     DT_TRY(cli_model(s, args, &m, err));
-    dt_status st;
-    if (args->prove)
-        st = args->runtime ? cli_runtime_prove(m, args, out_good, err)
-                           : cli_prove(s, m, args, out_good, err);
-    else
-        st = args->runtime ? cli_runtime(s, m, args, out_good, err)
-                           : compare(s, m, args, out_good, err);
+    dt_status st = judge(s, m, args, out_good, err);
     dt_int_model_free(m);
     return st;
 }

@@ -109,6 +109,19 @@ dt_status cli_model(const dt_session *s, const cli_args *args, dt_int_model **ou
     return st;
 }
 
+dt_status cli_snap(dt_session *s, dt_error *err)
+{
+    struct dt_text_attr attr[CLI_SOURCE_TEXTS];
+    const dt_export_source src = cli_source(s, attr);
+    const dt_lower_source low = dt_export_lower(&src);
+    dt_lowered *l;
+    int count;
+    DT_TRY(dt_lower_new(&low, &l, err));
+    dt_lower_snap(l, &s->net.state, &count);
+    dt_lower_free(l);
+    return DT_OK;
+}
+
 void cli_progress(const char *text, double plain_seconds)
 {
     static double last = -1e9;

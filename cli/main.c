@@ -12,7 +12,7 @@ static const cli_verb verbs[] = {
     { "export", "RECIPE [KEY=VALUE...]", "Write model.init for another runtime.", "oftijnac", 1,
       CLI_MAX_WORDS, cli_export },
     { "verify", "RECIPE|CHECKPOINT [KEY=VALUE...]",
-      "Compare the integer model with the trained net, node by node.", "tijcRNuyP", 1, CLI_MAX_WORDS,
+      "Compare the integer model with the trained net, node by node.", "tijceRNuyP", 1, CLI_MAX_WORDS,
       cli_verify },
     { "inspect", "FILE", "Tell what a checkpoint or a foreign file holds.", "js", 1, 1,
       cli_inspect },

@@ -22,6 +22,10 @@ def pictures(test, words, name):
     return r
 
 
+def differing(report):
+    return sum(n["float_isolated"]["differ"] for n in report["nodes"] if "float_isolated" in n)
+
+
 def run(args):
     test = Test(args[0])
     recipe = test.write("recipe.yaml", RECIPE)
@@ -31,6 +35,10 @@ def run(args):
     words = [recipe, "model.init=" + checkpoint]
     a, b = pictures(test, words, "recipe"), pictures(test, [checkpoint], "checkpoint")
     test.check(a == b, "a checkpoint gives another answer than its recipe")
+
+    # Rounded biases are what separates the float network from the model.
+    exported = pictures(test, [checkpoint, "--as-exported"], "as exported")
+    test.check(differing(exported) < differing(a) / 4, f"{differing(exported)} of {differing(a)}")
 
     score = json.loads(test.succeed("eval", *words, "--arith", "integer", "--json"))
     near = json.loads(test.succeed("eval", *words, "--as-exported", "--json"))
