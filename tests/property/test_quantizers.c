@@ -13,7 +13,7 @@
 #include "core/rng.h"
 #include "tests/support/quant_rows.h"
 
-enum { COUNT = 4000, MOST_LEVELS = 256 };
+enum { COUNT = 4000, SAMPLE = 1000, MOST_LEVELS = 256 }; /* probes; values seen by init */
 static const double near = sizeof(real) == sizeof(float) ? 2e-6 : 1e-13; /* a few roundings */
 
 /* A quantizer at one site with parameters from a Gaussian sample. */
@@ -54,14 +54,14 @@ static void freeze(frozen *f, const quant_setup *s)
 {
     const dt_quantizer *q = s->q;
     *f = (frozen){ .setup = s, .q = q, .options = s->options, .site = s->site, .name = s->name };
-    static real x[COUNT], t[COUNT];
+    static real x[SAMPLE], t[SAMPLE];
     dt_rng rng;
     dt_rng_open(&rng, 7, DT_RNG_TEST, (uint32_t)s->site.bits, 0);
-    for (int i = 0; i < COUNT; i++) {
+    for (int i = 0; i < SAMPLE; i++) {
         x[i] = (real)dt_rng_normal(&rng);
         if (!s->site.is_signed && x[i] < 0) x[i] = 0;
     }
-    f->site.count = f->site.features = COUNT;
+    f->site.count = f->site.features = SAMPLE;
     f->site.inner = 16;
     bool transforms = dt_quant_transforms(q, &f->site);
     if (transforms) q->transform(f->options, &f->site, x, t, f->stats);
@@ -115,8 +115,8 @@ static int level_of(const frozen *f, double y)
 static void check_on_grid(const frozen *f, double x)
 {
     double y = (double)quantize(f, (real)x), value = f->value[level_of(f, y)];
-    ck_assert_msg(fabs(y - value) <= near * (fabs(value) + fabs((double)f->e.offset)),
-                  "%s: %.9g gives %.9g, the grid has %.9g", f->name, x, y, value);
+    QUANT_HOLDS(fabs(y - value) <= near * (fabs(value) + fabs((double)f->e.offset)),
+                "%s: %.9g gives %.9g, the grid has %.9g", f->name, x, y, value);
 }
 
 static void check_idempotent(const frozen *f)
@@ -124,7 +124,7 @@ static void check_idempotent(const frozen *f)
     if (f->setup->claims->not_idempotent) return;
     for (int i = 0; i < COUNT; i++) {
         real y = quantize(f, probe(f, i, COUNT)), again = quantize(f, y);
-        ck_assert_msg(y == again, "%s: %.9g becomes %.9g", f->name, (double)y, (double)again);
+        QUANT_HOLDS(y == again, "%s: %.9g becomes %.9g", f->name, (double)y, (double)again);
     }
 }
 
@@ -140,15 +140,15 @@ static void check_monotone(const frozen *f)
     int distinct = 0;
     for (int i = 0; i < COUNT; i++) {
         double y = (double)quantize(f, probe(f, i, COUNT));
-        ck_assert_msg(y >= before, "%s: falls at %.9g", f->name, (double)probe(f, i, COUNT));
+        QUANT_HOLDS(y >= before, "%s: falls at %.9g", f->name, (double)probe(f, i, COUNT));
         distinct += y > before;
         before = y;
     }
-    ck_assert_msg(distinct <= 1 << f->site.bits, "%s: %d levels", f->name, distinct);
+    QUANT_HOLDS(distinct <= 1 << f->site.bits, "%s: %d levels", f->name, distinct);
     if (!f->levels) ck_assert_int_ge(distinct, (1 << f->site.bits) - 1);
     for (int i = 0; i < f->levels; i++) /* uneven grids have levels between the probes */
-        ck_assert_msg(level_of(f, (double)quantize(f, (real)f->value[i])) == i,
-                      "%s: the level %g is not reached", f->name, f->value[i]);
+        QUANT_HOLDS(level_of(f, (double)quantize(f, (real)f->value[i])) == i,
+                    "%s: the level %g is not reached", f->name, f->value[i]);
     ck_assert_int_ge(f->levels ? f->levels : distinct, (1 << f->site.bits) - 1);
 }
 
@@ -170,8 +170,8 @@ static void check_grid(const frozen *f)
             above++;
         double gap = above ? f->value[above] - f->value[above - 1] : 0;
         double error = fabs((double)quantize(f, (real)x) - x);
-        ck_assert_msg(error <= gap / 2 * (1 + near) + near * (fabs(x) + fabs((double)f->e.offset)),
-                      "%s: error %.9g at %.9g", f->name, error, x);
+        QUANT_HOLDS(error <= gap / 2 * (1 + near) + near * (fabs(x) + fabs((double)f->e.offset)),
+                    "%s: error %.9g at %.9g", f->name, error, x);
     }
 }
 
@@ -199,7 +199,7 @@ static void check_special(const frozen *f)
     ck_assert_double_eq((double)top, (double)quantize(f, (real)((high + 1) * s + o)));
     ck_assert_double_eq((double)bottom, (double)quantize(f, (real)((low - 1) * s + o)));
     ck_assert(bottom < top);
-    ck_assert_msg(isnan(quantize(f, (real)NAN)), "%s: nan is lost", f->name);
+    QUANT_HOLDS(isnan(quantize(f, (real)NAN)), "%s: nan is lost", f->name);
 }
 
 START_TEST(special_values_are_defined)
@@ -259,7 +259,7 @@ static real gradient_of(const frozen *f, real x, real *grads)
     dt_encode_sums sums;
     real g = 1, dx;
     _Alignas(64) unsigned char work[256];
-    ck_assert_uint_le(dt_encode_work(1), sizeof work);
+    QUANT_HOLDS(dt_encode_work(1) <= sizeof work, "%zu bytes of work", dt_encode_work(1));
     one.site.count = one.site.features = 1;
     _Alignas(16) unsigned char options[QUANT_OPTIONS];
     memcpy(options, f->options, sizeof options);
@@ -281,9 +281,9 @@ static void check_euler(const frozen *f)
         for (int k = 0; k < f->q->param_count; k++)
             sum += (double)f->params[k] * (double)grads[k];
         double size = fabs((double)x) + fabs((double)y) + fabs((double)f->e.offset);
-        ck_assert_msg(fabs(sum - (double)y) <= 4 * near * size,
-                      "%s, ste %d: at %.9g Euler's sum is %.9g, y %.9g", f->name, f->ste.kind,
-                      (double)x, sum, (double)y);
+        QUANT_HOLDS(fabs(sum - (double)y) <= 4 * near * size,
+                    "%s, ste %d: at %.9g Euler's sum is %.9g, y %.9g", f->name, f->ste.kind,
+                    (double)x, sum, (double)y);
     }
 }
 
@@ -299,8 +299,8 @@ static void check_homogeneous(const frozen *f)
     plan(f, big.params, &big.e);
     for (int i = 0; i < COUNT; i++) {
         real x = probe(f, i, COUNT), y = quantize(f, x);
-        ck_assert_msg(quantize(&big, 8 * x) == 8 * y, "%s: not equivariant at %.9g", f->name,
-                      (double)x);
+        QUANT_HOLDS(quantize(&big, 8 * x) == 8 * y, "%s: not equivariant at %.9g", f->name,
+                    (double)x);
     }
     check_euler(f);
     static const dt_ste kinds[] = { { DT_STE_CLIPPED }, { DT_STE_EWGS, .5 }, { DT_STE_TANH, .2 } };

@@ -13,6 +13,12 @@
 
 enum { QUANT_OPTIONS = 1024 };
 
+/* For loops over values: Check writes a message to a file at every assertion that it evaluates. */
+#define QUANT_HOLDS(condition, ...)                                                                \
+    do {                                                                                           \
+        if (!(condition)) ck_abort_msg(__VA_ARGS__);                                               \
+    } while (0)
+
 typedef struct quant_setup {
     const dt_quantizer *q;
     const dt_quant_case *claims;
@@ -43,7 +49,8 @@ static inline void quant_read_options(const dt_quantizer *q, const char *text, v
 static inline void quant_no_factor(const dt_quantizer *q, void *options)
 {
     const dt_opt *factor = dt_opt_find(q->row.opts, "grad_scale");
-    if (factor) ck_assert_int_eq(dt_opt_set(factor, options, "none", NULL, NULL), DT_OK);
+    if (factor && dt_opt_set(factor, options, "none", NULL, NULL) != DT_OK)
+        ck_abort_msg("%s: grad_scale has no none", q->row.name);
 }
 
 /* 0..2: unsigned activation, signed activation, weight. False: the row refuses. */
