@@ -4,6 +4,7 @@
 
 #include <omp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "core/alloc.h"
@@ -15,9 +16,15 @@ void dt_parallel(int threads, int64_t n, dt_task task, void *arg)
             task(arg, i, 0);
         return;
     }
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (int64_t i = 0; i < n; i++)
-        task(arg, i, omp_get_thread_num());
+    /* Tasks are handed out by a counter of our own: for a dynamic schedule LLVM's runtime allocates
+     * in every loop. */
+    atomic_int_fast64_t next = 0;
+#pragma omp parallel num_threads(threads)
+    {
+        int thread = omp_get_thread_num();
+        for (int64_t i; (i = atomic_fetch_add_explicit(&next, 1, memory_order_relaxed)) < n;)
+            task(arg, i, thread);
+    }
 }
 
 int dt_cpu_count(void)

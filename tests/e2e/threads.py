@@ -2,7 +2,7 @@
 """The same recipe and seed give the same bits with 1, 2 and 4 threads.
 
 usage: threads.py DETENT          20 steps on drawn pictures
-       threads.py DETENT ROOT     200 steps of ResNet-20 on CIFAR-10; ROOT: source root
+       threads.py DETENT ROOT [N] N steps (200) of ResNet-20 on CIFAR-10; ROOT: source root
 """
 import os
 
@@ -19,7 +19,7 @@ def arguments(test, rest):
         return None
     recipe = os.path.join(rest[0], "recipes", "cifar10", "resnet20-lsq-w4a4.yaml")
     return [recipe, "data.root=" + os.path.abspath(data), "model.init=" + os.path.abspath(init),
-            "train.max_steps=200"]
+            "train.max_steps=" + (rest[1] if len(rest) > 1 else "200")]
 
 
 def run(args):
