@@ -21,7 +21,7 @@ typedef struct call {
     dt_conv_shape s;
     int zero_point; /* of x */
     real scale_x;
-    int64_t x_count, y_count;
+    int64_t x_count;
     real *scale;   /* [lanes]: of y */
     int64_t lanes; /* a multiple of the output channels */
     int8_t *w;     /* codes of the weight */
@@ -92,7 +92,6 @@ static call begin(const dt_op_run *r)
     k.zero_point = grid.zero_point - grid.qmin;
     k.scale_x = (real)grid.scale;
     k.x_count = dt_shape_count(&r->in_shape[0]);
-    k.y_count = dt_shape_count(&r->out_shape[0]);
     k.lanes = lanes_of(&k.s);
     return k;
 }
@@ -140,18 +139,12 @@ static void weight_codes(call *k)
     }
 }
 
-static int64_t rows_of(const call *k)
+/* Whole pixels of sums, as they come from the product. */
+static void scale_sums(void *arg, int64_t first, int64_t count)
 {
-    return k->lanes * (CHUNK / k->lanes > 1 ? CHUNK / k->lanes : 1);
-}
-
-static void scale_task(void *arg, int64_t i, int thread)
-{
-    (void)thread;
     const call *k = arg;
-    int64_t size = rows_of(k), n = k->y_count - i * size < size ? k->y_count - i * size : size;
-    void *y = (real *)k->r->out[0] + i * size;
-    k->r->kernels->tile.scale_sums(n, k->lanes, y, k->scale, y);
+    void *y = (real *)k->r->out[0] + first;
+    k->r->kernels->tile.scale_sums(count, k->lanes, y, k->scale, y);
 }
 
 static void forward(const dt_op_run *r)
@@ -168,11 +161,14 @@ static void forward(const dt_op_run *r)
         return;
     }
     weight_codes(&k);
-    const dt_conv_int_call product = {
-        .shape = k.s, .x = r->in[0], .zero = k.zero_point, .w = k.w, .y = r->out[0]
-    };
+    const dt_conv_int_call product = { .shape = k.s,
+                                       .x = r->in[0],
+                                       .zero = k.zero_point,
+                                       .w = k.w,
+                                       .y = r->out[0],
+                                       .done = scale_sums,
+                                       .arg = &k };
     r->kernels->conv_int.forward(&product, work, r->threads);
-    dt_parallel(r->threads, (k.y_count + rows_of(&k) - 1) / rows_of(&k), scale_task, &k);
 }
 
 static void backward(const dt_op_run *r)

@@ -26,6 +26,10 @@ typedef struct dt_conv_int_call {
     const int8_t *w;     /* [O,KH,KW,C/G], -128..127 */
     const int32_t *bias; /* [O], NULL: zeros; the sums with it must fit 32 bits */
     int32_t *y;          /* [N,OH,OW,O], overwritten */
+    /* Called for whole pixels of y, each once, right after they were written and by the thread that
+     * wrote them: what comes next finds them in its cache. NULL: nothing comes. */
+    void (*done)(void *arg, int64_t first, int64_t count); /* elements */
+    void *arg;
 } dt_conv_int_call;
 
 typedef struct dt_conv_int_kernels {

@@ -348,6 +348,7 @@ static void band_task(void *arg, int64_t task, int thread)
         }
         b += vectors;
     }
+    if (j->c->done) j->c->done(j->c->arg, (n * s->OH + first) * s->OW * s->O, rows * s->OW * s->O);
 }
 
 static void forward(const dt_conv_int_call *c, void *work, int threads)

@@ -35,6 +35,7 @@ static void row_task(void *arg, int64_t row, int thread)
     for (int64_t ow = 0; ow < s->OW; ow++)
         for (int64_t o = 0; o < s->O; o++)
             *y++ = output_at(c, row / s->OH, row % s->OH, ow, o);
+    if (c->done) c->done(c->arg, row * s->OW * s->O, s->OW * s->O);
 }
 
 static size_t workspace(const dt_conv_shape *s, int threads)
