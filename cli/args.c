@@ -15,7 +15,7 @@ static const struct argp_option all[] = {
     { "json", 'j', NULL, 0, "print one JSON object to standard output and nothing else", 0 },
     { "calibrate", 'c', NULL, 0, "start quantizers that have no state from training data", 0 },
     { "dry-run", 'n', NULL, 0, "check everything, write nothing", 0 },
-    { "format", 'f', "NAME", 0, "what to write: onnx (default) or safetensors", 0 },
+    { "format", 'f', "NAME", 0, "an exporter; default onnx, see detent list exporters", 0 },
     { "allow-float", 'a', NULL, 0, "write what cannot be integer in float", 0 },
     { "predictions", 'p', "FILE", 0, "write the class of every picture, one a line", 0 },
     { "as-exported", 'e', NULL, 0, "round biases as an exported integer model does", 0 },

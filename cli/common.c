@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/runtime.h"
 
 int cli_fail(const dt_error *err)
 {
@@ -102,7 +103,9 @@ dt_status cli_model(const dt_session *s, const cli_args *args, dt_int_model **ou
     const dt_lower_source low = dt_export_lower(&src);
     const dt_contract *contract = dt_contracts;
     dt_lowered *l;
-    if (args->rounding) DT_TRY(dt_contract_get(args->rounding, &contract, err));
+    const char *rounding = args->rounding;
+    if (!rounding && args->runtime) rounding = cli_runtime_rounding(args->runtime);
+    if (rounding) DT_TRY(dt_contract_get(rounding, &contract, err));
     DT_TRY(dt_lower_new(&low, &l, err));
     dt_status st = dt_int_model_new(l, contract, s->alloc, out, err);
     dt_lower_free(l);

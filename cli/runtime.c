@@ -18,8 +18,23 @@
 enum { EXIT_SKIP = 77 };
 
 static const struct {
-    const char *name, *script, *proof; /* for pictures, for sums and pairs */
-} runtimes[] = { { "ort", "verify_ort.py", "prove_ort.py" } };
+    const char *name, *script, *proof; /* for pictures; for sums and pairs, NULL: none */
+    const char *format, *rounding;     /* exporter and contract when nothing else is asked for */
+} runtimes[] = { { "ort", "verify_ort.py", "prove_ort.py", "onnx", "fp32" } };
+
+const char *cli_runtime_rounding(const char *runtime)
+{
+    for (size_t i = 0; i < DT_ARRAY_LEN(runtimes); i++)
+        if (strcmp(runtimes[i].name, runtime) == 0) return runtimes[i].rounding;
+    return NULL;
+}
+
+static const char *format_of(const cli_args *args)
+{
+    for (size_t i = 0; i < DT_ARRAY_LEN(runtimes) && !args->format; i++)
+        if (strcmp(runtimes[i].name, args->runtime) == 0) return runtimes[i].format;
+    return args->format;
+}
 
 typedef struct peer {
     char script[1024], file[64];
@@ -40,11 +55,14 @@ static dt_status find_script(const char *name, bool proof, peer *p, dt_error *er
                    "'%s' is not there; there is ort", name);
 }
 
-static dt_status export_model(const dt_session *s, const char *path, dt_error *err)
+static dt_status export_model(const dt_session *s, const char *format, const char *path,
+                              dt_error *err)
 {
     struct dt_text_attr attr[CLI_SOURCE_TEXTS];
     const dt_export_source src = cli_source(s, attr);
-    const dt_exporter *e = dt_exporter_of(dt_table_find(&dt_exporters, "onnx"));
+    const dt_row *row;
+    DT_TRY(dt_table_get(&dt_exporters, format, &(dt_where){ .key = "--format" }, &row, err));
+    const dt_exporter *e = dt_exporter_of(row);
     void *conf = dt_get(NULL, e->row.conf_size, "exporter");
     if (!conf) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     dt_opt_defaults(e->row.opts, conf);
@@ -188,7 +206,7 @@ dt_status cli_runtime(dt_session *s, const dt_int_model *m, const cli_args *args
     if (file < 0) return dt_fail(err, DT_ERR_IO, NULL, "no temporary file can be made");
     close(file);
     signal(SIGPIPE, SIG_IGN); /* a script that ends early is seen by its exit status */
-    dt_status st = export_model(s, p.file, err);
+    dt_status st = export_model(s, format_of(args), p.file, err);
     if (st == DT_OK) st = compare(&p, s, m, args, out_good, err);
     unlink(p.file);
     return st;

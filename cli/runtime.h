@@ -7,8 +7,10 @@
 #include "cli/cli.h"
 
 /* Exports the session's net, runs `args->images` pictures of the test split through the engine and
- * through the runtime called args->runtime. The script prints what it found. `out_good`: no code
- * differs. Errors: NOT_FOUND (no such runtime), UNSUPPORTED (it cannot be run here), IO. */
+ * through the runtime called args->runtime,
+ * from the file that args->format or the runtime's own exporter writes. The script prints what it
+ * found. `out_good`: no code differs. Errors: NOT_FOUND (no such runtime), UNSUPPORTED (it cannot
+ * be run here), IO. */
 dt_status cli_runtime(dt_session *s, const dt_int_model *m, const cli_args *args, bool *out_good,
                       dt_error *err);
 
@@ -16,5 +18,8 @@ dt_status cli_runtime(dt_session *s, const dt_int_model *m, const cli_args *args
  * threshold of every channel, and through all pairs of codes of every addition. */
 dt_status cli_runtime_prove(const dt_int_model *m, const cli_args *args, bool *out_good,
                             dt_error *err);
+
+/* The rounding contract that a runtime is compared with; NULL: no such runtime. */
+const char *cli_runtime_rounding(const char *runtime);
 
 #endif

@@ -5,9 +5,9 @@ through standard input.
 
     verify_ort.py --text|--json
 
-Every integer output of a QuantizeLinear (or the Clip behind it) becomes an output of the model: that
-leaves the fusion into integer operators as it is, which is checked too: an operator left in float is
-a failure. Exit status: 0 all equal, 1 something differs, 77 onnxruntime or onnx is not there."""
+Every integer output of a QuantizeLinear or an integer operator (or the Clip behind it) becomes an
+output of the model: that leaves the fusion into integer operators as it is, which is checked too: an
+operator left in float is a failure. Exit status: 0 all equal, 1 something differs, 77 onnxruntime or onnx is not there."""
 import collections
 import json
 import os
@@ -23,7 +23,9 @@ except ImportError as error:
     print(f"verify_ort: {error}", file=sys.stderr)
     sys.exit(77)
 
-FLOAT_OPS = {"Conv", "FusedConv", "Gemm", "Add", "MatMul", "GlobalAveragePool", "Relu", "MaxPool"}
+FLOAT_OPS = {"Conv", "FusedConv", "Gemm", "Add", "MatMul", "GlobalAveragePool", "Relu"}
+# What the codes of a node come out of, in this order: the files' nodes are named node/operator.
+CODES = ("Clip", "QuantizeLinear", "QLinearConv", "QGemm", "QLinearAdd", "Flatten", "MaxPool")
 
 
 def with_codes(path, names):
@@ -32,7 +34,7 @@ def with_codes(path, names):
     made = {name for node in model.graph.node for name in node.output}
     outputs = {}
     for name in names:
-        for suffix in ("Clip", "QuantizeLinear"):
+        for suffix in CODES:
             if f"{name}/{suffix}" in made:
                 outputs[name] = f"{name}/{suffix}"
                 model.graph.output.append(
@@ -50,7 +52,16 @@ def open_session(model, folder):
     session = ort.InferenceSession(model.SerializeToString(), options,
                                    providers=["CPUExecutionProvider"])
     nodes = onnx.load(options.optimized_model_filepath).graph.node
-    return session, collections.Counter(n.op_type for n in nodes)
+    return session, collections.Counter(n.op_type for n in nodes), float_operators(nodes)
+
+
+def float_operators(nodes):
+    """Operators that were left in float, with their number. A MaxPool runs on what it is given."""
+    maker = {name: n.op_type for n in nodes for name in n.output}
+    floats = FLOAT_OPS | {"DequantizeLinear"}
+    left = collections.Counter(n.op_type for n in nodes if n.op_type in FLOAT_OPS or
+                               n.op_type == "MaxPool" and maker.get(n.input[0]) in floats)
+    return dict(sorted(left.items()))
 
 
 def read(stream, dtype, *shape):
@@ -65,7 +76,7 @@ def main(as_json):
     shapes = {n["name"]: (n["H"], n["W"], n["C"]) for n in header["nodes"]}
     model, outputs = with_codes(header["model"], shapes)
     with tempfile.TemporaryDirectory() as folder:
-        session, ops = open_session(model, folder)
+        session, ops, floats = open_session(model, folder)
     differ, checked, largest = (collections.Counter() for _ in range(3))
     pictures = 0
     while True:
@@ -89,7 +100,6 @@ def main(as_json):
             checked[name] += distance.size
             largest[name] = max(largest[name], float(distance.max()))
         pictures += n
-    floats = {op: ops[op] for op in sorted(FLOAT_OPS) if ops[op]}
     missing = [name for name in shapes if name not in outputs]
     first = next((name for name in list(shapes) + ["logits"] if differ[name]), None)
     good = not sum(differ.values()) and not floats and not missing and pictures > 0

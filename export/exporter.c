@@ -31,6 +31,37 @@ dt_lower_source dt_export_lower(const dt_export_source *src)
     return (dt_lower_source){ src->graph, src->state, src->input, src->logits, src->alloc };
 }
 
+static bool has_site(const dt_lowered *l)
+{
+    for (int i = 0; i < l->src.graph->node_count; i++)
+        if (l->grid[i]) return true;
+    return false;
+}
+
+dt_status dt_export_check_integer(const dt_export_source *src, const dt_lowered *l, dt_error *err)
+{
+    const dt_where where = { .file = src->name };
+    if (l->missing == 0) return DT_OK;
+    if (!has_site(l))
+        return dt_fail(
+            err, DT_ERR_UNSUPPORTED, &where,
+            "is a float network, there is no integer model of it; --format onnx --allow-float "
+            "writes it in float");
+    return dt_fail(
+        err, DT_ERR_UNSUPPORTED, &where,
+        "%d sites have no quantizer (%s%s); --format onnx --allow-float writes them in float",
+        l->missing, l->missing_text, l->missing > 6 ? ", ..." : "");
+}
+
+dt_status dt_export_model(const dt_export_source *src, const dt_lowered *l, const char *contract,
+                          dt_int_model **out, dt_error *err)
+{
+    const dt_contract *c;
+    DT_TRY(dt_export_check_integer(src, l, err));
+    DT_TRY(dt_contract_get(contract, &c, err));
+    return dt_int_model_new(l, c, src->alloc, out, err);
+}
+
 void dt_export_tally(dt_export_count *list, int *count, const char *name)
 {
     int i = 0;

@@ -7,7 +7,7 @@
 #include "autograd/exec.h"
 #include "core/opt.h"
 #include "core/tensorfile.h"
-#include "integer/lower.h"
+#include "integer/model.h"
 
 /* What is written; everything is borrowed. */
 typedef struct dt_export_source {
@@ -23,6 +23,12 @@ typedef struct dt_export_source {
 } dt_export_source;
 
 dt_lower_source dt_export_lower(const dt_export_source *src);
+/* Refuses networks with parts that have no quantizer, and names them. */
+dt_status dt_export_check_integer(const dt_export_source *src, const dt_lowered *l,
+                                  dt_error *err) DT_MUST_CHECK;
+/* The integer model of a lowering, for formats that are written node by node from it. */
+dt_status dt_export_model(const dt_export_source *src, const dt_lowered *l, const char *contract,
+                          dt_int_model **out, dt_error *err) DT_MUST_CHECK;
 
 /* What a file holds, for people. */
 enum { DT_EXPORT_KINDS = 24, DT_EXPORT_KIND_TEXT = 32 };

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/onnx_message.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,10 +15,15 @@ typedef struct pointers { /* a list that grows; items live in the arena */
     size_t capacity;
 } pointers;
 
+enum { MAX_DOMAINS = 4 };
+
 struct dt_onnx {
     const dt_alloc *alloc;
     dt_arena *arena;
     bool failed;
+    int opset;
+    char *domain[MAX_DOMAINS]; /* beside ONNX's own */
+    int domain_count;
     pointers nodes, constants, metas;
     Onnx__GraphProto graph;
     Onnx__ModelProto model;
@@ -30,6 +36,7 @@ dt_onnx *dt_onnx_new(const dt_alloc *a)
     dt_onnx *m = dt_get(a, sizeof *m, "onnx");
     if (!m) return NULL;
     m->alloc = a;
+    m->opset = DT_ONNX_OPSET;
     m->arena = dt_arena_new(a, "onnx");
     onnx__graph_proto__init(&m->graph);
     onnx__model_proto__init(&m->model);
@@ -46,6 +53,21 @@ void dt_onnx_free(dt_onnx *m)
     dt_put(m->alloc, m->metas.item);
     dt_arena_free(m->arena);
     dt_put(m->alloc, m);
+}
+
+void dt_onnx_require(dt_onnx *m, int opset)
+{
+    if (opset > m->opset) m->opset = opset;
+}
+
+/* IR version of the release that brought an opset. */
+static int ir_version(int opset)
+{
+    static const int least[] = { 13, 15, 19, 21, 23, 24, 25 };
+    int ir = 6;
+    for (size_t i = 0; i < DT_ARRAY_LEN(least) && least[i] <= opset; i++)
+        ir++;
+    return ir;
 }
 
 dt_arena *dt_onnx_arena(dt_onnx *m)
@@ -118,6 +140,22 @@ static Onnx__AttributeProto *attribute(dt_onnx *m, const dt_onnx_attr *from)
     return a;
 }
 
+/* Splits "domain:op" and imports the domain. */
+static void name_operator(dt_onnx *m, const char *op, Onnx__NodeProto *n)
+{
+    const char *colon = strchr(op, ':');
+    n->op_type = copy_text(m, colon ? colon + 1 : op);
+    if (!colon) return;
+    const char *domain = dt_onnx_text(m, "%.*s", (int)(colon - op), op);
+    int i = 0;
+    while (i < m->domain_count && strcmp(m->domain[i], domain) != 0)
+        i++;
+    assert(i < MAX_DOMAINS);
+    if (i == m->domain_count) m->domain[m->domain_count++] = copy_text(m, domain);
+    n->domain = m->domain[i];
+    if (m->failed) n->domain = NULL;
+}
+
 void dt_onnx_node(dt_onnx *m, const char *op, const char *const *in, const char *out,
                   const dt_onnx_attr *attr)
 {
@@ -129,7 +167,7 @@ void dt_onnx_node(dt_onnx *m, const char *op, const char *const *in, const char 
     Onnx__AttributeProto **list = get(m, (attrs + 1) * sizeof *list);
     if (m->failed) return;
     onnx__node_proto__init(n);
-    n->op_type = copy_text(m, op);
+    name_operator(m, op, n);
     n->name = copy_text(m, out);
     n->input = names;
     while (in[n->n_input]) {
@@ -146,22 +184,36 @@ void dt_onnx_node(dt_onnx *m, const char *op, const char *const *in, const char 
     push(m, &m->nodes, &m->graph.n_node, n);
 }
 
-static size_t element_size(dt_onnx_type type)
+static size_t data_size(dt_onnx_type type, size_t count)
 {
-    return type == DT_ONNX_FLOAT || type == DT_ONNX_S32 ? 4 : 1;
+    if (type == DT_ONNX_S4) return (count + 1) / 2;
+    return type == DT_ONNX_FLOAT || type == DT_ONNX_S32 ? 4 * count : count;
+}
+
+/* Two elements a byte, the first in the low half. */
+static void pack_halves(const signed char *from, size_t count, unsigned char *to)
+{
+    for (size_t i = 0; i < count; i++) {
+        unsigned half = (unsigned)from[i] & 15;
+        to[i / 2] = (unsigned char)(i % 2 ? to[i / 2] | half << 4 : half);
+    }
 }
 
 void dt_onnx_constant(dt_onnx *m, const char *name, dt_onnx_type type, const dt_shape *shape,
                       const void *data)
 {
-    size_t bytes = element_size(type) * (size_t)(shape->rank ? dt_shape_count(shape) : 1);
+    size_t count = (size_t)(shape->rank ? dt_shape_count(shape) : 1);
+    size_t bytes = data_size(type, count);
     Onnx__TensorProto *t = get(m, sizeof *t);
     int64_t *dims = get(m, sizeof shape->dim);
     void *raw = get(m, bytes);
     if (m->failed) return;
     onnx__tensor_proto__init(t);
     memcpy(dims, shape->dim, sizeof shape->dim);
-    memcpy(raw, data, bytes);
+    if (type == DT_ONNX_S4)
+        pack_halves(data, count, raw);
+    else
+        memcpy(raw, data, bytes);
     t->name = copy_text(m, name);
     t->has_data_type = true;
     t->data_type = type;
@@ -238,8 +290,8 @@ void dt_onnx_meta(dt_onnx *m, const char *key, const char *value)
 void dt_onnx_describe(const dt_onnx *m, dt_export_report *report)
 {
     Onnx__NodeProto *const *nodes = m->nodes.item;
-    snprintf(report->format, sizeof report->format, "ONNX opset %d, IR %d", DT_ONNX_OPSET,
-             DT_ONNX_IR);
+    snprintf(report->format, sizeof report->format, "ONNX opset %d, IR %d", m->opset,
+             ir_version(m->opset));
     for (size_t i = 0; i < m->graph.n_node; i++)
         dt_export_tally(report->part, &report->part_count, nodes[i]->op_type);
 }
@@ -247,10 +299,14 @@ void dt_onnx_describe(const dt_onnx *m, dt_export_report *report)
 dt_status dt_onnx_pack(dt_onnx *m, const char *name, const char *version, unsigned char **out_bytes,
                        size_t *out_size, dt_error *err)
 {
-    Onnx__OperatorSetIdProto opset = ONNX__OPERATOR_SET_ID_PROTO__INIT, *opsets[] = { &opset };
-    opset.domain = copy_text(m, "");
-    opset.has_version = true;
-    opset.version = DT_ONNX_OPSET;
+    Onnx__OperatorSetIdProto opset[MAX_DOMAINS + 1], *opsets[MAX_DOMAINS + 1];
+    for (int i = 0; i <= m->domain_count; i++) {
+        onnx__operator_set_id_proto__init(&opset[i]);
+        opset[i].domain = i ? m->domain[i - 1] : copy_text(m, "");
+        opset[i].has_version = true;
+        opset[i].version = i ? 1 : m->opset;
+        opsets[i] = &opset[i];
+    }
     m->graph.name = copy_text(m, name);
     m->model.producer_name = copy_text(m, "detent");
     if (version) m->model.producer_version = copy_text(m, version);
@@ -266,9 +322,9 @@ dt_status dt_onnx_pack(dt_onnx *m, const char *name, const char *version, unsign
     m->graph.output = &m->output;
     m->graph.n_input = m->graph.n_output = 1;
     m->model.has_ir_version = true;
-    m->model.ir_version = DT_ONNX_IR;
+    m->model.ir_version = ir_version(m->opset);
     m->model.opset_import = opsets;
-    m->model.n_opset_import = 1;
+    m->model.n_opset_import = (size_t)m->domain_count + 1;
     m->model.metadata_props = m->metas.item;
     m->model.graph = &m->graph;
     size_t size = onnx__model_proto__get_packed_size(&m->model);

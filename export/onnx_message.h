@@ -1,6 +1,6 @@
 /* An ONNX model under construction, and its bytes. Opset 13 and IR 7, which every runtime of today
- * reads. The first failure (memory) sticks and is told when writing, so that callers read as a list
- * of nodes. Texts and data are copied. */
+ * reads, unless more is asked for. The first failure (memory) sticks and is told when writing, so
+ * that callers read as a list of nodes. Texts and data are copied. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_EXPORT_ONNX_MESSAGE_H
 #define DT_EXPORT_ONNX_MESSAGE_H
@@ -14,9 +14,10 @@ typedef enum dt_onnx_type { /* numbers of the format */
                             DT_ONNX_U8 = 2,
                             DT_ONNX_S8 = 3,
                             DT_ONNX_S32 = 6,
+                            DT_ONNX_S4 = 22, /* opset 21 */
 } dt_onnx_type;
 
-enum { DT_ONNX_OPSET = 13, DT_ONNX_IR = 7, DT_ONNX_MAX_INTS = 4, DT_ONNX_MAX_IN = 5 };
+enum { DT_ONNX_OPSET = 13, DT_ONNX_MAX_INTS = 4, DT_ONNX_MAX_IN = 9 };
 
 typedef struct dt_onnx_attr {
     const char *name; /* NULL ends a list */
@@ -31,16 +32,20 @@ typedef struct dt_onnx dt_onnx;
 dt_onnx *dt_onnx_new(const dt_alloc *a) DT_MUST_CHECK; /* NULL: no memory */
 void dt_onnx_free(dt_onnx *m);                         /* NULL is fine */
 
+/* The model needs at least this opset; the IR version follows. */
+void dt_onnx_require(dt_onnx *m, int opset);
+
 /* A text that lives as long as the model; "" once memory ran out. */
 const char *dt_onnx_text(dt_onnx *m, const char *fmt, ...) DT_PRINTF(2, 3);
 /* Memory that lives as long as the model: for what nodes are made from. */
 dt_arena *dt_onnx_arena(dt_onnx *m);
 
-/* Nodes come in topological order. `in` ends with NULL (at most DT_ONNX_MAX_IN), `attr` may be
+/* Nodes come in topological order. `op` is "Conv", or "com.microsoft:QGemm" for an operator of
+ * another domain, at its version 1. `in` ends with NULL (at most DT_ONNX_MAX_IN), `attr` may be
  * NULL. A node has the name of its one output. */
 void dt_onnx_node(dt_onnx *m, const char *op, const char *const *in, const char *out,
                   const dt_onnx_attr *attr);
-/* A constant; rank 0 is a scalar. */
+/* A constant; rank 0 is a scalar. Data of DT_ONNX_S4 is one byte an element and is packed. */
 void dt_onnx_constant(dt_onnx *m, const char *name, dt_onnx_type type, const dt_shape *shape,
                       const void *data);
 /* Float input and output of the graph; dim[0] is the batch and is written as the symbol N. */

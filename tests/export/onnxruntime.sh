@@ -49,8 +49,8 @@ grep -qw fma /proc/cpuinfo || rounding=unfused
 # The exported file at every quantized value against the integer model: equal, and with another
 # rounding not.
 verify() {
-    "$detent" verify "$1" "model.init=$2" "data.root=$3" $threads --runtime ort --python "$python" \
-        --images 250 --rounding $rounding >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+    "$detent" verify "$1" "model.init=$2" "data.root=$3" $threads --runtime ort $export_flags \
+        --python "$python" --images 250 --rounding $rounding >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
     tail -2 "$work/log"
     for way in $rounding double; do
         "$detent" verify "$1" "model.init=$2" "data.root=$3" $threads --prove --runtime ort \
@@ -59,7 +59,7 @@ verify() {
         [ $equal = yes ] || [ $way = double ] || { cat "$work/log"; exit 1; }
         [ $equal = no ] || [ $way != double ] || { echo "FAIL: another rounding was proved"; exit 1; }
     done
-    if "$detent" verify "$1" "model.init=$2" "data.root=$3" $threads --runtime ort \
+    if "$detent" verify "$1" "model.init=$2" "data.root=$3" $threads --runtime ort $export_flags \
         --python "$python" --images 250 --rounding double >"$work/log" 2>&1
     then
         echo "FAIL: another rounding was not seen"
@@ -90,9 +90,19 @@ train small "$here/smallcnn-w4a4.yaml"
 compare small "$here/smallcnn-w4a4.yaml" "$work/small/last.h5" "$work/data" --integer \
     --expect QLinearConv=5 --expect QLinearGlobalAveragePool=1 --expect QGemm=1
 verify "$here/smallcnn-w4a4.yaml" "$work/small/last.h5" "$work/data"
+export_flags="--format qoperator"
+compare operators "$here/smallcnn-w4a4.yaml" "$work/small/last.h5" "$work/data" --integer \
+    --expect QLinearConv=5 --expect QLinearGlobalAveragePool=1 --expect QGemm=1
+verify "$here/smallcnn-w4a4.yaml" "$work/small/last.h5" "$work/data"
+export_flags=
 train residual "$here/resnet20-w8a8.yaml"
 compare residual "$here/resnet20-w8a8.yaml" "$work/residual/last.h5" "$work/data" --integer \
     --expect QLinearConv=21 --expect QLinearAdd=9 --expect QLinearGlobalAveragePool=1 --expect QGemm=1
+verify "$here/resnet20-w8a8.yaml" "$work/residual/last.h5" "$work/data"
+export_flags="--format qoperator"
+compare residual-operators "$here/resnet20-w8a8.yaml" "$work/residual/last.h5" "$work/data" \
+    --integer --expect QLinearConv=21 --expect QLinearAdd=9 --expect QLinearGlobalAveragePool=1 \
+    --expect QGemm=1
 verify "$here/resnet20-w8a8.yaml" "$work/residual/last.h5" "$work/data"
 
 # The small net without quantizers.

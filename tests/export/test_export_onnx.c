@@ -5,7 +5,6 @@
 #include "integer/lower.h"
 #include "tests/export/net.h"
 #include "tests/export/onnx_read.h"
-#include "tests/support/failalloc.h"
 #include "tests/support/run.h"
 #include "tests/support/tempdir.h"
 
@@ -220,46 +219,6 @@ START_TEST(float_parts_need_permission)
 }
 END_TEST
 
-START_TEST(the_same_net_gives_the_same_bytes)
-{
-    testnet t;
-    tempdir dir[2];
-    unsigned char *bytes[2];
-    size_t size[2];
-    testnet_init(&t, RECIPE_SMALL RECIPE_W4A4);
-    for (int i = 0; i < 2; i++) {
-        tempdir_init(&dir[i], "m.onnx");
-        ck_assert_int_eq(write_onnx(&t.src, false, dir[i].file, NULL, NULL), DT_OK);
-        ck_assert_int_eq(dt_file_read(NULL, dir[i].file, 1 << 20, &bytes[i], &size[i], NULL),
-                         DT_OK);
-        tempdir_fini(&dir[i]);
-    }
-    ck_assert_uint_eq(size[0], size[1]);
-    ck_assert_mem_eq(bytes[0], bytes[1], size[0]);
-    dt_put(NULL, bytes[0]);
-    dt_put(NULL, bytes[1]);
-    testnet_fini(&t);
-}
-END_TEST
-
-START_TEST(memory_may_run_out_anywhere)
-{
-    testnet t;
-    failalloc f;
-    dt_status st = DT_ERR_NOMEM;
-    testnet_init(&t, RECIPE_SMALL RECIPE_W4A4);
-    t.src.alloc = &f.alloc;
-    for (size_t at = 1; st == DT_ERR_NOMEM; at += 1 + at / 16) {
-        failalloc_init(&f, at);
-        st = write_onnx(&t.src, false, NULL, NULL, NULL);
-        ck_assert_uint_eq(f.live, 0);
-        ck_assert_int_eq(st, f.calls >= at ? DT_ERR_NOMEM : DT_OK);
-    }
-    testnet_fini(&t);
-}
-END_TEST
-
 DT_TEST_MAIN("export_onnx", a_plain_net_is_integer_throughout, signed_grids_of_few_bits_are_clipped,
              residual_nets_keep_codes_on_shortcuts, a_clip_parts_two_quantizers_of_8_bits,
-             float_parts_need_permission, the_same_net_gives_the_same_bytes,
-             memory_may_run_out_anywhere)
+             float_parts_need_permission)

@@ -1,0 +1,71 @@
+/* From a lowering to an ONNX file. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/onnx_file.h"
+
+#include "autograd/quantizer.h"
+#include "core/file.h"
+
+static void add_numbers(dt_onnx *m, const char *key, const float *v)
+{
+    dt_onnx_meta(m, key,
+                 dt_onnx_text(m, "%.9g %.9g %.9g", (double)v[0], (double)v[1], (double)v[2]));
+}
+
+static void add_meta(const dt_export_source *src, const bool *needed, int missing, dt_onnx *m)
+{
+    const dt_graph *g = src->graph;
+    dt_onnx_meta(m, "detent.name", src->name);
+    for (size_t i = 0; i < src->attr_count; i++)
+        dt_onnx_meta(m, dt_onnx_text(m, "detent.%s", src->attr[i].key), src->attr[i].value);
+    dt_onnx_meta(m, "detent.arithmetic", missing ? "float parts" : "integer");
+    dt_onnx_meta(m, "detent.rounding", "fp32-RNE");
+    if (src->mean) add_numbers(m, "detent.input.mean", src->mean);
+    if (src->std) add_numbers(m, "detent.input.std", src->std);
+    for (int i = 0; i < g->node_count; i++) {
+        const dt_node *n = &g->node[i];
+        char bits[DT_EXPORT_KIND_TEXT];
+        if (!needed[i]) continue;
+        if (dt_lower_is_product(n)) {
+            dt_export_bits(g, n, bits);
+            dt_onnx_meta(m, dt_onnx_text(m, "detent.bits.%s", n->name), bits);
+        } else if (dt_lower_is(n, "fakequant")) {
+            const dt_fakequant_conf *c = n->conf;
+            dt_onnx_meta(m, dt_onnx_text(m, "detent.quantizer.%s", n->name),
+                         dt_onnx_text(m, "%s %s%d", c->quantizer->row.name,
+                                      c->site.is_signed ? "s" : "u", c->site.bits));
+        }
+    }
+}
+
+static dt_status fill(const dt_export_source *src, const dt_lowered *l, dt_onnx_build *build,
+                      const char *path, dt_onnx *m, dt_export_report *report, dt_error *err)
+{
+    unsigned char *bytes;
+    DT_TRY(build(src, l, m, err));
+    add_meta(src, l->needed, l->missing, m);
+    DT_TRY(dt_onnx_pack(m, src->name, src->version, &bytes, &report->bytes, err));
+    dt_onnx_describe(m, report);
+    dt_status st = path ? dt_file_write(path, bytes, report->bytes, err) : DT_OK;
+    dt_put(src->alloc, bytes);
+    return st;
+}
+
+dt_status dt_onnx_write(const dt_export_source *src, bool allow_float, dt_onnx_build *build,
+                        const char *path, dt_export_report *out_report, dt_error *err)
+{
+    dt_export_report report = { 0 };
+    const dt_lower_source low = dt_export_lower(src);
+    dt_lowered *l;
+    DT_TRY(dt_lower_new(&low, &l, err));
+    dt_onnx *m = dt_onnx_new(src->alloc);
+    dt_status st = m ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the ONNX model");
+    if (st == DT_OK && !allow_float) st = dt_export_check_integer(src, l, err);
+    if (st == DT_OK) st = fill(src, l, build, path, m, &report, err);
+    report.missing = l->missing;
+    dt_onnx_free(m);
+    dt_lower_free(l);
+    if (st != DT_OK) return st;
+    dt_export_count_layers(src, &report);
+    if (out_report) *out_report = report;
+    return DT_OK;
+}
