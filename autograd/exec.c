@@ -123,7 +123,10 @@ static dt_op_run prepare(dt_exec *e, int i, shapes *sh)
                       .threads = p->threads,
                       .kernels = e->kernels,
                       .in_shape = sh->in,
-                      .out_shape = sh->out };
+                      .out_shape = sh->out,
+                      .seed = e->seed,
+                      .step = e->step,
+                      .stream = dt_hash_name(node->name) };
     for (int j = 0; j < node->in_count; j++) {
         run.in[j] = dt_exec_value(e, node->in[j]);
         sh->in[j] = p->shape[node->in[j]];

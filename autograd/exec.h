@@ -33,6 +33,8 @@ typedef struct dt_exec {
     dt_arena *arena;
     dt_exec_hook hook; /* NULL: none */
     void *hook_arg;
+    uint64_t seed; /* of the random numbers of ops; the caller sets both before a forward pass */
+    int64_t step;
     dt_replay replay; /* gradient tests */
     real **residual;  /* by node; gradient tests */
     bool lost; /* the last forward pass met values that are not finite, whatever came out of it */

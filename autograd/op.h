@@ -53,6 +53,9 @@ typedef struct dt_op_run {
     bool add[DT_OP_MAX_IN];     /* backward: add to d_in[i] instead of overwriting it */
     real *d_out[DT_OP_MAX_OUT]; /* backward: gradient of the outputs; NULL: nothing reads it */
     void *saved, *work;
+    uint64_t seed; /* random numbers of this call: those of (seed, step, stream) */
+    int64_t step;
+    uint32_t stream; /* hash of the node's name */
     bool *lost; /* set when a value that is not finite would be hidden: codes have no nan */
     dt_replay replay;
     real *residual;

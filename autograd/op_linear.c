@@ -1,4 +1,4 @@
-/* y = x w^T + b: x [N,I], w [O,I], b [O] (optional) -> [N,O]. */
+/* y = x w^T + b: x [...,I], w [O,I], b [O] (optional) -> [...,O]: rows are samples, or tokens. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op.h"
 #include "kernels/gemm.h"
@@ -10,24 +10,30 @@ static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_sh
     char a[DT_SHAPE_TEXT], b[DT_SHAPE_TEXT];
     dt_shape_print(&in[0], a);
     dt_shape_print(&in[1], b);
-    if (in[0].rank != 2 || in[1].rank != 2 || in[0].dim[1] != in[1].dim[1])
+    if (in[0].rank < 2 || in[1].rank != 2 || in[0].dim[in[0].rank - 1] != in[1].dim[1])
         return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s and weight %s do not fit", a, b);
     if (in_count == 3 && (in[2].rank != 1 || in[2].dim[0] != in[1].dim[0]))
         return dt_fail(err, DT_ERR_SHAPE, NULL, "bias %s and weight %s do not fit",
                        dt_shape_print(&in[2], a), b);
-    out[0] = DT_SHAPE(in[0].dim[0], in[1].dim[0]);
+    out[0] = in[0];
+    out[0].dim[in[0].rank - 1] = in[1].dim[0];
     return DT_OK;
+}
+
+static int64_t rows(const dt_op_run *r)
+{
+    return dt_shape_count(&r->in_shape[0]) / r->in_shape[1].dim[1];
 }
 
 static void memory(const dt_op_run *r, dt_op_memory *out)
 {
-    int64_t N = r->in_shape[0].dim[0], O = r->in_shape[1].dim[0];
+    int64_t N = rows(r), O = r->in_shape[1].dim[0];
     out->backward_work = (size_t)O * sizeof(double) + dt_point_work(N, O, r->threads);
 }
 
 static void forward(const dt_op_run *r)
 {
-    int64_t N = r->in_shape[0].dim[0], I = r->in_shape[0].dim[1], O = r->in_shape[1].dim[0];
+    int64_t N = rows(r), I = r->in_shape[1].dim[1], O = r->in_shape[1].dim[0];
     const real *bias = r->in[2];
     real *y = r->out[0];
     for (int64_t n = 0; bias && n < N; n++)
@@ -38,7 +44,7 @@ static void forward(const dt_op_run *r)
 
 static void backward(const dt_op_run *r)
 {
-    int64_t N = r->in_shape[0].dim[0], I = r->in_shape[0].dim[1], O = r->in_shape[1].dim[0];
+    int64_t N = rows(r), I = r->in_shape[1].dim[1], O = r->in_shape[1].dim[0];
     const real *dy = r->d_out[0];
     if (r->d_in[1]) dt_gemm(r->threads, true, false, O, I, N, dy, r->in[0], false, r->d_in[1]);
     if (r->d_in[2]) {
@@ -59,6 +65,7 @@ static int64_t macs(const void *conf, const dt_shape *in, const dt_shape *out)
 static const dt_op_example examples[] = {
     { .in_count = 3, .in = { { 2, { 5, 7 } }, { 2, { 3, 7 } }, { 1, { 3 } } } },
     { .in_count = 2, .in = { { 2, { 2, 3 } }, { 2, { 4, 3 } } } },
+    { .in_count = 3, .in = { { 3, { 2, 35, 4 } }, { 2, { 3, 4 } }, { 1, { 3 } } } },
     { .in_count = 0 },
 };
 

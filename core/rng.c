@@ -39,6 +39,12 @@ void dt_rng_open(dt_rng *rng, uint64_t seed, dt_rng_use use, uint32_t a, uint64_
     };
 }
 
+void dt_rng_skip(dt_rng *rng, uint32_t block)
+{
+    rng->counter[0] = block;
+    rng->left = 0;
+}
+
 uint32_t dt_rng_u32(dt_rng *rng)
 {
     if (rng->left == 0) refill(rng);

@@ -13,6 +13,7 @@ typedef enum dt_rng_use {
     DT_RNG_AUGMENT = 3, /* a = epoch, b = sample */
     DT_RNG_RENDER = 4,  /* the built-in dataset; a = split, b = sample */
     DT_RNG_TEST = 5,
+    DT_RNG_DROPOUT = 6, /* a = hash of the node's name, b = step */
 } dt_rng_use;
 
 typedef struct dt_rng {
@@ -22,6 +23,8 @@ typedef struct dt_rng {
 
 /* Starts the stream (seed, use, a, b); 2^32 blocks of four numbers each. */
 void dt_rng_open(dt_rng *rng, uint64_t seed, dt_rng_use use, uint32_t a, uint64_t b);
+/* Goes on at number 4 * `block` of the stream. */
+void dt_rng_skip(dt_rng *rng, uint32_t block);
 uint32_t dt_rng_u32(dt_rng *rng);
 uint32_t dt_rng_below(dt_rng *rng, uint32_t n); /* 0..n-1, unbiased; n > 0 */
 double dt_rng_uniform(dt_rng *rng);             /* [0, 1), 32 bits */

@@ -13,6 +13,7 @@ typedef struct tier {
     void (*code)(dt_code_kernels *k);
     void (*point)(dt_point_kernels *k);
     void (*tile)(dt_tile_kernels *k);
+    void (*token)(dt_token_kernels *k);
     dt_peak peak;
 } tier;
 
@@ -20,21 +21,23 @@ typedef struct tier {
 static int list_tiers(tier *t)
 {
     int n = 0;
-    t[n++] =
-        (tier){ "scalar",        true,           dt_conv_scalar, dt_conv_int_scalar, dt_code_scalar,
-                dt_point_scalar, dt_tile_scalar, dt_peak_scalar };
+    t[n++] = (tier){
+        "scalar",        true,           dt_conv_scalar,  dt_conv_int_scalar, dt_code_scalar,
+        dt_point_scalar, dt_tile_scalar, dt_token_scalar, dt_peak_scalar
+    };
 #if defined(__x86_64__) && !defined(DT_REAL_DOUBLE)
     __builtin_cpu_init();
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                   __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
     bool vnni = avx512 && __builtin_cpu_supports("avx512vnni");
-    t[n++] = (tier){ "avx2",       avx2,          dt_conv_avx2, dt_conv_int_avx2,
-                     dt_code_avx2, dt_point_avx2, dt_tile_avx2, dt_peak_avx2 };
+    t[n++] = (tier){ "avx2",        avx2,         dt_conv_avx2,  dt_conv_int_avx2, dt_code_avx2,
+                     dt_point_avx2, dt_tile_avx2, dt_token_avx2, dt_peak_avx2 };
     t[n++] = (tier){ "avx512",       avx512,
                      dt_conv_avx512, vnni ? dt_conv_int_vnni : dt_conv_int_avx2,
                      dt_code_avx512, dt_point_avx512,
-                     dt_tile_avx512, dt_peak_avx512 };
+                     dt_tile_avx512, dt_token_avx512,
+                     dt_peak_avx512 };
 #endif
     return n;
 }
@@ -62,6 +65,7 @@ dt_status dt_kernels_init(dt_kernels *k, const char *cap, dt_error *err)
     t[best].code(&k->code);
     t[best].point(&k->point);
     t[best].tile(&k->tile);
+    t[best].token(&k->token);
     k->peak = t[best].peak;
     return DT_OK;
 }

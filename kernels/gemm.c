@@ -15,28 +15,48 @@ typedef struct call {
     real *c;
 } call;
 
-static void rows_task(void *arg, int64_t i, int thread)
+void dt_gemm_serial(void)
 {
-    (void)thread;
-    const call *g = arg;
-    int64_t first = i * ROWS, rows = g->m - first < ROWS ? g->m - first : ROWS;
-    const real *a = g->a + (g->ta ? first : first * g->k);
-    CBLAS_TRANSPOSE ta = g->ta ? CblasTrans : CblasNoTrans, tb = g->tb ? CblasTrans : CblasNoTrans;
-    blasint lda = (blasint)(g->ta ? g->m : g->k), ldb = (blasint)(g->tb ? g->k : g->n);
-    real beta = g->sum ? 1 : 0, *c = g->c + first * g->n;
+    openblas_set_num_threads(1);
+}
+
+void dt_gemm_one(const dt_gemm_part *p)
+{
 #ifdef DT_REAL_DOUBLE
     cblas_dgemm(
 #else
     cblas_sgemm(
 #endif
-        CblasRowMajor, ta, tb, (blasint)rows, (blasint)g->n, (blasint)g->k, 1, a, lda, g->b, ldb,
-        beta, c, (blasint)g->n);
+        CblasRowMajor, p->ta ? CblasTrans : CblasNoTrans, p->tb ? CblasTrans : CblasNoTrans,
+        (blasint)p->m, (blasint)p->n, (blasint)p->k, p->alpha, p->a, (blasint)p->lda, p->b,
+        (blasint)p->ldb, p->sum ? 1 : 0, p->c, (blasint)p->ldc);
+}
+
+static void rows_task(void *arg, int64_t i, int thread)
+{
+    (void)thread;
+    const call *g = arg;
+    int64_t first = i * ROWS, rows = g->m - first < ROWS ? g->m - first : ROWS;
+    const dt_gemm_part part = { .ta = g->ta,
+                                .tb = g->tb,
+                                .sum = g->sum,
+                                .m = rows,
+                                .n = g->n,
+                                .k = g->k,
+                                .alpha = 1,
+                                .a = g->a + (g->ta ? first : first * g->k),
+                                .b = g->b,
+                                .c = g->c + first * g->n,
+                                .lda = g->ta ? g->m : g->k,
+                                .ldb = g->tb ? g->k : g->n,
+                                .ldc = g->n };
+    dt_gemm_one(&part);
 }
 
 void dt_gemm(int threads, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const real *a,
              const real *b, bool sum, real *c)
 {
     call g = { ta, tb, sum, m, n, k, a, b, c };
-    openblas_set_num_threads(1);
+    dt_gemm_serial();
     dt_parallel(threads, (m + ROWS - 1) / ROWS, rows_task, &g);
 }

@@ -9,6 +9,7 @@
 #include "kernels/conv_int.h"
 #include "kernels/peak.h"
 #include "kernels/tile.h"
+#include "kernels/token.h"
 
 typedef struct dt_kernels {
     const char *isa; /* "scalar", "avx2", "avx512" */
@@ -17,6 +18,7 @@ typedef struct dt_kernels {
     dt_code_kernels code;
     dt_point_kernels point;
     dt_tile_kernels tile;
+    dt_token_kernels token;
     dt_peak peak;
 } dt_kernels;
 

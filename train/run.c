@@ -105,6 +105,8 @@ static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
     DT_TRY(dt_loader_next(r->train, &batch, err));
     dt_exec_set_input(&r->exec, r->s.net.input, batch.x);
     dt_exec_set_input(&r->exec, r->s.net.labels, batch.labels);
+    r->exec.seed = (uint64_t)r->s.recipe->train.seed;
+    r->exec.step = r->at.step;
     DT_TRY(dt_exec_forward(&r->exec, err));
     double loss = (double)((real *)dt_exec_value(&r->exec, r->s.net.loss))[0];
     if (!isfinite(loss) || r->exec.lost) return not_finite(r, loss, err);

@@ -31,6 +31,20 @@ START_TEST(streams_differ_and_repeat)
 }
 END_TEST
 
+START_TEST(skipping_is_drawing)
+{
+    dt_rng a, b;
+    dt_rng_open(&a, 1, DT_RNG_DROPOUT, 3, 4);
+    dt_rng_open(&b, 1, DT_RNG_DROPOUT, 3, 4);
+    for (int i = 0; i < 4 * 7; i++)
+        dt_rng_u32(&a);
+    dt_rng_u32(&b);
+    dt_rng_skip(&b, 7);
+    for (int i = 0; i < 9; i++)
+        ck_assert_uint_eq(dt_rng_u32(&a), dt_rng_u32(&b));
+}
+END_TEST
+
 START_TEST(distributions)
 {
     dt_rng r;
@@ -54,4 +68,5 @@ START_TEST(distributions)
 }
 END_TEST
 
-DT_TEST_MAIN("rng", known_answer, streams_differ_and_repeat, distributions)
+DT_TEST_MAIN("rng", known_answer, streams_differ_and_repeat, skipping_is_drawing,
+             distributions)

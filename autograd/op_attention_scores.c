@@ -1,0 +1,129 @@
+/* Scores of attention (Vaswani 2017, arXiv:1706.03762), all heads:
+ * q [N,T,C], k [N,S,C] -> y [N,H,T,S], y[n,h] = scale q[n,:,h] k[n,:,h]^T. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/op.h"
+#include "autograd/op_attention.h"
+#include "core/thread.h"
+#include "kernels/gemm.h"
+
+static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
+                       dt_error *err)
+{
+    const dt_attention_heads *c = conf;
+    (void)in_count;
+    char a[DT_SHAPE_TEXT], b[DT_SHAPE_TEXT];
+    bool fit = in[0].rank == 3 && in[1].rank == 3 && in[0].dim[0] == in[1].dim[0] &&
+               in[0].dim[2] == in[1].dim[2] && c->heads > 0 && in[0].dim[2] % c->heads == 0;
+    if (!fit)
+        return dt_fail(err, DT_ERR_SHAPE, NULL, "queries %s and keys %s do not fit, or %d heads",
+                       dt_shape_print(&in[0], a), dt_shape_print(&in[1], b), c->heads);
+    out[0] = DT_SHAPE(in[0].dim[0], c->heads, in[0].dim[1], in[1].dim[1]);
+    return DT_OK;
+}
+
+typedef struct head { /* of one sample */
+    int64_t T, S, C, d;
+    int64_t q, k, y; /* where it starts */
+} head;
+
+static head head_of(const dt_op_run *r, int64_t i)
+{
+    int64_t H = r->out_shape[0].dim[1], T = r->out_shape[0].dim[2], S = r->out_shape[0].dim[3];
+    int64_t C = r->in_shape[0].dim[2], d = C / H;
+    int64_t n = i / H, h = i % H;
+    return (head){ T, S, C, d, n * T * C + h * d, n * S * C + h * d, i * T * S };
+}
+
+static void forward_head(void *arg, int64_t i, int thread)
+{
+    (void)thread;
+    const dt_op_run *r = arg;
+    head h = head_of(r, i);
+    const dt_gemm_part p = { .tb = true,
+                             .m = h.T,
+                             .n = h.S,
+                             .k = h.d,
+                             .alpha = (real)((const dt_attention_heads *)r->conf)->scale,
+                             .a = (const real *)r->in[0] + h.q,
+                             .b = (const real *)r->in[1] + h.k,
+                             .c = (real *)r->out[0] + h.y,
+                             .lda = h.C,
+                             .ldb = h.C,
+                             .ldc = h.S };
+    dt_gemm_one(&p);
+}
+
+static void backward_head(void *arg, int64_t i, int thread)
+{
+    (void)thread;
+    const dt_op_run *r = arg;
+    head h = head_of(r, i);
+    dt_gemm_part p = { .m = h.T,
+                       .n = h.d,
+                       .k = h.S,
+                       .alpha = (real)((const dt_attention_heads *)r->conf)->scale,
+                       .a = r->d_out[0] + h.y,
+                       .lda = h.S,
+                       .ldb = h.C,
+                       .ldc = h.C };
+    if (r->d_in[0]) {
+        p.b = (const real *)r->in[1] + h.k;
+        p.c = r->d_in[0] + h.q;
+        p.sum = r->add[0];
+        dt_gemm_one(&p);
+    }
+    if (r->d_in[1]) {
+        p.ta = true;
+        p.m = h.S;
+        p.k = h.T;
+        p.b = (const real *)r->in[0] + h.q;
+        p.c = r->d_in[1] + h.k;
+        p.sum = r->add[1];
+        dt_gemm_one(&p);
+    }
+}
+
+static void in_heads(const dt_op_run *r, dt_task task)
+{
+    dt_op_run copy = *r;
+    dt_gemm_serial();
+    dt_parallel(r->threads, r->out_shape[0].dim[0] * r->out_shape[0].dim[1], task, &copy);
+}
+
+static void forward(const dt_op_run *r)
+{
+    in_heads(r, forward_head);
+}
+
+static void backward(const dt_op_run *r)
+{
+    in_heads(r, backward_head);
+}
+
+static int64_t macs(const void *conf, const dt_shape *in, const dt_shape *out)
+{
+    const dt_attention_heads *c = conf;
+    return dt_shape_count(out) * (in[0].dim[2] / c->heads);
+}
+
+static const dt_attention_heads two = { 2, 0.5 };
+static const dt_op_example examples[] = {
+    { .in_count = 2, .in = { { 3, { 2, 4, 6 } }, { 3, { 2, 5, 6 } } }, .conf = &two },
+    { .in_count = 0 },
+};
+
+const dt_op dt_op_attention_scores = {
+    .name = "attention_scores",
+    .in_min = 2,
+    .in_max = 2,
+    .out_count = 1,
+    .conf_size = sizeof(dt_attention_heads),
+    .grads = 3,
+    .reads_in = 3,
+    .accumulates = 3,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .macs = macs,
+    .examples = examples,
+};

@@ -1,0 +1,82 @@
+/* GELU (Hendrycks, Gimpel 2016, arXiv:1606.08415): y = x Phi(x), exact by erf or by the tanh
+ * formula 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))). */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/op_gelu.h"
+
+#include "autograd/op.h"
+#include "core/thread.h"
+
+enum { CHUNK = 1 << 13 }; /* elements of a task */
+
+static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
+                       dt_error *err)
+{
+    (void)conf;
+    (void)in_count;
+    (void)err;
+    out[0] = in[0];
+    return DT_OK;
+}
+
+static int64_t chunk(const dt_op_run *r, int64_t i)
+{
+    int64_t left = dt_shape_count(&r->in_shape[0]) - i * CHUNK;
+    return left < CHUNK ? left : CHUNK;
+}
+
+static void forward_chunk(void *arg, int64_t i, int thread)
+{
+    (void)thread;
+    const dt_op_run *r = arg;
+    const dt_gelu_conf *c = r->conf;
+    r->kernels->token.gelu(chunk(r, i), c->by_tanh, (const real *)r->in[0] + i * CHUNK,
+                           (real *)r->out[0] + i * CHUNK);
+}
+
+static void backward_chunk(void *arg, int64_t i, int thread)
+{
+    (void)thread;
+    const dt_op_run *r = arg;
+    const dt_gelu_conf *c = r->conf;
+    r->kernels->token.gelu_back(chunk(r, i), c->by_tanh, (const real *)r->in[0] + i * CHUNK,
+                                r->d_out[0] + i * CHUNK, r->d_in[0] + i * CHUNK, r->add[0]);
+}
+
+static void in_chunks(const dt_op_run *r, dt_task task)
+{
+    dt_op_run copy = *r;
+    dt_parallel(r->threads, (dt_shape_count(&r->in_shape[0]) + CHUNK - 1) / CHUNK, task, &copy);
+}
+
+static void forward(const dt_op_run *r)
+{
+    in_chunks(r, forward_chunk);
+}
+
+static void backward(const dt_op_run *r)
+{
+    in_chunks(r, backward_chunk);
+}
+
+static const dt_gelu_conf by_erf = { false }, by_tanh = { true };
+static const dt_op_example examples[] = {
+    { .in_count = 1, .in = { { 3, { 2, 9, 11 } } }, .conf = &by_erf },
+    { .in_count = 1, .in = { { 2, { 7, 19 } } }, .conf = &by_tanh },
+    { .in_count = 0 },
+};
+
+const dt_op dt_op_gelu = {
+    .name = "gelu",
+    .in_min = 1,
+    .in_max = 1,
+    .out_count = 1,
+    .conf_size = sizeof(dt_gelu_conf),
+    .grads = 1,
+    .reads_in = 1,
+    .accumulates = 1,
+    .grad_inplace = true,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .examples = examples,
+};

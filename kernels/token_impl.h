@@ -1,0 +1,284 @@
+/* Bodies of the row kernels (token.h), included by one file a tier that defines TOKEN_FILL. Plain
+ * loops: the compiler vectorises them, which changes no bit because nothing is reassociated. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <string.h>
+#include <tgmath.h>
+
+#include "kernels/erfcx_terms.h"
+#include "kernels/token.h"
+
+enum { LANES = 16 };
+
+/* Sum of 16 lanes, in pairs. */
+static inline real fold_lanes(real *lane)
+{
+    for (int width = LANES / 2; width > 0; width /= 2)
+        for (int l = 0; l < width; l++)
+            lane[l] += lane[l + width];
+    return lane[0];
+}
+
+static inline real row_sum(int64_t C, const real *x)
+{
+    real lane[LANES] = { 0 };
+    int64_t j = 0;
+    for (; j + LANES <= C; j += LANES)
+        for (int l = 0; l < LANES; l++)
+            lane[l] += x[j + l];
+    for (int l = 0; j + l < C; l++)
+        lane[l] += x[j + l];
+    return fold_lanes(lane);
+}
+
+static inline real row_squares(int64_t C, const real *x, real mean)
+{
+    real lane[LANES] = { 0 };
+    int64_t j = 0;
+    for (; j + LANES <= C; j += LANES)
+        for (int l = 0; l < LANES; l++) {
+            real d = x[j + l] - mean;
+            lane[l] += d * d;
+        }
+    for (int l = 0; j + l < C; l++) {
+        real d = x[j + l] - mean;
+        lane[l] += d * d;
+    }
+    return fold_lanes(lane);
+}
+
+static inline real row_dot(int64_t C, const real *a, const real *b)
+{
+    real lane[LANES] = { 0 };
+    int64_t j = 0;
+    for (; j + LANES <= C; j += LANES)
+        for (int l = 0; l < LANES; l++)
+            lane[l] += a[j + l] * b[j + l];
+    for (int l = 0; j + l < C; l++)
+        lane[l] += a[j + l] * b[j + l];
+    return fold_lanes(lane);
+}
+
+static inline real row_most(int64_t C, const real *x)
+{
+    real lane[LANES], most;
+    for (int l = 0; l < LANES; l++)
+        lane[l] = x[0];
+    int64_t j = 0;
+    for (; j + LANES <= C; j += LANES)
+        for (int l = 0; l < LANES; l++)
+            lane[l] = x[j + l] > lane[l] ? x[j + l] : lane[l];
+    most = lane[0];
+    for (int l = 1; l < LANES; l++)
+        most = lane[l] > most ? lane[l] : most;
+    for (; j < C; j++)
+        most = x[j] > most ? x[j] : most;
+    return most;
+}
+
+static void token_layernorm(int64_t rows, int64_t C, real eps, const real *x,
+                            const real *restrict gamma, const real *restrict beta, real *y,
+                            real *restrict stats)
+{
+    for (int64_t r = 0; r < rows; r++, x += C, y += C) {
+        real mean = row_sum(C, x) / (real)C;
+        real rstd = 1 / sqrt(row_squares(C, x, mean) / (real)C + eps);
+        stats[2 * r] = mean;
+        stats[2 * r + 1] = rstd;
+        for (int64_t j = 0; j < C; j++)
+            y[j] = (x[j] - mean) * rstd * gamma[j] + beta[j];
+    }
+}
+
+/* With n = (x - mean) rstd and h = g gamma: dx = rstd (h - mean(h) - n mean(h n)). */
+static void norm_row(int64_t C, const real *x, const real *g, const real *restrict gamma, real mean,
+                     real rstd, real *dx, bool sum)
+{
+    real one[LANES] = { 0 }, two[LANES] = { 0 };
+    int64_t j = 0;
+    for (; j + LANES <= C; j += LANES)
+        for (int l = 0; l < LANES; l++) {
+            real h = g[j + l] * gamma[j + l];
+            one[l] += h;
+            two[l] += h * ((x[j + l] - mean) * rstd);
+        }
+    for (int l = 0; j + l < C; l++) {
+        real h = g[j + l] * gamma[j + l];
+        one[l] += h;
+        two[l] += h * ((x[j + l] - mean) * rstd);
+    }
+    real a = fold_lanes(one) / (real)C, b = fold_lanes(two) / (real)C;
+    if (sum)
+        for (j = 0; j < C; j++)
+            dx[j] += rstd * (g[j] * gamma[j] - a - (x[j] - mean) * rstd * b);
+    else
+        for (j = 0; j < C; j++)
+            dx[j] = rstd * (g[j] * gamma[j] - a - (x[j] - mean) * rstd * b);
+}
+
+static void token_layernorm_back(int64_t rows, int64_t C, const real *x, const real *g,
+                                 const real *gamma, const real *stats, real *dx, bool sum,
+                                 real *restrict dgamma, real *restrict dbeta)
+{
+    for (int64_t r = 0; r < rows; r++, x += C, g += C) {
+        real mean = stats[2 * r], rstd = stats[2 * r + 1];
+        for (int64_t j = 0; dgamma && j < C; j++) {
+            dgamma[j] += g[j] * ((x[j] - mean) * rstd);
+            dbeta[j] += g[j];
+        }
+        if (dx) norm_row(C, x, g, gamma, mean, rstd, dx + r * C, sum);
+    }
+}
+
+/* ---- exp, for x <= 0 or moderate: 2^k e^r with |r| <= ln2 / 2 ---- */
+
+#ifdef DT_REAL_DOUBLE
+typedef int64_t bits_of;
+enum { EXP_BIAS = 1023, EXP_SHIFT = 52 };
+static const real EXP_LEAST = -708, EXP_MOST = 708;
+#else
+typedef int32_t bits_of;
+enum { EXP_BIAS = 127, EXP_SHIFT = 23 };
+static const real EXP_LEAST = -87, EXP_MOST = 88;
+#endif
+
+/* Taylor to a remainder of 6e-9 in float, 1e-16 in double. 0 below EXP_LEAST, above
+ * EXP_MOST the value there. nan stays nan. */
+static inline real exp_real(real x)
+{
+    const real high = (real)0.693145751953125, low = (real)1.42860682030941723e-6, one = 1;
+    bool zero = x < EXP_LEAST;
+    x = zero ? EXP_LEAST : x;
+    x = x > EXP_MOST ? EXP_MOST : x;
+    real k = rint(x * (real)1.4426950408889634), r = (x - k * high) - k * low, sum;
+#ifdef DT_REAL_DOUBLE
+    sum = one + r / 14;
+    for (int n = 13; n > 7; n--)
+        sum = one + r / (real)n * sum;
+    sum *= (real)(1.0 / 5040);
+#else
+    sum = (real)(1.0 / 5040);
+#endif
+    sum = sum * r + (real)(1.0 / 720);
+    sum = sum * r + (real)(1.0 / 120);
+    sum = sum * r + (real)(1.0 / 24);
+    sum = sum * r + (real)(1.0 / 6);
+    sum = sum * r + (real)0.5;
+    sum = sum * r + one;
+    sum = sum * r + one;
+    /* nan: k goes through as 0 */
+    bits_of bits = (bits_of)(k == k ? k : 0);
+    bits = (bits_of)((uint64_t)(bits + EXP_BIAS) << EXP_SHIFT);
+    real power;
+    memcpy(&power, &bits, sizeof power);
+    return zero ? (real)0 : sum * power;
+}
+
+/* exp(z^2) erfc(z), z >= 0 */
+static inline real erfcx_real(real z)
+{
+    real t = (z - 2) / (z + 2), sum = ERFCX[ERFCX_DEGREE];
+    DT_UNROLL
+    for (int i = ERFCX_DEGREE - 1; i >= 0; i--)
+        sum = sum * t + ERFCX[i];
+    return sum;
+}
+
+/* Phi(x) and its density phi(x). */
+static inline void normal_real(real x, real *cdf, real *density)
+{
+    real e = exp_real((real)-0.5 * x * x);
+    real tail = (real)0.5 * e * erfcx_real(fabs(x) * (real)0.70710678118654752);
+    *cdf = x > 0 ? 1 - tail : tail;
+    *density = e * (real)0.39894228040143268;
+}
+
+/* (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3), and its derivative. */
+static inline void tanh_real(real x, real *cdf, real *density)
+{
+    const real k = (real)1.5957691216057308, c = (real)0.044715; /* 2 u = k (x + c x^3) */
+    real e = exp_real(-k * (x + c * x * x * x)), s = 1 / (1 + e);
+    *cdf = s;
+    *density = s * (1 - s) * k * (1 + 3 * c * x * x);
+}
+
+static void token_gelu(int64_t n, bool by_tanh, const real *x, real *y)
+{
+    real cdf, density;
+    if (by_tanh)
+        for (int64_t j = 0; j < n; j++) {
+            tanh_real(x[j], &cdf, &density);
+            y[j] = x[j] * cdf;
+        }
+    else
+        for (int64_t j = 0; j < n; j++) {
+            normal_real(x[j], &cdf, &density);
+            y[j] = x[j] * cdf;
+        }
+}
+
+static inline void gelu_back_part(int64_t n, bool by_tanh, const real *restrict x,
+                                  const real *restrict g, real *restrict part)
+{
+    real cdf, density;
+    if (by_tanh)
+        for (int64_t j = 0; j < n; j++) {
+            tanh_real(x[j], &cdf, &density);
+            part[j] = g[j] * (cdf + x[j] * density);
+        }
+    else
+        for (int64_t j = 0; j < n; j++) {
+            normal_real(x[j], &cdf, &density);
+            part[j] = g[j] * (cdf + x[j] * density);
+        }
+}
+
+static void token_gelu_back(int64_t n, bool by_tanh, const real *x, const real *g, real *dx,
+                            bool sum)
+{
+    enum { SPAN = 256 };
+    real part[SPAN];
+    for (int64_t at = 0; at < n; at += SPAN) {
+        int64_t m = n - at < SPAN ? n - at : SPAN;
+        gelu_back_part(m, by_tanh, x + at, g + at, part);
+        for (int64_t j = 0; j < m; j++)
+            dx[at + j] = sum ? dx[at + j] + part[j] : part[j];
+    }
+}
+
+/* A row with a nan becomes nan: the largest may miss it, its exp does not, and so the sum. */
+static void token_softmax(int64_t rows, int64_t C, const real *x, real *y)
+{
+    for (int64_t r = 0; r < rows; r++, x += C, y += C) {
+        real most = row_most(C, x);
+        for (int64_t j = 0; j < C; j++)
+            y[j] = exp_real(x[j] - most);
+        real each = 1 / row_sum(C, y);
+        for (int64_t j = 0; j < C; j++)
+            y[j] *= each;
+    }
+}
+
+static void token_softmax_back(int64_t rows, int64_t C, const real *p, const real *g, real *dx,
+                               bool sum)
+{
+    for (int64_t r = 0; r < rows; r++, p += C, g += C, dx += C) {
+        real dot = row_dot(C, p, g);
+        if (sum)
+            for (int64_t j = 0; j < C; j++)
+                dx[j] += p[j] * (g[j] - dot);
+        else
+            for (int64_t j = 0; j < C; j++)
+                dx[j] = p[j] * (g[j] - dot);
+    }
+}
+
+void TOKEN_FILL(dt_token_kernels *k)
+{
+    k->layernorm = token_layernorm;
+    k->layernorm_back = token_layernorm_back;
+    k->gelu = token_gelu;
+    k->gelu_back = token_gelu_back;
+    k->softmax = token_softmax;
+    k->softmax_back = token_softmax_back;
+}
