@@ -44,10 +44,11 @@ static json_t *counts(const dt_export_count *list, int count)
 static void print_report(const dt_export_report *r, const char *path, const cli_args *args)
 {
     if (args->json) {
-        json_t *o = json_pack("{s:s,s:I,s:s,s:b,s:o,s:o,s:i}", "file", path, "bytes",
-                              (json_int_t)r->bytes, "format", r->format, "written", !args->dry_run,
-                              "parts", counts(r->part, r->part_count), "layers",
-                              counts(r->layer, r->layer_count), "missing", r->missing);
+        json_t *o = json_pack(
+            "{s:s,s:I,s:s,s:b,s:o,s:o,s:i,s:I,s:I}", "file", path, "bytes", (json_int_t)r->bytes,
+            "format", r->format, "written", !args->dry_run, "parts", counts(r->part, r->part_count),
+            "layers", counts(r->layer, r->layer_count), "missing", r->missing, "weight_bytes",
+            (json_int_t)r->weight_bytes, "trained_bytes", (json_int_t)r->trained_bytes);
         if (o) json_dumpf(o, stdout, JSON_COMPACT);
         puts("");
         json_decref(o);
@@ -56,6 +57,8 @@ static void print_report(const dt_export_report *r, const char *path, const cli_
     printf("%-8s %s%s\n%-8s %s\n%-8s %zu\n", "file", path,
            args->dry_run ? " (dry run, not written)" : "", "format", r->format, "bytes", r->bytes);
     print_counts("holds", r->part, r->part_count);
+    if (r->weight_bytes)
+        printf("%-8s %zu bytes, %zu at their bits\n", "weights", r->weight_bytes, r->trained_bytes);
     print_counts("layers", r->layer, r->layer_count);
     if (r->missing)
         printf("%-8s %d sites have no quantizer and run in float\n", "note", r->missing);

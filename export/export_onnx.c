@@ -17,7 +17,7 @@ static const dt_opt opts[] = {
 static dt_status build(const dt_export_source *src, const dt_lowered *l, dt_onnx *m, dt_error *err)
 {
     (void)src;
-    return dt_onnx_walk(l, m, err);
+    return dt_onnx_walk(l, &(dt_onnx_walk_params){ .packed = false }, m, err);
 }
 
 static dt_status write(const dt_export_source *src, const void *options, const char *path,

@@ -113,7 +113,8 @@ static dt_status add_constants(walk *w, const dt_int_node *n)
     const dt_shape each = groups > 1 ? DT_SHAPE(s->O) : scalar;
     const dt_shape flat = DT_SHAPE(s->O, s->C), oihw = DT_SHAPE(s->O, s->C / s->G, s->KH, s->KW);
     const dt_shape outputs = DT_SHAPE(s->O);
-    dt_onnx_constant(w->m, part(w, n, ".weight"), type, w->flat[n->in[0]] ? &flat : &oihw, foreign);
+    dt_onnx_weight(w->m, part(w, n, ".weight"), type, w->flat[n->in[0]] ? &flat : &oihw, foreign,
+                   n->bits);
     dt_onnx_constant(w->m, part(w, n, ".weight.scale"), DT_ONNX_FLOAT, &each, n->w_scale);
     dt_onnx_constant(w->m, part(w, n, ".weight.zero_point"), type, &each, zero);
     dt_onnx_constant(w->m, part(w, n, ".bias"), DT_ONNX_S32, &outputs, n->bias);

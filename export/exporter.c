@@ -62,6 +62,11 @@ dt_status dt_export_model(const dt_export_source *src, const dt_lowered *l, cons
     return dt_int_model_new(l, c, src->alloc, out, err);
 }
 
+size_t dt_export_low_bytes(size_t count, int bits)
+{
+    return (count * (size_t)bits + 7) / 8;
+}
+
 void dt_export_tally(dt_export_count *list, int *count, const char *name)
 {
     int i = 0;

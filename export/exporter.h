@@ -42,7 +42,9 @@ typedef struct dt_export_report {
     dt_export_count part[DT_EXPORT_KINDS];  /* nodes by type, or tensors by element type */
     dt_export_count layer[DT_EXPORT_KINDS]; /* layers by bits: "w4 a4" */
     int part_count, layer_count;
-    int missing; /* sites without a quantizer in what should be an integer model */
+    size_t weight_bytes;  /* of the codes of weights in the file */
+    size_t trained_bytes; /* what they need at their bits: see dt_export_low_bytes */
+    int missing;          /* sites without a quantizer in what should be an integer model */
 } dt_export_report;
 
 typedef struct dt_exporter {
@@ -65,6 +67,8 @@ const dt_exporter *dt_exporter_of(const dt_row *row);
 void dt_export_bits(const dt_graph *g, const dt_node *layer, char text[DT_EXPORT_KIND_TEXT]);
 /* Counts the layers that the logits need, by bits, into report->layer. */
 void dt_export_count_layers(const dt_export_source *src, dt_export_report *report);
+/* Bytes of `count` weights of `bits` each, the last byte filled up: ceil(count bits / 8). */
+size_t dt_export_low_bytes(size_t count, int bits);
 /* Adds one to the entry of that name; silently drops what does not fit. */
 void dt_export_tally(dt_export_count *list, int *count, const char *name);
 

@@ -28,7 +28,7 @@ struct dt_onnx {
     Onnx__GraphProto graph;
     Onnx__ModelProto model;
     Onnx__ValueInfoProto *input, *output;
-    size_t data_bytes;
+    size_t data_bytes, weight_bytes, trained_bytes;
 };
 
 dt_onnx *dt_onnx_new(const dt_alloc *a)
@@ -226,6 +226,15 @@ void dt_onnx_constant(dt_onnx *m, const char *name, dt_onnx_type type, const dt_
     push(m, &m->constants, &m->graph.n_initializer, t);
 }
 
+void dt_onnx_weight(dt_onnx *m, const char *name, dt_onnx_type type, const dt_shape *shape,
+                    const void *data, int bits)
+{
+    size_t count = (size_t)dt_shape_count(shape);
+    m->weight_bytes += data_size(type, count);
+    m->trained_bytes += dt_export_low_bytes(count, bits);
+    dt_onnx_constant(m, name, type, shape, data);
+}
+
 static Onnx__TensorShapeProto *shape_proto(dt_onnx *m, const dt_shape *shape)
 {
     Onnx__TensorShapeProto *s = get(m, sizeof *s);
@@ -292,6 +301,8 @@ void dt_onnx_describe(const dt_onnx *m, dt_export_report *report)
     Onnx__NodeProto *const *nodes = m->nodes.item;
     snprintf(report->format, sizeof report->format, "ONNX opset %d, IR %d", m->opset,
              ir_version(m->opset));
+    report->weight_bytes = m->weight_bytes;
+    report->trained_bytes = m->trained_bytes;
     for (size_t i = 0; i < m->graph.n_node; i++)
         dt_export_tally(report->part, &report->part_count, nodes[i]->op_type);
 }

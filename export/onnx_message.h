@@ -48,12 +48,15 @@ void dt_onnx_node(dt_onnx *m, const char *op, const char *const *in, const char 
 /* A constant; rank 0 is a scalar. Data of DT_ONNX_S4 is one byte an element and is packed. */
 void dt_onnx_constant(dt_onnx *m, const char *name, dt_onnx_type type, const dt_shape *shape,
                       const void *data);
+/* The same for codes of weights that were trained at `bits`, which the report counts. */
+void dt_onnx_weight(dt_onnx *m, const char *name, dt_onnx_type type, const dt_shape *shape,
+                    const void *data, int bits);
 /* Float input and output of the graph; dim[0] is the batch and is written as the symbol N. */
 void dt_onnx_input(dt_onnx *m, const char *name, const dt_shape *shape);
 void dt_onnx_output(dt_onnx *m, const char *name, const dt_shape *shape);
 void dt_onnx_meta(dt_onnx *m, const char *key, const char *value);
 
-/* Counts nodes by type and measures. */
+/* Counts nodes by type, and the bytes of weights. */
 void dt_onnx_describe(const dt_onnx *m, dt_export_report *report);
 /* The file's bytes, to be given back with dt_put(a, .). */
 dt_status dt_onnx_pack(dt_onnx *m, const char *name, const char *version, unsigned char **out_bytes,

@@ -14,6 +14,7 @@
 #include "integer/lower.h"
 
 typedef struct walk {
+    const dt_onnx_walk_params *params;
     const dt_lowered *l;
     const dt_lower_source *src;
     const bool *needed;
@@ -113,14 +114,34 @@ static dt_shape foreign_shape(const dt_shape *s)
     return s->rank == 4 ? DT_SHAPE(s->dim[0], s->dim[3], s->dim[1], s->dim[2]) : *s;
 }
 
-/* Codes to int8 with zero point 0, or to uint8 with zero point 128. */
-static const void *pack_codes(walk *w, const dt_lower_product *p)
+/* How the codes of a product are stored: int8, uint8 with zero point 128 when they are wide, or
+ * half a byte and without the gain. */
+static dt_onnx_type weight_type(const walk *w, const dt_lower_product *p)
+{
+    bool halves = w->params->packed;
+    for (int64_t i = 0; halves && i < p->O * p->K; i++)
+        halves = p->code[i] / p->gain >= -8 && p->code[i] / p->gain <= 7;
+    return halves ? DT_ONNX_S4 : p->wide ? DT_ONNX_U8 : DT_ONNX_S8;
+}
+
+static const void *pack_codes(walk *w, const dt_lower_product *p, dt_onnx_type type)
 {
     size_t n = (size_t)(p->O * p->K);
+    int gain = type == DT_ONNX_S4 ? p->gain : 1, zero = type == DT_ONNX_U8 ? 128 : 0;
     unsigned char *byte = dt_arena_get(dt_onnx_arena(w->m), n);
     for (size_t i = 0; byte && i < n; i++)
-        byte[i] = (unsigned char)(p->wide ? p->code[i] + 128 : p->code[i]);
+        byte[i] = (unsigned char)(p->code[i] / gain + zero);
     return byte ? foreign_weights(w, p, byte, 1) : NULL;
+}
+
+/* Their scales; the gain is a power of two. NULL: no memory. */
+static const float *weight_scales(walk *w, const dt_lower_product *p, dt_onnx_type type)
+{
+    if (type != DT_ONNX_S4) return p->scale;
+    float *scale = dt_arena_get(dt_onnx_arena(w->m), (size_t)p->scales * sizeof *scale);
+    for (int64_t i = 0; scale && i < p->scales; i++)
+        scale[i] = p->scale[i] * (float)p->gain;
+    return scale;
 }
 
 static const dt_onnx_attr along_outputs[] = { { .name = "axis", .i = 0 }, { .name = NULL } };
@@ -142,14 +163,16 @@ static const char *weight_value(walk *w, const char *layer, const dt_lower_produ
     const char *out = dt_onnx_text(m, "%s.weight/DequantizeLinear", layer);
     bool each = p->scales > 1;
     const dt_shape groups = each ? DT_SHAPE(p->scales) : scalar;
-    dt_onnx_type type = p->wide ? DT_ONNX_U8 : DT_ONNX_S8;
-    const void *bytes = pack_codes(w, p);
+    dt_onnx_type type = weight_type(w, p);
+    const void *bytes = pack_codes(w, p, type);
+    const float *scales = weight_scales(w, p, type);
     unsigned char *zeros = dt_arena_get(dt_onnx_arena(m), (size_t)p->scales);
-    if (!bytes || !zeros) return NULL;
-    for (int64_t i = 0; p->wide && i < p->scales; i++)
+    if (!bytes || !scales || !zeros) return NULL;
+    for (int64_t i = 0; type == DT_ONNX_U8 && i < p->scales; i++)
         zeros[i] = 128;
-    dt_onnx_constant(m, codes, type, &shape, bytes);
-    dt_onnx_constant(m, s, DT_ONNX_FLOAT, &groups, p->scale);
+    if (type == DT_ONNX_S4) dt_onnx_require(m, 21);
+    dt_onnx_weight(m, codes, type, &shape, bytes, p->bits);
+    dt_onnx_constant(m, s, DT_ONNX_FLOAT, &groups, scales);
     dt_onnx_constant(m, z, type, &groups, zeros);
     dt_onnx_node(m, "DequantizeLinear", (const char *[]){ codes, s, z, NULL }, out,
                  each ? along_outputs : NULL);
@@ -183,7 +206,7 @@ static dt_status emit_product(walk *w, const dt_node *node, const dt_node *norm,
 {
     const dt_node *last = norm ? norm : node;
     const dt_lower_product p = *w->l->product[dt_lower_index(w->src->graph, node)];
-    if (p.quantized && p.gain > 1)
+    if (p.quantized && p.gain > 1 && !w->params->packed)
         dt_onnx_meta(w->m, dt_onnx_text(w->m, "detent.gain.%s", node->name),
                      dt_onnx_text(w->m, "%d", p.gain));
     const char *out = out_name(w, last, op);
@@ -357,11 +380,12 @@ static dt_status emit(walk *w, const dt_node *node)
                    "operation '%s' has no ONNX form here", node->op->name);
 }
 
-dt_status dt_onnx_walk(const dt_lowered *l, dt_onnx *m, dt_error *err)
+dt_status dt_onnx_walk(const dt_lowered *l, const dt_onnx_walk_params *params, dt_onnx *m,
+                       dt_error *err)
 {
     const dt_lower_source *src = &l->src;
     const dt_graph *g = src->graph;
-    walk w = { .l = l, .src = src, .needed = l->needed, .m = m, .err = err };
+    walk w = { .params = params, .l = l, .src = src, .needed = l->needed, .m = m, .err = err };
     w.name = dt_arena_get(dt_onnx_arena(m), (size_t)g->value_count * sizeof *w.name);
     w.pooled = dt_arena_get(dt_onnx_arena(m), (size_t)g->value_count * sizeof *w.pooled);
     if (!w.name || !w.pooled)

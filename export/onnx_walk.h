@@ -6,8 +6,13 @@
 
 #include "export/onnx_message.h"
 
+typedef struct dt_onnx_walk_params {
+    bool packed; /* weights of up to 4 bits in half a byte each (opset 21), for storage */
+} dt_onnx_walk_params;
+
 /* Adds what the logits need to the model; the input is called "input" [N,C,H,W], the output
  * "logits". Errors: UNSUPPORTED, NOMEM. */
-dt_status dt_onnx_walk(const dt_lowered *l, dt_onnx *m, dt_error *err) DT_MUST_CHECK;
+dt_status dt_onnx_walk(const dt_lowered *l, const dt_onnx_walk_params *params, dt_onnx *m,
+                       dt_error *err) DT_MUST_CHECK;
 
 #endif

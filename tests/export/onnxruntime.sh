@@ -90,6 +90,9 @@ train small "$here/smallcnn-w4a4.yaml"
 compare small "$here/smallcnn-w4a4.yaml" "$work/small/last.h5" "$work/data" --integer \
     --expect QLinearConv=5 --expect QLinearGlobalAveragePool=1 --expect QGemm=1
 verify "$here/smallcnn-w4a4.yaml" "$work/small/last.h5" "$work/data"
+"$detent" export "$here/smallcnn-w4a4.yaml" "model.init=$work/small/last.h5" --format onnx_int4 \
+    --out "$work/int4.onnx" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+"$python" "$here/int4_check.py" "$work/int4.onnx" "$work/small.onnx" "$pictures"
 export_flags="--format qoperator"
 compare operators "$here/smallcnn-w4a4.yaml" "$work/small/last.h5" "$work/data" --integer \
     --expect QLinearConv=5 --expect QLinearGlobalAveragePool=1 --expect QGemm=1
