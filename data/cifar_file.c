@@ -114,18 +114,18 @@ dt_status dt_cifar_open(const dt_cifar_spec *spec, int label, const dt_data_para
     return DT_OK;
 }
 
-dt_status dt_cifar_read(const void *self, dt_split split, int64_t index, uint8_t *picture,
-                        int *out_label, dt_error *err)
+dt_status dt_cifar_read(const void *self, dt_split split, int64_t index, dt_sample *out,
+                        dt_error *err)
 {
-    (void)err;
     const dt_cifar_set *set = self;
     const records *f = &set->test;
     if (split == DT_SPLIT_TRAIN) /* every training file has the same number of records */
         for (f = set->train; index >= f->count; f++)
             index -= f->count;
     int labels[DT_CIFAR_MAX_LABELS];
-    dt_cifar_record(&set->layout, f->data, index, picture, labels);
-    *out_label = labels[set->label];
+    DT_TRY(dt_picture_shape(&out->picture, DT_CIFAR_SIDE, DT_CIFAR_SIDE, err));
+    dt_cifar_record(&set->layout, f->data, index, out->picture.rgb.data, labels);
+    out->label = labels[set->label];
     return DT_OK;
 }
 

@@ -43,8 +43,8 @@ dt_status dt_cifar_open(const dt_cifar_spec *spec, int label, const dt_data_para
                         dt_cifar_set **out_set, dt_data_info *out_info,
                         dt_error *err) DT_MUST_CHECK;
 /* dt_dataset.read and dt_dataset.close of a dt_cifar_set. */
-dt_status dt_cifar_read(const void *set, dt_split split, int64_t index, uint8_t *picture,
-                        int *out_label, dt_error *err) DT_MUST_CHECK;
+dt_status dt_cifar_read(const void *set, dt_split split, int64_t index, dt_sample *out,
+                        dt_error *err) DT_MUST_CHECK;
 void dt_cifar_close(void *set);
 
 #endif

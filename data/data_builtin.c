@@ -72,13 +72,13 @@ static dt_status open(const dt_data_params *p, void **out_self, dt_data_info *ou
     return DT_OK;
 }
 
-static dt_status read(const void *self, dt_split split, int64_t index, uint8_t *picture,
-                      int *out_label, dt_error *err)
+static dt_status read(const void *self, dt_split split, int64_t index, dt_sample *out,
+                      dt_error *err)
 {
-    (void)err;
     const set *s = self;
-    memcpy(picture, s->pictures[split] + index * DT_RENDER_BYTES, DT_RENDER_BYTES);
-    *out_label = (int)(index % DT_RENDER_CLASSES);
+    DT_TRY(dt_picture_shape(&out->picture, DT_RENDER_SIDE, DT_RENDER_SIDE, err));
+    memcpy(out->picture.rgb.data, s->pictures[split] + index * DT_RENDER_BYTES, DT_RENDER_BYTES);
+    out->label = (int)(index % DT_RENDER_CLASSES);
     return DT_OK;
 }
 

@@ -23,6 +23,8 @@ const dt_opt dt_data_opts[] = {
     DT_OPT_ENUM(dt_data_conf, normalize, 0, "imagenet|cifar|none|half",
                 "mean and deviation that pictures are normalised with"),
     DT_OPT_INT(dt_data_conf, val, 0, 0, INT32_MAX, "training samples kept back for validation"),
+    DT_OPT_ENUM(dt_data_conf, broken, DT_BROKEN_ERROR, "error|skip",
+                "pictures that cannot be read: end the run, or leave them out and count them"),
     DT_OPT_END,
 };
 
@@ -81,14 +83,28 @@ int64_t dt_data_count(const dt_data *data, dt_split split)
     return split == DT_SPLIT_TRAIN || split == DT_SPLIT_TEST ? data->info.count[split] : 0;
 }
 
-dt_status dt_data_read(const dt_data *data, dt_split split, int64_t index, uint8_t *picture,
-                       int *out_label, dt_error *err)
+static dt_status check_index(const dt_data *data, dt_split split, int64_t index, dt_error *err)
 {
     int64_t count = dt_data_count(data, split);
-    if (index < 0 || index >= count)
-        return dt_fail(err, DT_ERR_RANGE, NULL, "sample %lld is outside 0..%lld of %s",
-                       (long long)index, (long long)count - 1, data->row->row.name);
-    return data->row->read(data->self, split, index, picture, out_label, err);
+    if (index >= 0 && index < count) return DT_OK;
+    return dt_fail(err, DT_ERR_RANGE, NULL, "sample %lld is outside 0..%lld of %s",
+                   (long long)index, (long long)count - 1, data->row->row.name);
+}
+
+dt_status dt_data_read(const dt_data *data, dt_split split, int64_t index, dt_sample *out,
+                       dt_error *err)
+{
+    DT_TRY(check_index(data, split, index, err));
+    return data->row->read(data->self, split, index, out, err);
+}
+
+dt_status dt_data_name(const dt_data *data, dt_split split, int64_t index, dt_sample_name *out,
+                       dt_error *err)
+{
+    DT_TRY(check_index(data, split, index, err));
+    if (data->row->name) return data->row->name(data->self, split, index, out, err);
+    return dt_fail(err, DT_ERR_UNSUPPORTED, NULL, "the samples of %s are no files",
+                   data->row->row.name);
 }
 
 void dt_data_close(dt_data *data)

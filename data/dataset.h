@@ -1,4 +1,4 @@
-/* Datasets: labelled RGB pictures of one size, by split and index. A row of the table describes a
+/* Datasets: labelled RGB pictures by split and index. A row of the table describes a
  * kind of dataset; dt_data is one that was opened. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_DATA_DATASET_H
@@ -6,6 +6,7 @@
 
 #include "core/alloc.h"
 #include "core/opt.h"
+#include "data/picture.h"
 
 typedef enum dt_split {
     DT_SPLIT_TRAIN = 0,
@@ -14,15 +15,18 @@ typedef enum dt_split {
 } dt_split;
 
 enum {
-    DT_DATA_SPLITS = 2,       /* splits a dataset stores */
-    DT_DATA_CHANNELS = 3,     /* R, G, B */
-    DT_DATA_MAX_SIDE = 16384, /* pixels */
+    DT_DATA_SPLITS = 2,   /* splits a dataset stores */
+    DT_DATA_CHANNELS = 3, /* R, G, B */
+    DT_DATA_MAX_SIDE = DT_PICTURE_MAX_SIDE,
+    DT_DATA_PATH = 1024, /* bytes of a path */
 };
 
 /* What an opened dataset holds. */
 typedef struct dt_data_info {
     int classes;                    /* labels are 0..classes-1 */
-    int64_t H, W;                   /* pixels of every picture, 1..DT_DATA_MAX_SIDE */
+    int64_t H, W;                   /* pixels of every picture, 1..DT_DATA_MAX_SIDE; 0: they differ,
+                                       and transforms must give them one size */
+    bool coded;                     /* reading decodes: it costs milliseconds, not a copy */
     int64_t count[DT_DATA_SPLITS];  /* samples of TRAIN and TEST, each 1..2^31-1 */
     const char *const *class_names; /* [classes], lives as long as the set; NULL: not known */
 } dt_data_info;
@@ -34,6 +38,13 @@ typedef struct dt_data_params {
     int threads;           /* for work at open; 0: one */
 } dt_data_params;
 
+/* Where a sample comes from, for messages and packing. */
+typedef struct dt_sample_name {
+    char path[DT_DATA_PATH]; /* of the file; empty: it has none of its own */
+    const char *name;        /* "<class>/<file>", relative to the split's folder; in the set */
+    int label;
+} dt_sample_name;
+
 /* Descriptor of a kind of dataset. */
 typedef struct dt_dataset {
     dt_row row; /* must be first */
@@ -42,10 +53,14 @@ typedef struct dt_dataset {
      * `*out_self` (given to read and close) and `*out_info` on success only. `p->conf` is set. */
     dt_status (*open)(const dt_data_params *p, void **out_self, dt_data_info *out_info,
                       dt_error *err);
-    /* Writes sample `index` (inside its split) as RGB bytes [H,W,3] and its label. Many threads may
-     * read at once. */
-    dt_status (*read)(const void *self, dt_split split, int64_t index, uint8_t *picture,
-                      int *out_label, dt_error *err);
+    /* Reads sample `index` (inside its split) into out->picture and out->label; the other buffers
+     * of `out` are there to be used. Many threads may read at once, each with a sample of its
+     * own. */
+    dt_status (*read)(const void *self, dt_split split, int64_t index, dt_sample *out,
+                      dt_error *err);
+    /* Names sample `index` without reading it; NULL: samples are not files. */
+    dt_status (*name)(const void *self, dt_split split, int64_t index, dt_sample_name *out,
+                      dt_error *err);
     void (*close)(void *self);
 } dt_dataset;
 
@@ -58,7 +73,11 @@ typedef struct dt_data_conf {
     dt_opt_str root;
     int normalize; /* index into dt_normalizes */
     int val;       /* samples taken from the training split for validation */
+    int broken;    /* dt_data_broken */
 } dt_data_conf;
+
+/* What a picture that cannot be read means. */
+typedef enum dt_data_broken { DT_BROKEN_ERROR, DT_BROKEN_SKIP } dt_data_broken;
 extern const dt_opt dt_data_opts[];
 
 /* An opened dataset; const after open, so threads may share it. */
@@ -69,14 +88,16 @@ dt_status dt_data_open(const dt_dataset *row, const dt_data_params *params, dt_d
 const dt_data_info *dt_data_info_of(const dt_data *data); /* lives as long as `data` */
 /* Number of samples of TRAIN or TEST; 0 for VAL. */
 int64_t dt_data_count(const dt_data *data, dt_split split);
-/* Reads one sample: `picture` is [H,W,3] bytes, R G B. RANGE when `index` is outside the split;
+/* Reads one sample into out->picture and out->label. RANGE when `index` is outside the split;
  * otherwise what the files give. On failure the picture may be half written. */
-dt_status dt_data_read(const dt_data *data, dt_split split, int64_t index, uint8_t *picture,
-                       int *out_label, dt_error *err) DT_MUST_CHECK;
+dt_status dt_data_read(const dt_data *data, dt_split split, int64_t index, dt_sample *out,
+                       dt_error *err) DT_MUST_CHECK;
+/* UNSUPPORTED when the samples are no files. */
+dt_status dt_data_name(const dt_data *data, dt_split split, int64_t index, dt_sample_name *out,
+                       dt_error *err) DT_MUST_CHECK;
 void dt_data_close(dt_data *data); /* NULL is fine */
 
 /* For rows: "<folder>/<name>" into `path`; ARG when it does not fit. */
-enum { DT_DATA_PATH = 1024 };
 dt_status dt_data_path(char path[DT_DATA_PATH], const char *folder, const char *name,
                        dt_error *err) DT_MUST_CHECK;
 

@@ -8,30 +8,43 @@
 #include "core/thread.h"
 #include "data/order.h"
 
-enum { TASK = 16 /* samples of a short task */, MAX_BATCH = 8192 };
+enum {
+    MAX_TASK = 16,      /* samples of a task, when a sample is only copied */
+    SHORT_TASK = 50000, /* elements; a task holds more only when it is a single sample */
+    MAX_BATCH = 8192,
+    STAND_INS = 16, /* samples tried in place of a broken one */
+};
 
 typedef struct slot {
     float *x;        /* [N,H,W,3] */
     int32_t *labels; /* [N] */
-    int64_t epoch, index, valid;
-    dt_error err;
+    float *targets;  /* [N,classes]; NULL: no step mixes */
+    int64_t epoch, index, valid, skipped;
+    dt_error err, first_broken;
 } slot;
+
+/* How loading a sample went: 0, samples that were passed over for it, or FAILED. */
+enum { FAILED = 255 };
 
 struct dt_loader {
     dt_loader_params p;
     dt_data_info info;
-    int64_t samples, batches;
+    dt_extent size; /* of pictures in batches */
+    int64_t samples, batches, task;
     size_t sample_size; /* elements of a picture */
     dt_normalize_table table;
     dt_transform_step steps[DT_TRANSFORM_MAX];
     dt_worker *worker;
     slot slots[2];
-    int filling;                      /* slot of the next batch */
-    uint32_t *base;                   /* [samples] of the split, ascending; NULL: 0, 1, 2, ... */
-    uint32_t *order;                  /* [samples] of `order_epoch`; TRAIN only */
-    int64_t order_epoch;              /* -1: none yet */
-    uint8_t *scratch;                 /* [threads][2][H,W,3] */
-    uint8_t failed[MAX_BATCH / TASK]; /* by task */
+    int filling;         /* slot of the next batch */
+    uint32_t *base;      /* [samples] of the split, ascending; NULL: 0, 1, 2, ... */
+    uint32_t *order;     /* [samples] of `order_epoch`; TRAIN only */
+    int64_t order_epoch; /* -1: none yet */
+    dt_sample *thread;   /* [threads]: what each works on */
+    dt_mix mix;          /* of the batch under way */
+    int64_t skipped;     /* in the batches given so far */
+    dt_error first_broken;
+    uint8_t result[MAX_BATCH]; /* by sample of the batch */
 };
 
 static int64_t sample_at(const dt_loader *l, int64_t position)
@@ -40,39 +53,128 @@ static int64_t sample_at(const dt_loader *l, int64_t position)
     return l->base ? l->base[position] : position;
 }
 
-static dt_status load_sample(dt_loader *l, slot *s, int64_t i, int thread, dt_error *err)
+/* Sample at a position of the epoch's order, as sample i of the batch. */
+static dt_status load_position(dt_loader *l, slot *s, int64_t position, int64_t i, dt_sample *at,
+                               dt_error *err)
 {
     const dt_loader_params *p = &l->p;
-    uint8_t *a = l->scratch + 2 * l->sample_size * (size_t)thread, *b = a + l->sample_size;
-    const uint8_t *picture = a;
-    int64_t sample = sample_at(l, s->index * p->batch + i);
+    int64_t sample = sample_at(l, position);
     dt_split stored = p->split == DT_SPLIT_TEST ? DT_SPLIT_TEST : DT_SPLIT_TRAIN;
-    int label;
-    DT_TRY(dt_data_read(p->data, stored, sample, a, &label, err));
-    if (p->step_count) {
-        dt_rng rng;
-        dt_rng_open(&rng, p->seed, DT_RNG_AUGMENT, (uint32_t)s->epoch, (uint64_t)sample);
-        picture = dt_transform_apply(p->steps, p->step_count, &rng, l->info.H, l->info.W, a, b);
-    }
-    dt_normalize_apply(&l->table, l->info.H * l->info.W, picture,
-                       s->x + l->sample_size * (size_t)i);
-    s->labels[i] = label;
+    float *x = s->x + l->sample_size * (size_t)i;
+    dt_rng rng;
+    DT_TRY(dt_data_read(p->data, stored, sample, at, err));
+    dt_rng_open(&rng, p->seed, DT_RNG_AUGMENT, (uint32_t)s->epoch, (uint64_t)sample);
+    DT_TRY(dt_transform_apply(p->steps, p->step_count, &rng, at, err));
+    dt_normalize_apply(&l->table, l->size.H * l->size.W, at->picture.rgb.data, x);
+    dt_transform_change(p->steps, p->step_count, &rng, l->size, x);
+    s->labels[i] = at->label;
+    dt_sample_trim(at, DT_LOADER_KEEP);
     return DT_OK;
 }
 
-static dt_status load_task(dt_loader *l, int64_t task, int thread, dt_error *err)
+/* Which failures mean a broken picture; the others end the run in any case. */
+static bool is_broken(dt_status st)
 {
-    slot *s = &l->slots[l->filling];
-    int64_t end = (task + 1) * TASK < s->valid ? (task + 1) * TASK : s->valid;
-    for (int64_t i = task * TASK; i < end; i++)
-        DT_TRY(load_sample(l, s, i, thread, err));
-    return DT_OK;
+    return st == DT_ERR_FORMAT || st == DT_ERR_IO || st == DT_ERR_NOT_FOUND || st == DT_ERR_SHAPE;
+}
+
+/* Sample i of the batch, or in training the next one that can be read. With `err` it tells why the
+ * first failed. */
+static int load_sample(dt_loader *l, slot *s, int64_t i, int thread, dt_error *err)
+{
+    const dt_loader_params *p = &l->p;
+    int64_t position = s->index * p->batch + i;
+    int tries = p->skip_broken && p->split == DT_SPLIT_TRAIN ? STAND_INS : 1;
+    for (int k = 0; k < tries; k++) {
+        dt_status st = load_position(l, s, (position + k) % l->samples, i, &l->thread[thread],
+                                     k == 0 ? err : NULL);
+        if (st == DT_OK) return k;
+        if (!is_broken(st)) break;
+    }
+    return FAILED;
 }
 
 static void run_task(void *arg, int64_t task, int thread)
 {
     dt_loader *l = arg;
-    l->failed[task] = load_task(l, task, thread, NULL) != DT_OK;
+    slot *s = &l->slots[l->filling];
+    int64_t end = (task + 1) * l->task < s->valid ? (task + 1) * l->task : s->valid;
+    for (int64_t i = task * l->task; i < end; i++)
+        l->result[i] = (uint8_t)load_sample(l, s, i, thread, NULL);
+}
+
+/* Samples that failed in TEST and VAL: the others move up. */
+static void close_gaps(dt_loader *l, slot *s)
+{
+    int64_t to = 0;
+    for (int64_t i = 0; i < s->valid; i++) {
+        if (l->result[i] == FAILED) continue;
+        if (to != i) {
+            memcpy(s->x + (size_t)to * l->sample_size, s->x + (size_t)i * l->sample_size,
+                   l->sample_size * sizeof *s->x);
+            s->labels[to] = s->labels[i];
+        }
+        to++;
+    }
+    s->valid = to;
+}
+
+/* Counts what failed. The first such sample is loaded again for its text, so that errors do not
+ * depend on threads. */
+static void look_at_results(dt_loader *l, slot *s)
+{
+    bool gaps = l->p.skip_broken && l->p.split != DT_SPLIT_TRAIN;
+    s->skipped = 0;
+    s->err.status = s->first_broken.status = DT_OK;
+    for (int64_t i = 0; i < s->valid && s->err.status == DT_OK; i++) {
+        if (l->result[i] == 0) continue;
+        dt_error why = { 0 };
+        bool first = s->skipped == 0, lost = l->result[i] == FAILED;
+        s->skipped += lost ? 1 : l->result[i];
+        if (lost || first) load_sample(l, s, i, 0, &why);
+        if (lost && !(gaps && is_broken(why.status)))
+            s->err = why;
+        else if (first)
+            s->first_broken = why;
+    }
+    if (s->skipped && gaps && s->err.status == DT_OK) close_gaps(l, s);
+}
+
+/* Soft targets of the pair of samples i and N-1-i, before the pictures are mixed. */
+static void set_targets(const dt_loader *l, slot *s, int64_t i, bool mixed)
+{
+    int64_t j = l->p.batch - 1 - i, K = l->p.classes;
+    float own = mixed ? l->mix.label : 1;
+    memset(s->targets + i * K, 0, (size_t)K * sizeof *s->targets);
+    s->targets[i * K + s->labels[i]] += own;
+    s->targets[i * K + s->labels[j]] += 1 - own;
+}
+
+/* Mixes samples i and N-1-i into each other, inside the box. */
+static void mix_pair(void *arg, int64_t i, int thread)
+{
+    const dt_loader *l = arg;
+    const slot *s = &l->slots[l->filling];
+    const dt_mix *m = &l->mix;
+    float *a = s->x + (size_t)i * l->sample_size,
+          *b = s->x + (size_t)(l->p.batch - 1 - i) * l->sample_size;
+    (void)thread;
+    for (int64_t y = m->y0; y < m->y1; y++)
+        for (int64_t k = 3 * (y * l->size.W + m->x0); k < 3 * (y * l->size.W + m->x1); k++) {
+            float u = a[k], v = b[k];
+            a[k] = m->own * u + (1 - m->own) * v;
+            b[k] = m->own * v + (1 - m->own) * u;
+        }
+}
+
+static void mix_batch(dt_loader *l, slot *s)
+{
+    dt_rng rng;
+    dt_rng_open(&rng, l->p.seed, DT_RNG_MIX, (uint32_t)s->epoch, (uint64_t)s->index);
+    bool mixed = dt_transform_mix(l->p.steps, l->p.step_count, &rng, l->size, &l->mix);
+    for (int64_t i = 0; i < l->p.batch; i++)
+        set_targets(l, s, i, mixed);
+    if (mixed) dt_parallel(l->p.threads, l->p.batch / 2, mix_pair, l);
 }
 
 static void set_order(dt_loader *l, int64_t epoch)
@@ -92,12 +194,9 @@ static void fill(void *arg)
     set_order(l, s->epoch);
     int64_t left = l->samples - s->index * l->p.batch;
     s->valid = left < l->p.batch ? left : l->p.batch;
-    s->err.status = DT_OK;
-    int64_t tasks = (s->valid + TASK - 1) / TASK;
-    dt_parallel(l->p.threads, tasks, run_task, l);
-    /* The first failing task runs again for its text, so the error does not depend on threads. */
-    for (int64_t t = 0; t < tasks && s->err.status == DT_OK; t++)
-        if (l->failed[t]) s->err.status = load_task(l, t, 0, &s->err);
+    dt_parallel(l->p.threads, (s->valid + l->task - 1) / l->task, run_task, l);
+    look_at_results(l, s);
+    if (s->err.status == DT_OK && s->targets) mix_batch(l, s);
     if (s->valid == l->p.batch) return;
     size_t rest = (size_t)(l->p.batch - s->valid);
     memset(s->x + (size_t)s->valid * l->sample_size, 0, rest * l->sample_size * sizeof *s->x);
@@ -167,28 +266,50 @@ static dt_status make_index(dt_loader *l, dt_error *err)
 static dt_status make_buffers(dt_loader *l, dt_error *err)
 {
     const dt_loader_params *p = &l->p;
-    size_t batch_size, scratch_size;
-    l->sample_size = (size_t)(l->info.H * l->info.W * DT_DATA_CHANNELS); /* sides are limited */
+    size_t batch_size, targets_size;
+    l->sample_size = (size_t)(l->size.H * l->size.W * DT_DATA_CHANNELS); /* sides are limited */
     if (!dt_size_mul(l->sample_size, (size_t)p->batch, &batch_size) ||
-        !dt_size_mul(l->sample_size, 2 * (size_t)p->threads, &scratch_size))
+        !dt_size_mul((size_t)p->classes, (size_t)p->batch, &targets_size))
         return no_memory(err);
+    bool soft = dt_transform_has_mix(p->steps, p->step_count);
     for (int i = 0; i < 2; i++) {
-        l->slots[i].x = dt_get_array(p->alloc, batch_size, sizeof(float), "loader");
-        l->slots[i].labels = dt_get_array(p->alloc, (size_t)p->batch, sizeof(int32_t), "loader");
-        if (!l->slots[i].x || !l->slots[i].labels) return no_memory(err);
+        slot *s = &l->slots[i];
+        s->x = dt_get_array(p->alloc, batch_size, sizeof *s->x, "loader");
+        s->labels = dt_get_array(p->alloc, (size_t)p->batch, sizeof *s->labels, "loader");
+        if (soft) s->targets = dt_get_array(p->alloc, targets_size, sizeof *s->targets, "loader");
+        if (!s->x || !s->labels || (soft && !s->targets)) return no_memory(err);
     }
-    l->scratch = dt_get(p->alloc, scratch_size, "loader");
-    return l->scratch ? DT_OK : no_memory(err);
+    l->thread = dt_get_array(p->alloc, (size_t)p->threads, sizeof *l->thread, "loader");
+    if (!l->thread) return no_memory(err);
+    for (int i = 0; i < p->threads; i++)
+        dt_sample_init(&l->thread[i], p->alloc);
+    for (int i = 0; i < p->threads && l->info.H; i++) { /* no step changes the size by much */
+        DT_TRY(dt_picture_shape(&l->thread[i].picture, l->info.H, l->info.W, err));
+        DT_TRY(dt_picture_shape(&l->thread[i].spare, l->info.H, l->info.W, err));
+    }
+    return DT_OK;
+}
+
+static dt_status plan_steps(dt_loader *l, dt_error *err)
+{
+    l->size = (dt_extent){ l->info.H, l->info.W };
+    DT_TRY(dt_transform_check(l->p.steps, l->p.step_count, l->p.split != DT_SPLIT_TRAIN, &l->size,
+                              err));
+    DT_TRY(dt_transform_need_size("a batch", &l->size, err));
+    for (int i = 0; i < l->p.step_count; i++)
+        l->steps[i] = l->p.steps[i];
+    l->p.steps = l->steps;
+    if (l->p.classes == 0) l->p.classes = l->info.classes;
+    /* The worker's tasks are short, so that a step's threads do not wait long for a processor. */
+    int64_t fit = SHORT_TASK / (DT_DATA_CHANNELS * l->size.H * l->size.W);
+    l->task = l->info.coded || fit < 1 ? 1 : fit > MAX_TASK ? MAX_TASK : fit;
+    return DT_OK;
 }
 
 static dt_status set_up(dt_loader *l, dt_error *err)
 {
     DT_TRY(plan_split(l, err));
-    if (l->p.split != DT_SPLIT_TRAIN) l->p.step_count = 0;
-    DT_TRY(dt_transform_check(l->p.steps, l->p.step_count, l->info.H, l->info.W, err));
-    for (int i = 0; i < l->p.step_count; i++)
-        l->steps[i] = l->p.steps[i];
-    l->p.steps = l->steps;
+    DT_TRY(plan_steps(l, err));
     dt_normalize_fill(l->p.normalize ? l->p.normalize : &dt_normalizes[0], &l->table);
     DT_TRY(make_index(l, err));
     DT_TRY(make_buffers(l, err));
@@ -203,7 +324,8 @@ dt_status dt_loader_open(const dt_loader_params *params, dt_loader **out_loader,
 {
     if (!params || !params->data || !out_loader || params->threads < 0 ||
         params->threads > DT_MAX_THREADS || params->split < DT_SPLIT_TRAIN ||
-        params->split > DT_SPLIT_VAL)
+        params->split > DT_SPLIT_VAL ||
+        (params->classes && params->classes < dt_data_info_of(params->data)->classes))
         return dt_fail(err, DT_ERR_ARG, NULL, "dt_loader_open: bad argument");
     dt_loader *l = dt_get(params->alloc, sizeof *l, "loader");
     if (!l) return no_memory(err);
@@ -224,6 +346,17 @@ int64_t dt_loader_batches(const dt_loader *loader)
     return loader->batches;
 }
 
+dt_extent dt_loader_extent(const dt_loader *loader)
+{
+    return loader->size;
+}
+
+int64_t dt_loader_skipped(const dt_loader *loader, const char **out_first)
+{
+    if (out_first) *out_first = loader->skipped ? loader->first_broken.text : "";
+    return loader->skipped;
+}
+
 int64_t dt_loader_samples(const dt_loader *loader)
 {
     return loader->samples;
@@ -239,9 +372,15 @@ dt_status dt_loader_next(dt_loader *l, dt_batch *out_batch, dt_error *err)
         start(l, s->epoch, s->index);
         return st;
     }
-    *out_batch = (dt_batch){
-        .x = s->x, .labels = s->labels, .valid = s->valid, .epoch = s->epoch, .index = s->index
-    };
+    if (s->skipped && !l->skipped) l->first_broken = s->first_broken;
+    l->skipped += s->skipped;
+    *out_batch = (dt_batch){ .x = s->x,
+                             .labels = s->labels,
+                             .targets = s->targets,
+                             .valid = s->valid,
+                             .skipped = s->skipped,
+                             .epoch = s->epoch,
+                             .index = s->index };
     l->filling = 1 - l->filling;
     bool last = s->index + 1 == l->batches;
     start(l, last ? s->epoch + 1 : s->epoch, last ? 0 : s->index + 1);
@@ -268,9 +407,12 @@ void dt_loader_close(dt_loader *l)
     for (int i = 0; i < 2; i++) {
         dt_put(a, l->slots[i].x);
         dt_put(a, l->slots[i].labels);
+        dt_put(a, l->slots[i].targets);
     }
+    for (int i = 0; l->thread && i < l->p.threads; i++)
+        dt_sample_fini(&l->thread[i]);
     dt_put(a, l->base);
     dt_put(a, l->order);
-    dt_put(a, l->scratch);
+    dt_put(a, l->thread);
     dt_put(a, l);
 }

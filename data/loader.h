@@ -4,7 +4,16 @@
  * Training: the order of an epoch depends on (seed, epoch) only, the augmentation of a sample on
  * (seed, epoch, sample); the remainder of the epoch is dropped. So batch b of epoch e is the same
  * bits for any number of threads and wherever a run was resumed. Test and validation: in order,
- * unchanged, the last batch filled up with zeros. */
+ * by the steps of the test pictures, the last batch filled up with zeros.
+ *
+ * Memory: two batches, and for each thread the file under way, its picture and a transform's
+ * result. It is allocated at open, except that buffers of a thread grow to the pictures that it
+ * meets (at most DT_PICTURE_MAX_FILE + 2 * 3 * DT_PICTURE_MAX_PIXELS, and what the decoder takes
+ * while it runs); those above DT_LOADER_KEEP bytes are given back after the picture.
+ *
+ * A picture that cannot be read ends the run, or with `skip_broken` is left out and counted: in
+ * training the next one of the epoch's order stands in for it, elsewhere the batch has fewer
+ * samples. Which pictures those are does not depend on threads. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_DATA_LOADER_H
 #define DT_DATA_LOADER_H
@@ -20,8 +29,10 @@ typedef struct dt_loader_params {
     int64_t val;   /* training samples kept back; 0: none. Same for TRAIN and VAL */
     uint64_t seed;
     const dt_normalize *normalize;  /* NULL: dt_normalizes[0] */
-    const dt_transform_step *steps; /* for TRAIN only; their conf must outlive the loader */
+    const dt_transform_step *steps; /* those of TEST and VAL draw no numbers; conf must outlive */
     int step_count;
+    int classes;           /* of soft targets; 0: the dataset's */
+    bool skip_broken;      /* leave pictures out that cannot be read */
     int threads;           /* of the background work; 0: one */
     const dt_alloc *alloc; /* NULL: dt_alloc_std() */
 } dt_loader_params;
@@ -29,11 +40,16 @@ typedef struct dt_loader_params {
 /* Borrowed until the next call on the loader. */
 typedef struct dt_batch {
     const float *x;        /* [N,H,W,3] */
-    const int32_t *labels; /* [N] */
-    int64_t valid;         /* samples of this batch, N except in the last one of TEST and VAL;
-                              the others are zero, with label 0 */
+    const int32_t *labels; /* [N]; of mixed pictures the one that is changed */
+    const float *targets;  /* [N,classes] when a step mixes pictures: each row adds up to 1; else
+                              NULL */
+    int64_t valid;         /* samples of this batch, N except in the last one of TEST and VAL and
+                              where broken ones were left out; the others are zero, with label 0 */
+    int64_t skipped;       /* samples that could not be read */
     int64_t epoch, index;  /* which batch this is */
 } dt_batch;
+
+enum { DT_LOADER_KEEP = 32 << 20 /* bytes */ };
 
 typedef struct dt_loader dt_loader; /* belongs to one thread at a time */
 
@@ -43,6 +59,11 @@ dt_status dt_loader_open(const dt_loader_params *params, dt_loader **out_loader,
                          dt_error *err) DT_MUST_CHECK;
 /* Batches of an epoch. */
 int64_t dt_loader_batches(const dt_loader *loader);
+/* Height and width of the pictures in its batches. */
+dt_extent dt_loader_extent(const dt_loader *loader);
+/* Pictures left out of the batches given so far, counted at each visit; `out_first` (may be NULL)
+ * is why the first one was, "" when there was none. */
+int64_t dt_loader_skipped(const dt_loader *loader, const char **out_first);
 /* Samples of the split that an epoch visits. */
 int64_t dt_loader_samples(const dt_loader *loader);
 /* The next batch; behind the last one of an epoch comes the first of the next. After an error the

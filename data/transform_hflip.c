@@ -13,20 +13,23 @@ static const dt_opt opts[] = {
     DT_OPT_END,
 };
 
-static void apply(const void *p, dt_rng *rng, int64_t H, int64_t W, const uint8_t *in, uint8_t *out)
+static dt_status apply(const void *p, dt_rng *rng, dt_sample *s, dt_error *err)
 {
     const conf *c = p;
-    if (dt_rng_uniform(rng) >= c->p) {
-        memcpy(out, in, (size_t)(3 * H * W));
-        return;
-    }
-    for (int64_t y = 0; y < H; y++)
+    const dt_picture *in = &s->picture;
+    int64_t W = in->W;
+    if (dt_rng_uniform(rng) >= c->p) return DT_OK;
+    DT_TRY(dt_picture_shape(&s->spare, in->H, W, err));
+    for (int64_t y = 0; y < in->H; y++)
         for (int64_t x = 0; x < W; x++)
-            memcpy(out + 3 * (y * W + x), in + 3 * (y * W + W - 1 - x), 3);
+            memcpy(s->spare.rgb.data + 3 * (y * W + x), in->rgb.data + 3 * (y * W + W - 1 - x), 3);
+    dt_sample_swap(s);
+    return DT_OK;
 }
 
 extern const dt_transform dt_transform_hflip;
 const dt_transform dt_transform_hflip = {
     .row = { "hflip", "mirror image with probability p", opts, sizeof(conf) },
+    .random = true,
     .apply = apply,
 };

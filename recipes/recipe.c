@@ -84,27 +84,39 @@ static dt_status read_transform(dt_recipe *recipe, const dt_yaml_node *in, dt_ya
     return DT_OK;
 }
 
+/* A list of transforms, data.<key>. */
+static dt_status read_transforms(dt_recipe *recipe, const dt_yaml_node *in, const char *key,
+                                 dt_yaml_node *out, dt_recipe_choice **out_at, size_t *out_count,
+                                 dt_error *err)
+{
+    dt_reader *r = &recipe->state->reader;
+    dt_yaml_node *list;
+    in = dt_yaml_find(in, key);
+    DT_TRY(dt_yaml_add(r->arena, out, DT_YAML_SEQ, key, NULL, in, &list, err));
+    if (!in) return DT_OK;
+    if (in->kind != DT_YAML_SEQ)
+        return dt_node_fail(in, DT_ERR_FORMAT, err, "must be a list of transforms");
+    size_t bytes;
+    if (!dt_size_mul(in->count, sizeof **out_at, &bytes)) return no_memory(err);
+    *out_at = dt_arena_get(r->arena, bytes);
+    if (!*out_at) return no_memory(err);
+    for (const dt_yaml_node *n = in->first; n; n = n->next)
+        DT_TRY(read_transform(recipe, n, list, &(*out_at)[(*out_count)++], err));
+    return DT_OK;
+}
+
 static dt_status read_data(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err)
 {
     dt_reader *r = &recipe->state->reader;
     dt_recipe_data *d = &recipe->data;
-    dt_yaml_node *out, *list;
+    dt_yaml_node *out;
     d->common = dt_arena_get(r->arena, r->tables->data_conf_size);
     if (!d->common) return no_memory(err);
     DT_TRY(read_section(recipe, DT_SECTION_DATA, in, recipe->state->effective, d->common,
                         &d->choice, &out, err));
-    const dt_yaml_node *train = dt_yaml_find(dt_yaml_find(in, "data"), "train");
-    DT_TRY(dt_yaml_add(r->arena, out, DT_YAML_SEQ, "train", NULL, train, &list, err));
-    if (!train) return DT_OK;
-    if (train->kind != DT_YAML_SEQ)
-        return dt_node_fail(train, DT_ERR_FORMAT, err, "must be a list of transforms");
-    size_t bytes;
-    if (!dt_size_mul(train->count, sizeof *d->train, &bytes)) return no_memory(err);
-    d->train = dt_arena_get(r->arena, bytes);
-    if (!d->train) return no_memory(err);
-    for (const dt_yaml_node *n = train->first; n; n = n->next)
-        DT_TRY(read_transform(recipe, n, list, &d->train[d->train_count++], err));
-    return DT_OK;
+    in = dt_yaml_find(in, "data");
+    DT_TRY(read_transforms(recipe, in, "train", out, &d->train, &d->train_count, err));
+    return read_transforms(recipe, in, "test", out, &d->test, &d->test_count, err);
 }
 
 static dt_status read_train(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err)

@@ -33,9 +33,9 @@ typedef struct dt_recipe_model {
 
 typedef struct dt_recipe_data {
     dt_recipe_choice choice;
-    void *common;            /* filled after tables->data_opts */
-    dt_recipe_choice *train; /* transforms of training pictures, in order */
-    size_t train_count;
+    void *common;                   /* filled after tables->data_opts */
+    dt_recipe_choice *train, *test; /* transforms of training and of other pictures, in order */
+    size_t train_count, test_count;
 } dt_recipe_data;
 
 /* The rest of the section is asked per layer: dt_recipe_site. */

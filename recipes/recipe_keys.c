@@ -14,6 +14,8 @@ typedef struct lister {
 static const dt_recipe_key structural[] = {
     { "data.train", NULL, "list", "[]", "a list of `name`, `name: value` or `name: {key: value}`",
       "transforms of training pictures, in order" },
+    { "data.test", NULL, "list", "[]", "as data.train, without random ones",
+      "transforms of test and validation pictures, which must have the training pictures' size" },
     { "quant", NULL, "map", "none", "none or a map of keys", "absent or none: a float net" },
     { "quant.first", NULL, "map", "{weights: 8, activations: 8}",
       "none, body or a map of weights and activations: each bits, none, body or a map of keys",

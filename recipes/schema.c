@@ -79,7 +79,7 @@ static const dt_opt expect_opts[] = {
 static const char *const root_others[] = {
     "model", "data", "quant", "train", "eval", "expect", NULL
 };
-static const char *const data_others[] = { "train", NULL };
+static const char *const data_others[] = { "train", "test", NULL };
 static const char *const quant_others[] = { "weights", "activations", "residual", "first",
                                             "last",    "shortcut",    "rules",    NULL };
 static const char *const train_others[] = { "optimizer", "schedule", NULL };

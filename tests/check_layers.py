@@ -36,6 +36,10 @@ ROWS = re.compile(r"/(?:op|quant|range|model|data|transform|optim|schedule|impor
 PARTS = {
     "autograd/exec.c": "grad/test_graph_gradients.c",
     "autograd/ops.c": "grad/test_op_gradients.c",
+    "data/folder_files.c": "data/test_data_folder.c",
+    "data/folder_labels.c": "data/test_data_imagenet.c",
+    "data/picture_jpeg.c": "data/pillow.py",
+    "data/picture_png.c": "data/test_picture.c",
     "export/onnx_walk.c": "export/test_export_onnx.c",
     "fakequant/midrise.c": "property/test_quantizers.c",
     "fakequant/quantizers.c": "property/test_quantizers.c",

@@ -43,14 +43,14 @@ static dt_status open_set(const dt_data_params *p, void **out_self, dt_data_info
     return DT_OK;
 }
 
-static dt_status read_picture(const void *self, dt_split split, int64_t index, uint8_t *picture,
-                              int *out_label, dt_error *err)
+static dt_status read_picture(const void *self, dt_split split, int64_t index, dt_sample *out,
+                              dt_error *err)
 {
     const set *s = self;
     (void)split;
-    (void)err;
-    memcpy(picture, s->pictures + (size_t)(index % PICTURES) * picture_size(s), picture_size(s));
-    *out_label = (int)(index % s->conf.classes);
+    DT_TRY(dt_picture_shape(&out->picture, s->conf.side, s->conf.side, err));
+    memcpy(out->picture.rgb.data, s->pictures + (size_t)(index % PICTURES) * picture_size(s), picture_size(s));
+    out->label = (int)(index % s->conf.classes);
     return DT_OK;
 }
 

@@ -68,6 +68,7 @@ dt_status dt_evaluate(dt_evaluator *e, dt_loader *loader, dt_evaluate_fn progres
     for (int64_t i = 0; i < dt_loader_batches(loader); i++) {
         dt_batch batch;
         DT_TRY(dt_loader_next(loader, &batch, err));
+        if (batch.valid == 0) continue; /* all of its pictures are broken */
         DT_TRY(one_batch(e, &batch, predictions, &s, err));
         if (progress && !progress(arg, &s, dt_loader_samples(loader))) break;
     }

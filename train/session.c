@@ -52,6 +52,48 @@ dt_status dt_read_tensors(const char *path, const dt_alloc *a, dt_tensors *out, 
     return st;
 }
 
+/* The transforms of a split, over `out` with room for DT_TRANSFORM_MAX. */
+static dt_status list_steps(const dt_recipe *r, dt_split split, dt_transform_step *out,
+                            int *out_count, dt_error *err)
+{
+    bool train = split == DT_SPLIT_TRAIN;
+    const dt_recipe_choice *list = train ? r->data.train : r->data.test;
+    size_t count = train ? r->data.train_count : r->data.test_count;
+    if (count > DT_TRANSFORM_MAX)
+        return dt_fail(err, DT_ERR_RANGE,
+                       &(dt_where){ .file = r->name, .key = train ? "data.train" : "data.test" },
+                       "%zu transforms; at most %d", count, DT_TRANSFORM_MAX);
+    for (size_t i = 0; i < count; i++)
+        out[i] =
+            (dt_transform_step){ (const dt_transform *)(const void *)list[i].row, list[i].conf };
+    *out_count = (int)count;
+    return DT_OK;
+}
+
+/* What the transforms of a split make of the dataset's pictures. */
+static dt_status extent_of(const dt_session *s, dt_split split, dt_extent *out, dt_error *err)
+{
+    dt_transform_step steps[DT_TRANSFORM_MAX];
+    int count = 0;
+    const char *key = split == DT_SPLIT_TRAIN ? "data.train" : "data.test";
+    *out = (dt_extent){ dt_data_info_of(s->data)->H, dt_data_info_of(s->data)->W };
+    DT_TRY(list_steps(s->recipe, split, steps, &count, err));
+    DT_TRY(dt_transform_check(steps, count, split != DT_SPLIT_TRAIN, out, err));
+    return dt_transform_need_size(key, out, err);
+}
+
+static dt_status set_extent(dt_session *s, dt_error *err)
+{
+    dt_extent test;
+    DT_TRY(extent_of(s, DT_SPLIT_TRAIN, &s->picture, err));
+    DT_TRY(extent_of(s, DT_SPLIT_TEST, &test, err));
+    if (test.H == s->picture.H && test.W == s->picture.W) return DT_OK;
+    return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ .file = s->recipe->name, .key = "data.test" },
+                   "gives %lldx%lld pictures, data.train %lldx%lld; both must be equal",
+                   (long long)test.W, (long long)test.H, (long long)s->picture.W,
+                   (long long)s->picture.H);
+}
+
 static dt_status open_data(dt_session *s, dt_error *err)
 {
     const dt_recipe_data *d = &s->recipe->data;
@@ -70,7 +112,7 @@ static dt_status open_data(dt_session *s, dt_error *err)
                        &(dt_where){ .file = s->recipe->name, .key = "model.classes" },
                        "%d is less than the %d classes of dataset '%s'", s->recipe->model.classes,
                        info->classes, d->choice.row->name);
-    return DT_OK;
+    return set_extent(s, err);
 }
 
 static int64_t number_attr(const dt_tensors *set, const char *key)
@@ -85,8 +127,8 @@ static dt_status input_of(dt_session *s, dt_net_input *out, dt_error *err)
     dt_normalize_range(s->normalize, &low, &high);
     *out = (dt_net_input){ .low = (double)low, .high = (double)high };
     if (s->data) {
-        out->H = dt_data_info_of(s->data)->H;
-        out->W = dt_data_info_of(s->data)->W;
+        out->H = s->picture.H;
+        out->W = s->picture.W;
     } else {
         out->H = number_attr(&s->init, "input.height");
         out->W = number_attr(&s->init, "input.width");
@@ -148,13 +190,8 @@ dt_status dt_session_loader(dt_session *s, dt_split split, int64_t batch, dt_loa
                             dt_error *err)
 {
     dt_transform_step steps[DT_TRANSFORM_MAX];
-    const dt_recipe_data *d = &s->recipe->data;
-    if (d->train_count > DT_TRANSFORM_MAX)
-        return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = "data.train" },
-                       "%zu transforms; at most %d", d->train_count, DT_TRANSFORM_MAX);
-    for (size_t i = 0; i < d->train_count; i++)
-        steps[i] = (dt_transform_step){ (const dt_transform *)(const void *)d->train[i].row,
-                                        d->train[i].conf };
+    int count = 0;
+    DT_TRY(list_steps(s->recipe, split, steps, &count, err));
     const dt_loader_params p = { .data = s->data,
                                  .split = split,
                                  .batch = batch,
@@ -162,8 +199,10 @@ dt_status dt_session_loader(dt_session *s, dt_split split, int64_t batch, dt_loa
                                  .seed = (uint64_t)s->recipe->train.seed,
                                  .normalize = s->normalize,
                                  .steps = steps,
-                                 .step_count = (int)d->train_count,
-                                 .threads = 1,
+                                 .step_count = count,
+                                 .classes = s->recipe->model.classes,
+                                 .skip_broken = s->data_conf->broken == DT_BROKEN_SKIP,
+                                 .threads = dt_data_info_of(s->data)->coded ? s->threads : 1,
                                  .alloc = s->alloc };
     return dt_loader_open(&p, out_loader, err);
 }

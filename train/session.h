@@ -32,6 +32,7 @@ typedef struct dt_session {
     dt_data *data; /* may be NULL with no_data */
     const dt_data_conf *data_conf;
     const dt_normalize *normalize;
+    dt_extent picture; /* that the network sees */
     dt_net net;
     dt_init_source source;
     dt_net_report report;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "data/dataset.h"
 
 typedef struct test_dir {
     char path[64];
@@ -53,6 +54,23 @@ static inline void test_file(const test_dir *d, const char *name, const void *da
     ck_assert_int_eq(dt_dir_make(path, NULL), DT_OK);
     *slash = '/';
     ck_assert_int_eq(dt_file_write(path, data, size, NULL), DT_OK);
+}
+
+/* Reads a sample of at most `size` bytes into `picture`. */
+static inline dt_status test_read(const dt_data *data, dt_split split, int64_t index,
+                                  uint8_t *picture, size_t size, int *label, dt_error *err)
+{
+    dt_sample s;
+    dt_sample_init(&s, NULL);
+    dt_status st = dt_data_read(data, split, index, &s, err);
+    if (st == DT_OK) {
+        size_t n = (size_t)(3 * s.picture.H * s.picture.W);
+        ck_assert_uint_le(n, size);
+        memcpy(picture, s.picture.rgb.data, n);
+        *label = s.label;
+    }
+    dt_sample_fini(&s);
+    return st;
 }
 
 /* A CIFAR file of `count` records with `labels` label bytes each: label k of record i is

@@ -16,13 +16,14 @@ static int failed(const char *what)
 static int histogram(const dt_data *data, dt_split split, int64_t each)
 {
     int64_t count[10] = { 0 };
-    uint8_t picture[3072];
-    int label;
+    dt_sample s;
     dt_error err;
+    dt_sample_init(&s, NULL);
     for (int64_t i = 0; i < 10 * each; i++) {
-        if (dt_data_read(data, split, i, picture, &label, &err) != DT_OK) return failed(err.text);
-        count[label]++;
+        if (dt_data_read(data, split, i, &s, &err) != DT_OK) return failed(err.text);
+        count[s.label]++;
     }
+    dt_sample_fini(&s);
     for (int k = 0; k < 10; k++)
         if (count[k] != each) return failed("classes are not equally frequent");
     return 0;

@@ -36,15 +36,19 @@ static void reads_cifar10(const char *folder)
     uint8_t picture[3072];
     int label;
     for (int i = 0; i < 15; i++) {
-        ck_assert_int_eq(dt_data_read(data, DT_SPLIT_TRAIN, i, picture, &label, NULL), DT_OK);
+        ck_assert_int_eq(test_read(data, DT_SPLIT_TRAIN, i, picture, sizeof picture, &label, NULL),
+                         DT_OK);
         int first = 10 * (1 + i / 3) + i % 3;
         ck_assert_int_eq(label, first % 10);
         ck_assert_int_eq(picture[3 * 700 + 2], (first + 2 + 700) % 256);
     }
-    ck_assert_int_eq(dt_data_read(data, DT_SPLIT_TEST, 2, picture, &label, NULL), DT_OK);
+    ck_assert_int_eq(test_read(data, DT_SPLIT_TEST, 2, picture, sizeof picture, &label, NULL),
+                     DT_OK);
     ck_assert_int_eq(label, 7);
-    ck_assert_int_eq(dt_data_read(data, DT_SPLIT_TEST, 3, picture, &label, NULL), DT_ERR_RANGE);
-    ck_assert_int_eq(dt_data_read(data, DT_SPLIT_TRAIN, -1, picture, &label, NULL), DT_ERR_RANGE);
+    ck_assert_int_eq(test_read(data, DT_SPLIT_TEST, 3, picture, sizeof picture, &label, NULL),
+                     DT_ERR_RANGE);
+    ck_assert_int_eq(test_read(data, DT_SPLIT_TRAIN, -1, picture, sizeof picture, &label, NULL),
+                     DT_ERR_RANGE);
     dt_data_close(data);
     test_dir_remove(&d);
 }
@@ -104,7 +108,8 @@ START_TEST(cifar100_has_fine_and_coarse_labels)
         ck_assert_str_eq(dt_data_info_of(data)->class_names[3],
                          coarse ? "food_containers" : "bear");
         ck_assert_int_eq(dt_data_count(data, DT_SPLIT_TRAIN), 4);
-        ck_assert_int_eq(dt_data_read(data, DT_SPLIT_TEST, 1, picture, &label, NULL), DT_OK);
+        ck_assert_int_eq(test_read(data, DT_SPLIT_TEST, 1, picture, sizeof picture, &label, NULL),
+                         DT_OK);
         ck_assert_int_eq(label, coarse ? 4 : 5);
         ck_assert_int_eq(picture[3 * 5 + 1], 3 + 1 + 1 + 5);
         dt_data_close(data);

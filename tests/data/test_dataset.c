@@ -19,8 +19,13 @@ START_TEST(rows_are_complete)
     }
     ck_assert_ptr_nonnull(dt_table_find(&dt_datasets, "cifar10"));
     ck_assert_ptr_null(dt_table_find(&dt_datasets, "cifar"));
-    for (const dt_row *const *r = dt_transforms.rows; *r; r++)
-        ck_assert(((const dt_transform *)*r)->apply != NULL);
+    for (const dt_row *const *r = dt_transforms.rows; *r; r++) {
+        const dt_transform *t = (const dt_transform *)*r;
+        ck_assert((t->apply != NULL) == (t->stage == DT_STAGE_BYTES));
+        ck_assert((t->change != NULL) == (t->stage == DT_STAGE_VALUES));
+        ck_assert((t->mix != NULL && t->probability != NULL) == (t->stage == DT_STAGE_BATCH));
+        ck_assert_str_ne(t->row.help, "");
+    }
 }
 END_TEST
 

@@ -25,15 +25,16 @@ static dt_status fake_open(const dt_data_params *p, void **out_self, dt_data_inf
     return DT_OK;
 }
 
-static dt_status fake_read(const void *self, dt_split split, int64_t index, uint8_t *picture,
-                           int *out_label, dt_error *err)
+static dt_status fake_read(const void *self, dt_split split, int64_t index, dt_sample *out,
+                           dt_error *err)
 {
     const fake *f = self;
     if (split == DT_SPLIT_TRAIN && index == f->bad)
         return dt_fail(err, DT_ERR_IO, NULL, "sample %d is bad", (int)index);
+    DT_TRY(dt_picture_shape(&out->picture, H, W, err));
     for (int i = 0; i < SIZE; i++)
-        picture[i] = (uint8_t)(index + i + 100 * split);
-    *out_label = (int)index;
+        out->picture.rgb.data[i] = (uint8_t)(index + i + 100 * split);
+    out->label = (int)index;
     return DT_OK;
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/file.h"
 #include "data/dataset.h"
+#include "tests/data/files.h"
 #include "tests/support/run.h"
 
 /* The bytes are part of every result that was measured on these pictures: a change of them is a
@@ -48,7 +49,7 @@ START_TEST(builtin_serves_the_renders)
         for (int i = 0; i < conf[split]; i++) {
             uint8_t a[DT_RENDER_BYTES], b[DT_RENDER_BYTES];
             int label;
-            ck_assert_int_eq(dt_data_read(data, (dt_split)split, i, a, &label, NULL), DT_OK);
+            ck_assert_int_eq(test_read(data, (dt_split)split, i, a, sizeof a, &label, NULL), DT_OK);
             ck_assert_int_eq(dt_render((uint32_t)split, (uint64_t)i, b), label);
             ck_assert_mem_eq(a, b, sizeof a);
         }

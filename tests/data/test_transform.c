@@ -19,6 +19,27 @@ static void number(uint8_t *picture)
         picture[i] = (uint8_t)(i + 1);
 }
 
+/* Applies one row to an H x W picture whose size it keeps. */
+static void run_row(const char *name, const void *conf, dt_rng *rng, const uint8_t *in,
+                    uint8_t *out)
+{
+    dt_sample s;
+    const dt_transform_step step = { row(name), conf };
+    dt_sample_init(&s, NULL);
+    ck_assert_int_eq(dt_picture_shape(&s.picture, H, W, NULL), DT_OK);
+    memcpy(s.picture.rgb.data, in, SIZE);
+    ck_assert_int_eq(dt_transform_apply(&step, 1, rng, &s, NULL), DT_OK);
+    ck_assert(s.picture.H == H && s.picture.W == W);
+    memcpy(out, s.picture.rgb.data, SIZE);
+    dt_sample_fini(&s);
+}
+
+static dt_status check_for(const dt_transform_step *steps, int count, int h, int w, dt_error *err)
+{
+    dt_extent size = { h, w };
+    return dt_transform_check(steps, count, false, &size, err);
+}
+
 static uint8_t at(const uint8_t *p, int y, int x, int c)
 {
     return y < 0 || y >= H || x < 0 || x >= W ? 0 : p[3 * (y * W + x) + c];
@@ -36,15 +57,13 @@ static bool is_moved(const uint8_t *in, const uint8_t *out, int dy, int dx)
 
 START_TEST(pad_crop_reaches_every_place)
 {
-    uint8_t in[SIZE], out[SIZE + 8];
+    uint8_t in[SIZE], out[SIZE];
     number(in);
     int pad = 2, seen[5][5] = { { 0 } }, places = 0;
     for (uint64_t i = 0; i < 2000; i++) {
         dt_rng rng;
         dt_rng_open(&rng, 1, DT_RNG_AUGMENT, 0, i);
-        memset(out, 0xA5, sizeof out);
-        row("pad_crop")->apply(&pad, &rng, H, W, in, out);
-        ck_assert_int_eq(out[SIZE], 0xA5);
+        run_row("pad_crop", &pad, &rng, in, out);
         int found = 0;
         for (int dy = -pad; dy <= pad; dy++)
             for (int dx = -pad; dx <= pad; dx++)
@@ -65,12 +84,12 @@ START_TEST(pad_crop_refuses_to_lose_the_picture)
     int pad = 5;
     dt_error err;
     const dt_transform_step step = { row("pad_crop"), &pad };
-    ck_assert_int_eq(dt_transform_check(&step, 1, 6, 5, &err), DT_ERR_RANGE);
+    ck_assert_int_eq(check_for(&step, 1, 6, 5, &err), DT_ERR_RANGE);
     ck_assert_str_eq(err.text, "pad_crop.pad: 5 is outside 0..4 of 6x5 pictures");
     pad = 4;
-    ck_assert_int_eq(dt_transform_check(&step, 1, 6, 5, &err), DT_OK);
-    ck_assert_int_eq(dt_transform_check(&step, DT_TRANSFORM_MAX + 1, 6, 5, &err), DT_ERR_RANGE);
-    ck_assert_int_eq(dt_transform_check(&(dt_transform_step){ row("hflip"), NULL }, 1, 6, 5, &err),
+    ck_assert_int_eq(check_for(&step, 1, 6, 5, &err), DT_OK);
+    ck_assert_int_eq(check_for(&step, DT_TRANSFORM_MAX + 1, 6, 5, &err), DT_ERR_RANGE);
+    ck_assert_int_eq(check_for(&(dt_transform_step){ row("hflip"), NULL }, 1, 6, 5, &err),
                      DT_ERR_ARG);
 }
 END_TEST
@@ -84,7 +103,7 @@ START_TEST(hflip_mirrors_with_its_probability)
         for (uint64_t i = 0; i < 1000; i++) {
             dt_rng rng;
             dt_rng_open(&rng, 1, DT_RNG_AUGMENT, 1, i);
-            row("hflip")->apply(&p, &rng, H, W, in, out);
+            run_row("hflip", &p, &rng, in, out);
             bool same = memcmp(in, out, SIZE) == 0;
             for (int k = 0; !same && k < SIZE; k++)
                 ck_assert_int_eq(out[k], at(in, k / 3 / W, W - 1 - k / 3 % W, k % 3));
@@ -97,20 +116,24 @@ END_TEST
 
 START_TEST(steps_run_in_order_from_one_stream)
 {
-    uint8_t a[SIZE], b[SIZE], x[SIZE], y[SIZE], z[SIZE];
+    uint8_t x[SIZE], y[SIZE], z[SIZE];
     int pad = 1;
     double p = 1;
     const dt_transform_step steps[] = { { row("pad_crop"), &pad }, { row("hflip"), &p } };
     dt_rng rng, same;
+    dt_sample s;
+    dt_sample_init(&s, NULL);
     dt_rng_open(&rng, 3, DT_RNG_AUGMENT, 2, 7);
     same = rng;
-    number(a);
+    ck_assert_int_eq(dt_picture_shape(&s.picture, H, W, NULL), DT_OK);
+    number(s.picture.rgb.data);
     number(x);
-    const uint8_t *out = dt_transform_apply(steps, 2, &rng, H, W, a, b);
-    steps[0].row->apply(&pad, &same, H, W, x, y);
-    steps[1].row->apply(&p, &same, H, W, y, z);
-    ck_assert_mem_eq(out, z, SIZE);
-    ck_assert_ptr_eq(dt_transform_apply(steps, 0, &rng, H, W, a, b), a);
+    ck_assert_int_eq(dt_transform_apply(steps, 2, &rng, &s, NULL), DT_OK);
+    run_row("pad_crop", &pad, &same, x, y);
+    run_row("hflip", &p, &same, y, z);
+    ck_assert_mem_eq(s.picture.rgb.data, z, SIZE);
+    ck_assert_uint_eq(dt_rng_u32(&rng), dt_rng_u32(&same));
+    dt_sample_fini(&s);
 }
 END_TEST
 

@@ -89,7 +89,7 @@ START_TEST(effective_text_is_complete_and_reads_back)
         r->text, "name: x\nmodel:\n  name: resnet20\n  classes: 10\n  init: ''\n"
                  "  allow_missing: false\n  shortcut: pad\n  head: linear\n"
                  "data:\n  name: cifar10\n  batch: 128\n  root: ''\n  normalize: imagenet\n"
-                 "  val: 0\n  limit: 0\n  train: []\nquant: none\n"
+                 "  val: 0\n  limit: 0\n  train: []\n  test: []\nquant: none\n"
                  "train:\n  epochs: 30\n  max_steps: 0\n  seed: 1\n  label_smoothing: 0\n"
                  "  save_minutes: 10\n  decay_norm: false\n  quant_decay: false\n  quant_lr: 1\n"
                  "  optimizer:\n    name: sgd\n    lr: 0.1\n    momentum: 0.9\n"

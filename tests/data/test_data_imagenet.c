@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "data/dataset.h"
+
+#include "tests/data/files.h"
+#include "tests/data/png_write.h"
+#include "tests/support/run.h"
+
+/* Adds a picture whose red value is `tag`. */
+static void add(const test_dir *d, const char *name, int W, int H, uint8_t tag)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", d->path, name);
+    test_file(d, name, "", 0);
+    test_png_plain(path, W, H, tag, 0, 0);
+}
+
+static void add_train(const test_dir *d)
+{
+    add(d, "train/n02/a.JPEG", 7, 5, 3);
+    add(d, "train/n01/b.JPEG", 16, 15, 2);
+    add(d, "train/n01/a.jpg", 8, 9, 1);
+}
+
+static dt_status open_root(const test_dir *d, dt_data **data, dt_error *err)
+{
+    return dt_data_open((const dt_dataset *)dt_table_find(&dt_datasets, "imagenet"),
+                        &(dt_data_params){ .root = d->path }, data, err);
+}
+
+static void expect(const dt_data *data, dt_split split, int64_t index, int W, int H, int tag,
+                   int label)
+{
+    dt_sample s;
+    dt_sample_init(&s, NULL);
+    ck_assert_int_eq(dt_data_read(data, split, index, &s, NULL), DT_OK);
+    ck_assert(s.picture.W == W && s.picture.H == H);
+    ck_assert_int_eq(s.picture.rgb.data[3 * (W * H - 1)], tag);
+    ck_assert_int_eq(s.label, label);
+    dt_sample_fini(&s);
+}
+
+START_TEST(pictures_have_any_size)
+{
+    test_dir d = test_dir_make();
+    add_train(&d);
+    add(&d, "val/n01/x.JPEG", 3, 4, 4);
+    add(&d, "val/n02/x.PNG", 4, 3, 5);
+    dt_data *data;
+    ck_assert_int_eq(open_root(&d, &data, NULL), DT_OK);
+    const dt_data_info *info = dt_data_info_of(data);
+    ck_assert(info->classes == 2 && info->H == 0 && info->W == 0 && info->coded);
+    ck_assert_int_eq(dt_data_count(data, DT_SPLIT_TRAIN), 3);
+    expect(data, DT_SPLIT_TRAIN, 0, 8, 9, 1, 0);
+    expect(data, DT_SPLIT_TRAIN, 1, 16, 15, 2, 0);
+    expect(data, DT_SPLIT_TRAIN, 2, 7, 5, 3, 1);
+    expect(data, DT_SPLIT_TEST, 1, 4, 3, 5, 1);
+    dt_sample_name name;
+    ck_assert_int_eq(dt_data_name(data, DT_SPLIT_TEST, 1, &name, NULL), DT_OK);
+    ck_assert_str_eq(name.name, "n02/x.PNG");
+    ck_assert_ptr_nonnull(strstr(name.path, "/val/n02/x.PNG"));
+    ck_assert_int_eq(name.label, 1);
+    dt_data_close(data);
+    test_dir_remove(&d);
+}
+END_TEST
+
+static void labels_fail(const test_dir *d, const char *labels, const char *text)
+{
+    dt_data *data;
+    dt_error err;
+    test_file(d, "val_labels.txt", labels, strlen(labels));
+    ck_assert_int_eq(open_root(d, &data, &err), DT_ERR_FORMAT);
+    ck_assert_msg(strstr(err.text, text), "%s", err.text);
+}
+
+START_TEST(a_file_tells_the_classes_of_a_flat_folder)
+{
+    test_dir d = test_dir_make();
+    dt_data *data;
+    dt_error err;
+    add_train(&d);
+    add(&d, "val/v_1.JPEG", 3, 4, 4);
+    add(&d, "val/v_10.JPEG", 4, 3, 5);
+    add(&d, "val/v_2.JPEG", 4, 3, 6);
+    ck_assert_int_eq(open_root(&d, &data, &err), DT_ERR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, "val_labels.txt: cannot open"));
+    labels_fail(&d, "v_1 n01\nv_2\n", "val_labels.txt:2: must be a file and its class");
+    labels_fail(&d, "v_1 n01\nv_2 7\n", ":2: '7' is no class folder of the training split");
+    labels_fail(&d, "v_1 n01\nv_2 n02\n", "val_labels.txt: has no line for v_10.JPEG");
+    labels_fail(&d, "v_1 n01\nv_1 n02\n", ":2: 'v_1' has another class above");
+    labels_fail(&d, "v_1 n01\nv n02\n", "has no line for v_10.JPEG");
+    static const char *const good[] = {
+        "ImageId,PredictionString\nv_10,n02 1 2 3 4\nv_1,n01 85 1\nv_2,n02 8 9\nother,n01 0\n",
+        "v_1.JPEG n01\r\n\r\nv_10.JPEG\tn02\r\nv_2.JPEG n02",
+    };
+    for (int i = 0; i < 2; i++) {
+        test_file(&d, "val_labels.txt", good[i], strlen(good[i]));
+        ck_assert_msg(open_root(&d, &data, &err) == DT_OK, "%s", err.text);
+        expect(data, DT_SPLIT_TEST, 0, 3, 4, 4, 0);
+        expect(data, DT_SPLIT_TEST, 1, 4, 3, 5, 1);
+        expect(data, DT_SPLIT_TEST, 2, 4, 3, 6, 1);
+        dt_data_close(data);
+    }
+    test_file(&d, "val_labels.txt", "v_1\0 n01", 9); /* a NUL is a gap, and ends no name */
+    ck_assert_int_eq(open_root(&d, &data, &err), DT_ERR_FORMAT);
+    test_dir_remove(&d);
+}
+END_TEST
+
+START_TEST(wrong_folders_are_refused)
+{
+    test_dir d = test_dir_make();
+    dt_data *data;
+    dt_error err;
+    add(&d, "n01/a.JPEG", 7, 5, 3);
+    add(&d, "n02/a.JPEG", 7, 5, 3);
+    ck_assert_int_eq(open_root(&d, &data, &err), DT_ERR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, ": has no folder train"));
+    add_train(&d);
+    ck_assert_int_eq(open_root(&d, &data, &err), DT_ERR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, ": has a folder train, but no folder val"));
+    ck_assert_int_eq(dt_dir_make(strcat(strcpy((char[100]){ 0 }, d.path), "/val"), NULL), DT_OK);
+    ck_assert_int_eq(open_root(&d, &data, &err), DT_ERR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, "/val: has neither class folders nor PNG or JPEG"));
+    test_dir_remove(&d);
+}
+END_TEST
+
+DT_TEST_MAIN("data_imagenet", pictures_have_any_size, a_file_tells_the_classes_of_a_flat_folder,
+             wrong_folders_are_refused)
