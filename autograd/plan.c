@@ -259,18 +259,19 @@ static size_t lowest_free(dt_slot *const *placed, int n, const dt_slot *s)
     return offset;
 }
 
-static dt_status place(dt_plan *p, dt_error *err)
+dt_status dt_slots_place(dt_slot *slot, int count, dt_arena *arena, size_t *out_bytes,
+                         dt_error *err)
 {
-    dt_slot **order = dt_arena_get(p->arena, sizeof *order * (size_t)(p->slot_count + 1));
+    dt_slot **order = dt_arena_get(arena, sizeof *order * (size_t)(count + 1));
     if (!order) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a plan");
-    for (int i = 0; i < p->slot_count; i++)
-        order[i] = &p->slot[i];
-    qsort(order, (size_t)p->slot_count, sizeof *order, larger_first);
-    for (int i = 0; i < p->slot_count; i++) {
+    for (int i = 0; i < count; i++)
+        order[i] = &slot[i];
+    qsort(order, (size_t)count, sizeof *order, larger_first);
+    *out_bytes = 0;
+    for (int i = 0; i < count; i++) {
         dt_slot *s = order[i];
         s->offset = lowest_free(order, i, s);
-        if (s->offset + s->bytes > p->arena_bytes) p->arena_bytes = s->offset + s->bytes;
-        p->sum_bytes += s->bytes;
+        if (s->offset + s->bytes > *out_bytes) *out_bytes = s->offset + s->bytes;
     }
     return DT_OK;
 }
@@ -312,7 +313,9 @@ static dt_status plan_all(dt_plan *p, const dt_kernels *k, const int *outputs, i
         plan_gradients(p, outputs[0], flags + p->graph->value_count);
     }
     plan_memory(p, k);
-    return place(p, err);
+    for (int i = 0; i < p->slot_count; i++)
+        p->sum_bytes += p->slot[i].bytes;
+    return dt_slots_place(p->slot, p->slot_count, p->arena, &p->arena_bytes, err);
 }
 
 dt_status dt_plan_init(dt_plan *p, const dt_graph *g, const dt_kernels *k, dt_mode mode,

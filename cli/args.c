@@ -16,6 +16,7 @@ static const struct argp_option all[] = {
     { "calibrate", 'c', NULL, 0, "start quantizers that have no state from training data", 0 },
     { "dry-run", 'n', NULL, 0, "check everything, write nothing", 0 },
     { "format", 'f', "NAME", 0, "an exporter; default onnx, see detent list exporters", 0 },
+    { "prefix", 'x', "NAME", 0, "start of all names in a C export; default: the recipe's name", 0 },
     { "allow-float", 'a', NULL, 0, "write what cannot be integer in float", 0 },
     { "predictions", 'p', "FILE", 0, "write the class of every picture, one a line", 0 },
     { "as-exported", 'e', NULL, 0, "round biases as an exported integer model does", 0 },
@@ -83,6 +84,9 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case 'f':
         a->format = value;
+        return 0;
+    case 'x':
+        a->prefix = value;
         return 0;
     case 'a':
         a->allow_float = true;

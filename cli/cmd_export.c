@@ -5,13 +5,25 @@
 
 #include "cli/cli.h"
 
-/* Options of exporters that the command line can set. */
+/* Options of exporters that the command line can set; a format without the option refuses it. */
 static dt_status configure(const dt_exporter *e, const cli_args *args, void *conf, dt_error *err)
 {
-    const dt_opt *allow = e->row.opts ? dt_opt_find(e->row.opts, "allow_float") : NULL;
-    dt_opt_defaults(e->row.opts, conf);
-    if (!args->allow_float || !allow) return DT_OK;
-    return dt_opt_set(allow, conf, "true", &(dt_where){ .key = "--allow-float" }, err);
+    const struct {
+        const char *flag, *key, *value; /* NULL: not given */
+    } given[] = { { "--allow-float", "allow_float", args->allow_float ? "true" : NULL },
+                  { "--rounding", "rounding", args->rounding },
+                  { "--prefix", "prefix", args->prefix } };
+    if (e->row.opts) dt_opt_defaults(e->row.opts, conf);
+    for (size_t i = 0; i < DT_ARRAY_LEN(given); i++) {
+        const dt_where where = { .key = given[i].flag };
+        const dt_opt *opt = e->row.opts ? dt_opt_find(e->row.opts, given[i].key) : NULL;
+        if (!given[i].value) continue;
+        if (!opt)
+            return dt_fail(err, DT_ERR_ARG, &where, "the format '%s' has no such option",
+                           e->row.name);
+        DT_TRY(dt_opt_set(opt, conf, given[i].value, &where, err));
+    }
+    return DT_OK;
 }
 
 static dt_status write_file(const dt_session *s, const dt_exporter *e, const cli_args *args,
@@ -49,6 +61,7 @@ static void print_report(const dt_export_report *r, const char *path, const cli_
             "format", r->format, "written", !args->dry_run, "parts", counts(r->part, r->part_count),
             "layers", counts(r->layer, r->layer_count), "missing", r->missing, "weight_bytes",
             (json_int_t)r->weight_bytes, "trained_bytes", (json_int_t)r->trained_bytes);
+        json_object_set_new(o, "memory", counts(r->memory, r->memory_count));
         if (o) json_dumpf(o, stdout, JSON_COMPACT);
         puts("");
         json_decref(o);
@@ -59,6 +72,7 @@ static void print_report(const dt_export_report *r, const char *path, const cli_
     print_counts("holds", r->part, r->part_count);
     if (r->weight_bytes)
         printf("%-8s %zu bytes, %zu at their bits\n", "weights", r->weight_bytes, r->trained_bytes);
+    print_counts("memory", r->memory, r->memory_count);
     print_counts("layers", r->layer, r->layer_count);
     if (r->missing)
         printf("%-8s %d sites have no quantizer and run in float\n", "note", r->missing);
@@ -90,7 +104,7 @@ int cli_export(const cli_args *args)
 {
     dt_error err;
     dt_recipe *recipe;
-    if (cli_recipe(args, &recipe, &err) != DT_OK) return cli_fail(&err);
+    if (cli_recipe_or_checkpoint(args, &recipe, &err) != DT_OK) return cli_fail(&err);
     dt_status st = export(recipe, args, &err);
     dt_recipe_free(recipe);
     return st == DT_OK ? 0 : cli_fail(&err);

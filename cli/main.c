@@ -9,7 +9,7 @@ static const cli_verb verbs[] = {
       cli_train },
     { "eval", "RECIPE [KEY=VALUE...]", "Evaluate model.init on the test split.", "tijcpemRF", 1,
       CLI_MAX_WORDS, cli_eval },
-    { "export", "RECIPE [KEY=VALUE...]", "Write model.init for another runtime.", "oftijnac", 1,
+    { "export", "RECIPE|CHECKPOINT [KEY=VALUE...]", "Write model.init for another runtime.", "oftijnacRx", 1,
       CLI_MAX_WORDS, cli_export },
     { "verify", "RECIPE|CHECKPOINT [KEY=VALUE...]",
       "Compare the integer model with the trained net, node by node.", "tijceRNuyPf", 1,

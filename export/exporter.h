@@ -41,7 +41,8 @@ typedef struct dt_export_report {
     char format[64];                        /* "ONNX opset 13, IR 7" */
     dt_export_count part[DT_EXPORT_KINDS];  /* nodes by type, or tensors by element type */
     dt_export_count layer[DT_EXPORT_KINDS]; /* layers by bits: "w4 a4" */
-    int part_count, layer_count;
+    dt_export_count memory[DT_EXPORT_KINDS]; /* bytes of what a program holds: "weights", ... */
+    int part_count, layer_count, memory_count;
     size_t weight_bytes;  /* of the codes of weights in the file */
     size_t trained_bytes; /* what they need at their bits: see dt_export_low_bytes */
     int missing;          /* sites without a quantizer in what should be an integer model */

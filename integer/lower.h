@@ -60,6 +60,7 @@ typedef struct dt_lower_product {
     int64_t scales; /* 1 or O */
     int gain;       /* 1, 2, 4, ... 32 */
     int8_t *code;   /* [O][K]: trained codes times gain, negated where gamma < 0 */
+    bool *negated;  /* [O]: where that is */
     float *scale;   /* [scales], of code */
     float *weight;  /* [O][K] */
     bool has_bias;

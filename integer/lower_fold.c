@@ -222,10 +222,12 @@ static dt_status fold_codes(const dt_lower_source *src, const dt_node *product, 
     size_t n = (size_t)(p->O * p->K), O = (size_t)p->O;
     int16_t *plain = dt_arena_get(arena, n * sizeof *plain); /* 128 may come and be refused */
     p->code = dt_arena_get(arena, n * sizeof *p->code);
+    p->negated = dt_arena_get(arena, O * sizeof *p->negated);
     p->scale = dt_arena_get(arena, O * sizeof *p->scale);
     p->bias_scale = dt_arena_get(arena, O * sizeof *p->bias_scale);
     p->bias_code = dt_arena_get(arena, O * sizeof *p->bias_code);
-    if (!plain || !p->code || !p->scale || !p->bias_scale || !p->bias_code) return no_memory(err);
+    if (!plain || !p->code || !p->negated || !p->scale || !p->bias_scale || !p->bias_code)
+        return no_memory(err);
     int reach = 0;
     DT_TRY(weight_codes(src, site, arena, p, plain, p->scale, &reach, err));
     apply_gain(p, reach, x != NULL, plain);
@@ -233,6 +235,7 @@ static dt_status fold_codes(const dt_lower_source *src, const dt_node *product, 
     p->bits = c->site.bits;
     p->scales = norm || c->site.groups > 1 ? p->O : 1;
     for (int64_t o = 0; o < p->O; o++) {
+        p->negated[o] = factor[o] < 0;
         fold_channel(x, factor[o], shift[o], p->K, plain + o * p->K, &p->scale[o],
                      &p->bias_scale[o], &p->bias_code[o]);
         if (p->scale[o] != p->scale[0]) p->scales = p->O;

@@ -113,10 +113,13 @@ static dt_status copy_product(builder *b, const dt_lower_product *p, dt_int_node
     dt_arena *arena = b->m->arena;
     size_t O = (size_t)p->O, count = (size_t)(p->O * p->K);
     node->weight = dt_arena_get(arena, count);
+    node->negated = dt_arena_get(arena, O * sizeof *node->negated);
     node->bias = dt_arena_get(arena, O * sizeof *node->bias);
     node->w_scale = dt_arena_get(arena, O * sizeof *node->w_scale);
-    if (!node->weight || !node->bias || !node->w_scale) return no_memory(b->err);
+    if (!node->weight || !node->negated || !node->bias || !node->w_scale)
+        return no_memory(b->err);
     memcpy(node->weight, p->code, count);
+    memcpy(node->negated, p->negated, O * sizeof *node->negated);
     if (p->has_bias) memcpy(node->bias, p->bias_code, O * sizeof *node->bias);
     for (size_t o = 0; o < O; o++)
         node->w_scale[o] = p->scale[p->scales > 1 ? o : 0];

@@ -49,6 +49,7 @@ typedef struct dt_int_node {
     /* product, maxpool (KH KW SH SW PH PW), pad (SH SW); N is 1 */
     dt_conv_shape shape;
     int8_t *weight;            /* product: [O,KH,KW,I] */
+    bool *negated;             /* product: [O]; weights are those of training times -1 */
     int32_t *bias;             /* product: [O]; zeros where there is none */
     int bits, gain;            /* product: weights are codes of `bits` times `gain` */
     float x_scale;             /* product, mean: sums are in units of x_scale * w_scale[c] */

@@ -75,11 +75,15 @@ static void check_bytes(const dt_exporter *e)
     size_t size[2];
     dt_error err;
     dt_export_report report = { .bytes = 0 };
+    char name[32], header[96];
+    snprintf(name, sizeof name, "m.%s", e->extension);
     testnet_init(&t, RECIPE_INTEGER);
     for (int i = 0; i < 2; i++) {
-        tempdir_init(&dir, "m");
+        tempdir_init(&dir, name);
         ck_assert_msg(write_row(e, &t.src, dir.file, NULL, &err) == DT_OK, "%s", err.text);
         ck_assert_int_eq(dt_file_read(NULL, dir.file, 1 << 24, &bytes[i], &size[i], NULL), DT_OK);
+        snprintf(header, sizeof header, "%s/m.h", dir.folder);
+        remove(header); /* only C has one */
         tempdir_fini(&dir);
     }
     ck_assert_uint_eq(size[0], size[1]);
