@@ -11,10 +11,12 @@
 static void init_value(const dt_value *v, real *data, uint64_t seed)
 {
     int64_t n = dt_shape_count(&v->shape);
-    if (v->init == DT_INIT_KAIMING) {
+    if (v->init == DT_INIT_KAIMING || v->init == DT_INIT_SMALL) {
         dt_rng rng;
         dt_rng_open(&rng, seed, DT_RNG_INIT, dt_hash_name(v->name), 0);
-        double deviation = sqrt(2.0 / (double)(v->fan_in > 0 ? v->fan_in : 1));
+        double deviation = 0.02;
+        if (v->init == DT_INIT_KAIMING)
+            deviation = sqrt(2.0 / (double)(v->fan_in > 0 ? v->fan_in : 1));
         for (int64_t i = 0; i < n; i++)
             data[i] = (real)(deviation * dt_rng_normal(&rng));
         return;

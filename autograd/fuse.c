@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "autograd/fuse_attention.h"
 #include "autograd/op_chain.h"
 #include "autograd/op_conv2d.h"
 
@@ -225,12 +226,43 @@ static dt_status append_conv(pass *p, int i, dt_error *err)
     return DT_OK;
 }
 
+/* Marks the nodes that attention nodes stand for; each takes the place of its attention_mix. */
+static void find_attention(pass *p)
+{
+    dt_attention_match m;
+    for (int i = 0; i < p->g->node_count; i++) {
+        if (!dt_attention_find(p->g, i, p->keep, p->keep_count, &m)) continue;
+        for (int j = 1; j < m.node_count; j++)
+            p->absorbed[m.node[j]] = true;
+    }
+}
+
+/* Appends the attention node that ends at plain node i, if there is one. */
+static dt_status append_attention(pass *p, int i, bool *out_done, dt_error *err)
+{
+    dt_attention_match m;
+    dt_node node = p->g->node[i];
+    *out_done = dt_attention_find(p->g, i, p->keep, p->keep_count, &m);
+    if (!*out_done) return DT_OK;
+    node.op = dt_op_find("attention");
+    node.conf = dt_graph_keep(p->out, &m.conf, sizeof m.conf);
+    if (!node.conf) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a graph");
+    node.in_count = m.in_count;
+    memcpy(node.in, m.in, sizeof m.in);
+    append(p, &node);
+    return DT_OK;
+}
+
 static dt_status rewrite(pass *p, dt_error *err)
 {
+    bool done;
+    find_attention(p);
     for (int i = 0; i < p->g->node_count; i++)
         if (is_op(&p->g->node[i], "batchnorm")) DT_TRY(grow_chain(p, i, err));
     for (int i = 0; i < p->g->node_count; i++) {
         const dt_node *node = &p->g->node[i];
+        DT_TRY(append_attention(p, i, &done, err));
+        if (done) continue;
         bool on_codes = is_op(node, "conv2d") && p->out->value[node->in[0]].store == DT_STORE_CODE;
         if (p->chain[i])
             append_chain(p, p->chain[i]);

@@ -1,6 +1,8 @@
 /* The fusing pass: the same computation as a plain graph in fewer passes over memory.
  *
  *   batchnorm, then any of add, relu and activation fakequant   -> chain
+ *   slices, attention_scores, softmax, attention_mix, and
+ *   fakequants between them                                     -> attention
  *   conv2d whose operands are quantized on uniform grids        -> conv2d_codes, on 1-byte codes
  *
  * Values keep their ids, so one state serves both graphs. A value that only fused nodes passed on

@@ -18,7 +18,8 @@ typedef enum dt_value_kind {
 typedef enum dt_role { /* of parameters: optimizer groups and initialisation */
                        DT_ROLE_WEIGHT,
                        DT_ROLE_BIAS,
-                       DT_ROLE_NORM,  /* BN gamma, beta */
+                       DT_ROLE_NORM,  /* gamma, beta */
+                       DT_ROLE_EMBED, /* class token, positions */
                        DT_ROLE_QUANT, /* quantizer parameters */
 } dt_role;
 
@@ -27,7 +28,12 @@ typedef enum dt_layout { /* how a tensor lies in foreign files */
                          DT_LAYOUT_OIHW, /* conv weight: [O,I,KH,KW] there, [O,KH,KW,I] here */
 } dt_layout;
 
-typedef enum dt_init { DT_INIT_ZERO, DT_INIT_ONE, DT_INIT_KAIMING } dt_init;
+typedef enum dt_init {
+    DT_INIT_ZERO,
+    DT_INIT_ONE,
+    DT_INIT_KAIMING,
+    DT_INIT_SMALL, /* normal, deviation 0.02: transformers */
+} dt_init;
 
 typedef enum dt_store { /* what an element is in memory; gradients are always real */
                         DT_STORE_REAL,

@@ -19,6 +19,7 @@ typedef struct dt_builder {
     dt_status (*choose)(void *arg, const char *layer, dt_layer_role role, dt_side side,
                         dt_quant_choice *out, dt_error *err);
     void *choose_arg;
+    bool small_init;              /* linear layers start at DT_INIT_SMALL; set by models */
     double input_low, input_high; /* range of the picture's values, after normalising */
     dt_status status;
     dt_error *err;
@@ -43,7 +44,7 @@ int dt_layer_pad_shortcut(dt_builder *b, const char *name, int x, int64_t out, i
 int dt_layer_maxpool(dt_builder *b, const char *name, int x, int kernel, int stride, int pad);
 /* [N,H,W,C] -> [N,C]. In DEPLOY input and output are quantized. */
 int dt_layer_gap(dt_builder *b, const char *name, int x);
-/* [N,I] -> [N,out] with bias. The layer of role LAST gives the logits, quantized in DEPLOY. */
+/* [...,I] -> [...,out] with bias. The layer of role LAST gives the logits, quantized in DEPLOY. */
 int dt_layer_linear(dt_builder *b, const char *name, dt_layer_role role, int x, int64_t out);
 
 #endif

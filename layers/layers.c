@@ -7,7 +7,7 @@
 #include "autograd/op_conv2d.h"
 #include "autograd/op_maxpool.h"
 #include "autograd/op_pad_channels.h"
-#include "layers/site.h"
+#include "layers/parts.h"
 
 const char *dt_layer_name(dt_builder *b, const char *fmt, ...)
 {
@@ -24,8 +24,8 @@ const char *dt_layer_name(dt_builder *b, const char *fmt, ...)
     return name;
 }
 
-static int node(dt_builder *b, const char *op, const char *name, const void *conf, const int *in,
-                int in_count)
+int dt_part_node(dt_builder *b, const char *op, const char *name, const void *conf, const int *in,
+                 int in_count)
 {
     int out = -1;
     if (b->status != DT_OK) return -1;
@@ -35,19 +35,17 @@ static int node(dt_builder *b, const char *op, const char *name, const void *con
     return st == DT_OK ? out : dt_builder_fail(b, st);
 }
 
-/* "<layer>.<part>" as a parameter or buffer. */
-static int value(dt_builder *b, const char *layer, const char *part, dt_value v)
+int dt_part_value(dt_builder *b, const char *layer, const char *part, dt_value v)
 {
     int id = -1;
     if (b->status != DT_OK) return -1;
-    v.name = dt_arena_printf(b->graph->arena, "%s.%s", layer, part);
+    v.name = layer ? dt_arena_printf(b->graph->arena, "%s.%s", layer, part) : part;
     if (!v.name) return dt_builder_fail(b, dt_fail(b->err, DT_ERR_NOMEM, NULL, "no memory"));
     dt_status st = dt_graph_value(b->graph, &v, &id, b->err);
     return st == DT_OK ? id : dt_builder_fail(b, st);
 }
 
-/* The recipe's choice for one side of a conv or linear; not quantized in a float net. */
-static dt_quant_choice choose(dt_builder *b, const char *layer, dt_layer_role role, dt_side side)
+dt_quant_choice dt_part_choose(dt_builder *b, const char *layer, dt_layer_role role, dt_side side)
 {
     dt_quant_choice c = { .quantized = false };
     if (!b->quantized || b->status != DT_OK) return c;
@@ -61,8 +59,7 @@ static bool deploys(const dt_builder *b)
     return b->quantized && b->placement == DT_PLACEMENT_DEPLOY;
 }
 
-/* x quantized for the residual stream, unless its values lie on such a grid already. */
-static int residual_site(dt_builder *b, const char *layer, const char *part, int x)
+int dt_part_residual(dt_builder *b, const char *layer, const char *part, int x)
 {
     if (b->status != DT_OK || x < 0) return -1;
     if (!deploys(b) || dt_site_on_grid(b, x, &b->residual)) return x;
@@ -74,18 +71,18 @@ int dt_layer_conv2d(dt_builder *b, const char *name, dt_layer_role role, int x, 
 {
     if (b->status != DT_OK || x < 0) return -1;
     int64_t in = b->graph->value[x].shape.dim[3] / (groups > 0 ? groups : 1);
-    dt_quant_choice act = choose(b, name, role, DT_SIDE_ACTIVATIONS);
-    dt_quant_choice wgt = choose(b, name, role, DT_SIDE_WEIGHTS);
+    dt_quant_choice act = dt_part_choose(b, name, role, DT_SIDE_ACTIVATIONS);
+    dt_quant_choice wgt = dt_part_choose(b, name, role, DT_SIDE_WEIGHTS);
     x = dt_site_activation(b, name, "input", x, &act);
-    int w = value(b, name, "weight",
-                  (dt_value){ .kind = DT_VALUE_PARAM,
-                              .shape = DT_SHAPE(out, kernel, kernel, in),
-                              .layout = DT_LAYOUT_OIHW,
-                              .init = DT_INIT_KAIMING,
-                              .fan_in = in * kernel * kernel });
+    int w = dt_part_value(b, name, "weight",
+                          (dt_value){ .kind = DT_VALUE_PARAM,
+                                      .shape = DT_SHAPE(out, kernel, kernel, in),
+                                      .layout = DT_LAYOUT_OIHW,
+                                      .init = DT_INIT_KAIMING,
+                                      .fan_in = in * kernel * kernel });
     w = dt_site_weight(b, name, w, &wgt);
     const dt_conv2d_conf conf = { stride, stride, pad, pad, groups };
-    return node(b, "conv2d", name, &conf, (int[]){ x, w }, 2);
+    return dt_part_node(b, "conv2d", name, &conf, (int[]){ x, w }, 2);
 }
 
 int dt_layer_batchnorm(dt_builder *b, const char *name, int x)
@@ -97,31 +94,31 @@ int dt_layer_batchnorm(dt_builder *b, const char *name, int x)
                    .role = DT_ROLE_NORM,
                    .init = DT_INIT_ONE };
     int in[5] = { x };
-    in[DT_BN_GAMMA] = value(b, name, "weight", v);
+    in[DT_BN_GAMMA] = dt_part_value(b, name, "weight", v);
     v.init = DT_INIT_ZERO;
-    in[DT_BN_BETA] = value(b, name, "bias", v);
+    in[DT_BN_BETA] = dt_part_value(b, name, "bias", v);
     v.kind = DT_VALUE_BUFFER;
-    in[DT_BN_MEAN] = value(b, name, "running_mean", v);
+    in[DT_BN_MEAN] = dt_part_value(b, name, "running_mean", v);
     v.init = DT_INIT_ONE;
-    in[DT_BN_VAR] = value(b, name, "running_var", v);
-    return node(b, "batchnorm", name, &(dt_batchnorm_conf){ 1e-5, 0.1 }, in, 5);
+    in[DT_BN_VAR] = dt_part_value(b, name, "running_var", v);
+    return dt_part_node(b, "batchnorm", name, &(dt_batchnorm_conf){ 1e-5, 0.1 }, in, 5);
 }
 
 int dt_layer_relu(dt_builder *b, const char *name, int x)
 {
-    return node(b, "relu", name, NULL, &x, 1);
+    return dt_part_node(b, "relu", name, NULL, &x, 1);
 }
 
 int dt_layer_stream(dt_builder *b, const char *name, int x)
 {
-    return residual_site(b, name, "output", x);
+    return dt_part_residual(b, name, "output", x);
 }
 
 int dt_layer_residual(dt_builder *b, const char *name, int branch, int skip)
 {
-    branch = residual_site(b, name, "branch", branch);
-    skip = residual_site(b, name, "skip", skip);
-    int sum = node(b, "add", name, NULL, (int[]){ branch, skip }, 2);
+    branch = dt_part_residual(b, name, "branch", branch);
+    skip = dt_part_residual(b, name, "skip", skip);
+    int sum = dt_part_node(b, "add", name, NULL, (int[]){ branch, skip }, 2);
     return dt_layer_stream(b, name, dt_layer_relu(b, name, sum));
 }
 
@@ -130,39 +127,40 @@ int dt_layer_pad_shortcut(dt_builder *b, const char *name, int x, int64_t out, i
     if (b->status != DT_OK || x < 0) return -1;
     int64_t extra = out - b->graph->value[x].shape.dim[3];
     const dt_pad_channels_conf conf = { stride, (int)(extra / 2), (int)(extra - extra / 2) };
-    return node(b, "pad_channels", name, &conf, &x, 1);
+    return dt_part_node(b, "pad_channels", name, &conf, &x, 1);
 }
 
 int dt_layer_maxpool(dt_builder *b, const char *name, int x, int kernel, int stride, int pad)
 {
-    return node(b, "maxpool", name, &(dt_maxpool_conf){ kernel, stride, pad }, &x, 1);
+    return dt_part_node(b, "maxpool", name, &(dt_maxpool_conf){ kernel, stride, pad }, &x, 1);
 }
 
 int dt_layer_gap(dt_builder *b, const char *name, int x)
 {
-    x = residual_site(b, name, "input", x);
-    return residual_site(b, name, "output", node(b, "gap", name, NULL, &x, 1));
+    x = dt_part_residual(b, name, "input", x);
+    return dt_part_residual(b, name, "output", dt_part_node(b, "gap", name, NULL, &x, 1));
 }
 
 int dt_layer_linear(dt_builder *b, const char *name, dt_layer_role role, int x, int64_t out)
 {
     if (b->status != DT_OK || x < 0) return -1;
-    int64_t in = b->graph->value[x].shape.dim[1];
-    dt_quant_choice act = choose(b, name, role, DT_SIDE_ACTIVATIONS);
-    dt_quant_choice wgt = choose(b, name, role, DT_SIDE_WEIGHTS);
+    const dt_shape *shape = &b->graph->value[x].shape;
+    int64_t in = shape->dim[shape->rank - 1];
+    dt_quant_choice act = dt_part_choose(b, name, role, DT_SIDE_ACTIVATIONS);
+    dt_quant_choice wgt = dt_part_choose(b, name, role, DT_SIDE_WEIGHTS);
     if (!act.quantized || !dt_site_on_grid(b, x, &act))
         x = dt_site_activation(b, name, "input", x, &act);
-    int w = value(b, name, "weight",
-                  (dt_value){ .kind = DT_VALUE_PARAM,
-                              .shape = DT_SHAPE(out, in),
-                              .init = DT_INIT_KAIMING,
-                              .fan_in = in });
+    int w = dt_part_value(b, name, "weight",
+                          (dt_value){ .kind = DT_VALUE_PARAM,
+                                      .shape = DT_SHAPE(out, in),
+                                      .init = b->small_init ? DT_INIT_SMALL : DT_INIT_KAIMING,
+                                      .fan_in = in });
     w = dt_site_weight(b, name, w, &wgt);
-    int bias = value(b, name, "bias",
-                     (dt_value){ .kind = DT_VALUE_PARAM,
-                                 .shape = DT_SHAPE(out),
-                                 .role = DT_ROLE_BIAS,
-                                 .init = DT_INIT_ZERO });
-    int y = node(b, "linear", name, NULL, (int[]){ x, w, bias }, 3);
-    return role == DT_LAYER_LAST ? residual_site(b, name, "output", y) : y;
+    int bias = dt_part_value(b, name, "bias",
+                             (dt_value){ .kind = DT_VALUE_PARAM,
+                                         .shape = DT_SHAPE(out),
+                                         .role = DT_ROLE_BIAS,
+                                         .init = DT_INIT_ZERO });
+    int y = dt_part_node(b, "linear", name, NULL, (int[]){ x, w, bias }, 3);
+    return role == DT_LAYER_LAST ? dt_part_residual(b, name, "output", y) : y;
 }

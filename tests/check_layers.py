@@ -35,6 +35,7 @@ ROWS = re.compile(r"/(?:op|quant|range|model|data|transform|optim|schedule|impor
 # Parts of a file that is tested under its own name, or by the tests of whole runs.
 PARTS = {
     "autograd/exec.c": "grad/test_graph_gradients.c",
+    "autograd/fuse_attention.c": "autograd/test_fuse.c",
     "autograd/ops.c": "grad/test_op_gradients.c",
     "data/folder_files.c": "data/test_data_folder.c",
     "data/folder_labels.c": "data/test_data_imagenet.c",
@@ -46,6 +47,7 @@ PARTS = {
     "fakequant/quantizers.c": "property/test_quantizers.c",
     "fakequant/ranges.c": "fakequant/test_range.c",
     "fakequant/uniform.c": "property/test_quantizers.c",
+    "layers/token_layers.c": "layers/test_models.c",
     "integer/engine.c": "integer/test_run.c",
     "integer/reference.c": "integer/test_run.c",
     "kernels/code_avx2.c": "kernels/test_code.c",

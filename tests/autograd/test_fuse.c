@@ -131,14 +131,22 @@ static int count_nodes(const dt_graph *g, const char *op)
     "lsq, bits: 4" more "}, activations: {method: " method ", bits: 4" more                        \
     "}, first: {activations: none}, last: {activations: {method: lsq}}}}"
 #define RESNET_B "resnet20, shortcut: conv"
+#define VIT "vit, dim: 24, depth: 2, heads: 2, dropout: 0.1, drop_path: 0.2"
 static const struct {
     const char *recipe;
-    int chains, codes, norms; /* nodes of the fused graph */
+    int chains, codes, norms, attentions; /* nodes of the fused graph */
 } cases[] = {
-    { TEST_FLOAT("resnet20"), 19, 0, 0 },         { TEST_FLOAT(RESNET_B), 19, 0, 2 },
-    { TEST_LSQ("resnet20", "paper"), 19, 18, 0 }, { TEST_LSQ("resnet20", "deploy"), 19, 18, 0 },
-    { TEST_LSQ("smallcnn", "deploy"), 5, 4, 0 },  { OTHER("apot", ""), 5, 0, 0 },
-    { OTHER("lsqplus", ", ste: ewgs"), 5, 4, 0 }, { OTHER("lsq", ", ste: tanh"), 5, 4, 0 },
+    { TEST_FLOAT("resnet20"), 19, 0, 0 },
+    { TEST_FLOAT(RESNET_B), 19, 0, 2 },
+    { TEST_LSQ("resnet20", "paper"), 19, 18, 0 },
+    { TEST_LSQ("resnet20", "deploy"), 19, 18, 0 },
+    { TEST_LSQ("smallcnn", "deploy"), 5, 4, 0 },
+    { OTHER("apot", ""), 5, 0, 0 },
+    { OTHER("lsqplus", ", ste: ewgs"), 5, 4, 0 },
+    { OTHER("lsq", ", ste: tanh"), 5, 4, 0 },
+    { TEST_FLOAT(VIT), 0, 0, 0, 2 },
+    { TEST_LSQ(VIT, "paper"), 0, 0, 0, 2 },
+    { TEST_LSQ(VIT, "deploy"), 0, 0, 0, 2 },
 };
 
 START_TEST(fused_and_plain_agree)
@@ -156,6 +164,8 @@ START_TEST(fused_and_plain_agree)
             ck_assert_int_eq(count_nodes(g, "chain"), cases[i].chains);
             ck_assert_int_eq(count_nodes(g, "conv2d_codes"), cases[i].codes);
             ck_assert_int_eq(count_nodes(g, "batchnorm"), cases[i].norms);
+            ck_assert_int_eq(count_nodes(g, "attention"), cases[i].attentions);
+            ck_assert_int_eq(count_nodes(g, "softmax"), 0);
             ck_assert_uint_le(fused.plan.arena_bytes, plain.plan.arena_bytes * 11 / 10);
             close_side(&fused);
             close_side(&plain);

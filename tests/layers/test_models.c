@@ -16,6 +16,8 @@ static int64_t float_parameters(const char *recipe)
     return n;
 }
 
+#define IMAGES "data: {name: builtin}}"
+
 START_TEST(parameter_counts)
 {
     /* 6n+2 layers: conv1 432, stages of 3x3 convs with 16, 32, 64 channels, two numbers a channel
@@ -28,10 +30,19 @@ START_TEST(parameter_counts)
     ck_assert_int_eq(
         float_parameters("{model: {name: resnet20, shortcut: conv}, data: {name: builtin}}"),
         269722 + 576 + 2176);
+    /* DeiT-Ti and DeiT-S have 5,717,416 and 22,050,664 with 14x14 patches (timm); here are 2x2. */
+    ck_assert_int_eq(
+        float_parameters("{model: {name: deit_tiny_patch16_224, classes: 1000}, " IMAGES),
+        5717416 - 192 * 192);
+    ck_assert_int_eq(
+        float_parameters("{model: {name: deit_small_patch16_224, classes: 1000}, " IMAGES),
+        22050664 - 192 * 384);
     /* 9 (3*16 + 16*32 + 32*32 + 32*64 + 64*64), batch norm 2 * 208, head 650. */
     ck_assert_int_eq(float_parameters(TEST_FLOAT("smallcnn")), 9 * 7728 + 416 + 650);
 }
 END_TEST
+
+#define TINY_VIT "vit, dim: 24, depth: 2, heads: 2"
 
 static void expect_values(const char *recipe, const char *const *names, bool present)
 {
@@ -65,6 +76,31 @@ START_TEST(names_are_those_of_published_checkpoints)
     expect_values(TEST_FLOAT("resnet20"), others, false);
     expect_values("{model: {name: resnet20, shortcut: conv, head: fc}, data: {name: builtin}}",
                   conv, true);
+}
+END_TEST
+
+START_TEST(names_of_transformers_are_those_of_timm)
+{
+    static const char *const names[] = { "cls_token",
+                                         "pos_embed",
+                                         "patch_embed.proj.weight",
+                                         "blocks.0.norm1.bias",
+                                         "patch_embed.proj.bias",
+                                         "blocks.0.attn.qkv.weight",
+                                         "blocks.0.attn.qkv.bias",
+                                         "blocks.0.attn.proj.weight",
+                                         "blocks.0.norm2.weight",
+                                         "blocks.0.mlp.fc1.bias",
+                                         "blocks.1.mlp.fc2.weight",
+                                         "norm.weight",
+                                         "norm.bias",
+                                         "head.weight",
+                                         "head.bias",
+                                         NULL };
+    static const char *const others[] = { "blocks.2.norm1.weight", "blocks.0.attn.probs.weight",
+                                          NULL };
+    expect_values(TEST_FLOAT(TINY_VIT), names, true);
+    expect_values(TEST_FLOAT(TINY_VIT), others, false);
 }
 END_TEST
 
@@ -109,6 +145,34 @@ START_TEST(sites_of_a_plain_net)
                                                              "avgpool.output_quant u8\n"
                                                              "fc.weight_quant s8\n"
                                                              "fc.output_quant s8\n");
+}
+END_TEST
+
+START_TEST(sites_of_a_transformer)
+{
+    expect_sites(TEST_LSQ("vit, dim: 24, depth: 1, heads: 2", "paper"),
+                 "patch_embed.proj.input_quant s8\npatch_embed.proj.weight_quant s8\n"
+                 "blocks.0.attn.qkv.input_quant s4\nblocks.0.attn.qkv.weight_quant s4\n"
+                 "blocks.0.attn.q_quant s4\nblocks.0.attn.k_quant s4\nblocks.0.attn.v_quant s4\n"
+                 "blocks.0.attn.probs_quant u4\n"
+                 "blocks.0.attn.proj.input_quant s4\nblocks.0.attn.proj.weight_quant s4\n"
+                 "blocks.0.mlp.fc1.input_quant s4\nblocks.0.mlp.fc1.weight_quant s4\n"
+                 "blocks.0.mlp.fc2.input_quant s4\nblocks.0.mlp.fc2.weight_quant s4\n"
+                 "head.input_quant s8\nhead.weight_quant s8\n");
+    /* Also both inputs and the output of every addition, scores, inputs of GELU, and logits. */
+    expect_sites(TEST_LSQ("vit, dim: 24, depth: 1, heads: 2", "deploy"),
+                 "patch_embed.proj.input_quant s8\npatch_embed.proj.weight_quant s8\n"
+                 "embed.branch_quant s8\nembed.skip_quant s8\nembed.output_quant s8\n"
+                 "blocks.0.attn.qkv.input_quant s4\nblocks.0.attn.qkv.weight_quant s4\n"
+                 "blocks.0.attn.q_quant s4\nblocks.0.attn.k_quant s4\nblocks.0.attn.v_quant s4\n"
+                 "blocks.0.attn.scores_quant s8\nblocks.0.attn.probs_quant u4\n"
+                 "blocks.0.attn.proj.input_quant s4\nblocks.0.attn.proj.weight_quant s4\n"
+                 "blocks.0.add1.branch_quant s8\nblocks.0.add1.output_quant s8\n"
+                 "blocks.0.mlp.fc1.input_quant s4\nblocks.0.mlp.fc1.weight_quant s4\n"
+                 "blocks.0.mlp.act.input_quant s8\n"
+                 "blocks.0.mlp.fc2.input_quant s4\nblocks.0.mlp.fc2.weight_quant s4\n"
+                 "blocks.0.add2.branch_quant s8\nblocks.0.add2.output_quant s8\n"
+                 "head.input_quant s8\nhead.weight_quant s8\nhead.output_quant s8\n");
 }
 END_TEST
 
@@ -258,6 +322,7 @@ START_TEST(groups_follow_granularity)
 }
 END_TEST
 
-DT_TEST_MAIN("models", parameter_counts, names_are_those_of_published_checkpoints,
-             sites_of_a_plain_net, sites_of_a_residual_net, readers_of_one_value_share_a_site,
-             groups_follow_granularity, sites_refuse_with_their_name_and_the_rule)
+DT_TEST_MAIN("models", parameter_counts, names_of_transformers_are_those_of_timm,
+             sites_of_a_transformer, names_are_those_of_published_checkpoints, sites_of_a_plain_net,
+             sites_of_a_residual_net, readers_of_one_value_share_a_site, groups_follow_granularity,
+             sites_refuse_with_their_name_and_the_rule)
