@@ -27,9 +27,10 @@ static const struct argp_option all[] = {
     { "rounding", 'R', "NAME", 0,
       "of the integer model: fp32 (default), unfused, xnnpack, single or double", 0 },
     { "prove", 'P', NULL, 0, "compare over everything that can occur, instead of pictures", 0 },
-    { "runtime", 'u', "NAME", 0, "run the exported file in another runtime: ort", 0 },
+    { "runtime", 'u', "NAME", 0, "run the exported file in another runtime: c, ort", 0 },
     { "python", 'y', "PATH", 0, "interpreter that has the runtime's packages; default: python3",
       0 },
+    { "compiler", 'C', "COMMAND", 0, "for --runtime c, with its options; default: cc -O2", 0 },
     { "images", 'N', "N", 0, "pictures of the test split to compare; default 1000", 0 },
     { "steps", 'k', "N", 0, "steps to time; default 20", 0 },
     { 0 },
@@ -117,6 +118,9 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case 'u':
         a->runtime = value;
+        return 0;
+    case 'C':
+        a->compiler = value;
         return 0;
     case 'y':
         a->python = value;

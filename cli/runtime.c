@@ -1,6 +1,7 @@
 /* Pipe to the script that runs another runtime. What goes through it:
  *
- *   one line of JSON: the file, the shape of the picture, nodes that end on codes, classes
+ *   one line of JSON: the file, the shape of the picture, nodes that end on codes, classes, and
+ *   --compiler if it is given
  *   for each batch: int64 n; float pictures [n,H,W,C]; codes [n,H,W,C] of each node in turn;
  *   float logits [n,classes].  n = 0 ends.
  *
@@ -8,6 +9,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/runtime.h"
 
+#include <dirent.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -20,7 +22,10 @@ enum { EXIT_SKIP = 77 };
 static const struct {
     const char *name, *script, *proof; /* for pictures; for sums and pairs, NULL: none */
     const char *format, *rounding;     /* exporter and contract when nothing else is asked for */
-} runtimes[] = { { "ort", "verify_ort.py", "prove_ort.py", "onnx", "fp32" } };
+} runtimes[] = {
+    { "c", "verify_c.py", NULL, "c", "fp32" },
+    { "ort", "verify_ort.py", "prove_ort.py", "onnx", "fp32" },
+};
 
 const char *cli_runtime_rounding(const char *runtime)
 {
@@ -37,7 +42,7 @@ static const char *format_of(const cli_args *args)
 }
 
 typedef struct peer {
-    char script[1024], file[64];
+    char script[1024], folder[32], file[64];
     pid_t pid;
     FILE *to;
 } peer;
@@ -47,16 +52,27 @@ static dt_status find_script(const char *name, bool proof, peer *p, dt_error *er
     static const char *const folders[] = { DT_SCRIPTS, DT_SOURCE_SCRIPTS };
     for (size_t i = 0; i < DT_ARRAY_LEN(runtimes); i++)
         for (size_t k = 0; strcmp(runtimes[i].name, name) == 0 && k < DT_ARRAY_LEN(folders); k++) {
-            snprintf(p->script, sizeof p->script, "%s/%s", folders[k],
-                     proof ? runtimes[i].proof : runtimes[i].script);
+            const char *script = proof ? runtimes[i].proof : runtimes[i].script;
+            if (!script) break;
+            snprintf(p->script, sizeof p->script, "%s/%s", folders[k], script);
             if (access(p->script, R_OK) == 0) return DT_OK;
         }
     return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = "--runtime" },
-                   "'%s' is not there; there is ort", name);
+                   proof ? "'%s' has no proof; ort has" : "'%s' is not there; there are c and ort",
+                   name);
 }
 
-static dt_status export_model(const dt_session *s, const char *format, const char *path,
-                              dt_error *err)
+/* Sets an option of an exporter, if it has it. */
+static dt_status set_option(const dt_exporter *e, void *conf, const char *key, const char *value,
+                            dt_error *err)
+{
+    const dt_opt *opt = e->row.opts ? dt_opt_find(e->row.opts, key) : NULL;
+    return opt ? dt_opt_set(opt, conf, value, &(dt_where){ .key = key }, err) : DT_OK;
+}
+
+/* Into a folder of its own; p->file is its name. */
+static dt_status export_model(const dt_session *s, const dt_int_model *m, const char *format,
+                              peer *p, dt_error *err)
 {
     struct dt_text_attr attr[CLI_SOURCE_TEXTS];
     const dt_export_source src = cli_source(s, attr);
@@ -65,10 +81,26 @@ static dt_status export_model(const dt_session *s, const char *format, const cha
     const dt_exporter *e = dt_exporter_of(row);
     void *conf = dt_get(NULL, e->row.conf_size, "exporter");
     if (!conf) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    snprintf(p->file, sizeof p->file, "%s/model.%s", p->folder, e->extension);
     dt_opt_defaults(e->row.opts, conf);
-    dt_status st = e->write(&src, conf, path, NULL, err);
+    dt_status st = set_option(e, conf, "rounding", m->contract->name, err);
+    if (st == DT_OK) st = set_option(e, conf, "prefix", "net", err);
+    if (st == DT_OK) st = e->write(&src, conf, p->file, NULL, err);
     dt_put(NULL, conf);
     return st;
+}
+
+/* The folder with all files in it. */
+static void remove_folder(const char *folder)
+{
+    char path[512];
+    DIR *dir = opendir(folder);
+    for (struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir)) {
+        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) unlink(path);
+    }
+    if (dir) closedir(dir);
+    rmdir(folder);
 }
 
 static dt_status start(peer *p, const cli_args *args, dt_error *err)
@@ -99,7 +131,7 @@ static bool is_code(const dt_int_run *r, int node)
     return !r->model->value[r->model->node[node].out].is_sum;
 }
 
-static bool send_header(peer *p, const dt_int_run *r)
+static bool send_header(peer *p, const dt_int_run *r, const cli_args *args)
 {
     const dt_int_model *m = r->model;
     const dt_int_value *x = &m->value[m->node[0].out];
@@ -114,6 +146,7 @@ static bool send_header(peer *p, const dt_int_run *r)
     json_t *o = json_pack("{s:s,s:I,s:I,s:I,s:I,s:o}", "model", p->file, "H", (json_int_t)x->H, "W",
                           (json_int_t)x->W, "C", (json_int_t)x->C, "classes",
                           (json_int_t)dt_int_count(&m->value[m->logits]), "nodes", nodes);
+    if (o && args->compiler) json_object_set_new(o, "compiler", json_string(args->compiler));
     bool ok = o && json_dumpf(o, p->to, JSON_COMPACT) == 0 && fputc('\n', p->to) != EOF;
     json_decref(o);
     return ok;
@@ -135,14 +168,16 @@ static bool send_batch(peer *p, dt_int_run *r, const float *x, int64_t n, float 
 }
 
 /* False: the script has gone; its exit status says why. */
-static dt_status feed(peer *p, dt_int_run *r, dt_loader *loader, int64_t total, bool *out_whole,
-                      dt_error *err)
+static dt_status feed(peer *p, dt_int_run *r, dt_loader *loader, const cli_args *args,
+                      bool *out_whole, dt_error *err)
 {
+    int64_t all = dt_loader_samples(loader), total = args->images ? args->images : 1000;
     size_t K = (size_t)dt_int_count(&r->model->value[r->model->logits]);
     float *logits = dt_get_array(NULL, K * (size_t)r->room, sizeof *logits, "logits");
     if (!logits) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     dt_status st = dt_loader_seek(loader, 0, 0, err);
-    bool ok = st == DT_OK && send_header(p, r);
+    bool ok = st == DT_OK && send_header(p, r, args);
+    if (total > all) total = all;
     const int64_t end = 0;
     for (int64_t done = 0; ok && done < total;) {
         dt_batch batch;
@@ -166,7 +201,7 @@ static dt_status finish(peer *p, bool whole, const cli_args *args, bool *out_goo
     if (code == EXIT_SKIP)
         return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "--runtime" },
                        "'%s' cannot be run: --python names an interpreter that has its packages "
-                       "(tests/requirements.txt)",
+                       "(tests/requirements.txt), --compiler a C compiler",
                        args->runtime);
     if (code != 0 && code != 1)
         return dt_fail(err, DT_ERR_IO, &(dt_where){ .key = "--runtime" }, "'%s' failed", p->script);
@@ -184,10 +219,9 @@ static dt_status compare(peer *p, dt_session *s, const dt_int_model *m, const cl
                            s->alloc, err));
     dt_status st = dt_session_loader(s, DT_SPLIT_TEST, DT_VERIFY_BATCH, &loader, err);
     if (st == DT_OK) {
-        int64_t all = dt_loader_samples(loader), total = args->images ? args->images : 1000;
         st = start(p, args, err);
         if (st == DT_OK) {
-            st = feed(p, &r, loader, total < all ? total : all, &whole, err);
+            st = feed(p, &r, loader, args, &whole, err);
             dt_status end = finish(p, whole, args, out_good, st == DT_OK ? err : NULL);
             st = st == DT_OK ? end : st;
         }
@@ -200,15 +234,13 @@ static dt_status compare(peer *p, dt_session *s, const dt_int_model *m, const cl
 dt_status cli_runtime(dt_session *s, const dt_int_model *m, const cli_args *args, bool *out_good,
                       dt_error *err)
 {
-    peer p = { .file = "/tmp/detent-XXXXXX" };
+    peer p = { .folder = "/tmp/detent-XXXXXX" };
     DT_TRY(find_script(args->runtime, false, &p, err));
-    int file = mkstemp(p.file);
-    if (file < 0) return dt_fail(err, DT_ERR_IO, NULL, "no temporary file can be made");
-    close(file);
+    if (!mkdtemp(p.folder)) return dt_fail(err, DT_ERR_IO, NULL, "no temporary folder can be made");
     signal(SIGPIPE, SIG_IGN); /* a script that ends early is seen by its exit status */
-    dt_status st = export_model(s, format_of(args), p.file, err);
+    dt_status st = export_model(s, m, format_of(args), &p, err);
     if (st == DT_OK) st = compare(&p, s, m, args, out_good, err);
-    unlink(p.file);
+    remove_folder(p.folder);
     return st;
 }
 

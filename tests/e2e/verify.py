@@ -5,6 +5,8 @@ of a recipe and of a checkpoint; what is refused.
 usage: verify.py DETENT
 """
 import json
+import re
+import sys
 
 from support import RECIPE, Test, main
 
@@ -24,6 +26,47 @@ def pictures(test, words, name):
 
 def differing(report):
     return sum(n["float_isolated"]["differ"] for n in report["nodes"] if "float_isolated" in n)
+
+
+# A compiler that adds a thousand to the first bias behind the second layer.
+BAD_COMPILER = """\
+import re, subprocess, sys
+main = next(a for a in sys.argv if a.endswith("main.c"))
+model = re.search('include "(.*model.c)"', open(main).read()).group(1)
+text = open(model).read()
+name = re.findall(r"int32_t (bias_\\d+)", text)[1]
+pattern = r"(" + name + r"\\[\\d+\\] = {\\s*)(-?\\d+)"
+text = re.sub(pattern, lambda m: m.group(1) + str(int(m.group(2)) + 1000), text)
+open(model, "w").write(text)
+sys.exit(subprocess.call(["cc", "-O1", *sys.argv[1:]]))
+"""
+
+
+def runtime_c(test, checkpoint):
+    """The C export, compiled and run: equal in every rounding; a fault in it is named."""
+    words = ["verify", checkpoint, "--runtime", "c", "--images", 10, "--json"]
+    for rounding in "fp32", "single", "double":
+        r = json.loads(test.succeed(*words, "--rounding", rounding))
+        test.check(r["verified"] and r["differ"] == 0 and r["pictures"] == 10, f"{rounding}: {r}")
+        test.check(len(r["nodes"]) == 9 and all(n["checked"] for n in r["nodes"]), f"nodes: {r}")
+    bad = test.write("bad.py", BAD_COMPILER)
+    code, out, err = test.run(*words, "--compiler", f"{sys.executable} {bad}")
+    test.check(code == 1, f"a changed bias is not seen: {code} {err}")
+    r = json.loads(out)
+    codes = [n["name"] for n in r["nodes"]]
+    test.check(not r["verified"] and r["first"] == codes[2], f"first {r['first']} of {codes}")
+    code, _, err = test.run(*words, "--compiler", "no-such-compiler")
+    test.check(code == 1 and "--compiler" in err, f"no compiler: {code} {err}")
+    code, _, err = test.run("verify", checkpoint, "--runtime", "c", "--prove")
+    test.check(code == 1 and "no proof" in err, f"--prove: {code} {err}")
+
+    folder = test.path("c")
+    report = json.loads(test.succeed("export", checkpoint, "--format", "c", "--out", folder + "/",
+                                     "--prefix", "tiny", "--json"))
+    text = open(folder + "/tiny.h", encoding="ascii").read()
+    sizes = dict(re.findall(r"#define TINY_(\w+) (\d+)", text))
+    test.check(int(sizes["ARENA_BYTES"]) == report["memory"]["arena (RAM)"], f"{sizes} {report}")
+    test.check(int(sizes["WEIGHT_BYTES"]) == report["trained_bytes"], f"{sizes} {report}")
 
 
 def run(args):
@@ -60,6 +103,7 @@ def run(args):
     text = test.succeed("verify", checkpoint, "--prove")
     test.check(text.splitlines()[-1] == "proved", text[-80:])
 
+    runtime_c(test, checkpoint)
     for words, said in (
             ([recipe], "no state"),
             ([checkpoint, "--rounding", "dubble"], "did you mean 'double'"),

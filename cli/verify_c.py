@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compiles an exported C file with all warnings as errors, runs it, and compares the codes of every
+node and the logits with Detent's. `detent verify --runtime c` starts it; cli/runtime.c tells what
+comes through standard input. It needs a compiler and Python's standard library.
+
+    verify_c.py --text|--json
+
+Exit status: 0 all equal, 1 something differs, 77 there is no compiler."""
+import concurrent.futures
+import json
+import os
+import shlex
+import struct
+import subprocess
+import sys
+import tempfile
+
+FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+DEFAULT = "cc -O2"
+# Pictures as codes in, codes of every node and float logits out, until the input ends.
+MAIN = """
+#include <stdio.h>
+#define NET_TRACE(node, codes, count) fwrite((codes), 1, (size_t)(count), stdout)
+#include "%s"
+int main(void)
+{
+    static uint8_t x[NET_INPUT_BYTES], y[NET_CLASSES];
+    while (fread(x, 1, sizeof x, stdin) == sizeof x) {
+        int i;
+        net_run(x, y);
+        for (i = 0; i < NET_CLASSES; i++) {
+            float logit = (float)(y[i] - NET_LOGIT_ZERO) * NET_LOGIT_SCALE;
+            fwrite(&logit, sizeof logit, 1, stdout);
+        }
+        fflush(stdout);
+    }
+    return 0;
+}
+"""
+
+
+def build(model, compiler, folder):
+    source, program = os.path.join(folder, "main.c"), os.path.join(folder, "main")
+    with open(source, "w", encoding="utf-8") as f:
+        f.write(MAIN % os.path.abspath(model))
+    command = [*shlex.split(compiler), *FLAGS, source, "-o", program]
+    try:
+        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    except OSError as error:
+        print(f"verify_c: {compiler}: {error}", file=sys.stderr)
+        sys.exit(77)
+    if done.returncode:
+        print(f"verify_c: {shlex.join(command)}\n{done.stderr}", file=sys.stderr)
+        sys.exit(2)
+    return program
+
+
+class Runner:
+    """One process of the program."""
+
+    def __init__(self, program, size):
+        self.size = size
+        env = dict(os.environ, UBSAN_OPTIONS="halt_on_error=1")
+        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        env=env)
+
+    def run(self, codes):
+        """What the program says of these pictures, a text of bytes each."""
+        out = []
+        for code in codes:
+            self.process.stdin.write(code)
+            self.process.stdin.flush()
+            out.append(self.process.stdout.read(self.size))
+        return out
+
+    def end(self):
+        self.process.stdin.close()
+        return self.process.wait() == 0
+
+
+def pieces(data, n):
+    size = len(data) // n
+    return [data[i * size:(i + 1) * size] for i in range(n)]
+
+
+def run_all(runners, pictures):
+    """In parallel; answers in the order of the pictures."""
+    k = len(runners)
+    with concurrent.futures.ThreadPoolExecutor(k) as pool:
+        parts = list(pool.map(lambda i: runners[i].run(pictures[i::k]), range(k)))
+    return [parts[i % k][i // k] for i in range(len(pictures))]
+
+
+def differing(got, want):
+    """(elements, differing, largest) of two texts of bytes."""
+    if got == want:
+        return len(want), 0, 0
+    distances = [abs(a - b) for a, b in zip(got, want) if a != b]
+    return len(want), len(distances) + abs(len(want) - len(got)), max(distances, default=255)
+
+
+def main(as_json):
+    stream = sys.stdin.buffer
+    header = json.loads(stream.readline())
+    names = [n["name"] for n in header["nodes"]] + ["logits"]
+    counts = [n["H"] * n["W"] * n["C"] for n in header["nodes"]] + [4 * header["classes"]]
+    floats = header["H"] * header["W"] * header["C"]
+    totals = [[0, 0, 0] for _ in names]
+    pictures = 0
+    with tempfile.TemporaryDirectory() as folder:
+        program = build(header["model"], header.get("compiler") or DEFAULT, folder)
+        runners = [Runner(program, sum(counts)) for _ in range(os.cpu_count() or 1)]
+        while True:
+            n = struct.unpack("<q", stream.read(8))[0]
+            if n == 0:
+                break
+            stream.read(4 * n * floats)
+            ours = [pieces(stream.read(n * count), n) for count in counts]
+            for i, got in enumerate(run_all(runners, ours[0])):
+                at = 0
+                for k, count in enumerate(counts):
+                    checked, differ, most = differing(got[at:at + count], ours[k][i])
+                    totals[k][0] += checked // 4 if names[k] == "logits" else checked
+                    totals[k][1] += differ
+                    totals[k][2] = max(totals[k][2], most)
+                    at += count
+            pictures += n
+        ended = all([runner.end() for runner in runners])
+    return report(as_json, header, names, totals, pictures, ended)
+
+
+def report(as_json, header, names, totals, pictures, ended):
+    differ, checked = sum(t[1] for t in totals), sum(t[0] for t in totals)
+    first = next((name for name, t in zip(names, totals) if t[1]), None)
+    good = differ == 0 and ended and pictures > 0
+    compiler = header.get("compiler") or DEFAULT
+    if as_json:
+        print(json.dumps({"verified": good, "runtime": compiler, "pictures": pictures,
+                          "checked": checked, "differ": differ, "first": first,
+                          "nodes": [{"name": name, "checked": t[0], "differ": t[1], "largest": t[2]}
+                                    for name, t in zip(names, totals)]}))
+        return good
+    for name, t in zip(names, totals):
+        if t[1]:
+            print(f"  {name}: {t[1]} of {t[0]} differ, by up to {t[2]}")
+    if not ended:
+        print("  the program broke off")
+    print(f"{compiler}: {pictures} pictures, {len(names) - 1} nodes and the logits: {differ} of "
+          f"{checked} values differ" + (f", first at '{first}'" if first else ""))
+    print("verified" if good else "NOT verified")
+    return good
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main("--json" in sys.argv[1:]) else 1)
