@@ -72,6 +72,15 @@ double dt_rng_normal(dt_rng *rng)
     return sqrt(-2.0 * dt_log(u)) * dt_cospi(2.0 * v);
 }
 
+double dt_rng_beta(dt_rng *rng, double a)
+{
+    for (;;) {
+        double u = (dt_rng_u32(rng) + 1.0) * 0x1p-32, v = (dt_rng_u32(rng) + 1.0) * 0x1p-32;
+        double x = dt_exp(dt_log(u) / a), y = dt_exp(dt_log(v) / a);
+        if (x + y <= 1 && x + y > 0) return x / (x + y);
+    }
+}
+
 uint32_t dt_hash_name(const char *name)
 {
     uint32_t h = 2166136261u;

@@ -30,6 +30,8 @@ uint32_t dt_rng_u32(dt_rng *rng);
 uint32_t dt_rng_below(dt_rng *rng, uint32_t n); /* 0..n-1, unbiased; n > 0 */
 double dt_rng_uniform(dt_rng *rng);             /* [0, 1), 32 bits */
 double dt_rng_normal(dt_rng *rng);              /* mean 0, deviation 1; Box-Muller */
+/* Beta(a, a), by rejection (Johnk 1964): about 1.4 tries of two numbers at a = 0.8, 70 at 4. */
+double dt_rng_beta(dt_rng *rng, double a); /* [0, 1]; a in 0.05..4 */
 
 /* FNV-1a of a name, for stream parameters. */
 uint32_t dt_hash_name(const char *name);

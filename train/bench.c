@@ -47,16 +47,31 @@ static double resident_mb(void)
     return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1e6;
 }
 
+static int list_steps(const bench *b, dt_transform_step steps[DT_TRANSFORM_MAX])
+{
+    const dt_recipe_data *d = &b->p->recipe->data;
+    int count = d->train_count < DT_TRANSFORM_MAX ? (int)d->train_count : DT_TRANSFORM_MAX;
+    for (int i = 0; i < count; i++)
+        steps[i] = (dt_transform_step){ (const dt_transform *)(const void *)d->train[i].row,
+                                        d->train[i].conf };
+    return count;
+}
+
+/* What the recipe's transforms make of pictures of `side`: the network's input. */
+static dt_status input_extent(const bench *b, dt_extent *out, dt_error *err)
+{
+    dt_transform_step steps[DT_TRANSFORM_MAX];
+    *out = (dt_extent){ b->side, b->side };
+    return dt_transform_check(steps, list_steps(b, steps), false, out, err);
+}
+
 static dt_status open_loader(bench *b, dt_error *err)
 {
     const dt_recipe_data *d = &b->p->recipe->data;
     const dt_bench_data_conf conf = { b->side, b->net.classes };
     const dt_data_params data = { .conf = &conf, .alloc = b->p->alloc };
     dt_transform_step steps[DT_TRANSFORM_MAX];
-    int count = d->train_count < DT_TRANSFORM_MAX ? (int)d->train_count : DT_TRANSFORM_MAX;
-    for (int i = 0; i < count; i++)
-        steps[i] = (dt_transform_step){ (const dt_transform *)(const void *)d->train[i].row,
-                                        d->train[i].conf };
+    int count = list_steps(b, steps);
     DT_TRY(dt_data_open(&dt_bench_data, &data, &b->data, err));
     const dt_loader_params p = { .data = b->data,
                                  .split = DT_SPLIT_TRAIN,
@@ -102,7 +117,9 @@ static dt_status prepare(bench *b, dt_error *err)
     b->base = resident_mb();
     DT_TRY(dt_kernels_init(&b->kernels, b->p->isa, err));
     dt_normalize_range(&dt_normalizes[data->normalize], &low, &high);
-    const dt_net_input input = { b->side, b->side, (double)low, (double)high };
+    dt_extent seen;
+    DT_TRY(input_extent(b, &seen, err));
+    const dt_net_input input = { seen.H, seen.W, (double)low, (double)high };
     DT_TRY(dt_net_init(&b->net, recipe, &input, true, b->p->alloc, err));
     b->net.plain = b->p->plain;
     DT_TRY(open_loader(b, err));

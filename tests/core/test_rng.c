@@ -68,5 +68,27 @@ START_TEST(distributions)
 }
 END_TEST
 
-DT_TEST_MAIN("rng", known_answer, streams_differ_and_repeat, skipping_is_drawing,
-             distributions)
+/* Mean 1/2 and variance 1 / (4 (2 a + 1)). */
+START_TEST(beta_has_its_moments)
+{
+    static const double as[] = { 0.05, 0.2, 0.8, 1, 4 };
+    enum { N = 20000 };
+    for (int k = 0; k < 5; k++) {
+        dt_rng r;
+        dt_rng_open(&r, 9, DT_RNG_TEST, (uint32_t)k, 0);
+        double sum = 0, square = 0;
+        for (int i = 0; i < N; i++) {
+            double x = dt_rng_beta(&r, as[k]);
+            ck_assert(x >= 0 && x <= 1);
+            sum += x - 0.5;
+            square += (x - 0.5) * (x - 0.5);
+        }
+        double variance = 1 / (4 * (2 * as[k] + 1));
+        ck_assert(fabs(sum / N) < 5 * sqrt(variance / N));
+        ck_assert_msg(fabs(square / N / variance - 1) < 0.05, "%g: %g", as[k], square / N);
+    }
+}
+END_TEST
+
+DT_TEST_MAIN("rng", known_answer, streams_differ_and_repeat, skipping_is_drawing, distributions,
+             beta_has_its_moments)
