@@ -20,8 +20,9 @@ static const struct {
 };
 
 typedef struct view {
-    json_t *list; /* NULL: a table */
-    int sites;
+    json_t *list;     /* NULL: a table */
+    json_t *dynamics; /* with list */
+    int sites, layers;
 } view;
 
 static const char *range_of(const dt_inspect_site *s, char text[32])
@@ -55,6 +56,31 @@ static void on_site(void *arg, const dt_inspect_site *s)
     puts("");
 }
 
+static void on_dynamics(void *arg, const char *row, const char *layer, const dt_dynamics_number *n,
+                        int count)
+{
+    view *v = arg;
+    if (v->list) {
+        json_t *o = json_pack("{s:s,s:s}", "row", row, "layer", layer ? layer : "all");
+        for (int i = 0; o && i < count; i++) {
+            json_t *values = n[i].count == 1 ? json_real(n[i].value[0]) : json_array();
+            for (int k = 0; n[i].count > 1 && k < n[i].count; k++)
+                json_array_append_new(values, json_real(n[i].value[k]));
+            json_object_set_new(o, n[i].key, values);
+        }
+        json_array_append_new(v->dynamics, o);
+        return;
+    }
+    if (v->layers++ == 0) printf("\n%-14s %-34s %s\n", "dynamics", "layer", "statistics");
+    printf("%-14s %-34s", row, layer ? layer : "all");
+    for (int i = 0; i < count; i++) {
+        printf("  %s", n[i].key);
+        for (int k = 0; k < n[i].count; k++)
+            printf(" %.3g", n[i].value[k]);
+    }
+    puts("");
+}
+
 static size_t count_model(const dt_tensors *set, size_t *out_elements)
 {
     size_t n = 0;
@@ -76,8 +102,8 @@ static void print_text(const dt_inspection *in, const char *path)
         const char *value = in->native ? dt_tensors_attr(&in->set, facts[i].key) : NULL;
         if (value) printf("%-16s %s\n", facts[i].label, value);
     }
-    printf("%-16s %s\n%-16s %zu, %zu elements; %zu of the optimizer\n\n", "sha256", in->sha256,
-           "tensors", tensors, elements, in->set.count - tensors);
+    printf("%-16s %s\n%-16s %zu, %zu elements; %zu of the run\n\n", "sha256", in->sha256, "tensors",
+           tensors, elements, in->set.count - tensors);
     printf("%-46s %-5s %-18s %10s\n", "tensor", "type", "shape", "elements");
     for (size_t i = 0; i < in->set.count; i++) {
         const dt_named_tensor *t = &in->set.item[i];
@@ -122,18 +148,24 @@ static int print_all(const dt_inspection *in, const cli_args *args)
     dt_error err;
     const char *path = args->words[0];
     size_t params = 0;
-    view v = { .list = args->json ? json_array() : NULL };
+    view v = { .list = args->json ? json_array() : NULL,
+               .dynamics = args->json ? json_array() : NULL };
+    const dt_inspect_events events = { on_site, on_dynamics, &v };
     json_t *o = args->json ? describe(in, path) : NULL;
     if (!args->json) print_text(in, path);
     if (in->native) {
         /* Sites come with the recipe; a build that cannot read it still lists the tensors. */
-        if (dt_inspect_sites(in, path, on_site, &v, &params, &err) != DT_OK)
+        if (dt_inspect_sites(in, path, &events, &params, &err) != DT_OK)
             fprintf(stderr, "detent: no quantization sites are listed: %s\n", err.text);
         else if (!args->json)
             printf("\nparameters %zu\n", params);
     }
     if (!args->json) return 0;
     json_object_set_new(o, "sites", v.list);
+    if (json_array_size(v.dynamics))
+        json_object_set_new(o, "dynamics", v.dynamics);
+    else
+        json_decref(v.dynamics);
     if (params) json_object_set_new(o, "parameters", json_integer((json_int_t)params));
     int bad = !o || json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
     puts("");

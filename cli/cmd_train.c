@@ -52,11 +52,12 @@ static void on_progress(void *arg, const dt_run_progress *p)
     } else {
         double top1 = at->seen ? 100.0 * (double)at->correct / (double)at->seen : 0;
         double loss = at->seen ? at->loss_sum / (double)at->seen : 0;
-        snprintf(text, sizeof text,
-                 "epoch %lld step %lld/%lld  %.0f img/s  loss %.4f  top-1 %.2f%%  lr %.5f  ETA %s",
-                 (long long)((at->step - 1) / at->steps_per_epoch + 1), (long long)at->step,
-                 (long long)at->last_step, p->images_per_s, loss, top1, p->lr,
-                 cli_duration(p->eta_s, eta, sizeof eta));
+        snprintf(
+            text, sizeof text,
+            "epoch %lld step %lld/%lld  %.0f img/s  loss %.4f  top-1 %.2f%%  lr %.5f%s  ETA %s",
+            (long long)((at->step - 1) / at->steps_per_epoch + 1), (long long)at->step,
+            (long long)at->last_step, p->images_per_s, loss, top1, p->lr, p->dynamics,
+            cli_duration(p->eta_s, eta, sizeof eta));
     }
     cli_progress(text, 15);
 }
@@ -83,7 +84,11 @@ static int dry_run(dt_recipe *recipe, const cli_args *args)
     dt_error err;
     dt_session s;
     const dt_session_params p = {
-        .recipe = recipe, .threads = args->threads, .isa = args->isa, .plain = args->plain
+        .recipe = recipe,
+        .threads = args->threads,
+        .isa = args->isa,
+        .plain = args->plain,
+        .dynamics = true,
     };
     if (dt_session_open(&s, &p, &err) != DT_OK) return cli_fail(&err);
     printf("%srecipe hash %s\n%zu parameters; nothing was written\n", recipe->text, recipe->hash,

@@ -10,6 +10,7 @@
 #include "kernels/peak.h"
 #include "kernels/tile.h"
 #include "kernels/token.h"
+#include "kernels/weight.h"
 
 typedef struct dt_kernels {
     const char *isa; /* "scalar", "avx2", "avx512" */
@@ -19,6 +20,7 @@ typedef struct dt_kernels {
     dt_point_kernels point;
     dt_tile_kernels tile;
     dt_token_kernels token;
+    dt_weight_kernels weight;
     dt_peak peak;
 } dt_kernels;
 

@@ -2,7 +2,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define POINT_FILL dt_point_scalar
 #define TILE_FILL dt_tile_scalar
+#define WEIGHT_FILL dt_weight_scalar
 #include "kernels/point_impl.h"
+#include "kernels/weight_impl.h"
 
 dt_point_layout dt_point_lay_out(int64_t rows, int64_t C, void *work)
 {

@@ -12,7 +12,8 @@
 /* What a recipe can name. The tables belong to their folders; tests pass small ones. */
 typedef struct dt_recipe_tables {
     const dt_table *models, *datasets, *transforms, *quantizers, *optimizers, *schedules;
-    const dt_opt *data_opts; /* common options of `data`, over data_conf_size bytes; may be NULL */
+    const dt_table *dynamics; /* NULL: none */
+    const dt_opt *data_opts;  /* common options of `data`, over data_conf_size bytes; may be NULL */
     size_t data_conf_size;
     /* Bits that a quantizer can do, inside 1..8; NULL: 1..8 for all. */
     void (*bits_range)(const dt_row *quantizer, int *out_min, int *out_max);
@@ -67,6 +68,8 @@ typedef struct dt_recipe {
     dt_recipe_data data;
     dt_recipe_quant quant;
     dt_recipe_train train;
+    dt_recipe_choice *dynamics; /* rows in use, in the order of the table */
+    size_t dynamics_count;
     struct {
         int batch;
     } eval;

@@ -104,6 +104,18 @@ static bool belongs(const dt_recipe_key *k, const char *path)
     return n && strncmp(k->key, path, n) == 0 && k->key[n] == '.';
 }
 
+static void list_dynamics(const lister *l, const dt_table *dynamics)
+{
+    for (const dt_row *const *row = dynamics ? dynamics->rows : NULL; row && *row; row++) {
+        char path[256];
+        snprintf(path, sizeof path, "dynamics.%s", (*row)->name);
+        const dt_recipe_key k = { path,        NULL, "map", "", "a map of keys; named: in use",
+                                  (*row)->help };
+        l->fn(l->user, &k);
+        list_opts(l, path, NULL, (*row)->opts);
+    }
+}
+
 static void list_transforms(const lister *l, const dt_table *transforms)
 {
     for (const dt_row *const *row = transforms->rows; *row; row++) {
@@ -131,5 +143,6 @@ void dt_recipe_list_keys(const dt_recipe_tables *tables, dt_recipe_key_fn fn, vo
         for (size_t k = 0; k < DT_ARRAY_LEN(structural); k++)
             if (belongs(&structural[k], s->path)) fn(user, &structural[k]);
         if (i == DT_SECTION_DATA) list_transforms(&l, tables->transforms);
+        if (i == DT_SECTION_SCHEDULE) list_dynamics(&l, tables->dynamics);
     }
 }

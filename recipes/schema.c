@@ -76,9 +76,8 @@ static const dt_opt expect_opts[] = {
     DT_OPT_END,
 };
 
-static const char *const root_others[] = {
-    "model", "data", "quant", "train", "eval", "expect", NULL
-};
+static const char *const root_others[] = { "model",    "data", "quant",  "train",
+                                           "dynamics", "eval", "expect", NULL };
 static const char *const data_others[] = { "train", "test", NULL };
 static const char *const quant_others[] = { "weights", "activations", "residual", "first",
                                             "last",    "shortcut",    "rules",    NULL };

@@ -57,6 +57,9 @@ typedef struct dt_recipe_state {
     char *text;
 } dt_recipe_state;
 
+/* Reads the section `dynamics`. */
+dt_status dt_recipe_read_dynamics(dt_recipe *recipe, const dt_yaml_node *in,
+                                  dt_error *err) DT_MUST_CHECK;
 /* Reads the section `quant` and checks what can be checked without layer names. */
 dt_status dt_quant_read(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err) DT_MUST_CHECK;
 

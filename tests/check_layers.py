@@ -14,14 +14,15 @@ MAY = {
     "autograd": ["core", "kernels"],
     "fakequant": ["core", "kernels", "autograd"],
     "layers": ["core", "autograd", "fakequant"],
+    "dynamics": ["core", "kernels", "autograd", "fakequant"],
     "data": ["core"],
     "optim": ["core", "kernels", "autograd"],
     "integer": ["core", "kernels", "autograd", "fakequant"],
     "export": ["core", "kernels", "autograd", "fakequant", "layers", "integer",
                "train/container.h"],
     "recipes": ["core", "fakequant/choice.h"],
-    "train": ["core", "kernels", "autograd", "fakequant", "layers", "data", "optim", "integer",
-              "export", "recipes"],
+    "train": ["core", "kernels", "autograd", "fakequant", "layers", "dynamics", "data", "optim",
+              "integer", "export", "recipes"],
     "cli": ["core", "recipes", "train/detent.h"],
 }
 FREE = ["tests", "bench"]
@@ -31,7 +32,7 @@ MEMORY = re.compile(CALL.format("(?:malloc|calloc|realloc|free|aligned_alloc|pos
 # The text that jansson makes is freed as jansson wants it.
 MEMORY_OF_LIBRARIES = {"train/metrics.c"}
 # Rows of tables: the suites that loop over the tables are their tests.
-ROWS = re.compile(r"/(?:op|quant|range|model|data|transform|optim|schedule|import|export)_\w+\.c$")
+ROWS = re.compile(r"/(?:op|quant|range|model|data|dynamic|transform|optim|schedule|import|export)_\w+\.c$")
 # Parts of a file that is tested under its own name, or by the tests of whole runs.
 PARTS = {
     "autograd/exec.c": "grad/test_graph_gradients.c",
@@ -42,6 +43,7 @@ PARTS = {
     "data/picture_jpeg.c": "data/pillow.py",
     "data/picture_png.c": "data/test_picture.c",
     "export/c_write.c": "export/test_export_c.c",
+    "dynamics/weights.c": "dynamics/test_dynamics.c",
     "export/onnx_walk.c": "export/test_export_onnx.c",
     "fakequant/midrise.c": "property/test_quantizers.c",
     "fakequant/quantizers.c": "property/test_quantizers.c",
@@ -72,6 +74,7 @@ PARTS = {
     "kernels/point_scalar.c": "kernels/test_point.c",
     "layers/layers.c": "layers/test_models.c",
     "layers/site.c": "layers/test_models.c",
+    "recipes/dynamics.c": "recipes/test_recipe.c",
     "train/bench_data.c": "train/test_bench.c",
     "train/bench_ops.c": "train/test_bench.c",
     "train/bench_peak.c": "train/test_bench.c",
@@ -105,7 +108,7 @@ def includes(root, path, text, wrong):
         elif folder in MAY and target != folder and not {target, name} & set(MAY[folder]):
             wrong.append(f"{path}: {folder}/ may not include {name}")
         own = os.path.basename(path).rsplit(".", 1)[0]
-        other = re.search(r"/((?:quant|model|data|transform|optim|schedule|import)_\w+)\.h$", name)
+        other = re.search(r"/((?:quant|model|data|dynamic|transform|optim|schedule|import)_\w+)\.h$", name)
         if other and ROWS.search("/" + path) and other.group(1) != own:
             wrong.append(f"{path}: a row of a table may not include another row's {name}")
 

@@ -10,11 +10,13 @@
 
 #include "core/thread.h"
 #include "data/loader.h"
+#include "dynamics/dynamics.h"
 #include "train/bench_data.h"
 #include "train/bench_peak.h"
 #include "train/net.h"
 #include "train/optim_state.h"
 
+enum { LATE = 500000 }; /* steps */
 enum { STEPS = 20, WARM_UP = 3, PROFILE = 5, SIDE = 32 };
 
 typedef struct bench {
@@ -22,6 +24,7 @@ typedef struct bench {
     dt_kernels kernels;
     dt_net net;
     dt_optim_state optim;
+    dt_dynamics dynamics;
     dt_plan plan;
     dt_exec exec;
     int64_t batch, side, step;
@@ -104,6 +107,26 @@ static dt_status calibrate(bench *b, dt_error *err)
                             NULL, NULL, b->p->alloc, err);
 }
 
+static dt_status open_dynamics(bench *b, dt_error *err)
+{
+    dt_dynamics_choice choice[16];
+    const dt_recipe *recipe = b->p->recipe;
+    size_t count = recipe->dynamics_count < 16 ? recipe->dynamics_count : 16;
+    for (size_t i = 0; i < count; i++)
+        choice[i] = (dt_dynamics_choice){ recipe->dynamics[i].row, recipe->dynamics[i].conf };
+    const dt_dynamics_params p = { .graph = &b->net.graph,
+                                   .state = &b->net.state,
+                                   .kernels = &b->kernels,
+                                   .threads = b->threads,
+                                   .choice = choice,
+                                   .count = b->p->is_float ? 0 : (int)count,
+                                   .file = recipe->name,
+                                   .alloc = b->p->alloc };
+    DT_TRY(dt_dynamics_open(&b->dynamics, &p, err));
+    dt_dynamics_start(&b->dynamics);
+    return DT_OK;
+}
+
 static dt_status prepare(bench *b, dt_error *err)
 {
     dt_recipe *recipe = b->p->recipe;
@@ -125,6 +148,7 @@ static dt_status prepare(bench *b, dt_error *err)
     DT_TRY(open_loader(b, err));
     DT_TRY(get_arrays(b, err));
     DT_TRY(calibrate(b, err));
+    DT_TRY(open_dynamics(b, err));
     DT_TRY(dt_optim_state_init(&b->optim, &recipe->train, &b->net.graph, b->p->alloc, err));
     b->lr = dt_optimizer_lr(b->optim.optimizer, recipe->train.optimizer.conf);
     const int outputs[] = { b->net.loss, b->net.logits };
@@ -149,7 +173,11 @@ static dt_status one_step(bench *b, step_times *t, dt_error *err)
     DT_TRY(dt_exec_forward(&b->exec, err));
     dt_exec_backward(&b->exec);
     double middle = dt_bench_now();
+    /* In the second half of a run everything that starts late is under way. */
+    const dt_dynamics_at at = { LATE + b->step, 1000, 2 * LATE };
+    dt_dynamics_gradient(&b->dynamics, &at);
     dt_optim_update(&b->optim, &b->net.state, b->lr, b->step++);
+    dt_dynamics_step(&b->dynamics);
     double end = dt_bench_now();
     *t = (step_times){ 1e3 * (end - start), 1e3 * (ready - start), 1e3 * (end - middle) };
     return DT_OK;
@@ -249,6 +277,7 @@ dt_status dt_bench_step(const dt_bench_params *params, dt_bench_result *out, dt_
     dt_exec_fini(&b.exec);
     dt_plan_fini(&b.plan);
     dt_optim_state_fini(&b.optim);
+    dt_dynamics_close(&b.dynamics);
     dt_net_fini(&b.net);
     dt_loader_close(b.loader);
     dt_data_close(b.data);

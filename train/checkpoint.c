@@ -61,11 +61,21 @@ static dt_status put_optimizer(dt_tensors *set, const dt_session *s, const dt_op
     return DT_OK;
 }
 
+static dt_status put_dynamics(dt_tensors *set, const dt_dynamics *d, dt_error *err)
+{
+    for (int i = 0; i < d->tensor_count; i++) {
+        const dt_dynamics_tensor *t = &d->tensor[i];
+        DT_TRY(dt_tensors_add(set, t->name, DT_F32, &t->shape, t->data, err));
+    }
+    return DT_OK;
+}
+
 static dt_status fill(dt_tensors *set, const dt_session *s, const dt_optim_state *o,
                       const dt_run_position *at, dt_error *err)
 {
     DT_TRY(dt_net_export(&s->net, true, set, err));
     DT_TRY(put_optimizer(set, s, o, err));
+    DT_TRY(put_dynamics(set, &s->dynamics, err));
     DT_TRY(put_position(set, at, err));
     DT_TRY(put_text(set, "recipe", s->recipe->text, err));
     DT_TRY(put_text(set, "recipe.hash", s->recipe->hash, err));
@@ -174,6 +184,20 @@ static dt_status get_optimizer(const char *path, const dt_tensors *set, const dt
     return DT_OK;
 }
 
+dt_status dt_checkpoint_dynamics(const char *path, const dt_tensors *set, dt_dynamics *d,
+                                 dt_error *err)
+{
+    for (int i = 0; i < d->tensor_count; i++) {
+        const dt_dynamics_tensor *to = &d->tensor[i];
+        const dt_named_tensor *t = dt_tensors_find(set, to->name);
+        if (!t || t->dtype != DT_F32 || !dt_shape_equal(&t->shape, &to->shape))
+            return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ path, 0, to->name },
+                           "is missing or has another shape");
+        memcpy(to->data, t->data, (size_t)dt_shape_count(&t->shape) * sizeof(real));
+    }
+    return DT_OK;
+}
+
 static dt_status take(const char *path, const dt_tensors *set, dt_session *s,
                       const dt_optim_state *o, dt_run_position *at, char *note, size_t note_size,
                       dt_error *err)
@@ -182,6 +206,7 @@ static dt_status take(const char *path, const dt_tensors *set, dt_session *s,
     DT_TRY(check_recipe(path, set, s, err));
     DT_TRY(get_position(path, set, at, err));
     DT_TRY(get_optimizer(path, set, s, o, err));
+    DT_TRY(dt_checkpoint_dynamics(path, set, &s->dynamics, err));
     DT_TRY(dt_net_import(&s->net, set, path, true, false, &report, err));
     s->quantizers_ready = true;
     const char *isa = dt_tensors_attr(set, "isa");

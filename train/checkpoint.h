@@ -15,4 +15,8 @@ dt_status dt_checkpoint_load(const char *path, dt_session *s, const dt_optim_sta
                              dt_run_position *at, char *out_note, size_t note_size,
                              dt_error *err) DT_MUST_CHECK;
 
+/* The state of dynamics from a checkpoint's tensors; `path` names it in errors. */
+dt_status dt_checkpoint_dynamics(const char *path, const dt_tensors *set, dt_dynamics *d,
+                                 dt_error *err) DT_MUST_CHECK;
+
 #endif

@@ -7,12 +7,14 @@
 
 #include "autograd/quantizer.h"
 #include "export/import.h"
+#include "train/checkpoint.h"
 #include "train/container.h"
 #include "train/session.h"
 
 bool dt_inspect_is_model(const char *name)
 {
-    return !dt_container_has_prefix(name, "optimizer/");
+    return !dt_container_has_prefix(name, "optimizer/") &&
+           !dt_container_has_prefix(name, "dynamics/");
 }
 
 static bool keep_model(const char *name, const void *context)
@@ -80,25 +82,30 @@ static void tell_site(const dt_session *s, const dt_node *node, dt_inspect_fn fn
     fn(arg, &site);
 }
 
-static dt_status tell_sites(dt_recipe *recipe, const char *path, dt_inspect_fn fn, void *arg,
-                            size_t *out_params, dt_error *err)
+static dt_status tell_sites(dt_recipe *recipe, const dt_inspection *in, const char *path,
+                            const dt_inspect_events *events, size_t *out_params, dt_error *err)
 {
     dt_session s;
-    const dt_session_params p = { .recipe = recipe, .threads = 1, .no_data = true };
+    const dt_session_params p = {
+        .recipe = recipe, .threads = 1, .no_data = true, .dynamics = events->dynamics
+    };
     if (strlen(path) >= sizeof recipe->model.init)
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = path }, "the name is too long");
     snprintf(recipe->model.init, sizeof recipe->model.init, "%s", path);
     DT_TRY(dt_session_open(&s, &p, err));
     for (int i = 0; i < s.net.graph.node_count; i++)
         if (strcmp(s.net.graph.node[i].op->name, "fakequant") == 0)
-            tell_site(&s, &s.net.graph.node[i], fn, arg);
+            tell_site(&s, &s.net.graph.node[i], events->site, events->arg);
     *out_params = s.net.state.param_count;
+    dt_status st = dt_checkpoint_dynamics(path, &in->set, &s.dynamics, err);
+    if (st == DT_OK && events->dynamics)
+        dt_dynamics_report(&s.dynamics, events->dynamics, events->arg);
     dt_session_close(&s);
-    return DT_OK;
+    return st;
 }
 
-dt_status dt_inspect_sites(const dt_inspection *inspection, const char *path, dt_inspect_fn fn,
-                           void *arg, size_t *out_params, dt_error *err)
+dt_status dt_inspect_sites(const dt_inspection *inspection, const char *path,
+                           const dt_inspect_events *events, size_t *out_params, dt_error *err)
 {
     dt_recipe *recipe;
     const char *text = dt_tensors_attr(&inspection->set, "recipe");
@@ -106,7 +113,7 @@ dt_status dt_inspect_sites(const dt_inspection *inspection, const char *path, dt
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = path }, "has no recipe");
     const dt_recipe_params p = { .tables = &dt_tables, .path = path, .text = text };
     DT_TRY(dt_recipe_read(&p, &recipe, err));
-    dt_status st = tell_sites(recipe, path, fn, arg, out_params, err);
+    dt_status st = tell_sites(recipe, inspection, path, events, out_params, err);
     dt_recipe_free(recipe);
     return st;
 }

@@ -5,6 +5,7 @@
 
 #include "core/file.h"
 #include "core/tensorfile.h"
+#include "dynamics/dynamics.h"
 
 typedef struct dt_inspection {
     const char *format; /* name of the importer's row: "detent", "torch", "safetensors"; static */
@@ -19,7 +20,7 @@ dt_status dt_inspect_open(const char *path, const dt_alloc *a, dt_inspection *ou
                           dt_error *err) DT_MUST_CHECK;
 void dt_inspect_close(dt_inspection *inspection);
 
-/* True for a tensor that belongs to the net and not to the optimizer. */
+/* True for a tensor that belongs to the net and not to the run: optimizer, dynamics. */
 bool dt_inspect_is_model(const char *name);
 
 typedef struct dt_inspect_site {
@@ -33,10 +34,19 @@ typedef struct dt_inspect_site {
 } dt_inspect_site;
 typedef void (*dt_inspect_fn)(void *arg, const dt_inspect_site *site);
 
-/* Calls fn for every quantization site of one of our checkpoints, in graph order, by building the
- * net that its recipe describes (no dataset is needed). `out_params`: elements of all parameters.
- * ARG for foreign files; otherwise what a session reports, such as a quantizer of another build. */
-dt_status dt_inspect_sites(const dt_inspection *inspection, const char *path, dt_inspect_fn fn,
-                           void *arg, size_t *out_params, dt_error *err) DT_MUST_CHECK;
+/* What a caller of dt_inspect_sites wants to hear. */
+typedef struct dt_inspect_events {
+    dt_inspect_fn site;
+    dt_dynamics_report_fn dynamics; /* statistics of the recipe's dynamics; NULL: not wanted */
+    void *arg;
+} dt_inspect_events;
+
+/* Calls `site` for every quantization site of one of our checkpoints, in graph order, by building
+ * the net that its recipe describes (no dataset is needed). `out_params`: elements of all
+ * parameters. ARG for foreign files; otherwise what a session reports, such as a quantizer of
+ * another build. */
+dt_status dt_inspect_sites(const dt_inspection *inspection, const char *path,
+                           const dt_inspect_events *events, size_t *out_params,
+                           dt_error *err) DT_MUST_CHECK;
 
 #endif

@@ -116,6 +116,36 @@ dt_status dt_metrics_step(dt_metrics *m, const dt_run_position *at, double loss,
                       err);
 }
 
+typedef struct dynamics_lines {
+    dt_metrics *m;
+    int64_t step;
+    dt_status st;
+    dt_error *err;
+} dynamics_lines;
+
+static void dynamics_line(void *arg, const char *row, const char *layer,
+                          const dt_dynamics_number *n, int count)
+{
+    dynamics_lines *l = arg;
+    if (l->st != DT_OK) return;
+    json_t *o = json_pack("{s:s,s:I,s:s}", "kind", row, "step", (json_int_t)l->step, "layer",
+                          layer ? layer : "all");
+    for (int i = 0; o && i < count; i++) {
+        json_t *list = n[i].count == 1 ? json_real(n[i].value[0]) : json_array();
+        for (int k = 0; n[i].count > 1 && k < n[i].count; k++)
+            json_array_append_new(list, json_real(n[i].value[k]));
+        json_object_set_new(o, n[i].key, list);
+    }
+    l->st = write_json(l->m, o, l->err);
+}
+
+dt_status dt_metrics_dynamics(dt_metrics *m, dt_dynamics *d, int64_t step, dt_error *err)
+{
+    dynamics_lines l = { m, step, DT_OK, err };
+    dt_dynamics_report(d, dynamics_line, &l);
+    return l.st;
+}
+
 static double percent(int64_t part, int64_t whole)
 {
     return whole ? 100.0 * (double)part / (double)whole : 0;

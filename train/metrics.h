@@ -18,6 +18,9 @@ dt_status dt_metrics_open(dt_metrics *m, const char *folder, int64_t step,
 dt_status dt_metrics_step(dt_metrics *m, const dt_run_position *at, double loss, double lr,
                           dt_error *err) DT_MUST_CHECK;
 dt_status dt_metrics_epoch(dt_metrics *m, const dt_run_epoch *e, dt_error *err) DT_MUST_CHECK;
+/* A line for each layer and row that has statistics. */
+dt_status dt_metrics_dynamics(dt_metrics *m, dt_dynamics *d, int64_t step,
+                              dt_error *err) DT_MUST_CHECK;
 void dt_metrics_close(dt_metrics *m);
 
 #endif

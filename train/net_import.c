@@ -19,6 +19,12 @@ static bool expected(const dt_graph *g, const char *name)
     return dt_graph_find(g, name) >= 0;
 }
 
+/* Tensors of our own checkpoints that are not of the net. */
+static bool is_run_state(const char *name)
+{
+    return strncmp(name, "optimizer/", 10) == 0 || strncmp(name, "dynamics/", 9) == 0;
+}
+
 static dt_status check_shape(const dt_value *v, const dt_named_tensor *t, const char *path,
                              bool native, dt_error *err)
 {
@@ -50,7 +56,7 @@ static dt_status check(dt_net *net, const dt_tensors *set, const char *path, boo
     }
     for (size_t i = 0; i < set->count; i++) {
         if (expected(&net->graph, set->item[i].name)) continue;
-        if (strncmp(set->item[i].name, "optimizer/", 10) == 0) continue; /* our own checkpoints */
+        if (is_run_state(set->item[i].name)) continue;
         if (r->unexpected < DT_NET_NAMES) r->unexpected_name[r->unexpected] = set->item[i].name;
         r->unexpected++;
     }

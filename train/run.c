@@ -99,6 +99,11 @@ static dt_status not_finite(dt_run *r, double loss, dt_error *err)
                    plain_nan(loss));
 }
 
+static dt_dynamics_at dynamics_at(const dt_run *r)
+{
+    return (dt_dynamics_at){ r->at.step, r->at.steps_per_epoch, r->at.total_steps };
+}
+
 static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
 {
     dt_batch batch;
@@ -114,7 +119,10 @@ static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
     dt_score_count(&s, dt_exec_value(&r->exec, r->s.net.logits), batch.labels, batch.valid,
                    r->s.net.classes, NULL);
     dt_exec_backward(&r->exec);
+    const dt_dynamics_at at = dynamics_at(r);
+    dt_dynamics_gradient(&r->s.dynamics, &at);
     dt_optim_update(&r->optim, &r->s.net.state, lr, r->at.step);
+    dt_dynamics_step(&r->s.dynamics);
     r->at.step++;
     r->at.seen += batch.valid;
     r->at.correct += s.correct;
@@ -135,6 +143,7 @@ static void show_step(dt_run *r, double lr)
     if (rate > 0)
         progress.eta_s = (double)((r->at.last_step - r->at.step) * r->s.data_conf->batch) / rate +
                          r->last_eval_seconds * (double)epochs_left;
+    dt_dynamics_progress(&r->s.dynamics, progress.dynamics, sizeof progress.dynamics);
     r->p->events.progress(r->p->events.arg, &progress);
 }
 
@@ -148,6 +157,14 @@ static bool show_eval(void *arg, const dt_score *so_far, int64_t total)
     return true;
 }
 
+static dt_status evaluate(dt_run *r, dt_run_epoch *e, dt_error *err)
+{
+    DT_TRY(dt_evaluate(&r->evaluator, r->test, show_eval, r, NULL, &e->score, err));
+    if (!r->val) return DT_OK;
+    e->has_val = true;
+    return dt_evaluate(&r->evaluator, r->val, show_eval, r, NULL, &e->val, err);
+}
+
 /* After an epoch, and after the last step: scores, logs, checkpoints. */
 static dt_status end_epoch(dt_run *r, double lr, dt_error *err)
 {
@@ -155,11 +172,10 @@ static dt_status end_epoch(dt_run *r, double lr, dt_error *err)
     dt_run_epoch e = { .epoch = (r->at.step + r->at.steps_per_epoch - 1) / r->at.steps_per_epoch,
                        .step = r->at.step,
                        .lr = lr };
-    DT_TRY(dt_evaluate(&r->evaluator, r->test, show_eval, r, NULL, &e.score, err));
-    if (r->val) {
-        e.has_val = true;
-        DT_TRY(dt_evaluate(&r->evaluator, r->val, show_eval, r, NULL, &e.val, err));
-    }
+    DT_TRY(dt_dynamics_before_eval(&r->s.dynamics, err));
+    dt_status st = evaluate(r, &e, err);
+    dt_dynamics_after_eval(&r->s.dynamics);
+    DT_TRY(st);
     r->last_eval_seconds = now() - start;
     r->eval_seconds += r->last_eval_seconds;
     e.train_loss = r->at.seen ? r->at.loss_sum / (double)r->at.seen : 0;
@@ -173,6 +189,7 @@ static dt_status end_epoch(dt_run *r, double lr, dt_error *err)
     r->at.seen = r->at.correct = 0;
     r->at.loss_sum = 0;
     DT_TRY(dt_metrics_epoch(&r->metrics, &e, err));
+    DT_TRY(dt_metrics_dynamics(&r->metrics, &r->s.dynamics, r->at.step, err));
     /* In this order: killed in between, the run goes on from the older last.h5 and comes by again.
      */
     if (e.is_best) DT_TRY(save(r, "best.h5", err));
@@ -193,6 +210,8 @@ static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
     while (r->at.step < r->at.last_step) {
         double loss = 0;
         lr = learning_rate(r);
+        const dt_dynamics_at at = dynamics_at(r);
+        if (r->at.step % r->at.steps_per_epoch == 0) dt_dynamics_epoch(&r->s.dynamics, &at);
         DT_TRY(one_step(r, lr, &loss, err));
         if (r->at.step % LOG_EVERY == 0)
             DT_TRY(dt_metrics_step(&r->metrics, &r->at, loss, lr, err));

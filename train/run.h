@@ -22,6 +22,7 @@ typedef struct dt_run_progress {
     double lr, images_per_s, eta_s;
     bool evaluating;
     int64_t eval_seen, eval_total;
+    char dynamics[64]; /* what the recipe's dynamics tell, "" or with blanks before it */
 } dt_run_progress;
 
 typedef struct dt_run_epoch {

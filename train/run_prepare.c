@@ -130,6 +130,7 @@ dt_status dt_run_prepare(dt_run *r, dt_error *err)
         DT_TRY(resume(r, last, err));
     else
         DT_TRY(start_quantizers(r, err));
+    if (!resumes) dt_dynamics_start(&r->s.dynamics);
     DT_TRY(make_plans(r, err));
     snprintf(path, sizeof path, "%s/recipe.yaml", r->p->folder);
     const char *text = r->s.recipe->text;

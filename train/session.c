@@ -26,6 +26,7 @@ const dt_recipe_tables dt_tables = {
     .quantizers = &dt_quantizers,
     .optimizers = &dt_optimizers,
     .schedules = &dt_schedules,
+    .dynamics = &dt_dynamics_rows,
     .data_opts = dt_data_opts,
     .data_conf_size = sizeof(dt_data_conf),
     .bits_range = bits_range,
@@ -147,6 +148,25 @@ static dt_status read_init(dt_session *s, bool *out_native, dt_error *err)
     return DT_OK;
 }
 
+static dt_status open_dynamics(dt_session *s, dt_error *err)
+{
+    enum { MOST = 32 };
+    dt_dynamics_choice choice[MOST];
+    size_t count = s->recipe->dynamics_count;
+    if (count > MOST) return dt_fail(err, DT_ERR_RANGE, NULL, "more than %d dynamics", MOST);
+    for (size_t i = 0; i < count; i++)
+        choice[i] = (dt_dynamics_choice){ s->recipe->dynamics[i].row, s->recipe->dynamics[i].conf };
+    const dt_dynamics_params p = { .graph = &s->net.graph,
+                                   .state = &s->net.state,
+                                   .kernels = &s->kernels,
+                                   .threads = s->threads,
+                                   .choice = choice,
+                                   .count = (int)count,
+                                   .file = s->recipe->name,
+                                   .alloc = s->alloc };
+    return dt_dynamics_open(&s->dynamics, &p, err);
+}
+
 static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *err)
 {
     bool native = false, has_init = s->recipe->model.init[0] && !p->skip_init;
@@ -160,6 +180,7 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     if (has_init)
         DT_TRY(dt_net_import(&s->net, &s->init, s->recipe->model.init, native,
                              s->recipe->model.allow_missing, &s->report, err));
+    if (p->training || p->dynamics) DT_TRY(open_dynamics(s, err));
     s->quantizers_ready = !dt_net_is_quantized(&s->net) || s->report.has_quantizers;
     return DT_OK;
 }
@@ -180,6 +201,7 @@ dt_status dt_session_open(dt_session *s, const dt_session_params *p, dt_error *e
 
 void dt_session_close(dt_session *s)
 {
+    dt_dynamics_close(&s->dynamics);
     dt_net_fini(&s->net);
     dt_data_close(s->data);
     dt_tensors_fini(&s->init);

@@ -5,6 +5,7 @@
 #define DT_TRAIN_SESSION_H
 
 #include "data/loader.h"
+#include "dynamics/dynamics.h"
 #include "train/net.h"
 
 typedef enum dt_init_source { /* where the parameters came from */
@@ -17,7 +18,8 @@ typedef struct dt_session_params {
     dt_recipe *recipe;
     int threads;     /* 0: all processors */
     const char *isa; /* highest kernel tier; NULL: the best */
-    bool training;   /* gradients are wanted */
+    bool training;   /* gradients are wanted, and the recipe's dynamics */
+    bool dynamics;   /* these without gradients: to check them or to read their state */
     bool plain;      /* run the graph without the fusing pass */
     bool no_data;    /* the dataset is opened only if `model.init` does not tell the picture size */
     bool skip_init;  /* parameters stay random: a resumed run brings its own */
@@ -34,6 +36,7 @@ typedef struct dt_session {
     const dt_normalize *normalize;
     dt_extent picture; /* that the network sees */
     dt_net net;
+    dt_dynamics dynamics; /* without rows unless training or dynamics was asked for */
     dt_init_source source;
     dt_net_report report;
     dt_tensors init;       /* the file that was read; names of the report are its */

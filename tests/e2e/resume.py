@@ -3,15 +3,28 @@
 
 usage: resume.py DETENT [KILLS [SEED]]
 """
+import json
 import os
 import random
 import shutil
 import signal
 import time
 
-from support import RECIPE, Test, leftovers, main, stop_as_ctrl_c
+from support import DYNAMICS, RECIPE, Test, leftovers, main, stop_as_ctrl_c
 
 LIVELY = ["train.epochs=6", "train.save_minutes=0.0003"]  # 60 steps, a checkpoint every 20 ms
+
+
+def log(folder):
+    """metrics.jsonl without the seconds."""
+    with open(os.path.join(folder, "metrics.jsonl")) as f:
+        return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in f]
+
+
+def state(folder):
+    """Everything that is kept between steps."""
+    with open(os.path.join(folder, "last.h5"), "rb") as f:
+        return f.read()
 
 
 def rows(folder):
@@ -24,7 +37,9 @@ def expect_equal(test, folder, whole, what):
     for name in "last.h5", "best.h5":
         same = test.sha256(os.path.join(folder, name)) == test.sha256(os.path.join(whole, name))
         test.check(same, f"{what}: {name} differs from the undisturbed run's")
+    test.check(state(folder) == state(whole), f"{what}: last.h5 differs in its bytes")
     test.check(rows(folder) == rows(whole), f"{what}: summary.csv differs")
+    test.check(log(folder) == log(whole), f"{what}: metrics.jsonl differs")
     test.check(os.path.exists(os.path.join(folder, "DONE")), f"{what}: no DONE")
     test.check(not leftovers(folder), f"{what}: left {leftovers(folder)}")
 
@@ -36,7 +51,8 @@ def kill_and_resume(test, recipe, whole, seconds, kills, rng):
         process = test.start("train", recipe, *LIVELY, "--out", folder, "--resume", "--threads", 2)
         try:
             # The last round runs to its end.
-            process.communicate(timeout=None if done >= kills else rng.uniform(0, 0.8 * seconds))
+            err = process.communicate(timeout=None if done >= kills
+                                      else rng.uniform(0, 0.8 * seconds))[1]
         except Exception:  # TimeoutExpired: it runs still
             process.send_signal(signal.SIGKILL)
             process.communicate()
@@ -45,7 +61,8 @@ def kill_and_resume(test, recipe, whole, seconds, kills, rng):
             finished += 1
             shutil.rmtree(folder)
             continue
-        test.check(process.returncode == -signal.SIGKILL, f"exit code {process.returncode}")
+        if process.returncode != -signal.SIGKILL:
+            raise SystemExit(f"exit code {process.returncode}: {err}")
         done += 1
         last = os.path.join(folder, "last.h5")
         if os.path.exists(last):
@@ -79,17 +96,24 @@ def run(args):
     seed = int(args[2]) if len(args) > 2 else time.time_ns() % 100000
     print(f"seed {seed}")
     test = Test(args[0])
-    recipe, whole = test.write("recipe.yaml", RECIPE), test.path("whole")
+    for name, text in ("recipe", RECIPE), ("dynamics", DYNAMICS):
+        check_recipe(test, test.write(name + ".yaml", text), kills, random.Random(seed))
+    return test.end()
+
+
+def check_recipe(test, recipe, kills, rng):
+    whole = test.path("whole")
     start = time.monotonic()
     test.succeed("train", recipe, *LIVELY, "--out", whole, "--threads", 2)
     seconds = time.monotonic() - start
-    kill_and_resume(test, recipe, whole, seconds, kills, random.Random(seed))
+    kill_and_resume(test, recipe, whole, seconds, kills, rng)
     interrupt(test, recipe, whole)
     # What is finished stays so.
     before = test.sha256(os.path.join(whole, "last.h5"))
     test.succeed("train", recipe, *LIVELY, "--out", whole, "--resume")
     test.check(test.sha256(os.path.join(whole, "last.h5")) == before, "a finished run went on")
-    return test.end()
+    for folder in whole, test.path("interrupted"), test.path("killed"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 main(run)

@@ -18,6 +18,11 @@ quant:
 train: {epochs: 2, optimizer: {name: sgd, lr: 0.02}, seed: 3}
 eval: {batch: 64}
 """
+# The same with everything beside the optimizer that keeps state between steps.
+DYNAMICS = RECIPE + """\
+dynamics:
+  oscillation: {momentum: 0.1}
+"""
 SKIP = 77
 
 

@@ -95,12 +95,24 @@ static inline void fake_bits(const dt_row *quantizer, int *min, int *max)
 static const dt_table model_table = { "model", nets }, set_table = { "dataset", sets },
                       transform_table = { "transform", transforms },
                       quantizer_table = { "quantizer", quantizers };
+typedef struct fake_tracker {
+    double momentum;
+} fake_tracker;
+static const dt_opt tracker_opts[] = {
+    DT_OPT_FLOAT(fake_tracker, momentum, 0.001, 0, 1, "weight of a step"),
+    DT_OPT_END,
+};
+static const dt_row tracker = { "tracker", "", tracker_opts, sizeof(fake_tracker) };
+static const dt_row damper = { "damper", "", NULL, 0 };
+static const dt_row *const dynamics_rows[] = { &tracker, &damper, NULL };
+static const dt_table dynamics_table = { "dynamics", dynamics_rows };
 static const dt_recipe_tables fake_tables = { .models = &model_table,
                                               .datasets = &set_table,
                                               .transforms = &transform_table,
                                               .quantizers = &quantizer_table,
                                               .optimizers = &dt_optimizers,
                                               .schedules = &dt_schedules,
+                                              .dynamics = &dynamics_table,
                                               .data_opts = data_opts,
                                               .data_conf_size = sizeof(fake_data),
                                               .bits_range = fake_bits };

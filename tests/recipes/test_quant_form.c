@@ -26,19 +26,20 @@ START_TEST(effective_section)
         "  - {layers: d, activations: {method: pact, granularity: channel}, weights: none}\n");
     const char *quant = strstr(r->text, "quant:");
     ck_assert_ptr_nonnull(quant);
-    const char *want =
-        "quant:\n  placement: deploy\n  share: true\n  weights: none\n  activations:\n    method: lsq\n"
-        "    bits: 4\n    granularity: tensor\n    group: 64\n    ste: own\n    ste_strength: 0\n    grad_scale: 1\n    act_n: numel\n"
-        "  residual:\n    bits: 8\n"
-        "  first:\n    weights: none\n    activations: none\n"
-        "  last:\n    weights:\n      bits: 8\n    activations:\n      bits: 6\n"
-        "      act_n: features\n"
-        "  shortcut:\n    weights: body\n    activations: body\n"
-        "  rules:\n  - layers: '*.b'\n    weights:\n      bits: 3\n"
-        "      grad_scale: 2.5\n      alpha: 1\n"
-        "  - layers: c\n    activations: none\n"
-        "  - layers: d\n    weights: none\n    activations:\n      method: pact\n"
-        "      granularity: channel\ntrain:";
+    const char *want = "quant:\n  placement: deploy\n  share: true\n  weights: none\n  "
+                       "activations:\n    method: lsq\n"
+                       "    bits: 4\n    granularity: tensor\n    group: 64\n    ste: own\n    "
+                       "ste_strength: 0\n    grad_scale: 1\n    act_n: numel\n"
+                       "  residual:\n    bits: 8\n"
+                       "  first:\n    weights: none\n    activations: none\n"
+                       "  last:\n    weights:\n      bits: 8\n    activations:\n      bits: 6\n"
+                       "      act_n: features\n"
+                       "  shortcut:\n    weights: body\n    activations: body\n"
+                       "  rules:\n  - layers: '*.b'\n    weights:\n      bits: 3\n"
+                       "      grad_scale: 2.5\n      alpha: 1\n"
+                       "  - layers: c\n    activations: none\n"
+                       "  - layers: d\n    weights: none\n    activations:\n      method: pact\n"
+                       "      granularity: channel\ntrain:";
     ck_assert_msg(strncmp(quant, want, strlen(want)) == 0, "%s", quant);
     dt_recipe *again = must_read(r->text);
     ck_assert_str_eq(again->text, r->text);

@@ -202,6 +202,40 @@ START_TEST(messages)
 }
 END_TEST
 
+/* Rows in the order of the table; the section is in the effective text only if it is given. */
+START_TEST(dynamics)
+{
+    dt_recipe *r = must_read(FAKE_BASE, NULL);
+    ck_assert_uint_eq(r->dynamics_count, 0);
+    ck_assert_ptr_null(strstr(r->text, "dynamics"));
+    dt_recipe_free(r);
+    r = must_read(FAKE_BASE "dynamics: {damper: , tracker: {momentum: 0.5}}\n", NULL);
+    ck_assert_uint_eq(r->dynamics_count, 2);
+    ck_assert_str_eq(r->dynamics[0].row->name, "tracker");
+    ck_assert_double_eq(((const fake_tracker *)r->dynamics[0].conf)->momentum, .5);
+    ck_assert_str_eq(r->dynamics[1].row->name, "damper");
+    dt_recipe *again = must_read(r->text, NULL);
+    ck_assert_str_eq(again->text, r->text);
+    ck_assert_str_eq(again->hash, r->hash);
+    dt_recipe_free(again);
+    dt_recipe_free(r);
+    static const char *const bad[][2] = {
+        { "dynamics: [tracker]\n", "dynamics: must be a map" },
+        { "dynamics: {traker: {}}\n", "did you mean 'tracker'?" },
+        { "dynamics: {tracker: {momentun: 1}}\n", "dynamics.tracker.momentun: unknown key" },
+        { "dynamics: {tracker: {momentum: 2}}\n", "dynamics.tracker.momentum: 2 is outside 0..1" },
+        { "dynamics: {tracker: 1}\n", "dynamics.tracker: must be a map of keys" },
+    };
+    for (size_t i = 0; i < DT_ARRAY_LEN(bad); i++) {
+        char text[512];
+        dt_error err = { 0 };
+        snprintf(text, sizeof text, "%s%s", FAKE_BASE, bad[i][0]);
+        ck_assert_int_ne(fake_read(text, NULL, &r, &err), DT_OK);
+        ck_assert_msg(strstr(err.text, bad[i][1]) != NULL, "%s", err.text);
+    }
+}
+END_TEST
+
 START_TEST(overrides_and_paths)
 {
     char cwd[400], want[600];
@@ -364,6 +398,6 @@ START_TEST(every_row_of_the_real_tables)
 END_TEST
 
 DT_TEST_MAIN("recipe", defaults, values, effective_text_is_complete_and_reads_back,
-             hash_leaves_out_what_changes_no_result, messages, overrides_and_paths,
+             hash_leaves_out_what_changes_no_result, messages, dynamics, overrides_and_paths,
              relative_recipe_path, every_allocation_may_fail, shipped_recipes,
              every_row_of_the_real_tables)
