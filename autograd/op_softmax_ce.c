@@ -1,6 +1,11 @@
 /* Mean cross entropy of softmax(logits) with label smoothing (Szegedy 2016; PyTorch's form):
- * logits [N,K], labels int32 [N] -> loss [1]. Rows with a negative label count nothing: they fill
- * up the last batch of an evaluation. */
+ * logits [N,K] -> loss [1], with labels int32 [N], or with targets [N,K] that give each class its
+ * share (mixup, distillation):
+ *
+ *   loss = mean over rows of - sum_k ((1 - smoothing) t_k + smoothing / K) log p_k
+ *
+ * Rows with a negative label, or without any share, count nothing: they fill up the last batch of
+ * an evaluation. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op_softmax_ce.h"
 
@@ -14,7 +19,8 @@ static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_sh
     (void)conf;
     (void)in_count;
     char a[DT_SHAPE_TEXT], b[DT_SHAPE_TEXT];
-    if (in[0].rank != 2 || in[1].rank != 1 || in[0].dim[0] != in[1].dim[0])
+    bool fit = in[1].rank == 1 ? in[0].dim[0] == in[1].dim[0] : dt_shape_equal(&in[0], &in[1]);
+    if (in[0].rank != 2 || !fit)
         return dt_fail(err, DT_ERR_SHAPE, NULL, "logits %s and labels %s do not fit",
                        dt_shape_print(&in[0], a), dt_shape_print(&in[1], b));
     out[0] = DT_SHAPE(1);
@@ -28,6 +34,22 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
     out->forward_work = (size_t)r->in_shape[0].dim[0] * sizeof(double);
 }
 
+/* Share of class k in row n, before smoothing, and of all classes: 0 for rows that do not count. */
+static double share(const dt_op_run *r, int64_t n, int64_t k)
+{
+    if (r->in_shape[1].rank == 1) return ((const int32_t *)r->in[1])[n] == k;
+    return (double)((const real *)r->in[1])[n * r->in_shape[0].dim[1] + k];
+}
+
+static double all_shares(const dt_op_run *r, int64_t n)
+{
+    if (r->in_shape[1].rank == 1) return ((const int32_t *)r->in[1])[n] >= 0;
+    double sum = 0;
+    for (int64_t k = 0; k < r->in_shape[0].dim[1]; k++)
+        sum += share(r, n, k);
+    return sum;
+}
+
 static void row(void *arg, int64_t n, int thread)
 {
     (void)thread;
@@ -36,8 +58,7 @@ static void row(void *arg, int64_t n, int thread)
     int64_t K = r->in_shape[0].dim[1];
     const real *x = (const real *)r->in[0] + n * K;
     real *p = (real *)r->saved + n * K;
-    int32_t label = ((const int32_t *)r->in[1])[n];
-    double most = (double)x[0], sum = 0, mean = 0;
+    double most = (double)x[0], sum = 0, mean = 0, aim = 0, all = all_shares(r, n);
     for (int64_t k = 1; k < K; k++)
         if ((double)x[k] > most) most = (double)x[k];
     for (int64_t k = 0; k < K; k++) {
@@ -45,21 +66,20 @@ static void row(void *arg, int64_t n, int thread)
         p[k] = (real)e;
         sum += e;
         mean += (double)x[k] / (double)K;
+        aim += share(r, n, k) * (double)x[k];
     }
     for (int64_t k = 0; k < K; k++)
         p[k] = (real)((double)p[k] / sum);
     double log_sum = most + dt_log(sum);
-    double loss = label < 0 ? 0
-                            : (1 - c->smoothing) * (log_sum - (double)x[label]) +
-                                  c->smoothing * (log_sum - mean);
-    ((double *)r->work)[n] = loss;
+    ((double *)r->work)[n] =
+        all == 0 ? 0 : (1 - c->smoothing) * (all * log_sum - aim) + c->smoothing * (log_sum - mean);
 }
 
 static int64_t valid_rows(const dt_op_run *r)
 {
     int64_t valid = 0;
     for (int64_t n = 0; n < r->in_shape[1].dim[0]; n++)
-        valid += ((const int32_t *)r->in[1])[n] >= 0;
+        valid += all_shares(r, n) != 0;
     return valid > 0 ? valid : 1;
 }
 
@@ -81,10 +101,13 @@ static void backward(const dt_op_run *r)
     for (int64_t n = 0; n < N; n++) {
         const real *p = (const real *)r->saved + n * K;
         real *dx = r->d_in[0] + n * K;
-        int32_t label = ((const int32_t *)r->in[1])[n];
+        double all = all_shares(r, n);
+        real whole = (real)((1 - c->smoothing) * all + c->smoothing);
         for (int64_t k = 0; k < K; k++)
             dx[k] =
-                label < 0 ? 0 : each * (p[k] - floor - (k == label ? (real)(1 - c->smoothing) : 0));
+                all == 0
+                    ? 0
+                    : each * (p[k] * whole - floor - (real)((1 - c->smoothing) * share(r, n, k)));
     }
 }
 
@@ -100,6 +123,8 @@ static const dt_op_example examples[] = {
       .conf = &smooth,
       .labels = 2,
       .classes = 3 },
+    { .in_count = 2, .in = { { 2, { 5, 4 } }, { 2, { 5, 4 } } }, .conf = &hard, .positive = 2 },
+    { .in_count = 2, .in = { { 2, { 5, 4 } }, { 2, { 5, 4 } } }, .conf = &smooth, .positive = 2 },
     { .in_count = 0 },
 };
 

@@ -50,7 +50,7 @@ typedef struct dt_recipe_quant {
 typedef struct dt_recipe_train {
     dt_recipe_choice optimizer, schedule;
     int epochs, max_steps, seed;
-    double label_smoothing, save_minutes, quant_lr;
+    double label_smoothing, clip_norm, save_minutes, quant_lr;
     bool decay_norm, quant_decay;
 } dt_recipe_train;
 

@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/optim_state.h"
 
+#include <math.h>
+
 static dt_status make_buffers(dt_optim_state *o, int k, const dt_graph *g, dt_error *err)
 {
     real **table = dt_arena_get(o->arena, sizeof *table * (size_t)g->value_count);
@@ -35,11 +37,44 @@ void dt_optim_state_fini(dt_optim_state *o)
     *o = (dt_optim_state){ 0 };
 }
 
+/* Sum of squares, in 8 lanes and index order. */
+static double squares(const real *x, int64_t n)
+{
+    double lane[8] = { 0 }, sum = 0;
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (int l = 0; l < 8; l++)
+            lane[l] += (double)x[i + l] * (double)x[i + l];
+    for (; i < n; i++)
+        sum += (double)x[i] * (double)x[i];
+    for (int l = 0; l < 8; l++)
+        sum += lane[l];
+    return sum;
+}
+
+double dt_optim_clip(dt_state *s, double most)
+{
+    const dt_graph *g = s->graph;
+    double sum = 0;
+    for (int i = 0; i < g->value_count; i++)
+        if (g->value[i].kind == DT_VALUE_PARAM)
+            sum += squares(s->grad[i], dt_shape_count(&g->value[i].shape));
+    double norm = sqrt(sum), factor = most / (norm + 1e-6);
+    if (!(factor < 1)) return norm;
+    for (int i = 0; i < g->value_count; i++) {
+        if (g->value[i].kind != DT_VALUE_PARAM) continue;
+        for (int64_t k = 0, n = dt_shape_count(&g->value[i].shape); k < n; k++)
+            s->grad[i][k] *= (real)factor;
+    }
+    return norm;
+}
+
 void dt_optim_update(const dt_optim_state *o, dt_state *s, double lr, int64_t step)
 {
     const dt_graph *g = s->graph;
     const dt_recipe_train *t = o->conf;
     double decay = dt_optimizer_weight_decay(o->optimizer, t->optimizer.conf);
+    if (t->clip_norm > 0) dt_optim_clip(s, t->clip_norm);
     for (int i = 0; i < g->value_count; i++) {
         const dt_value *v = &g->value[i];
         if (v->kind != DT_VALUE_PARAM) continue;

@@ -40,7 +40,7 @@ START_TEST(every_kind_of_key_is_listed)
         "\nquant.weights.alpha|pact|float|6|a number in 0..100\n",
         "\nquant.activations.act_n|lsq|enum|numel|one of numel|features\n",
         "\nquant.rules.N.layers||text||",
-        "\ntrain.optimizer.name||name|sgd|one of sgd",
+        "\ntrain.optimizer.name||name|sgd|one of adamw|sgd",
         "\ntrain.optimizer.nesterov|sgd|bool|false|true or false\n",
         "\ntrain.schedule.milestones|multistep|list|[]|",
         "\ntrain.schedule.warmup|cosine|float|0|",
@@ -48,7 +48,7 @@ START_TEST(every_kind_of_key_is_listed)
         "\nexpect.status||enum|published|one of measured|published\n",
     };
     for (size_t i = 0; i < DT_ARRAY_LEN(lines); i++)
-        ck_assert_msg(strstr(l.text, lines[i]) != NULL, "%s in\n%s", lines[i], l.text);
+        ck_assert_msg(strstr(l.text, lines[i]) != NULL, "%s is not listed", lines[i]);
     ck_assert_int_eq(strncmp(l.text, "name||text||", 12), 0);
 }
 END_TEST

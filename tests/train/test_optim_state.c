@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/optim_state.h"
 
+#include <math.h>
+
 #include "tests/support/failalloc.h"
 #include "tests/support/run.h"
 
@@ -82,6 +84,25 @@ START_TEST(quantizers_have_their_rate)
 }
 END_TEST
 
+START_TEST(clipping_keeps_the_direction)
+{
+    fixture f;
+    start(&f, 1, false, false, 0);
+    const real g[COUNT] = { 2, -3, 6 }; /* norm 7 */
+    for (int i = 0; i < COUNT; i++)
+        f.state.grad[f.id[i]][0] = g[i];
+    ck_assert(fabs(dt_optim_clip(&f.state, 8) - 7) < 1e-12);
+    ck_assert(f.state.grad[f.id[2]][0] == 6);
+    ck_assert(fabs(dt_optim_clip(&f.state, 3.5) - 7) < 1e-12);
+    for (int i = 0; i < COUNT; i++)
+        ck_assert(fabs((double)f.state.grad[f.id[i]][0] - (double)g[i] / 2) < 1e-6);
+    f.conf.clip_norm = 0.7;
+    dt_optim_update(&f.optim, &f.state, 1, 0);
+    ck_assert(fabs((double)value(&f, BIAS) - 2.3) < 1e-6);
+    end(&f);
+}
+END_TEST
+
 START_TEST(no_memory)
 {
     fixture f;
@@ -100,4 +121,5 @@ START_TEST(no_memory)
 }
 END_TEST
 
-DT_TEST_MAIN("optim_state", only_weights_decay_unless_told, quantizers_have_their_rate, no_memory)
+DT_TEST_MAIN("optim_state", only_weights_decay_unless_told, quantizers_have_their_rate,
+             clipping_keeps_the_direction, no_memory)
