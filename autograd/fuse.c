@@ -140,6 +140,8 @@ static bool absorb(pass *p, chain *c, int i)
     if (p->absorbed[i]) return false; /* an add of two batch norms is in the other chain */
     if (is_op(node, "relu") && has_room(c, 0)) {
         add_stage(p, c, i, DT_CHAIN_RELU);
+    } else if (is_op(node, "relu6") && has_room(c, 0)) {
+        add_stage(p, c, i, DT_CHAIN_RELU6);
     } else if (is_op(node, "add") && has_room(c, 1)) {
         int other = node->in[0] == c->value ? node->in[1] : node->in[0];
         add_stage(p, c, i, DT_CHAIN_ADD);

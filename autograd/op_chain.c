@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "autograd/op_fakequant.h"
+#include "autograd/op_relu6.h"
 #include "core/thread.h"
 #include "kernels/point_work.h"
 
@@ -108,6 +109,8 @@ static void run_stage(const call *k, int i, int64_t at, int64_t n, const real *x
     const dt_tile_kernels *t = &k->r->kernels->tile;
     if (s->kind == DT_CHAIN_RELU)
         t->relu(n, x, y);
+    else if (s->kind == DT_CHAIN_RELU6)
+        t->clip(n, x, DT_RELU6_HIGH, y);
     else if (s->kind == DT_CHAIN_ADD)
         t->add(n, x, (const real *)k->r->in[s->in] + at, y);
     else
@@ -186,11 +189,18 @@ static void back_stages(const call *k, int64_t at, int64_t n, real *const *v, re
         }
         if (s->kind == DT_CHAIN_RELU)
             t->relu_back(n, v[i + 1], g, to, false);
+        else if (s->kind == DT_CHAIN_RELU6)
+            t->clip_back(n, v[i + 1], g, DT_RELU6_HIGH, to, false);
         else
             t->encode_back(n, v[i], g, &k->encode[i], to, false, &sums[i]);
         g = to;
     }
     if (g != to) memcpy(to, g, (size_t)n * sizeof *g);
+}
+
+static bool is_rectifier(dt_chain_kind kind)
+{
+    return kind == DT_CHAIN_RELU || kind == DT_CHAIN_RELU6;
 }
 
 static void backward_tile(const call *k, int64_t at, int64_t n, int thread, real *lanes,
@@ -203,7 +213,7 @@ static void backward_tile(const call *k, int64_t at, int64_t n, int thread, real
         v[i] = k->values + (thread * (k->c->count + 1) + i) * k->tile;
     t->norm(n, k->l.T, x, k->l.column[0], k->l.column[1], k->l.column[2], v[0]);
     for (int i = 0; i < k->c->count; i++)
-        if (i + 1 < k->c->count || k->c->stage[i].kind == DT_CHAIN_RELU)
+        if (i + 1 < k->c->count || is_rectifier(k->c->stage[i].kind))
             run_stage(k, i, at, n, v[i], v[i + 1]);
     back_stages(k, at, n, v, dz, sums);
     t->norm_sums(n, k->l.T, x, dz, k->l.column[0], lanes, lanes + k->l.T);

@@ -14,7 +14,12 @@
 
 enum { DT_CHAIN_STAGES = 6 };
 
-typedef enum dt_chain_kind { DT_CHAIN_RELU, DT_CHAIN_ADD, DT_CHAIN_QUANT } dt_chain_kind;
+typedef enum dt_chain_kind {
+    DT_CHAIN_RELU,
+    DT_CHAIN_RELU6,
+    DT_CHAIN_ADD,
+    DT_CHAIN_QUANT
+} dt_chain_kind;
 
 typedef struct dt_chain_stage {
     dt_chain_kind kind;

@@ -64,6 +64,11 @@ typedef struct dt_point_kernels {
     void (*relu)(int threads, int64_t n, const real *x, real *y);
     /* dx = dy where y > 0 else 0 (added to dx when `sum`); dx may be dy. */
     void (*relu_back)(int threads, int64_t n, const real *y, const real *dy, real *dx, bool sum);
+    /* y = min(max(x, 0), high), nan stays; y may be x. */
+    void (*clip)(int threads, int64_t n, const real *x, real high, real *y);
+    /* dx = dy where 0 < y < high else 0 (added to dx when `sum`); dx may be dy. */
+    void (*clip_back)(int threads, int64_t n, const real *y, const real *dy, real high, real *dx,
+                      bool sum);
     /* mean and biased variance of each column of x [rows,C]; work: dt_point_work(rows, C, threads).
      */
     void (*moments)(int threads, int64_t rows, int64_t C, const real *x, void *work, double *mean,

@@ -12,6 +12,7 @@ typedef struct span {
     real *y;
     int64_t n;
     bool sum;
+    real high; /* of a clip */
 } span;
 
 static inline int64_t chunk_size(int64_t n, int64_t i)
@@ -36,7 +37,7 @@ static void add_task(void *arg, int64_t i, int thread)
 
 static void add(int threads, int64_t n, const real *a, const real *b, real *y)
 {
-    span s = { a, b, y, n, false };
+    span s = { .a = a, .b = b, .y = y, .n = n };
     dt_parallel(threads, chunk_count(n), add_task, &s);
 }
 
@@ -51,7 +52,7 @@ static void relu_task(void *arg, int64_t i, int thread)
 
 static void relu(int threads, int64_t n, const real *x, real *y)
 {
-    span s = { x, NULL, y, n, false };
+    span s = { .a = x, .y = y, .n = n };
     dt_parallel(threads, chunk_count(n), relu_task, &s);
 }
 
@@ -66,8 +67,37 @@ static void relu_back_task(void *arg, int64_t i, int thread)
 
 static void relu_back(int threads, int64_t n, const real *y, const real *dy, real *dx, bool sum)
 {
-    span s = { y, dy, dx, n, sum };
+    span s = { .a = y, .b = dy, .y = dx, .n = n, .sum = sum };
     dt_parallel(threads, chunk_count(n), relu_back_task, &s);
+}
+
+static void clip_task(void *arg, int64_t i, int thread)
+{
+    (void)thread;
+    const span *s = arg;
+    const real *x = s->a + i * DT_POINT_CHUNK;
+    tile_clip(chunk_size(s->n, i), x, s->high, s->y + i * DT_POINT_CHUNK);
+}
+
+static void clip(int threads, int64_t n, const real *x, real high, real *y)
+{
+    span s = { .a = x, .y = y, .n = n, .high = high };
+    dt_parallel(threads, chunk_count(n), clip_task, &s);
+}
+
+static void clip_back_task(void *arg, int64_t i, int thread)
+{
+    (void)thread;
+    const span *s = arg;
+    const real *y = s->a + i * DT_POINT_CHUNK, *dy = s->b + i * DT_POINT_CHUNK;
+    tile_clip_back(chunk_size(s->n, i), y, dy, s->high, s->y + i * DT_POINT_CHUNK, s->sum);
+}
+
+static void clip_back(int threads, int64_t n, const real *y, const real *dy, real high, real *dx,
+                      bool sum)
+{
+    span s = { .a = y, .b = dy, .y = dx, .n = n, .sum = sum, .high = high };
+    dt_parallel(threads, chunk_count(n), clip_back_task, &s);
 }
 
 /* ---- columns of [rows,C]: rows are joined into tiles of T = C * repeat elements, so that inner
@@ -296,9 +326,9 @@ static void encode_back(int threads, int64_t n, const real *x, const real *g, co
 
 void POINT_FILL(dt_point_kernels *k)
 {
-    *k = (dt_point_kernels){ add,         relu,           relu_back, moments,
-                             scale_shift, norm_back_sums, norm_back, column_sums,
-                             encode,      encode_back };
+    *k = (dt_point_kernels){ add,       relu,        relu_back,   clip,
+                             clip_back, moments,     scale_shift, norm_back_sums,
+                             norm_back, column_sums, encode,      encode_back };
 }
 
 void TILE_FILL(dt_tile_kernels *k)
@@ -306,11 +336,13 @@ void TILE_FILL(dt_tile_kernels *k)
     *k = (dt_tile_kernels){ .norm = tile_norm,
                             .add = tile_add,
                             .relu = tile_relu,
+                            .clip = tile_clip,
                             .encode = tile_encode,
                             .codes = tile_codes,
                             .decode = tile_decode,
                             .scale_sums = tile_scale_sums,
                             .relu_back = tile_relu_back,
+                            .clip_back = tile_clip_back,
                             .encode_back = tile_encode_back,
                             .norm_sums = tile_norm_sums,
                             .norm_back = tile_norm_back,

@@ -15,6 +15,7 @@ typedef struct dt_tile_kernels {
                  real *y);
     void (*add)(int64_t n, const real *a, const real *b, real *y);         /* y may be a or b */
     void (*relu)(int64_t n, const real *x, real *y);                       /* y may be x */
+    void (*clip)(int64_t n, const real *x, real high, real *y);            /* y may be x */
     void (*encode)(int64_t n, const real *x, const dt_encode *e, real *y); /* y may be x */
     /* c = q - qmin, affine encoders with qmax - qmin of at most 255; nan gives 0. */
     void (*codes)(int64_t n, const real *x, const dt_encode *e, uint8_t *c);
@@ -24,6 +25,8 @@ typedef struct dt_tile_kernels {
     void (*scale_sums)(int64_t n, int64_t T, const int32_t *sum, const real *scale, real *y);
     /* dx = g where y > 0 else 0 (added when `sum`); dx may be g. */
     void (*relu_back)(int64_t n, const real *y, const real *g, real *dx, bool sum);
+    /* dx = g where 0 < y < high else 0 (added when `sum`); dx may be g. */
+    void (*clip_back)(int64_t n, const real *y, const real *g, real high, real *dx, bool sum);
     /* dx (NULL: not wanted; added when `sum`; may be g); adds to the sums. At most DT_POINT_BLOCK
      * elements. */
     void (*encode_back)(int64_t n, const real *x, const real *g, const dt_encode *e, real *dx,

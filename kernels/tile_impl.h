@@ -45,6 +45,24 @@ static void tile_relu_back(int64_t n, const real *y, const real *g, real *dx, bo
             dx[j] = y[j] > 0 ? g[j] : 0;
 }
 
+static void tile_clip(int64_t n, const real *x, real high, real *y)
+{
+    for (int64_t j = 0; j < n; j++) {
+        real v = x[j] <= 0 ? 0 : x[j];
+        y[j] = v >= high ? high : v;
+    }
+}
+
+static void tile_clip_back(int64_t n, const real *y, const real *g, real high, real *dx, bool sum)
+{
+    if (sum)
+        for (int64_t j = 0; j < n; j++)
+            dx[j] += (y[j] > 0) & (y[j] < high) ? g[j] : 0;
+    else
+        for (int64_t j = 0; j < n; j++)
+            dx[j] = (y[j] > 0) & (y[j] < high) ? g[j] : 0;
+}
+
 static void tile_fold(int64_t T, int64_t C, const real *lanes, double *sums)
 {
     for (int64_t ch = 0; ch < C; ch++) {

@@ -42,6 +42,16 @@ static void run_relu(const dt_point_kernels *k, int threads, point_io *io)
     k->relu(threads, io->n, io->a, io->y);
 }
 
+static void run_clip(const dt_point_kernels *k, int threads, point_io *io)
+{
+    k->clip(threads, io->n, io->a, (real)1.5, io->y);
+}
+
+static void run_clip_back(const dt_point_kernels *k, int threads, point_io *io)
+{
+    k->clip_back(threads, io->n, io->a, io->b, (real)1.5, io->y, io->sum);
+}
+
 static void run_relu_back(const dt_point_kernels *k, int threads, point_io *io)
 {
     k->relu_back(threads, io->n, io->a, io->b, io->y, io->sum);
@@ -107,6 +117,8 @@ static const point_kernel point_table[] = {
     { "add", .has_y = true, .y_may_be_a = true, .y_may_be_b = true, .run = run_add },
     { "relu", .has_y = true, .y_may_be_a = true, .run = run_relu },
     { "relu_back", .has_y = true, .can_sum = true, .y_may_be_b = true, .run = run_relu_back },
+    { "clip", .has_y = true, .y_may_be_a = true, .run = run_clip },
+    { "clip_back", .has_y = true, .can_sum = true, .y_may_be_b = true, .run = run_clip_back },
     { "encode", .has_y = true, .encodes = true, .run = run_encode },
     { "encode_back", .has_y = true, .can_sum = true, .y_may_be_b = true, .encodes = true,
       .run = run_encode_back },

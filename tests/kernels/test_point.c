@@ -192,6 +192,9 @@ static void check_special(const dt_kernels *scalar, const dt_kernels *k)
     k->point.relu(1, 40, x, y);
     for (int i = 0; i < 40; i++)
         ck_assert(i % 3 == 0 ? isnan(y[i]) : i % 3 == 1 ? y[i] == (real)INFINITY : y[i] == 0);
+    k->point.clip(1, 40, x, 6, y);
+    for (int i = 0; i < 40; i++)
+        ck_assert(i % 3 == 0 ? isnan(y[i]) : y[i] == (i % 3 == 1 ? 6 : 0));
     for (size_t e = 0; e < DT_ARRAY_LEN(encoders); e++) {
         const dt_encode *c = &encoders[e];
         k->point.encode(1, 40, x, c, y);
@@ -286,6 +289,13 @@ START_TEST(elements_follow_their_formulas)
     ck_assert(y[0] == 0 && y[1] == 0 && y[2] == 5 && y[3] == 0);
     s.point.relu_back(1, 4, a, b, y, true);
     ck_assert(y[0] == 0 && y[1] == 0 && y[2] == 10 && y[3] == 0);
+    const real c[] = { -1, 2, 6, 7 }, clipped[] = { 0, 2, 6, 6 };
+    s.point.clip(1, 4, c, 6, y);
+    ck_assert(memcmp(y, clipped, sizeof y) == 0);
+    s.point.clip_back(1, 4, clipped, b, 6, y, false);
+    ck_assert(y[0] == 0 && y[1] == 4 && y[2] == 0 && y[3] == 0);
+    s.point.clip_back(1, 4, clipped, b, 6, y, true);
+    ck_assert(y[0] == 0 && y[1] == 8 && y[2] == 0 && y[3] == 0);
     /* u = -2 (below), 0, 4 (above), -1: residuals are 0 but where x lies between codes. */
     const dt_encode e = { .scale = (real)0.5, .qmin = -2, .qmax = 1 };
     const real x[] = { -1, (real)0.1, 2, (real)-0.375 }; /* u: -2, .2, 4, -.75 */
