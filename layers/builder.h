@@ -34,9 +34,12 @@ int dt_layer_conv2d(dt_builder *b, const char *name, dt_layer_role role, int x, 
 /* "<name>.weight", ".bias", ".running_mean", ".running_var". */
 int dt_layer_batchnorm(dt_builder *b, const char *name, int x);
 int dt_layer_relu(dt_builder *b, const char *name, int x);
+int dt_layer_relu6(dt_builder *b, const char *name, int x);
 /* branch + skip, then relu: the end of a residual block. In DEPLOY both inputs and the output are
  * quantized at the residual's bits. */
 int dt_layer_residual(dt_builder *b, const char *name, int branch, int skip);
+/* The same without a relu. */
+int dt_layer_add(dt_builder *b, const char *name, int branch, int skip);
 /* In DEPLOY quantizes a value that feeds an add later; elsewhere gives x back. */
 int dt_layer_stream(dt_builder *b, const char *name, int x);
 /* Option-A shortcut: subsample, pad channels with zeros on both sides. */

@@ -109,17 +109,32 @@ int dt_layer_relu(dt_builder *b, const char *name, int x)
     return dt_part_node(b, "relu", name, NULL, &x, 1);
 }
 
+int dt_layer_relu6(dt_builder *b, const char *name, int x)
+{
+    return dt_part_node(b, "relu6", name, NULL, &x, 1);
+}
+
 int dt_layer_stream(dt_builder *b, const char *name, int x)
 {
     return dt_part_residual(b, name, "output", x);
 }
 
-int dt_layer_residual(dt_builder *b, const char *name, int branch, int skip)
+static int sum_of(dt_builder *b, const char *name, int branch, int skip)
 {
     branch = dt_part_residual(b, name, "branch", branch);
     skip = dt_part_residual(b, name, "skip", skip);
-    int sum = dt_part_node(b, "add", name, NULL, (int[]){ branch, skip }, 2);
+    return dt_part_node(b, "add", name, NULL, (int[]){ branch, skip }, 2);
+}
+
+int dt_layer_residual(dt_builder *b, const char *name, int branch, int skip)
+{
+    int sum = sum_of(b, name, branch, skip);
     return dt_layer_stream(b, name, dt_layer_relu(b, name, sum));
+}
+
+int dt_layer_add(dt_builder *b, const char *name, int branch, int skip)
+{
+    return dt_layer_stream(b, name, sum_of(b, name, branch, skip));
 }
 
 int dt_layer_pad_shortcut(dt_builder *b, const char *name, int x, int64_t out, int stride)

@@ -130,6 +130,7 @@ static int count_nodes(const dt_graph *g, const char *op)
     "{method: "                                                                                    \
     "lsq, bits: 4" more "}, activations: {method: " method ", bits: 4" more                        \
     "}, first: {activations: none}, last: {activations: {method: lsq}}}}"
+#define MOBILE "mobilenet_v2, width: 0.25"
 #define RESNET_B "resnet20, shortcut: conv"
 #define VIT "vit, dim: 24, depth: 2, heads: 2, dropout: 0.1, drop_path: 0.2"
 static const struct {
@@ -147,6 +148,8 @@ static const struct {
     { TEST_FLOAT(VIT), 0, 0, 0, 2 },
     { TEST_LSQ(VIT, "paper"), 0, 0, 0, 2 },
     { TEST_LSQ(VIT, "deploy"), 0, 0, 0, 2 },
+    { TEST_FLOAT(MOBILE), 46, 0, 6 },
+    { TEST_LSQ(MOBILE, "deploy"), 52, 51, 0 },
 };
 
 START_TEST(fused_and_plain_agree)

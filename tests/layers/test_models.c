@@ -37,6 +37,13 @@ START_TEST(parameter_counts)
     ck_assert_int_eq(
         float_parameters("{model: {name: deit_small_patch16_224, classes: 1000}, " IMAGES),
         22050664 - 192 * 384);
+    /* torchvision's, with 1000 classes. */
+    ck_assert_int_eq(float_parameters(TEST_FLOAT("resnet18, classes: 1000")), 11689512);
+    ck_assert_int_eq(float_parameters(TEST_FLOAT("resnet34, classes: 1000")), 21797672);
+    ck_assert_int_eq(float_parameters(TEST_FLOAT("resnet50, classes: 1000")), 25557032);
+    ck_assert_int_eq(float_parameters(TEST_FLOAT("mobilenet_v2, classes: 1000")), 3504872);
+    ck_assert_int_eq(float_parameters(TEST_FLOAT("mobilenet_v2, classes: 1000, width: 0.5")),
+                     1968680);
     /* 9 (3*16 + 16*32 + 32*32 + 32*64 + 64*64), batch norm 2 * 208, head 650. */
     ck_assert_int_eq(float_parameters(TEST_FLOAT("smallcnn")), 9 * 7728 + 416 + 650);
 }
@@ -72,6 +79,18 @@ START_TEST(names_are_those_of_published_checkpoints)
                                           "layer2.0.downsample.0.weight", "conv1.bias", NULL };
     static const char *const conv[] = { "layer2.0.downsample.0.weight",
                                         "layer3.0.downsample.1.running_mean", "fc.weight", NULL };
+    static const char *const resnet[] = { "layer1.0.conv3.weight", "layer4.2.bn3.running_var",
+                                          "layer1.0.downsample.0.weight", "fc.bias", NULL };
+    static const char *const mobile[] = { "features.0.0.weight",
+                                          "features.1.conv.0.0.weight",
+                                          "features.1.conv.2.running_mean",
+                                          "features.2.conv.1.1.weight",
+                                          "features.17.conv.3.running_var",
+                                          "features.18.1.bias",
+                                          "classifier.1.weight",
+                                          NULL };
+    expect_values(TEST_FLOAT("resnet50"), resnet, true);
+    expect_values(TEST_FLOAT("mobilenet_v2"), mobile, true);
     expect_values(TEST_FLOAT("resnet20"), names, true);
     expect_values(TEST_FLOAT("resnet20"), others, false);
     expect_values("{model: {name: resnet20, shortcut: conv, head: fc}, data: {name: builtin}}",
