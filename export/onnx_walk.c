@@ -9,6 +9,7 @@
 #include "autograd/op_conv2d.h"
 #include "autograd/op_maxpool.h"
 #include "autograd/op_pad_channels.h"
+#include "autograd/op_relu6.h"
 #include "autograd/quantizer.h"
 #include "export/layout.h"
 #include "integer/lower.h"
@@ -262,6 +263,32 @@ static dt_status emit_relu(walk *w, const dt_node *node)
     return DT_OK;
 }
 
+/* Does every reader quantize the value? */
+static bool is_only_quantized(const walk *w, int value)
+{
+    const dt_graph *g = w->src->graph;
+    for (int i = 0; i < g->node_count; i++)
+        for (int k = 0; w->needed[i] && k < g->node[i].in_count; k++)
+            if (g->node[i].in[k] == value && !dt_lower_is(&g->node[i], "fakequant")) return false;
+    return value != w->src->logits;
+}
+
+/* Quantizers that follow end at the code of 6 (dt_lower_cap); a Relu fuses into more kernels than a
+ * Clip does. */
+static dt_status emit_relu6(walk *w, const dt_node *node)
+{
+    const float low = 0, high = DT_RELU6_HIGH;
+    if (is_only_quantized(w, node->out[0])) return emit_relu(w, node);
+    const char *l = dt_onnx_text(w->m, "%s.low", node->name);
+    const char *h = dt_onnx_text(w->m, "%s.high", node->name);
+    const char *in[] = { w->name[node->in[0]], l, h, NULL }, *out = out_name(w, node, "Clip");
+    dt_onnx_constant(w->m, l, DT_ONNX_FLOAT, &scalar, &low);
+    dt_onnx_constant(w->m, h, DT_ONNX_FLOAT, &scalar, &high);
+    dt_onnx_node(w->m, "Clip", in, out, NULL);
+    w->name[node->out[0]] = out;
+    return DT_OK;
+}
+
 static dt_status emit_add(walk *w, const dt_node *node)
 {
     const char *in[] = { w->name[node->in[0]], w->name[node->in[1]], NULL };
@@ -275,12 +302,8 @@ static dt_status emit_add(walk *w, const dt_node *node)
  * stands directly between DQ and Q. */
 static dt_status emit_gap(walk *w, const dt_node *node)
 {
-    const dt_graph *g = w->src->graph;
     int y = node->out[0];
-    bool waits = y != w->src->logits;
-    for (int i = 0; i < g->node_count; i++)
-        for (int k = 0; w->needed[i] && k < g->node[i].in_count; k++)
-            waits = waits && (g->node[i].in[k] != y || dt_lower_is(&g->node[i], "fakequant"));
+    bool waits = is_only_quantized(w, y);
     const char *in[] = { w->name[node->in[0]], NULL };
     const char *pool = dt_onnx_text(w->m, "%s/GlobalAveragePool", node->name);
     dt_onnx_node(w->m, "GlobalAveragePool", in, pool, NULL);
@@ -369,7 +392,7 @@ static const struct {
     { "conv2d", emit_conv },     { "fakequant", emit_fakequant },
     { "gap", emit_gap },         { "linear", emit_linear },
     { "maxpool", emit_maxpool }, { "pad_channels", emit_pad_channels },
-    { "relu", emit_relu },
+    { "relu", emit_relu },       { "relu6", emit_relu6 },
 };
 
 static dt_status emit(walk *w, const dt_node *node)

@@ -15,6 +15,11 @@ bool dt_lower_is_product(const dt_node *node)
     return dt_lower_is(node, "conv2d") || dt_lower_is(node, "linear");
 }
 
+bool dt_lower_is_rectifier(const dt_node *node)
+{
+    return dt_lower_is(node, "relu") || dt_lower_is(node, "relu6");
+}
+
 static const dt_node *producer_of(const dt_graph *g, int value)
 {
     int i = g->value[value].producer;
@@ -89,7 +94,7 @@ static bool is_quantized_after(const dt_lower_source *src, const bool *needed, i
     const dt_graph *g = src->graph;
     const dt_node *reader = NULL;
     while (dt_lower_readers(g, needed, value, &reader) == 1 &&
-           (dt_lower_is(reader, "batchnorm") || dt_lower_is(reader, "relu")))
+           (dt_lower_is(reader, "batchnorm") || dt_lower_is_rectifier(reader)))
         value = reader->out[0];
     if (value == src->logits) return false;
     for (int i = 0; i < g->node_count; i++)

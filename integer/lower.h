@@ -24,6 +24,8 @@ typedef struct dt_lower_source {
 bool dt_lower_is(const dt_node *node, const char *op); /* false also for NULL */
 bool dt_lower_is_product(const dt_node *node);         /* conv2d or linear */
 
+bool dt_lower_is_rectifier(const dt_node *node);       /* relu or relu6 */
+
 /* The fakequant node on whose grid a value lies, through nodes that only move values and add
  * zeros. NULL: the value is float. */
 const dt_node *dt_lower_site(const dt_graph *g, int value);
@@ -45,7 +47,11 @@ typedef struct dt_lower_grid {
     float scale;
     int zero_point, low, high; /* 0..255 */
 } dt_lower_grid;
-/* Errors: UNSUPPORTED names the site when its codes have no such meaning. */
+/* Takes away the codes above 6, which are not reached behind a relu6: rounding never falls, so the
+ * code of min(x, 6) is the lesser of the codes of x and of 6. */
+void dt_lower_cap(dt_lower_grid *g);
+/* Behind a relu6 the grid ends at 6. Errors: UNSUPPORTED names the site when its codes have no such
+ * meaning. */
 dt_status dt_lower_activation(const dt_lower_source *src, const dt_node *site,
                               dt_lower_grid *out_grid, dt_error *err) DT_MUST_CHECK;
 

@@ -12,6 +12,7 @@
 
 #include "autograd/op_batchnorm.h"
 #include "autograd/op_fakequant.h"
+#include "autograd/op_relu6.h"
 #include "fakequant/quantizers.h"
 #include "integer/lower.h"
 
@@ -51,6 +52,12 @@ static bool grid_holds(const dt_fakequant_conf *c, const real *params, const dt_
            fabs(high - s * (g->qmax - g->zero_point)) <= 1e-3 * s;
 }
 
+void dt_lower_cap(dt_lower_grid *g)
+{
+    float top = rintf((float)DT_RELU6_HIGH / g->scale);
+    if (top < (float)(g->high - g->zero_point)) g->high = g->zero_point + (int)top;
+}
+
 dt_status dt_lower_activation(const dt_lower_source *src, const dt_node *site,
                               dt_lower_grid *out_grid, dt_error *err)
 {
@@ -76,6 +83,8 @@ dt_status dt_lower_activation(const dt_lower_source *src, const dt_node *site,
                        "scale %g is no positive number", g.scale);
     if (!grid_holds(c, params, &g))
         return refuse(site, "has an offset that is no whole number of steps", err);
+    int producer = src->graph->value[site->in[0]].producer;
+    if (producer >= 0 && dt_lower_is(&src->graph->node[producer], "relu6")) dt_lower_cap(&out);
     *out_grid = out;
     return DT_OK;
 }

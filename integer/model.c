@@ -17,7 +17,7 @@ typedef enum form_kind { FORM_FLOAT, FORM_PICTURE, FORM_CODES, FORM_SUMS, FORM_A
 typedef struct form {
     form_kind kind;
     int a, b; /* values of the model */
-    bool relu;
+    bool relu, relu6;
 } form;
 
 typedef struct builder {
@@ -195,6 +195,7 @@ static dt_status end_on_grid(builder *b, const dt_node *n, const form *x, dt_low
     dt_int_node *node = add_node(b, kinds[x->kind], n, x->kind == FORM_PICTURE ? -1 : x->a, second);
     if (!node) return no_memory(b->err);
     if (x->relu && grid.low < grid.zero_point) grid.low = grid.zero_point;
+    if (x->relu6) dt_lower_cap(&grid);
     if (grid.low >= grid.high) return refuse(b, n, "has fewer than two codes");
     b->m->value[node->out].grid = grid;
     DT_TRY(make_room(b, node));
@@ -215,6 +216,7 @@ static dt_status walk_relu(builder *b, const dt_node *n)
 {
     form x = b->form[n->in[0]];
     x.relu = true;
+    x.relu6 = dt_lower_is(n, "relu6");
     if (x.kind == FORM_CODES) return end_on_grid(b, n, &x, b->m->value[x.a].grid);
     if (x.kind != FORM_SUMS && x.kind != FORM_ADDITION)
         return refuse(b, n, "its input has no integer form");
@@ -290,7 +292,7 @@ static const struct {
     { "conv2d", walk_product },  { "fakequant", walk_site },
     { "gap", walk_mean },        { "linear", walk_product },
     { "maxpool", walk_maxpool }, { "pad_channels", walk_pad },
-    { "relu", walk_relu },
+    { "relu", walk_relu },       { "relu6", walk_relu },
 };
 
 static dt_status walk(builder *b, const dt_node *n)

@@ -16,6 +16,7 @@
 #define RECIPE_DATA "data: {name: cifar10, batch: 8}\ntrain: {epochs: 1, seed: 5}\n"
 #define RECIPE_SMALL "model: {name: smallcnn, classes: 10, width: 4}\n" RECIPE_DATA
 #define RECIPE_RESNET "model: {name: resnet20, classes: 10}\n" RECIPE_DATA
+#define RECIPE_MOBILE "model: {name: mobilenet_v2, classes: 10, width: 0.25}\n" RECIPE_DATA
 /* LSQ at 4 bits; `more` are further keys of quant. */
 #define RECIPE_QUANT(more)                                                                         \
     "quant: {weights: {method: lsq, bits: 4}, activations: {method: lsq, bits: 4}, " more "}\n"

@@ -68,9 +68,17 @@ verify() {
     grep -q "^NOT verified" "$work/log" || { cat "$work/log"; exit 1; }
 }
 
+# name recipe, then keys of the recipe
 train() {
-    "$detent" train "$2" "data.root=$work/data" $threads --out "$work/$1" >"$work/log" 2>&1 ||
-        { cat "$work/log"; exit 1; }
+    name=$1 recipe=$2
+    shift 2
+    "$detent" train "$recipe" "data.root=$work/data" "$@" $threads --out "$work/$name" \
+        >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+}
+
+# The recipe without quantizers.
+float_of() {
+    sed '/^quant:/,/^train:/{/^train:/!d}' "$1"
 }
 
 if [ $# -gt 3 ]; then
@@ -108,9 +116,16 @@ compare residual-operators "$here/resnet20-w8a8.yaml" "$work/residual/last.h5" "
     --expect QGemm=1
 verify "$here/resnet20-w8a8.yaml" "$work/residual/last.h5" "$work/data"
 
+float_of "$here/mobilenet-w4a4.yaml" >"$work/mobile-float.yaml"
+train mobile-float "$work/mobile-float.yaml"
+train mobile "$here/mobilenet-w4a4.yaml" "model.init=$work/mobile-float/last.h5"
+compare mobile "$here/mobilenet-w4a4.yaml" "$work/mobile/last.h5" "$work/data" --integer \
+    --expect QLinearConv=52 --expect QLinearAdd=12 --expect QLinearGlobalAveragePool=1 --expect QGemm=1
+verify "$here/mobilenet-w4a4.yaml" "$work/mobile/last.h5" "$work/data"
+
 # The small net without quantizers.
 float=$work/float.yaml
-sed '/^quant:/,/^train:/{/^train:/!d}' "$here/smallcnn-w4a4.yaml" >"$float"
+float_of "$here/smallcnn-w4a4.yaml" >"$float"
 train float "$float"
 export_flags=--allow-float
 compare float "$float" "$work/float/last.h5" "$work/data" --expect Conv=5 --max-differ 0

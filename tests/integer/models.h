@@ -11,7 +11,8 @@
     "quant: {weights: {method: lsq, bits: " bits "}, activations: {method: lsq, bits: " bits       \
     "}, first: {weights: 8, activations: 8}, last: {weights: 8, activations: 8}}\n"
 
-/* Max-pooling, groups, a signed input of a conv in the middle, a 1x1 shortcut with stride 2. */
+/* Max-pooling, groups, a signed input of a conv in the middle, a 1x1 shortcut with
+ * stride 2. */
 static inline int odd_build(dt_builder *b, const void *conf, int classes, int x)
 {
     (void)conf;

@@ -48,6 +48,31 @@ START_TEST(a_relu_is_the_lowest_code)
 }
 END_TEST
 
+/* 6 / 0.4 is the code 15, 6 / 0.48 lies between two: ties go to the even one. No code is above the
+ * grid's own last. */
+START_TEST(a_relu6_ends_the_grid_at_6)
+{
+    static const char site[] = "features.2.conv.1.0.input_quant";
+    static const struct {
+        double scale;
+        int high;
+    } cases[] = { { 0.5, 12 }, { 0.48, 12 }, { 0.47, 13 }, { 0.4, 15 }, { 0.1, 15 } };
+    testnet t;
+    testnet_init(&t, RECIPE_MOBILE RECIPE_W4A4);
+    for (size_t i = 0; i < DT_ARRAY_LEN(cases); i++) {
+        int scale = dt_graph_find(&t.net.graph, "features.2.conv.1.0.input_quant.scale");
+        t.net.state.data[scale][0] = (real)cases[i].scale;
+        dt_int_model *m = int_model(&t, "fp32");
+        const dt_int_node *n = &m->node[int_node(m, DT_INT_REQUANT, site)];
+        const dt_lower_grid *g = &m->value[n->out].grid;
+        ck_assert(g->low == 0 && g->zero_point == 0);
+        ck_assert_int_eq(g->high, cases[i].high);
+        dt_int_model_free(m);
+    }
+    testnet_fini(&t);
+}
+END_TEST
+
 static void refused(const testnet *t, const char *name, const char *rule)
 {
     dt_error err = { .text = "" };
@@ -121,5 +146,5 @@ START_TEST(running_out_of_memory_is_an_error)
 }
 END_TEST
 
-DT_TEST_MAIN("model", a_resnet_in_integers, a_relu_is_the_lowest_code,
+DT_TEST_MAIN("model", a_resnet_in_integers, a_relu_is_the_lowest_code, a_relu6_ends_the_grid_at_6,
              what_has_no_integer_form_is_refused_by_name, running_out_of_memory_is_an_error)

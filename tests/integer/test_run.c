@@ -63,6 +63,7 @@ START_TEST(executors_agree_in_every_value)
     compare_all(RECIPE_SMALL RECIPE_BITS("3"), NULL);
     compare_all(RECIPE_RESNET RECIPE_W4A4, NULL);
     compare_all(RECIPE_RESNET RECIPE_W8("yes"), NULL);
+    compare_all(RECIPE_MOBILE RECIPE_W4A4, NULL);
     compare_all(RECIPE_SMALL RECIPE_BITS("4"), &odd_model);
     compare_all(RECIPE_SMALL RECIPE_W8("yes"), &odd_model);
 }
