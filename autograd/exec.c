@@ -181,11 +181,18 @@ static void backward_node(dt_exec *e, int i)
     const dt_plan *p = e->plan;
     const dt_node *node = &p->graph->node[i];
     const dt_plan_node *pn = &p->node[i];
-    shapes sh;
-    dt_op_run run = prepare(e, i, &sh);
+    shapes sh, late_sh;
+    dt_op_run run = prepare(e, i, &sh), late;
     run.work = slot_memory(e, pn->backward_work);
+    run.leave = pn->leaves;
     for (int j = 0; j < node->out_count; j++)
         run.d_out[j] = gradient(e, node->out[j]);
+    if (pn->late >= 0) {
+        late = prepare(e, pn->late, &late_sh);
+        late.d_in[0] = run.d_out[0];
+        run.finish = p->graph->node[pn->late].op->finish_grad;
+        run.finish_arg = &late;
+    }
     for (int j = 0; j < node->in_count; j++) {
         if (!pn->wants[j]) continue;
         run.d_in[j] = pn->sum[j] >= 0 ? e->slot[pn->sum[j]] : gradient(e, node->in[j]);

@@ -52,11 +52,17 @@ typedef struct dt_op_run {
     real *d_in[DT_OP_MAX_IN];   /* backward: where the gradient goes; NULL: not wanted */
     bool add[DT_OP_MAX_IN];     /* backward: add to d_in[i] instead of overwriting it */
     real *d_out[DT_OP_MAX_OUT]; /* backward: gradient of the outputs; NULL: nothing reads it */
+    /* Backward: the gradient of out[0] is not finished where the op `takes_late`; this makes the
+     * pictures first..first+count-1 of it and writes them to `to`, which may be their place in
+     * d_out[0]. NULL: it is. */
+    void (*finish)(const void *arg, int64_t first, int64_t count, real *to);
+    const void *finish_arg;
+    bool leave; /* backward: d_in[0] is left for `finish_grad` */
     void *saved, *work;
     uint64_t seed; /* random numbers of this call: those of (seed, step, stream) */
     int64_t step;
     uint32_t stream; /* hash of the node's name */
-    bool *lost; /* set when a value that is not finite would be hidden: codes have no nan */
+    bool *lost;      /* set when a value that is not finite would be hidden: codes have no nan */
     dt_replay replay;
     real *residual;
 } dt_op_run;
@@ -77,7 +83,12 @@ typedef struct dt_op {
     /* Backward: the output whose gradient may share memory with that of input `in`, -1: none. NULL:
      * as grad_inplace says. */
     int (*grad_shares)(const void *conf, int in);
-    bool fused; /* the fusing pass makes such nodes; the test of that pass is theirs */
+    /* NULL: none. Backward may leave d_in[0] as something that this finishes a few pictures at a
+     * time, in the cache of the op that wants them: see dt_op_run.finish. `run` is the call of this
+     * node, with in[0], d_in[0] and what it saved; several threads call it. */
+    void (*finish_grad)(const void *run, int64_t first, int64_t count, real *to);
+    bool takes_late; /* backward calls `finish` if there is one */
+    bool fused;      /* the fusing pass makes such nodes; the test of that pass is theirs */
     dt_sign sign;
     dt_grad_kind grad_kind;
     /* Output shapes from input shapes; SHAPE errors print both shapes. */

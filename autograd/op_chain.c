@@ -2,7 +2,8 @@
  *
  * Backward recomputes the stages' values from x and the operands: in a first pass it goes back
  * through the stages to the gradient of v[0], which takes the memory of x's gradient, and sums up
- * what gamma, beta and the quantizers want; the second pass makes dx of it in place. */
+ * what gamma, beta and the quantizers want. The second pass makes dx of it: in place, or, where x
+ * comes from a convolution, left to that (`finish_grad`) while its pictures are in cache. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op_chain.h"
 
@@ -56,7 +57,14 @@ static size_t aligned(size_t bytes)
     return (bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
 }
 
-/* Work: that of batchnorm, the values of a tile for each thread, the sums of the quantizers. */
+/* Where the saved factors of dx lie, [4][T]: mean, k, a, b of dt_batchnorm_factors. */
+static real *saved_columns(const dt_op_run *r, const dt_batchnorm_dims *d)
+{
+    return (real *)(void *)((unsigned char *)r->saved + aligned(dt_batchnorm_saved_bytes(*d)));
+}
+
+/* Saved: that of batchnorm, the factors. Work: that of batchnorm, the values of a tile for each
+ * thread, the sums of the quantizers. */
 static void memory(const dt_op_run *r, dt_op_memory *out)
 {
     const dt_chain_conf *c = r->conf;
@@ -64,7 +72,7 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
     dt_point_layout l = dt_point_lay_out(d.rows, d.C, NULL);
     size_t stages = (size_t)c->count;
     size_t values = sizeof(real) * (stages + 1) * (size_t)(r->threads * tile_of(&l));
-    out->saved = dt_batchnorm_saved_bytes(d);
+    out->saved = aligned(dt_batchnorm_saved_bytes(d)) + 4 * sizeof(real) * (size_t)l.T;
     out->forward_work = aligned(dt_batchnorm_work_bytes(d, r->threads)) + aligned(values);
     out->backward_work = out->forward_work + sizeof(dt_encode_sums) * stages * (size_t)l.blocks;
 }
@@ -251,6 +259,15 @@ static void quantizer_gradients(const call *k, int i)
                              k->r->d_in + s->in);
 }
 
+static void save_columns(const call *k, const real *factor, const real *a, const real *b)
+{
+    const real *const from[] = { k->r->saved, factor, a, b };
+    real *to = saved_columns(k->r, &k->d);
+    for (int column = 0; column < 4; column++)
+        for (int64_t j = 0; j < k->l.T; j++)
+            *to++ = from[column][j % k->d.C];
+}
+
 static void backward(const dt_op_run *r)
 {
     call k = begin(r);
@@ -274,8 +291,22 @@ static void backward(const dt_op_run *r)
     for (int i = 0; i < k.c->count; i++)
         if (k.c->stage[i].kind == DT_CHAIN_QUANT) quantizer_gradients(&k, i);
     dt_batchnorm_factors(r, sum_dy, sum_dyx, factor, a, b);
-    r->kernels->point.norm_back(r->threads, k.d.rows, C, r->in[0], r->d_in[0], r->saved, factor, a,
-                                b, sum_dy + 5 * C, r->d_in[0], false);
+    if (r->leave)
+        save_columns(&k, factor, a, b);
+    else
+        r->kernels->point.norm_back(r->threads, k.d.rows, C, r->in[0], r->d_in[0], r->saved, factor,
+                                    a, b, sum_dy + 5 * C, r->d_in[0], false);
+}
+
+static void finish_grad(const void *run, int64_t first, int64_t count, real *to)
+{
+    const dt_op_run *r = run;
+    dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
+    int64_t T = dt_point_lay_out(d.rows, d.C, NULL).T;
+    int64_t picture = d.rows * d.C / r->in_shape[0].dim[0], at = first * picture;
+    const real *c = saved_columns(r, &d);
+    r->kernels->tile.norm_back(count * picture, T, (const real *)r->in[0] + at, r->d_in[0] + at, c,
+                               c + T, c + 2 * T, c + 3 * T, to, false);
 }
 
 /* Gradients are read tile by tile before their memory is overwritten. That of x may take the memory
@@ -305,6 +336,7 @@ const dt_op dt_op_chain = {
     .grads = ~0u,
     .reads_in = ~0u,
     .grad_shares = grad_shares,
+    .finish_grad = finish_grad,
     .fused = true,
     .infer = infer,
     .memory = memory,

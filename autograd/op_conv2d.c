@@ -54,10 +54,8 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
 {
     dt_conv_shape s = dt_conv2d_shape(r->conf, &r->in_shape[0], &r->in_shape[1]);
     const dt_conv_kernels *k = &r->kernels->conv;
-    size_t d = k->workspace(&s, DT_CONV_DGRAD, r->threads);
-    size_t w = k->workspace(&s, DT_CONV_WGRAD, r->threads);
     out->forward_work = k->workspace(&s, DT_CONV_FORWARD, r->threads);
-    out->backward_work = d > w ? d : w;
+    out->backward_work = k->workspace(&s, DT_CONV_BACKWARD, r->threads);
 }
 
 static void forward(const dt_op_run *r)
@@ -66,13 +64,24 @@ static void forward(const dt_op_run *r)
     r->kernels->conv.forward(&s, r->in[0], r->in[1], r->out[0], r->work, r->threads);
 }
 
+dt_conv_back dt_conv2d_back(const dt_op_run *r, const dt_conv_shape *s)
+{
+    return (dt_conv_back){ .shape = *s,
+                           .x.x = r->in[0],
+                           .w = r->in[1],
+                           .dy = r->d_out[0],
+                           .finish = r->finish,
+                           .arg = r->finish_arg,
+                           .dx = r->d_in[0],
+                           .accumulate = r->add[0],
+                           .dw = r->d_in[1] };
+}
+
 static void backward(const dt_op_run *r)
 {
     dt_conv_shape s = dt_conv2d_shape(r->conf, &r->in_shape[0], &r->in_shape[1]);
-    const dt_conv_kernels *k = &r->kernels->conv;
-    const dt_conv_input x = { .x = r->in[0] };
-    if (r->d_in[1]) k->wgrad(&s, &x, r->d_out[0], r->d_in[1], r->work, r->threads);
-    if (r->d_in[0]) k->dgrad(&s, r->d_out[0], r->in[1], r->d_in[0], r->add[0], r->work, r->threads);
+    dt_conv_back b = dt_conv2d_back(r, &s);
+    r->kernels->conv.backward(&b, r->work, r->threads);
 }
 
 int64_t dt_conv2d_macs(const void *conf, const dt_shape *in, const dt_shape *out)
@@ -99,6 +108,7 @@ const dt_op dt_op_conv2d = {
     .grads = 3,
     .reads_in = 3,
     .accumulates = 1,
+    .takes_late = true,
     .infer = dt_conv2d_infer,
     .memory = memory,
     .forward = forward,

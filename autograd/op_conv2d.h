@@ -19,6 +19,8 @@ typedef struct dt_conv2d_codes_conf {
 
 /* x [N,H,W,C], w [O,KH,KW,C/G] */
 dt_conv_shape dt_conv2d_shape(const dt_conv2d_conf *c, const dt_shape *x, const dt_shape *w);
+/* The call of a backward pass, with x in real numbers. */
+dt_conv_back dt_conv2d_back(const dt_op_run *r, const dt_conv_shape *s);
 /* As the members of dt_op; `conf` starts with a dt_conv2d_conf. */
 dt_status dt_conv2d_infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
                           dt_error *err);

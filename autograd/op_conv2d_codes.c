@@ -67,9 +67,7 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
         out->forward_work += r->kernels->conv_int.workspace(&s, r->threads);
     else
         out->forward_work += x_bytes(r) + k->workspace(&s, DT_CONV_FORWARD, r->threads);
-    size_t d = k->workspace(&s, DT_CONV_DGRAD, r->threads);
-    size_t w = k->workspace(&s, DT_CONV_WGRAD, r->threads);
-    out->backward_work = d > w ? d : w;
+    out->backward_work = k->workspace(&s, DT_CONV_BACKWARD, r->threads);
 }
 
 static dt_grid grid_of(const dt_fakequant_conf *c, const dt_shape *shape, void *const *param,
@@ -174,11 +172,9 @@ static void forward(const dt_op_run *r)
 static void backward(const dt_op_run *r)
 {
     call k = begin(r);
-    const dt_conv_input x = { NULL, r->in[0], k.zero_point, k.scale_x };
-    if (r->d_in[1]) r->kernels->conv.wgrad(&k.s, &x, r->d_out[0], r->d_in[1], r->work, r->threads);
-    if (r->d_in[0])
-        r->kernels->conv.dgrad(&k.s, r->d_out[0], r->in[1], r->d_in[0], r->add[0], r->work,
-                               r->threads);
+    dt_conv_back b = dt_conv2d_back(r, &k.s);
+    b.x = (dt_conv_input){ NULL, r->in[0], k.zero_point, k.scale_x };
+    r->kernels->conv.backward(&b, r->work, r->threads);
 }
 
 const dt_op dt_op_conv2d_codes = {
@@ -190,6 +186,7 @@ const dt_op dt_op_conv2d_codes = {
     .grads = 3,
     .reads_in = ~0u,
     .accumulates = 1,
+    .takes_late = true,
     .fused = true,
     .infer = dt_conv2d_infer,
     .memory = memory,

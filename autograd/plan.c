@@ -205,6 +205,42 @@ static void plan_gradients(dt_plan *p, int loss, bool *written)
     }
 }
 
+static int readers(const dt_plan *p, int v)
+{
+    const dt_graph *g = p->graph;
+    int count = 0;
+    for (int i = 0; i < g->node_count; i++)
+        for (int j = 0; p->node[i].runs && j < g->node[i].in_count; j++)
+            count += g->node[i].in[j] == v;
+    return count;
+}
+
+/* Which gradients are finished by the pass that reads them: those with one reader of the value and
+ * one of the gradient. What they are made of is kept until then. */
+static void plan_late(dt_plan *p)
+{
+    const dt_graph *g = p->graph;
+    for (int i = 0; i < g->node_count; i++) {
+        const dt_node *node = &g->node[i];
+        dt_plan_node *pn = &p->node[i];
+        int v = node->in[0], producer = g->value[v].producer;
+        if (!pn->runs_back || !pn->wants[0] || pn->add[0] || !node->op->finish_grad) continue;
+        if (producer < 0 || !p->node[producer].runs_back || readers(p, v) != 1) continue;
+        if (!g->node[producer].op->takes_late || g->node[producer].out[0] != v) continue;
+        pn->leaves = true;
+        p->node[producer].late = i;
+        extend(p, p->value_slot[v], back_time(p, producer));
+    }
+}
+
+/* What a node saves is kept for its backward pass, and until its gradient is finished. */
+static int saved_until(const dt_plan *p, int i)
+{
+    const dt_graph *g = p->graph;
+    if (!p->node[i].runs_back) return i;
+    return back_time(p, p->node[i].leaves ? g->value[g->node[i].in[0]].producer : i);
+}
+
 static void plan_memory(dt_plan *p, const dt_kernels *k)
 {
     const dt_graph *g = p->graph;
@@ -226,8 +262,7 @@ static void plan_memory(dt_plan *p, const dt_kernels *k)
         dt_op_memory m = { 0 };
         node->op->memory(&run, &m);
         int back = back_time(p, i);
-        if (m.saved)
-            pn->saved = new_slot(p, DT_SLOT_SAVED, i, i, pn->runs_back ? back : i, m.saved);
+        if (m.saved) pn->saved = new_slot(p, DT_SLOT_SAVED, i, i, saved_until(p, i), m.saved);
         if (m.forward_work) pn->forward_work = new_slot(p, DT_SLOT_WORK, i, i, i, m.forward_work);
         if (m.backward_work && pn->runs_back)
             pn->backward_work = new_slot(p, DT_SLOT_WORK, i, back, back, m.backward_work);
@@ -292,6 +327,7 @@ static dt_status get_tables(dt_plan *p, bool **out_flags, dt_error *err)
         p->value_slot[i] = p->grad_slot[i] = -1;
     for (size_t i = 0; i < nodes; i++) {
         p->node[i].saved = p->node[i].forward_work = p->node[i].backward_work = -1;
+        p->node[i].late = -1;
         for (int j = 0; j < DT_OP_MAX_IN; j++)
             p->node[i].sum[j] = -1;
     }
@@ -311,6 +347,7 @@ static dt_status plan_all(dt_plan *p, const dt_kernels *k, const int *outputs, i
         if (dt_shape_count(&p->shape[outputs[0]]) != 1)
             return dt_fail(err, DT_ERR_ARG, NULL, "the loss must be a single number");
         plan_gradients(p, outputs[0], flags + p->graph->value_count);
+        plan_late(p);
     }
     plan_memory(p, k);
     for (int i = 0; i < p->slot_count; i++)

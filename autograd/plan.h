@@ -29,6 +29,8 @@ typedef struct dt_plan_node {
     int sum[DT_OP_MAX_IN];                  /* slots of gradients to be added, -1: none */
     bool wants[DT_OP_MAX_IN];               /* input i gets a gradient */
     bool add[DT_OP_MAX_IN];                 /* ... that is added to what is there */
+    bool leaves; /* the gradient of input 0 is finished by its producer's backward pass */
+    int late;    /* node that left this one's gradient unfinished, -1: none */
 } dt_plan_node;
 
 typedef struct dt_plan {

@@ -21,7 +21,12 @@ typedef struct dt_conv_shape {
     int64_t OH, OW;            /* output [N,OH,OW,O]; OH = (H + 2 PH - KH) / SH + 1 */
 } dt_conv_shape;
 
-typedef enum dt_conv_pass { DT_CONV_FORWARD, DT_CONV_DGRAD, DT_CONV_WGRAD } dt_conv_pass;
+typedef enum dt_conv_pass {
+    DT_CONV_FORWARD,
+    DT_CONV_DGRAD,
+    DT_CONV_WGRAD,
+    DT_CONV_BACKWARD, /* both gradients */
+} dt_conv_pass;
 
 /* x of a weight gradient: real numbers, or codes of value (code - zero_point) * scale. */
 typedef struct dt_conv_input {
@@ -30,6 +35,22 @@ typedef struct dt_conv_input {
     int zero_point;
     real scale;
 } dt_conv_input;
+
+/* Both gradients in one pass over dy. */
+typedef struct dt_conv_back {
+    dt_conv_shape shape;
+    dt_conv_input x;
+    const real *w; /* [O,KH,KW,C/G] */
+    real *dy;      /* [N,OH,OW,O] */
+    /* NULL, or dy is not finished: this makes the pictures first..first+count-1 of it and writes
+     * them to `to`, which may be their place in dy. Called once for a picture or more often, from
+     * several threads. Pictures are made when they are wanted, so that they are still in cache. */
+    void (*finish)(const void *arg, int64_t first, int64_t count, real *to);
+    const void *arg;
+    real *dx; /* as for dgrad; NULL: not wanted */
+    int accumulate;
+    real *dw; /* as for wgrad; NULL: not wanted */
+} dt_conv_back;
 
 typedef struct dt_conv_kernels {
     /* Bytes of scratch memory (64-byte aligned, content irrelevant) that a pass wants on up to
@@ -45,7 +66,13 @@ typedef struct dt_conv_kernels {
     /* dw = gradient of the weight, [O,KH,KW,C/G]; overwritten. */
     void (*wgrad)(const dt_conv_shape *s, const dt_conv_input *x, const real *dy, real *dw,
                   void *workspace, int threads);
+    /* The bits of dgrad and wgrad. */
+    void (*backward)(const dt_conv_back *b, void *workspace, int threads);
 } dt_conv_kernels;
+
+/* `backward` by way of k's dgrad and wgrad. */
+void dt_conv_back_apart(const dt_conv_kernels *k, const dt_conv_back *b, void *workspace,
+                        int threads);
 
 void dt_conv_scalar(dt_conv_kernels *k);
 void dt_conv_avx2(dt_conv_kernels *k);

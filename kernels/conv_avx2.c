@@ -71,7 +71,9 @@ CONV_MEMBERS(tiles)
 
 void dt_conv_avx2(dt_conv_kernels *k)
 {
-    *k = (dt_conv_kernels){
-        .workspace = workspace, .forward = forward, .dgrad = dgrad, .wgrad = wgrad
-    };
+    *k = (dt_conv_kernels){ .workspace = workspace,
+                            .forward = forward,
+                            .dgrad = dgrad,
+                            .wgrad = wgrad,
+                            .backward = backward };
 }

@@ -12,25 +12,15 @@
 #include <string.h>
 
 #include "core/thread.h"
-#include "kernels/conv_plan.h"
+#include "kernels/conv_parts.h"
 
 enum { WEIGHT_BYTES = 20 << 10 }; /* of one tile call: stay in a first-level cache */
 
-typedef struct job {
-    const dt_conv_tiles *t;
-    const dt_conv_shape *s;
-    dt_conv_plan p;
-    const float *in, *w;
-    float *out;
-    int accumulate, threads;
-    int64_t *offset; /* [grid][block][tap of the grid] */
-    float *weight;   /* [grid][group][tile of M][block][tap][channel][lane];
-                      * depthwise: [grid][block][tap][lane] */
-    unsigned char *scratch;
-} job;
+typedef dt_conv_job job;
 
 /* A band in work. */
 typedef struct band {
+    const float *in;      /* its picture */
     int64_t n, j0, group; /* picture, first output row of a grid, group of channels */
     float *buffer;        /* for outputs of an incomplete vector */
     float *copy;
@@ -138,7 +128,7 @@ static void copy_row(const job *j, const float *from, int64_t plane, int64_t cha
 }
 
 /* The band that starts at output j0, all planes and blocks of one group. */
-static void copy_band(const job *j, int64_t n, int64_t j0, int64_t group, float *to)
+static void copy_band(const job *j, const float *in, int64_t j0, int64_t group, float *to)
 {
     const dt_conv_plan *p = &j->p;
     int64_t C = p->G * p->K;
@@ -149,8 +139,7 @@ static void copy_band(const job *j, int64_t n, int64_t j0, int64_t group, float 
                     int64_t row = (j0 + u) * p->h.step + hp - p->h.shift;
                     const float *from = NULL;
                     if (row >= 0 && row < p->h.in)
-                        from =
-                            j->in + (n * p->h.in + row) * p->w.in * C + group * p->K + b * p->block;
+                        from = in + row * p->w.in * C + group * p->K + b * p->block;
                     copy_row(j, from, wp, b < p->full ? p->block : p->last, to);
                 }
 }
@@ -246,25 +235,40 @@ static dt_conv_ahead next_band(const job *j, int64_t task)
     return (dt_conv_ahead){ j->in + (next / p->bands * p->h.in + row) * width, rows * width };
 }
 
-static void run_band(void *arg, int64_t task, int thread)
+static void run_band(const job *j, band *b, int thread)
 {
-    const job *j = arg;
     const dt_conv_plan *p = &j->p;
-    band b = { .n = task / p->bands, .j0 = task % p->bands * p->band };
-    b.ahead = next_band(j, task);
-    b.buffer = (float *)(void *)(j->scratch + p->scratch_bytes * (size_t)thread);
-    b.copy = b.buffer + DT_CONV_LANES * DT_CONV_PIXELS;
-    for (; b.group < p->G; b.group++) {
-        copy_band(j, b.n, b.j0, b.group, b.copy);
+    b->buffer = (float *)(void *)(j->scratch + p->scratch_bytes * (size_t)thread);
+    b->copy = b->buffer + DT_CONV_LANES * DT_CONV_PIXELS;
+    for (b->group = 0; b->group < p->G; b->group++) {
+        copy_band(j, b->in, b->j0, b->group, b->copy);
         for (dt_conv_grid g = { .w = -1 }; dt_conv_next_grid(p, &g);) {
-            if (p->depth) run_depth(j, &g, &b);
+            if (p->depth) run_depth(j, &g, b);
             for (int64_t m = 0; m < p->M && !p->depth; m += DT_CONV_VECTORS * j->t->vec)
-                run_tile(j, &g, &b, m);
+                run_tile(j, &g, b, m);
         }
     }
 }
 
-static void run(job *j, void *workspace, int threads)
+static void run_task(void *arg, int64_t task, int thread)
+{
+    const job *j = arg;
+    const dt_conv_plan *p = &j->p;
+    band b = { .n = task / p->bands, .j0 = task % p->bands * p->band };
+    b.in = j->in + b.n * p->h.in * p->w.in * p->G * p->K;
+    b.ahead = next_band(j, task);
+    run_band(j, &b, thread);
+}
+
+void dt_conv_job_picture(const dt_conv_job *j, int64_t n, const float *in, int thread)
+{
+    for (int64_t i = 0; i < j->p.bands; i++) {
+        band b = { .in = in, .n = n, .j0 = i * j->p.band };
+        run_band(j, &b, thread);
+    }
+}
+
+void dt_conv_job_begin(dt_conv_job *j, void *workspace, int threads)
 {
     const dt_conv_plan *p = &j->p;
     unsigned char *at = workspace;
@@ -279,7 +283,12 @@ static void run(job *j, void *workspace, int threads)
     else
         dt_parallel(threads, p->G * dt_div_up(p->M_padded, DT_CONV_VECTORS * j->t->vec), pack_group,
                     j);
-    dt_parallel(threads, p->N * p->bands, run_band, j);
+}
+
+static void run(job *j, void *workspace, int threads)
+{
+    dt_conv_job_begin(j, workspace, threads);
+    dt_parallel(threads, j->p.N * j->p.bands, run_task, j);
 }
 
 void dt_conv_direct_forward(const dt_conv_tiles *t, const dt_conv_shape *s, const float *x,
@@ -306,6 +315,7 @@ size_t dt_conv_direct_workspace(const dt_conv_tiles *t, const dt_conv_shape *s, 
                                 int threads)
 {
     if (pass == DT_CONV_WGRAD) return dt_conv_direct_wgrad_workspace(t, s, threads);
+    if (pass == DT_CONV_BACKWARD) return dt_conv_direct_back_workspace(t, s, threads);
     dt_conv_plan p = dt_conv_plan_make(t, s, pass == DT_CONV_DGRAD);
     return p.offset_bytes + p.weight_bytes + p.scratch_bytes * (size_t)(threads < 1 ? 1 : threads);
 }

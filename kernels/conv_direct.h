@@ -4,6 +4,8 @@
 #ifndef DT_KERNELS_CONV_DIRECT_H
 #define DT_KERNELS_CONV_DIRECT_H
 
+#include <stdbool.h>
+
 #include "kernels/conv.h"
 
 enum {
@@ -68,6 +70,11 @@ void dt_conv_direct_dgrad(const dt_conv_tiles *t, const dt_conv_shape *s, const 
                           const float *w, float *dx, int accumulate, void *workspace, int threads);
 void dt_conv_direct_wgrad(const dt_conv_tiles *t, const dt_conv_shape *s, const dt_conv_input *x,
                           const float *dy, float *dw, void *workspace, int threads);
+/* Whether `backward` has the memory to work picture by picture. */
+bool dt_conv_direct_together(const dt_conv_tiles *t, const dt_conv_back *b);
+void dt_conv_direct_backward(const dt_conv_tiles *t, const dt_conv_back *b, void *workspace,
+                             int threads);
+size_t dt_conv_direct_back_workspace(const dt_conv_tiles *t, const dt_conv_shape *s, int threads);
 size_t dt_conv_direct_wgrad_workspace(const dt_conv_tiles *t, const dt_conv_shape *s, int threads);
 
 #endif

@@ -7,11 +7,10 @@
  * on the number of threads. A weight too large for many partial sums is cut into pieces by output
  * channel instead. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdbool.h>
 #include <string.h>
 
 #include "core/thread.h"
-#include "kernels/conv_plan.h"
+#include "kernels/conv_parts.h"
 
 enum {
     BAND_BYTES = 36 << 10,    /* wanted size of a band's pictures: stays in a first-level cache */
@@ -22,31 +21,10 @@ enum {
     MAX_TASKS = 16,
 };
 
-/* A unit of work is one band of `pictures` pictures (1 when there is more than one band). */
-typedef struct plan {
-    int depth; /* depthwise: one group of C channels, each by itself */
-    int64_t G;
-    int64_t I, M, M_padded, lanes; /* per group; lanes: output channels of the widest tile */
-    int64_t tiles, window;         /* tiles of output channels per group; KW * I */
-    int64_t pictures, units;
-    int64_t band, bands, rows, cols; /* rows and cols of the copy of a band of x */
-    int64_t slices, pieces;
-    int copy_x, copy_dy;
-    size_t x_bytes, scratch_bytes; /* scratch per thread: x, then dy; multiples of DT_ALIGN */
-    int64_t partial;               /* floats of one partial sum: [group][M][kh][window][lane] */
-} plan;
+typedef dt_conv_wplan plan;
+typedef dt_conv_wjob job;
 
-typedef struct job {
-    const dt_conv_tiles *t;
-    const dt_conv_shape *s;
-    plan p;
-    const dt_conv_input *x;
-    const float *dy;
-    float *dw, *partial;
-    unsigned char *scratch;
-} job;
-
-static plan make_plan(const dt_conv_tiles *t, const dt_conv_shape *s, bool codes)
+dt_conv_wplan dt_conv_wplan_make(const dt_conv_tiles *t, const dt_conv_shape *s, bool codes)
 {
     plan p = { .G = s->G, .I = s->C / s->G, .M = s->O / s->G };
     p.depth = s->G > 1 && s->G == s->C && s->G == s->O;
@@ -149,9 +127,9 @@ static void run_tile(const job *j, dt_conv_wtile_args a, int64_t lanes, float *d
     }
 }
 
-/* Adds one unit to a partial sum, for tiles first..end-1 of all groups. */
-static void run_unit(const job *j, int64_t unit, int64_t first, int64_t end, unsigned char *scratch,
-                     float *partial)
+/* Adds one unit to a partial sum, for tiles first..end-1 of all groups. dy: its first picture. */
+static void run_unit(const job *j, int64_t unit, int64_t first, int64_t end, const float *from,
+                     unsigned char *scratch, float *partial)
 {
     const dt_conv_shape *s = j->s;
     const plan *p = &j->p;
@@ -167,7 +145,7 @@ static void run_unit(const job *j, int64_t unit, int64_t first, int64_t end, uns
     for (int64_t tile = first; tile < end; tile++) {
         int64_t group = tile / p->tiles, m = tile % p->tiles * p->lanes;
         int64_t x_at = (n * s->H + oh * s->SH) * s->W * s->C + group * p->I;
-        const float *dy_at = j->dy + (n * s->OH + oh) * s->OW * s->O + group * p->M;
+        const float *dy_at = from + oh * s->OW * s->O + group * p->M;
         if (group != ready) {
             for (int64_t i = 0; p->copy_x && i < a.pictures; i++)
                 copy_x(j, n + i, oh, group, x + i * a.x_picture);
@@ -188,18 +166,41 @@ static int64_t tile_start(const job *j, int64_t tile)
     return (tile / p->tiles * p->M_padded + tile % p->tiles * p->lanes) * j->s->KH * p->window;
 }
 
+/* Tiles of a task: its piece of all tiles. */
+static void task_tiles(const job *j, int64_t task, int64_t *first, int64_t *end)
+{
+    const plan *p = &j->p;
+    int64_t piece = task % p->pieces, tiles = p->G * p->tiles;
+    *first = tiles * piece / p->pieces, *end = tiles * (piece + 1) / p->pieces;
+}
+
+void dt_conv_wjob_clear(const dt_conv_wjob *j, int64_t task)
+{
+    int64_t first, end;
+    task_tiles(j, task, &first, &end);
+    float *partial = j->partial + task / j->p.pieces * j->p.partial;
+    memset(partial + tile_start(j, first), 0,
+           (size_t)(tile_start(j, end) - tile_start(j, first)) * sizeof *partial);
+}
+
+void dt_conv_wjob_unit(const dt_conv_wjob *j, int64_t task, int64_t unit, const float *dy,
+                       int thread)
+{
+    int64_t first, end;
+    task_tiles(j, task, &first, &end);
+    run_unit(j, unit, first, end, dy, j->scratch + j->p.scratch_bytes * (size_t)thread,
+             j->partial + task / j->p.pieces * j->p.partial);
+}
+
 static void run_slice(void *arg, int64_t task, int thread)
 {
     const job *j = arg;
     const plan *p = &j->p;
-    int64_t slice = task / p->pieces, piece = task % p->pieces, units = p->units;
-    int64_t tiles = p->G * p->tiles;
-    int64_t first = tiles * piece / p->pieces, end = tiles * (piece + 1) / p->pieces;
-    float *partial = j->partial + slice * p->partial;
-    memset(partial + tile_start(j, first), 0,
-           (size_t)(tile_start(j, end) - tile_start(j, first)) * sizeof *partial);
-    for (int64_t unit = units * slice / p->slices; unit < units * (slice + 1) / p->slices; unit++)
-        run_unit(j, unit, first, end, j->scratch + p->scratch_bytes * (size_t)thread, partial);
+    const dt_conv_shape *s = j->s;
+    int64_t slice = task / p->pieces, picture = s->OH * s->OW * s->O;
+    dt_conv_wjob_clear(j, task);
+    for (int64_t u = p->units * slice / p->slices; u < p->units * (slice + 1) / p->slices; u++)
+        dt_conv_wjob_unit(j, task, u, j->dy + u / p->bands * p->pictures * picture, thread);
 }
 
 /* Adds the partial sums of one tile in slice order and puts them into dw's layout. */
@@ -223,19 +224,34 @@ static void reduce_tile(void *arg, int64_t tile, int thread)
     }
 }
 
+void dt_conv_wjob_begin(dt_conv_wjob *j, void *workspace)
+{
+    j->partial = workspace;
+    j->scratch = (unsigned char *)workspace + (size_t)(j->p.slices * j->p.partial) * sizeof(float);
+}
+
+void dt_conv_wjob_end(dt_conv_wjob *j, int threads)
+{
+    dt_parallel(threads, j->p.G * j->p.tiles, reduce_tile, j);
+}
+
+size_t dt_conv_wplan_bytes(const dt_conv_wplan *p, int threads)
+{
+    return (size_t)(p->slices * p->partial) * sizeof(float) +
+           p->scratch_bytes * (size_t)(threads < 1 ? 1 : threads);
+}
+
 void dt_conv_direct_wgrad(const dt_conv_tiles *t, const dt_conv_shape *s, const dt_conv_input *x,
                           const float *dy, float *dw, void *workspace, int threads)
 {
-    job j = { .t = t, .s = s, .p = make_plan(t, s, !x->x), .x = x, .dy = dy, .dw = dw };
-    j.partial = workspace;
-    j.scratch = (unsigned char *)workspace + (size_t)(j.p.slices * j.p.partial) * sizeof(float);
+    job j = { .t = t, .s = s, .p = dt_conv_wplan_make(t, s, !x->x), .x = x, .dy = dy, .dw = dw };
+    dt_conv_wjob_begin(&j, workspace);
     dt_parallel(threads, j.p.slices * j.p.pieces, run_slice, &j);
-    dt_parallel(threads, j.p.G * j.p.tiles, reduce_tile, &j);
+    dt_conv_wjob_end(&j, threads);
 }
 
 size_t dt_conv_direct_wgrad_workspace(const dt_conv_tiles *t, const dt_conv_shape *s, int threads)
 {
-    plan p = make_plan(t, s, true); /* codes want no less */
-    return (size_t)(p.slices * p.partial) * sizeof(float) +
-           p.scratch_bytes * (size_t)(threads < 1 ? 1 : threads);
+    plan p = dt_conv_wplan_make(t, s, true); /* codes want no less */
+    return dt_conv_wplan_bytes(&p, threads);
 }

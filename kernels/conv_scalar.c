@@ -163,9 +163,17 @@ static void wgrad(const dt_conv_shape *s, const dt_conv_input *x, const real *dy
     dt_parallel(threads, s->O, wgrad_filter, &j);
 }
 
+static void backward(const dt_conv_back *b, void *scratch, int threads)
+{
+    const dt_conv_kernels k = { .dgrad = dgrad, .wgrad = wgrad };
+    dt_conv_back_apart(&k, b, scratch, threads);
+}
+
 void dt_conv_scalar(dt_conv_kernels *k)
 {
-    *k = (dt_conv_kernels){
-        .workspace = workspace, .forward = forward, .dgrad = dgrad, .wgrad = wgrad
-    };
+    *k = (dt_conv_kernels){ .workspace = workspace,
+                            .forward = forward,
+                            .dgrad = dgrad,
+                            .wgrad = wgrad,
+                            .backward = backward };
 }

@@ -36,11 +36,7 @@ DT_INLINE void forward_tile(const dt_conv_tile_args *a, int P, int V, int64_t st
         for (const float *end = x + a->channels; x < end; x++, w += V * VEC) {
             vec f[DT_CONV_VECTORS];
             DT_UNROLL for (int v = 0; v < V; v++) f[v] = vec_load(w + v * VEC);
-            DT_UNROLL for (int p = 0; p < P; p++)
-            {
-                vec b = vec_broadcast(x + p * stride);
-                DT_UNROLL for (int v = 0; v < V; v++) sum[p][v] = vec_fma(b, f[v], sum[p][v]);
-            }
+            DT_UNROLL for (int p = 0; p < P; p++) vec_fma_spread(V, x + p * stride, f, sum[p]);
         }
     }
     store_tile(a, P, V, sum);
@@ -91,8 +87,7 @@ DT_INLINE void weight_tile(const dt_conv_wtile_args *a, int Q, int V, int depth)
                     DT_UNROLL for (int v = 0; v < V; v++) sum[q][v] =
                         vec_fma(vec_load(x + q * x_tap + v * VEC), d[v], sum[q][v]);
                 } else {
-                    vec b = vec_broadcast(x + q);
-                    DT_UNROLL for (int v = 0; v < V; v++) sum[q][v] = vec_fma(b, d[v], sum[q][v]);
+                    vec_fma_spread(V, x + q, d, sum[q]);
                 }
             }
         }
@@ -154,6 +149,14 @@ DT_INLINE void weight_tile(const dt_conv_wtile_args *a, int Q, int V, int depth)
                       void *scratch, int threads)                                                  \
     {                                                                                              \
         dt_conv_direct_wgrad(&tiles, s, x, dy, dw, scratch, threads);                              \
+    }                                                                                              \
+    static void backward(const dt_conv_back *b, void *scratch, int threads)                        \
+    {                                                                                              \
+        const dt_conv_kernels apart = { .dgrad = dgrad, .wgrad = wgrad };                          \
+        if (dt_conv_direct_together(&tiles, b))                                                    \
+            dt_conv_direct_backward(&tiles, b, scratch, threads);                                  \
+        else                                                                                       \
+            dt_conv_back_apart(&apart, b, scratch, threads);                                       \
     }
 
 #endif

@@ -6,6 +6,8 @@
 
 #include <immintrin.h>
 
+#include "core/compiler.h"
+
 #ifdef __AVX512F__
 
 enum { VEC = 16 };
@@ -41,6 +43,21 @@ static inline vec vec_fma(vec a, vec b, vec c) /* a * b + c, rounded once */
     return _mm512_fmadd_ps(a, b, c);
 }
 
+/* sum[i] += *p * f[i], rounded once. The number is spread by the instruction that multiplies: a
+ * load more, but no instruction of its own, and those are scarce where two threads share a core. A
+ * compiler would load it once, so it is spelled out; where sanitizers must see the load, it is not.
+ */
+DT_INLINE void vec_fma_spread(int n, const float *p, const vec *f, vec *sum)
+{
+#ifdef __SANITIZE_ADDRESS__
+    for (int i = 0; i < n; i++)
+        sum[i] = vec_fma(vec_broadcast(p), f[i], sum[i]);
+#else
+    DT_UNROLL for (int i = 0; i < n; i++) __asm__("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(sum[i]) :
+                                                  "v"(f[i]), "m"(*p));
+#endif
+}
+
 #else
 
 enum { VEC = 8 };
@@ -74,6 +91,13 @@ static inline vec vec_add(vec a, vec b)
 static inline vec vec_fma(vec a, vec b, vec c) /* a * b + c, rounded once */
 {
     return _mm256_fmadd_ps(a, b, c);
+}
+
+/* sum[i] += *p * f[i], rounded once. */
+DT_INLINE void vec_fma_spread(int n, const float *p, const vec *f, vec *sum)
+{
+    vec b = vec_broadcast(p);
+    DT_UNROLL for (int i = 0; i < n; i++) sum[i] = vec_fma(b, f[i], sum[i]);
 }
 
 #endif
