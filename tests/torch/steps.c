@@ -1,0 +1,129 @@
+/* Training steps on given batches, for the comparison with PyTorch (steps.py).
+ *
+ * usage: steps RECIPE BATCHES SIDE STEPS OUT
+ *
+ * BATCHES has float pictures [STEPS,N,SIDE,SIDE,3], already normalised, then int32 labels
+ * [STEPS,N], N being the recipe's batch. OUT gets tensors, each a line "name dimensions..." and its
+ * floats: the losses, the logits of the first step, and its gradients in the engine's layout. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "export/import.h"
+#include "train/optim_state.h"
+#include "train/session.h"
+
+typedef struct run {
+    dt_recipe *recipe;
+    dt_kernels kernels;
+    dt_net net;
+    dt_optim_state optim;
+    dt_plan plan;
+    dt_exec exec;
+    int64_t batch, side;
+    int steps;
+    float *pictures;
+    int32_t *labels;
+    FILE *out;
+} run;
+
+static dt_status load_weights(run *r, dt_error *err)
+{
+    dt_tensors set;
+    dt_net_report report;
+    DT_TRY(dt_import_file(r->recipe->model.init, NULL, &set, err));
+    dt_status st = dt_net_import(&r->net, &set, r->recipe->model.init, false, false, &report, err);
+    dt_tensors_fini(&set);
+    return st;
+}
+
+static dt_status read_batches(run *r, const char *path, dt_error *err)
+{
+    size_t rows = (size_t)(r->batch * r->steps), pixels = rows * (size_t)(r->side * r->side * 3);
+    r->pictures = dt_get_array(NULL, pixels, sizeof *r->pictures, "batches");
+    r->labels = dt_get_array(NULL, rows, sizeof *r->labels, "batches");
+    FILE *f = fopen(path, "rb");
+    bool ok = f && r->pictures && r->labels && fread(r->pictures, 4, pixels, f) == pixels &&
+              fread(r->labels, 4, rows, f) == rows;
+    if (f) fclose(f);
+    return ok ? DT_OK : dt_fail(err, DT_ERR_IO, &(dt_where){ .file = path }, "is too short");
+}
+
+static dt_status prepare(run *r, char **argv, dt_error *err)
+{
+    const dt_recipe_params p = { .tables = &dt_tables, .path = argv[1] };
+    DT_TRY(dt_recipe_read(&p, &r->recipe, err));
+    r->batch = ((const dt_data_conf *)r->recipe->data.common)->batch;
+    r->side = atoi(argv[3]);
+    r->steps = atoi(argv[4]);
+    const dt_net_input input = { .H = r->side, .W = r->side, .low = -3, .high = 3 };
+    DT_TRY(dt_kernels_init(&r->kernels, "", err));
+    DT_TRY(dt_net_init(&r->net, r->recipe, &input, true, NULL, err));
+    DT_TRY(load_weights(r, err));
+    DT_TRY(read_batches(r, argv[2], err));
+    const int outputs[] = { r->net.loss, r->net.logits };
+    DT_TRY(dt_optim_state_init(&r->optim, &r->recipe->train, &r->net.graph, NULL, err));
+    DT_TRY(dt_plan_init(&r->plan, dt_net_steps(&r->net), &r->kernels, DT_MODE_TRAIN, r->batch,
+                        dt_cpu_count(), outputs, 2, NULL, err));
+    DT_TRY(dt_exec_init(&r->exec, &r->plan, &r->net.state, &r->kernels, NULL, NULL, err));
+    r->out = fopen(argv[5], "wb");
+    return r->out ? DT_OK : dt_fail(err, DT_ERR_IO, &(dt_where){ .file = argv[5] }, "cannot write");
+}
+
+static void put(run *r, const char *name, const dt_shape *shape, const real *x)
+{
+    fprintf(r->out, "%s", name);
+    for (int i = 0; i < shape->rank; i++)
+        fprintf(r->out, " %lld", (long long)shape->dim[i]);
+    fprintf(r->out, "\n");
+    fwrite(x, sizeof *x, (size_t)dt_shape_count(shape), r->out);
+}
+
+static void put_first(run *r)
+{
+    const dt_graph *g = &r->net.graph;
+    const dt_shape logits = DT_SHAPE(r->batch, r->net.classes);
+    put(r, "logits", &logits, dt_exec_value(&r->exec, r->net.logits));
+    for (int i = 0; i < g->value_count; i++)
+        if (g->value[i].kind == DT_VALUE_PARAM)
+            put(r, g->value[i].name, &g->value[i].shape, r->net.state.grad[i]);
+}
+
+static dt_status steps(run *r, dt_error *err)
+{
+    real loss[64];
+    double lr = dt_optimizer_lr(r->optim.optimizer, r->recipe->train.optimizer.conf);
+    int64_t picture = r->side * r->side * 3;
+    for (int i = 0; i < r->steps && i < 64; i++) {
+        dt_exec_set_input(&r->exec, r->net.input, r->pictures + i * r->batch * picture);
+        dt_exec_set_input(&r->exec, r->net.labels, r->labels + i * r->batch);
+        DT_TRY(dt_exec_forward(&r->exec, err));
+        dt_exec_backward(&r->exec);
+        loss[i] = ((real *)dt_exec_value(&r->exec, r->net.loss))[0];
+        if (i == 0) put_first(r);
+        dt_optim_update(&r->optim, &r->net.state, lr, i);
+    }
+    const dt_shape shape = DT_SHAPE(r->steps);
+    put(r, "losses", &shape, loss);
+    return DT_OK;
+}
+
+int main(int argc, char **argv)
+{
+    static run r;
+    dt_error err = { 0 };
+    if (argc != 6) return 2;
+    dt_status st = prepare(&r, argv, &err);
+    if (st == DT_OK) st = steps(&r, &err);
+    if (st != DT_OK) fprintf(stderr, "%s\n", err.text);
+    if (r.out && fclose(r.out) != 0) st = DT_ERR_IO;
+    dt_exec_fini(&r.exec);
+    dt_plan_fini(&r.plan);
+    dt_optim_state_fini(&r.optim);
+    dt_net_fini(&r.net);
+    dt_recipe_free(r.recipe);
+    dt_put(NULL, r.pictures);
+    dt_put(NULL, r.labels);
+    return st != DT_OK;
+}
