@@ -43,7 +43,8 @@ dt_status cli_calibrate(dt_session *s, const cli_args *args, dt_error *err);
 enum { CLI_SOURCE_TEXTS = 2 };
 dt_export_source cli_source(const dt_session *s, struct dt_text_attr *attr);
 
-/* The integer model of the session's network, rounding as --rounding says, or as --runtime does. */
+/* The integer model of the session's network, rounding as --rounding says, or as --runtime does,
+ * lowered for the exporter of --format. */
 dt_status cli_model(const dt_session *s, const cli_args *args, dt_int_model **out, dt_error *err);
 
 /* --as-exported: the float network's biases as the integer model has them. */

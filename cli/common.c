@@ -100,12 +100,15 @@ dt_status cli_model(const dt_session *s, const cli_args *args, dt_int_model **ou
 {
     struct dt_text_attr attr[CLI_SOURCE_TEXTS];
     const dt_export_source src = cli_source(s, attr);
-    const dt_lower_source low = dt_export_lower(&src);
+    dt_lower_source low = dt_export_lower(&src);
     const dt_contract *contract = dt_contracts;
     dt_lowered *l;
     const char *rounding = args->rounding;
-    if (!rounding && args->runtime) rounding = cli_runtime_rounding(args->runtime);
+    if (!rounding && args->runtime) rounding = cli_runtime_rounding(args);
     if (rounding) DT_TRY(dt_contract_get(rounding, &contract, err));
+    const char *format = args->runtime ? cli_runtime_format(args) : args->format;
+    const dt_row *row = format ? dt_table_find(&dt_exporters, format) : NULL;
+    low.no_gain = row && dt_exporter_of(row)->no_gain;
     DT_TRY(dt_lower_new(&low, &l, err));
     dt_status st = dt_int_model_new(l, contract, s->alloc, out, err);
     dt_lower_free(l);

@@ -1,7 +1,7 @@
 /* Pipe to the script that runs another runtime. What goes through it:
  *
- *   one line of JSON: the file, the shape of the picture, nodes that end on codes, classes, and
- *   --compiler if it is given
+ *   one line of JSON: the file, the rounding, the shape of the picture, nodes that end on codes,
+ *   classes, and --compiler if it is given
  *   for each batch: int64 n; float pictures [n,H,W,C]; codes [n,H,W,C] of each node in turn;
  *   float logits [n,classes].  n = 0 ends.
  *
@@ -19,26 +19,54 @@
 
 enum { EXIT_SKIP = 77 };
 
-static const struct {
-    const char *name, *script, *proof; /* for pictures; for sums and pairs, NULL: none */
-    const char *format, *rounding;     /* exporter and contract when nothing else is asked for */
+/* A runtime has a row for each format that it can be compared in; the first is its default.
+ * `rounding` is the contract that its kernels keep for that format. */
+static const struct runtime {
+    const char *name, *format, *rounding;
+    const char *script, *proof; /* for pictures; for sums and pairs, NULL: none */
 } runtimes[] = {
-    { "c", "verify_c.py", NULL, "c", "fp32" },
-    { "ort", "verify_ort.py", "prove_ort.py", "onnx", "fp32" },
+    { "c", "c", "fp32", "verify_c.py", NULL },
+    { "ort", "onnx", "fp32", "verify_ort.py", "prove_ort.py" },
+    { "ort", "qoperator", "fp32", "verify_ort.py", "prove_ort.py" },
+    { "litert", "tflite", "xnnpack", "verify_litert.py", NULL },
+    { "litert", "tflite_int4", "double", "verify_litert.py", NULL }, /* its int4 kernels are own */
 };
 
-const char *cli_runtime_rounding(const char *runtime)
+/* NULL: none. */
+static const struct runtime *find_runtime(const cli_args *args)
 {
     for (size_t i = 0; i < DT_ARRAY_LEN(runtimes); i++)
-        if (strcmp(runtimes[i].name, runtime) == 0) return runtimes[i].rounding;
+        if (strcmp(runtimes[i].name, args->runtime) == 0 &&
+            (!args->format || strcmp(runtimes[i].format, args->format) == 0))
+            return &runtimes[i];
     return NULL;
 }
 
-static const char *format_of(const cli_args *args)
+static dt_status get_runtime(const cli_args *args, const struct runtime **out, dt_error *err)
 {
-    for (size_t i = 0; i < DT_ARRAY_LEN(runtimes) && !args->format; i++)
-        if (strcmp(runtimes[i].name, args->runtime) == 0) return runtimes[i].format;
-    return args->format;
+    char list[128] = "";
+    *out = find_runtime(args);
+    if (*out) return DT_OK;
+    for (size_t i = 0; i < DT_ARRAY_LEN(runtimes); i++) {
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s %s", i ? ", " : "", runtimes[i].name,
+                 runtimes[i].format);
+    }
+    return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = "--runtime" },
+                   "nothing compares '%s'%s%s; runtimes and their formats: %s", args->runtime,
+                   args->format ? " with format " : "", args->format ? args->format : "", list);
+}
+
+const char *cli_runtime_rounding(const cli_args *args)
+{
+    const struct runtime *r = find_runtime(args);
+    return r ? r->rounding : NULL;
+}
+
+const char *cli_runtime_format(const cli_args *args)
+{
+    const struct runtime *r = find_runtime(args);
+    return r ? r->format : NULL;
 }
 
 typedef struct peer {
@@ -47,19 +75,21 @@ typedef struct peer {
     FILE *to;
 } peer;
 
-static dt_status find_script(const char *name, bool proof, peer *p, dt_error *err)
+static dt_status find_script(const cli_args *args, bool proof, peer *p, dt_error *err)
 {
     static const char *const folders[] = { DT_SCRIPTS, DT_SOURCE_SCRIPTS };
-    for (size_t i = 0; i < DT_ARRAY_LEN(runtimes); i++)
-        for (size_t k = 0; strcmp(runtimes[i].name, name) == 0 && k < DT_ARRAY_LEN(folders); k++) {
-            const char *script = proof ? runtimes[i].proof : runtimes[i].script;
-            if (!script) break;
-            snprintf(p->script, sizeof p->script, "%s/%s", folders[k], script);
-            if (access(p->script, R_OK) == 0) return DT_OK;
-        }
+    const struct runtime *r;
+    DT_TRY(get_runtime(args, &r, err));
+    const char *script = proof ? r->proof : r->script;
+    if (!script)
+        return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "--prove" },
+                       "'%s' is compared with pictures only; ort is with both", r->name);
+    for (size_t k = 0; k < DT_ARRAY_LEN(folders); k++) {
+        snprintf(p->script, sizeof p->script, "%s/%s", folders[k], script);
+        if (access(p->script, R_OK) == 0) return DT_OK;
+    }
     return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = "--runtime" },
-                   proof ? "'%s' has no proof; ort has" : "'%s' is not there; there are c and ort",
-                   name);
+                   "its script '%s' is neither in %s nor in %s", script, folders[0], folders[1]);
 }
 
 /* Sets an option of an exporter, if it has it. */
@@ -143,9 +173,10 @@ static bool send_header(peer *p, const dt_int_run *r, const cli_args *args)
                                                    "H", (json_int_t)v->H, "W", (json_int_t)v->W,
                                                    "C", (json_int_t)v->C));
     }
-    json_t *o = json_pack("{s:s,s:I,s:I,s:I,s:I,s:o}", "model", p->file, "H", (json_int_t)x->H, "W",
-                          (json_int_t)x->W, "C", (json_int_t)x->C, "classes",
-                          (json_int_t)dt_int_count(&m->value[m->logits]), "nodes", nodes);
+    json_t *o =
+        json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:o}", "model", p->file, "rounding", m->contract->name,
+                  "H", (json_int_t)x->H, "W", (json_int_t)x->W, "C", (json_int_t)x->C, "classes",
+                  (json_int_t)dt_int_count(&m->value[m->logits]), "nodes", nodes);
     if (o && args->compiler) json_object_set_new(o, "compiler", json_string(args->compiler));
     bool ok = o && json_dumpf(o, p->to, JSON_COMPACT) == 0 && fputc('\n', p->to) != EOF;
     json_decref(o);
@@ -201,7 +232,7 @@ static dt_status finish(peer *p, bool whole, const cli_args *args, bool *out_goo
     if (code == EXIT_SKIP)
         return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "--runtime" },
                        "'%s' cannot be run: --python names an interpreter that has its packages "
-                       "(tests/requirements.txt), --compiler a C compiler",
+                       "(tests/requirements*.txt), --compiler a C compiler",
                        args->runtime);
     if (code != 0 && code != 1)
         return dt_fail(err, DT_ERR_IO, &(dt_where){ .key = "--runtime" }, "'%s' failed", p->script);
@@ -235,10 +266,10 @@ dt_status cli_runtime(dt_session *s, const dt_int_model *m, const cli_args *args
                       dt_error *err)
 {
     peer p = { .folder = "/tmp/detent-XXXXXX" };
-    DT_TRY(find_script(args->runtime, false, &p, err));
+    DT_TRY(find_script(args, false, &p, err));
     if (!mkdtemp(p.folder)) return dt_fail(err, DT_ERR_IO, NULL, "no temporary folder can be made");
     signal(SIGPIPE, SIG_IGN); /* a script that ends early is seen by its exit status */
-    dt_status st = export_model(s, m, format_of(args), &p, err);
+    dt_status st = export_model(s, m, cli_runtime_format(args), &p, err);
     if (st == DT_OK) st = compare(&p, s, m, args, out_good, err);
     remove_folder(p.folder);
     return st;
@@ -304,7 +335,7 @@ dt_status cli_runtime_prove(const dt_int_model *m, const cli_args *args, bool *o
                             dt_error *err)
 {
     peer p = { .to = NULL };
-    DT_TRY(find_script(args->runtime, true, &p, err));
+    DT_TRY(find_script(args, true, &p, err));
     signal(SIGPIPE, SIG_IGN);
     DT_TRY(start(&p, args, err));
     bool whole = send_nodes(&p, m);

@@ -19,7 +19,9 @@ dt_status cli_runtime(dt_session *s, const dt_int_model *m, const cli_args *args
 dt_status cli_runtime_prove(const dt_int_model *m, const cli_args *args, bool *out_good,
                             dt_error *err);
 
-/* The rounding contract that a runtime is compared with; NULL: no such runtime. */
-const char *cli_runtime_rounding(const char *runtime);
+/* The exporter and the rounding contract of args->runtime: those of args->format, or else of the
+ * runtime's own format; NULL: there is no such pair. */
+const char *cli_runtime_format(const cli_args *args);
+const char *cli_runtime_rounding(const cli_args *args);
 
 #endif

@@ -28,7 +28,8 @@ const dt_exporter *dt_exporter_of(const dt_row *row)
 
 dt_lower_source dt_export_lower(const dt_export_source *src)
 {
-    return (dt_lower_source){ src->graph, src->state, src->input, src->logits, src->alloc };
+    return (dt_lower_source){ src->graph,  src->state, src->input,
+                              src->logits, src->alloc, .no_gain = false };
 }
 
 static bool has_site(const dt_lowered *l)

@@ -51,6 +51,7 @@ typedef struct dt_export_report {
 typedef struct dt_exporter {
     dt_row row;
     const char *extension; /* "onnx" */
+    bool no_gain;          /* writes the lowering without gain, see dt_lower_source */
     /* Writes the file, atomically. `conf`: the row's options (NULL when it has none). `path` NULL:
      * everything is checked and reported, nothing is written. The same source gives the same
      * bytes. Errors: UNSUPPORTED (the format cannot say it; names the layer), NUMERIC, IO, NOMEM.

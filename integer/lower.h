@@ -19,6 +19,7 @@ typedef struct dt_lower_source {
     const dt_state *state;
     int input, logits;     /* values: the picture [N,H,W,C], and [N,classes] */
     const dt_alloc *alloc; /* NULL: the C library's */
+    bool no_gain;          /* codes as trained, for formats of fewer than 8 bits; coarser biases */
 } dt_lower_source;
 
 bool dt_lower_is(const dt_node *node, const char *op); /* false also for NULL */

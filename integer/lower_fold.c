@@ -239,7 +239,7 @@ static dt_status fold_codes(const dt_lower_source *src, const dt_node *product, 
         return no_memory(err);
     int reach = 0;
     DT_TRY(weight_codes(src, site, arena, p, plain, p->scale, &reach, err));
-    apply_gain(p, reach, x != NULL, plain);
+    apply_gain(p, reach, x != NULL && !src->no_gain, plain);
     const dt_fakequant_conf *c = site->conf;
     p->bits = c->site.bits;
     p->scales = norm || c->site.groups > 1 ? p->O : 1;

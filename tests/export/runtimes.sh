@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Trains small nets, exports them for runtimes other than onnxruntime, and compares every code.
+#
+#   runtimes.sh DETENT VENV SOURCE_ROOT
+#
+# VENV is made when it is not there, with the packages of tests/requirements-runtimes.txt; exit 77
+# (skipped) when they cannot be had.
+set -eu
+detent=$1 venv=$2 root=$3
+here=$root/tests/export
+python=$venv/bin/python
+
+if ! "$python" -c 'import ai_edge_litert, onnxruntime, openvino, qonnx' 2>/dev/null; then
+    if ! { python3 -m venv "$venv" && "$python" -m pip install -q --disable-pip-version-check \
+               -r "$root/tests/requirements-runtimes.txt"; }
+    then
+        echo "SKIP: the runtimes cannot be installed"
+        exit 77
+    fi
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+threads="--threads 1" # so little work that threads cost more than they give on a busy machine
+
+train() { # name recipe
+    "$detent" train "$2" "data.root=$work/data" $threads --out "$work/$1" >"$work/log" 2>&1 ||
+        { cat "$work/log"; exit 1; }
+}
+
+# name recipe, then arguments of verify: equal
+equal() {
+    name=$1 recipe=$2
+    shift 2
+    "$detent" verify "$recipe" "model.init=$work/$name/last.h5" "data.root=$work/data" $threads \
+        --python "$python" --images 250 "$@" >"$work/log" 2>"$work/err" ||
+        { cat "$work/err" "$work/log"; exit 1; }
+    echo "$name $*: $(tail -2 "$work/log" | head -1)"
+}
+
+# The same: and seen to be different.
+different() {
+    name=$1 recipe=$2
+    shift 2
+    if "$detent" verify "$recipe" "model.init=$work/$name/last.h5" "data.root=$work/data" \
+        $threads --python "$python" --images 250 "$@" >"$work/log" 2>"$work/err"
+    then
+        echo "FAIL: $name $*: another rounding was not seen"
+        exit 1
+    fi
+    grep -q "^NOT verified" "$work/log" || { cat "$work/err" "$work/log"; exit 1; }
+}
+
+"$python" "$here/onnxruntime_check.py" make-pictures "$work/data"
+train small "$here/smallcnn-w4a4.yaml"
+train residual "$here/resnet20-w8a8.yaml"
+for net in "small smallcnn-w4a4" "residual resnet20-w8a8"; do
+    name=${net% *} recipe=$here/${net#* }.yaml
+    equal "$name" "$recipe" --runtime litert
+    equal "$name" "$recipe" --runtime litert --rounding double
+    equal "$name" "$recipe" --runtime litert --format tflite_int4
+    different "$name" "$recipe" --runtime litert --format tflite_int4 --rounding fp32
+done
