@@ -26,6 +26,7 @@ static const struct argp_option all[] = {
     { "arith", 'm', "NAME", 0, "arithmetic: float (default) or integer, the exported model's", 0 },
     { "rounding", 'R', "NAME", 0,
       "of the integer model: fp32 (default), unfused, xnnpack, single or double", 0 },
+    { "skip-broken", 'b', NULL, 0, "leave out pictures that cannot be read", 0 },
     { "prove", 'P', NULL, 0, "compare over everything that can occur, instead of pictures", 0 },
     { "runtime", 'u', "NAME", 0, "run the exported file in another runtime: c, litert or ort", 0 },
     { "python", 'y', "PATH", 0, "interpreter that has the runtime's packages; default: python3",
@@ -103,6 +104,9 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case 'l':
         a->is_float = true;
+        return 0;
+    case 'b':
+        a->skip_broken = true;
         return 0;
     case 'F':
         a->plain = true;

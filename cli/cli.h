@@ -18,7 +18,7 @@ typedef struct cli_args {
     const char *out, *isa, *format, *prefix, *predictions, *arith, *rounding, *runtime, *python,
         *compiler;
     int threads, steps, images;
-    bool resume, json, calibrate, dry_run, allow_float, sha256, as_exported, plain, is_float, prove;
+    bool resume, json, calibrate, dry_run, allow_float, sha256, as_exported, plain, is_float, prove, skip_broken;
 } cli_args;
 
 typedef struct cli_verb {
@@ -64,5 +64,6 @@ int cli_import(const cli_args *args);
 int cli_list(const cli_args *args);
 int cli_bench(const cli_args *args);
 int cli_verify(const cli_args *args);
+int cli_data(const cli_args *args);
 
 #endif

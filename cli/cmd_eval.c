@@ -124,6 +124,11 @@ static dt_status evaluate(dt_session *s, const cli_args *args, dt_score *score, 
     DT_TRY(dt_session_loader(s, DT_SPLIT_TEST, s->recipe->eval.batch, &loader, err));
     dt_status st = is_integer(args) ? evaluate_integer(s, loader, args, score, err)
                                     : evaluate_float(s, loader, args, score, err);
+    const char *first;
+    int64_t skipped = dt_loader_skipped(loader, &first);
+    if (st == DT_OK && skipped)
+        fprintf(stderr, "left out %lld pictures that cannot be read, such as %s\n",
+                (long long)skipped, first);
     dt_loader_close(loader);
     return st;
 }

@@ -13,7 +13,7 @@ static void print_rows(const dt_table *table, bool json)
             json_array_append_new(list,
                                   json_pack("{s:s,s:s}", "name", (*r)->name, "help", (*r)->help));
         else
-            printf("%-16s %s\n", (*r)->name, (*r)->help);
+            printf("%-20s %s\n", (*r)->name, (*r)->help);
     }
     if (!json) return;
     json_dumpf(list, stdout, JSON_COMPACT);

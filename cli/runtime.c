@@ -210,10 +210,12 @@ static dt_status feed(peer *p, dt_int_run *r, dt_loader *loader, const cli_args 
     bool ok = st == DT_OK && send_header(p, r, args);
     if (total > all) total = all;
     const int64_t end = 0;
-    for (int64_t done = 0; ok && done < total;) {
+    int64_t done = 0;
+    for (int64_t i = 0; ok && done < total && i < dt_loader_batches(loader); i++) {
         dt_batch batch;
         st = dt_loader_next(loader, &batch, err);
         if (st != DT_OK) break;
+        if (batch.valid == 0) continue;
         int64_t n = batch.valid < total - done ? batch.valid : total - done;
         ok = send_batch(p, r, batch.x, n, logits);
         done += n;

@@ -41,7 +41,7 @@ typedef struct dt_data_params {
 /* Where a sample comes from, for messages and packing. */
 typedef struct dt_sample_name {
     char path[DT_DATA_PATH]; /* of the file; empty: it has none of its own */
-    const char *name;        /* "<class>/<file>", relative to the split's folder; in the set */
+    char name[DT_DATA_PATH]; /* "<class>/<file>", relative to the split's folder */
     int label;
 } dt_sample_name;
 

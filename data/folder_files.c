@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -289,7 +290,7 @@ dt_status dt_folder_name(const void *self, dt_split split, int64_t index, dt_sam
 {
     const dt_folder_set *s = self;
     const sample *a = &s->split[split].at[index];
-    out->name = a->path;
+    snprintf(out->name, sizeof out->name, "%s", a->path);
     out->label = a->label;
     return dt_data_path(out->path, s->split[split].folder, a->path, err);
 }

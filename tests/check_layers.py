@@ -40,6 +40,7 @@ PARTS = {
     "autograd/ops.c": "grad/test_op_gradients.c",
     "data/folder_files.c": "data/test_data_folder.c",
     "data/folder_labels.c": "data/test_data_imagenet.c",
+    "data/pack_block.c": "data/test_pack.c",
     "data/picture_jpeg.c": "data/pillow.py",
     "data/picture_png.c": "data/test_picture.c",
     "export/c_write.c": "export/test_export_c.c",

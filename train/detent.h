@@ -5,7 +5,9 @@
 
 #include "core/file.h"
 #include "core/opt.h"
+#include "data/check.h"
 #include "data/dataset.h"
+#include "data/pack.h"
 #include "data/transform.h"
 #include "export/exporter.h"
 #include "export/import.h"

@@ -48,7 +48,7 @@ dt_status dt_evaluate_integer(dt_int_run *r, dt_loader *loader, dt_evaluate_fn p
         dt_batch batch;
         st = dt_loader_next(loader, &batch, err);
         if (st != DT_OK) break;
-        one_batch(r, &batch, logits, predictions, &s);
+        if (batch.valid > 0) one_batch(r, &batch, logits, predictions, &s);
         if (progress && !progress(arg, &s, dt_loader_samples(loader))) break;
     }
     dt_put(r->alloc, logits);

@@ -165,6 +165,19 @@ static dt_status evaluate(dt_run *r, dt_run_epoch *e, dt_error *err)
     return dt_evaluate(&r->evaluator, r->val, show_eval, r, NULL, &e->val, err);
 }
 
+/* Pictures that a loader left out, told when their number grew. */
+static void say_skipped(const dt_run *r, const dt_loader *loader, const char *split, int64_t *told)
+{
+    char text[700];
+    const char *first;
+    int64_t n = loader ? dt_loader_skipped(loader, &first) : 0;
+    if (n == *told) return;
+    snprintf(text, sizeof text, "left out %lld %s picture%s that cannot be read, such as %s",
+             (long long)(n - *told), split, n - *told == 1 ? "" : "s", first);
+    say(r, text);
+    *told = n;
+}
+
 /* After an epoch, and after the last step: scores, logs, checkpoints. */
 static dt_status end_epoch(dt_run *r, double lr, dt_error *err)
 {
@@ -176,6 +189,9 @@ static dt_status end_epoch(dt_run *r, double lr, dt_error *err)
     dt_status st = evaluate(r, &e, err);
     dt_dynamics_after_eval(&r->s.dynamics);
     DT_TRY(st);
+    say_skipped(r, r->train, "training", &r->skipped[DT_SPLIT_TRAIN]);
+    say_skipped(r, r->test, "test", &r->skipped[DT_SPLIT_TEST]);
+    say_skipped(r, r->val, "validation", &r->skipped[DT_SPLIT_VAL]);
     r->last_eval_seconds = now() - start;
     r->eval_seconds += r->last_eval_seconds;
     e.train_loss = r->at.seen ? r->at.loss_sum / (double)r->at.seen : 0;

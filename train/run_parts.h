@@ -11,6 +11,7 @@ typedef struct dt_run {
     dt_session s;
     int lock;                      /* of the run folder, -1: not taken */
     dt_loader *train, *test, *val; /* val: NULL without data.val */
+    int64_t skipped[3];            /* pictures left out that were told of, by split */
     dt_optim_state optim;
     void *step_memory; /* the largest of all plans, shared by their executors */
     dt_plan plan;

@@ -135,9 +135,10 @@ dt_status dt_verify_run(dt_verify *v, dt_loader *loader, int64_t pictures,
 {
     int64_t all = dt_loader_samples(loader), total = pictures && pictures < all ? pictures : all;
     DT_TRY(dt_loader_seek(loader, 0, 0, err));
-    while (v->pictures < total) {
+    for (int64_t i = 0; v->pictures < total && i < dt_loader_batches(loader); i++) {
         dt_batch batch;
         DT_TRY(dt_loader_next(loader, &batch, err));
+        if (batch.valid == 0) continue; /* all of its pictures are broken */
         int64_t left = total - v->pictures;
         DT_TRY(one_batch(v, &batch, batch.valid < left ? batch.valid : left, err));
         if (progress && !progress(arg, v->pictures, total)) break;

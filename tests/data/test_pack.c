@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "data/pack.h"
+
+#include "tests/data/files.h"
+#include "tests/data/png_write.h"
+#include "tests/support/run.h"
+
+enum { TRAIN = 5, TEST = 2 };
+
+/* Adds a picture whose red value is `tag`. */
+static void add(const test_dir *d, const char *name, int W, int H, uint8_t tag)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", d->path, name);
+    test_file(d, name, "", 0);
+    test_png_plain(path, W, H, tag, 0, 0);
+}
+
+static void make_set(const test_dir *d)
+{
+    add(d, "train/apple/a.png", 3, 4, 1);
+    add(d, "train/apple/b.png", 5, 6, 2);
+    add(d, "train/apple/c.png", 7, 2, 3);
+    add(d, "train/zebra_with_a_long_name/a.png", 1, 1, 4);
+    add(d, "train/zebra_with_a_long_name/b.png", 16, 16, 5);
+    add(d, "val/apple/v.png", 2, 2, 6);
+    add(d, "val/zebra_with_a_long_name/v.png", 9, 3, 7);
+}
+
+static dt_status open_as(const char *row, const char *root, dt_data **data, dt_error *err)
+{
+    return dt_data_open((const dt_dataset *)dt_table_find(&dt_datasets, row),
+                        &(dt_data_params){ .root = root }, data, err);
+}
+
+static dt_status pack_as(const test_dir *d, const char *name, bool skip, dt_pack_report *report,
+                         dt_error *err)
+{
+    dt_data *data;
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", d->path, name);
+    ck_assert_int_eq(open_as("imagenet", d->path, &data, err), DT_OK);
+    const dt_pack_params p = { .data = data, .path = path, .threads = 3, .skip_broken = skip };
+    dt_status st = dt_pack_write(&p, report, err);
+    dt_data_close(data);
+    return st;
+}
+
+static const char *file_of(const test_dir *d, const char *name)
+{
+    static char path[128];
+    snprintf(path, sizeof path, "%s/%s", d->path, name);
+    return path;
+}
+
+START_TEST(a_packed_set_is_the_folder)
+{
+    test_dir d = test_dir_make();
+    dt_pack_report report;
+    dt_data *a, *b;
+    dt_error err;
+    make_set(&d);
+    ck_assert_msg(pack_as(&d, "x.h5", false, &report, &err) == DT_OK, "%s", err.text);
+    ck_assert(report.count[0] == TRAIN && report.count[1] == TEST && report.skipped == 0);
+    ck_assert_int_eq(open_as("imagenet", d.path, &a, NULL), DT_OK);
+    ck_assert_msg(open_as("packed", file_of(&d, "x.h5"), &b, &err) == DT_OK, "%s", err.text);
+    const dt_data_info *info = dt_data_info_of(b);
+    ck_assert(info->classes == 2 && info->H == 0 && info->coded);
+    ck_assert(info->count[0] == TRAIN && info->count[1] == TEST);
+    ck_assert_str_eq(info->class_names[1], "zebra_with_a_long_name");
+    for (int split = 0; split < 2; split++)
+        for (int i = 0; i < (split ? TEST : TRAIN); i++) {
+            uint8_t x[768], y[768];
+            int label_x, label_y;
+            dt_sample_name name_x, name_y;
+            ck_assert_int_eq(test_read(a, (dt_split)split, i, x, sizeof x, &label_x, NULL), DT_OK);
+            ck_assert_int_eq(test_read(b, (dt_split)split, i, y, sizeof y, &label_y, NULL), DT_OK);
+            ck_assert_int_eq(x[0], y[0]);
+            ck_assert_int_eq(label_x, label_y);
+            ck_assert_int_eq(dt_data_name(a, (dt_split)split, i, &name_x, NULL), DT_OK);
+            ck_assert_int_eq(dt_data_name(b, (dt_split)split, i, &name_y, NULL), DT_OK);
+            ck_assert_str_eq(name_x.name, name_y.name);
+            ck_assert_str_eq(name_y.path, "");
+        }
+    dt_data_close(a);
+    dt_data_close(b);
+    test_dir_remove(&d);
+}
+END_TEST
+
+START_TEST(any_changed_byte_is_noticed)
+{
+    test_dir d = test_dir_make();
+    dt_pack_report report;
+    dt_error err;
+    unsigned char *data;
+    size_t size;
+    make_set(&d);
+    ck_assert_int_eq(pack_as(&d, "x.h5", false, &report, NULL), DT_OK);
+    ck_assert_int_eq(dt_file_read(NULL, file_of(&d, "x.h5"), 1 << 24, &data, &size, NULL), DT_OK);
+    uint64_t pictures = dt_pack_number(data + 56, 8), bytes = dt_pack_number(data + 64, 8),
+             index = dt_pack_number(data + 72, 8), names = dt_pack_number(data + 80, 8),
+             classes = dt_pack_number(data + 88, 8);
+    const size_t at[] = { 0,   8,     12,        16,         24,    32,         40,
+                          48,  56,    64,        72,         80,    88,         96,
+                          159, index, index + 8, index + 17, names, names + 40, classes };
+    for (size_t k = 0; k < sizeof at / sizeof *at; k++) {
+        dt_data *set;
+        data[at[k]] ^= 1;
+        test_file(&d, "y.h5", data, size);
+        data[at[k]] ^= 1;
+        dt_status st = open_as("packed", file_of(&d, "y.h5"), &set, &err);
+        ck_assert_msg(st == DT_ERR_FORMAT || st == DT_ERR_UNSUPPORTED, "byte %zu: %d", at[k], st);
+        ck_assert_ptr_nonnull(strstr(err.text, "y.h5: "));
+    }
+    data[pictures + bytes - 60] ^= 1; /* in the last picture: told when it is read */
+    test_file(&d, "y.h5", data, size);
+    dt_data *set;
+    uint8_t x[768];
+    int label;
+    ck_assert_int_eq(open_as("packed", file_of(&d, "y.h5"), &set, NULL), DT_OK);
+    ck_assert_int_eq(test_read(set, DT_SPLIT_TEST, 0, x, sizeof x, &label, NULL), DT_OK);
+    ck_assert_int_eq(test_read(set, DT_SPLIT_TEST, 1, x, sizeof x, &label, &err), DT_ERR_FORMAT);
+    ck_assert_ptr_nonnull(
+        strstr(err.text, "y.h5/zebra_with_a_long_name/v.png: is changed: its CRC-32"));
+    dt_data_close(set);
+    for (size_t n = 0; n < size; n += 97) { /* cut off */
+        test_file(&d, "y.h5", data, n);
+        ck_assert_int_eq(open_as("packed", file_of(&d, "y.h5"), &set, NULL), DT_ERR_FORMAT);
+    }
+    ck_assert_int_eq(open_as("packed", d.path, &set, NULL), DT_ERR_FORMAT);
+    ck_assert_int_eq(open_as("packed", "/nowhere.h5", &set, NULL), DT_ERR_NOT_FOUND);
+    dt_put(NULL, data);
+    test_dir_remove(&d);
+}
+END_TEST
+
+START_TEST(broken_pictures_are_left_out_or_refused)
+{
+    test_dir d = test_dir_make();
+    dt_pack_report report;
+    dt_error err;
+    dt_data *data;
+    make_set(&d);
+    test_file(&d, "train/apple/b.png", "no picture", 10);
+    test_file(&d, "train/apple/empty.png", "", 0);
+    ck_assert_int_eq(pack_as(&d, "x.h5", false, &report, &err), DT_ERR_FORMAT);
+    ck_assert_ptr_nonnull(strstr(err.text, "train/apple/b.png: no readable picture"));
+    ck_assert(!dt_file_exists(file_of(&d, "x.h5")));
+    ck_assert_int_eq(pack_as(&d, "x.h5", true, &report, &err), DT_OK);
+    ck_assert(report.skipped == 2 && report.count[0] == TRAIN - 1);
+    ck_assert_ptr_nonnull(strstr(report.first.text, "train/apple/b.png"));
+    ck_assert_int_eq(open_as("packed", file_of(&d, "x.h5"), &data, NULL), DT_OK);
+    uint8_t x[768];
+    int label;
+    ck_assert_int_eq(test_read(data, DT_SPLIT_TRAIN, 1, x, sizeof x, &label, NULL), DT_OK);
+    ck_assert(x[0] == 3 && label == 0);
+    dt_data_close(data);
+    test_file(&d, "val/apple/v.png", "x", 1);
+    test_file(&d, "val/zebra_with_a_long_name/v.png", "x", 1);
+    ck_assert_int_eq(pack_as(&d, "y.h5", true, &report, &err), DT_ERR_FORMAT);
+    ck_assert_ptr_nonnull(strstr(err.text, "no picture of the test split can be read"));
+    test_dir_remove(&d);
+}
+END_TEST
+
+static bool no_more(void *arg, int64_t done, int64_t total, uint64_t bytes)
+{
+    (void)bytes;
+    *(int64_t *)arg = total;
+    return done < 1;
+}
+
+START_TEST(a_stopped_pack_leaves_nothing)
+{
+    test_dir d = test_dir_make(), out = test_dir_make();
+    dt_pack_report report;
+    dt_error err;
+    dt_data *data;
+    int64_t total = 0;
+    make_set(&d);
+    ck_assert_int_eq(open_as("imagenet", d.path, &data, NULL), DT_OK);
+    const dt_pack_params p = {
+        .data = data, .path = file_of(&out, "x.h5"), .progress = no_more, .arg = &total
+    };
+    ck_assert_int_eq(dt_pack_write(&p, &report, &err), DT_ERR_ARG);
+    ck_assert_ptr_nonnull(strstr(err.text, "x.h5: stopped; nothing is written"));
+    ck_assert_int_eq(total, TRAIN + TEST);
+    ck_assert_int_eq(remove(out.path), 0); /* the folder is empty */
+    const dt_pack_params nowhere = { .data = data, .path = "/nowhere/x.h5" };
+    ck_assert_int_eq(dt_pack_write(&nowhere, &report, &err), DT_ERR_IO);
+    dt_data_close(data);
+    test_dir_remove(&d);
+}
+END_TEST
+
+DT_TEST_MAIN("pack", a_packed_set_is_the_folder, any_changed_byte_is_noticed,
+             broken_pictures_are_left_out_or_refused, a_stopped_pack_leaves_nothing)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""detent data check and pack on a folder of ImageNet's shape, and training from both.
+
+usage: data.py DETENT
+
+Exit status 77 (skipped) without Pillow.
+"""
+import glob
+import json
+import os
+import subprocess
+import sys
+
+from support import Test, leftovers, main
+
+RECIPE = """\
+model: {name: smallcnn, classes: 4, width: 8}
+data:
+  name: imagenet
+  batch: 8
+  train: [random_resized_crop: {size: 32, min_area: 0.5}, hflip, color_jitter: 0.2]
+  test: [resize: 36, center_crop: 32]
+train: {epochs: 2, optimizer: {name: sgd, lr: 0.02}, seed: 3}
+eval: {batch: 8}
+"""
+DRAW = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support",
+                    "imagenet_folder.py")
+
+
+def train(test, name, *overrides):
+    out = test.succeed("train", test.path("recipe.yaml"), "--out", test.path(name), *overrides)
+    return test.sha256(test.path(name, "last.h5")), out
+
+
+def run(args):
+    test = Test(args[0])
+    root, packed = test.path("set"), test.path("set.h5")
+    drawn = subprocess.run([sys.executable, DRAW, root, "--classes", "4", "--train", "10", "--val",
+                            "5", "--side", "60"], check=False)
+    if drawn.returncode:
+        return drawn.returncode
+    test.write("recipe.yaml", RECIPE)
+    told = json.loads(test.succeed("data", "check", root, "--json"))
+    test.check(told["classes"] == sorted(os.listdir(os.path.join(root, "train"))), "class names")
+    test.check(told["train"]["by_class"] == [10] * 4 and told["test"]["pictures"] == 20, "counts")
+    test.check(30 <= told["train"]["width"][0] < told["train"]["width"][1] <= 90, "sizes")
+    test.check(told["broken"] == [], "no broken picture")
+
+    summary = test.succeed("data", "pack", root, packed)
+    test.check("40 training and 20 test pictures" in summary, summary)
+    test.check(leftovers(test.folder) == [], "no temporary file")
+    again = json.loads(test.succeed("data", "check", packed, "--json"))
+    test.check(again == told, "a packed set holds what the folder holds")
+    code, _, err = test.run("data", "pack", root, packed)
+    test.check(code == 1 and "is there already" in err, "a file is not written over")
+
+    # The same pictures in the same order: the same weights, whatever they come from.
+    one, _ = train(test, "one", "data.root=" + root, "--threads", "1")
+    two, _ = train(test, "two", "data.root=" + root, "--threads", "3")
+    three, _ = train(test, "three", "data.name=packed", "data.root=" + packed)
+    test.check(one == two, "threads change nothing")
+    test.check(one == three, "packing changes nothing")
+
+    victim = sorted(glob.glob(os.path.join(root, "train", "*", "*.JPEG")))[7]
+    with open(victim, "r+b") as f:
+        f.truncate(os.path.getsize(victim) // 2)
+    code, out, _ = test.run("data", "check", root)
+    test.check(code == 1 and victim + ": no readable JPEG: " in out, out)
+    code, _, err = test.run("train", test.path("recipe.yaml"), "data.root=" + root, "--out",
+                            test.path("broken"))
+    test.check(code == 1 and victim + ": no readable JPEG: " in err, err)
+    code, _, err = test.run("data", "pack", root, test.path("broken.h5"))
+    test.check(code == 1 and victim in err and not os.path.exists(test.path("broken.h5")), err)
+    counted = json.loads(test.succeed("data", "pack", root, test.path("skip.h5"), "--skip-broken",
+                                      "--json"))
+    test.check(counted["skipped"] == 1 and counted["train"] == 39, str(counted))
+    code, _, err = test.run("train", test.path("recipe.yaml"), "data.root=" + root,
+                            "data.broken=skip", "--out", test.path("skips"))
+    test.check(code == 0 and "left out 1 training picture that" in err and victim in err, err)
+
+    code, _, err = test.run("train", test.path("recipe.yaml"), "data.root=" + root, "--out",
+                            test.path("sizes"), "data.test=[{resize: 36}]", "--dry-run")
+    test.check(code == 1 and "data.test" in err and "one size" in err, err)
+    code, _, err = test.run("train", test.path("recipe.yaml"), "data.root=" + root, "--out",
+                            test.path("sizes"), "data.test=[{center_crop: 36}]", "--dry-run")
+    test.check(code == 1 and "gives 36x36 pictures, data.train 32x32" in err, err)
+    return test.end()
+
+
+main(run)
