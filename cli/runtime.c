@@ -1,7 +1,7 @@
 /* Pipe to the script that runs another runtime. What goes through it:
  *
- *   one line of JSON: the file, the rounding, the shape of the picture, nodes that end on codes,
- *   classes, and --compiler if it is given
+ *   one line of JSON: the file, the rounding, the shape of the picture, nodes that end on codes
+ *   with their zero points, classes, and --compiler if it is given
  *   for each batch: int64 n; float pictures [n,H,W,C]; codes [n,H,W,C] of each node in turn;
  *   float logits [n,classes].  n = 0 ends.
  *
@@ -28,6 +28,7 @@ static const struct runtime {
     { "c", "c", "fp32", "verify_c.py", NULL },
     { "ort", "onnx", "fp32", "verify_ort.py", "prove_ort.py" },
     { "ort", "qoperator", "fp32", "verify_ort.py", "prove_ort.py" },
+    { "qonnx", "qonnx", "unfused", "verify_qonnx.py", NULL },
     { "litert", "tflite", "xnnpack", "verify_litert.py", NULL },
     { "litert", "tflite_int4", "double", "verify_litert.py", NULL }, /* its int4 kernels are own */
 };
@@ -169,9 +170,10 @@ static bool send_header(peer *p, const dt_int_run *r, const cli_args *args)
     for (int i = 0; i < m->node_count; i++) {
         const dt_int_value *v = &m->value[m->node[i].out];
         if (is_code(r, i))
-            json_array_append_new(nodes, json_pack("{s:s,s:I,s:I,s:I}", "name", m->node[i].name,
-                                                   "H", (json_int_t)v->H, "W", (json_int_t)v->W,
-                                                   "C", (json_int_t)v->C));
+            json_array_append_new(nodes,
+                                  json_pack("{s:s,s:I,s:I,s:I,s:i}", "name", m->node[i].name, "H",
+                                            (json_int_t)v->H, "W", (json_int_t)v->W, "C",
+                                            (json_int_t)v->C, "zero", v->grid.zero_point));
     }
     json_t *o =
         json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:o}", "model", p->file, "rounding", m->contract->name,

@@ -122,7 +122,12 @@ static Onnx__AttributeProto *attribute(dt_onnx *m, const dt_onnx_attr *from)
     onnx__attribute_proto__init(a);
     a->name = copy_text(m, from->name);
     a->has_type = true;
-    if (from->count > 0) {
+    if (from->text) {
+        a->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING;
+        a->has_s = true;
+        a->s.data = (uint8_t *)copy_text(m, from->text);
+        a->s.len = strlen(from->text);
+    } else if (from->count > 0) {
         a->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS;
         a->ints = get(m, (size_t)from->count * sizeof *a->ints);
         if (!a->ints) return NULL;

@@ -25,6 +25,7 @@ typedef struct dt_onnx_attr {
     int64_t ints[DT_ONNX_MAX_INTS], i;
     bool is_float;
     float f;
+    const char *text; /* NULL: a number */
 } dt_onnx_attr;
 
 typedef struct dt_onnx dt_onnx;

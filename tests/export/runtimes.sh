@@ -59,5 +59,6 @@ for net in "small smallcnn-w4a4" "residual resnet20-w8a8"; do
     equal "$name" "$recipe" --runtime litert
     equal "$name" "$recipe" --runtime litert --rounding double
     equal "$name" "$recipe" --runtime litert --format tflite_int4
+    equal "$name" "$recipe" --runtime qonnx --images 100
     different "$name" "$recipe" --runtime litert --format tflite_int4 --rounding fp32
 done
