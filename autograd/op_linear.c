@@ -28,7 +28,9 @@ static int64_t rows(const dt_op_run *r)
 static void memory(const dt_op_run *r, dt_op_memory *out)
 {
     int64_t N = rows(r), O = r->in_shape[1].dim[0];
-    out->backward_work = (size_t)O * sizeof(double) + dt_point_work(N, O, r->threads);
+    size_t sums = (size_t)O * sizeof(double) + dt_point_work(N, O, r->threads);
+    size_t outer = dt_gemm_outer_work(O, r->in_shape[1].dim[1], N, r->threads, false);
+    out->backward_work = sums > outer ? sums : outer;
 }
 
 static void forward(const dt_op_run *r)
@@ -46,7 +48,17 @@ static void backward(const dt_op_run *r)
 {
     int64_t N = rows(r), I = r->in_shape[1].dim[1], O = r->in_shape[1].dim[0];
     const real *dy = r->d_out[0];
-    if (r->d_in[1]) dt_gemm(r->threads, true, false, O, I, N, dy, r->in[0], false, r->d_in[1]);
+    if (r->d_in[1]) {
+        const dt_gemm_outer g = { .threads = r->threads,
+                                  .m = O,
+                                  .n = I,
+                                  .k = N,
+                                  .a = dy,
+                                  .b = r->in[0],
+                                  .c = r->d_in[1],
+                                  .work = r->work };
+        dt_gemm_rows_outer(&g);
+    }
     if (r->d_in[2]) {
         double *sums = r->work;
         r->kernels->point.column_sums(r->threads, N, O, dy, sums + O, sums);

@@ -48,16 +48,22 @@ static call call_of(const dt_op_run *r)
     return k;
 }
 
-/* Work: patches of a picture for each thread; backward: those of the batch, then their gradient
- * likewise, and the sums of the bias. */
+static size_t batch_bytes(const call *k, int64_t N)
+{
+    return ((size_t)(N * k->T * k->K) * sizeof(real) + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
+}
+
+/* Work: patches of a picture for each thread; backward: those of the batch (later their gradient),
+ * and the product's or the sums of the bias. */
 static void memory(const dt_op_run *r, dt_op_memory *out)
 {
     call k = call_of(r);
     int64_t N = r->in_shape[0].dim[0];
     size_t picture = (size_t)(k.T * k.K) * sizeof(real);
     out->forward_work = (size_t)r->threads * picture;
-    out->backward_work = (size_t)N * picture + (size_t)k.O * sizeof(double) +
-                         dt_point_work(N * k.T, k.O, r->threads);
+    size_t sums = (size_t)k.O * sizeof(double) + dt_point_work(N * k.T, k.O, r->threads);
+    size_t outer = dt_gemm_outer_work(k.O, k.K, N * k.T, r->threads, false);
+    out->backward_work = batch_bytes(&k, N) + (sums > outer ? sums : outer);
 }
 
 /* Rows of patches of picture n to [T,K], or back from there into the gradient of x. */
@@ -128,12 +134,21 @@ static void backward(const dt_op_run *r)
     call k = call_of(r);
     int64_t N = r->in_shape[0].dim[0], rows = N * k.T;
     k.patches = r->work;
+    void *behind = (unsigned char *)r->work + batch_bytes(&k, N);
     if (r->d_in[1]) {
         dt_parallel(r->threads, N, gather_one, &k);
-        dt_gemm(r->threads, true, false, k.O, k.K, rows, r->d_out[0], k.patches, false, r->d_in[1]);
+        const dt_gemm_outer g = { .threads = r->threads,
+                                  .m = k.O,
+                                  .n = k.K,
+                                  .k = rows,
+                                  .a = r->d_out[0],
+                                  .b = k.patches,
+                                  .c = r->d_in[1],
+                                  .work = behind };
+        dt_gemm_rows_outer(&g);
     }
     if (r->d_in[2]) {
-        double *sums = (double *)(void *)(k.patches + rows * k.K);
+        double *sums = behind;
         r->kernels->point.column_sums(r->threads, rows, k.O, r->d_out[0], sums + k.O, sums);
         for (int64_t o = 0; o < k.O; o++)
             r->d_in[2][o] = (real)sums[o];

@@ -5,6 +5,7 @@
 #define DT_KERNELS_GEMM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/compiler.h"
@@ -12,6 +13,24 @@
 /* c[m,n] = op(a) op(b) (+ c when `sum`); op(a) is [m,k], stored [k,m] when `ta`; likewise b. */
 void dt_gemm(int threads, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const real *a,
              const real *b, bool sum, real *c);
+
+/* c[m,n] = a^T b over many rows: a [k,m], b [k,n] or codes of value (code - zero_point) * scale.
+ * The rows are cut into slices by k alone, whose products are added in order: gradients of weights.
+ */
+typedef struct dt_gemm_outer {
+    int threads;
+    int64_t m, n, k;
+    const real *a;
+    const real *b;        /* NULL: codes */
+    const uint8_t *codes; /* [k,n] */
+    int zero_point;
+    real scale;
+    void (*decode)(int64_t n, const uint8_t *c, int zero_point, real scale, real *y);
+    real *c;
+    void *work; /* dt_gemm_outer_work bytes */
+} dt_gemm_outer;
+size_t dt_gemm_outer_work(int64_t m, int64_t n, int64_t k, int threads, bool codes);
+void dt_gemm_rows_outer(const dt_gemm_outer *g);
 
 /* c[m,n] = alpha op(a) op(b) (+ c when `sum`) on the calling thread; rows of the stored matrices
  * are lda, ldb and ldc elements apart. For the tasks of an op, which calls dt_gemm_serial first. */

@@ -54,7 +54,8 @@ static void check(bool ta, bool tb, int64_t m, int64_t n, int64_t k, bool sum)
 
 START_TEST(products)
 {
-    static const int64_t ms[] = { 1, 3, 63, 64, 65, 130 }, ns[] = { 1, 10, 33 }, ks[] = { 1, 64 };
+    static const int64_t ms[] = { 1, 3, 63, 64, 65, 130, 1030 }, ns[] = { 1, 10, 33 },
+                         ks[] = { 1, 64 };
     for (size_t m = 0; m < DT_ARRAY_LEN(ms); m++)
         for (size_t n = 0; n < DT_ARRAY_LEN(ns); n++)
             for (size_t k = 0; k < DT_ARRAY_LEN(ks); k++)
@@ -63,4 +64,52 @@ START_TEST(products)
 }
 END_TEST
 
-DT_TEST_MAIN("gemm", products)
+static void decode(int64_t n, const uint8_t *c, int zero_point, real scale, real *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = (real)(c[i] - zero_point) * scale;
+}
+
+/* a^T b over k rows, on reals and on codes: equal bits for every number of threads. */
+START_TEST(products_over_rows)
+{
+    enum { M = 5, N = 7, MOST = 5000 };
+    static const int64_t ks[] = { 1, 255, 257, 2047, 2048, MOST };
+    static uint8_t codes[MOST * N];
+    real *a = random_array(MOST * M, 1), *b = random_array(MOST * N, 2), c[M * N], first[2][M * N];
+    for (int i = 0; i < MOST * N; i++) {
+        codes[i] = (uint8_t)(7 + rint(7 * (double)b[i]));
+        b[i] = (real)(codes[i] - 7) * (real)0.125;
+    }
+    for (size_t i = 0; i < DT_ARRAY_LEN(ks); i++)
+        for (int threads = 1; threads <= 4; threads++)
+            for (int coded = 0; coded < 2; coded++) {
+                size_t bytes = dt_gemm_outer_work(M, N, ks[i], threads, coded);
+                void *work = dt_get(NULL, bytes, "test");
+                const dt_gemm_outer g = { .threads = threads,
+                                          .m = M,
+                                          .n = N,
+                                          .k = ks[i],
+                                          .a = a,
+                                          .b = coded ? NULL : b,
+                                          .codes = codes,
+                                          .zero_point = 7,
+                                          .scale = (real)0.125,
+                                          .decode = decode,
+                                          .c = c,
+                                          .work = work };
+                dt_gemm_rows_outer(&g);
+                dt_put(NULL, work);
+                if (threads == 1) memcpy(first[coded], c, sizeof c);
+                ck_assert_mem_eq(c, first[coded], sizeof c);
+                for (int64_t j = 0; j < M * N; j++) {
+                    double want = product(true, false, M, N, ks[i], a, b, j / N, j % N);
+                    ck_assert(fabs((double)c[j] - want) <= bound * (double)(ks[i] + 1));
+                }
+            }
+    dt_put(NULL, a);
+    dt_put(NULL, b);
+}
+END_TEST
+
+DT_TEST_MAIN("gemm", products, products_over_rows)
