@@ -90,7 +90,7 @@ PARTS = {
 
 
 # Headers that the build makes.
-GENERATED = {"c99_texts.h", "onnx.pb-c.h"}
+GENERATED = {"c99_texts.h", "net.h", "onnx.pb-c.h"}
 
 
 def bare(text):
