@@ -60,7 +60,6 @@ int cli_train(const cli_args *args);
 int cli_eval(const cli_args *args);
 int cli_export(const cli_args *args);
 int cli_inspect(const cli_args *args);
-int cli_import(const cli_args *args);
 int cli_list(const cli_args *args);
 int cli_bench(const cli_args *args);
 int cli_verify(const cli_args *args);

@@ -2,8 +2,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/cli.h"
+#include "cli/inspect_layers.h"
 
 /* Texts that a run writes, and what they are called here. */
 static const struct {
@@ -23,6 +25,7 @@ typedef struct view {
     json_t *list;     /* NULL: a table */
     json_t *dynamics; /* with list */
     int sites, layers;
+    cli_layers costs;
 } view;
 
 static const char *range_of(const dt_inspect_site *s, char text[32])
@@ -54,6 +57,11 @@ static void on_site(void *arg, const dt_inspect_site *s)
            (long long)s->groups, s->scale_low);
     if (s->scale_high > s->scale_low) printf("..%.6g", s->scale_high);
     puts("");
+}
+
+static void on_layer(void *arg, const dt_inspect_layer *l)
+{
+    cli_layers_add(&((view *)arg)->costs, l);
 }
 
 static void on_dynamics(void *arg, const char *row, const char *layer, const dt_dynamics_number *n,
@@ -143,25 +151,48 @@ static json_t *describe(const dt_inspection *in, const char *path)
     return o;
 }
 
+/* Texts of a foreign file, long ones cut. */
+static void print_texts(const dt_inspection *in, json_t *o)
+{
+    json_t *texts = o ? json_object() : NULL;
+    for (size_t i = 0; i < in->set.attr_count; i++) {
+        const char *key = in->set.attr[i].key, *value = in->set.attr[i].value;
+        int line = (int)strcspn(value, "\n");
+        if (texts)
+            json_object_set_new(texts, key, json_string(value));
+        else
+            printf("%s%-38s %.*s%s\n", i ? "" : "\n", key, line > 100 ? 100 : line, value,
+                   value[line] || line > 100 ? " ..." : "");
+    }
+    if (texts) json_object_set_new(o, "texts", texts);
+}
+
 static int print_all(const dt_inspection *in, const cli_args *args)
 {
     dt_error err;
     const char *path = args->words[0];
     size_t params = 0;
     view v = { .list = args->json ? json_array() : NULL,
-               .dynamics = args->json ? json_array() : NULL };
-    const dt_inspect_events events = { on_site, on_dynamics, &v };
+               .dynamics = args->json ? json_array() : NULL,
+               .costs.list = args->json ? json_array() : NULL };
+    const dt_inspect_events events = { on_site, on_layer, on_dynamics, &v };
     json_t *o = args->json ? describe(in, path) : NULL;
     if (!args->json) print_text(in, path);
     if (in->native) {
         /* Sites come with the recipe; a build that cannot read it still lists the tensors. */
         if (dt_inspect_sites(in, path, &events, &params, &err) != DT_OK)
             fprintf(stderr, "detent: no quantization sites are listed: %s\n", err.text);
-        else if (!args->json)
+        else if (!args->json) {
+            cli_layers_print_total(&v.costs);
             printf("\nparameters %zu\n", params);
+        }
+    } else {
+        print_texts(in, args->json ? o : NULL);
     }
     if (!args->json) return 0;
     json_object_set_new(o, "sites", v.list);
+    json_object_set_new(o, "layers", v.costs.list);
+    if (v.costs.count) json_object_set_new(o, "total", cli_layers_total(&v.costs));
     if (json_array_size(v.dynamics))
         json_object_set_new(o, "dynamics", v.dynamics);
     else

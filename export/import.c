@@ -17,7 +17,7 @@ static const dt_row *const rows[] = {
 
 const dt_table dt_importers = { .kind = "importer", .rows = rows };
 
-static const dt_importer *recognise(const unsigned char *bytes, size_t size)
+const dt_importer *dt_importer_of(const unsigned char *bytes, size_t size)
 {
     for (const dt_row *const *r = rows; *r; r++) {
         const dt_importer *importer = (const dt_importer *)(const void *)*r;
@@ -40,7 +40,7 @@ static dt_status unknown_kind(const char *path, dt_error *err)
 dt_status dt_import_bytes(const char *path, const unsigned char *bytes, size_t size,
                           const dt_alloc *a, dt_tensors *out, dt_error *err)
 {
-    const dt_importer *importer = recognise(bytes, size);
+    const dt_importer *importer = dt_importer_of(bytes, size);
     if (!importer) return unknown_kind(path, err);
     dt_tensors set;
     DT_TRY(dt_tensors_init(&set, a, err));

@@ -8,7 +8,8 @@
 #include "core/tensorfile.h"
 
 typedef struct dt_importer {
-    dt_row row; /* name, help */
+    dt_row row;    /* name, help */
+    bool is_codes; /* holds what was exported: to be inspected, no start of a training */
     /* True when `bytes` starts like such a file. */
     bool (*probe)(const unsigned char *bytes, size_t size);
     /* Adds the file's tensors and texts to the empty set `out`; they own their data, `bytes` may go
@@ -18,6 +19,9 @@ typedef struct dt_importer {
 } dt_importer;
 
 extern const dt_table dt_importers; /* rows are dt_importer */
+
+/* The importer of a file that starts so; NULL: none. */
+const dt_importer *dt_importer_of(const unsigned char *bytes, size_t size);
 
 #define DT_IMPORT_MAX_BYTES ((size_t)4 << 30) /* of a file */
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "autograd/quantizer.h"
+#include "export/exporter.h"
 #include "export/import.h"
 #include "train/checkpoint.h"
 #include "train/container.h"
@@ -23,20 +24,13 @@ static bool keep_model(const char *name, const void *context)
     return dt_inspect_is_model(name);
 }
 
-static const char *format_of(const unsigned char *bytes, size_t size)
-{
-    for (const dt_row *const *r = dt_importers.rows; *r; r++)
-        if (((const dt_importer *)(const void *)*r)->probe(bytes, size)) return (*r)->name;
-    return "unknown";
-}
-
 dt_status dt_inspect_open(const char *path, const dt_alloc *a, dt_inspection *out, dt_error *err)
 {
     unsigned char *bytes;
     dt_inspection in = { .native = false };
     DT_TRY(dt_file_read(a, path, DT_IMPORT_MAX_BYTES, &bytes, &in.bytes, err));
     dt_status st = dt_import_bytes(path, bytes, in.bytes, a, &in.set, err);
-    in.format = format_of(bytes, in.bytes);
+    in.format = st == DT_OK ? dt_importer_of(bytes, in.bytes)->row.name : NULL;
     in.native = dt_container_probe(bytes, in.bytes);
     dt_put(a, bytes);
     DT_TRY(st);
@@ -82,6 +76,18 @@ static void tell_site(const dt_session *s, const dt_node *node, dt_inspect_fn fn
     fn(arg, &site);
 }
 
+static dt_status tell_layers(const dt_session *s, const dt_inspect_events *events, dt_error *err)
+{
+    const dt_graph *g = &s->net.graph;
+    for (int i = 0; events->layer && i < g->node_count; i++) {
+        dt_inspect_layer l;
+        if (!dt_lower_is_product(&g->node[i])) continue;
+        DT_TRY(dt_inspect_layer_of(g, &s->net.state, &g->node[i], s->alloc, &l, err));
+        events->layer(events->arg, &l);
+    }
+    return DT_OK;
+}
+
 static dt_status tell_sites(dt_recipe *recipe, const dt_inspection *in, const char *path,
                             const dt_inspect_events *events, size_t *out_params, dt_error *err)
 {
@@ -100,6 +106,7 @@ static dt_status tell_sites(dt_recipe *recipe, const dt_inspection *in, const ch
     dt_status st = dt_checkpoint_dynamics(path, &in->set, &s.dynamics, err);
     if (st == DT_OK && events->dynamics)
         dt_dynamics_report(&s.dynamics, events->dynamics, events->arg);
+    if (st == DT_OK) st = tell_layers(&s, events, err);
     dt_session_close(&s);
     return st;
 }

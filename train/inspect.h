@@ -6,6 +6,7 @@
 #include "core/file.h"
 #include "core/tensorfile.h"
 #include "dynamics/dynamics.h"
+#include "train/inspect_layers.h"
 
 typedef struct dt_inspection {
     const char *format; /* name of the importer's row: "detent", "torch", "safetensors"; static */
@@ -37,6 +38,7 @@ typedef void (*dt_inspect_fn)(void *arg, const dt_inspect_site *site);
 /* What a caller of dt_inspect_sites wants to hear. */
 typedef struct dt_inspect_events {
     dt_inspect_fn site;
+    void (*layer)(void *arg, const dt_inspect_layer *l); /* conv2d and linear; NULL: not wanted */
     dt_dynamics_report_fn dynamics; /* statistics of the recipe's dynamics; NULL: not wanted */
     void *arg;
 } dt_inspect_events;

@@ -46,7 +46,13 @@ dt_status dt_read_tensors(const char *path, const dt_alloc *a, dt_tensors *out, 
         if (st == DT_OK) st = dt_container_read_bytes(path, bytes, size, a, &set, err);
         if (st != DT_OK) dt_tensors_fini(&set);
     } else {
-        st = dt_import_bytes(path, bytes, size, a, &set, err);
+        const dt_importer *importer = dt_importer_of(bytes, size);
+        if (importer && importer->is_codes)
+            st = dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .file = path },
+                         "is an exported model; model.init takes the checkpoint that it was made "
+                         "of");
+        else
+            st = dt_import_bytes(path, bytes, size, a, &set, err);
     }
     dt_put(a, bytes);
     if (st == DT_OK) *out = set;

@@ -67,6 +67,16 @@ def runtime_c(test, checkpoint):
     sizes = dict(re.findall(r"#define TINY_(\w+) (\d+)", text))
     test.check(int(sizes["ARENA_BYTES"]) == report["memory"]["arena (RAM)"], f"{sizes} {report}")
     test.check(int(sizes["WEIGHT_BYTES"]) == report["trained_bytes"], f"{sizes} {report}")
+    inspected = json.loads(test.succeed("inspect", checkpoint, "--json"))
+    test.check(inspected["total"]["low_bytes"] == report["trained_bytes"], f"{inspected['total']}")
+    test.check(sum(n["macs"] for n in inspected["layers"]) == inspected["total"]["macs"] > 0,
+               f"{inspected['total']}")
+    model = test.path("m.onnx")
+    test.succeed("export", checkpoint, "--out", model)
+    text = test.succeed("inspect", model)
+    test.check("onnx.operators" in text and "conv2.weight" in text, text)
+    code, _, err = test.run("eval", test.path("recipe.yaml"), "model.init=" + model)
+    test.check(code == 1 and "is an exported model" in err, f"model.init=ONNX: {code} {err}")
 
 
 def run(args):

@@ -229,7 +229,7 @@ START_TEST(inspection)
     ck_assert(before.native);
     ck_assert_str_eq(before.format, "detent");
     ck_assert_msg(dt_inspect_sites(&before, dir.file,
-                                   &(dt_inspect_events){ count_site, NULL, &sites }, &params,
+                                   &(dt_inspect_events){ count_site, NULL, NULL, &sites }, &params,
                                    &err) == DT_OK,
                   "%s", err.text);
     ck_assert_int_eq(sites, 14 + 1);
@@ -262,9 +262,10 @@ START_TEST(foreign_files_are_inspected_without_sites)
     ck_assert_int_eq(dt_inspect_open(golden_path("torch/zip.pth", path), NULL, &in, NULL), DT_OK);
     ck_assert(!in.native && in.set.count > 0);
     ck_assert_str_eq(in.format, "torch");
-    ck_assert_int_eq(
-        dt_inspect_sites(&in, path, &(dt_inspect_events){ count_site, NULL, NULL }, &params, &err),
-        DT_ERR_ARG);
+    ck_assert_int_eq(dt_inspect_sites(&in, path,
+                                      &(dt_inspect_events){ count_site, NULL, NULL, NULL }, &params,
+                                      &err),
+                     DT_ERR_ARG);
     dt_inspect_close(&in);
     ck_assert_int_eq(dt_inspect_open("/nonexistent.h5", NULL, &in, &err), DT_ERR_NOT_FOUND);
 }
