@@ -14,6 +14,7 @@ typedef enum dt_mode {
     DT_MODE_TRAIN,     /* batch statistics, running ones updated, backward follows */
     DT_MODE_EVAL,      /* running statistics, forward only */
     DT_MODE_CALIBRATE, /* batch statistics, nothing updated; quantizers start from what they see */
+    DT_MODE_NORM,      /* batch statistics take the place of the running ones, forward only */
 } dt_mode;
 
 /* What the values of an output are known to be, for the sign of quantizers. */

@@ -53,13 +53,14 @@ static void use_batch(const dt_op_run *r, const dt_batchnorm_conf *c, dt_batchno
     real *run_mean = r->in[DT_BN_MEAN], *run_var = r->in[DT_BN_VAR];
     real *save_mean = r->saved, *save_inv = save_mean + d.C;
     r->kernels->point.moments(r->threads, d.rows, d.C, r->in[0], work + 5 * d.C, mean, var);
+    double momentum = r->mode == DT_MODE_NORM ? 1 : c->momentum;
     double unbias = d.rows > 1 ? (double)d.rows / (double)(d.rows - 1) : 1;
     for (int64_t i = 0; i < d.C; i++) {
         save_mean[i] = (real)mean[i];
         save_inv[i] = (real)(1 / sqrt(var[i] + c->eps));
-        if (r->mode != DT_MODE_TRAIN) continue;
-        run_mean[i] = (real)((1 - c->momentum) * (double)run_mean[i] + c->momentum * mean[i]);
-        run_var[i] = (real)((1 - c->momentum) * (double)run_var[i] + c->momentum * unbias * var[i]);
+        if (r->mode == DT_MODE_CALIBRATE) continue;
+        run_mean[i] = (real)((1 - momentum) * (double)run_mean[i] + momentum * mean[i]);
+        run_var[i] = (real)((1 - momentum) * (double)run_var[i] + momentum * unbias * var[i]);
     }
 }
 

@@ -377,7 +377,7 @@ void dt_plan_fini(dt_plan *p)
 
 void dt_plan_print(const dt_plan *p, char *text, size_t size)
 {
-    static const char *const modes[] = { "train", "eval", "calibrate" };
+    static const char *const modes[] = { "train", "eval", "calibrate", "norm" };
     double kind[5] = { 0 };
     for (int i = 0; i < p->slot_count; i++)
         kind[p->slot[i].kind] += (double)p->slot[i].bytes / 1e6;

@@ -81,7 +81,8 @@ struct dt_dynamics {
     dt_dynamics_tensor *tensor;
     int tensor_count, tensor_room;
     dt_dynamics_at at;
-    bool fresh; /* encoders are those of the weights */
+    bool compares; /* a row wants evaluations without `before_eval` too */
+    bool fresh;    /* encoders are those of the weights */
     /* Runs batch i of the training pictures forward with batch statistics, which replace the
      * running ones (the variance unbiased); nothing else changes. */
     dt_status (*norm_pass)(void *arg, int64_t batch, dt_error *err);

@@ -30,8 +30,10 @@ typedef struct dt_weight_kernels {
     int64_t (*settle)(int64_t n, const dt_encode *e, real m, real threshold, const real *flips,
                       real *code, real *turn, real *mean, real *held);
     /* Takes the gradient g of held weights away: g = 0 there. The result is the sum of
-     * g (held - (q - u)), what the scale's gradient lacks for a code that is a constant. */
-    double (*held_back)(int64_t n, const real *x, const dt_encode *e, const real *held, real *g);
+     * g (part held - (q - u)): with part 1 what the scale's gradient lacks for a code that is a
+     * constant, with 0 what takes held weights out of it. */
+    double (*held_back)(int64_t n, const real *x, const dt_encode *e, const real *held, real part,
+                        real *g);
     /* y = keep y + (1 - keep) x */
     void (*blend)(int64_t n, real keep, const real *x, real *y);
 } dt_weight_kernels;

@@ -112,27 +112,28 @@ static int64_t weight_settle(int64_t n, const dt_encode *e, real m, real thresho
 }
 
 static inline void held_span(const dt_encode *e, int64_t n, const real *restrict x,
-                             const real *restrict held, real *restrict g, real *restrict sum)
+                             const real *restrict held, real part, real *restrict g,
+                             real *restrict sum)
 {
     const real s = e->scale, o = e->offset, lo = e->qmin, hi = e->qmax;
     for (int64_t l = 0; l < n; l++) {
         real u = (x[l] - o) / s, q = rint(clip_real(u, lo, hi));
         bool is = held[l] < DT_NOT_HELD;
-        sum[l] += is ? g[l] * (held[l] - (q - u)) : 0;
+        sum[l] += is ? g[l] * (part * held[l] - (q - u)) : 0;
         g[l] = is ? 0 : g[l];
     }
 }
 
 /* Lane l takes the elements l, l+16, ... */
 static double weight_held_back(int64_t n, const real *x, const dt_encode *e, const real *held,
-                               real *g)
+                               real part, real *g)
 {
     real lanes[LANES] = { 0 };
     double total = 0;
     int64_t at = 0;
     for (; at + LANES <= n; at += LANES)
-        held_span(e, LANES, x + at, held + at, g + at, lanes);
-    held_span(e, n - at, x + at, held + at, g + at, lanes);
+        held_span(e, LANES, x + at, held + at, part, g + at, lanes);
+    held_span(e, n - at, x + at, held + at, part, g + at, lanes);
     for (int l = 0; l < LANES; l++)
         total += (double)lanes[l];
     return total;

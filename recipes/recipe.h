@@ -29,6 +29,7 @@ typedef struct dt_recipe_model {
     dt_recipe_choice choice;
     int classes;
     bool allow_missing;
+    bool ema;        /* read the running means that a run with weight_ema kept */
     dt_opt_str init; /* absolute path; empty: random weights */
 } dt_recipe_model;
 

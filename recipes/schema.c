@@ -14,6 +14,8 @@ static const dt_opt model_opts[] = {
     DT_OPT_STR(dt_recipe_model, init, "", "checkpoint to start from, relative to the recipe"),
     DT_OPT_BOOL(dt_recipe_model, allow_missing, 0,
                 "parameters that `init` lacks keep their random start"),
+    DT_OPT_BOOL(dt_recipe_model, ema, 0,
+                "read the running means that dynamics.weight_ema kept in `init`"),
     DT_OPT_END,
 };
 
@@ -85,9 +87,10 @@ static const char *const quant_others[] = { "weights", "activations", "residual"
                                             "last",    "shortcut",    "rules",    NULL };
 static const char *const train_others[] = { "optimizer", "schedule", NULL };
 
-const char *const dt_unhashed_keys[] = { "name",   "model.init",      "data.root",
-                                         "expect", "train.max_steps", "train.save_minutes",
-                                         NULL };
+const char *const dt_unhashed_keys[] = {
+    "name",   "model.init",      "model.ema",          "data.root",
+    "expect", "train.max_steps", "train.save_minutes", NULL
+};
 
 void dt_sections(const dt_recipe_tables *t, dt_section out[DT_SECTION_COUNT])
 {

@@ -84,6 +84,7 @@ PARTS = {
     "train/net_import.c": "train/test_net.c",
     "train/net_prepare.c": "train/test_net.c",
     "train/run.c": "e2e/resume.py",
+    "train/run_phase.c": "e2e/resume.py",
     "train/run_prepare.c": "e2e/resume.py",
     "train/session.c": "train/test_evaluate.c",
 }

@@ -162,6 +162,8 @@ dt_status dt_metrics_epoch(dt_metrics *m, const dt_run_epoch *e, dt_error *err)
                           percent(e->score.correct5, e->score.count), "seconds", e->seconds);
     if (o && e->has_val)
         json_object_set_new(o, "val_top1", json_real(percent(e->val.correct, e->val.count)));
+    if (o && e->has_before)
+        json_object_set_new(o, "test_correct_before", json_integer((json_int_t)e->before.correct));
     DT_TRY(write_json(m, o, err));
     fprintf(m->csv, "%lld,%lld,%.9g,%.6f,%.4f,%.6f,%.4f,%.4f,", (long long)e->epoch,
             (long long)e->step, e->lr, e->train_loss, e->train_top1, e->score.loss,

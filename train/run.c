@@ -79,7 +79,7 @@ static dt_status find_nan(void *arg, const dt_node *node, const dt_op_run *run, 
     const dt_run *r = arg;
     if (!after) return DT_OK;
     const real *y = run->out[0];
-    if (r->plan.graph->value[node->out[0]].store == DT_STORE_CODE) return DT_OK;
+    if (r->phase->plan.graph->value[node->out[0]].store == DT_STORE_CODE) return DT_OK;
     for (int64_t i = 0, n = dt_shape_count(&run->out_shape[0]); i < n; i++)
         if (!isfinite(y[i]))
             return dt_fail(err, DT_ERR_NUMERIC, NULL,
@@ -92,9 +92,9 @@ static dt_status find_nan(void *arg, const dt_node *node, const dt_op_run *run, 
 
 static dt_status not_finite(dt_run *r, double loss, dt_error *err)
 {
-    r->exec.hook = find_nan;
-    r->exec.hook_arg = r;
-    DT_TRY(dt_exec_forward(&r->exec, err));
+    r->phase->exec.hook = find_nan;
+    r->phase->exec.hook_arg = r;
+    DT_TRY(dt_exec_forward(&r->phase->exec, err));
     return dt_fail(err, DT_ERR_NUMERIC, NULL, "step %lld: the loss is %g", (long long)r->at.step,
                    plain_nan(loss));
 }
@@ -108,17 +108,17 @@ static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
 {
     dt_batch batch;
     DT_TRY(dt_loader_next(r->train, &batch, err));
-    dt_exec_set_input(&r->exec, r->s.net.input, batch.x);
-    dt_exec_set_input(&r->exec, r->s.net.labels, batch.labels);
-    r->exec.seed = (uint64_t)r->s.recipe->train.seed;
-    r->exec.step = r->at.step;
-    DT_TRY(dt_exec_forward(&r->exec, err));
-    double loss = (double)((real *)dt_exec_value(&r->exec, r->s.net.loss))[0];
-    if (!isfinite(loss) || r->exec.lost) return not_finite(r, loss, err);
+    dt_exec_set_input(&r->phase->exec, r->s.net.input, batch.x);
+    dt_exec_set_input(&r->phase->exec, r->s.net.labels, batch.labels);
+    r->phase->exec.seed = (uint64_t)r->s.recipe->train.seed;
+    r->phase->exec.step = r->at.step;
+    DT_TRY(dt_exec_forward(&r->phase->exec, err));
+    double loss = (double)((real *)dt_exec_value(&r->phase->exec, r->s.net.loss))[0];
+    if (!isfinite(loss) || r->phase->exec.lost) return not_finite(r, loss, err);
     dt_score s = { 0 };
-    dt_score_count(&s, dt_exec_value(&r->exec, r->s.net.logits), batch.labels, batch.valid,
+    dt_score_count(&s, dt_exec_value(&r->phase->exec, r->s.net.logits), batch.labels, batch.valid,
                    r->s.net.classes, NULL);
-    dt_exec_backward(&r->exec);
+    dt_exec_backward(&r->phase->exec);
     const dt_dynamics_at at = dynamics_at(r);
     dt_dynamics_gradient(&r->s.dynamics, &at);
     dt_optim_update(&r->optim, &r->s.net.state, lr, r->at.step);
@@ -159,10 +159,22 @@ static bool show_eval(void *arg, const dt_score *so_far, int64_t total)
 
 static dt_status evaluate(dt_run *r, dt_run_epoch *e, dt_error *err)
 {
-    DT_TRY(dt_evaluate(&r->evaluator, r->test, show_eval, r, NULL, &e->score, err));
+    DT_TRY(dt_evaluate(&r->phase->evaluator, r->test, show_eval, r, NULL, &e->score, err));
     if (!r->val) return DT_OK;
     e->has_val = true;
-    return dt_evaluate(&r->evaluator, r->val, show_eval, r, NULL, &e->val, err);
+    return dt_evaluate(&r->phase->evaluator, r->val, show_eval, r, NULL, &e->val, err);
+}
+
+/* Evaluations of the run, with what dynamics do around them. */
+static dt_status score(dt_run *r, dt_run_epoch *e, dt_error *err)
+{
+    e->has_before = r->s.dynamics.compares;
+    if (e->has_before)
+        DT_TRY(dt_evaluate(&r->phase->evaluator, r->test, show_eval, r, NULL, &e->before, err));
+    DT_TRY(dt_dynamics_before_eval(&r->s.dynamics, err));
+    dt_status st = evaluate(r, e, err);
+    dt_dynamics_after_eval(&r->s.dynamics);
+    return st;
 }
 
 /* Pictures that a loader left out, told when their number grew. */
@@ -185,10 +197,7 @@ static dt_status end_epoch(dt_run *r, double lr, dt_error *err)
     dt_run_epoch e = { .epoch = (r->at.step + r->at.steps_per_epoch - 1) / r->at.steps_per_epoch,
                        .step = r->at.step,
                        .lr = lr };
-    DT_TRY(dt_dynamics_before_eval(&r->s.dynamics, err));
-    dt_status st = evaluate(r, &e, err);
-    dt_dynamics_after_eval(&r->s.dynamics);
-    DT_TRY(st);
+    DT_TRY(score(r, &e, err));
     say_skipped(r, r->train, "training", &r->skipped[DT_SPLIT_TRAIN]);
     say_skipped(r, r->test, "test", &r->skipped[DT_SPLIT_TEST]);
     say_skipped(r, r->val, "validation", &r->skipped[DT_SPLIT_VAL]);
@@ -244,8 +253,11 @@ static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
             return DT_OK;
         }
     }
-    if (r->scored_step != r->at.step)
-        DT_TRY(dt_evaluate(&r->evaluator, r->test, show_eval, r, NULL, &r->score, err));
+    if (r->scored_step != r->at.step) {
+        dt_run_epoch e = { .step = r->at.step };
+        DT_TRY(score(r, &e, err));
+        r->score = e.score;
+    }
     char path[1024];
     snprintf(path, sizeof path, "%s/DONE", r->p->folder);
     DT_TRY(dt_file_write(path, "", 0, err));

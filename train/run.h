@@ -32,6 +32,8 @@ typedef struct dt_run_epoch {
     bool has_val;
     dt_score val;
     bool is_best;
+    bool has_before; /* also evaluated before dynamics changed anything (bn_estimate compare) */
+    dt_score before;
 } dt_run_epoch;
 
 /* What a front end shows; any may be NULL. */

@@ -6,6 +6,16 @@
 #include "train/checkpoint.h"
 #include "train/metrics.h"
 
+enum { DT_RUN_PHASES = 16 };
+
+/* Steps that run one graph; all graphs have the net's values, so nothing else changes. */
+typedef struct dt_phase {
+    const dt_graph *plain, *steps;
+    dt_plan plan, norm; /* norm: for batch-norm statistics; only if dynamics want it */
+    dt_exec exec, norm_exec;
+    dt_evaluator evaluator;
+} dt_phase;
+
 typedef struct dt_run {
     const dt_run_params *p;
     dt_session s;
@@ -14,9 +24,11 @@ typedef struct dt_run {
     int64_t skipped[3];            /* pictures left out that were told of, by split */
     dt_optim_state optim;
     void *step_memory; /* the largest of all plans, shared by their executors */
-    dt_plan plan;
-    dt_exec exec;
-    dt_evaluator evaluator;
+    size_t step_bytes;
+    dt_phase phases[DT_RUN_PHASES];
+    int phase_count;
+    dt_phase *phase;        /* the one under way */
+    dt_loader *norm_loader; /* training pictures for batch-norm statistics; NULL: not wanted */
     dt_metrics metrics;
     dt_run_position at;
     int64_t first_step; /* where this process began */
@@ -28,5 +40,9 @@ typedef struct dt_run {
 /* Opens everything up to the first step: session, state (fresh or resumed), quantizers, plans. */
 dt_status dt_run_prepare(dt_run *r, dt_error *err) DT_MUST_CHECK;
 void dt_run_end(dt_run *r);
+
+/* The plans of all phases, made and printed, and their memory (run_phase.c). */
+dt_status dt_run_make_plans(dt_run *r, dt_error *err) DT_MUST_CHECK;
+void dt_run_end_plans(dt_run *r);
 
 #endif

@@ -51,42 +51,6 @@ static dt_status start_quantizers(dt_run *r, dt_error *err)
     return DT_OK;
 }
 
-/* Plans of both modes are made and printed before the first step; one arena serves them all. */
-static dt_status make_plans(dt_run *r, dt_error *err)
-{
-    char text[512];
-    dt_net *net = &r->s.net;
-    const int outputs[] = { net->loss, net->logits };
-    DT_TRY(dt_plan_init(&r->plan, dt_net_steps(net), &r->s.kernels, DT_MODE_TRAIN,
-                        r->s.data_conf->batch, r->s.threads, outputs, 2, r->p->alloc, err));
-    dt_plan eval;
-    DT_TRY(dt_plan_init(&eval, dt_net_steps(net), &r->s.kernels, DT_MODE_EVAL,
-                        r->s.recipe->eval.batch, r->s.threads, outputs, 2, r->p->alloc, err));
-    size_t bytes = r->plan.arena_bytes > eval.arena_bytes ? r->plan.arena_bytes : eval.arena_bytes;
-    char line[400];
-    dt_plan_print(&r->plan, line, sizeof line);
-    snprintf(text, sizeof text, "plan: %s", line);
-    say(r, text);
-    dt_plan_print(&eval, line, sizeof line);
-    snprintf(text, sizeof text, "plan: %s", line);
-    say(r, text);
-    snprintf(text, sizeof text, "memory: arena %.1f MB, %zu parameters and their gradients %.1f MB",
-             (double)bytes / 1e6, net->state.param_count, (double)net->state.bytes / 1e6);
-    say(r, text);
-    dt_plan_fini(&eval);
-#ifndef __SANITIZE_ADDRESS__
-    r->step_memory = dt_get(r->p->alloc, bytes, "step arena");
-    if (!r->step_memory)
-        return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a step: %.1f MB wanted",
-                       (double)bytes / 1e6);
-#endif
-    DT_TRY(dt_exec_init(&r->exec, &r->plan, &net->state, &r->s.kernels, r->step_memory, r->p->alloc,
-                        err));
-    return dt_evaluator_init(&r->evaluator, net, dt_net_steps(net), &r->s.kernels,
-                             r->s.recipe->eval.batch, r->s.threads, r->step_memory, r->p->alloc,
-                             err);
-}
-
 static dt_status resume(dt_run *r, const char *path, dt_error *err)
 {
     char note[256], text[1024];
@@ -131,7 +95,7 @@ dt_status dt_run_prepare(dt_run *r, dt_error *err)
     else
         DT_TRY(start_quantizers(r, err));
     if (!resumes) dt_dynamics_start(&r->s.dynamics);
-    DT_TRY(make_plans(r, err));
+    DT_TRY(dt_run_make_plans(r, err));
     snprintf(path, sizeof path, "%s/recipe.yaml", r->p->folder);
     const char *text = r->s.recipe->text;
     DT_TRY(dt_file_write(path, text, strlen(text), err));
@@ -141,10 +105,7 @@ dt_status dt_run_prepare(dt_run *r, dt_error *err)
 void dt_run_end(dt_run *r)
 {
     dt_metrics_close(&r->metrics);
-    dt_evaluator_fini(&r->evaluator);
-    dt_exec_fini(&r->exec);
-    dt_plan_fini(&r->plan);
-    dt_put(r->p->alloc, r->step_memory);
+    dt_run_end_plans(r);
     dt_optim_state_fini(&r->optim);
     dt_loader_close(r->train);
     dt_loader_close(r->test);

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,12 +147,31 @@ static dt_status input_of(dt_session *s, dt_net_input *out, dt_error *err)
                    "tells a picture size that is outside 1..%d", DT_DATA_MAX_SIDE);
 }
 
+/* The running means of dynamics.weight_ema in the place of the values. */
+static dt_status take_means(dt_session *s, dt_error *err)
+{
+    int taken = 0;
+    for (size_t i = 0; i < s->init.count; i++) {
+        char name[512];
+        snprintf(name, sizeof name, "dynamics/weight_ema/mean/%s", s->init.item[i].name);
+        const dt_named_tensor *mean = dt_tensors_find(&s->init, name);
+        if (!mean || !dt_shape_equal(&mean->shape, &s->init.item[i].shape)) continue;
+        s->init.item[i].data = mean->data;
+        s->init.item[i].dtype = mean->dtype;
+        taken++;
+    }
+    if (taken) return DT_OK;
+    return dt_fail(
+        err, DT_ERR_NOT_FOUND, &(dt_where){ .file = s->recipe->name, .key = "model.ema" },
+        "%s has no running means; runs with dynamics.weight_ema keep them", s->recipe->model.init);
+}
+
 static dt_status read_init(dt_session *s, bool *out_native, dt_error *err)
 {
     const char *path = s->recipe->model.init;
     DT_TRY(dt_read_tensors(path, s->alloc, &s->init, out_native, err));
     s->source = *out_native ? DT_INIT_CHECKPOINT : DT_INIT_FOREIGN;
-    return DT_OK;
+    return s->recipe->model.ema ? take_means(s, err) : DT_OK;
 }
 
 static dt_status open_dynamics(dt_session *s, dt_error *err)

@@ -94,5 +94,149 @@ START_TEST(every_row_has_a_name_and_a_help)
 }
 END_TEST
 
-DT_TEST_MAIN("dynamics", tracker_tells_the_frequency, weights_of_more_bits_are_not_tracked,
+/* The pull of the penalty alone: a weight comes nearer its level by 1 - 2 lr lambda / M, M = 16. */
+START_TEST(dampening_contracts_to_the_grid)
+{
+    toy t;
+    open_toy(&t, "dampening begin=0 lambda_start=0.5 lambda=0.5", 1000000);
+    real *w = t.state.data[t.w], before[TOY_WEIGHTS];
+    for (int i = 0; i < TOY_WEIGHTS; i++) {
+        t.target[i] = 2; /* q is 2: the task's gradient is 0 */
+        before[i] = w[i] = (real)(1.6 + 0.8 * i / TOY_WEIGHTS);
+    }
+    toy_step(&t, (real)0.8, 0);
+    for (int i = 0; i < TOY_WEIGHTS; i++)
+        ck_assert_double_eq_tol((double)w[i] - 2, ((double)before[i] - 2) * (1 - 2 * .8 * .5 / 16),
+                                1e-6);
+    before[0] = w[0] = 9; /* clipped: q is 7 and the weight stays */
+    t.target[0] = 7;
+    toy_step(&t, (real)0.8, 0);
+    ck_assert_double_eq((double)w[0], 9);
+    toy_close(&t);
+}
+END_TEST
+
+START_TEST(dampening_starts_late_and_stops_oscillation)
+{
+    toy t;
+    open_toy(&t, "oscillation momentum=0.05 | dampening lambda=40", 4000);
+    const dt_oscillation *o = dt_dynamics_find(&t.dynamics, "oscillation");
+    for (int i = 0; i < 1000; i++)
+        toy_step(&t, (real)0.0123, 0);
+    for (int i = 0; i < 4; i++)
+        ck_assert_msg((double)o->flips[0][i] > .05, "%d does not oscillate yet", i);
+    for (int i = 1000; i < 4000; i++)
+        toy_step(&t, (real)0.0123, 0);
+    for (int i = 0; i < 3; i++) /* w* half way between two levels has no level to go to */
+        ck_assert_msg((double)o->flips[0][i] < 1e-6, "%d oscillates at %g", i,
+                      (double)o->flips[0][i]);
+    toy_close(&t);
+}
+END_TEST
+
+/* Frozen codes stay under decay and with a scale that moves; their weights have no gradient. */
+START_TEST(freezing_holds_codes)
+{
+    toy t;
+    real first[TOY_WEIGHTS];
+    open_toy(&t, "oscillation momentum=0.05 | freezing start=0.1 end=0.1 momentum=0.05", 4000);
+    for (int i = 0; i < 1500; i++)
+        toy_step(&t, (real)0.0123, 0);
+    const dt_oscillation *o = dt_dynamics_find(&t.dynamics, "oscillation");
+    memcpy(first, o->code[0], sizeof first);
+    for (int i = 0; i < TOY_WEIGHTS; i++) /* the mean is near w*, so k is the level next to it */
+        ck_assert_msg(i % 4 == 3 || first[i] == 2, "%d is frozen at %g", i, (double)first[i]);
+    for (int i = 0; i < 500; i++) {
+        t.state.data[t.scale][0] = (real)(1 + 0.2 * (i % 3));
+        toy_step(&t, (real)0.3, (real)0.5);
+        for (int k = 0; k < TOY_WEIGHTS; k++)
+            ck_assert_msg(o->code[0][k] == first[k] && t.state.grad[t.w][k] == 0,
+                          "step %d: code %d moved", i, k);
+    }
+    ck_assert_double_lt((double)o->flips[0][0], 1e-6);
+    toy_close(&t);
+}
+END_TEST
+
+/* dy/ds of a frozen weight is its code: the whole gradient is factor * sum g k. `pass` is what the
+ * quantizer's own backward gives, factor * sum g (q - u). */
+static double scale_gradient(const char *rows, double *out_codes)
+{
+    toy t;
+    open_toy(&t, rows, 4000);
+    for (int i = 0; i < 1500; i++)
+        toy_step(&t, (real)0.0123, 0);
+    const dt_oscillation *o = dt_dynamics_find(&t.dynamics, "oscillation");
+    const dt_dynamics_at at = { 1500, 100, 4000 };
+    const real s = t.state.data[t.scale][0], *w = t.state.data[t.w];
+    double factor = 1 / sqrt(TOY_WEIGHTS * 7.), pass = 0, codes = 0;
+    for (int i = 0; i < TOY_WEIGHTS; i++) {
+        double g = 0.1 * i - 2, u = (double)(w[i] / s);
+        t.state.grad[t.w][i] = (real)g;
+        pass += g * (rint(u) - u);
+        codes += g * (double)o->code[0][i];
+    }
+    t.state.grad[t.scale][0] = (real)(factor * pass);
+    dt_dynamics_gradient(&t.dynamics, &at);
+    double got = (double)t.state.grad[t.scale][0];
+    toy_close(&t);
+    *out_codes = factor * codes;
+    return got;
+}
+
+START_TEST(scale_gradient_of_frozen_weights)
+{
+    double codes, got;
+    got = scale_gradient("oscillation momentum=0.05 | freezing start=0.1 end=0.1", &codes);
+    ck_assert_double_eq_tol(got, codes, 1e-5);
+    got =
+        scale_gradient("oscillation momentum=0.05 | freezing start=0.1 end=0.1 scale=none", &codes);
+    ck_assert_double_eq_tol(got, 0, 1e-5);
+}
+END_TEST
+
+START_TEST(freezing_is_refused_where_it_cannot_work)
+{
+    static const struct {
+        const char *rows, *method, *part;
+    } cases[] = {
+        { "freezing", "lsq", "dynamics.freezing: needs dynamics.oscillation" },
+        { "oscillation | freezing", "statsq", "dynamics.freezing: 'statsq' of layer.weight_quant" },
+        { "oscillation | freezing", "apot", "dynamics.freezing: 'apot' of layer.weight_quant" },
+        { "bn_estimate", "lsq", "dynamics.bn_estimate: this net has no batch norm" },
+    };
+    for (size_t i = 0; i < DT_ARRAY_LEN(cases); i++) {
+        toy t;
+        dt_error err = { .status = DT_OK };
+        ck_assert_int_ne(toy_open(&t, cases[i].rows, 4, cases[i].method, 10, &err), DT_OK);
+        ck_assert_msg(strstr(err.text, cases[i].part) != NULL, "%s", err.text);
+        toy_close(&t);
+    }
+}
+END_TEST
+
+/* With a decay d and no warm-up: the mean of 1 .. n is what the recurrence says; evaluations see
+ * it, steps do not. */
+START_TEST(means_of_weights)
+{
+    toy t;
+    open_toy(&t, "weight_ema decay=0.75 warmup=false", 100);
+    double mean = (double)(real)0.13;
+    for (int i = 1; i <= 5; i++) {
+        t.state.data[t.w][0] = (real)i;
+        dt_dynamics_step(&t.dynamics);
+        mean = .75 * mean + .25 * i;
+    }
+    ck_assert_int_eq(dt_dynamics_before_eval(&t.dynamics, NULL), DT_OK);
+    ck_assert_double_eq_tol((double)t.state.data[t.w][0], mean, 1e-6);
+    dt_dynamics_after_eval(&t.dynamics);
+    ck_assert_double_eq((double)t.state.data[t.w][0], 5);
+    toy_close(&t);
+}
+END_TEST
+
+DT_TEST_MAIN("dynamics", dampening_contracts_to_the_grid,
+             dampening_starts_late_and_stops_oscillation, freezing_holds_codes,
+             scale_gradient_of_frozen_weights, freezing_is_refused_where_it_cannot_work,
+             means_of_weights, tracker_tells_the_frequency, weights_of_more_bits_are_not_tracked,
              no_rows_do_nothing, every_row_has_a_name_and_a_help)

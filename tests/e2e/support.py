@@ -22,6 +22,10 @@ eval: {batch: 64}
 DYNAMICS = RECIPE + """\
 dynamics:
   oscillation: {momentum: 0.1}
+  dampening: {lambda: 0.01, begin: 0.1}
+  freezing: {start: 0.3, end: 0.05, begin: 0.1, momentum: 0.1}
+  weight_ema: {decay: 0.9}
+  bn_estimate: {batches: 3}
 """
 SKIP = 77
 

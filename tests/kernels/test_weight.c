@@ -57,7 +57,7 @@ static void run_all(const dt_weight_kernels *k, int64_t n, const dt_encode *e, o
     if (e->thresholds) return;
     o->fresh = k->settle(n, e, m, threshold, o->flips, o->code, o->turn, o->mean, o->held);
     k->hold(n, e, o->held, o->x);
-    o->sum = k->held_back(n, o->x, e, o->held, o->g);
+    o->sum = k->held_back(n, o->x, e, o->held, 1, o->g);
 }
 
 static outcome want, got;
@@ -121,7 +121,7 @@ START_TEST(formulas)
     ck_assert(w[0] == (real)-0.5 && w[1] == 9 && w[3] == (real)-0.875); /* (-2 + 1/4) / 2 */
     /* g (k - (q - u)): -1 where q = u, and -2 - (-2 + 1.75) at the end */
     real back[4] = { 1, 1, 1, 1 };
-    ck_assert_double_eq_tol(k.weight.held_back(4, w, e, held, back), -1 - 1.75, 1e-6);
+    ck_assert_double_eq_tol(k.weight.held_back(4, w, e, held, 1, back), -1 - 1.75, 1e-6);
     ck_assert(back[0] == 0 && back[1] == 1 && back[3] == 0);
 }
 END_TEST

@@ -88,7 +88,7 @@ START_TEST(effective_text_is_complete_and_reads_back)
     ck_assert_str_eq(
         r->text,
         "name: x\nmodel:\n  name: resnet20\n  classes: 10\n  init: ''\n"
-        "  allow_missing: false\n  shortcut: pad\n  head: linear\n"
+        "  allow_missing: false\n  ema: false\n  shortcut: pad\n  head: linear\n"
         "data:\n  name: cifar10\n  batch: 128\n  root: ''\n  normalize: imagenet\n"
         "  val: 0\n  limit: 0\n  train: []\n  test: []\nquant: none\n"
         "train:\n  epochs: 30\n  max_steps: 0\n  seed: 1\n  label_smoothing: 0\n  clip_norm: 0\n"

@@ -1,0 +1,85 @@
+/* Batch-norm statistics estimated anew before every evaluation of a run (Nagel 2022,
+ * arXiv:2203.11086, section 3.1, and the authors' code 9064d85): while codes of weights jump, the
+ * running statistics lag behind. Mean and variance become the averages over `batches` training
+ * batches of the batch's mean and unbiased variance (not pooled); nothing else changes.
+ *
+ * `compare` also evaluates with the old statistics, for the gap between both. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "autograd/op_batchnorm.h"
+#include "dynamics/dynamics.h"
+
+typedef struct conf {
+    int batches;
+    bool compare;
+} conf;
+
+static const dt_opt opts[] = {
+    DT_OPT_INT(conf, batches, 50, 1, 100000, "training batches to average over"),
+    DT_OPT_BOOL(conf, compare, 0, "also evaluate with the statistics of before"),
+    DT_OPT_END,
+};
+
+typedef struct state {
+    double **sum; /* by value, NULL: no statistics */
+} state;
+
+static dt_status open(dt_dynamics_part *p, dt_error *err)
+{
+    dt_dynamics *d = p->all;
+    state *s = p->state;
+    const conf *c = p->conf;
+    int found = 0;
+    d->compares = d->compares || c->compare;
+    s->sum = dt_dynamics_memory(d, sizeof *s->sum * (size_t)(d->graph->value_count + 1));
+    if (!s->sum) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    for (int i = 0; i < d->graph->node_count; i++) {
+        const dt_node *node = &d->graph->node[i];
+        if (strcmp(node->op->name, "batchnorm") != 0) continue;
+        for (int k = DT_BN_MEAN; k <= DT_BN_VAR; k++) {
+            int64_t n = dt_shape_count(&d->graph->value[node->in[k]].shape);
+            s->sum[node->in[k]] = dt_dynamics_memory(d, (size_t)n * sizeof(double));
+            if (!s->sum[node->in[k]]) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+        }
+        found++;
+    }
+    return found ? DT_OK : dt_fail(err, DT_ERR_NOT_FOUND, NULL, "this net has no batch norm");
+}
+
+/* Adds what the last batch left in the running values. */
+static void add(const dt_dynamics *d, const state *s)
+{
+    for (int i = 0; i < d->graph->value_count; i++)
+        for (int64_t k = 0, n = dt_shape_count(&d->graph->value[i].shape); s->sum[i] && k < n; k++)
+            s->sum[i][k] += (double)d->state->data[i][k];
+}
+
+static dt_status before_eval(dt_dynamics_part *p, dt_error *err)
+{
+    const dt_dynamics *d = p->all;
+    const state *s = p->state;
+    int batches = ((const conf *)p->conf)->batches;
+    for (int i = 0; i < d->graph->value_count; i++)
+        if (s->sum[i])
+            memset(s->sum[i], 0,
+                   (size_t)dt_shape_count(&d->graph->value[i].shape) * sizeof(double));
+    for (int b = 0; b < batches; b++) {
+        DT_TRY(d->norm_pass(d->norm_arg, b, err));
+        add(d, s);
+    }
+    for (int i = 0; i < d->graph->value_count; i++)
+        for (int64_t k = 0, n = dt_shape_count(&d->graph->value[i].shape); s->sum[i] && k < n; k++)
+            d->state->data[i][k] = (real)(s->sum[i][k] / batches);
+    return DT_OK;
+}
+
+const dt_dynamics_row dt_dynamics_bn_estimate = {
+    .row = { "bn_estimate",
+             "batch-norm statistics anew before evaluations (Nagel 2022, arXiv:2203.11086)", opts,
+             sizeof(conf) },
+    .state_size = sizeof(state),
+    .wants_norm = true,
+    .open = open,
+    .before_eval = before_eval,
+};

@@ -1,0 +1,105 @@
+/* The plans of a run: of every phase a training step, an evaluation and, if dynamics want it, a
+ * pass for batch-norm statistics. All are made and printed before the first step, and one piece of
+ * memory serves them all. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "train/run_parts.h"
+
+static void say(const dt_run *r, const char *text)
+{
+    if (r->p->events.message) r->p->events.message(r->p->events.arg, text);
+}
+
+static dt_status plan(dt_run *r, const dt_phase *f, dt_mode mode, dt_plan *out, dt_error *err)
+{
+    const dt_net *net = &r->s.net;
+    const int outputs[] = { net->loss, net->logits };
+    int64_t batch = mode == DT_MODE_EVAL ? r->s.recipe->eval.batch : r->s.data_conf->batch;
+    char line[400], text[512];
+    DT_TRY(dt_plan_init(out, f->steps, &r->s.kernels, mode, batch, r->s.threads, outputs, 2,
+                        r->p->alloc, err));
+    if (out->arena_bytes > r->step_bytes) r->step_bytes = out->arena_bytes;
+    dt_plan_print(out, line, sizeof line);
+    snprintf(text, sizeof text, "plan: %s", line);
+    say(r, text);
+    return DT_OK;
+}
+
+static dt_status plan_phase(dt_run *r, dt_phase *f, dt_error *err)
+{
+    dt_plan eval;
+    DT_TRY(plan(r, f, DT_MODE_TRAIN, &f->plan, err));
+    DT_TRY(plan(r, f, DT_MODE_EVAL, &eval, err));
+    dt_plan_fini(&eval); /* the evaluator makes its own */
+    if (!dt_dynamics_wants_norm(&r->s.dynamics)) return DT_OK;
+    return plan(r, f, DT_MODE_NORM, &f->norm, err);
+}
+
+static dt_status open_phase(dt_run *r, dt_phase *f, dt_error *err)
+{
+    dt_net *net = &r->s.net;
+    DT_TRY(dt_exec_init(&f->exec, &f->plan, &net->state, &r->s.kernels, r->step_memory, r->p->alloc,
+                        err));
+    DT_TRY(dt_evaluator_init(&f->evaluator, net, f->steps, &r->s.kernels, r->s.recipe->eval.batch,
+                             r->s.threads, r->step_memory, r->p->alloc, err));
+    if (!f->norm.graph) return DT_OK;
+    return dt_exec_init(&f->norm_exec, &f->norm, &net->state, &r->s.kernels, r->step_memory,
+                        r->p->alloc, err);
+}
+
+/* Batch i of the pictures of the epoch that has just begun or ended. */
+static dt_status norm_pass(void *arg, int64_t batch, dt_error *err)
+{
+    dt_run *r = arg;
+    dt_exec *e = &r->phase->norm_exec;
+    dt_batch b;
+    int64_t per_epoch = r->at.steps_per_epoch, epoch = r->at.step / per_epoch;
+    if (batch % per_epoch == 0)
+        DT_TRY(dt_loader_seek(r->norm_loader, epoch + batch / per_epoch, 0, err));
+    DT_TRY(dt_loader_next(r->norm_loader, &b, err));
+    dt_exec_set_input(e, r->s.net.input, b.x);
+    dt_exec_set_input(e, r->s.net.labels, b.labels);
+    return dt_exec_forward(e, err);
+}
+
+dt_status dt_run_make_plans(dt_run *r, dt_error *err)
+{
+    char text[160];
+    const dt_net *net = &r->s.net;
+    r->phase = r->phases;
+    r->phases[0].plain = &net->graph;
+    r->phases[0].steps = dt_net_steps(net);
+    r->phase_count = 1;
+    for (int i = 0; i < r->phase_count; i++)
+        DT_TRY(plan_phase(r, &r->phases[i], err));
+    snprintf(text, sizeof text, "memory: arena %.1f MB, %zu parameters and their gradients %.1f MB",
+             (double)r->step_bytes / 1e6, net->state.param_count, (double)net->state.bytes / 1e6);
+    say(r, text);
+#ifndef __SANITIZE_ADDRESS__
+    r->step_memory = dt_get(r->p->alloc, r->step_bytes, "step arena");
+    if (!r->step_memory)
+        return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a step: %.1f MB wanted",
+                       (double)r->step_bytes / 1e6);
+#endif
+    for (int i = 0; i < r->phase_count; i++)
+        DT_TRY(open_phase(r, &r->phases[i], err));
+    if (!dt_dynamics_wants_norm(&r->s.dynamics)) return DT_OK;
+    r->s.dynamics.norm_pass = norm_pass;
+    r->s.dynamics.norm_arg = r;
+    return dt_session_loader(&r->s, DT_SPLIT_TRAIN, r->s.data_conf->batch, &r->norm_loader, err);
+}
+
+void dt_run_end_plans(dt_run *r)
+{
+    for (int i = 0; i < r->phase_count; i++) {
+        dt_phase *f = &r->phases[i];
+        dt_evaluator_fini(&f->evaluator);
+        dt_exec_fini(&f->norm_exec);
+        dt_exec_fini(&f->exec);
+        dt_plan_fini(&f->norm);
+        dt_plan_fini(&f->plan);
+    }
+    dt_loader_close(r->norm_loader);
+    dt_put(r->p->alloc, r->step_memory);
+}
