@@ -209,6 +209,53 @@ static void append_chain(pass *p, const chain *c)
     append(p, &node);
 }
 
+/* The chain that reads v as the input of its batch norm and is the only reader; NULL: none. */
+static chain *chain_of(const pass *p, int v)
+{
+    int reader = -1;
+    if (readers_of(p, v, &reader) != 1 || kept(p, v)) return NULL;
+    for (int i = 0; i < p->g->node_count; i++)
+        if (p->chain[i] && p->chain[i]->in[DT_BN_X] == v) return p->chain[i];
+    return NULL;
+}
+
+/* The codes of a uniform grid, which no parameter moves; false: some does. */
+static bool codes_of(const dt_fakequant_conf *c, dt_grid *out)
+{
+    real ones[DT_QUANT_MAX_PARAMS];
+    for (int i = 0; i < DT_QUANT_MAX_PARAMS; i++)
+        ones[i] = 1;
+    return c->quantizer->grid(c->options, &c->site, ones, NULL, out) && !out->level &&
+           out->zero_point == 0;
+}
+
+/* Whether all sums of the convolution fit 16 bits around some center. */
+static bool sums_fit(const dt_conv2d_codes_conf *c, const dt_shape *w, int *out_center)
+{
+    dt_grid x, k;
+    if (!codes_of(c->x, &x) || !codes_of(c->w, &k)) return false;
+    int64_t terms = w->dim[1] * w->dim[2] * w->dim[3], low = 0, high = 0;
+    const int xs[] = { x.qmin, x.qmax }, ks[] = { k.qmin, k.qmax };
+    for (int i = 0; i < 4; i++) {
+        int64_t sum = terms * xs[i / 2] * ks[i % 2];
+        low = sum < low ? sum : low;
+        high = sum > high ? sum : high;
+    }
+    *out_center = (int)low + 32768;
+    return high - low <= 65535;
+}
+
+/* Leaves the output of a convolution of codes as sums, if a chain reads it and they are small. */
+static void keep_sums(pass *p, const dt_node *plain, dt_conv2d_codes_conf *conf)
+{
+    const dt_shape *w = &p->g->value[plain->in[1]].shape;
+    chain *reader = chain_of(p, plain->out[0]);
+    if (sizeof(real) != sizeof(int32_t) || !reader || w->dim[0] > DT_CHAIN_TILE) return;
+    if (!sums_fit(conf, w, &conf->center)) return;
+    conf->sums = reader->conf.sums = true;
+    p->out->value[plain->out[0]].store = DT_STORE_SUM;
+}
+
 static dt_status append_conv(pass *p, int i, dt_error *err)
 {
     const dt_node *plain = &p->g->node[i];
@@ -216,6 +263,7 @@ static dt_status append_conv(pass *p, int i, dt_error *err)
     dt_conv2d_codes_conf conf = { .x = quant_of(p, plain->in[0]), .w = quant_of(p, plain->in[1]) };
     memcpy(&conf.conv, plain->conf, sizeof conf.conv);
     dt_node node = *plain;
+    keep_sums(p, plain, &conf);
     node.op = dt_op_find("conv2d_codes");
     node.conf = dt_graph_keep(p->out, &conf, sizeof conf);
     if (!node.conf) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a graph");

@@ -39,6 +39,7 @@ typedef enum dt_store { /* what an element is in memory; gradients are always re
                         DT_STORE_REAL,
                         DT_STORE_INT32, /* labels */
                         DT_STORE_CODE,  /* uint8_t: the code of a quantized value less its qmin */
+                        DT_STORE_SUM,   /* int16_t, with scales in front: autograd/sums.h */
 } dt_store;
 
 typedef struct dt_value {

@@ -47,12 +47,10 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
 }
 
 static void use_batch(const dt_op_run *r, const dt_batchnorm_conf *c, dt_batchnorm_dims d,
-                      double *work)
+                      const double *mean, const double *var)
 {
-    double *mean = work, *var = work + d.C;
     real *run_mean = r->in[DT_BN_MEAN], *run_var = r->in[DT_BN_VAR];
     real *save_mean = r->saved, *save_inv = save_mean + d.C;
-    r->kernels->point.moments(r->threads, d.rows, d.C, r->in[0], work + 5 * d.C, mean, var);
     double momentum = r->mode == DT_MODE_NORM ? 1 : c->momentum;
     double unbias = d.rows > 1 ? (double)d.rows / (double)(d.rows - 1) : 1;
     for (int64_t i = 0; i < d.C; i++) {
@@ -74,13 +72,17 @@ static void use_running(const dt_op_run *r, const dt_batchnorm_conf *c, dt_batch
     }
 }
 
-void dt_batchnorm_statistics(const dt_op_run *r, const dt_batchnorm_conf *c, void *work, real *k)
+void dt_batchnorm_statistics(const dt_op_run *r, const dt_batchnorm_conf *c, bool known, void *work,
+                             real *k)
 {
     dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
+    double *mean = work, *var = mean + d.C, *rest = mean + 5 * d.C;
+    if (r->mode != DT_MODE_EVAL && !known)
+        r->kernels->point.moments(r->threads, d.rows, d.C, r->in[0], rest, mean, var);
     if (r->mode == DT_MODE_EVAL)
         use_running(r, c, d);
     else
-        use_batch(r, c, d, work);
+        use_batch(r, c, d, mean, var);
     const real *gamma = r->in[DT_BN_GAMMA], *inv = (real *)r->saved + d.C;
     for (int64_t i = 0; i < d.C; i++)
         k[i] = gamma[i] * inv[i];
@@ -91,7 +93,7 @@ static void forward(const dt_op_run *r)
     dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
     double *work = r->work, *rest = work + 5 * d.C;
     real *k = (real *)(work + 2 * d.C);
-    dt_batchnorm_statistics(r, r->conf, work, k);
+    dt_batchnorm_statistics(r, r->conf, false, work, k);
     r->kernels->point.scale_shift(r->threads, d.rows, d.C, r->in[0], r->saved, k, r->in[DT_BN_BETA],
                                   rest, r->out[0]);
 }

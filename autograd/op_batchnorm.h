@@ -24,8 +24,10 @@ size_t dt_batchnorm_saved_bytes(dt_batchnorm_dims d);
 size_t dt_batchnorm_work_bytes(dt_batchnorm_dims d, int threads);
 
 /* Fills r->saved: in EVAL mode from the running values, else from the batch; in TRAIN mode moves
- * the running values, in NORM mode they become the batch's. Then k [C] = gamma / deviation. */
-void dt_batchnorm_statistics(const dt_op_run *r, const dt_batchnorm_conf *c, void *work, real *k);
+ * the running values, in NORM mode they become the batch's. Then k [C] = gamma / deviation. `known`:
+ * the batch's mean and biased variance are the first 2 [C] doubles of the work already. */
+void dt_batchnorm_statistics(const dt_op_run *r, const dt_batchnorm_conf *c, bool known, void *work,
+                             real *k);
 
 /* From the column sums of dy and of dy * (x - mean): gradients of gamma and beta where they are
  * wanted, and the factors of dx = k (dy - a - (x - mean) b). */

@@ -12,10 +12,9 @@
 
 #include "autograd/op_fakequant.h"
 #include "autograd/op_relu6.h"
+#include "autograd/sums.h"
 #include "core/thread.h"
 #include "kernels/point_work.h"
-
-enum { TILE = 2048 }; /* elements, about; a multiple of the layout's lanes */
 
 /* One call: what its tasks share. */
 typedef struct call {
@@ -27,7 +26,8 @@ typedef struct call {
     dt_encode encode[DT_CHAIN_STAGES];
     dt_quant_site site[DT_CHAIN_STAGES];
     real params[DT_CHAIN_STAGES][DT_QUANT_MAX_PARAMS];
-    real *values;         /* [threads][stages + 1][tile] */
+    real *values;         /* [threads][stages + 2][tile]; the last: x */
+    real *rows;           /* forward, x is sums: [threads][a block] */
     dt_encode_sums *sums; /* backward: [blocks][stages] */
 } call;
 
@@ -49,7 +49,7 @@ static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_sh
 
 static int64_t tile_of(const dt_point_layout *l)
 {
-    return l->T >= TILE ? l->T : TILE / l->T * l->T;
+    return l->T >= DT_CHAIN_TILE ? l->T : DT_CHAIN_TILE / l->T * l->T;
 }
 
 static size_t aligned(size_t bytes)
@@ -57,7 +57,8 @@ static size_t aligned(size_t bytes)
     return (bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
 }
 
-/* Where the saved factors of dx lie, [4][T]: mean, k, a, b of dt_batchnorm_factors. */
+/* Where the saved factors of dx lie, [5][T]: mean, k, a, b of dt_batchnorm_factors, and the scales
+ * of x. */
 static real *saved_columns(const dt_op_run *r, const dt_batchnorm_dims *d)
 {
     return (real *)(void *)((unsigned char *)r->saved + aligned(dt_batchnorm_saved_bytes(*d)));
@@ -71,10 +72,19 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
     dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
     dt_point_layout l = dt_point_lay_out(d.rows, d.C, NULL);
     size_t stages = (size_t)c->count;
-    size_t values = sizeof(real) * (stages + 1) * (size_t)(r->threads * tile_of(&l));
-    out->saved = aligned(dt_batchnorm_saved_bytes(d)) + 4 * sizeof(real) * (size_t)l.T;
+    size_t values = sizeof(real) * (stages + 2) * (size_t)(r->threads * tile_of(&l));
+    out->saved = aligned(dt_batchnorm_saved_bytes(d)) + 5 * sizeof(real) * (size_t)l.T;
     out->forward_work = aligned(dt_batchnorm_work_bytes(d, r->threads)) + aligned(values);
     out->backward_work = out->forward_work + sizeof(dt_encode_sums) * stages * (size_t)l.blocks;
+    if (c->sums) out->forward_work += sizeof(real) * (size_t)(r->threads * l.block_rows * d.C);
+}
+
+/* Per-channel factors in the layout's columns: mean, k, beta, and the scales of x where it is sums.
+ */
+static void expand(const call *k, int column, const real *from)
+{
+    for (int64_t j = 0; j < k->l.T; j++)
+        k->l.column[column][j] = from[j % k->d.C];
 }
 
 /* The call's memory; the first 5 C doubles of the work are the caller's. */
@@ -85,8 +95,10 @@ static call begin(const dt_op_run *r)
     k.l = dt_point_lay_out(k.d.rows, k.d.C, (double *)r->work + 5 * k.d.C);
     k.tile = tile_of(&k.l);
     k.values = (real *)(void *)(work + aligned(dt_batchnorm_work_bytes(k.d, r->threads)));
-    size_t values = sizeof(real) * (size_t)((k.c->count + 1) * r->threads * k.tile);
+    size_t values = sizeof(real) * (size_t)((k.c->count + 2) * r->threads * k.tile);
     k.sums = (dt_encode_sums *)(void *)((unsigned char *)k.values + aligned(values));
+    k.rows = (real *)(void *)k.sums;
+    if (k.c->sums) expand(&k, 3, dt_sums_at(r->in[0], k.d.C).scale);
     for (int i = 0; i < k.c->count; i++) {
         const dt_chain_stage *s = &k.c->stage[i];
         if (s->kind != DT_CHAIN_QUANT) continue;
@@ -94,13 +106,6 @@ static call begin(const dt_op_run *r)
         dt_fakequant_plan(s->quant, &k.site[i], r->in + s->in, NULL, 0, k.params[i], &k.encode[i]);
     }
     return k;
-}
-
-/* Per-channel factors in the layout's columns: mean, k, beta. */
-static void expand(const call *k, int column, const real *from)
-{
-    for (int64_t j = 0; j < k->l.T; j++)
-        k->l.column[column][j] = from[j % k->d.C];
 }
 
 static int64_t block_begin(const call *k, int64_t block, int64_t *n)
@@ -125,12 +130,21 @@ static void run_stage(const call *k, int i, int64_t at, int64_t n, const real *x
         t->encode(n, x, &k->encode[i], y);
 }
 
+/* n elements of x at `at`; sums are scaled into `buffer`. */
+static const real *get_x(const call *k, int64_t at, int64_t n, real *buffer)
+{
+    if (!k->c->sums) return (const real *)k->r->in[0] + at;
+    dt_sums x = dt_sums_at(k->r->in[0], k->d.C);
+    k->r->kernels->tile.widen(n, k->l.T, x.sum + at, *x.center, k->l.column[3], buffer);
+    return buffer;
+}
+
 static void forward_tile(const call *k, int64_t at, int64_t n, real *buffer)
 {
     const dt_tile_kernels *t = &k->r->kernels->tile;
     const real *v = buffer;
-    t->norm(n, k->l.T, (const real *)k->r->in[0] + at, k->l.column[0], k->l.column[1],
-            k->l.column[2], buffer);
+    t->norm(n, k->l.T, get_x(k, at, n, buffer), k->l.column[0], k->l.column[1], k->l.column[2],
+            buffer);
     for (int i = 0; i < k->c->count; i++) {
         const dt_chain_stage *s = &k->c->stage[i];
         if (s->codes) {
@@ -147,19 +161,35 @@ static void forward_block(void *arg, int64_t block, int thread)
 {
     const call *k = arg;
     int64_t n, first = block_begin(k, block, &n);
-    real *buffer = k->values + thread * (k->c->count + 1) * k->tile;
+    real *buffer = k->values + thread * (k->c->count + 2) * k->tile;
     for (int64_t at = 0; at < n; at += k->tile)
         forward_tile(k, first + at, n - at < k->tile ? n - at : k->tile, buffer);
+}
+
+static void moments_block(void *arg, int64_t block, int thread)
+{
+    const call *k = arg;
+    int64_t n, first = block_begin(k, block, &n), C = k->d.C, T = k->l.T;
+    real *x = k->rows + thread * k->l.block_rows * C;
+    get_x(k, first, n, x);
+    k->r->kernels->tile.moments(n / C, C, T, x, k->l.lanes + thread * 2 * T,
+                                k->l.partial + block * 2 * C);
 }
 
 static void forward(const dt_op_run *r)
 {
     call k = begin(r);
-    real *factor = (real *)((double *)r->work + 2 * k.d.C);
-    dt_batchnorm_statistics(r, &k.c->norm, r->work, factor);
-    const real *mean = r->saved, *beta = r->in[DT_BN_BETA];
+    double *mean = r->work;
+    real *factor = (real *)(mean + 2 * k.d.C);
+    bool known = k.c->sums && r->mode != DT_MODE_EVAL;
+    if (known) {
+        dt_parallel(r->threads, k.l.blocks, moments_block, &k);
+        dt_point_join(&k.l, k.d.rows, k.d.C, mean, mean + k.d.C);
+    }
+    dt_batchnorm_statistics(r, &k.c->norm, known, r->work, factor);
+    const real *saved = r->saved, *beta = r->in[DT_BN_BETA];
     for (int64_t i = 0; i < k.d.C; i++)
-        *r->lost = *r->lost || !isfinite(mean[i]) || !isfinite(factor[i]) || !isfinite(beta[i]);
+        *r->lost = *r->lost || !isfinite(saved[i]) || !isfinite(factor[i]) || !isfinite(beta[i]);
     expand(&k, 0, r->saved);
     expand(&k, 1, factor);
     expand(&k, 2, r->in[DT_BN_BETA]);
@@ -215,10 +245,10 @@ static void backward_tile(const call *k, int64_t at, int64_t n, int thread, real
                           dt_encode_sums *sums)
 {
     const dt_tile_kernels *t = &k->r->kernels->tile;
-    const real *x = (const real *)k->r->in[0] + at;
-    real *v[DT_CHAIN_STAGES + 1], *dz = k->r->d_in[0] + at;
-    for (int i = 0; i <= k->c->count; i++)
-        v[i] = k->values + (thread * (k->c->count + 1) + i) * k->tile;
+    real *v[DT_CHAIN_STAGES + 2], *dz = k->r->d_in[0] + at;
+    for (int i = 0; i < k->c->count + 2; i++)
+        v[i] = k->values + (thread * (k->c->count + 2) + i) * k->tile;
+    const real *x = get_x(k, at, n, v[k->c->count + 1]);
     t->norm(n, k->l.T, x, k->l.column[0], k->l.column[1], k->l.column[2], v[0]);
     for (int i = 0; i < k->c->count; i++)
         if (i + 1 < k->c->count || is_rectifier(k->c->stage[i].kind))
@@ -266,6 +296,43 @@ static void save_columns(const call *k, const real *factor, const real *a, const
     for (int column = 0; column < 4; column++)
         for (int64_t j = 0; j < k->l.T; j++)
             *to++ = from[column][j % k->d.C];
+    if (k->c->sums) memcpy(to, k->l.column[3], (size_t)k->l.T * sizeof *to);
+}
+
+/* A tile of dx from the gradient of v[0]; c: the saved factors. */
+static void finish_tile(const dt_op_run *r, const real *c, int64_t C, int64_t T, int64_t at,
+                        int64_t n, real *to)
+{
+    const dt_chain_conf *conf = r->conf;
+    const dt_tile_kernels *t = &r->kernels->tile;
+    const real *x = (const real *)r->in[0] + at;
+    real wide[DT_CHAIN_TILE];
+    if (conf->sums) {
+        dt_sums sums = dt_sums_at(r->in[0], C);
+        t->widen(n, T, sums.sum + at, *sums.center, c + 4 * T, wide);
+        x = wide;
+    }
+    t->norm_back(n, T, x, r->d_in[0] + at, c, c + T, c + 2 * T, c + 3 * T, to, false);
+}
+
+static void finish_grad(const void *run, int64_t first, int64_t count, real *to)
+{
+    const dt_op_run *r = run;
+    dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
+    dt_point_layout l = dt_point_lay_out(d.rows, d.C, NULL);
+    int64_t picture = d.rows * d.C / r->in_shape[0].dim[0], tile = tile_of(&l);
+    int64_t begin = first * picture, end = begin + count * picture;
+    for (int64_t at = begin; at < end; at += tile)
+        finish_tile(r, saved_columns(r, &d), d.C, l.T, at, end - at < tile ? end - at : tile,
+                    to + at - begin);
+}
+
+static void finish_picture(void *arg, int64_t n, int thread)
+{
+    (void)thread;
+    const call *k = arg;
+    int64_t picture = k->d.rows * k->d.C / k->r->in_shape[0].dim[0];
+    finish_grad(k->r, n, 1, k->r->d_in[0] + n * picture);
 }
 
 static void backward(const dt_op_run *r)
@@ -291,22 +358,8 @@ static void backward(const dt_op_run *r)
     for (int i = 0; i < k.c->count; i++)
         if (k.c->stage[i].kind == DT_CHAIN_QUANT) quantizer_gradients(&k, i);
     dt_batchnorm_factors(r, sum_dy, sum_dyx, factor, a, b);
-    if (r->leave)
-        save_columns(&k, factor, a, b);
-    else
-        r->kernels->point.norm_back(r->threads, k.d.rows, C, r->in[0], r->d_in[0], r->saved, factor,
-                                    a, b, sum_dy + 5 * C, r->d_in[0], false);
-}
-
-static void finish_grad(const void *run, int64_t first, int64_t count, real *to)
-{
-    const dt_op_run *r = run;
-    dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
-    int64_t T = dt_point_lay_out(d.rows, d.C, NULL).T;
-    int64_t picture = d.rows * d.C / r->in_shape[0].dim[0], at = first * picture;
-    const real *c = saved_columns(r, &d);
-    r->kernels->tile.norm_back(count * picture, T, (const real *)r->in[0] + at, r->d_in[0] + at, c,
-                               c + T, c + 2 * T, c + 3 * T, to, false);
+    save_columns(&k, factor, a, b);
+    if (!r->leave) dt_parallel(r->threads, r->in_shape[0].dim[0], finish_picture, &k);
 }
 
 /* Gradients are read tile by tile before their memory is overwritten. That of x may take the memory

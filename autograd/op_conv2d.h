@@ -15,6 +15,8 @@ typedef struct dt_conv2d_conf {
 typedef struct dt_conv2d_codes_conf {
     dt_conv2d_conf conv;            /* first: shapes are inferred from it */
     const dt_fakequant_conf *x, *w; /* both `uniform` */
+    bool sums;                      /* y is DT_STORE_SUM */
+    int center;                     /* its sums are center - 2^15 .. center + 2^15 - 1 */
 } dt_conv2d_codes_conf;
 
 /* x [N,H,W,C], w [O,KH,KW,C/G] */

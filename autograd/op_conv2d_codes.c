@@ -2,13 +2,16 @@
  *
  *   y = (sum of (c - zero_point) * k) * (scale_x * scale_w[o])
  *
- * with c the stored codes of x and k those of the weight. Gradients are those of conv2d with
+ * with c the stored codes of x and k those of the weight; or y stays sums and scales, for a reader
+ * that scales them. Gradients are those of conv2d with
  * respect to the quantized values. The fusing pass makes such nodes. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
 #include <tgmath.h>
 
 #include "autograd/op_conv2d.h"
 #include "autograd/op_fakequant.h"
+#include "autograd/sums.h"
 #include "core/thread.h"
 
 enum { CHUNK = 1 << 15 };
@@ -122,10 +125,10 @@ static void weight_codes(call *k)
     void *const *param = k->r->in + 2 + c->x->quantizer->param_count;
     for (int64_t o = 0; o < k->s.O; o++) {
         dt_grid grid = grid_of(c->w, &k->r->in_shape[1], param, c->w->site.groups > 1 ? o : 0);
-        real scale = (real)grid.scale;
+        real scale = (real)grid.scale, least = (real)grid.qmin, most = (real)grid.qmax;
         for (int64_t i = o * per_output; i < (o + 1) * per_output; i++) {
             real code = rint(w[i] / scale);
-            if (!(fabs(code) <= 128)) { /* not finite */
+            if (!(code >= least && code <= most)) { /* not finite */
                 *k->r->lost = true;
                 code = 0;
                 scale = (real)NAN;
@@ -138,11 +141,17 @@ static void weight_codes(call *k)
 }
 
 /* Whole pixels of sums, as they come from the product. */
-static void scale_sums(void *arg, int64_t first, int64_t count)
+static void scale_sums(void *arg, int64_t first, int64_t count, int32_t *sums)
 {
     const call *k = arg;
-    void *y = (real *)k->r->out[0] + first;
-    k->r->kernels->tile.scale_sums(count, k->lanes, y, k->scale, y);
+    k->r->kernels->tile.scale_sums(count, k->lanes, sums, k->scale, (real *)k->r->out[0] + first);
+}
+
+static void narrow_sums(void *arg, int64_t first, int64_t count, int32_t *sums)
+{
+    const call *k = arg;
+    dt_sums y = dt_sums_at(k->r->out[0], k->s.O);
+    k->r->kernels->tile.narrow(count, sums, *y.center, y.sum + first);
 }
 
 static void forward(const dt_op_run *r)
@@ -158,13 +167,19 @@ static void forward(const dt_op_run *r)
         r->kernels->conv.forward(&k.s, k.x, r->in[1], r->out[0], work + x_bytes(r), r->threads);
         return;
     }
+    const dt_conv2d_codes_conf *c = r->conf;
     weight_codes(&k);
+    if (c->sums) {
+        dt_sums y = dt_sums_at(r->out[0], k.s.O);
+        *y.center = c->center;
+        memcpy(y.scale, k.scale, (size_t)k.s.O * sizeof(real));
+    }
     const dt_conv_int_call product = { .shape = k.s,
                                        .x = r->in[0],
                                        .zero = k.zero_point,
                                        .w = k.w,
-                                       .y = r->out[0],
-                                       .done = scale_sums,
+                                       .y = c->sums ? NULL : r->out[0],
+                                       .done = c->sums ? narrow_sums : scale_sums,
                                        .arg = &k };
     r->kernels->conv_int.forward(&product, work, r->threads);
 }

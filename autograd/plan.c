@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "autograd/sums.h"
+
 static int back_time(const dt_plan *p, int node)
 {
     return 2 * p->graph->node_count - 1 - node;
@@ -14,6 +16,7 @@ static int back_time(const dt_plan *p, int node)
 size_t dt_plan_value_bytes(const dt_plan *p, int value)
 {
     static const size_t bytes[] = { sizeof(real), sizeof(int32_t), sizeof(uint8_t) };
+    if (p->graph->value[value].store == DT_STORE_SUM) return dt_sums_bytes(&p->shape[value]);
     return (size_t)dt_shape_count(&p->shape[value]) * bytes[p->graph->value[value].store];
 }
 

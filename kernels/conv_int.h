@@ -25,10 +25,11 @@ typedef struct dt_conv_int_call {
     int zero;            /* a value of x's type */
     const int8_t *w;     /* [O,KH,KW,C/G], -128..127 */
     const int32_t *bias; /* [O], NULL: zeros; the sums with it must fit 32 bits */
-    int32_t *y;          /* [N,OH,OW,O], overwritten */
+    int32_t *y;          /* [N,OH,OW,O], overwritten; NULL: only `done` sees the sums */
     /* Called for whole pixels of y, each once, right after they were written and by the thread that
-     * wrote them: what comes next finds them in its cache. NULL: nothing comes. */
-    void (*done)(void *arg, int64_t first, int64_t count); /* elements */
+     * wrote them: what comes next finds them in its cache. NULL: nothing comes. `sums`: where the
+     * elements first..first+count-1 are. */
+    void (*done)(void *arg, int64_t first, int64_t count, int32_t *sums);
     void *arg;
 } dt_conv_int_call;
 

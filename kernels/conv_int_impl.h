@@ -81,7 +81,7 @@ DT_INLINE lanes lanes_spread(const input *p)
 
 #endif
 
-enum { BAND_BYTES = 24 * 1024, FLAT_WIDTH = 64, ALIGN = DT_ALIGN };
+enum { BAND_BYTES = 24 * 1024, SUM_BYTES = 128 * 1024, FLAT_WIDTH = 64, ALIGN = DT_ALIGN };
 
 /* Sizes that follow from a shape. Counts are elements unless they say bytes. */
 typedef struct layout {
@@ -92,14 +92,15 @@ typedef struct layout {
     int64_t block;       /* packed weights of a vector of outputs */
     int64_t rows, bands; /* output rows of a band, bands of a picture */
     size_t weight_bytes, start_bytes, band_bytes;
+    size_t sum_bytes; /* of a band's sums */
 } layout;
 
 typedef struct job {
     layout l;
     const dt_conv_int_call *c;
-    weight *w;      /* [G][blocks][KH][KW][quads][LANES][QUAD] */
-    int32_t *start; /* [G][blocks][LANES] */
-    unsigned char *band;
+    weight *w;                  /* [G][blocks][KH][KW][quads][LANES][QUAD] */
+    int32_t *start;             /* [G][blocks][LANES] */
+    unsigned char *band, *sums; /* of each thread */
 } job;
 
 static size_t round_up(size_t n)
@@ -112,10 +113,17 @@ static bool is_flat(const dt_conv_shape *s)
     return s->KH == 1 && s->KW == 1 && s->SH == 1 && s->SW == 1 && s->PH == 0 && s->PW == 0;
 }
 
+/* Most pixels of a row of a 1x1 convolution. */
+static int64_t flat_width(const dt_conv_shape *s)
+{
+    int64_t fit = SUM_BYTES / (s->O * (int64_t)sizeof(int32_t));
+    return fit >= FLAT_WIDTH ? FLAT_WIDTH : fit < MOST_1 ? MOST_1 : fit;
+}
+
 /* A 1x1 convolution sees no rows: pixels of all pictures are cut into rows of useful length. */
 static dt_conv_shape flatten(dt_conv_shape s)
 {
-    int64_t pixels = s.N * s.H * s.W, width = FLAT_WIDTH;
+    int64_t pixels = s.N * s.H * s.W, width = flat_width(&s);
     if (!is_flat(&s)) return s;
     while (pixels % width)
         width--;
@@ -138,23 +146,30 @@ static layout lay_out(const dt_conv_shape *shape)
     l.block = s->KH * s->KW * l.quads * LANES * QUAD;
     int64_t fit = BAND_BYTES / (int64_t)sizeof(input) / l.row;
     l.rows = fit > s->KH ? (fit - s->KH) / s->SH + 1 : 1;
+    int64_t row_sums = s->OW * s->O * (int64_t)sizeof(int32_t);
+    if (l.rows > SUM_BYTES / row_sums) l.rows = SUM_BYTES / row_sums;
+    if (l.rows < 1) l.rows = 1;
     if (l.rows > s->OH) l.rows = s->OH;
     l.bands = (s->OH + l.rows - 1) / l.rows;
     l.weight_bytes = round_up((size_t)(s->G * l.blocks * l.block) * sizeof(weight));
     l.start_bytes = round_up((size_t)(s->G * l.blocks * LANES) * sizeof(int32_t));
     int64_t band = ((l.rows - 1) * s->SH + s->KH) * l.row * (int64_t)sizeof(input);
     if (is_flat(s)) { /* the width depends on N: room for every width */
-        band = FLAT_WIDTH * l.pixel * (int64_t)sizeof(input);
+        band = flat_width(s) * l.pixel * (int64_t)sizeof(input);
         if (band < BAND_BYTES) band = BAND_BYTES;
     }
     l.band_bytes = round_up((size_t)band);
+    int64_t pixels = l.rows * s->OW;
+    if (is_flat(s) && pixels < flat_width(s)) pixels = flat_width(s);
+    l.sum_bytes = round_up((size_t)(pixels * s->O) * sizeof(int32_t));
+    if (is_flat(s) && l.sum_bytes < SUM_BYTES) l.sum_bytes = SUM_BYTES;
     return l;
 }
 
 static size_t workspace(const dt_conv_shape *s, int threads)
 {
     layout l = lay_out(s);
-    return l.weight_bytes + l.start_bytes + (size_t)threads * l.band_bytes;
+    return l.weight_bytes + l.start_bytes + (size_t)threads * (l.band_bytes + l.sum_bytes);
 }
 
 /* Weights [O,KH,KW,I] of one vector of outputs; absent outputs and inputs are zero. */
@@ -323,6 +338,9 @@ static void band_task(void *arg, int64_t task, int thread)
     input *band = (input *)(void *)(j->band + (size_t)thread * l->band_bytes);
     for (int64_t i = 0; i < (rows - 1) * s->SH + s->KH; i++)
         copy_row(j, n, first * s->SH - s->PH + i, band + i * l->row);
+    int64_t at = (n * s->OH + first) * s->OW * s->O;
+    int32_t *sums = (int32_t *)(void *)(j->sums + (size_t)thread * l->sum_bytes);
+    if (j->c->y) sums = j->c->y + at;
     tile_call t = { .step = s->SW * l->pixel,
                     .row = l->row,
                     .taps = s->KW,
@@ -336,19 +354,19 @@ static void band_task(void *arg, int64_t task, int thread)
         t.inner = s->KW * l->quads;
     }
     for (int64_t b = 0; b < s->G * l->blocks;) {
-        int64_t group = b / l->blocks, at = b % l->blocks;
-        int vectors = at + 1 < l->blocks ? 2 : 1;
+        int64_t group = b / l->blocks, block = b % l->blocks;
+        int vectors = block + 1 < l->blocks ? 2 : 1;
         t.w = j->w + b * l->block;
         t.start = j->start + b * LANES;
-        t.valid = l->O - at * LANES;
+        t.valid = l->O - block * LANES;
         for (int64_t r = 0; r < rows; r++) {
             t.x = band + r * s->SH * l->row + group * l->quads * QUAD;
-            t.y = j->c->y + ((n * s->OH + first + r) * s->OW) * s->O + group * l->O + at * LANES;
+            t.y = sums + r * s->OW * s->O + group * l->O + block * LANES;
             run_row(t, vectors, s->OW);
         }
         b += vectors;
     }
-    if (j->c->done) j->c->done(j->c->arg, (n * s->OH + first) * s->OW * s->O, rows * s->OW * s->O);
+    if (j->c->done) j->c->done(j->c->arg, at, rows * s->OW * s->O, sums);
 }
 
 static void forward(const dt_conv_int_call *c, void *work, int threads)
@@ -358,6 +376,7 @@ static void forward(const dt_conv_int_call *c, void *work, int threads)
     j.w = (weight *)work;
     j.start = (int32_t *)(void *)(memory + j.l.weight_bytes);
     j.band = memory + j.l.weight_bytes + j.l.start_bytes;
+    j.sums = j.band + (size_t)(threads < 1 ? 1 : threads) * j.l.band_bytes;
     dt_parallel(threads, j.l.s.G * j.l.blocks, pack_block, &j);
     dt_parallel(threads, j.l.s.N * j.l.bands, band_task, &j);
 }

@@ -133,7 +133,6 @@ static void moments_task(void *arg, int64_t i, int thread)
                  c->partial + i * 2 * c->C);
 }
 
-/* Chan, Golub, LeVeque 1983: joins block statistics in index order. */
 static void moments(int threads, int64_t rows, int64_t C, const real *x, void *work, double *mean,
                     double *var)
 {
@@ -141,20 +140,7 @@ static void moments(int threads, int64_t rows, int64_t C, const real *x, void *w
     columns c = { rows, C,    l.T,  l.block_rows, x,     NULL,      NULL,
                   NULL, NULL, NULL, NULL,         false, l.partial, l.lanes };
     dt_parallel(threads, l.blocks, moments_task, &c);
-    for (int64_t ch = 0; ch < C; ch++) {
-        double count = 0, m = 0, square = 0;
-        for (int64_t i = 0; i < l.blocks; i++) {
-            int64_t n;
-            block_begin(&c, i, &n);
-            double delta = l.partial[i * 2 * C + ch] / (double)n - m, total = count + (double)n;
-            m += delta * (double)n / total;
-            square += l.partial[i * 2 * C + C + ch] + delta * delta * count * (double)n / total;
-            count = total;
-        }
-        mean[ch] = m;
-        var[ch] = square > 0 ? square / count : 0;
-        if (isnan(square)) var[ch] = square;
-    }
+    dt_point_join(&l, rows, C, mean, var);
 }
 
 static void scale_shift_task(void *arg, int64_t i, int thread)
@@ -341,6 +327,8 @@ void TILE_FILL(dt_tile_kernels *k)
                             .codes = tile_codes,
                             .decode = tile_decode,
                             .scale_sums = tile_scale_sums,
+                            .narrow = tile_narrow,
+                            .widen = tile_widen,
                             .relu_back = tile_relu_back,
                             .clip_back = tile_clip_back,
                             .encode_back = tile_encode_back,

@@ -19,5 +19,7 @@ typedef struct dt_point_layout {
 
 /* `work` NULL: sizes only. */
 dt_point_layout dt_point_lay_out(int64_t rows, int64_t C, void *work);
+/* Mean and biased variance of every column from the blocks' dt_tile_kernels.moments. */
+void dt_point_join(const dt_point_layout *l, int64_t rows, int64_t C, double *mean, double *var);
 
 #endif

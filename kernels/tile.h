@@ -23,6 +23,10 @@ typedef struct dt_tile_kernels {
     void (*decode)(int64_t n, const uint8_t *c, int zero_point, real scale, real *y);
     /* y = sum * scale by lane; y may be the memory of the sums. */
     void (*scale_sums)(int64_t n, int64_t T, const int32_t *sum, const real *scale, real *y);
+    /* s = sum - center, which fits */
+    void (*narrow)(int64_t n, const int32_t *sum, int center, int16_t *s);
+    /* y = (s + center) * scale by lane */
+    void (*widen)(int64_t n, int64_t T, const int16_t *s, int center, const real *scale, real *y);
     /* dx = g where y > 0 else 0 (added when `sum`); dx may be g. */
     void (*relu_back)(int64_t n, const real *y, const real *g, real *dx, bool sum);
     /* dx = g where 0 < y < high else 0 (added when `sum`); dx may be g. */

@@ -225,6 +225,22 @@ static void tile_scale_sums(int64_t n, int64_t T, const int32_t *sum, const real
     }
 }
 
+static void tile_narrow(int64_t n, const int32_t *restrict sum, int center, int16_t *restrict s)
+{
+    for (int64_t j = 0; j < n; j++)
+        s[j] = (int16_t)(sum[j] - center);
+}
+
+static void tile_widen(int64_t n, int64_t T, const int16_t *restrict s, int center,
+                       const real *restrict scale, real *restrict y)
+{
+    for (int64_t at = 0; at < n; at += T) {
+        int64_t len = n - at < T ? n - at : T;
+        for (int64_t j = 0; j < len; j++)
+            y[at + j] = (real)(s[at + j] + center) * scale[j];
+    }
+}
+
 typedef struct lane_block {
     real residual[LANES], inside[LANES], below[LANES], above[LANES], kept[LANES];
 } lane_block;

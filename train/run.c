@@ -79,7 +79,7 @@ static dt_status find_nan(void *arg, const dt_node *node, const dt_op_run *run, 
     const dt_run *r = arg;
     if (!after) return DT_OK;
     const real *y = run->out[0];
-    if (r->phase->plan.graph->value[node->out[0]].store == DT_STORE_CODE) return DT_OK;
+    if (r->phase->plan.graph->value[node->out[0]].store != DT_STORE_REAL) return DT_OK;
     for (int64_t i = 0, n = dt_shape_count(&run->out_shape[0]); i < n; i++)
         if (!isfinite(y[i]))
             return dt_fail(err, DT_ERR_NUMERIC, NULL,
