@@ -16,6 +16,7 @@ static const struct argp_option all[] = {
     { "calibrate", 'c', NULL, 0, "start quantizers that have no state from training data", 0 },
     { "dry-run", 'n', NULL, 0, "check everything, write nothing", 0 },
     { "format", 'f', "NAME", 0, "an exporter; default onnx, see detent list exporters", 0 },
+    { "target", 'T', "NAME", 0, "check the rules of what it is for: see detent list targets", 0 },
     { "prefix", 'x', "NAME", 0, "start of all names in a C export; default: the recipe's name", 0 },
     { "allow-float", 'a', NULL, 0, "write what cannot be integer in float", 0 },
     { "predictions", 'p', "FILE", 0, "write the class of every picture, one a line", 0 },
@@ -89,6 +90,9 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case 'x':
         a->prefix = value;
+        return 0;
+    case 'T':
+        a->target = value;
         return 0;
     case 'a':
         a->allow_float = true;

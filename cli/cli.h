@@ -15,7 +15,7 @@ enum { CLI_MAX_WORDS = 64 };
 typedef struct cli_args {
     const char *words[CLI_MAX_WORDS]; /* recipe or file, then key=value overrides */
     int word_count;
-    const char *out, *isa, *format, *prefix, *predictions, *arith, *rounding, *runtime, *python,
+    const char *out, *isa, *format, *target, *prefix, *predictions, *arith, *rounding, *runtime, *python,
         *compiler;
     int threads, steps, images;
     bool resume, json, calibrate, dry_run, allow_float, sha256, as_exported, plain, is_float, prove, skip_broken;

@@ -78,14 +78,47 @@ static void print_report(const dt_export_report *r, const char *path, const cli_
         printf("%-8s %d sites have no quantizer and run in float\n", "note", r->missing);
 }
 
+/* The exporter of --format or --target, and the target or NULL. */
+static dt_status choose(const cli_args *args, const dt_row **out_format, const dt_target **out,
+                        dt_error *err)
+{
+    const dt_row *row;
+    *out = NULL;
+    if (!args->target)
+        return dt_table_get(&dt_exporters, args->format ? args->format : "onnx",
+                            &(dt_where){ .key = "--format" }, out_format, err);
+    DT_TRY(dt_table_get(&dt_targets, args->target, &(dt_where){ .key = "--target" }, &row, err));
+    *out = dt_target_of(row);
+    return dt_target_format(*out, args->format, out_format, err);
+}
+
+/* Tells every finding; a broken rule is an error. */
+static dt_status check_target(const dt_session *s, const dt_target *t, const cli_args *args,
+                              dt_error *err)
+{
+    struct dt_text_attr attr[CLI_SOURCE_TEXTS];
+    const dt_export_source src = cli_source(s, attr);
+    dt_target_report r;
+    DT_TRY(dt_target_check(t, &src, args->allow_float, &r, err));
+    for (int i = 0; i < r.count; i++) {
+        const dt_target_finding *f = &r.finding[i];
+        fprintf(stderr, "%s: %s: %s: %d not so (%s); fix: %s\n", f->rule->note ? "note" : "rule",
+                t->row.name, f->rule->text, f->count, f->places, f->rule->fix);
+    }
+    if (!r.broken) return DT_OK;
+    return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "--target" },
+                   "'%s' does not take this net: %d of its rules are broken", t->row.name,
+                   r.broken);
+}
+
 static dt_status export(dt_recipe *recipe, const cli_args *args, dt_error *err)
 {
     dt_session s;
     dt_export_report report;
     const dt_row *row;
+    const dt_target *target;
     char path[DT_OPT_STR_MAX + 16];
-    DT_TRY(dt_table_get(&dt_exporters, args->format ? args->format : "onnx",
-                        &(dt_where){ .key = "--format" }, &row, err));
+    DT_TRY(choose(args, &row, &target, err));
     const dt_exporter *e = dt_exporter_of(row);
     snprintf(path, sizeof path, "%s.%s", recipe->name, e->extension);
     const dt_session_params p = {
@@ -94,6 +127,7 @@ static dt_status export(dt_recipe *recipe, const cli_args *args, dt_error *err)
     DT_TRY(dt_session_open(&s, &p, err));
     if (s.source == DT_INIT_RANDOM) fputs("no model.init: random weights\n", stderr);
     dt_status st = cli_calibrate(&s, args, err);
+    if (st == DT_OK && target) st = check_target(&s, target, args, err);
     if (st == DT_OK) st = write_file(&s, e, args, args->out ? args->out : path, &report, err);
     if (st == DT_OK) print_report(&report, args->out ? args->out : path, args);
     dt_session_close(&s);

@@ -50,11 +50,17 @@ int cli_list(const cli_args *args)
         const char *name;
         const dt_table *table; /* NULL: the keys */
     } lists[] = {
-        { "quantizers", &dt_quantizers },  { "models", &dt_models },
-        { "datasets", &dt_datasets },      { "transforms", &dt_transforms },
-        { "optimizers", &dt_optimizers },  { "schedules", &dt_schedules },
-        { "dynamics", &dt_dynamics_rows }, { "importers", &dt_importers },
-        { "exporters", &dt_exporters },    { "keys", NULL },
+        { "quantizers", &dt_quantizers },
+        { "models", &dt_models },
+        { "datasets", &dt_datasets },
+        { "transforms", &dt_transforms },
+        { "optimizers", &dt_optimizers },
+        { "schedules", &dt_schedules },
+        { "dynamics", &dt_dynamics_rows },
+        { "importers", &dt_importers },
+        { "exporters", &dt_exporters },
+        { "targets", &dt_targets },
+        { "keys", NULL },
     };
     const char *names[DT_ARRAY_LEN(lists)];
     for (size_t i = 0; i < DT_ARRAY_LEN(lists); i++) {

@@ -48,10 +48,11 @@ static void flatten(walk *w, const char *in, const char *out)
                  (dt_onnx_attr[]){ { .name = "axis", .i = 1 }, { .name = NULL } });
 }
 
+/* A code: unsigned, or signed where zero points are 0. */
 static void byte_constant(walk *w, const char *name, int value)
 {
     unsigned char byte = (unsigned char)value;
-    dt_onnx_constant(w->m, name, DT_ONNX_U8, &scalar, &byte);
+    dt_onnx_constant(w->m, name, w->params->symmetric ? DT_ONNX_S8 : DT_ONNX_U8, &scalar, &byte);
 }
 
 /* x -> Q -> [Clip] -> [Flatten] -> DQ -> out with the constants of `site`; `node` names the parts.
@@ -78,6 +79,25 @@ static void quantize(walk *w, const char *site, const char *node, const char *x,
     dt_onnx_node(m, "DequantizeLinear", (const char *[]){ codes, s, z, NULL }, out, NULL);
 }
 
+/* *x within the values of a grid: in float, for int8 codes that a grid does not use. */
+static dt_status limit(walk *w, const dt_node *node, const dt_lower_grid *g, const char **x)
+{
+    const float low = (float)(g->low - g->zero_point) * g->scale;
+    const float high = (float)(g->high - g->zero_point) * g->scale;
+    if (g->high - g->zero_point > 127 || g->low - g->zero_point < -128)
+        return dt_fail(w->err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = node->name },
+                       "codes %d..%d around zero point %d do not fit int8", g->low, g->high,
+                       g->zero_point);
+    if (g->high - g->zero_point == 127 && g->low - g->zero_point == -128) return DT_OK;
+    const char *in[] = { *x, dt_onnx_text(w->m, "%s.least", node->name),
+                         dt_onnx_text(w->m, "%s.most", node->name), NULL };
+    dt_onnx_constant(w->m, in[1], DT_ONNX_FLOAT, &scalar, &low);
+    dt_onnx_constant(w->m, in[2], DT_ONNX_FLOAT, &scalar, &high);
+    *x = dt_onnx_text(w->m, "%s/Limit", node->name);
+    dt_onnx_node(w->m, "Clip", in, *x, NULL);
+    return DT_OK;
+}
+
 /* A value that is quantized already is quantized again through a Clip even when that changes
  * nothing: onnxruntime joins bare Q-DQ-Q-DQ chains into one with a scale of its own making. */
 static dt_status emit_fakequant(walk *w, const dt_node *node)
@@ -85,17 +105,20 @@ static dt_status emit_fakequant(walk *w, const dt_node *node)
     const dt_fakequant_conf *c = node->conf;
     if (c->site.weight) return DT_OK; /* part of its conv or linear */
     const dt_lower_grid g = *w->l->grid[dt_lower_index(w->src->graph, node)];
+    const char *x = w->name[node->in[0]];
     bool again = dt_lower_site(w->src->graph, node->in[0]) != NULL;
-    bool clip = g.low > 0 || g.high < 255 || again;
+    bool clip = !w->params->symmetric && (g.low > 0 || g.high < 255 || again);
     dt_onnx_constant(w->m, dt_onnx_text(w->m, "%s.scale", node->name), DT_ONNX_FLOAT, &scalar,
                      &g.scale);
-    byte_constant(w, dt_onnx_text(w->m, "%s.zero_point", node->name), g.zero_point);
+    byte_constant(w, dt_onnx_text(w->m, "%s.zero_point", node->name),
+                  w->params->symmetric ? 0 : g.zero_point);
     if (clip) {
         byte_constant(w, dt_onnx_text(w->m, "%s.low", node->name), g.low);
         byte_constant(w, dt_onnx_text(w->m, "%s.high", node->name), g.high);
     }
+    if (w->params->symmetric) DT_TRY(limit(w, node, &g, &x));
     const char *out = out_name(w, node, "DequantizeLinear");
-    quantize(w, node->name, node->name, w->name[node->in[0]], clip, w->pooled[node->in[0]], out);
+    quantize(w, node->name, node->name, x, clip, w->pooled[node->in[0]], out);
     w->name[node->out[0]] = out;
     return DT_OK;
 }
@@ -122,7 +145,7 @@ static dt_onnx_type weight_type(const walk *w, const dt_lower_product *p)
     bool halves = w->params->packed;
     for (int64_t i = 0; halves && i < p->O * p->K; i++)
         halves = p->code[i] / p->gain >= -8 && p->code[i] / p->gain <= 7;
-    return halves ? DT_ONNX_S4 : p->wide ? DT_ONNX_U8 : DT_ONNX_S8;
+    return halves ? DT_ONNX_S4 : p->wide && !w->params->symmetric ? DT_ONNX_U8 : DT_ONNX_S8;
 }
 
 static const void *pack_codes(walk *w, const dt_lower_product *p, dt_onnx_type type)
@@ -187,7 +210,7 @@ static const char *bias_value(walk *w, const char *layer, const dt_lower_product
     if (!p->has_bias) return NULL;
     const char *codes = dt_onnx_text(m, "%s.bias", layer);
     const dt_shape outputs = DT_SHAPE(p->O);
-    if (!p->bias_code) {
+    if (!p->bias_code || w->params->symmetric) {
         dt_onnx_constant(m, codes, DT_ONNX_FLOAT, &outputs, p->bias);
         return codes;
     }

@@ -8,6 +8,9 @@
 
 typedef struct dt_onnx_walk_params {
     bool packed; /* weights of up to 4 bits in half a byte each (opset 21), for storage */
+    /* Zero points of 0 throughout: int8 codes, limits as float Clips in front of QuantizeLinear, and
+     * float biases, as TensorRT wants them. Unsigned grids then hold 0..127. */
+    bool symmetric;
 } dt_onnx_walk_params;
 
 /* Adds what the logits need to the model; the input is called "input" [N,C,H,W], the output

@@ -32,7 +32,7 @@ MEMORY = re.compile(CALL.format("(?:malloc|calloc|realloc|free|aligned_alloc|pos
 # The text that jansson makes is freed as jansson wants it.
 MEMORY_OF_LIBRARIES = {"train/metrics.c"}
 # Rows of tables: the suites that loop over the tables are their tests.
-ROWS = re.compile(r"/(?:op|quant|range|model|data|dynamic|transform|optim|schedule|import|export)_\w+\.c$")
+ROWS = re.compile(r"/(?:op|quant|range|model|data|dynamic|transform|optim|schedule|import|export|target)_\w+\.c$")
 # Parts of a file that is tested under its own name, or by the tests of whole runs.
 PARTS = {
     "autograd/exec.c": "grad/test_graph_gradients.c",

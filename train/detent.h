@@ -11,6 +11,7 @@
 #include "data/transform.h"
 #include "export/exporter.h"
 #include "export/import.h"
+#include "export/target.h"
 #include "fakequant/quantizers.h"
 #include "integer/prove.h"
 #include "layers/models.h"

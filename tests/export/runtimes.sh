@@ -62,3 +62,18 @@ for net in "small smallcnn-w4a4" "residual resnet20-w8a8"; do
     equal "$name" "$recipe" --runtime qonnx --images 100
     different "$name" "$recipe" --runtime litert --format tflite_int4 --rounding fp32
 done
+
+# TensorRT: the structure alone. Eight bits behind a ReLU do not fit its int8 and are refused.
+keys="quant.residual.bits=7 quant.last.activations=7"
+"$detent" train "$here/smallcnn-w4a4.yaml" $keys "data.root=$work/data" $threads --out "$work/trt" \
+    >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+"$detent" export "$here/smallcnn-w4a4.yaml" $keys "model.init=$work/trt/last.h5" --target trt \
+    --out "$work/trt.onnx" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+"$python" "$here/trt_check.py" "$work/trt.onnx"
+if "$detent" export "$here/smallcnn-w4a4.yaml" "model.init=$work/small/last.h5" --target trt \
+    --out "$work/no.onnx" >"$work/log" 2>&1
+then
+    echo "FAIL: trt takes unsigned codes of 8 bits"
+    exit 1
+fi
+grep -q "^rule: trt: .*127" "$work/log" || { cat "$work/log"; exit 1; }

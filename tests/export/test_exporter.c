@@ -65,7 +65,9 @@ static dt_status write_row(const dt_exporter *e, const dt_export_source *src, co
     return st;
 }
 
-#define RECIPE_INTEGER RECIPE_SMALL RECIPE_W4A4
+/* Of 7 bits at most behind ReLUs: every format has these. */
+#define RECIPE_INTEGER                                                                             \
+    RECIPE_SMALL RECIPE_QUANT("residual: {bits: 7}, last: {weights: 4, activations: 4}")
 
 static void check_bytes(const dt_exporter *e)
 {
