@@ -54,8 +54,7 @@ def open_model(content, rounding):
     return Interpreter(model_content=content, experimental_op_resolver_type=kind, num_threads=1)
 
 
-def main(as_json):
-    stream = sys.stdin.buffer
+def main(stream, as_json):
     header = json.loads(stream.readline())
     shapes = {n["name"]: (n["H"], n["W"], n["C"]) for n in header["nodes"]}
     content, ops = with_outputs(header["model"], shapes)
@@ -117,4 +116,4 @@ def main(as_json):
 
 
 if __name__ == "__main__":
-    sys.exit(0 if main("--json" in sys.argv[1:]) else 1)
+    sys.exit(0 if main(sys.stdin.buffer, "--json" in sys.argv[1:]) else 1)

@@ -70,8 +70,7 @@ def read(stream, dtype, *shape):
     return np.frombuffer(data, dtype, count).reshape(shape)
 
 
-def main(as_json):
-    stream = sys.stdin.buffer
+def main(stream, as_json):
     header = json.loads(stream.readline())
     shapes = {n["name"]: (n["H"], n["W"], n["C"]) for n in header["nodes"]}
     model, outputs = with_codes(header["model"], shapes)
@@ -107,7 +106,7 @@ def main(as_json):
         print(json.dumps({"verified": good, "runtime": f"onnxruntime {ort.__version__}",
                           "pictures": pictures, "checked": sum(checked.values()),
                           "differ": sum(differ.values()), "first": first, "missing": missing,
-                          "operators": dict(sorted(ops.items())),
+                          "floats": floats, "operators": dict(sorted(ops.items())),
                           "nodes": [{"name": k, "checked": checked[k], "differ": differ[k],
                                      "largest": largest[k]} for k in checked]}))
         return good
@@ -126,4 +125,4 @@ def main(as_json):
 
 
 if __name__ == "__main__":
-    sys.exit(0 if main("--json" in sys.argv[1:]) else 1)
+    sys.exit(0 if main(sys.stdin.buffer, "--json" in sys.argv[1:]) else 1)

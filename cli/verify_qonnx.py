@@ -42,8 +42,7 @@ def open_model(path, n):
     return model.transform(InferShapes())
 
 
-def main(as_json):
-    stream = sys.stdin.buffer
+def main(stream, as_json):
     header = json.loads(stream.readline())
     nodes = header["nodes"]
     differ, checked, largest = (collections.Counter() for _ in range(3))
@@ -97,4 +96,4 @@ def main(as_json):
 
 
 if __name__ == "__main__":
-    sys.exit(0 if main("--json" in sys.argv[1:]) else 1)
+    sys.exit(0 if main(sys.stdin.buffer, "--json" in sys.argv[1:]) else 1)

@@ -8,8 +8,7 @@
  *   add      Mul and Add as in the contract `unfused`, Quant
  *   table    Mul, Div, Quant             maxpool  MaxPool        pad  Conv with zeros and ones
  *
- * A weight's Quant has its trained bits and the gain as scale. Quant adds a zero point before it
- * rounds, which QuantizeLinear does after: at ties an odd zero point gives another code. */
+ * A weight's Quant has its trained bits and the gain as scale. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <stdlib.h>
@@ -59,7 +58,7 @@ static const char *apply(walk *w, const dt_int_node *n, const char *op, const ch
 }
 
 typedef struct width {
-    int bits, zero;
+    int bits;
     bool is_signed, narrow, clipped; /* clipped: the range is no power of two */
 } width;
 
@@ -71,22 +70,28 @@ static int bits_for(int count)
     return bits;
 }
 
-/* The Quant that has the codes of a grid: unsigned from the zero point up (behind a ReLU), signed
- * around it, and unsigned with a zero point otherwise. */
+/* The Quant that has the codes of a grid: unsigned from the zero point up (behind a ReLU), or
+ * signed around it. Quant adds a zero point of its own before it rounds, which moves ties; so it
+ * stays 0, and an offset is part of a wider signed range. */
 static width width_of(const dt_lower_grid *g)
 {
     int below = g->zero_point - g->low, above = g->high - g->zero_point;
-    int bits = bits_for(g->high - g->low + 1), half = 1 << (bits - 1);
-    if (below == 0) return (width){ .bits = bits, .clipped = above != 2 * half - 1 };
-    if (above == half - 1 && (below == half || below == half - 1))
-        return (width){ .bits = bits, .is_signed = true, .narrow = below == half - 1 };
-    return (width){ .bits = bits, .zero = below, .clipped = below + above != 2 * half - 1 };
+    int bits = bits_for(2 * (below > above + 1 ? below : above + 1)), half = 1 << (bits - 1);
+    if (below == 0) {
+        bits = bits_for(above + 1);
+        return (width){ .bits = bits, .clipped = above + 1 != 1 << bits };
+    }
+    bool narrow = below == half - 1 && above == half - 1;
+    return (width){ .bits = bits,
+                    .is_signed = true,
+                    .narrow = narrow,
+                    .clipped = !narrow && (below != half || above != half - 1) };
 }
 
 static void quant_node(walk *w, const char *name, const char *x, const char *scale, width q,
                        const char *out)
 {
-    const float zero = (float)q.zero, bits = (float)q.bits;
+    const float zero = 0, bits = (float)q.bits;
     const char *z = dt_onnx_text(w->m, "%s.zero_point", name);
     const char *b = dt_onnx_text(w->m, "%s.bits", name);
     dt_onnx_constant(w->m, z, DT_ONNX_FLOAT, &scalar, &zero);

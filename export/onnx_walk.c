@@ -79,6 +79,19 @@ static void quantize(walk *w, const char *site, const char *node, const char *x,
     dt_onnx_node(m, "DequantizeLinear", (const char *[]){ codes, s, z, NULL }, out, NULL);
 }
 
+/* Is a ReLU the lower limit of the codes behind it? Runtimes join a ReLU with its operator where
+ * the zero point is the lowest code; with another one this says the same in integers. */
+static bool is_limit(const walk *w, const dt_node *relu)
+{
+    const dt_graph *g = w->src->graph;
+    bool is = dt_lower_is(relu, "relu") && relu->out[0] != w->src->logits && !w->params->symmetric;
+    for (int i = 0; is && i < g->node_count; i++)
+        for (int k = 0; w->needed[i] && k < g->node[i].in_count; k++)
+            if (g->node[i].in[k] == relu->out[0])
+                is = is && w->l->grid[i] && w->l->grid[i]->zero_point > w->l->grid[i]->low;
+    return is;
+}
+
 /* *x within the values of a grid: in float, for int8 codes that a grid does not use. */
 static dt_status limit(walk *w, const dt_node *node, const dt_lower_grid *g, const char **x)
 {
@@ -104,7 +117,9 @@ static dt_status emit_fakequant(walk *w, const dt_node *node)
 {
     const dt_fakequant_conf *c = node->conf;
     if (c->site.weight) return DT_OK; /* part of its conv or linear */
-    const dt_lower_grid g = *w->l->grid[dt_lower_index(w->src->graph, node)];
+    dt_lower_grid g = *w->l->grid[dt_lower_index(w->src->graph, node)];
+    int producer = w->src->graph->value[node->in[0]].producer;
+    if (producer >= 0 && is_limit(w, &w->src->graph->node[producer])) g.low = g.zero_point;
     const char *x = w->name[node->in[0]];
     bool again = dt_lower_site(w->src->graph, node->in[0]) != NULL;
     bool clip = !w->params->symmetric && (g.low > 0 || g.high < 255 || again);
@@ -282,6 +297,10 @@ static dt_status emit_batchnorm(walk *w, const dt_node *node)
 
 static dt_status emit_relu(walk *w, const dt_node *node)
 {
+    if (is_limit(w, node)) {
+        w->name[node->out[0]] = w->name[node->in[0]];
+        return DT_OK;
+    }
     simple(w, node, "Relu", NULL);
     return DT_OK;
 }

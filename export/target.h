@@ -60,6 +60,6 @@ void dt_target_add(dt_target_finding *f, const char *fmt, ...) DT_PRINTF(2, 3);
 /* The rules that there are. */
 extern const dt_target_rule dt_rule_complete, dt_rule_activation_scale, dt_rule_weight_scale,
     dt_rule_narrow, dt_rule_no_offset, dt_rule_unsigned_7, dt_rule_few_thresholds, dt_rule_levels,
-    dt_rule_relu_zero, dt_rule_skip_only;
+    dt_rule_skip_only;
 
 #endif

@@ -165,24 +165,6 @@ const dt_target_rule dt_rule_levels = {
     .find = find_other_widths,
 };
 
-static void find_relus(const dt_target_net *net, dt_target_finding *f)
-{
-    int i = 0;
-    for (const dt_node *n = next_node(net, &i); n; n = next_node(net, &i)) {
-        const dt_lower_grid *g = grid_of(net, n);
-        int producer = g ? net->src->graph->value[n->in[0]].producer : -1;
-        bool behind = producer >= 0 && dt_lower_is(&net->src->graph->node[producer], "relu");
-        if (behind && g->zero_point != 0) dt_target_add(f, "%s has %d", n->name, g->zero_point);
-    }
-}
-const dt_target_rule dt_rule_relu_zero = {
-    .text = "a ReLU is part of an integer operator when the zero point behind it is 0",
-    .fix = "a quantizer without offset there; the format qoperator is integer with any",
-    .note = true,
-    .lowered = true,
-    .find = find_relus,
-};
-
 static void find_both_addends(const dt_target_net *net, dt_target_finding *f)
 {
     int i = 0;

@@ -5,7 +5,7 @@
  *   product, requant  CONV_2D, DEPTHWISE_CONV_2D; a PAD in front where SAME or VALID are not the
  *                     padding meant. A linear layer is a CONV_2D of one pixel: FULLY_CONNECTED
  * rounds in a way of its own in each set of LiteRT's kernels, CONV_2D as the others do mean,
- * requant     MEAN, dimensions kept                 add      ADD maxpool           MAX_POOL_2D, a
+ * requant     MEAN, RESHAPE                         add      ADD maxpool           MAX_POOL_2D, a
  * PADV2 with the lowest code in front pad               STRIDED_SLICE, PAD table             CAST,
  * ADD of 128, GATHER: exact in every kernel, as QUANTIZE is not; MAXIMUM and MINIMUM where it only
  * limits
@@ -241,9 +241,14 @@ static dt_status emit_requant(walk *w, const dt_int_node *n)
 {
     const dt_int_node *from = dt_int_producer(w->model, n->in[0]);
     if (from->kind == DT_INT_PRODUCT) return emit_product(w, from, n);
-    const int32_t pixels[] = { 1, 2 };
+    const dt_int_value *v = &w->model->value[n->out];
+    const int32_t pixels[] = { 1, 2 }, shape[] = { -1, 1, 1, (int32_t)v->C };
     int axes = ints_constant(w, from->name, ".axes", DT_SHAPE(2), pixels);
-    end_node(w, n, DT_TFL_MEAN, (int[]){ w->tensor[from->in[0]], axes }, 2, (int[]){ true });
+    int rows = codes_tensor(w, n->name, "/rows", n->out, DT_SHAPE(1, v->C));
+    int in[] = { rows, ints_constant(w, n->name, ".shape", DT_SHAPE(4), shape) };
+    dt_tflite_node(w->m, DT_TFL_MEAN, (int[]){ w->tensor[from->in[0]], axes }, 2, rows,
+                   (int[]){ false });
+    end_node(w, n, DT_TFL_RESHAPE, in, 2, NULL);
     return DT_OK;
 }
 

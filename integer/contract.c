@@ -69,12 +69,25 @@ dt_multiplier dt_multiplier_product(const dt_contract *c, float x_scale, float w
     return fixed_point(c->rounding, (double)x_scale * (double)w_scale / (double)y_scale);
 }
 
+/* m / n as TFLite has it (reference/reduce.h, QuantizedMeanOrSum): m is shifted left by the whole
+ * bits of n and divided, rounding down. */
+static dt_multiplier divide(dt_multiplier m, int64_t n)
+{
+    int shift = 0;
+    while (shift < 32 && shift < 31 + m.e && n >> (shift + 1))
+        shift++;
+    m.f /= (float)n;
+    m.m = (int32_t)(((int64_t)m.m << shift) / n);
+    m.e -= shift;
+    return m;
+}
+
 dt_multiplier dt_multiplier_mean(const dt_contract *c, float x_scale, float y_scale, int64_t n)
 {
     dt_multiplier m = { .rounding = DT_ROUND_FP32 };
     float pixels = (float)n, ratio = x_scale / y_scale, whole = y_scale * pixels;
     if (c->averaging == DT_MEAN_FIXED)
-        return fixed_point(c->rounding, (double)x_scale / ((double)y_scale * (double)n));
+        return divide(fixed_point(c->rounding, (double)x_scale / (double)y_scale), n);
     m.f = c->averaging == DT_MEAN_XNNPACK ? ratio / pixels : x_scale / whole;
     return m;
 }

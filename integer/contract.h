@@ -11,7 +11,7 @@
  *            (gemmlowp, fixedpoint.h; TFLite's own kernels, CMSIS-NN by default)
  *
  * Additions of `single` and `double` are TFLite's: inputs << 20, scaled to twice the larger input
- * scale. Scales are float32 as stored; the first three compute M in float32, left to right, the
+ * scale; so are means, where m is divided by the pixels and rounded down. Scales are float32 as stored; the first three compute M in float32, left to right, the
  * fixed-point ones in double. Results are the same on every processor. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_INTEGER_CONTRACT_H
@@ -39,7 +39,7 @@ dt_status dt_contract_get(const char *name, const dt_contract **out, dt_error *e
 typedef struct dt_multiplier {
     dt_rounding rounding;
     float f;
-    int32_t m; /* 2^30..2^31-1, 0 for an M that rounds everything to 0 */
+    int32_t m; /* 2^30..2^31-1, of means 2^29..; 0 for an M that rounds everything to 0 */
     int e;     /* -31..30 */
 } dt_multiplier;
 

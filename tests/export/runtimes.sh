@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Trains small nets, exports them for runtimes other than onnxruntime, and compares every code.
 #
-#   runtimes.sh DETENT VENV SOURCE_ROOT
+#   runtimes.sh DETENT VENV SOURCE_ROOT GOLDEN
 #
+# GOLDEN is the program of golden.c, whose graphs of single operations come first.
 # VENV is made when it is not there, with the packages of tests/requirements-runtimes.txt; exit 77
 # (skipped) when they cannot be had.
 set -eu
-detent=$1 venv=$2 root=$3
+detent=$1 venv=$2 root=$3 golden=$4
 here=$root/tests/export
 python=$venv/bin/python
 
@@ -50,6 +51,10 @@ different() {
     fi
     grep -q "^NOT verified" "$work/log" || { cat "$work/err" "$work/log"; exit 1; }
 }
+
+mkdir "$work/golden"
+"$golden" "$work/golden" >"$work/log" || { cat "$work/log"; exit 1; }
+"$python" "$here/golden_check.py" "$root" "$work/golden" 2>"$work/err" || { cat "$work/err"; exit 1; }
 
 "$python" "$here/onnxruntime_check.py" make-pictures "$work/data"
 train small "$here/smallcnn-w4a4.yaml"

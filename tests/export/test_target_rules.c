@@ -46,7 +46,6 @@ static const struct {
     { RECIPE_SMALL RECIPE_W4A4, "openvino", &dt_rule_levels, false, false, NULL },
     { RECIPE_RESNET RECIPE_W4A4, "trt", &dt_rule_skip_only, false, true, "layer1.0" },
     { RECIPE_SMALL RECIPE_W4A4, "trt", &dt_rule_skip_only, false, false, NULL },
-    { RECIPE_SMALL RECIPE_W4A4, "ort", &dt_rule_relu_zero, false, false, NULL },
     { RECIPE_SMALL RECIPE_QUANT(
           "rules: [{layers: conv2, weights: {granularity: group, group: 2}}]"),
       "mcu", &dt_rule_weight_scale, false, true, "conv2" },

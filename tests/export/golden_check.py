@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the golden graphs of golden.c in onnxruntime, LiteRT and qonnx: every code of every case.
+
+    golden_check.py SOURCE_ROOT FOLDER
+
+Exit status: 0 all equal, 1 something differs."""
+import collections
+import contextlib
+import glob
+import importlib
+import io
+import json
+import os
+import sys
+
+RUNTIMES = {"onnx": "verify_ort", "qoperator": "verify_ort", "qonnx": "verify_qonnx",
+            "tflite": "verify_litert", "tflite-ref": "verify_litert", "tflite_int4": "verify_litert"}
+
+
+def main(root, folder):
+    sys.path.insert(0, os.path.join(root, "cli"))
+    total = {name: collections.Counter() for name in RUNTIMES}
+    failed = []
+    for path in sorted(glob.glob(os.path.join(folder, "*.golden"))):
+        name, form, _ = os.path.basename(path).rsplit(".", 2)
+        module = importlib.import_module(RUNTIMES[form])
+        text = io.StringIO()
+        with open(path, "rb") as stream, contextlib.redirect_stdout(text):
+            good = module.main(stream, True)
+        result = json.loads(text.getvalue().splitlines()[-1])
+        total[form].update(cases=1, checked=result["checked"], differ=result["differ"])
+        if not good:
+            floats = result.get("floats")
+            failed.append(f"{name} {form}: {result['differ']} of {result['checked']} differ, first "
+                          f"at {result['first']}{f', in float: {floats}' if floats else ''}")
+    for form, sums in total.items():
+        print(f"{form:12} {sums['cases']:4} cases, {sums['differ']} of {sums['checked']} values differ")
+    for text in failed:
+        print("FAIL:", text)
+    return 1 if failed or not all(sums["cases"] for sums in total.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:3]))
