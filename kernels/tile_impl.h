@@ -57,10 +57,10 @@ static void tile_clip_back(int64_t n, const real *y, const real *g, real high, r
 {
     if (sum)
         for (int64_t j = 0; j < n; j++)
-            dx[j] += (y[j] > 0) & (y[j] < high) ? g[j] : 0;
+            dx[j] += ((y[j] > 0) & (y[j] < high)) ? g[j] : 0;
     else
         for (int64_t j = 0; j < n; j++)
-            dx[j] = (y[j] > 0) & (y[j] < high) ? g[j] : 0;
+            dx[j] = ((y[j] > 0) & (y[j] < high)) ? g[j] : 0;
 }
 
 static void tile_fold(int64_t T, int64_t C, const real *lanes, double *sums)

@@ -60,10 +60,10 @@ class Test:
         self.processes = [p for p in self.processes if p.poll() is None] + [process]
         return process
 
-    def run(self, *args, **options):
+    def run(self, *args, timeout=600, **options):
         """(exit code, standard output, standard error)"""
         process = self.start(*args, **options)
-        out, err = process.communicate(timeout=600)
+        out, err = process.communicate(timeout=timeout)
         return process.returncode, out, err
 
     def succeed(self, *args, **options):

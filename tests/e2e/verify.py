@@ -58,7 +58,7 @@ def runtime_c(test, checkpoint):
     code, _, err = test.run(*words, "--compiler", "no-such-compiler")
     test.check(code == 1 and "--compiler" in err, f"no compiler: {code} {err}")
     code, _, err = test.run("verify", checkpoint, "--runtime", "c", "--prove")
-    test.check(code == 1 and "no proof" in err, f"--prove: {code} {err}")
+    test.check(code == 1 and "pictures only" in err, f"--prove: {code} {err}")
 
     folder = test.path("c")
     report = json.loads(test.succeed("export", checkpoint, "--format", "c", "--out", folder + "/",
