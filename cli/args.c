@@ -33,7 +33,11 @@ static const struct argp_option all[] = {
     { "python", 'y', "PATH", 0, "interpreter that has the runtime's packages; default: python3",
       0 },
     { "compiler", 'C', "COMMAND", 0, "for --runtime c, with its options; default: cc -O2", 0 },
-    { "images", 'N', "N", 0, "pictures of the test split to compare; default 1000", 0 },
+    { "images", 'N', "N", 0,
+      "pictures of the test split to compare, default 1000; to measure activations on (inspect), "
+      "default "
+      "none",
+      0 },
     { "steps", 'k', "N", 0, "steps to time; default 20", 0 },
     { 0 },
 };

@@ -1,6 +1,7 @@
 /* detent inspect */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,21 +41,30 @@ static const char *range_of(const dt_inspect_site *s, char text[32])
 static void on_site(void *arg, const dt_inspect_site *s)
 {
     view *v = arg;
-    char range[32];
+    char range[32], values[32] = "";
     range_of(s, range);
     if (v->list) {
-        json_array_append_new(
-            v->list, json_pack("{s:s,s:s,s:s,s:i,s:s,s:I,s:f,s:f}", "name", s->name, "side",
-                               s->weight ? "weights" : "activations", "method", s->method, "bits",
-                               s->bits, "range", range, "groups", (json_int_t)s->groups,
-                               "scale_low", s->scale_low, "scale_high", s->scale_high));
+        json_t *o =
+            json_pack("{s:s,s:s,s:s,s:i,s:s,s:I,s:f,s:f,s:f,s:f}", "name", s->name, "side",
+                      s->weight ? "weights" : "activations", "method", s->method, "bits", s->bits,
+                      "range", range, "groups", (json_int_t)s->groups, "scale_low", s->scale_low,
+                      "scale_high", s->scale_high, "low", s->low, "high", s->high);
+        if (o && s->measured) json_object_set_new(o, "clipped", json_real(s->clipped));
+        if (o && s->measured && isfinite(s->sqnr_db))
+            json_object_set_new(o, "sqnr_db", json_real(s->sqnr_db));
+        json_array_append_new(v->list, o);
         return;
     }
     if (v->sites++ == 0)
-        printf("\n%-38s %-8s %4s %-10s %6s  %s\n", "quantization site", "method", "bits", "range",
-               "scales", "scale");
-    printf("%-38s %-8s %4d %-10s %6lld  %.6g", s->name, s->method, s->bits, range,
-           (long long)s->groups, s->scale_low);
+        printf("\n%-38s %-8s %4s %-10s %-18s %8s %6s %6s  %s\n", "quantization site", "method",
+               "bits", "codes", "values", "clipped", "SQNR", "scales", "scale");
+    if (s->has_grid) snprintf(values, sizeof values, "%.3g..%.3g", s->low, s->high);
+    printf("%-38s %-8s %4d %-10s %-18s", s->name, s->method, s->bits, range, values);
+    if (s->measured)
+        printf(" %7.3f%% %6.1f", 100 * s->clipped, s->sqnr_db);
+    else
+        printf(" %8s %6s", "", "");
+    printf(" %6lld  %.6g", (long long)s->groups, s->scale_low);
     if (s->scale_high > s->scale_low) printf("..%.6g", s->scale_high);
     puts("");
 }
@@ -175,7 +185,13 @@ static int print_all(const dt_inspection *in, const cli_args *args)
     view v = { .list = args->json ? json_array() : NULL,
                .dynamics = args->json ? json_array() : NULL,
                .costs.list = args->json ? json_array() : NULL };
-    const dt_inspect_events events = { on_site, on_layer, on_dynamics, &v };
+    const dt_inspect_events events = { .site = on_site,
+                                       .layer = on_layer,
+                                       .dynamics = on_dynamics,
+                                       .arg = &v,
+                                       .pictures = args->images,
+                                       .overrides = args->words + 1,
+                                       .override_count = (size_t)args->word_count - 1 };
     json_t *o = args->json ? describe(in, path) : NULL;
     if (!args->json) print_text(in, path);
     if (in->native) {

@@ -10,6 +10,7 @@
 #include "export/import.h"
 #include "train/checkpoint.h"
 #include "train/container.h"
+#include "train/inspect_activations.h"
 #include "train/session.h"
 
 bool dt_inspect_is_model(const char *name)
@@ -47,7 +48,8 @@ void dt_inspect_close(dt_inspection *inspection)
     dt_tensors_fini(&inspection->set);
 }
 
-static void tell_site(const dt_session *s, const dt_node *node, dt_inspect_fn fn, void *arg)
+static void tell_site(const dt_session *s, const dt_node *node, const dt_inspect_fit *fit,
+                      dt_inspect_fn fn, void *arg)
 {
     const dt_fakequant_conf *c = node->conf;
     const dt_quantizer *q = c->quantizer;
@@ -68,10 +70,17 @@ static void tell_site(const dt_session *s, const dt_node *node, dt_inspect_fn fn
         if (k == 0) {
             site.qmin = grid.qmin;
             site.qmax = grid.qmax;
+            site.low = grid.scale * (grid.qmin - grid.zero_point);
+            site.high = grid.scale * (grid.qmax - grid.zero_point);
         }
         site.scale_low = k && site.scale_low < grid.scale ? site.scale_low : grid.scale;
         site.scale_high = k && site.scale_high > grid.scale ? site.scale_high : grid.scale;
         site.has_grid = true;
+    }
+    site.measured = fit->count > 0 && fit->has_grid;
+    if (site.measured) {
+        site.clipped = (double)fit->clipped / (double)fit->count;
+        site.sqnr_db = dt_inspect_sqnr(fit);
     }
     fn(arg, &site);
 }
@@ -88,22 +97,34 @@ static dt_status tell_layers(const dt_session *s, const dt_inspect_events *event
     return DT_OK;
 }
 
+static dt_status measure_and_tell(dt_session *s, const dt_inspect_events *events, dt_error *err)
+{
+    const dt_graph *g = &s->net.graph;
+    dt_inspect_fit *fit = dt_get_array(s->alloc, (size_t)g->node_count + 1, sizeof *fit, "inspect");
+    if (!fit) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to look at activations");
+    dt_status st = DT_OK;
+    if (events->pictures) st = dt_inspect_activations(s, events->pictures, fit, err);
+    for (int i = 0; st == DT_OK && i < g->node_count; i++)
+        if (strcmp(g->node[i].op->name, "fakequant") == 0)
+            tell_site(s, &g->node[i], &fit[i], events->site, events->arg);
+    dt_put(s->alloc, fit);
+    return st;
+}
+
 static dt_status tell_sites(dt_recipe *recipe, const dt_inspection *in, const char *path,
                             const dt_inspect_events *events, size_t *out_params, dt_error *err)
 {
     dt_session s;
-    const dt_session_params p = {
-        .recipe = recipe, .threads = 1, .no_data = true, .dynamics = events->dynamics
-    };
+    const dt_session_params p = { .recipe = recipe,
+                                  .no_data = events->pictures == 0,
+                                  .dynamics = events->dynamics };
     if (strlen(path) >= sizeof recipe->model.init)
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = path }, "the name is too long");
     snprintf(recipe->model.init, sizeof recipe->model.init, "%s", path);
     DT_TRY(dt_session_open(&s, &p, err));
-    for (int i = 0; i < s.net.graph.node_count; i++)
-        if (strcmp(s.net.graph.node[i].op->name, "fakequant") == 0)
-            tell_site(&s, &s.net.graph.node[i], events->site, events->arg);
+    dt_status st = measure_and_tell(&s, events, err);
     *out_params = s.net.state.param_count;
-    dt_status st = dt_checkpoint_dynamics(path, &in->set, &s.dynamics, err);
+    if (st == DT_OK) st = dt_checkpoint_dynamics(path, &in->set, &s.dynamics, err);
     if (st == DT_OK && events->dynamics)
         dt_dynamics_report(&s.dynamics, events->dynamics, events->arg);
     if (st == DT_OK) st = tell_layers(&s, events, err);
@@ -118,7 +139,11 @@ dt_status dt_inspect_sites(const dt_inspection *inspection, const char *path,
     const char *text = dt_tensors_attr(&inspection->set, "recipe");
     if (!inspection->native || !text)
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = path }, "has no recipe");
-    const dt_recipe_params p = { .tables = &dt_tables, .path = path, .text = text };
+    const dt_recipe_params p = { .tables = &dt_tables,
+                                 .path = path,
+                                 .text = text,
+                                 .overrides = events->overrides,
+                                 .override_count = events->override_count };
     DT_TRY(dt_recipe_read(&p, &recipe, err));
     dt_status st = tell_sites(recipe, inspection, path, events, out_params, err);
     dt_recipe_free(recipe);

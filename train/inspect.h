@@ -32,6 +32,9 @@ typedef struct dt_inspect_site {
     int qmin, qmax; /* of the first group */
     int64_t groups;
     double scale_low, scale_high; /* smallest and largest of the groups */
+    double low, high;             /* values of qmin and qmax */
+    bool measured;                /* on pictures: what follows */
+    double clipped, sqnr_db;      /* share of values outside of the grid; +inf: nothing lost */
 } dt_inspect_site;
 typedef void (*dt_inspect_fn)(void *arg, const dt_inspect_site *site);
 
@@ -41,12 +44,15 @@ typedef struct dt_inspect_events {
     void (*layer)(void *arg, const dt_inspect_layer *l); /* conv2d and linear; NULL: not wanted */
     dt_dynamics_report_fn dynamics; /* statistics of the recipe's dynamics; NULL: not wanted */
     void *arg;
+    int64_t pictures; /* of the test split, to measure activations on; 0: no dataset is opened */
+    const char *const *overrides; /* of the recipe: "data.root=..." */
+    size_t override_count;
 } dt_inspect_events;
 
 /* Calls `site` for every quantization site of one of our checkpoints, in graph order, by building
- * the net that its recipe describes (no dataset is needed). `out_params`: elements of all
- * parameters. ARG for foreign files; otherwise what a session reports, such as a quantizer of
- * another build. */
+ * the net that its recipe describes (a dataset is needed for `pictures` only). `out_params`:
+ * elements of all parameters. ARG for foreign files; otherwise what a session reports, such as a
+ * quantizer of another build. */
 dt_status dt_inspect_sites(const dt_inspection *inspection, const char *path,
                            const dt_inspect_events *events, size_t *out_params,
                            dt_error *err) DT_MUST_CHECK;

@@ -6,37 +6,11 @@
 
 #include "autograd/op_fakequant.h"
 #include "export/exporter.h"
-#include "fakequant/quantizers.h"
-
-/* Weights of one group, as they are quantized and as they become. */
-typedef struct sums {
-    double signal, noise;
-    int64_t clipped;
-    bool has_grid;
-} sums;
-
-static void add_group(const dt_fakequant_conf *c, const dt_quant_site *site, const real *params,
-                      const real *stats, const real *x, real *y, sums *s)
-{
-    dt_encode e;
-    dt_grid g;
-    dt_fakequant_encode(c, site, params, stats, &e);
-    dt_quantizer_apply(&e, site->count, x, y);
-    bool grid = c->quantizer->grid && c->quantizer->grid(c->options, site, params, stats, &g);
-    s->has_grid = s->has_grid && grid;
-    double low = grid ? g.scale * (g.level ? g.level[0] : g.qmin - g.zero_point) : 0;
-    double high = grid ? g.scale * (g.level ? g.level[g.levels - 1] : g.qmax - g.zero_point) : 0;
-    for (int64_t i = 0; i < site->count; i++) {
-        double d = (double)x[i] - (double)y[i];
-        s->signal += (double)x[i] * (double)x[i];
-        s->noise += d * d;
-        s->clipped += grid && ((double)x[i] < low || (double)x[i] > high);
-    }
-}
+#include "train/inspect_activations.h"
 
 /* `room`: of twice the weights and all statistics. */
 static void add_groups(const dt_graph *g, const dt_state *state, const dt_node *node, real *room,
-                       sums *s)
+                       dt_inspect_fit *fit)
 {
     const dt_fakequant_conf *c = node->conf;
     const dt_quantizer *q = c->quantizer;
@@ -53,8 +27,7 @@ static void add_groups(const dt_graph *g, const dt_state *state, const dt_node *
         real params[DT_QUANT_MAX_PARAMS];
         for (int i = 1; i < node->in_count; i++)
             params[i - 1] = state->data[node->in[i]][k];
-        add_group(c, &site, params, stats + k * q->stat_count, x + k * site.count,
-                  y + k * site.count, s);
+        dt_inspect_fit_add(fit, c, &site, params, stats + k * q->stat_count, x + k * site.count, y);
     }
 }
 
@@ -62,17 +35,17 @@ static dt_status judge_weights(const dt_graph *g, const dt_state *state, const d
                                const dt_alloc *a, dt_inspect_layer *l, dt_error *err)
 {
     const dt_fakequant_conf *c = site->conf;
-    sums s = { .has_grid = true };
+    dt_inspect_fit fit = { 0 };
     int64_t groups = dt_fakequant_site(c, &g->value[site->in[0]].shape).groups;
     size_t stats = (size_t)(groups * c->quantizer->stat_count);
     real *room = dt_get_array(a, 2 * (size_t)l->weights + stats + 1, sizeof *room, "inspection");
     if (!room) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to look at weights");
-    add_groups(g, state, site, room, &s);
+    add_groups(g, state, site, room, &fit);
     dt_put(a, room);
     l->method = c->quantizer->row.name;
     l->w_bits = c->site.bits;
-    l->clipped = s.has_grid ? (double)s.clipped / (double)l->weights : -1;
-    if (s.noise > 0) l->sqnr_db = 10 * log10(s.signal / s.noise);
+    l->clipped = fit.has_grid ? (double)fit.clipped / (double)fit.count : -1;
+    l->sqnr_db = dt_inspect_sqnr(&fit);
     return DT_OK;
 }
 

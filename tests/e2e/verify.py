@@ -71,6 +71,8 @@ def runtime_c(test, checkpoint):
     test.check(inspected["total"]["low_bytes"] == report["trained_bytes"], f"{inspected['total']}")
     test.check(sum(n["macs"] for n in inspected["layers"]) == inspected["total"]["macs"] > 0,
                f"{inspected['total']}")
+    seen = json.loads(test.succeed("inspect", checkpoint, "--images", 20, "--json"))["sites"]
+    test.check(all(("clipped" in s) == (s["side"] == "activations") for s in seen), f"{seen}")
     model = test.path("m.onnx")
     test.succeed("export", checkpoint, "--out", model)
     text = test.succeed("inspect", model)

@@ -229,8 +229,8 @@ START_TEST(inspection)
     ck_assert(before.native);
     ck_assert_str_eq(before.format, "detent");
     ck_assert_msg(dt_inspect_sites(&before, dir.file,
-                                   &(dt_inspect_events){ count_site, NULL, NULL, &sites }, &params,
-                                   &err) == DT_OK,
+                                   &(dt_inspect_events){ .site = count_site, .arg = &sites },
+                                   &params, &err) == DT_OK,
                   "%s", err.text);
     ck_assert_int_eq(sites, 14 + 1);
     ck_assert_uint_eq(params, r.s.net.state.param_count);
@@ -263,8 +263,8 @@ START_TEST(foreign_files_are_inspected_without_sites)
     ck_assert(!in.native && in.set.count > 0);
     ck_assert_str_eq(in.format, "torch");
     ck_assert_int_eq(dt_inspect_sites(&in, path,
-                                      &(dt_inspect_events){ count_site, NULL, NULL, NULL }, &params,
-                                      &err),
+                                      &(dt_inspect_events){ .site = count_site, .arg = NULL },
+                                      &params, &err),
                      DT_ERR_ARG);
     dt_inspect_close(&in);
     ck_assert_int_eq(dt_inspect_open("/nonexistent.h5", NULL, &in, &err), DT_ERR_NOT_FOUND);
