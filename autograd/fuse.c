@@ -7,6 +7,10 @@
 #include "autograd/fuse_attention.h"
 #include "autograd/op_chain.h"
 #include "autograd/op_conv2d.h"
+#include "autograd/op_encode_codes.h"
+#include "autograd/op_gelu.h"
+#include "autograd/op_layernorm.h"
+#include "autograd/op_linear_codes.h"
 
 /* A chain in the making. */
 typedef struct chain {
@@ -73,11 +77,18 @@ static const dt_fakequant_conf *quant_of(const pass *p, int v)
     return producer >= 0 ? uniform_quant(&p->g->node[producer]) : NULL;
 }
 
-/* Is node i a convolution that can read v as codes? */
+/* Values [N,T,C]: linear layers of tokens work on codes. */
+static bool is_tokens(const pass *p, int v)
+{
+    return p->g->value[v].shape.rank == 3;
+}
+
+/* Is node i a convolution, or a linear layer of tokens, that can read v as codes? */
 static bool reads_codes(const pass *p, int i, int v)
 {
     const dt_node *node = &p->g->node[i];
-    if (!is_op(node, "conv2d") || node->in[0] != v || node->in[1] == v) return false;
+    bool linear = is_op(node, "linear") && is_tokens(p, v) && node->in_count == 3;
+    if (!(linear || is_op(node, "conv2d")) || node->in[0] != v || node->in[1] == v) return false;
     const dt_fakequant_conf *w = quant_of(p, node->in[1]);
     int64_t channels = p->g->value[node->in[1]].shape.dim[0];
     return w && w->site.weight && (w->site.groups == 1 || w->site.groups == channels);
@@ -256,22 +267,82 @@ static void keep_sums(pass *p, const dt_node *plain, dt_conv2d_codes_conf *conf)
     p->out->value[plain->out[0]].store = DT_STORE_SUM;
 }
 
+/* A product of plain node i on codes: the parameters of both quantizers follow its inputs. */
+static dt_status append_product(pass *p, int i, const char *op, const void *conf, size_t size,
+                                dt_error *err)
+{
+    dt_node node = p->g->node[i];
+    node.op = dt_op_find(op);
+    node.conf = dt_graph_keep(p->out, conf, size);
+    if (!node.conf) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a graph");
+    for (int k = 0; k < 2; k++) {
+        const dt_node *maker = &p->g->node[p->g->value[node.in[k]].producer];
+        for (int j = 1; j < maker->in_count; j++)
+            node.in[node.in_count++] = maker->in[j];
+    }
+    append(p, &node);
+    return DT_OK;
+}
+
 static dt_status append_conv(pass *p, int i, dt_error *err)
 {
     const dt_node *plain = &p->g->node[i];
-    const dt_node *maker[2]; /* of both operands */
     dt_conv2d_codes_conf conf = { .x = quant_of(p, plain->in[0]), .w = quant_of(p, plain->in[1]) };
     memcpy(&conf.conv, plain->conf, sizeof conf.conv);
-    dt_node node = *plain;
     keep_sums(p, plain, &conf);
-    node.op = dt_op_find("conv2d_codes");
+    return append_product(p, i, "conv2d_codes", &conf, sizeof conf, err);
+}
+
+static dt_status append_linear(pass *p, int i, dt_error *err)
+{
+    const dt_node *plain = &p->g->node[i];
+    const dt_linear_codes_conf conf = { quant_of(p, plain->in[0]), quant_of(p, plain->in[1]) };
+    return append_product(p, i, "linear_codes", &conf, sizeof conf, err);
+}
+
+/* The layer norm or GELU whose output only fakequant node i reads; NULL: none. */
+static const dt_node *function_before(const pass *p, int i)
+{
+    int v = p->g->node[i].in[0], producer = p->g->value[v].producer, reader;
+    if (producer < 0 || kept(p, v) || readers_of(p, v, &reader) != 1) return NULL;
+    const dt_node *node = &p->g->node[producer];
+    return is_op(node, "layernorm") || is_op(node, "gelu") ? node : NULL;
+}
+
+/* Marks the tokens that are kept as codes only, and what is computed on the way to them. */
+static void find_codes(pass *p)
+{
+    for (int i = 0; i < p->g->node_count; i++) {
+        const dt_node *node = &p->g->node[i];
+        if (!is_op(node, "fakequant") || !is_tokens(p, node->out[0]) || !is_coded(p, i)) continue;
+        const dt_node *before = function_before(p, i);
+        p->out->value[node->out[0]].store = DT_STORE_CODE;
+        if (before) p->absorbed[before - p->g->node] = true;
+    }
+}
+
+static dt_status append_encode(pass *p, int i, dt_error *err)
+{
+    dt_node node = p->g->node[i];
+    const dt_node *before = function_before(p, i), *from = before ? before : &node;
+    dt_encode_codes_conf conf = { .of = DT_ENCODE_VALUE, .quant = node.conf };
+    if (before && is_op(before, "gelu")) {
+        conf.of = DT_ENCODE_GELU;
+        conf.by_tanh = ((const dt_gelu_conf *)before->conf)->by_tanh;
+    } else if (before) {
+        conf.of = DT_ENCODE_LAYERNORM;
+        conf.eps = ((const dt_layernorm_conf *)before->conf)->eps;
+    }
+    int in[DT_OP_MAX_IN], count = 0, inputs = before ? before->in_count : 1;
+    for (int j = 0; j < inputs; j++)
+        in[count++] = from->in[j];
+    for (int j = 1; j < node.in_count; j++)
+        in[count++] = node.in[j];
+    node.op = dt_op_find("encode_codes");
     node.conf = dt_graph_keep(p->out, &conf, sizeof conf);
     if (!node.conf) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a graph");
-    for (int k = 0; k < 2; k++) {
-        maker[k] = &p->g->node[p->g->value[plain->in[k]].producer];
-        for (int j = 1; j < maker[k]->in_count; j++)
-            node.in[node.in_count++] = maker[k]->in[j];
-    }
+    memcpy(node.in, in, sizeof in);
+    node.in_count = count;
     append(p, &node);
     return DT_OK;
 }
@@ -309,16 +380,24 @@ static dt_status rewrite(pass *p, dt_error *err)
     find_attention(p);
     for (int i = 0; i < p->g->node_count; i++)
         if (is_op(&p->g->node[i], "batchnorm")) DT_TRY(grow_chain(p, i, err));
+    find_codes(p);
     for (int i = 0; i < p->g->node_count; i++) {
         const dt_node *node = &p->g->node[i];
         DT_TRY(append_attention(p, i, &done, err));
         if (done) continue;
-        bool on_codes = is_op(node, "conv2d") && p->out->value[node->in[0]].store == DT_STORE_CODE;
+        bool coded = p->out->value[node->in[0]].store == DT_STORE_CODE;
+        bool on_codes = coded && is_op(node, "conv2d");
         if (p->chain[i])
             append_chain(p, p->chain[i]);
         else if (on_codes)
             DT_TRY(append_conv(p, i, err));
-        else if (!p->absorbed[i])
+        else if (coded && is_op(node, "linear"))
+            DT_TRY(append_linear(p, i, err));
+        else if (p->absorbed[i])
+            continue;
+        else if (p->out->value[node->out[0]].store == DT_STORE_CODE)
+            DT_TRY(append_encode(p, i, err));
+        else
             append(p, node);
     }
     return DT_OK;

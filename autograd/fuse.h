@@ -3,6 +3,9 @@
  *   batchnorm, then any of add, relu and activation fakequant   -> chain
  *   slices, attention_scores, softmax, attention_mix, and
  *   fakequants between them                                     -> attention
+ *   layernorm or gelu, and a fakequant that only linears of
+ *   tokens read                                                 -> encode_codes
+ *   linear of tokens whose operands are quantized likewise      -> linear_codes
  *   conv2d whose operands are quantized on uniform grids        -> conv2d_codes, on 1-byte codes
  *
  * Values keep their ids, so one state serves both graphs. A value that only fused nodes passed on

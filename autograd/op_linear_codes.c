@@ -1,0 +1,238 @@
+/* A linear layer on quantized operands: the sum runs in integers, exactly, and is scaled once:
+ *
+ *   y = (sum of (c - zero_point) * k) * (scale_x * scale_w[o]) + b[o]
+ *
+ * with c the stored codes of x and k those of the weight. Gradients are those of linear with
+ * respect to the quantized values. The fusing pass makes such nodes. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/op_linear_codes.h"
+
+#include <tgmath.h>
+
+#include "autograd/op_fakequant.h"
+#include "kernels/gemm.h"
+
+/* Codes are int32 while they are summed, in the memory of y. */
+static const bool sums_fit_in_place = sizeof(real) == sizeof(int32_t);
+
+typedef struct call {
+    const dt_op_run *r;
+    const dt_linear_codes_conf *c;
+    int64_t rows, K, O;
+    dt_conv_shape s; /* as a convolution of 1x1 over [N,1,T,K] */
+    int zero_point;  /* of x */
+    real scale_x;
+    int64_t lanes;                   /* a multiple of O */
+    real *scale, *zero, *one, *bias; /* [lanes] */
+    int8_t *w;                       /* codes of the weight */
+} call;
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
+}
+
+static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
+                       dt_error *err)
+{
+    char a[DT_SHAPE_TEXT], b[DT_SHAPE_TEXT];
+    (void)conf;
+    (void)in_count;
+    if (in[0].rank != 3 || in[1].rank != 2 || in[0].dim[2] != in[1].dim[1])
+        return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s and weight %s do not fit",
+                       dt_shape_print(&in[0], a), dt_shape_print(&in[1], b));
+    out[0] = DT_SHAPE(in[0].dim[0], in[0].dim[1], in[1].dim[0]);
+    return DT_OK;
+}
+
+static call sizes_of(const dt_op_run *r)
+{
+    const dt_shape *x = &r->in_shape[0];
+    call k = { .r = r, .c = r->conf, .rows = x->dim[0] * x->dim[1], .K = x->dim[2] };
+    k.O = k.lanes = r->in_shape[1].dim[0];
+    while (k.lanes < 256)
+        k.lanes += k.O;
+    k.s = (dt_conv_shape){ .N = x->dim[0],
+                           .H = 1,
+                           .W = x->dim[1],
+                           .C = k.K,
+                           .O = k.O,
+                           .KH = 1,
+                           .KW = 1,
+                           .SH = 1,
+                           .SW = 1,
+                           .G = 1,
+                           .OH = 1,
+                           .OW = x->dim[1] };
+    return k;
+}
+
+static size_t lane_bytes(const call *k)
+{
+    return aligned((size_t)k->lanes * sizeof(real));
+}
+
+static size_t x_bytes(const call *k)
+{
+    return aligned((size_t)(k->rows * k->K) * sizeof(real));
+}
+
+/* Forward work: four rows of lanes, codes of the weight, the kernel's; in double x instead. */
+static void memory(const dt_op_run *r, dt_op_memory *out)
+{
+    call k = sizes_of(r);
+    size_t sums = (size_t)k.O * sizeof(double) + dt_point_work(k.rows, k.O, r->threads);
+    size_t outer = dt_gemm_outer_work(k.O, k.K, k.rows, r->threads, true);
+    out->forward_work = 4 * lane_bytes(&k) + aligned((size_t)(k.O * k.K));
+    out->forward_work +=
+        sums_fit_in_place ? r->kernels->conv_int.workspace(&k.s, r->threads) : x_bytes(&k);
+    out->backward_work = sums > outer ? sums : outer;
+}
+
+static dt_grid grid_of(const dt_fakequant_conf *c, const dt_shape *shape, void *const *param,
+                       int64_t group)
+{
+    dt_quant_site site = dt_fakequant_site(c, shape);
+    real params[DT_QUANT_MAX_PARAMS];
+    dt_grid grid;
+    for (int i = 0; i < c->quantizer->param_count; i++)
+        params[i] = ((const real *)param[i])[group];
+    c->quantizer->grid(c->options, &site, params, NULL, &grid);
+    return grid;
+}
+
+static void *const *first_param(const call *k)
+{
+    return k->r->in + 3;
+}
+
+static call begin(const dt_op_run *r)
+{
+    call k = sizes_of(r);
+    dt_grid grid = grid_of(k.c->x, &r->in_shape[0], first_param(&k), 0);
+    k.zero_point = grid.zero_point - grid.qmin;
+    k.scale_x = (real)grid.scale;
+    return k;
+}
+
+/* Codes of the weight from its values on the grid: exact, for a value is a code times the scale. */
+static void weight_codes(call *k)
+{
+    const real *w = k->r->in[1], *bias = k->r->in[2];
+    void *const *param = first_param(k) + k->c->x->quantizer->param_count;
+    for (int64_t o = 0; o < k->O; o++) {
+        dt_grid grid =
+            grid_of(k->c->w, &k->r->in_shape[1], param, k->c->w->site.groups > 1 ? o : 0);
+        real scale = (real)grid.scale;
+        for (int64_t i = o * k->K; i < (o + 1) * k->K; i++) {
+            real code = rint(w[i] / scale);
+            if (!(fabs(code) <= 128)) { /* not finite */
+                *k->r->lost = true;
+                code = 0;
+            }
+            k->w[i] = (int8_t)code;
+        }
+        for (int64_t lane = o; lane < k->lanes; lane += k->O) {
+            k->scale[lane] = k->scale_x * scale;
+            k->zero[lane] = 0;
+            k->one[lane] = 1;
+            k->bias[lane] = bias[o];
+        }
+    }
+}
+
+/* Whole rows of sums, as they come from the product. */
+static void finish(void *arg, int64_t first, int64_t count, int32_t *sums)
+{
+    const call *k = arg;
+    const dt_tile_kernels *t = &k->r->kernels->tile;
+    real *y = (real *)k->r->out[0] + first;
+    t->scale_sums(count, k->lanes, sums, k->scale, y);
+    t->norm(count, k->lanes, y, k->zero, k->one, k->bias, y);
+}
+
+static void in_reals(const call *k, real *x)
+{
+    const dt_op_run *r = k->r;
+    real *y = r->out[0];
+    r->kernels->tile.decode(k->rows * k->K, r->in[0], k->zero_point, k->scale_x, x);
+    for (int64_t n = 0; n < k->rows; n++)
+        for (int64_t o = 0; o < k->O; o++)
+            y[n * k->O + o] = ((const real *)r->in[2])[o];
+    dt_gemm(r->threads, false, true, k->rows, k->O, k->K, x, r->in[1], true, y);
+}
+
+static void forward(const dt_op_run *r)
+{
+    call k = begin(r);
+    unsigned char *work = r->work;
+    real **const lanes[] = { &k.scale, &k.zero, &k.one, &k.bias };
+    for (int i = 0; i < 4; i++, work += lane_bytes(&k))
+        *lanes[i] = (real *)(void *)work;
+    k.w = (int8_t *)work;
+    work += aligned((size_t)(k.O * k.K));
+    if (!sums_fit_in_place) {
+        in_reals(&k, (real *)(void *)work);
+        return;
+    }
+    weight_codes(&k);
+    const dt_conv_int_call product = { .shape = k.s,
+                                       .x = r->in[0],
+                                       .zero = k.zero_point,
+                                       .w = k.w,
+                                       .y = r->out[0],
+                                       .done = finish,
+                                       .arg = &k };
+    r->kernels->conv_int.forward(&product, work, r->threads);
+}
+
+static void backward(const dt_op_run *r)
+{
+    call k = begin(r);
+    const real *dy = r->d_out[0];
+    if (r->d_in[1]) {
+        const dt_gemm_outer g = { .threads = r->threads,
+                                  .m = k.O,
+                                  .n = k.K,
+                                  .k = k.rows,
+                                  .a = dy,
+                                  .codes = r->in[0],
+                                  .zero_point = k.zero_point,
+                                  .scale = k.scale_x,
+                                  .decode = r->kernels->tile.decode,
+                                  .c = r->d_in[1],
+                                  .work = r->work };
+        dt_gemm_rows_outer(&g);
+    }
+    if (r->d_in[2]) {
+        double *sums = r->work;
+        r->kernels->point.column_sums(r->threads, k.rows, k.O, dy, sums + k.O, sums);
+        for (int64_t o = 0; o < k.O; o++)
+            r->d_in[2][o] = (real)sums[o];
+    }
+    if (r->d_in[0])
+        dt_gemm(r->threads, false, false, k.rows, k.K, k.O, dy, r->in[1], r->add[0], r->d_in[0]);
+}
+
+static int64_t macs(const void *conf, const dt_shape *in, const dt_shape *out)
+{
+    (void)conf;
+    return dt_shape_count(out) * in[1].dim[1];
+}
+
+const dt_op dt_op_linear_codes = {
+    .name = "linear_codes",
+    .in_min = 3,
+    .in_max = DT_OP_MAX_IN,
+    .out_count = 1,
+    .conf_size = sizeof(dt_linear_codes_conf),
+    .grads = 7,
+    .reads_in = ~0u,
+    .accumulates = 1,
+    .fused = true,
+    .infer = infer,
+    .memory = memory,
+    .forward = forward,
+    .backward = backward,
+    .macs = macs,
+};
