@@ -45,6 +45,7 @@ PARTS = {
     "data/picture_png.c": "data/test_picture.c",
     "export/c_write.c": "export/test_export_c.c",
     "dynamics/weights.c": "dynamics/test_dynamics.c",
+    "export/foreign_vit.c": "torch/import.py",
     "export/onnx_walk.c": "export/test_export_onnx.c",
     "fakequant/midrise.c": "property/test_quantizers.c",
     "fakequant/quantizers.c": "property/test_quantizers.c",

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "export/foreign_vit.h"
 #include "export/import.h"
 #include "fakequant/quantizers.h"
 #include "layers/models.h"
@@ -174,6 +175,16 @@ static dt_status read_init(dt_session *s, bool *out_native, dt_error *err)
     return s->recipe->model.ema ? take_means(s, err) : DT_OK;
 }
 
+/* Foreign names to those of the net. */
+static dt_status adapt_init(dt_session *s, dt_error *err)
+{
+    dt_tensors adapted;
+    DT_TRY(dt_foreign_vit(&s->net.graph, &s->init, s->alloc, &adapted, err));
+    s->init_file = s->init;
+    s->init = adapted;
+    return DT_OK;
+}
+
 static dt_status open_dynamics(dt_session *s, dt_error *err)
 {
     enum { MOST = 32 };
@@ -203,6 +214,7 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     DT_TRY(input_of(s, &input, err));
     DT_TRY(dt_net_init(&s->net, s->recipe, &input, p->training, s->alloc, err));
     s->net.plain = p->plain;
+    if (has_init && !native) DT_TRY(adapt_init(s, err));
     if (has_init)
         DT_TRY(dt_net_import(&s->net, &s->init, s->recipe->model.init, native,
                              s->recipe->model.allow_missing, &s->report, err));
@@ -231,6 +243,7 @@ void dt_session_close(dt_session *s)
     dt_net_fini(&s->net);
     dt_data_close(s->data);
     dt_tensors_fini(&s->init);
+    dt_tensors_fini(&s->init_file);
     *s = (dt_session){ 0 };
 }
 

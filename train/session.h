@@ -39,7 +39,8 @@ typedef struct dt_session {
     dt_dynamics dynamics; /* without rows unless training or dynamics was asked for */
     dt_init_source source;
     dt_net_report report;
-    dt_tensors init;       /* the file that was read; names of the report are its */
+    dt_tensors init;      /* the file that was read, under our names; names of the report are its */
+    dt_tensors init_file; /* what it borrows from, of foreign files */
     bool quantizers_ready; /* there are none, or they have state */
 } dt_session;
 

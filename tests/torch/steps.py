@@ -132,4 +132,5 @@ def main():
         sys.exit(f"outside {BOUND:g}: {', '.join(wrong)}")
 
 
-main()
+if __name__ == "__main__":
+    main()
