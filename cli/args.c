@@ -29,7 +29,7 @@ static const struct argp_option all[] = {
       "of the integer model: fp32 (default), unfused, xnnpack, single or double", 0 },
     { "skip-broken", 'b', NULL, 0, "leave out pictures that cannot be read", 0 },
     { "prove", 'P', NULL, 0, "compare over everything that can occur, instead of pictures", 0 },
-    { "runtime", 'u', "NAME", 0, "run the exported file elsewhere: c, litert, ort or qonnx", 0 },
+    { "runtime", 'u', "NAME", 0, "run the exported file in c, litert, openvino, ort or qonnx", 0 },
     { "python", 'y', "PATH", 0, "interpreter that has the runtime's packages; default: python3",
       0 },
     { "compiler", 'C', "COMMAND", 0, "for --runtime c, with its options; default: cc -O2", 0 },

@@ -28,6 +28,8 @@ static const struct runtime {
     { "c", "c", "fp32", "verify_c.py", NULL },
     { "ort", "onnx", "fp32", "verify_ort.py", "prove_ort.py" },
     { "ort", "qoperator", "fp32", "verify_ort.py", "prove_ort.py" },
+    { "openvino", "onnx", "fp32", "verify_openvino.py",
+      NULL }, /* keeps no contract: tells how far */
     { "qonnx", "qonnx", "unfused", "verify_qonnx.py", NULL },
     { "litert", "tflite", "xnnpack", "verify_litert.py", NULL },
     { "litert", "tflite_int4", "double", "verify_litert.py", NULL }, /* its int4 kernels are own */
