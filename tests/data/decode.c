@@ -26,28 +26,42 @@ static dt_status set_options(const dt_row *row, char *text, void *conf, dt_error
     return DT_OK;
 }
 
+static dt_status transform(dt_sample *s, int argc, char **argv, dt_error *err)
+{
+    _Alignas(16) unsigned char conf[1024];
+    dt_rng rng;
+    dt_rng_open(&rng, 1, DT_RNG_TEST, 0, 0);
+    for (int i = 3; i + 1 < argc; i += 2) {
+        const dt_row *row = dt_table_find(&dt_transforms, argv[i]);
+        if (!row)
+            return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = argv[i] }, "no such transform");
+        DT_TRY(set_options(row, argv[i + 1], conf, err));
+        const dt_transform_step step = { (const dt_transform *)(const void *)row, conf };
+        DT_TRY(dt_transform_apply(&step, 1, &rng, s, err));
+    }
+    return DT_OK;
+}
+
+static int save(const char *path, const dt_sample *s)
+{
+    FILE *f = fopen(path, "wb");
+    if (!f) return 2;
+    fprintf(f, "%d %d\n", (int)s->picture.H, (int)s->picture.W);
+    size_t n = (size_t)(3 * s->picture.H * s->picture.W);
+    int bad = fwrite(s->picture.rgb.data, 1, n, f) != n;
+    bad |= fclose(f) != 0;
+    return bad ? 2 : 0;
+}
+
 int main(int argc, char **argv)
 {
     dt_sample s;
     dt_error err = { 0 };
-    dt_rng rng;
-    _Alignas(16) unsigned char conf[1024];
     if (argc < 3) return 2;
     dt_sample_init(&s, NULL);
-    dt_rng_open(&rng, 1, DT_RNG_TEST, 0, 0);
-    if (dt_picture_read(argv[1], &s, &err) != DT_OK) return refused(&err);
-    for (int i = 3; i + 1 < argc; i += 2) {
-        const dt_row *row = dt_table_find(&dt_transforms, argv[i]);
-        if (!row || set_options(row, argv[i + 1], conf, &err) != DT_OK) return 2;
-        const dt_transform_step step = { (const dt_transform *)(const void *)row, conf };
-        if (dt_transform_apply(&step, 1, &rng, &s, &err) != DT_OK) return refused(&err);
-    }
-    FILE *f = fopen(argv[2], "wb");
-    if (!f) return 2;
-    fprintf(f, "%d %d\n", (int)s.picture.H, (int)s.picture.W);
-    size_t n = (size_t)(3 * s.picture.H * s.picture.W);
-    int bad = fwrite(s.picture.rgb.data, 1, n, f) != n;
-    bad |= fclose(f) != 0;
+    dt_status st = dt_picture_read(argv[1], &s, &err);
+    if (st == DT_OK) st = transform(&s, argc, argv, &err);
+    int code = st == DT_OK ? save(argv[2], &s) : refused(&err);
     dt_sample_fini(&s);
-    return bad ? 2 : 0;
+    return code;
 }
