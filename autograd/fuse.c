@@ -55,11 +55,14 @@ static bool kept(const pass *p, int v)
     return false;
 }
 
-static const dt_fakequant_conf *uniform_quant(const dt_node *node)
+/* The configuration of a quantizer whose values are integers times a scale; NULL: another node. */
+static const dt_fakequant_conf *integer_quant(const dt_node *node)
 {
     const dt_fakequant_conf *c = node->conf;
-    if (!is_op(node, "fakequant") || !c->quantizer->uniform) return NULL;
-    return c->quantizer->uniform(c->options, &c->site) ? c : NULL;
+    if (!is_op(node, "fakequant")) return NULL;
+    bool (*is)(const void *, const dt_quant_site *) =
+        c->quantizer->integer ? c->quantizer->integer : c->quantizer->uniform;
+    return is && is(c->options, &c->site) ? c : NULL;
 }
 
 /* A quantizer that takes values as they come, by one encoder: any kind of it can be a stage. */
@@ -70,11 +73,11 @@ static bool is_stage(const dt_node *node)
            !dt_quant_transforms(c->quantizer, &c->site);
 }
 
-/* The quantizer that makes v, on a uniform grid; NULL: none. */
+/* The quantizer that makes v of integers; NULL: none. */
 static const dt_fakequant_conf *quant_of(const pass *p, int v)
 {
     int producer = p->g->value[v].producer;
-    return producer >= 0 ? uniform_quant(&p->g->node[producer]) : NULL;
+    return producer >= 0 ? integer_quant(&p->g->node[producer]) : NULL;
 }
 
 /* Values [N,T,C]: linear layers of tokens work on codes. */
@@ -98,7 +101,7 @@ static bool reads_codes(const pass *p, int i, int v)
 static bool is_coded(const pass *p, int i)
 {
     const dt_node *node = &p->g->node[i];
-    const dt_fakequant_conf *c = uniform_quant(node);
+    const dt_fakequant_conf *c = integer_quant(node);
     int v = node->out[0], reader = -1;
     if (!c || c->site.weight || c->site.groups != 1 || kept(p, v)) return false;
     for (int k = 0; k < p->g->node_count; k++)

@@ -111,6 +111,10 @@ typedef struct dt_quantizer {
     /* True: here `plan` is affine with offset 0 and without a transform, and `grid` uniform; fused
      * passes may keep 1-byte codes q - qmin instead of values. NULL: never. */
     bool (*uniform)(const void *conf, const dt_quant_site *site);
+    /* True: here `plan` has no offset and its q are the integers of `grid`, whose scale needs no
+     * statistics; level sets too. Activations without a transform have q - qmin of at most 255,
+     * weights q in -128..127. Then convolutions may sum up in integers. NULL: as `uniform`. */
+    bool (*integer)(const void *conf, const dt_quant_site *site);
     const dt_quant_case *cases;       /* NULL: the default, without claims */
     const dt_quant_example *examples; /* ends with n = 0 */
 } dt_quantizer;

@@ -266,6 +266,15 @@ static bool uniform(const void *options, const dt_quant_site *site)
     return !site->weight && ((const conf *)options)->grid == GRID_UNIFORM;
 }
 
+/* Signed levels up to 127, others up to 255: integers of 8 bits. */
+static bool integer(const void *options, const dt_quant_site *site)
+{
+    const conf *c = options;
+    if (c->grid == GRID_UNIFORM) return true;
+    const level_set *s = set_of(c, site);
+    return s->integer[s->count - 1] <= (site->is_signed ? 127 : 255);
+}
+
 const dt_quantizer dt_quantizer_apot = {
     .row = { "apot", "Li 2020, arXiv:1909.13144, eq. 5-8 and the authors' code", opts,
              sizeof(conf) },
@@ -283,6 +292,7 @@ const dt_quantizer dt_quantizer_apot = {
     .param_grad = param_grad,
     .grid = grid,
     .uniform = uniform,
+    .integer = integer,
     .cases = cases,
     .examples = examples,
 };

@@ -195,9 +195,29 @@ static void tile_encode(int64_t n, const real *x, const dt_encode *e, real *y)
         y[j] = rint(clip_real((x[j] - o) / s, lo, hi)) * s + o;
 }
 
+static inline void level_codes(const dt_encode *e, int64_t n, const real *restrict x,
+                               uint8_t *restrict c)
+{
+    real u[SPAN], q[SPAN];
+    for (int64_t l = 0; l < n; l++)
+        u[l] = (x[l] - e->offset) / e->scale;
+    nearest_levels(e, n, u, q);
+    for (int64_t l = 0; l < n; l++) {
+        real code = q[l] - e->level[0];
+        c[l] = (uint8_t)(int)(code > 0 ? code : 0); /* nan too */
+    }
+}
+
 static void tile_codes(int64_t n, const real *restrict x, const dt_encode *e, uint8_t *restrict c)
 {
     const real s = e->scale, o = e->offset, lo = e->qmin, hi = e->qmax;
+    if (e->thresholds) {
+        int64_t j = 0;
+        for (; j + SPAN <= n; j += SPAN)
+            level_codes(e, SPAN, x + j, c + j);
+        level_codes(e, n - j, x + j, c + j);
+        return;
+    }
     for (int64_t j = 0; j < n; j++) {
         real u = (x[j] - o) / s;
         u = u > lo ? u : lo; /* nan too */

@@ -119,6 +119,29 @@ static dt_status read_data(dt_recipe *recipe, const dt_yaml_node *in, dt_error *
     return read_transforms(recipe, in, "test", out, &d->test, &d->test_count, err);
 }
 
+/* Optimizers of groups of parameters; a group that is not named has the run's. */
+static dt_status read_groups(dt_recipe *recipe, const dt_yaml_node *in, dt_yaml_node *train,
+                             dt_error *err)
+{
+    dt_reader *r = &recipe->state->reader;
+    const dt_section *like = &r->section[DT_SECTION_OPTIMIZER];
+    dt_yaml_node *out, *map;
+    if (!in) return DT_OK;
+    if (in->kind != DT_YAML_MAP)
+        return dt_node_fail(in, DT_ERR_FORMAT, err, "must be a map from groups to optimizers");
+    for (const dt_yaml_node *n = in->first; n; n = n->next)
+        if (!dt_is_one_of(n->key, dt_recipe_group_names))
+            return dt_key_unknown(n, NULL, NULL, NULL, dt_recipe_group_names, err);
+    DT_TRY(dt_section_map(r, train, "groups", in, &out, err));
+    for (int i = 0; i < DT_GROUP_COUNT; i++) {
+        const dt_yaml_node *group = dt_yaml_find(in, dt_recipe_group_names[i]);
+        if (!group) continue;
+        DT_TRY(dt_section_map(r, out, dt_recipe_group_names[i], group, &map, err));
+        DT_TRY(dt_section_read(r, like, group, map, NULL, &recipe->train.group[i], err));
+    }
+    return DT_OK;
+}
+
 static dt_status read_train(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err)
 {
     dt_recipe_train *t = &recipe->train;
@@ -127,7 +150,8 @@ static dt_status read_train(dt_recipe *recipe, const dt_yaml_node *in, dt_error 
         read_section(recipe, DT_SECTION_TRAIN, in, recipe->state->effective, t, NULL, &out, err));
     in = dt_yaml_find(in, "train");
     DT_TRY(read_section(recipe, DT_SECTION_OPTIMIZER, in, out, NULL, &t->optimizer, &part, err));
-    return read_section(recipe, DT_SECTION_SCHEDULE, in, out, NULL, &t->schedule, &part, err);
+    DT_TRY(read_section(recipe, DT_SECTION_SCHEDULE, in, out, NULL, &t->schedule, &part, err));
+    return read_groups(recipe, dt_yaml_find(in, "groups"), out, err);
 }
 
 static dt_status read_expect(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err)

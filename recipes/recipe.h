@@ -48,7 +48,17 @@ typedef struct dt_recipe_quant {
     int residual_bits;
 } dt_recipe_quant;
 
+/* Optimizers of quantizers' parameters; the later, the closer. */
+typedef enum dt_recipe_group {
+    DT_GROUP_QUANT,
+    DT_GROUP_QUANT_WEIGHTS,
+    DT_GROUP_QUANT_ACTIVATIONS,
+    DT_GROUP_COUNT
+} dt_recipe_group;
+extern const char *const dt_recipe_group_names[DT_GROUP_COUNT + 1]; /* ends with NULL */
+
 typedef struct dt_recipe_train {
+    dt_recipe_choice group[DT_GROUP_COUNT]; /* row NULL: not given */
     dt_recipe_choice optimizer, schedule;
     int epochs, max_steps, seed;
     double label_smoothing, clip_norm, save_minutes, quant_lr;

@@ -58,7 +58,8 @@ static const dt_opt train_opts[] = {
                  "largest norm of all gradients together; longer ones are scaled to it; 0: none"),
     DT_OPT_FLOAT(dt_recipe_train, save_minutes, 10, 0, 100000,
                  "minutes between checkpoints inside an epoch; 0: at its end only"),
-    DT_OPT_BOOL(dt_recipe_train, decay_norm, 0, "weight decay for norms, biases and embeddings too"),
+    DT_OPT_BOOL(dt_recipe_train, decay_norm, 0,
+                "weight decay for norms, biases and embeddings too"),
     DT_OPT_BOOL(dt_recipe_train, quant_decay, 0, "weight decay for quantizer parameters too"),
     DT_OPT_FLOAT(dt_recipe_train, quant_lr, 1, 0, 1000,
                  "factor of the learning rate for quantizer parameters"),
@@ -85,7 +86,8 @@ static const char *const root_others[] = { "model",    "data", "quant",  "train"
 static const char *const data_others[] = { "train", "test", NULL };
 static const char *const quant_others[] = { "weights", "activations", "residual", "first",
                                             "last",    "shortcut",    "rules",    NULL };
-static const char *const train_others[] = { "optimizer", "schedule", NULL };
+static const char *const train_others[] = { "optimizer", "schedule", "groups", NULL };
+const char *const dt_recipe_group_names[] = { "quant", "quant_weights", "quant_activations", NULL };
 
 const char *const dt_unhashed_keys[] = {
     "name",   "model.init",      "model.ema",          "data.root",

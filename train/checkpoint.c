@@ -41,21 +41,21 @@ static dt_status put_position(dt_tensors *set, const dt_run_position *at, dt_err
     return put_real(set, "run.best_top1", at->best, err);
 }
 
-static void optimizer_name(char *text, size_t size, const dt_optim_state *o, int k,
+static void optimizer_name(char *text, size_t size, const dt_optim_state *o, int k, int value,
                            const char *param)
 {
-    snprintf(text, size, "optimizer/%s/%s", o->optimizer->state_names[k], param);
+    snprintf(text, size, "optimizer/%s/%s", o->of[value].optimizer->state_names[k], param);
 }
 
 static dt_status put_optimizer(dt_tensors *set, const dt_session *s, const dt_optim_state *o,
                                dt_error *err)
 {
     const dt_graph *g = &s->net.graph;
-    for (int k = 0; k < o->optimizer->state_count; k++)
+    for (int k = 0; k < DT_OPTIMIZER_STATES; k++)
         for (int i = 0; i < g->value_count; i++) {
             char name[512];
-            if (g->value[i].kind != DT_VALUE_PARAM) continue;
-            optimizer_name(name, sizeof name, o, k, g->value[i].name);
+            if (!o->buffer[k][i]) continue;
+            optimizer_name(name, sizeof name, o, k, i, g->value[i].name);
             DT_TRY(dt_tensors_add(set, name, DT_F32, &g->value[i].shape, o->buffer[k][i], err));
         }
     return DT_OK;
@@ -170,11 +170,11 @@ static dt_status get_optimizer(const char *path, const dt_tensors *set, const dt
                                const dt_optim_state *o, dt_error *err)
 {
     const dt_graph *g = &s->net.graph;
-    for (int k = 0; k < o->optimizer->state_count; k++)
+    for (int k = 0; k < DT_OPTIMIZER_STATES; k++)
         for (int i = 0; i < g->value_count; i++) {
             char name[512];
-            if (g->value[i].kind != DT_VALUE_PARAM) continue;
-            optimizer_name(name, sizeof name, o, k, g->value[i].name);
+            if (!o->buffer[k][i]) continue;
+            optimizer_name(name, sizeof name, o, k, i, g->value[i].name);
             const dt_named_tensor *t = dt_tensors_find(set, name);
             if (!t || t->dtype != DT_F32 || !dt_shape_equal(&t->shape, &g->value[i].shape))
                 return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ path, 0, name },

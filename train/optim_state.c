@@ -3,18 +3,80 @@
 #include "train/optim_state.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "autograd/quantizer.h"
 
 static dt_status make_buffers(dt_optim_state *o, int k, const dt_graph *g, dt_error *err)
 {
     real **table = dt_arena_get(o->arena, sizeof *table * (size_t)g->value_count);
     for (int i = 0; table && i < g->value_count; i++) {
-        if (g->value[i].kind != DT_VALUE_PARAM) continue;
+        if (g->value[i].kind != DT_VALUE_PARAM || k >= o->of[i].optimizer->state_count) continue;
         table[i] =
             dt_arena_get(o->arena, (size_t)dt_shape_count(&g->value[i].shape) * sizeof(real));
         if (!table[i]) table = NULL;
     }
     o->buffer[k] = table;
     return table ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the optimizer");
+}
+
+/* The group of a quantizer's parameter, told by the node that reads it. */
+static int side_group(const dt_graph *g, int value)
+{
+    for (int i = 0; i < g->node_count; i++) {
+        const dt_node *node = &g->node[i];
+        const dt_fakequant_conf *c = node->conf;
+        if (strcmp(node->op->name, "fakequant") != 0) continue;
+        for (int k = 1; k < node->in_count; k++)
+            if (node->in[k] == value)
+                return c->site.weight ? DT_GROUP_QUANT_WEIGHTS : DT_GROUP_QUANT_ACTIVATIONS;
+    }
+    return DT_GROUP_QUANT;
+}
+
+static dt_optim_group run_group(const dt_recipe_train *t, dt_role role)
+{
+    const dt_optimizer *o = (const dt_optimizer *)(const void *)t->optimizer.row;
+    bool quant = role == DT_ROLE_QUANT;
+    bool decays = role == DT_ROLE_WEIGHT || (quant ? t->quant_decay : t->decay_norm);
+    return (dt_optim_group){ o, t->optimizer.conf, quant ? t->quant_lr : 1,
+                             decays ? dt_optimizer_weight_decay(o, t->optimizer.conf) : 0 };
+}
+
+static dt_optim_group own_group(const dt_recipe_train *t, int which)
+{
+    const dt_recipe_choice *c = &t->group[which];
+    const dt_optimizer *o = (const dt_optimizer *)(const void *)c->row;
+    const dt_optimizer *run = (const dt_optimizer *)(const void *)t->optimizer.row;
+    double base = dt_optimizer_lr(run, t->optimizer.conf);
+    return (dt_optim_group){ o, c->conf, base > 0 ? dt_optimizer_lr(o, c->conf) / base : 0,
+                             dt_optimizer_weight_decay(o, c->conf) };
+}
+
+static dt_status make_groups(dt_optim_state *o, const dt_graph *g, dt_error *err)
+{
+    const dt_recipe_train *t = o->conf;
+    int members[DT_GROUP_COUNT] = { 0 };
+    o->of = dt_arena_get(o->arena, sizeof *o->of * (size_t)(g->value_count + 1));
+    if (!o->of) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the optimizer");
+    for (int i = 0; i < g->value_count; i++) {
+        const dt_value *v = &g->value[i];
+        if (v->kind != DT_VALUE_PARAM) continue;
+        o->of[i] = run_group(t, v->role);
+        if (v->role != DT_ROLE_QUANT) continue;
+        int side = side_group(g, i), which = t->group[side].row ? side : DT_GROUP_QUANT;
+        members[which]++;
+        if (t->group[which].row) o->of[i] = own_group(t, which);
+    }
+    for (int i = 0; i < DT_GROUP_COUNT; i++) {
+        char key[64];
+        if (!t->group[i].row || members[i]) continue;
+        snprintf(key, sizeof key, "train.groups.%s", dt_recipe_group_names[i]);
+        return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = key },
+                       "no learned parameter of a quantizer is in this group");
+    }
+    return DT_OK;
 }
 
 dt_status dt_optim_state_init(dt_optim_state *o, const dt_recipe_train *conf, const dt_graph *g,
@@ -25,7 +87,8 @@ dt_status dt_optim_state_init(dt_optim_state *o, const dt_recipe_train *conf, co
                            .arena = dt_arena_new(a, "optimizer") };
     dt_status st = DT_OK;
     if (!o->arena) st = dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the optimizer");
-    for (int k = 0; st == DT_OK && k < o->optimizer->state_count; k++)
+    if (st == DT_OK) st = make_groups(o, g, err);
+    for (int k = 0; st == DT_OK && k < DT_OPTIMIZER_STATES; k++)
         st = make_buffers(o, k, g, err);
     if (st != DT_OK) dt_optim_state_fini(o);
     return st;
@@ -73,18 +136,16 @@ void dt_optim_update(const dt_optim_state *o, dt_state *s, double lr, int64_t st
 {
     const dt_graph *g = s->graph;
     const dt_recipe_train *t = o->conf;
-    double decay = dt_optimizer_weight_decay(o->optimizer, t->optimizer.conf);
     if (t->clip_norm > 0) dt_optim_clip(s, t->clip_norm);
     for (int i = 0; i < g->value_count; i++) {
         const dt_value *v = &g->value[i];
+        const dt_optim_group *group = &o->of[i];
         if (v->kind != DT_VALUE_PARAM) continue;
         real *state[DT_OPTIMIZER_STATES] = { NULL };
-        for (int k = 0; k < o->optimizer->state_count; k++)
+        for (int k = 0; k < group->optimizer->state_count; k++)
             state[k] = o->buffer[k][i];
-        bool quant = v->role == DT_ROLE_QUANT;
-        bool decays = v->role == DT_ROLE_WEIGHT || (quant ? t->quant_decay : t->decay_norm);
-        o->optimizer->step(t->optimizer.conf, (size_t)dt_shape_count(&v->shape),
-                           (real)(quant ? lr * t->quant_lr : lr), (real)(decays ? decay : 0),
-                           s->data[i], s->grad[i], state, step);
+        group->optimizer->step(group->conf, (size_t)dt_shape_count(&v->shape),
+                               (real)(lr * group->rate), (real)group->decay, s->data[i], s->grad[i],
+                               state, step);
     }
 }

@@ -7,15 +7,25 @@
 #include "optim/optimizer.h"
 #include "recipes/recipe.h"
 
-/* Buffers of the optimizer: [state][value], NULL where a value is no parameter. */
-typedef struct dt_optim_state {
+/* Parameters with one optimizer. */
+typedef struct dt_optim_group {
     const dt_optimizer *optimizer;
-    const dt_recipe_train *conf; /* borrowed */
+    const void *conf;
+    double rate;  /* of the run's learning rate */
+    double decay; /* weight decay; 0 for those parameters of the run's group that have none */
+} dt_optim_group;
+
+/* Buffers of the optimizers: [state][value], NULL where a value is no parameter or has no such
+ * state. */
+typedef struct dt_optim_state {
+    const dt_optimizer *optimizer; /* the run's */
+    dt_optim_group *of;            /* by value: how it is updated */
+    const dt_recipe_train *conf;   /* borrowed */
     real **buffer[DT_OPTIMIZER_STATES];
     dt_arena *arena;
 } dt_optim_state;
 
-/* Buffers for the recipe's optimizer, all zero. */
+/* Buffers for the recipe's optimizers, all zero. A group without parameters is refused. */
 dt_status dt_optim_state_init(dt_optim_state *o, const dt_recipe_train *conf, const dt_graph *g,
                               const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
 void dt_optim_state_fini(dt_optim_state *o);
@@ -24,10 +34,11 @@ void dt_optim_state_fini(dt_optim_state *o);
  * together (Pascanu 2013, arXiv:1211.5063; PyTorch's form). Returns the norm before. */
 double dt_optim_clip(dt_state *s, double most);
 
-/* One update of every parameter from its gradient. `step` counts from 0, `lr` is that step's.
- * Gradients are clipped to train.clip_norm first. Weights decay, biases, norms and embeddings with
- * train.decay_norm, quantizer parameters with
- * train.quant_decay; these have the rate lr * train.quant_lr. */
+/* One update of every parameter from its gradient. `step` counts from 0, `lr` is that step's of the
+ * run's optimizer; groups with an optimizer of their own follow it in proportion. Gradients are
+ * clipped to train.clip_norm first. Without such a group: weights decay, biases, norms and
+ * embeddings with train.decay_norm, quantizer parameters with train.quant_decay; these have the
+ * rate lr * train.quant_lr. */
 void dt_optim_update(const dt_optim_state *o, dt_state *s, double lr, int64_t step);
 
 #endif

@@ -84,11 +84,11 @@ dt_status dt_run_prepare(dt_run *r, dt_error *err)
                                   .skip_init = resumes,
                                   .alloc = r->p->alloc };
     DT_TRY(dt_session_open(&r->s, &p, err));
+    DT_TRY(dt_optim_state_init(&r->optim, &r->s.recipe->train, &r->s.net.graph, r->p->alloc, err));
+    DT_TRY(open_loaders(r, err));
     DT_TRY(dt_dir_make(r->p->folder, err));
     DT_TRY(dt_dir_lock(r->p->folder, &r->lock, err));
     dt_dir_remove_temporaries(r->p->folder);
-    DT_TRY(dt_optim_state_init(&r->optim, &r->s.recipe->train, &r->s.net.graph, r->p->alloc, err));
-    DT_TRY(open_loaders(r, err));
     say_import(r);
     if (resumes)
         DT_TRY(resume(r, last, err));

@@ -132,6 +132,11 @@ static int count_nodes(const dt_graph *g, const char *op)
     "}, first: {activations: none}, last: {activations: {method: lsq}}}}"
 #define MOBILE "mobilenet_v2, width: 0.25"
 #define RESNET_B "resnet20, shortcut: conv"
+/* Levels that are integers: of 4 steps, so that these are powers of two as well. */
+#define APOT                                                                                       \
+    "{model: {name: smallcnn}, data: {name: builtin}, quant: {placement: paper, weights: "         \
+    "{method: apot, bits: 3}, activations: {method: apot, bits: 2}, first: {weights: {method: "    \
+    "lsq}, activations: none}, last: {weights: {method: lsq}, activations: {method: lsq}}}}"
 #define VIT "vit, dim: 24, depth: 2, heads: 2, dropout: 0.1, drop_path: 0.2"
 static const struct {
     const char *recipe;
@@ -142,7 +147,7 @@ static const struct {
     { TEST_LSQ("resnet20", "paper"), 19, 18, 0 },
     { TEST_LSQ("resnet20", "deploy"), 19, 18, 0 },
     { TEST_LSQ("smallcnn", "deploy"), 5, 4, 0 },
-    { OTHER("apot", ""), 5, 0, 0 },
+    { APOT, 5, 4, 0 },
     { OTHER("lsqplus", ", ste: ewgs"), 5, 4, 0 },
     { OTHER("lsq", ", ste: tanh"), 5, 4, 0 },
     { TEST_FLOAT(VIT), 0, 0, 0, 2 },

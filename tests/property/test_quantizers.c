@@ -245,6 +245,27 @@ static void check_uniform(const frozen *f)
                   "%s: the grid is another one", f->name);
 }
 
+static void check_integer(const frozen *f)
+{
+    if (!f->q->integer || !f->q->integer(f->options, &f->site)) return;
+    dt_grid g = { 0 };
+    ck_assert(f->e.offset == 0 && f->q->grid);
+    ck_assert(f->q->grid(f->options, &f->site, f->params, NULL, &g)); /* without statistics */
+    ck_assert_msg(g.zero_point == 0 && (real)g.scale == f->e.scale && g.qmin == (int)f->e.qmin &&
+                      g.qmax == (int)f->e.qmax,
+                  "%s: the grid is another one", f->name);
+    for (int i = 0; i < g.levels; i++)
+        ck_assert_msg((real)g.level[i] == f->e.level[i], "%s: level %d", f->name, i);
+    ck_assert_msg(f->site.weight ? g.qmin >= -128 && g.qmax <= 127 : g.qmax - g.qmin <= 255,
+                  "%s: %d..%d are not 8 bits", f->name, g.qmin, g.qmax);
+}
+
+START_TEST(integer_rows_are_what_they_say)
+{
+    for_all(check_integer);
+}
+END_TEST
+
 START_TEST(uniform_rows_are_what_they_say)
 {
     for_all(check_uniform);
@@ -349,4 +370,5 @@ END_TEST
 
 DT_TEST_MAIN("quantizers", idempotent, monotone_with_all_its_levels,
              on_the_grid_with_half_a_gap_of_error, special_values_are_defined, scale_stays_positive,
-             homogeneous_rows_obey_euler, uniform_rows_are_what_they_say, options_round_trip)
+             homogeneous_rows_obey_euler, uniform_rows_are_what_they_say,
+             integer_rows_are_what_they_say, options_round_trip)

@@ -21,7 +21,6 @@ typedef struct run {
     dt_recipe *recipe;
     dt_session s;
     dt_optim_state o;
-    dt_arena *memory;
     real **table;
 } run;
 
@@ -34,27 +33,16 @@ static void open_run(run *r, const char *recipe)
         .recipe = r->recipe, .threads = 1, .isa = "scalar", .training = true
     };
     ck_assert_msg(dt_session_open(&r->s, &sp, &err) == DT_OK, "%s", err.text);
-    const dt_graph *g = &r->s.net.graph;
-    r->memory = dt_arena_new(NULL, "test");
-    r->o =
-        (dt_optim_state){ .optimizer =
-                              (const dt_optimizer *)(const void *)r->recipe->train.optimizer.row };
-    ck_assert_int_ge(r->o.optimizer->state_count, 1);
-    for (int k = 0; k < r->o.optimizer->state_count; k++) {
-        real **table = dt_arena_get(r->memory, sizeof *table * (size_t)g->value_count);
-        r->o.buffer[k] = table;
-        for (int i = 0; i < g->value_count; i++)
-            if (g->value[i].kind == DT_VALUE_PARAM)
-                table[i] = dt_arena_get(r->memory,
-                                        (size_t)dt_shape_count(&g->value[i].shape) * sizeof(real));
-    }
+    ck_assert_msg(dt_optim_state_init(&r->o, &r->recipe->train, &r->s.net.graph, NULL, &err) ==
+                      DT_OK,
+                  "%s", err.text);
 }
 
 static void close_run(run *r)
 {
+    dt_optim_state_fini(&r->o);
     dt_session_close(&r->s);
     dt_recipe_free(r->recipe);
-    dt_arena_free(r->memory);
 }
 
 static void scramble(run *r)

@@ -3,6 +3,7 @@
 #include "train/optim_state.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "tests/support/failalloc.h"
 #include "tests/support/run.h"
@@ -121,5 +122,35 @@ START_TEST(no_memory)
 }
 END_TEST
 
-DT_TEST_MAIN("optim_state", only_weights_decay_unless_told, quantizers_have_their_rate,
-             clipping_keeps_the_direction, no_memory)
+/* lr 0.1 of the run, 0.02 and decay 0.5 of the group, at a rate of the run of 0.05: half way down
+ * the schedule. v = g + 0.5 w; w -= 0.01 v. */
+START_TEST(a_group_has_its_own_optimizer)
+{
+    fixture f;
+    const dt_row *row = dt_table_find(&dt_optimizers, "sgd");
+    void *options = dt_get(NULL, row->conf_size, "test");
+    dt_opt_defaults(row->opts, options);
+    ck_assert_int_eq(dt_opt_set(dt_opt_find(row->opts, "lr"), options, "0.02", NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_opt_set(dt_opt_find(row->opts, "weight_decay"), options, "0.5", NULL, NULL),
+                     DT_OK);
+    start(&f, 7, false, false, 1);
+    dt_optim_state_fini(&f.optim);
+    f.conf.group[DT_GROUP_QUANT] = (dt_recipe_choice){ row, options };
+    ck_assert_int_eq(dt_optim_state_init(&f.optim, &f.conf, &f.graph, NULL, NULL), DT_OK);
+    dt_optim_update(&f.optim, &f.state, 0.05, 0);
+    ck_assert_double_eq_tol((double)value(&f, QUANT), 2 - .01 * (1 + .5 * 2), 1e-6);
+    ck_assert_double_eq_tol((double)value(&f, WEIGHT), 2 - .05 * (1 + .25 * 2), 1e-6);
+    dt_optim_state_fini(&f.optim);
+    /* No node reads the scale, so it belongs to no side. */
+    dt_error err = { .status = DT_OK };
+    f.conf.group[DT_GROUP_QUANT_WEIGHTS] = (dt_recipe_choice){ row, options };
+    ck_assert_int_eq(dt_optim_state_init(&f.optim, &f.conf, &f.graph, NULL, &err),
+                     DT_ERR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, "train.groups.quant_weights: no learned parameter"));
+    end(&f);
+    dt_put(NULL, options);
+}
+END_TEST
+
+DT_TEST_MAIN("optim_state", a_group_has_its_own_optimizer, only_weights_decay_unless_told,
+             quantizers_have_their_rate, clipping_keeps_the_direction, no_memory)
