@@ -79,7 +79,7 @@ void dt_batchnorm_statistics(const dt_op_run *r, const dt_batchnorm_conf *c, boo
     double *mean = work, *var = mean + d.C, *rest = mean + 5 * d.C;
     if (r->mode != DT_MODE_EVAL && !known)
         r->kernels->point.moments(r->threads, d.rows, d.C, r->in[0], rest, mean, var);
-    if (r->mode == DT_MODE_EVAL)
+    if (r->mode == DT_MODE_EVAL || (r->mode == DT_MODE_TRAIN && c->frozen))
         use_running(r, c, d);
     else
         use_batch(r, c, d, mean, var);
@@ -99,17 +99,18 @@ static void forward(const dt_op_run *r)
 }
 
 /* dbeta = sum dy; dgamma = sum dy xhat;
- * dx = gamma inv (dy - dbeta/rows - xhat dgamma/rows), with xhat = (x - mean) inv. */
-void dt_batchnorm_factors(const dt_op_run *r, const double *sum_dy, const double *sum_dyx, real *k,
-                          real *a, real *b)
+ * dx = gamma inv (dy - dbeta/rows - xhat dgamma/rows), with xhat = (x - mean) inv; with frozen
+ * statistics dx = gamma inv dy. */
+void dt_batchnorm_factors(const dt_op_run *r, const dt_batchnorm_conf *c, const double *sum_dy,
+                          const double *sum_dyx, real *k, real *a, real *b)
 {
     dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
     const real *gamma = r->in[DT_BN_GAMMA], *inv = (real *)r->saved + d.C;
     for (int64_t i = 0; i < d.C; i++) {
         double inverse = (double)inv[i];
         k[i] = gamma[i] * inv[i];
-        a[i] = (real)(sum_dy[i] / (double)d.rows);
-        b[i] = (real)(sum_dyx[i] * inverse * inverse / (double)d.rows);
+        a[i] = c->frozen ? 0 : (real)(sum_dy[i] / (double)d.rows);
+        b[i] = c->frozen ? 0 : (real)(sum_dyx[i] * inverse * inverse / (double)d.rows);
         if (r->d_in[DT_BN_GAMMA]) r->d_in[DT_BN_GAMMA][i] = (real)(sum_dyx[i] * inverse);
         if (r->d_in[DT_BN_BETA]) r->d_in[DT_BN_BETA][i] = (real)sum_dy[i];
     }
@@ -122,13 +123,14 @@ static void backward(const dt_op_run *r)
     real *k = (real *)(sum_dy + 2 * d.C), *a = k + d.C, *b = a + d.C;
     r->kernels->point.norm_back_sums(r->threads, d.rows, d.C, r->in[0], r->d_out[0], r->saved, rest,
                                      sum_dy, sum_dyx);
-    dt_batchnorm_factors(r, sum_dy, sum_dyx, k, a, b);
+    dt_batchnorm_factors(r, r->conf, sum_dy, sum_dyx, k, a, b);
     if (r->d_in[0])
         r->kernels->point.norm_back(r->threads, d.rows, d.C, r->in[0], r->d_out[0], r->saved, k, a,
                                     b, rest, r->d_in[0], r->add[0]);
 }
 
-static const dt_batchnorm_conf conf = { 1e-5, 0.1 };
+static const dt_batchnorm_conf conf = { .eps = 1e-5, .momentum = 0.1 };
+static const dt_batchnorm_conf frozen = { .eps = 1e-5, .momentum = 0.1, .frozen = true };
 static const dt_op_example examples[] = {
     { .in_count = 5,
       .in = { { 4, { 3, 2, 2, 3 } }, { 1, { 3 } }, { 1, { 3 } }, { 1, { 3 } }, { 1, { 3 } } },
@@ -137,6 +139,10 @@ static const dt_op_example examples[] = {
     { .in_count = 5,
       .in = { { 2, { 40, 5 } }, { 1, { 5 } }, { 1, { 5 } }, { 1, { 5 } }, { 1, { 5 } } },
       .conf = &conf,
+      .positive = 1 << DT_BN_VAR },
+    { .in_count = 5,
+      .in = { { 2, { 6, 5 } }, { 1, { 5 } }, { 1, { 5 } }, { 1, { 5 } }, { 1, { 5 } } },
+      .conf = &frozen,
       .positive = 1 << DT_BN_VAR },
     { .in_count = 0 },
 };

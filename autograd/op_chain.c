@@ -357,7 +357,7 @@ static void backward(const dt_op_run *r)
         }
     for (int i = 0; i < k.c->count; i++)
         if (k.c->stage[i].kind == DT_CHAIN_QUANT) quantizer_gradients(&k, i);
-    dt_batchnorm_factors(r, sum_dy, sum_dyx, factor, a, b);
+    dt_batchnorm_factors(r, &k.c->norm, sum_dy, sum_dyx, factor, a, b);
     save_columns(&k, factor, a, b);
     if (!r->leave) dt_parallel(r->threads, r->in_shape[0].dim[0], finish_picture, &k);
 }

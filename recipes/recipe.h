@@ -57,6 +57,14 @@ typedef enum dt_recipe_group {
 } dt_recipe_group;
 extern const char *const dt_recipe_group_names[DT_GROUP_COUNT + 1]; /* ends with NULL */
 
+/* From an epoch on; what is not given is as the rest of the recipe says. */
+enum { DT_RECIPE_PHASES = 15 };
+typedef struct dt_recipe_phase {
+    int epoch;                        /* from 0 */
+    int weight_bits, activation_bits; /* no site has fewer; 32: float; 0: as they are */
+    int ranges, norm;                 /* 1: frozen */
+} dt_recipe_phase;
+
 typedef struct dt_recipe_train {
     dt_recipe_choice group[DT_GROUP_COUNT]; /* row NULL: not given */
     dt_recipe_choice optimizer, schedule;
@@ -81,6 +89,8 @@ typedef struct dt_recipe {
     dt_recipe_train train;
     dt_recipe_choice *dynamics; /* rows in use, in the order of the table */
     size_t dynamics_count;
+    dt_recipe_phase phase[DT_RECIPE_PHASES]; /* by epoch, ascending */
+    size_t phase_count;
     struct {
         int batch;
     } eval;

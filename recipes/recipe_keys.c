@@ -149,6 +149,9 @@ void dt_recipe_list_keys(const dt_recipe_tables *tables, dt_recipe_key_fn fn, vo
         for (size_t k = 0; k < DT_ARRAY_LEN(structural); k++)
             if (belongs(&structural[k], s->path)) fn(user, &structural[k]);
         if (i == DT_SECTION_DATA) list_transforms(&l, tables->transforms);
-        if (i == DT_SECTION_SCHEDULE) list_dynamics(&l, tables->dynamics);
+        if (i == DT_SECTION_SCHEDULE) {
+            list_opts(&l, "phases.N", NULL, dt_phase_opts);
+            list_dynamics(&l, tables->dynamics);
+        }
     }
 }

@@ -66,6 +66,18 @@ static const dt_opt train_opts[] = {
     DT_OPT_END,
 };
 
+const dt_opt dt_phase_opts[] = {
+    DT_OPT_INT(dt_recipe_phase, epoch, 0, 0, 100000, "epoch that it begins with, from 0"),
+    DT_OPT_INT(dt_recipe_phase, weight_bits, 0, 0, 32,
+               "no weight has fewer bits; 32: float; 0: as quant says"),
+    DT_OPT_INT(dt_recipe_phase, activation_bits, 0, 0, 32, "the same for activations"),
+    DT_OPT_ENUM(dt_recipe_phase, ranges, 0, "learn|frozen",
+                "frozen: parameters of quantizers stay as they are"),
+    DT_OPT_ENUM(dt_recipe_phase, norm, 0, "batch|frozen",
+                "frozen: batch norms use their running statistics and leave them alone"),
+    DT_OPT_END,
+};
+
 static const dt_opt eval_opts[] = {
     { "batch", DT_OPT_TYPE_INT, offsetof(dt_recipe, eval.batch), 250, 1, 65536, NULL,
       "pictures at a time in evaluation" },
@@ -81,8 +93,8 @@ static const dt_opt expect_opts[] = {
     DT_OPT_END,
 };
 
-static const char *const root_others[] = { "model",    "data", "quant",  "train",
-                                           "dynamics", "eval", "expect", NULL };
+static const char *const root_others[] = { "model",  "data", "quant",  "train", "dynamics",
+                                           "phases", "eval", "expect", NULL };
 static const char *const data_others[] = { "train", "test", NULL };
 static const char *const quant_others[] = { "weights", "activations", "residual", "first",
                                             "last",    "shortcut",    "rules",    NULL };

@@ -38,6 +38,8 @@ void dt_sections(const dt_recipe_tables *tables, dt_section out[DT_SECTION_COUNT
 
 /* What every side of `quant` has beside its method, over dt_quant_choice; the first is bits. */
 extern const dt_opt dt_side_opts[];
+/* Keys of an element of `phases`, over dt_recipe_phase. */
+extern const dt_opt dt_phase_opts[];
 /* Keys whose value changes no result: left out of the hash, and ignored on resume. */
 extern const char *const dt_unhashed_keys[];
 

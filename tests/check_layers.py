@@ -78,6 +78,8 @@ PARTS = {
     "layers/layers.c": "layers/test_models.c",
     "layers/site.c": "layers/test_models.c",
     "recipes/dynamics.c": "recipes/test_recipe.c",
+    "recipes/phases.c": "recipes/test_recipe.c",
+    "train/net_phase.c": "train/test_net.c",
     "train/bench_data.c": "train/test_bench.c",
     "train/bench_ops.c": "train/test_bench.c",
     "train/bench_peak.c": "train/test_bench.c",

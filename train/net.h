@@ -74,4 +74,14 @@ dt_status dt_net_calibrate(dt_net *net, const dt_kernels *k, int threads, const 
                            const int32_t *labels, int64_t batch, bool init, dt_site_fn site,
                            void *arg, const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
 
+/* The graph of a phase, over the net's values (net_phase.c). Errors name the site or the key. */
+dt_status dt_net_phase(const dt_net *net, const dt_recipe_phase *phase, const dt_alloc *a,
+                       dt_graph *out, dt_error *err) DT_MUST_CHECK;
+/* As dt_net_calibrate, of a phase's graph: only sites that `before` (NULL: none) lacks or has at
+ * other bits. */
+dt_status dt_net_calibrate_phase(dt_net *net, const dt_graph *graph, const dt_graph *before,
+                                 const dt_kernels *k, int threads, const float *x,
+                                 const int32_t *labels, int64_t batch, bool init, dt_site_fn site,
+                                 void *arg, const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
+
 #endif

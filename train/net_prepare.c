@@ -61,6 +61,7 @@ int dt_net_make_gamma_positive(dt_net *net, int *out_small)
 
 typedef struct calibration {
     dt_net *net;
+    const dt_graph *before; /* NULL: every site is new */
     bool init;
     dt_site_fn site;
     void *arg;
@@ -123,25 +124,40 @@ static void report_site(const calibration *c, const dt_node *node, const dt_op_r
     c->site(c->arg, &r);
 }
 
+/* A site that the graph before does not have, or has at other bits. */
+static bool is_new(const calibration *c, const dt_node *node)
+{
+    const dt_fakequant_conf *now = node->conf;
+    for (int i = 0; c->before && i < c->before->node_count; i++) {
+        const dt_node *other = &c->before->node[i];
+        const dt_fakequant_conf *then = other->conf;
+        if (strcmp(other->op->name, "fakequant") != 0 || strcmp(other->name, node->name) != 0)
+            continue;
+        return then->site.bits != now->site.bits;
+    }
+    return true;
+}
+
 static dt_status hook(void *arg, const dt_node *node, const dt_op_run *run, bool after,
                       dt_error *err)
 {
     const calibration *c = arg;
-    if (strcmp(node->op->name, "fakequant") != 0) return DT_OK;
+    if (strcmp(node->op->name, "fakequant") != 0 || !is_new(c, node)) return DT_OK;
     if (!after) return c->init ? start_site(node, run, err) : DT_OK;
     if (c->site) report_site(c, node, run);
     return DT_OK;
 }
 
-dt_status dt_net_calibrate(dt_net *net, const dt_kernels *k, int threads, const float *x,
-                           const int32_t *labels, int64_t batch, bool init, dt_site_fn site,
-                           void *arg, const dt_alloc *a, dt_error *err)
+dt_status dt_net_calibrate_phase(dt_net *net, const dt_graph *graph, const dt_graph *before,
+                                 const dt_kernels *k, int threads, const float *x,
+                                 const int32_t *labels, int64_t batch, bool init, dt_site_fn site,
+                                 void *arg, const dt_alloc *a, dt_error *err)
 {
     dt_plan plan;
     dt_exec exec;
-    calibration c = { net, init, site, arg };
-    DT_TRY(dt_plan_init(&plan, &net->graph, k, DT_MODE_CALIBRATE, batch, threads, &net->logits, 1,
-                        a, err));
+    calibration c = { net, before, init, site, arg };
+    DT_TRY(
+        dt_plan_init(&plan, graph, k, DT_MODE_CALIBRATE, batch, threads, &net->logits, 1, a, err));
     dt_status st = dt_exec_init(&exec, &plan, &net->state, k, NULL, a, err);
     if (st == DT_OK) {
         exec.hook = hook;
@@ -153,4 +169,12 @@ dt_status dt_net_calibrate(dt_net *net, const dt_kernels *k, int threads, const 
     }
     dt_plan_fini(&plan);
     return st;
+}
+
+dt_status dt_net_calibrate(dt_net *net, const dt_kernels *k, int threads, const float *x,
+                           const int32_t *labels, int64_t batch, bool init, dt_site_fn site,
+                           void *arg, const dt_alloc *a, dt_error *err)
+{
+    return dt_net_calibrate_phase(net, &net->graph, NULL, k, threads, x, labels, batch, init, site,
+                                  arg, a, err);
 }

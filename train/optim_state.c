@@ -140,7 +140,7 @@ void dt_optim_update(const dt_optim_state *o, dt_state *s, double lr, int64_t st
     for (int i = 0; i < g->value_count; i++) {
         const dt_value *v = &g->value[i];
         const dt_optim_group *group = &o->of[i];
-        if (v->kind != DT_VALUE_PARAM) continue;
+        if (v->kind != DT_VALUE_PARAM || (o->hold_quant && v->role == DT_ROLE_QUANT)) continue;
         real *state[DT_OPTIMIZER_STATES] = { NULL };
         for (int k = 0; k < group->optimizer->state_count; k++)
             state[k] = o->buffer[k][i];

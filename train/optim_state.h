@@ -19,6 +19,7 @@ typedef struct dt_optim_group {
  * state. */
 typedef struct dt_optim_state {
     const dt_optimizer *optimizer; /* the run's */
+    bool hold_quant;               /* parameters of quantizers are not updated */
     dt_optim_group *of;            /* by value: how it is updated */
     const dt_recipe_train *conf;   /* borrowed */
     real **buffer[DT_OPTIMIZER_STATES];

@@ -235,6 +235,7 @@ static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
     while (r->at.step < r->at.last_step) {
         double loss = 0;
         lr = learning_rate(r);
+        if (r->at.step > 0) DT_TRY(dt_run_enter_phase(r, false, err));
         const dt_dynamics_at at = dynamics_at(r);
         if (r->at.step % r->at.steps_per_epoch == 0) dt_dynamics_epoch(&r->s.dynamics, &at);
         DT_TRY(one_step(r, lr, &loss, err));

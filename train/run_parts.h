@@ -10,6 +10,9 @@ enum { DT_RUN_PHASES = 16 };
 
 /* Steps that run one graph; all graphs have the net's values, so nothing else changes. */
 typedef struct dt_phase {
+    int64_t first_step;
+    const dt_recipe_phase *conf; /* NULL: as the recipe says without phases */
+    dt_graph own, own_fused;     /* with conf */
     const dt_graph *plain, *steps;
     dt_plan plan, norm; /* norm: for batch-norm statistics; only if dynamics want it */
     dt_exec exec, norm_exec;
@@ -44,5 +47,12 @@ void dt_run_end(dt_run *r);
 /* The plans of all phases, made and printed, and their memory (run_phase.c). */
 dt_status dt_run_make_plans(dt_run *r, dt_error *err) DT_MUST_CHECK;
 void dt_run_end_plans(dt_run *r);
+/* The graphs of all phases; before anything is written, for they may be refused. */
+dt_status dt_run_make_phases(dt_run *r, dt_error *err) DT_MUST_CHECK;
+/* Back to the phase of the last step that was done. */
+void dt_run_resume_phase(dt_run *r);
+/* Enters the phase that begins with this step, if one does: quantizers that are new or have other
+ * bits start from data. `fresh`: the run's first step, whatever phase it is in. */
+dt_status dt_run_enter_phase(dt_run *r, bool fresh, dt_error *err) DT_MUST_CHECK;
 
 #endif

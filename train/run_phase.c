@@ -4,6 +4,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "autograd/fuse.h"
 #include "train/run_parts.h"
 
 static void say(const dt_run *r, const char *text)
@@ -63,14 +64,86 @@ static dt_status norm_pass(void *arg, int64_t batch, dt_error *err)
     return dt_exec_forward(e, err);
 }
 
+/* Phase 0 begins with the run; without a phase at epoch 0 it is the recipe as it is. */
+dt_status dt_run_make_phases(dt_run *r, dt_error *err)
+{
+    const dt_recipe *recipe = r->s.recipe;
+    const dt_net *net = &r->s.net;
+    const int keep[] = { net->loss, net->logits };
+    int n = 0;
+    if (!recipe->phase_count || recipe->phase[0].epoch > 0) n++;
+    for (size_t i = 0; i < recipe->phase_count; i++)
+        r->phases[n++].conf = &recipe->phase[i];
+    for (int i = 0; i < n; i++) {
+        dt_phase *f = &r->phases[i];
+        r->phase_count = i + 1;
+        f->plain = &net->graph;
+        f->steps = dt_net_steps(net);
+        if (!f->conf) continue;
+        f->first_step = f->conf->epoch * r->at.steps_per_epoch;
+        DT_TRY(dt_net_phase(net, f->conf, r->p->alloc, &f->own, err));
+        f->plain = f->steps = &f->own;
+        if (net->plain) continue;
+        DT_TRY(dt_fuse(&f->own, keep, 2, &f->own_fused, r->p->alloc, err));
+        f->steps = &f->own_fused;
+    }
+    r->phase = r->phases;
+    return DT_OK;
+}
+
+/* The phase of the last step that was done. */
+static dt_phase *phase_before(dt_run *r)
+{
+    int i = 0;
+    while (i + 1 < r->phase_count && r->phases[i + 1].first_step < r->at.step)
+        i++;
+    return &r->phases[i];
+}
+
+static void use_phase(dt_run *r, dt_phase *f)
+{
+    r->phase = f;
+    r->optim.hold_quant = f->conf && f->conf->ranges;
+    if (r->s.dynamics.count) dt_weights_bind(&r->s.dynamics.weights, f->plain);
+}
+
+void dt_run_resume_phase(dt_run *r)
+{
+    use_phase(r, phase_before(r));
+}
+
+static void say_phase(const dt_run *r, const dt_phase *f)
+{
+    char text[200], bits[2][24] = { "as quant says", "as quant says" };
+    const dt_recipe_phase *c = f->conf;
+    if (!c) return;
+    if (c->weight_bits) snprintf(bits[0], sizeof bits[0], "%d or more", c->weight_bits);
+    if (c->activation_bits) snprintf(bits[1], sizeof bits[1], "%d or more", c->activation_bits);
+    snprintf(text, sizeof text, "phase from epoch %d: bits of weights %s, of activations %s%s%s",
+             c->epoch, bits[0], bits[1], c->ranges ? ", ranges frozen" : "",
+             c->norm ? ", batch norms frozen" : "");
+    say(r, text);
+}
+
+dt_status dt_run_enter_phase(dt_run *r, bool fresh, dt_error *err)
+{
+    dt_phase *from = phase_before(r), *to = from;
+    if (to + 1 < r->phases + r->phase_count && to[1].first_step == r->at.step) to++;
+    if (r->phase != to || fresh) use_phase(r, to);
+    if (!fresh && to == from) return DT_OK;
+    say_phase(r, to);
+    if (!fresh || !r->s.quantizers_ready)
+        DT_TRY(dt_session_calibrate_phase(&r->s, to->plain, fresh ? NULL : from->plain,
+                                          r->p->events.site, r->p->events.arg, err));
+    r->s.quantizers_ready = true;
+    dt_dynamics_start(&r->s.dynamics);
+    return DT_OK;
+}
+
 dt_status dt_run_make_plans(dt_run *r, dt_error *err)
 {
     char text[160];
     const dt_net *net = &r->s.net;
-    r->phase = r->phases;
-    r->phases[0].plain = &net->graph;
-    r->phases[0].steps = dt_net_steps(net);
-    r->phase_count = 1;
     for (int i = 0; i < r->phase_count; i++)
         DT_TRY(plan_phase(r, &r->phases[i], err));
     snprintf(text, sizeof text, "memory: arena %.1f MB, %zu parameters and their gradients %.1f MB",
@@ -99,6 +172,8 @@ void dt_run_end_plans(dt_run *r)
         dt_exec_fini(&f->exec);
         dt_plan_fini(&f->norm);
         dt_plan_fini(&f->plan);
+        dt_graph_fini(&f->own_fused);
+        dt_graph_fini(&f->own);
     }
     dt_loader_close(r->norm_loader);
     dt_put(r->p->alloc, r->step_memory);

@@ -38,12 +38,15 @@ static void say_import(const dt_run *r)
     say(r, text);
 }
 
-static dt_status start_quantizers(dt_run *r, dt_error *err)
+/* Of a fresh run: the phase that it begins with, and its quantizers. */
+static dt_status start(dt_run *r, dt_error *err)
 {
     char text[256];
-    int flipped, small;
-    if (r->s.quantizers_ready) return DT_OK;
-    DT_TRY(dt_session_calibrate(&r->s, r->p->events.site, r->p->events.arg, &flipped, &small, err));
+    int small;
+    bool flips = !r->s.quantizers_ready && dt_net_is_quantized(&r->s.net);
+    int flipped = flips ? dt_net_make_gamma_positive(&r->s.net, &small) : 0;
+    DT_TRY(dt_run_enter_phase(r, true, err));
+    if (!flips) return DT_OK;
     snprintf(text, sizeof text,
              "batch norm: %d negative scales made positive (weights and means negated), %d near 0",
              flipped, small);
@@ -64,6 +67,7 @@ static dt_status resume(dt_run *r, const char *path, dt_error *err)
     snprintf(text, sizeof text, "resumed at step %lld of %lld", (long long)r->at.step,
              (long long)r->at.last_step);
     say(r, text);
+    dt_run_resume_phase(r);
     int64_t epoch = r->at.step / r->at.steps_per_epoch;
     return dt_loader_seek(r->train, epoch, r->at.step % r->at.steps_per_epoch, err);
 }
@@ -86,6 +90,7 @@ dt_status dt_run_prepare(dt_run *r, dt_error *err)
     DT_TRY(dt_session_open(&r->s, &p, err));
     DT_TRY(dt_optim_state_init(&r->optim, &r->s.recipe->train, &r->s.net.graph, r->p->alloc, err));
     DT_TRY(open_loaders(r, err));
+    DT_TRY(dt_run_make_phases(r, err));
     DT_TRY(dt_dir_make(r->p->folder, err));
     DT_TRY(dt_dir_lock(r->p->folder, &r->lock, err));
     dt_dir_remove_temporaries(r->p->folder);
@@ -93,8 +98,7 @@ dt_status dt_run_prepare(dt_run *r, dt_error *err)
     if (resumes)
         DT_TRY(resume(r, last, err));
     else
-        DT_TRY(start_quantizers(r, err));
-    if (!resumes) dt_dynamics_start(&r->s.dynamics);
+        DT_TRY(start(r, err));
     DT_TRY(dt_run_make_plans(r, err));
     snprintf(path, sizeof path, "%s/recipe.yaml", r->p->folder);
     const char *text = r->s.recipe->text;

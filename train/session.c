@@ -272,18 +272,26 @@ dt_status dt_session_loader(dt_session *s, dt_split split, int64_t batch, dt_loa
     return dt_loader_open(&p, out_loader, err);
 }
 
-dt_status dt_session_calibrate(dt_session *s, dt_site_fn site, void *arg, int *out_flipped,
-                               int *out_small, dt_error *err)
+dt_status dt_session_calibrate_phase(dt_session *s, const dt_graph *graph, const dt_graph *before,
+                                     dt_site_fn site, void *arg, dt_error *err)
 {
     dt_loader *loader;
     dt_batch batch;
-    *out_flipped = dt_net_make_gamma_positive(&s->net, out_small);
     DT_TRY(dt_session_loader(s, DT_SPLIT_TRAIN, s->data_conf->batch, &loader, err));
     dt_status st = dt_loader_next(loader, &batch, err);
     if (st == DT_OK)
-        st = dt_net_calibrate(&s->net, &s->kernels, s->threads, batch.x, batch.labels,
-                              s->data_conf->batch, true, site, arg, s->alloc, err);
+        st = dt_net_calibrate_phase(&s->net, graph, before, &s->kernels, s->threads, batch.x,
+                                    batch.labels, s->data_conf->batch, true, site, arg, s->alloc,
+                                    err);
     dt_loader_close(loader);
-    if (st == DT_OK) s->quantizers_ready = true;
     return st;
+}
+
+dt_status dt_session_calibrate(dt_session *s, dt_site_fn site, void *arg, int *out_flipped,
+                               int *out_small, dt_error *err)
+{
+    *out_flipped = dt_net_make_gamma_positive(&s->net, out_small);
+    DT_TRY(dt_session_calibrate_phase(s, &s->net.graph, NULL, site, arg, err));
+    s->quantizers_ready = true;
+    return DT_OK;
 }

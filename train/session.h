@@ -51,6 +51,10 @@ void dt_session_close(dt_session *s);
 dt_status dt_session_loader(dt_session *s, dt_split split, int64_t batch, dt_loader **out_loader,
                             dt_error *err) DT_MUST_CHECK;
 
+/* Starts the quantizers of a phase's graph that the graph before lacks or has at other bits. */
+dt_status dt_session_calibrate_phase(dt_session *s, const dt_graph *graph, const dt_graph *before,
+                                     dt_site_fn site, void *arg, dt_error *err) DT_MUST_CHECK;
+
 /* Makes gammas non-negative (nets that come without quantizer state) and starts the quantizers from
  * the first training batch. `out_flipped`, `out_small`: see dt_net_make_gamma_positive. */
 dt_status dt_session_calibrate(dt_session *s, dt_site_fn site, void *arg, int *out_flipped,

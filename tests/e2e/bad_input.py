@@ -75,6 +75,13 @@ def recipes(test, recipe):
              "method none has none"),
             ("PACT of weights", "quant.weights={method: pact, bits: 4}", "weight_quant: ",
              "weights take 'dorefa'"),
+            ("freezing without tracker", "dynamics={freezing: {}}", "dynamics.freezing: ",
+             "needs dynamics.oscillation"),
+            ("a phase after the end", "phases=[{epoch: 2}]", "phases.0.epoch: 2 is after the last"),
+            ("a phase of more bits than there are",
+             "phases=[{epoch: 1, weight_bits: 12}]", "phases.0.weight_bits: 12"),
+            ("a group without parameters", "train.groups={quant_weight: {}}", "train.groups.",
+             "did you mean 'quant_weights'?"),
             ("StatsQ of activations", "quant.activations={method: statsq, bits: 4}",
              "input_quant: ", "statsq is of weights")]:
         refused(test, what, ["train", recipe, override, "quant.first=none", "quant.last=none",

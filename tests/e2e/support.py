@@ -19,13 +19,18 @@ train: {epochs: 2, optimizer: {name: sgd, lr: 0.02}, seed: 3}
 eval: {batch: 64}
 """
 # The same with everything beside the optimizer that keeps state between steps.
-DYNAMICS = RECIPE + """\
+DYNAMICS = RECIPE.replace("epochs: 2", "epochs: 6") + """\
 dynamics:
   oscillation: {momentum: 0.1}
   dampening: {lambda: 0.01, begin: 0.1}
   freezing: {start: 0.3, end: 0.05, begin: 0.1, momentum: 0.1}
   weight_ema: {decay: 0.9}
   bn_estimate: {batches: 3}
+phases:
+  - {epoch: 0, weight_bits: 32, activation_bits: 32}
+  - {epoch: 1, weight_bits: 8}
+  - {epoch: 2}
+  - {epoch: 5, ranges: frozen, norm: frozen}
 """
 SKIP = 77
 

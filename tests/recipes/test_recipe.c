@@ -237,6 +237,37 @@ START_TEST(dynamics)
 }
 END_TEST
 
+START_TEST(phases)
+{
+    dt_recipe *r = must_read(FAKE_BASE "phases: [{epoch: 0, weight_bits: 32}, {epoch: 2, norm: "
+                                       "frozen}]\ntrain: {epochs: 3}\n",
+                             NULL);
+    ck_assert_uint_eq(r->phase_count, 2);
+    ck_assert_int_eq(r->phase[0].weight_bits, 32);
+    ck_assert(r->phase[1].epoch == 2 && r->phase[1].norm == 1 && r->phase[1].weight_bits == 0);
+    dt_recipe *again = must_read(r->text, NULL);
+    ck_assert_str_eq(again->text, r->text);
+    dt_recipe_free(again);
+    dt_recipe_free(r);
+    static const char *const bad[][2] = {
+        { "phases: {epoch: 1}\n", "phases: must be a list" },
+        { "phases: [{norm: frozen}]\n", "phases.0: needs an 'epoch'" },
+        { "phases: [{epoch: 30}]\n", "phases.0.epoch: 30 is after the last epoch" },
+        { "phases: [{epoch: 3}, {epoch: 2}]\n", "phases.1.epoch: 2 is not after 3" },
+        { "phases: [{epoch: 3, weight_bits: 16}]\n", "phases.0.weight_bits: 16 is neither" },
+        { "train: {groups: {qant: {lr: 1}}}\n", "train.groups.qant: unknown key, did you mean" },
+        { "train: {groups: {quant: {lrr: 1}}}\n", "train.groups.quant.lrr: unknown key" },
+    };
+    for (size_t i = 0; i < DT_ARRAY_LEN(bad); i++) {
+        char text[512];
+        dt_error err = { 0 };
+        snprintf(text, sizeof text, "%s%s", FAKE_BASE, bad[i][0]);
+        ck_assert_int_ne(fake_read(text, NULL, &r, &err), DT_OK);
+        ck_assert_msg(strstr(err.text, bad[i][1]) != NULL, "%s", err.text);
+    }
+}
+END_TEST
+
 START_TEST(overrides_and_paths)
 {
     char cwd[400], want[600];
@@ -400,6 +431,6 @@ START_TEST(every_row_of_the_real_tables)
 END_TEST
 
 DT_TEST_MAIN("recipe", defaults, values, effective_text_is_complete_and_reads_back,
-             hash_leaves_out_what_changes_no_result, messages, dynamics, overrides_and_paths,
-             relative_recipe_path, every_allocation_may_fail, shipped_recipes,
+             hash_leaves_out_what_changes_no_result, messages, dynamics, phases,
+             overrides_and_paths, relative_recipe_path, every_allocation_may_fail, shipped_recipes,
              every_row_of_the_real_tables)

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "autograd/quantizer.h"
+
 #include "core/rng.h"
 #include "tests/support/nets.h"
 
@@ -304,7 +306,51 @@ START_TEST(calibration_starts_every_site)
 }
 END_TEST
 
-DT_TEST_MAIN("net", tensors_come_back, conv_weights_are_permuted,
+/* Number of quantizers, and the bits of one; -1: it is not there. */
+static int quantizers(const dt_graph *g, const char *name, int *out_bits)
+{
+    int count = 0;
+    *out_bits = -1;
+    for (int i = 0; i < g->node_count; i++) {
+        const dt_fakequant_conf *c = g->node[i].conf;
+        if (strcmp(g->node[i].op->name, "fakequant") != 0) continue;
+        count++;
+        if (strcmp(g->node[i].name, name) == 0) *out_bits = c->site.bits;
+    }
+    return count;
+}
+
+START_TEST(graphs_of_phases)
+{
+    static const dt_recipe_phase floats = { .weight_bits = 32, .activation_bits = 32 },
+                                 six = { .weight_bits = 6 };
+    test_net t;
+    dt_graph g;
+    dt_error err = { .status = DT_OK };
+    int bits;
+    test_net_open(&t, TEST_LSQ("smallcnn", "deploy"), false);
+    int all = quantizers(&t.net.graph, "", &bits);
+    ck_assert_int_eq(dt_net_phase(&t.net, &floats, NULL, &g, NULL), DT_OK);
+    ck_assert_int_eq(quantizers(&g, "", &bits), 0);
+    ck_assert_str_eq(g.node[g.value[t.net.logits].producer].op->name, "linear");
+    dt_graph_fini(&g);
+    ck_assert_int_eq(dt_net_phase(&t.net, &six, NULL, &g, NULL), DT_OK);
+    ck_assert_int_eq(quantizers(&g, "conv2.weight_quant", &bits), all);
+    ck_assert_int_eq(bits, 6);
+    quantizers(&g, "conv1.weight_quant", &bits);
+    ck_assert_int_eq(bits, 8); /* the first layer had more */
+    quantizers(&g, "conv2.input_quant", &bits);
+    ck_assert_int_eq(bits, 4);
+    dt_graph_fini(&g);
+    test_net_close(&t);
+    test_net_open(&t, TEST_FLOAT("smallcnn"), false);
+    ck_assert_int_eq(dt_net_phase(&t.net, &six, NULL, &g, &err), DT_ERR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, "weight_bits of epoch 0: the net has no such"));
+    test_net_close(&t);
+}
+END_TEST
+
+DT_TEST_MAIN("net", graphs_of_phases, tensors_come_back, conv_weights_are_permuted,
              quantizer_parameters_have_published_names, missing_and_unexpected_tensors_are_told,
              wrong_shapes_change_nothing, half_of_the_quantizers_is_refused,
              positive_scales_change_no_result, calibration_starts_every_site)
