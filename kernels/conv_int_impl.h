@@ -20,6 +20,7 @@
 #include "core/compiler.h"
 #include "core/thread.h"
 #include "kernels/conv_int.h"
+#include "kernels/conv_int_depth.h"
 
 #ifdef __AVX512VNNI__
 
@@ -168,6 +169,7 @@ static layout lay_out(const dt_conv_shape *shape)
 
 static size_t workspace(const dt_conv_shape *s, int threads)
 {
+    if (is_depthwise(s)) return depth_workspace(s, threads);
     layout l = lay_out(s);
     return l.weight_bytes + l.start_bytes + (size_t)threads * (l.band_bytes + l.sum_bytes);
 }
@@ -372,6 +374,10 @@ static void band_task(void *arg, int64_t task, int thread)
 static void forward(const dt_conv_int_call *c, void *work, int threads)
 {
     unsigned char *memory = work;
+    if (is_depthwise(&c->shape)) {
+        depth_forward(c, work, threads);
+        return;
+    }
     job j = { .l = lay_out(&c->shape), .c = c };
     j.w = (weight *)work;
     j.start = (int32_t *)(void *)(memory + j.l.weight_bytes);

@@ -152,6 +152,8 @@ START_TEST(tiers_give_the_same_bits)
         check_all(&k, conv_shape(1, 20, 20, 3, 24, 7, 7, 2, 3, 1), 3);
         check_all(&k, conv_shape(1, 9, 9, 6, 40, 1, 1, 2, 0, 1), 3);
         check_all(&k, conv_shape(2, 12, 12, 32, 32, 3, 3, 1, 1, 32), 3); /* depthwise */
+        check_all(&k, conv_shape(2, 60, 50, 67, 67, 3, 3, 1, 1, 67), 3); /* in several bands */
+        check_all(&k, conv_shape(1, 15, 14, 80, 80, 5, 5, 2, 2, 80), 3);
         check_all(&k, conv_shape(2, 9, 9, 66, 99, 3, 3, 1, 1, 3), 3);
         check_all(&k, conv_shape(1, 70, 61, 16, 8, 3, 3, 2, 1, 1), 3); /* several bands */
         check_all(&k, conv_shape(1, 4, 4, 5, 3, 1, 1, 6, 0, 1), 3);
@@ -174,6 +176,8 @@ START_TEST(random_shapes)
             dt_conv_shape s = conv_shape(1 + dt_rng_below(&rng, 3), K + dt_rng_below(&rng, 9),
                                          K + dt_rng_below(&rng, 20), C, O, K, K, S, P, G);
             check_all(&k, s, 1);
+            if (C == 1) continue;
+            check_all(&k, conv_shape(1, s.H, s.W, C, C, K, K, S, P, C), 1); /* depthwise */
         }
     }
 }
