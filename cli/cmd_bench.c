@@ -55,7 +55,7 @@ static void print_kernel(void *arg, const dt_bench_kernel *r)
 {
     const cli_args *args = arg;
     if (!args->json) {
-        printf("%-20s %-14s %9.3f %9.1f", r->shape, r->pass, r->ms, r->gops);
+        printf("%-27s %-14s %9.3f %9.1f", r->shape, r->pass, r->ms, r->gops);
         if (r->fma_share > 0) printf(" %8.0f%%", 100 * r->fma_share);
         puts("");
     } else {
@@ -79,7 +79,8 @@ static int bench_ops(const cli_args *args)
                                     .result = print_kernel,
                                     .arg = &copy };
     if (!args->json)
-        printf("%-20s %-14s %9s %9s %9s\n", "shape, batch 128", "pass", "ms", "GOP/s", "FMA peak");
+        printf("%-27s %-14s %9s %9s %9s\n", "shape, batch 128 (_n16: 16)", "pass", "ms", "GOP/s",
+               "FMA peak");
     return dt_bench_ops(&p, &err) == DT_OK ? 0 : cli_fail(&err);
 }
 

@@ -12,6 +12,7 @@ typedef struct row {
     const char *name;
     int count; /* how often ResNet-20 has it; 0: not part of it */
     int64_t size, C, O, K, S, P, G;
+    bool large; /* an eighth of the batch */
 } row;
 
 static const row rows[] = {
@@ -27,6 +28,19 @@ static const row rows[] = {
     { "c128_16", 0, 16, 128, 128, 3, 1, 1, 1 },
     { "c256_8", 0, 8, 256, 256, 3, 1, 1, 1 },
     { "c512_7", 0, 7, 512, 512, 3, 1, 1, 1 },
+    { "stem_3_64_224_n16", 0, 224, 3, 64, 7, 2, 3, 1, true }, /* ResNet-18 at 224 */
+    { "c64_56_n16", 0, 56, 64, 64, 3, 1, 1, 1, true },
+    { "c64_128_56_s2_n16", 0, 56, 64, 128, 3, 2, 1, 1, true },
+    { "depthwise_96_112_s2_n16", 0, 112, 96, 96, 3, 2, 1, 96, true }, /* MobileNetV2 at 224 */
+    { "depthwise_144_56_n16", 0, 56, 144, 144, 3, 1, 1, 144, true },
+    { "depthwise_384_14_n16", 0, 14, 384, 384, 3, 1, 1, 384, true },
+    { "depthwise_960_7_n16", 0, 7, 960, 960, 3, 1, 1, 960, true },
+    { "pointwise_16_96_112_n16", 0, 112, 16, 96, 1, 1, 0, 1, true },
+    { "pointwise_144_24_56_n16", 0, 56, 144, 24, 1, 1, 0, 1, true },
+    { "pointwise_64_384_14_n16", 0, 14, 64, 384, 1, 1, 0, 1, true },
+    { "pointwise_384_64_14_n16", 0, 14, 384, 64, 1, 1, 0, 1, true },
+    { "pointwise_320_1280_7_n16", 0, 7, 320, 1280, 1, 1, 0, 1, true },
+    { "pointwise_2048_512_7_n16", 0, 7, 2048, 512, 1, 1, 0, 1, true }, /* ResNet-50 */
 };
 
 typedef enum pass { FORWARD, DGRAD, WGRAD, FORWARD_CODES, WGRAD_CODES, PASSES } pass;
@@ -129,7 +143,7 @@ static double time_pass(const dt_kernels *k, const operands *o, pass p, int thre
 static dt_status bench_row(const dt_bench_ops_params *p, const dt_kernels *k, const row *r,
                            dt_error *err)
 {
-    operands o = { .s = make_shape(r, p->batch) };
+    operands o = { .s = make_shape(r, r->large ? (p->batch + 7) / 8 : p->batch) };
     dt_arena *arena = dt_arena_new(p->alloc, "bench");
     if (!arena) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a benchmark");
     dt_status st = make_operands(&o, k, p->threads, arena, err);
