@@ -19,9 +19,13 @@ static bool expected(const dt_graph *g, const char *name)
     return dt_graph_find(g, name) >= 0;
 }
 
-/* Tensors of our own checkpoints that are not of the net. */
+/* Tensors that are not of the net: our own checkpoints', and PyTorch's counts of batches. */
 static bool is_run_state(const char *name)
 {
+    static const char counter[] = ".num_batches_tracked";
+    size_t length = strlen(name);
+    if (length >= sizeof counter && strcmp(name + length - (sizeof counter - 1), counter) == 0)
+        return true;
     return strncmp(name, "optimizer/", 10) == 0 || strncmp(name, "dynamics/", 9) == 0;
 }
 

@@ -4,7 +4,8 @@
  *
  * BATCHES has float pictures [STEPS,N,SIDE,SIDE,3], already normalised, then int32 labels
  * [STEPS,N], N being the recipe's batch. OUT gets tensors, each a line "name dimensions..." and its
- * floats: the losses, the logits of the first step, and its gradients in the engine's layout. */
+ * floats: the losses, the logits of an evaluation of the first batch (eval_logits) and of the first
+ * step, and its gradients in the engine's layout. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,6 +81,25 @@ static void put(run *r, const char *name, const dt_shape *shape, const real *x)
     fwrite(x, sizeof *x, (size_t)dt_shape_count(shape), r->out);
 }
 
+/* Before the first step, with running statistics. */
+static dt_status evaluate(run *r, dt_error *err)
+{
+    dt_plan plan;
+    dt_exec e = { 0 };
+    const dt_shape logits = DT_SHAPE(r->batch, r->net.classes);
+    DT_TRY(dt_plan_init(&plan, dt_net_steps(&r->net), &r->kernels, DT_MODE_EVAL, r->batch,
+                        dt_cpu_count(), &r->net.logits, 1, NULL, err));
+    dt_status st = dt_exec_init(&e, &plan, &r->net.state, &r->kernels, NULL, NULL, err);
+    if (st == DT_OK) {
+        dt_exec_set_input(&e, r->net.input, r->pictures);
+        st = dt_exec_forward(&e, err);
+    }
+    if (st == DT_OK) put(r, "eval_logits", &logits, dt_exec_value(&e, r->net.logits));
+    dt_exec_fini(&e);
+    dt_plan_fini(&plan);
+    return st;
+}
+
 static void put_first(run *r)
 {
     const dt_graph *g = &r->net.graph;
@@ -115,6 +135,7 @@ int main(int argc, char **argv)
     dt_error err = { 0 };
     if (argc != 6) return 2;
     dt_status st = prepare(&r, argv, &err);
+    if (st == DT_OK) st = evaluate(&r, &err);
     if (st == DT_OK) st = steps(&r, &err);
     if (st != DT_OK) fprintf(stderr, "%s\n", err.text);
     if (r.out && fclose(r.out) != 0) st = DT_ERR_IO;

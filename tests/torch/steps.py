@@ -7,9 +7,7 @@ STEPS is the program of steps.c. Logits and each gradient must be within 1e-4 of
 to the largest element, with equal argmax; losses of ten steps within 1e-4, relative.
 Exit status 77 (skipped) without PyTorch.
 """
-import json
 import os
-import struct
 import subprocess
 import sys
 import tempfile
@@ -22,6 +20,7 @@ except ImportError:
     sys.exit(77)
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import models
+from tensors import read_tensors, write_safetensors
 
 BOUND = 1e-4
 ADAMW = "{name: adamw, lr: 1e-3, weight_decay: 0.05}"
@@ -46,30 +45,6 @@ MODELS = {
     "deit_tiny": (lambda: models.Vit(224, 16, 192, 12, 3, 1000),
                   "{name: deit_tiny_patch16_224, classes: 1000", 224, 1000, 2, adamw, ADAMW),
 }
-
-
-def write_safetensors(path, tensors):
-    head, data = {}, b""
-    for name, t in tensors.items():
-        raw = t.detach().contiguous().numpy().astype("<f4").tobytes()
-        head[name] = {"dtype": "F32", "shape": list(t.shape),
-                      "data_offsets": [len(data), len(data) + len(raw)]}
-        data += raw
-    text = json.dumps(head).encode()
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text + data)
-
-
-def read_tensors(path):
-    out, data, at = {}, open(path, "rb").read(), 0
-    while at < len(data):
-        end = data.index(b"\n", at)
-        name, *shape = data[at:end].decode().split()
-        shape = [int(d) for d in shape]
-        count = int(np.prod(shape))
-        out[name] = np.frombuffer(data, "<f4", count, end + 1).reshape(shape)
-        at = end + 1 + 4 * count
-    return out
 
 
 def error(ours, theirs):
