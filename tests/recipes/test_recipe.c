@@ -359,11 +359,15 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
-/* Does a file's name start with the model's, underscores left out? */
+/* Does a file's name start with the model's? Dashes and underscores are left out, and a size of
+ * patches that the model's name ends with may be. */
 static bool starts_with_model(const char *file, const char *model)
 {
-    for (; *model; model++)
-        if (*model != '_' && *file++ != *model) return false;
+    for (; *model && strncmp(model, "_patch", 6) != 0; model++) {
+        if (*model == '_') continue;
+        if (*file == '-') file++;
+        if (*model != *file++) return false;
+    }
     return true;
 }
 
