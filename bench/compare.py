@@ -37,7 +37,7 @@ KINDS = {"": "LSQ", "-dampening": "LSQ, dampening", "-freezing": "LSQ, freezing"
 def cells(table):
     """(cell, recipe, whether its rate is tuned)"""
     if table == "oscillation":
-        return [(f"w{bits}{kind}", f"mobilenet_v2-lsq-w{bits}{kind}-paper.yaml", False)
+        return [(f"w{bits}{kind}", f"mobilenetv2-lsq-w{bits}{kind}-paper.yaml", False)
                 for bits in (4, 3) for kind in KINDS]
     control = [("float", "resnet20-finetune.yaml", True)]
     return control + [(f"{m}-{b}", f"resnet20-{m}-{b}-paper.yaml", True) for b in BITS for m in METHODS]
