@@ -25,6 +25,7 @@ typedef struct dt_quant_site {
     int64_t groups;
     int64_t count;    /* elements of a group, batch included */
     int64_t features; /* elements of a group of one sample; of weights the same as count */
+    int batches;      /* of a training step, whose samples gradient scales count; 0: 1 */
     int64_t inner;    /* elements along the last axis: a weight's input channels */
     bool has_range;   /* values are known to lie in range_low..range_high (pictures) */
     double range_low, range_high;

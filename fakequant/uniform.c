@@ -17,6 +17,7 @@ double dt_uniform_grad_factor(int grad_scale, int act_N, const dt_quant_site *si
 {
     bool features = act_N == DT_COUNT_FEATURES && !site->weight;
     double N = (double)(features ? site->features : site->count);
+    if (!features && !site->weight && site->batches > 1) N *= site->batches;
     if (grad_scale == DT_GRAD_NONE) return 1;
     return 1 / sqrt(grad_scale == DT_GRAD_SQRT_N ? N : N * qmax);
 }

@@ -19,6 +19,7 @@ typedef struct dt_builder {
     dt_status (*choose)(void *arg, const char *layer, dt_layer_role role, dt_side side,
                         dt_quant_choice *out, dt_error *err);
     void *choose_arg;
+    int batches;                  /* of a training step; 0: 1 */
     bool small_init;              /* linear layers start at DT_INIT_SMALL; set by models */
     double input_low, input_high; /* range of the picture's values, after normalising */
     dt_status status;

@@ -121,7 +121,7 @@ int dt_site_activation(dt_builder *b, const char *layer, const char *part, int x
     char *name = site_name(b, layer, part);
     if (!name) return -1;
     const dt_value *v = &b->graph->value[x];
-    dt_quant_site site = { .groups = 1, .is_signed = !v->nonneg };
+    dt_quant_site site = { .groups = 1, .is_signed = !v->nonneg, .batches = b->batches };
     if (v->kind == DT_VALUE_INPUT) {
         site.has_range = true;
         site.range_low = b->input_low;

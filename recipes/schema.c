@@ -51,6 +51,9 @@ static const dt_opt train_opts[] = {
     DT_OPT_INT(dt_recipe_train, epochs, 30, 1, 100000, "passes over the training set"),
     DT_OPT_INT(dt_recipe_train, max_steps, 0, 0, INT_MAX,
                "ends the run early without changing the schedule; 0: no limit"),
+    DT_OPT_INT(dt_recipe_train, accumulate, 1, 1, 4096,
+               "batches of a step; their gradients are averaged, so a step has data.batch times as "
+               "many samples"),
     DT_OPT_INT(dt_recipe_train, seed, 1, 0, INT_MAX, "of every random number of the run"),
     DT_OPT_FLOAT(dt_recipe_train, label_smoothing, 0, 0, 0.999999,
                  "share of the target that is spread over all classes"),

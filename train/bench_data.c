@@ -49,7 +49,8 @@ static dt_status read_picture(const void *self, dt_split split, int64_t index, d
     const set *s = self;
     (void)split;
     DT_TRY(dt_picture_shape(&out->picture, s->conf.side, s->conf.side, err));
-    memcpy(out->picture.rgb.data, s->pictures + (size_t)(index % PICTURES) * picture_size(s), picture_size(s));
+    memcpy(out->picture.rgb.data, s->pictures + (size_t)(index % PICTURES) * picture_size(s),
+           picture_size(s));
     out->label = (int)(index % s->conf.classes);
     return DT_OK;
 }

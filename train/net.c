@@ -6,6 +6,7 @@
 
 #include "autograd/fuse.h"
 #include "autograd/op_softmax_ce.h"
+#include "data/transform.h"
 #include "fakequant/quantizers.h"
 #include "layers/models.h"
 
@@ -43,6 +44,27 @@ static dt_status add_inputs(dt_net *net, const dt_net_input *input, dt_error *er
     return dt_graph_value(&net->graph, &labels, &net->labels, err);
 }
 
+/* The loss of steps that mix pictures: the same over targets [N,classes]. */
+static dt_status add_soft_loss(dt_net *net, const dt_softmax_ce_conf *conf, dt_error *err)
+{
+    const dt_value targets = { .name = "targets",
+                               .kind = DT_VALUE_INPUT,
+                               .batched = true,
+                               .shape = DT_SHAPE(1, net->classes) };
+    DT_TRY(dt_graph_value(&net->graph, &targets, &net->targets, err));
+    const int in[] = { net->logits, net->targets };
+    return dt_graph_node(&net->graph, "softmax_ce", "soft_loss", conf, in, 2, &net->step_loss, err);
+}
+
+static bool mixes(const dt_recipe *recipe)
+{
+    for (size_t i = 0; i < recipe->data.train_count; i++) {
+        const dt_transform *t = (const dt_transform *)(const void *)recipe->data.train[i].row;
+        if (t->stage == DT_STAGE_BATCH) return true;
+    }
+    return false;
+}
+
 static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input, dt_error *err)
 {
     DT_TRY(add_inputs(net, input, err));
@@ -52,6 +74,7 @@ static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input
                      .share = recipe->quant.share,
                      .choose = choose,
                      .choose_arg = recipe,
+                     .batches = recipe->train.accumulate,
                      .input_low = input->low,
                      .input_high = input->high,
                      .err = err };
@@ -62,17 +85,20 @@ static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input
     if (b.quantized) DT_TRY(dt_recipe_check_rules_used(recipe, err));
     const dt_softmax_ce_conf conf = { recipe->train.label_smoothing };
     const int in[] = { net->logits, net->labels };
-    return dt_graph_node(&net->graph, "softmax_ce", "loss", &conf, in, 2, &net->loss, err);
+    DT_TRY(dt_graph_node(&net->graph, "softmax_ce", "loss", &conf, in, 2, &net->loss, err));
+    net->step_loss = net->loss;
+    return mixes(recipe) ? add_soft_loss(net, &conf, err) : DT_OK;
 }
 
 dt_status dt_net_init(dt_net *net, dt_recipe *recipe, const dt_net_input *input, bool with_grads,
                       const dt_alloc *a, dt_error *err)
 {
-    *net = (dt_net){ .H = input->H, .W = input->W, .classes = recipe->model.classes };
+    *net =
+        (dt_net){ .H = input->H, .W = input->W, .classes = recipe->model.classes, .targets = -1 };
     DT_TRY(dt_graph_init(&net->graph, a, err));
     dt_status st = build(net, recipe, input, err);
-    const int keep[] = { net->loss, net->logits };
-    if (st == DT_OK) st = dt_fuse(&net->graph, keep, 2, &net->fused, a, err);
+    const int keep[] = { net->loss, net->logits, net->step_loss };
+    if (st == DT_OK) st = dt_fuse(&net->graph, keep, 3, &net->fused, a, err);
     if (st == DT_OK)
         st = dt_state_init(&net->state, &net->graph, with_grads, (uint64_t)recipe->train.seed, a,
                            err);

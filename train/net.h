@@ -13,6 +13,7 @@ typedef struct dt_net {
     bool plain;     /* steps run `graph` */
     dt_state state;
     int input, labels, logits, loss; /* values */
+    int targets, step_loss;          /* of steps that mix pictures; otherwise -1 and `loss` */
     int64_t H, W;
     int classes;
 } dt_net;

@@ -104,30 +104,48 @@ static dt_dynamics_at dynamics_at(const dt_run *r)
     return (dt_dynamics_at){ r->at.step, r->at.steps_per_epoch, r->at.total_steps };
 }
 
-static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
+/* Forward and backward pass of batch `index` of a step; the gradients go into the step's sums. */
+static dt_status one_batch(dt_run *r, int index, double *out_loss, dt_error *err)
 {
     dt_batch batch;
+    const dt_net *net = &r->s.net;
+    dt_exec *e = &r->phase->exec;
     DT_TRY(dt_loader_next(r->train, &batch, err));
-    dt_exec_set_input(&r->phase->exec, r->s.net.input, batch.x);
-    dt_exec_set_input(&r->phase->exec, r->s.net.labels, batch.labels);
-    r->phase->exec.seed = (uint64_t)r->s.recipe->train.seed;
-    r->phase->exec.step = r->at.step;
-    DT_TRY(dt_exec_forward(&r->phase->exec, err));
-    double loss = (double)((real *)dt_exec_value(&r->phase->exec, r->s.net.loss))[0];
-    if (!isfinite(loss) || r->phase->exec.lost) return not_finite(r, loss, err);
+    dt_exec_set_input(e, net->input, batch.x);
+    if (net->targets >= 0)
+        dt_exec_set_input(e, net->targets, batch.targets);
+    else
+        dt_exec_set_input(e, net->labels, batch.labels);
+    e->seed = (uint64_t)r->s.recipe->train.seed;
+    e->step = r->at.step * r->sums.batches + index;
+    DT_TRY(dt_exec_forward(e, err));
+    double loss = (double)((real *)dt_exec_value(e, net->step_loss))[0];
+    if (!isfinite(loss) || e->lost) return not_finite(r, loss, err);
     dt_score s = { 0 };
-    dt_score_count(&s, dt_exec_value(&r->phase->exec, r->s.net.logits), batch.labels, batch.valid,
-                   r->s.net.classes, NULL);
-    dt_exec_backward(&r->phase->exec);
+    dt_score_count(&s, dt_exec_value(e, net->logits), batch.labels, batch.valid, net->classes,
+                   NULL);
+    dt_exec_backward(e);
+    dt_accumulate_add(&r->sums, &r->s.net.state, index);
+    r->at.seen += batch.valid;
+    r->at.correct += s.correct;
+    r->at.loss_sum += loss * (double)batch.valid;
+    *out_loss += loss / r->sums.batches;
+    return DT_OK;
+}
+
+static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
+{
+    int64_t in_epoch = r->at.step % r->at.steps_per_epoch;
+    if (in_epoch == 0 || r->at.step == r->first_step) /* batches that fill no step are left out */
+        DT_TRY(dt_loader_seek(r->train, r->at.step / r->at.steps_per_epoch,
+                              in_epoch * r->sums.batches, err));
+    for (int i = 0; i < r->sums.batches; i++)
+        DT_TRY(one_batch(r, i, out_loss, err));
     const dt_dynamics_at at = dynamics_at(r);
     dt_dynamics_gradient(&r->s.dynamics, &at);
     dt_optim_update(&r->optim, &r->s.net.state, lr, r->at.step);
     dt_dynamics_step(&r->s.dynamics);
     r->at.step++;
-    r->at.seen += batch.valid;
-    r->at.correct += s.correct;
-    r->at.loss_sum += loss * (double)batch.valid;
-    *out_loss = loss;
     return DT_OK;
 }
 
@@ -135,13 +153,14 @@ static void show_step(dt_run *r, double lr)
 {
     double t = now(), rate = 0;
     int64_t done = r->at.step - r->first_step;
+    int64_t nominal = (int64_t)r->s.data_conf->batch * r->sums.batches;
     if (!r->p->events.progress) return;
     if (t > r->train_started)
-        rate = (double)(done * r->s.data_conf->batch) / (t - r->train_started - r->eval_seconds);
+        rate = (double)(done * nominal) / (t - r->train_started - r->eval_seconds);
     dt_run_progress progress = { .at = &r->at, .lr = lr, .images_per_s = rate };
     int64_t epochs_left = (r->at.last_step - r->at.step) / r->at.steps_per_epoch + 1;
     if (rate > 0)
-        progress.eta_s = (double)((r->at.last_step - r->at.step) * r->s.data_conf->batch) / rate +
+        progress.eta_s = (double)((r->at.last_step - r->at.step) * nominal) / rate +
                          r->last_eval_seconds * (double)epochs_left;
     dt_dynamics_progress(&r->s.dynamics, progress.dynamics, sizeof progress.dynamics);
     r->p->events.progress(r->p->events.arg, &progress);

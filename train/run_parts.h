@@ -3,6 +3,7 @@
 #ifndef DT_TRAIN_RUN_PARTS_H
 #define DT_TRAIN_RUN_PARTS_H
 
+#include "train/accumulate.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
 
@@ -31,6 +32,7 @@ typedef struct dt_run {
     dt_phase phases[DT_RUN_PHASES];
     int phase_count;
     dt_phase *phase;        /* the one under way */
+    dt_accumulate sums;     /* of gradients, train.accumulate */
     dt_loader *norm_loader; /* training pictures for batch-norm statistics; NULL: not wanted */
     dt_metrics metrics;
     dt_run_position at;

@@ -15,7 +15,7 @@ static void say(const dt_run *r, const char *text)
 static dt_status plan(dt_run *r, const dt_phase *f, dt_mode mode, dt_plan *out, dt_error *err)
 {
     const dt_net *net = &r->s.net;
-    const int outputs[] = { net->loss, net->logits };
+    const int outputs[] = { mode == DT_MODE_TRAIN ? net->step_loss : net->loss, net->logits };
     int64_t batch = mode == DT_MODE_EVAL ? r->s.recipe->eval.batch : r->s.data_conf->batch;
     char line[400], text[512];
     DT_TRY(dt_plan_init(out, f->steps, &r->s.kernels, mode, batch, r->s.threads, outputs, 2,
@@ -55,7 +55,8 @@ static dt_status norm_pass(void *arg, int64_t batch, dt_error *err)
     dt_run *r = arg;
     dt_exec *e = &r->phase->norm_exec;
     dt_batch b;
-    int64_t per_epoch = r->at.steps_per_epoch, epoch = r->at.step / per_epoch;
+    int64_t per_epoch = dt_loader_batches(r->norm_loader);
+    int64_t epoch = r->at.step / r->at.steps_per_epoch;
     if (batch % per_epoch == 0)
         DT_TRY(dt_loader_seek(r->norm_loader, epoch + batch / per_epoch, 0, err));
     DT_TRY(dt_loader_next(r->norm_loader, &b, err));
@@ -140,6 +141,20 @@ dt_status dt_run_enter_phase(dt_run *r, bool fresh, dt_error *err)
     return DT_OK;
 }
 
+/* Sums of gradients, when a step has several batches. */
+static dt_status make_sums(dt_run *r, dt_error *err)
+{
+    char text[160];
+    int batches = r->s.recipe->train.accumulate, batch = r->s.data_conf->batch;
+    DT_TRY(dt_accumulate_init(&r->sums, batches, &r->s.net.graph, r->p->alloc, err));
+    if (batches == 1) return DT_OK;
+    snprintf(text, sizeof text,
+             "step: %d batches of %d, nominal batch %lld; sums of gradients %.1f MB", batches,
+             batch, (long long)batches * batch, (double)r->sums.bytes / 1e6);
+    say(r, text);
+    return DT_OK;
+}
+
 dt_status dt_run_make_plans(dt_run *r, dt_error *err)
 {
     char text[160];
@@ -149,6 +164,7 @@ dt_status dt_run_make_plans(dt_run *r, dt_error *err)
     snprintf(text, sizeof text, "memory: arena %.1f MB, %zu parameters and their gradients %.1f MB",
              (double)r->step_bytes / 1e6, net->state.param_count, (double)net->state.bytes / 1e6);
     say(r, text);
+    DT_TRY(make_sums(r, err));
 #ifndef __SANITIZE_ADDRESS__
     r->step_memory = dt_get(r->p->alloc, r->step_bytes, "step arena");
     if (!r->step_memory)
@@ -175,6 +191,7 @@ void dt_run_end_plans(dt_run *r)
         dt_graph_fini(&f->own_fused);
         dt_graph_fini(&f->own);
     }
+    dt_accumulate_fini(&r->sums);
     dt_loader_close(r->norm_loader);
     dt_put(r->p->alloc, r->step_memory);
 }

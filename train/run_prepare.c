@@ -18,7 +18,11 @@ static dt_status open_loaders(dt_run *r, dt_error *err)
     DT_TRY(dt_session_loader(&r->s, DT_SPLIT_TEST, eval, &r->test, err));
     if (r->s.data_conf->val > 0) DT_TRY(dt_session_loader(&r->s, DT_SPLIT_VAL, eval, &r->val, err));
     const dt_recipe_train *t = &r->s.recipe->train;
-    r->at.steps_per_epoch = dt_loader_batches(r->train);
+    r->at.steps_per_epoch = dt_loader_batches(r->train) / t->accumulate;
+    if (r->at.steps_per_epoch == 0)
+        return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = "train.accumulate" },
+                       "%d is more than the %lld batches of an epoch", t->accumulate,
+                       (long long)dt_loader_batches(r->train));
     r->at.total_steps = r->at.last_step = r->at.steps_per_epoch * t->epochs;
     if (t->max_steps > 0 && t->max_steps < r->at.last_step) r->at.last_step = t->max_steps;
     return DT_OK;
@@ -68,8 +72,7 @@ static dt_status resume(dt_run *r, const char *path, dt_error *err)
              (long long)r->at.last_step);
     say(r, text);
     dt_run_resume_phase(r);
-    int64_t epoch = r->at.step / r->at.steps_per_epoch;
-    return dt_loader_seek(r->train, epoch, r->at.step % r->at.steps_per_epoch, err);
+    return DT_OK; /* the first step seeks its batches */
 }
 
 dt_status dt_run_prepare(dt_run *r, dt_error *err)

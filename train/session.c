@@ -253,10 +253,6 @@ dt_status dt_session_loader(dt_session *s, dt_split split, int64_t batch, dt_loa
     dt_transform_step steps[DT_TRANSFORM_MAX];
     int count = 0;
     DT_TRY(list_steps(s->recipe, split, steps, &count, err));
-    if (dt_transform_has_mix(steps, count))
-        return dt_fail(err, DT_ERR_UNSUPPORTED,
-                       &(dt_where){ .file = s->recipe->name, .key = "data.train" },
-                       "mixup and cutmix need a loss that takes soft targets");
     const dt_loader_params p = { .data = s->data,
                                  .split = split,
                                  .batch = batch,

@@ -91,7 +91,7 @@ START_TEST(effective_text_is_complete_and_reads_back)
         "  allow_missing: false\n  ema: false\n  shortcut: pad\n  head: linear\n"
         "data:\n  name: cifar10\n  batch: 128\n  root: ''\n  normalize: imagenet\n"
         "  val: 0\n  limit: 0\n  train: []\n  test: []\nquant: none\n"
-        "train:\n  epochs: 30\n  max_steps: 0\n  seed: 1\n  label_smoothing: 0\n  clip_norm: 0\n"
+        "train:\n  epochs: 30\n  max_steps: 0\n  accumulate: 1\n  seed: 1\n  label_smoothing: 0\n  clip_norm: 0\n"
         "  save_minutes: 10\n  decay_norm: false\n  quant_decay: false\n  quant_lr: 1\n"
         "  optimizer:\n    name: sgd\n    lr: 0.1\n    momentum: 0.9\n"
         "    nesterov: false\n    weight_decay: 0.0001\n"
