@@ -84,6 +84,40 @@ static int bench_ops(const cli_args *args)
     return dt_bench_ops(&p, &err) == DT_OK ? 0 : cli_fail(&err);
 }
 
+static int bench_loader(const cli_args *args)
+{
+    dt_error err;
+    dt_recipe *recipe;
+    dt_bench_loader_result r;
+    if (args->word_count < 2) {
+        fprintf(stderr, "detent: bench loader wants a recipe\n");
+        return 1;
+    }
+    cli_args rest = *args; /* without "loader": recipe and overrides */
+    rest.word_count--;
+    memmove(rest.words, args->words + 1, sizeof *rest.words * (size_t)rest.word_count);
+    if (cli_recipe(&rest, &recipe, &err) != DT_OK) return cli_fail(&err);
+    const dt_bench_params p = { .recipe = recipe, .steps = args->steps, .threads = args->threads };
+    dt_status st = dt_bench_loader(&p, &r, &err);
+    if (st == DT_OK && args->json) {
+        json_t *o =
+            json_pack("{s:s,s:I,s:[II],s:i,s:i,s:f,s:f,s:f,s:I}", "recipe", recipe->name, "batch",
+                      (json_int_t)r.batch, "picture", (json_int_t)r.H, (json_int_t)r.W, "threads",
+                      r.threads, "batches", r.batches, "ms", r.ms, "img_per_s", r.images_per_s,
+                      "peak_mb", r.peak_mb, "skipped", (json_int_t)r.skipped);
+        if (o) json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
+        puts("");
+        json_decref(o);
+    } else if (st == DT_OK) {
+        printf("%s: batches of %lld pictures, %lldx%lld, %d threads\n%.2f ms a batch of %d, %.0f "
+               "pictures/s; most memory of the process %.1f MB\n",
+               recipe->name, (long long)r.batch, (long long)r.W, (long long)r.H, r.threads, r.ms,
+               r.batches, r.images_per_s, r.peak_mb);
+    }
+    dt_recipe_free(recipe);
+    return st == DT_OK ? 0 : cli_fail(&err);
+}
+
 static int bench_step(const cli_args *args)
 {
     dt_error err;
@@ -114,9 +148,10 @@ static int bench_step(const cli_args *args)
 
 int cli_bench(const cli_args *args)
 {
-    static const char *const names[] = { "step", "ops" };
+    static const char *const names[] = { "step", "ops", "loader" };
     if (strcmp(args->words[0], "step") == 0) return bench_step(args);
     if (strcmp(args->words[0], "ops") == 0) return bench_ops(args);
+    if (strcmp(args->words[0], "loader") == 0) return bench_loader(args);
     const char *near = dt_nearest(args->words[0], names, DT_ARRAY_LEN(names));
     fprintf(stderr, "detent: no benchmark '%s', did you mean '%s'?\n", args->words[0],
             near ? near : "step");

@@ -21,7 +21,7 @@ static const cli_verb verbs[] = {
       cli_data },
     { "list", "quantizers|models|datasets|transforms|optimizers|schedules|exporters|targets|keys",
       "List what recipes can name, and every key.", "j", 1, 1, cli_list },
-    { "bench", "step RECIPE [KEY=VALUE...]\nops [SHAPE]",
+    { "bench", "step RECIPE [KEY=VALUE...]\nloader RECIPE [KEY=VALUE...]\nops [SHAPE]",
       "Time training steps on random pictures, or single kernels.", "tijklF", 1, CLI_MAX_WORDS,
       cli_bench },
 };

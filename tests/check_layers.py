@@ -81,6 +81,7 @@ PARTS = {
     "recipes/phases.c": "recipes/test_recipe.c",
     "train/net_phase.c": "train/test_net.c",
     "train/bench_data.c": "train/test_bench.c",
+    "train/bench_loader.c": "train/test_bench.c",
     "train/bench_ops.c": "train/test_bench.c",
     "train/bench_peak.c": "train/test_bench.c",
     "train/inspect.c": "train/test_checkpoint.c",

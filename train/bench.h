@@ -72,4 +72,16 @@ dt_status dt_bench_ops(const dt_bench_ops_params *params, dt_error *err) DT_MUST
 dt_status dt_bench_step(const dt_bench_params *params, dt_bench_result *out,
                         dt_error *err) DT_MUST_CHECK;
 
+/* Times the loader of the recipe's training pictures, as a run would have it, after 2 batches to
+ * warm up; `steps` batches. No network is built. */
+typedef struct dt_bench_loader_result {
+    int64_t batch, H, W; /* samples; pixels of a picture */
+    int threads, batches;
+    double ms, images_per_s; /* mean of a batch, and its rate */
+    double peak_mb;          /* most memory that the process has had */
+    int64_t skipped;         /* pictures that could not be read, with data.broken: skip */
+} dt_bench_loader_result;
+dt_status dt_bench_loader(const dt_bench_params *params, dt_bench_loader_result *out,
+                          dt_error *err) DT_MUST_CHECK;
+
 #endif

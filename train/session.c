@@ -103,7 +103,7 @@ static dt_status set_extent(dt_session *s, dt_error *err)
                    (long long)s->picture.H);
 }
 
-static dt_status open_data(dt_session *s, dt_error *err)
+dt_status dt_session_open_data(dt_session *s, dt_error *err)
 {
     const dt_recipe_data *d = &s->recipe->data;
     const dt_data_params p = { .root = s->data_conf->root[0] ? s->data_conf->root : NULL,
@@ -210,7 +210,8 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     dt_net_input input;
     DT_TRY(dt_kernels_init(&s->kernels, p->isa, err));
     if (has_init) DT_TRY(read_init(s, &native, err));
-    if (!p->no_data || number_attr(&s->init, "input.height") == 0) DT_TRY(open_data(s, err));
+    if (!p->no_data || number_attr(&s->init, "input.height") == 0)
+        DT_TRY(dt_session_open_data(s, err));
     DT_TRY(input_of(s, &input, err));
     DT_TRY(dt_net_init(&s->net, s->recipe, &input, p->training, s->alloc, err));
     s->net.plain = p->plain;
@@ -223,15 +224,22 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     return DT_OK;
 }
 
-dt_status dt_session_open(dt_session *s, const dt_session_params *p, dt_error *err)
+dt_status dt_session_start(dt_session *s, dt_recipe *recipe, int threads, const dt_alloc *alloc,
+                           dt_error *err)
 {
-    *s = (dt_session){ .recipe = p->recipe, .alloc = p->alloc };
-    s->threads = p->threads > 0 ? p->threads : dt_cpu_count();
+    *s = (dt_session){ .recipe = recipe, .alloc = alloc };
+    s->threads = threads > 0 ? threads : dt_cpu_count();
     if (s->threads > DT_MAX_THREADS)
         return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = "threads" }, "%d is outside 1..%d",
                        s->threads, DT_MAX_THREADS);
-    s->data_conf = p->recipe->data.common;
+    s->data_conf = recipe->data.common;
     s->normalize = &dt_normalizes[s->data_conf->normalize];
+    return DT_OK;
+}
+
+dt_status dt_session_open(dt_session *s, const dt_session_params *p, dt_error *err)
+{
+    DT_TRY(dt_session_start(s, p->recipe, p->threads, p->alloc, err));
     dt_status st = open_all(s, p, err);
     if (st != DT_OK) dt_session_close(s);
     return st;

@@ -45,6 +45,11 @@ typedef struct dt_session {
 } dt_session;
 
 dt_status dt_session_open(dt_session *s, const dt_session_params *p, dt_error *err) DT_MUST_CHECK;
+/* The first parts of it, for those who need no network: what the recipe and the machine say, and
+ * the dataset with the size that its pictures get. */
+dt_status dt_session_start(dt_session *s, dt_recipe *recipe, int threads, const dt_alloc *alloc,
+                           dt_error *err) DT_MUST_CHECK;
+dt_status dt_session_open_data(dt_session *s, dt_error *err) DT_MUST_CHECK;
 void dt_session_close(dt_session *s);
 
 /* A loader over a split with the recipe's settings. */

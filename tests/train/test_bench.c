@@ -125,4 +125,17 @@ START_TEST(no_memory)
 }
 END_TEST
 
-DT_TEST_MAIN("bench", quantized, quantization_off, fused_at_full_size, single_kernels, no_memory)
+START_TEST(loader_alone)
+{
+    dt_recipe *recipe = read_recipe("data.name=builtin");
+    dt_bench_loader_result r;
+    const dt_bench_params p = { .recipe = recipe, .steps = 3, .threads = 2 };
+    ck_assert_int_eq(dt_bench_loader(&p, &r, NULL), DT_OK);
+    ck_assert(r.batches == 3 && r.batch > 0 && r.H == 32 && r.W == 32 && r.threads == 2);
+    ck_assert(r.ms > 0 && r.images_per_s > 0 && r.peak_mb > 0 && r.skipped == 0);
+    dt_recipe_free(recipe);
+}
+END_TEST
+
+DT_TEST_MAIN("bench", loader_alone, quantized, quantization_off, fused_at_full_size, single_kernels,
+             no_memory, loader_alone)
