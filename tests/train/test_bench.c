@@ -138,4 +138,4 @@ START_TEST(loader_alone)
 END_TEST
 
 DT_TEST_MAIN("bench", loader_alone, quantized, quantization_off, fused_at_full_size, single_kernels,
-             no_memory, loader_alone)
+             no_memory)
