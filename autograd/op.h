@@ -6,6 +6,7 @@
 #define DT_AUTOGRAD_OP_H
 
 #include "core/shape.h"
+#include "core/thread.h"
 #include "kernels/kernels.h"
 
 enum { DT_OP_MAX_IN = 16, DT_OP_MAX_OUT = 3 };
@@ -115,6 +116,12 @@ struct dt_op_example {
 
 /* Row lookup; NULL when there is none. The array ends with NULL. */
 const dt_op *dt_op_find(const char *name);
+
+/* `infer` of an operation that takes any shape and gives the same. */
+dt_status dt_infer_same(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
+                        dt_error *err);
+/* Runs task(run, i, thread) for i in 0..count-1 on the run's threads. */
+void dt_op_each(const dt_op_run *r, int64_t count, dt_task task);
 extern const dt_op *const dt_ops[];
 
 #endif

@@ -4,12 +4,28 @@
 #ifndef DT_AUTOGRAD_OP_ATTENTION_H
 #define DT_AUTOGRAD_OP_ATTENTION_H
 
+#include "autograd/op.h"
 #include "autograd/quantizer.h"
 
 typedef struct dt_attention_heads { /* of attention_scores and attention_mix */
     int heads;
     double scale; /* of the scores; attention_mix does not read it */
 } dt_attention_heads;
+
+/* A head of a sample, and where it starts in tensors of queries [N,T,C], of keys [N,S,C] and of
+ * scores [N,H,T,S]. */
+typedef struct dt_attention_head {
+    int64_t T, S, C, d;
+    int64_t query, key, score;
+} dt_attention_head;
+
+/* Head `i` of N H, by the shape of scores. */
+static inline dt_attention_head dt_attention_head_of(const dt_shape *scores, int64_t C, int64_t i)
+{
+    int64_t H = scores->dim[1], T = scores->dim[2], S = scores->dim[3];
+    int64_t d = C / H, n = i / H, h = i % H;
+    return (dt_attention_head){ T, S, C, d, n * T * C + h * d, n * S * C + h * d, i * T * S };
+}
 
 enum {
     DT_ATTENTION_Q,

@@ -3,7 +3,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op.h"
 #include "autograd/op_attention.h"
-#include "core/thread.h"
 #include "kernels/gemm.h"
 
 static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
@@ -21,31 +20,23 @@ static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_sh
     return DT_OK;
 }
 
-typedef struct head { /* of one sample */
-    int64_t T, S, C, d;
-    int64_t p, v, y; /* where it starts */
-} head;
-
-static head head_of(const dt_op_run *r, int64_t i)
+static dt_attention_head head_of(const dt_op_run *r, int64_t i)
 {
-    int64_t H = r->in_shape[0].dim[1], T = r->in_shape[0].dim[2], S = r->in_shape[0].dim[3];
-    int64_t C = r->in_shape[1].dim[2], d = C / H;
-    int64_t n = i / H, h = i % H;
-    return (head){ T, S, C, d, i * T * S, n * S * C + h * d, n * T * C + h * d };
+    return dt_attention_head_of(&r->in_shape[0], r->in_shape[1].dim[2], i);
 }
 
 static void forward_head(void *arg, int64_t i, int thread)
 {
     (void)thread;
     const dt_op_run *r = arg;
-    head h = head_of(r, i);
+    const dt_attention_head h = head_of(r, i);
     const dt_gemm_part p = { .m = h.T,
                              .n = h.d,
                              .k = h.S,
                              .alpha = 1,
-                             .a = (const real *)r->in[0] + h.p,
-                             .b = (const real *)r->in[1] + h.v,
-                             .c = (real *)r->out[0] + h.y,
+                             .a = (const real *)r->in[0] + h.score,
+                             .b = (const real *)r->in[1] + h.key,
+                             .c = (real *)r->out[0] + h.query,
                              .lda = h.S,
                              .ldb = h.C,
                              .ldc = h.C };
@@ -56,8 +47,8 @@ static void backward_head(void *arg, int64_t i, int thread)
 {
     (void)thread;
     const dt_op_run *r = arg;
-    head h = head_of(r, i);
-    const real *dy = r->d_out[0] + h.y;
+    const dt_attention_head h = head_of(r, i);
+    const real *dy = r->d_out[0] + h.query;
     if (r->d_in[0]) {
         const dt_gemm_part p = { .tb = true,
                                  .m = h.T,
@@ -66,8 +57,8 @@ static void backward_head(void *arg, int64_t i, int thread)
                                  .alpha = 1,
                                  .sum = r->add[0],
                                  .a = dy,
-                                 .b = (const real *)r->in[1] + h.v,
-                                 .c = r->d_in[0] + h.p,
+                                 .b = (const real *)r->in[1] + h.key,
+                                 .c = r->d_in[0] + h.score,
                                  .lda = h.C,
                                  .ldb = h.C,
                                  .ldc = h.S };
@@ -80,9 +71,9 @@ static void backward_head(void *arg, int64_t i, int thread)
                                  .k = h.T,
                                  .alpha = 1,
                                  .sum = r->add[1],
-                                 .a = (const real *)r->in[0] + h.p,
+                                 .a = (const real *)r->in[0] + h.score,
                                  .b = dy,
-                                 .c = r->d_in[1] + h.v,
+                                 .c = r->d_in[1] + h.key,
                                  .lda = h.S,
                                  .ldb = h.C,
                                  .ldc = h.C };
@@ -92,9 +83,8 @@ static void backward_head(void *arg, int64_t i, int thread)
 
 static void in_heads(const dt_op_run *r, dt_task task)
 {
-    dt_op_run copy = *r;
     dt_gemm_serial();
-    dt_parallel(r->threads, r->in_shape[0].dim[0] * r->in_shape[0].dim[1], task, &copy);
+    dt_op_each(r, r->in_shape[0].dim[0] * r->in_shape[0].dim[1], task);
 }
 
 static void forward(const dt_op_run *r)

@@ -3,7 +3,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op.h"
 #include "autograd/op_attention.h"
-#include "core/thread.h"
 #include "kernels/gemm.h"
 
 static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
@@ -21,32 +20,24 @@ static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_sh
     return DT_OK;
 }
 
-typedef struct head { /* of one sample */
-    int64_t T, S, C, d;
-    int64_t q, k, y; /* where it starts */
-} head;
-
-static head head_of(const dt_op_run *r, int64_t i)
+static dt_attention_head head_of(const dt_op_run *r, int64_t i)
 {
-    int64_t H = r->out_shape[0].dim[1], T = r->out_shape[0].dim[2], S = r->out_shape[0].dim[3];
-    int64_t C = r->in_shape[0].dim[2], d = C / H;
-    int64_t n = i / H, h = i % H;
-    return (head){ T, S, C, d, n * T * C + h * d, n * S * C + h * d, i * T * S };
+    return dt_attention_head_of(&r->out_shape[0], r->in_shape[0].dim[2], i);
 }
 
 static void forward_head(void *arg, int64_t i, int thread)
 {
     (void)thread;
     const dt_op_run *r = arg;
-    head h = head_of(r, i);
+    const dt_attention_head h = head_of(r, i);
     const dt_gemm_part p = { .tb = true,
                              .m = h.T,
                              .n = h.S,
                              .k = h.d,
                              .alpha = (real)((const dt_attention_heads *)r->conf)->scale,
-                             .a = (const real *)r->in[0] + h.q,
-                             .b = (const real *)r->in[1] + h.k,
-                             .c = (real *)r->out[0] + h.y,
+                             .a = (const real *)r->in[0] + h.query,
+                             .b = (const real *)r->in[1] + h.key,
+                             .c = (real *)r->out[0] + h.score,
                              .lda = h.C,
                              .ldb = h.C,
                              .ldc = h.S };
@@ -57,18 +48,18 @@ static void backward_head(void *arg, int64_t i, int thread)
 {
     (void)thread;
     const dt_op_run *r = arg;
-    head h = head_of(r, i);
+    const dt_attention_head h = head_of(r, i);
     dt_gemm_part p = { .m = h.T,
                        .n = h.d,
                        .k = h.S,
                        .alpha = (real)((const dt_attention_heads *)r->conf)->scale,
-                       .a = r->d_out[0] + h.y,
+                       .a = r->d_out[0] + h.score,
                        .lda = h.S,
                        .ldb = h.C,
                        .ldc = h.C };
     if (r->d_in[0]) {
-        p.b = (const real *)r->in[1] + h.k;
-        p.c = r->d_in[0] + h.q;
+        p.b = (const real *)r->in[1] + h.key;
+        p.c = r->d_in[0] + h.query;
         p.sum = r->add[0];
         dt_gemm_one(&p);
     }
@@ -76,8 +67,8 @@ static void backward_head(void *arg, int64_t i, int thread)
         p.ta = true;
         p.m = h.S;
         p.k = h.T;
-        p.b = (const real *)r->in[0] + h.q;
-        p.c = r->d_in[1] + h.k;
+        p.b = (const real *)r->in[0] + h.query;
+        p.c = r->d_in[1] + h.key;
         p.sum = r->add[1];
         dt_gemm_one(&p);
     }
@@ -85,9 +76,8 @@ static void backward_head(void *arg, int64_t i, int thread)
 
 static void in_heads(const dt_op_run *r, dt_task task)
 {
-    dt_op_run copy = *r;
     dt_gemm_serial();
-    dt_parallel(r->threads, r->out_shape[0].dim[0] * r->out_shape[0].dim[1], task, &copy);
+    dt_op_each(r, r->out_shape[0].dim[0] * r->out_shape[0].dim[1], task);
 }
 
 static void forward(const dt_op_run *r)

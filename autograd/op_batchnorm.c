@@ -7,8 +7,6 @@
 
 #include <math.h>
 
-#include "core/thread.h"
-
 dt_batchnorm_dims dt_batchnorm_dims_of(const dt_shape *x)
 {
     int64_t C = x->dim[x->rank - 1];

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "autograd/op.h"
-#include "core/thread.h"
 
 static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
                        dt_error *err)
@@ -35,8 +34,7 @@ static void forward_one(void *arg, int64_t n, int thread)
 
 static void forward(const dt_op_run *r)
 {
-    dt_op_run copy = *r;
-    dt_parallel(r->threads, r->in_shape[0].dim[0], forward_one, &copy);
+    dt_op_each(r, r->in_shape[0].dim[0], forward_one);
 }
 
 static void backward_one(void *arg, int64_t n, int thread)
@@ -70,9 +68,8 @@ static void sum_row(void *arg, int64_t t, int thread)
 
 static void backward(const dt_op_run *r)
 {
-    dt_op_run copy = *r;
-    if (r->d_in[0]) dt_parallel(r->threads, r->in_shape[0].dim[0], backward_one, &copy);
-    if (r->d_in[1]) dt_parallel(r->threads, r->out_shape[0].dim[1], sum_row, &copy);
+    if (r->d_in[0]) dt_op_each(r, r->in_shape[0].dim[0], backward_one);
+    if (r->d_in[1]) dt_op_each(r, r->out_shape[0].dim[1], sum_row);
 }
 
 static const dt_op_example examples[] = {

@@ -4,19 +4,8 @@
 #include "autograd/op_gelu.h"
 
 #include "autograd/op.h"
-#include "core/thread.h"
 
 enum { CHUNK = 1 << 13 }; /* elements of a task */
-
-static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
-                       dt_error *err)
-{
-    (void)conf;
-    (void)in_count;
-    (void)err;
-    out[0] = in[0];
-    return DT_OK;
-}
 
 static int64_t chunk(const dt_op_run *r, int64_t i)
 {
@@ -44,8 +33,7 @@ static void backward_chunk(void *arg, int64_t i, int thread)
 
 static void in_chunks(const dt_op_run *r, dt_task task)
 {
-    dt_op_run copy = *r;
-    dt_parallel(r->threads, (dt_shape_count(&r->in_shape[0]) + CHUNK - 1) / CHUNK, task, &copy);
+    dt_op_each(r, (dt_shape_count(&r->in_shape[0]) + CHUNK - 1) / CHUNK, task);
 }
 
 static void forward(const dt_op_run *r)
@@ -75,7 +63,7 @@ const dt_op dt_op_gelu = {
     .reads_in = 1,
     .accumulates = 1,
     .grad_inplace = true,
-    .infer = infer,
+    .infer = dt_infer_same,
     .forward = forward,
     .backward = backward,
     .examples = examples,

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "autograd/op.h"
-#include "core/thread.h"
 
 enum { BLOCK = 64 }; /* rows of a task */
 
@@ -66,8 +65,7 @@ static void forward_block(void *arg, int64_t i, int thread)
 
 static void forward(const dt_op_run *r)
 {
-    dt_op_run copy = *r;
-    dt_parallel(r->threads, blocks(r), forward_block, &copy);
+    dt_op_each(r, blocks(r), forward_block);
 }
 
 static void backward_block(void *arg, int64_t i, int thread)
@@ -97,8 +95,7 @@ static void add_blocks(const dt_op_run *r, int part, real *to)
 
 static void backward(const dt_op_run *r)
 {
-    dt_op_run copy = *r;
-    dt_parallel(r->threads, blocks(r), backward_block, &copy);
+    dt_op_each(r, blocks(r), backward_block);
     add_blocks(r, 0, r->d_in[DT_LN_GAMMA]);
     add_blocks(r, 1, r->d_in[DT_LN_BETA]);
 }

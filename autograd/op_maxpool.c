@@ -6,7 +6,6 @@
 #include <math.h>
 
 #include "autograd/op.h"
-#include "core/thread.h"
 
 static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
                        dt_error *err)
@@ -69,8 +68,7 @@ static void forward_one(void *arg, int64_t n, int thread)
 
 static void forward(const dt_op_run *r)
 {
-    dt_op_run copy = *r;
-    dt_parallel(r->threads, r->in_shape[0].dim[0], forward_one, &copy);
+    dt_op_each(r, r->in_shape[0].dim[0], forward_one);
 }
 
 static void backward_one(void *arg, int64_t n, int thread)
@@ -91,8 +89,7 @@ static void backward_one(void *arg, int64_t n, int thread)
 
 static void backward(const dt_op_run *r)
 {
-    dt_op_run copy = *r;
-    dt_parallel(r->threads, r->in_shape[0].dim[0], backward_one, &copy);
+    dt_op_each(r, r->in_shape[0].dim[0], backward_one);
 }
 
 static const dt_maxpool_conf three = { 3, 2, 1 }, two = { 2, 2, 0 };

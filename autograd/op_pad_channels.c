@@ -4,7 +4,6 @@
 #include "autograd/op_pad_channels.h"
 
 #include "autograd/op.h"
-#include "core/thread.h"
 
 static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
                        dt_error *err)
@@ -52,8 +51,7 @@ static void forward_one(void *arg, int64_t n, int thread)
 
 static void forward(const dt_op_run *r)
 {
-    dt_op_run copy = *r;
-    dt_parallel(r->threads, r->in_shape[0].dim[0], forward_one, &copy);
+    dt_op_each(r, r->in_shape[0].dim[0], forward_one);
 }
 
 static void backward_one(void *arg, int64_t n, int thread)
@@ -69,8 +67,7 @@ static void backward_one(void *arg, int64_t n, int thread)
 
 static void backward(const dt_op_run *r)
 {
-    dt_op_run copy = *r;
-    dt_parallel(r->threads, r->in_shape[0].dim[0], backward_one, &copy);
+    dt_op_each(r, r->in_shape[0].dim[0], backward_one);
 }
 
 static const dt_pad_channels_conf half = { 2, 1, 2 };

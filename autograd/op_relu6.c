@@ -5,16 +5,6 @@
 
 #include "autograd/op.h"
 
-static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
-                       dt_error *err)
-{
-    (void)conf;
-    (void)in_count;
-    (void)err;
-    out[0] = in[0];
-    return DT_OK;
-}
-
 static void forward(const dt_op_run *r)
 {
     r->kernels->point.clip(r->threads, dt_shape_count(r->in_shape), r->in[0], DT_RELU6_HIGH,
@@ -45,7 +35,7 @@ const dt_op dt_op_relu6 = {
     .grad_inplace = true,
     .sign = DT_SIGN_NONNEG,
     .grad_kind = DT_GRAD_KINK,
-    .infer = infer,
+    .infer = dt_infer_same,
     .forward = forward,
     .backward = backward,
     .examples = examples,

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "autograd/op.h"
-#include "core/thread.h"
 
 enum { BLOCK = 64 }; /* rows of a task */
 
@@ -68,8 +67,7 @@ static void backward_block(void *arg, int64_t i, int thread)
 
 static void in_blocks(const dt_op_run *r, dt_task task)
 {
-    dt_op_run copy = *r;
-    dt_parallel(r->threads, (sizes_of(r).rows + BLOCK - 1) / BLOCK, task, &copy);
+    dt_op_each(r, (sizes_of(r).rows + BLOCK - 1) / BLOCK, task);
 }
 
 static void forward(const dt_op_run *r)

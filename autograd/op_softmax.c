@@ -1,7 +1,6 @@
 /* Softmax over the last axis: [...,C] -> [...,C]. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op.h"
-#include "core/thread.h"
 
 enum { BLOCK = 64 }; /* rows of a task */
 
@@ -49,9 +48,8 @@ static void backward_block(void *arg, int64_t i, int thread)
 
 static void in_blocks(const dt_op_run *r, dt_task task)
 {
-    dt_op_run copy = *r;
     int64_t rows = dt_shape_count(&r->in_shape[0]) / columns(r);
-    dt_parallel(r->threads, (rows + BLOCK - 1) / BLOCK, task, &copy);
+    dt_op_each(r, (rows + BLOCK - 1) / BLOCK, task);
 }
 
 static void forward(const dt_op_run *r)

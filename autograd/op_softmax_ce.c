@@ -11,7 +11,6 @@
 
 #include "autograd/op.h"
 #include "core/mathx.h"
-#include "core/thread.h"
 
 static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
                        dt_error *err)
@@ -85,8 +84,7 @@ static int64_t valid_rows(const dt_op_run *r)
 
 static void forward(const dt_op_run *r)
 {
-    dt_op_run copy = *r;
-    dt_parallel(r->threads, r->in_shape[0].dim[0], row, &copy);
+    dt_op_each(r, r->in_shape[0].dim[0], row);
     double sum = 0;
     for (int64_t n = 0; n < r->in_shape[0].dim[0]; n++)
         sum += ((double *)r->work)[n];

@@ -21,3 +21,19 @@ const dt_op *dt_op_find(const char *name)
         if (strcmp((*op)->name, name) == 0) return *op;
     return NULL;
 }
+
+dt_status dt_infer_same(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
+                        dt_error *err)
+{
+    (void)conf;
+    (void)in_count;
+    (void)err;
+    out[0] = in[0];
+    return DT_OK;
+}
+
+void dt_op_each(const dt_op_run *r, int64_t count, dt_task task)
+{
+    dt_op_run copy = *r; /* tasks take a pointer that is not const */
+    dt_parallel(r->threads, count, task, &copy);
+}

@@ -56,8 +56,8 @@ dt_status dt_plan_init(dt_plan *p, const dt_graph *g, const dt_kernels *k, dt_mo
                        const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
 void dt_plan_fini(dt_plan *p);
 
-/* Gives every slot an offset such that slots whose lifetimes meet do not overlap: larger ones first,
- * each as low as it fits. `arena` is for scratch memory. Error: NOMEM. */
+/* Gives every slot an offset such that slots whose lifetimes meet do not overlap: larger ones
+ * first, each as low as it fits. `arena` is for scratch memory. Error: NOMEM. */
 dt_status dt_slots_place(dt_slot *slot, int count, dt_arena *arena, size_t *out_bytes,
                          dt_error *err) DT_MUST_CHECK;
 
