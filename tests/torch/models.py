@@ -5,16 +5,19 @@ from torch import nn
 
 
 class Attention(nn.Module):
+    """What may change an operand of its products (a quantizer) takes the place of q, k, v or probs."""
+
     def __init__(self, dim, heads):
         super().__init__()
         self.heads, self.scale = heads, (dim // heads) ** -0.5
         self.qkv, self.proj = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+        self.q, self.k, self.v, self.probs = (nn.Identity() for _ in range(4))
 
     def forward(self, x):
         N, T, C = x.shape
         q, k, v = self.qkv(x).reshape(N, T, 3, self.heads, C // self.heads).permute(2, 0, 3, 1, 4)
-        p = (q @ k.transpose(-2, -1) * self.scale).softmax(-1)
-        return self.proj((p @ v).transpose(1, 2).reshape(N, T, C))
+        p = (self.q(q) @ self.k(k).transpose(-2, -1) * self.scale).softmax(-1)
+        return self.proj((self.probs(p) @ self.v(v)).transpose(1, 2).reshape(N, T, C))
 
 
 class Mlp(nn.Module):
