@@ -56,11 +56,12 @@ static json_t *counts(const dt_export_count *list, int count)
 static void print_report(const dt_export_report *r, const char *path, const cli_args *args)
 {
     if (args->json) {
-        json_t *o = json_pack(
-            "{s:s,s:I,s:s,s:b,s:o,s:o,s:i,s:I,s:I}", "file", path, "bytes", (json_int_t)r->bytes,
-            "format", r->format, "written", !args->dry_run, "parts", counts(r->part, r->part_count),
-            "layers", counts(r->layer, r->layer_count), "missing", r->missing, "weight_bytes",
-            (json_int_t)r->weight_bytes, "trained_bytes", (json_int_t)r->trained_bytes);
+        json_t *o =
+            json_pack("{s:s,s:I,s:s,s:b,s:o,s:o,s:i,s:i,s:I,s:I}", "file", path, "bytes",
+                      (json_int_t)r->bytes, "format", r->format, "written", !args->dry_run, "parts",
+                      counts(r->part, r->part_count), "layers", counts(r->layer, r->layer_count),
+                      "missing", r->missing, "floats", r->floats, "weight_bytes",
+                      (json_int_t)r->weight_bytes, "trained_bytes", (json_int_t)r->trained_bytes);
         json_object_set_new(o, "memory", counts(r->memory, r->memory_count));
         if (o) json_dumpf(o, stdout, JSON_COMPACT);
         puts("");
@@ -76,6 +77,10 @@ static void print_report(const dt_export_report *r, const char *path, const cli_
     print_counts("layers", r->layer, r->layer_count);
     if (r->missing)
         printf("%-8s %d sites have no quantizer and run in float\n", "note", r->missing);
+    if (r->floats)
+        printf("%-8s %d layer norms, GELUs and softmaxes have no integer form: in float between "
+               "quantizers\n",
+               "note", r->floats);
 }
 
 /* The exporter of --format or --target, and the target or NULL. */

@@ -45,6 +45,7 @@ typedef struct dt_export_report {
     int part_count, layer_count, memory_count;
     size_t weight_bytes;  /* of the codes of weights in the file */
     size_t trained_bytes; /* what they need at their bits: see dt_export_low_bytes */
+    int floats;           /* nodes that have no integer form and stay in float */
     int missing;          /* sites without a quantizer in what should be an integer model */
 } dt_export_report;
 

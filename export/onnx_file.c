@@ -11,13 +11,14 @@ static void add_numbers(dt_onnx *m, const char *key, const float *v)
                  dt_onnx_text(m, "%.9g %.9g %.9g", (double)v[0], (double)v[1], (double)v[2]));
 }
 
-static void add_meta(const dt_export_source *src, const bool *needed, int missing, dt_onnx *m)
+static void add_meta(const dt_export_source *src, const dt_lowered *l, dt_onnx *m)
 {
+    const bool *needed = l->needed;
     const dt_graph *g = src->graph;
     dt_onnx_meta(m, "detent.name", src->name);
     for (size_t i = 0; i < src->attr_count; i++)
         dt_onnx_meta(m, dt_onnx_text(m, "detent.%s", src->attr[i].key), src->attr[i].value);
-    dt_onnx_meta(m, "detent.arithmetic", missing ? "float parts" : "integer");
+    dt_onnx_meta(m, "detent.arithmetic", l->missing || l->floats ? "float parts" : "integer");
     dt_onnx_meta(m, "detent.rounding", "fp32-RNE");
     if (src->mean) add_numbers(m, "detent.input.mean", src->mean);
     if (src->std) add_numbers(m, "detent.input.std", src->std);
@@ -42,7 +43,7 @@ static dt_status fill(const dt_export_source *src, const dt_lowered *l, dt_onnx_
 {
     unsigned char *bytes;
     DT_TRY(build(src, l, m, err));
-    add_meta(src, l->needed, l->missing, m);
+    add_meta(src, l, m);
     DT_TRY(dt_onnx_pack(m, src->name, src->version, &bytes, &report->bytes, err));
     dt_onnx_describe(m, report);
     dt_status st = path ? dt_file_write(path, bytes, report->bytes, err) : DT_OK;
@@ -62,6 +63,7 @@ dt_status dt_onnx_write(const dt_export_source *src, bool allow_float, dt_onnx_b
     if (st == DT_OK && !allow_float) st = dt_export_check_integer(src, l, err);
     if (st == DT_OK) st = fill(src, l, build, path, m, &report, err);
     report.missing = l->missing;
+    report.floats = l->floats;
     dt_onnx_free(m);
     dt_lower_free(l);
     if (st != DT_OK) return st;

@@ -192,6 +192,7 @@ void dt_onnx_node(dt_onnx *m, const char *op, const char *const *in, const char 
 static size_t data_size(dt_onnx_type type, size_t count)
 {
     if (type == DT_ONNX_S4) return (count + 1) / 2;
+    if (type == DT_ONNX_S64) return 8 * count;
     return type == DT_ONNX_FLOAT || type == DT_ONNX_S32 ? 4 * count : count;
 }
 

@@ -14,6 +14,7 @@ typedef enum dt_onnx_type { /* numbers of the format */
                             DT_ONNX_U8 = 2,
                             DT_ONNX_S8 = 3,
                             DT_ONNX_S32 = 6,
+                            DT_ONNX_S64 = 7,
                             DT_ONNX_S4 = 22, /* opset 21 */
 } dt_onnx_type;
 

@@ -3,85 +3,27 @@
  * QLinearConv, QLinearAdd, QLinearGlobalAveragePool and QGemm: activations are always uint8, a
  * relu is followed by a zero point of 0, sub-byte grids are an integer Clip between Q and DQ. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "export/onnx_walk.h"
-
 #include "autograd/op_batchnorm.h"
 #include "autograd/op_conv2d.h"
 #include "autograd/op_maxpool.h"
 #include "autograd/op_pad_channels.h"
 #include "autograd/op_relu6.h"
 #include "autograd/quantizer.h"
-#include "export/layout.h"
-#include "integer/lower.h"
+#include "export/onnx_parts.h"
 
-typedef struct walk {
-    const dt_onnx_walk_params *params;
-    const dt_lowered *l;
-    const dt_lower_source *src;
-    const bool *needed;
-    dt_onnx *m;
-    const char **name; /* by value: the ONNX value that holds it; NULL: not yet */
-    bool *pooled;      /* by value: still [N,C,1,1] in ONNX, to be flattened */
-    dt_error *err;
-} walk;
-
-static const dt_shape scalar = { .rank = 0 };
-
-/* Name of the value that a graph node gives. */
-static const char *out_name(walk *w, const dt_node *node, const char *op)
-{
-    if (node->out[0] == w->src->logits) return "logits";
-    return dt_onnx_text(w->m, "%s/%s", node->name, op);
-}
+#include <string.h>
 
 /* A node with one input and one output that takes the place of a graph node. */
-static void simple(walk *w, const dt_node *node, const char *op, const dt_onnx_attr *attr)
+static dt_status simple(dt_onnx_walker *w, const dt_node *node, const char *op,
+                        const dt_onnx_attr *attr)
 {
-    const char *in[] = { w->name[node->in[0]], NULL }, *out = out_name(w, node, op);
-    dt_onnx_node(w->m, op, in, out, attr);
-    w->name[node->out[0]] = out;
-}
-
-static void flatten(walk *w, const char *in, const char *out)
-{
-    dt_onnx_node(w->m, "Flatten", (const char *[]){ in, NULL }, out,
-                 (dt_onnx_attr[]){ { .name = "axis", .i = 1 }, { .name = NULL } });
-}
-
-/* A code: unsigned, or signed where zero points are 0. */
-static void byte_constant(walk *w, const char *name, int value)
-{
-    unsigned char byte = (unsigned char)value;
-    dt_onnx_constant(w->m, name, w->params->symmetric ? DT_ONNX_S8 : DT_ONNX_U8, &scalar, &byte);
-}
-
-/* x -> Q -> [Clip] -> [Flatten] -> DQ -> out with the constants of `site`; `node` names the parts.
- */
-static void quantize(walk *w, const char *site, const char *node, const char *x, bool clip,
-                     bool flat, const char *out)
-{
-    dt_onnx *m = w->m;
-    const char *s = dt_onnx_text(m, "%s.scale", site);
-    const char *z = dt_onnx_text(m, "%s.zero_point", site);
-    const char *codes = dt_onnx_text(m, "%s/QuantizeLinear", node);
-    dt_onnx_node(m, "QuantizeLinear", (const char *[]){ x, s, z, NULL }, codes, NULL);
-    if (clip) {
-        const char *low = dt_onnx_text(m, "%s.low", site), *high = dt_onnx_text(m, "%s.high", site);
-        const char *clipped = dt_onnx_text(m, "%s/Clip", node);
-        dt_onnx_node(m, "Clip", (const char *[]){ codes, low, high, NULL }, clipped, NULL);
-        codes = clipped;
-    }
-    if (flat) {
-        const char *rows = dt_onnx_text(m, "%s/Flatten", node);
-        flatten(w, codes, rows);
-        codes = rows;
-    }
-    dt_onnx_node(m, "DequantizeLinear", (const char *[]){ codes, s, z, NULL }, out, NULL);
+    const char *x = dt_onnx_floats(w, node->in[0]);
+    return dt_onnx_set(w, node, dt_onnx_unary(w, op, x, dt_onnx_out(w, node, op), attr));
 }
 
 /* Is a ReLU the lower limit of the codes behind it? Runtimes join a ReLU with its operator where
  * the zero point is the lowest code; with another one this says the same in integers. */
-static bool is_limit(const walk *w, const dt_node *relu)
+static bool is_limit(const dt_onnx_walker *w, const dt_node *relu)
 {
     const dt_graph *g = w->src->graph;
     bool is = dt_lower_is(relu, "relu") && relu->out[0] != w->src->logits && !w->params->symmetric;
@@ -93,7 +35,8 @@ static bool is_limit(const walk *w, const dt_node *relu)
 }
 
 /* *x within the values of a grid: in float, for int8 codes that a grid does not use. */
-static dt_status limit(walk *w, const dt_node *node, const dt_lower_grid *g, const char **x)
+static dt_status limit(dt_onnx_walker *w, const dt_node *node, const dt_lower_grid *g,
+                       const char **x)
 {
     const float low = (float)(g->low - g->zero_point) * g->scale;
     const float high = (float)(g->high - g->zero_point) * g->scale;
@@ -104,8 +47,8 @@ static dt_status limit(walk *w, const dt_node *node, const dt_lower_grid *g, con
     if (g->high - g->zero_point == 127 && g->low - g->zero_point == -128) return DT_OK;
     const char *in[] = { *x, dt_onnx_text(w->m, "%s.least", node->name),
                          dt_onnx_text(w->m, "%s.most", node->name), NULL };
-    dt_onnx_constant(w->m, in[1], DT_ONNX_FLOAT, &scalar, &low);
-    dt_onnx_constant(w->m, in[2], DT_ONNX_FLOAT, &scalar, &high);
+    dt_onnx_constant(w->m, in[1], DT_ONNX_FLOAT, &dt_onnx_scalar, &low);
+    dt_onnx_constant(w->m, in[2], DT_ONNX_FLOAT, &dt_onnx_scalar, &high);
     *x = dt_onnx_text(w->m, "%s/Limit", node->name);
     dt_onnx_node(w->m, "Clip", in, *x, NULL);
     return DT_OK;
@@ -113,151 +56,40 @@ static dt_status limit(walk *w, const dt_node *node, const dt_lower_grid *g, con
 
 /* A value that is quantized already is quantized again through a Clip even when that changes
  * nothing: onnxruntime joins bare Q-DQ-Q-DQ chains into one with a scale of its own making. */
-static dt_status emit_fakequant(walk *w, const dt_node *node)
+static dt_status emit_fakequant(dt_onnx_walker *w, const dt_node *node)
 {
     const dt_fakequant_conf *c = node->conf;
     if (c->site.weight) return DT_OK; /* part of its conv or linear */
     dt_lower_grid g = *w->l->grid[dt_lower_index(w->src->graph, node)];
     int producer = w->src->graph->value[node->in[0]].producer;
     if (producer >= 0 && is_limit(w, &w->src->graph->node[producer])) g.low = g.zero_point;
-    const char *x = w->name[node->in[0]];
+    const char *x = dt_onnx_raw(w, node->in[0]);
     bool again = dt_lower_site(w->src->graph, node->in[0]) != NULL;
     bool clip = !w->params->symmetric && (g.low > 0 || g.high < 255 || again);
-    dt_onnx_constant(w->m, dt_onnx_text(w->m, "%s.scale", node->name), DT_ONNX_FLOAT, &scalar,
-                     &g.scale);
-    byte_constant(w, dt_onnx_text(w->m, "%s.zero_point", node->name),
-                  w->params->symmetric ? 0 : g.zero_point);
+    dt_onnx_constant(w->m, dt_onnx_text(w->m, "%s.scale", node->name), DT_ONNX_FLOAT,
+                     &dt_onnx_scalar, &g.scale);
+    dt_onnx_byte(w, dt_onnx_text(w->m, "%s.zero_point", node->name),
+                 w->params->symmetric ? 0 : g.zero_point);
     if (clip) {
-        byte_constant(w, dt_onnx_text(w->m, "%s.low", node->name), g.low);
-        byte_constant(w, dt_onnx_text(w->m, "%s.high", node->name), g.high);
+        dt_onnx_byte(w, dt_onnx_text(w->m, "%s.low", node->name), g.low);
+        dt_onnx_byte(w, dt_onnx_text(w->m, "%s.high", node->name), g.high);
     }
     if (w->params->symmetric) DT_TRY(limit(w, node, &g, &x));
-    const char *out = out_name(w, node, "DequantizeLinear");
-    quantize(w, node->name, node->name, x, clip, w->pooled[node->in[0]], out);
-    w->name[node->out[0]] = out;
-    return DT_OK;
+    const dt_onnx_site site = { node->name, g.scale, clip };
+    return dt_onnx_quantize(w, &site, node, x, w->value[node->in[0]]);
 }
 
-/* Weights [O,KH,KW,I] as ONNX has them, [O,I,KH,KW]. NULL: no memory. */
-static const void *foreign_weights(walk *w, const dt_lower_product *p, const void *from,
-                                   size_t size)
-{
-    if (p->shape.rank != 4) return from;
-    void *to = dt_arena_get(dt_onnx_arena(w->m), (size_t)(p->O * p->K) * size);
-    if (to) dt_layout_to_foreign(&p->shape, size, from, to);
-    return to;
-}
-
-static dt_shape foreign_shape(const dt_shape *s)
-{
-    return s->rank == 4 ? DT_SHAPE(s->dim[0], s->dim[3], s->dim[1], s->dim[2]) : *s;
-}
-
-/* How the codes of a product are stored: int8, uint8 with zero point 128 when they are wide, or
- * half a byte and without the gain. */
-static dt_onnx_type weight_type(const walk *w, const dt_lower_product *p)
-{
-    bool halves = w->params->packed;
-    for (int64_t i = 0; halves && i < p->O * p->K; i++)
-        halves = p->code[i] / p->gain >= -8 && p->code[i] / p->gain <= 7;
-    return halves ? DT_ONNX_S4 : p->wide && !w->params->symmetric ? DT_ONNX_U8 : DT_ONNX_S8;
-}
-
-static const void *pack_codes(walk *w, const dt_lower_product *p, dt_onnx_type type)
-{
-    size_t n = (size_t)(p->O * p->K);
-    int gain = type == DT_ONNX_S4 ? p->gain : 1, zero = type == DT_ONNX_U8 ? 128 : 0;
-    unsigned char *byte = dt_arena_get(dt_onnx_arena(w->m), n);
-    for (size_t i = 0; byte && i < n; i++)
-        byte[i] = (unsigned char)(p->code[i] / gain + zero);
-    return byte ? foreign_weights(w, p, byte, 1) : NULL;
-}
-
-/* Their scales; the gain is a power of two. NULL: no memory. */
-static const float *weight_scales(walk *w, const dt_lower_product *p, dt_onnx_type type)
-{
-    if (type != DT_ONNX_S4) return p->scale;
-    float *scale = dt_arena_get(dt_onnx_arena(w->m), (size_t)p->scales * sizeof *scale);
-    for (int64_t i = 0; scale && i < p->scales; i++)
-        scale[i] = p->scale[i] * (float)p->gain;
-    return scale;
-}
-
-static const dt_onnx_attr along_outputs[] = { { .name = "axis", .i = 0 }, { .name = NULL } };
-
-/* The weight of a conv or linear as a float value. */
-static const char *weight_value(walk *w, const char *layer, const dt_lower_product *p)
-{
-    dt_onnx *m = w->m;
-    const char *codes = dt_onnx_text(m, "%s.weight", layer);
-    const dt_shape shape = foreign_shape(&p->shape);
-    if (!p->quantized) {
-        const void *floats = foreign_weights(w, p, p->weight, sizeof *p->weight);
-        if (!floats) return NULL;
-        dt_onnx_constant(m, codes, DT_ONNX_FLOAT, &shape, floats);
-        return codes;
-    }
-    const char *s = dt_onnx_text(m, "%s.weight.scale", layer);
-    const char *z = dt_onnx_text(m, "%s.weight.zero_point", layer);
-    const char *out = dt_onnx_text(m, "%s.weight/DequantizeLinear", layer);
-    bool each = p->scales > 1;
-    const dt_shape groups = each ? DT_SHAPE(p->scales) : scalar;
-    dt_onnx_type type = weight_type(w, p);
-    const void *bytes = pack_codes(w, p, type);
-    const float *scales = weight_scales(w, p, type);
-    unsigned char *zeros = dt_arena_get(dt_onnx_arena(m), (size_t)p->scales);
-    if (!bytes || !scales || !zeros) return NULL;
-    for (int64_t i = 0; type == DT_ONNX_U8 && i < p->scales; i++)
-        zeros[i] = 128;
-    if (type == DT_ONNX_S4) dt_onnx_require(m, 21);
-    dt_onnx_weight(m, codes, type, &shape, bytes, p->bits);
-    dt_onnx_constant(m, s, DT_ONNX_FLOAT, &groups, scales);
-    dt_onnx_constant(m, z, type, &groups, zeros);
-    dt_onnx_node(m, "DequantizeLinear", (const char *[]){ codes, s, z, NULL }, out,
-                 each ? along_outputs : NULL);
-    return out;
-}
-
-/* NULL: none. */
-static const char *bias_value(walk *w, const char *layer, const dt_lower_product *p)
-{
-    dt_onnx *m = w->m;
-    if (!p->has_bias) return NULL;
-    const char *codes = dt_onnx_text(m, "%s.bias", layer);
-    const dt_shape outputs = DT_SHAPE(p->O);
-    if (!p->bias_code || w->params->symmetric) {
-        dt_onnx_constant(m, codes, DT_ONNX_FLOAT, &outputs, p->bias);
-        return codes;
-    }
-    const char *s = dt_onnx_text(m, "%s.bias.scale", layer);
-    const char *out = dt_onnx_text(m, "%s.bias/DequantizeLinear", layer);
-    bool each = p->scales > 1;
-    const dt_shape groups = each ? DT_SHAPE(p->scales) : scalar;
-    dt_onnx_constant(m, codes, DT_ONNX_S32, &outputs, p->bias_code);
-    dt_onnx_constant(m, s, DT_ONNX_FLOAT, &groups, p->bias_scale);
-    dt_onnx_node(m, "DequantizeLinear", (const char *[]){ codes, s, NULL }, out,
-                 each ? along_outputs : NULL);
-    return out;
-}
-
-static dt_status emit_product(walk *w, const dt_node *node, const dt_node *norm, const char *op,
-                              const dt_onnx_attr *attr)
+static dt_status emit_product(dt_onnx_walker *w, const dt_node *node, const dt_node *norm,
+                              const char *op, const dt_onnx_attr *attr)
 {
     const dt_node *last = norm ? norm : node;
-    const dt_lower_product p = *w->l->product[dt_lower_index(w->src->graph, node)];
-    if (p.quantized && p.gain > 1 && !w->params->packed)
-        dt_onnx_meta(w->m, dt_onnx_text(w->m, "detent.gain.%s", node->name),
-                     dt_onnx_text(w->m, "%d", p.gain));
-    const char *out = out_name(w, last, op);
-    const char *in[] = { w->name[node->in[0]], weight_value(w, node->name, &p),
-                         bias_value(w, node->name, &p), NULL };
-    if (!in[1]) return dt_fail(w->err, DT_ERR_NOMEM, NULL, "no memory for the ONNX model");
-    dt_onnx_node(w->m, op, in, out, attr);
-    w->name[last->out[0]] = out;
-    return DT_OK;
+    const dt_lower_product *p = w->l->product[dt_lower_index(w->src->graph, node)];
+    const char *x = dt_onnx_floats(w, node->in[0]), *out = dt_onnx_out(w, last, op);
+    DT_TRY(dt_onnx_product(w, node->name, p, op, x, out, attr));
+    return dt_onnx_set(w, last, out);
 }
 
-static dt_status emit_conv(walk *w, const dt_node *node)
+static dt_status emit_conv(dt_onnx_walker *w, const dt_node *node)
 {
     const dt_conv2d_conf *c = node->conf;
     const dt_shape *k = &w->src->graph->value[node->in[1]].shape; /* [O,KH,KW,I] */
@@ -271,42 +103,51 @@ static dt_status emit_conv(walk *w, const dt_node *node)
     return emit_product(w, node, dt_lower_norm(w->src->graph, w->needed, node), "Conv", attr);
 }
 
-static dt_status emit_linear(walk *w, const dt_node *node)
+/* Are all readers slices, which write their part of the layer themselves? */
+static bool is_sliced(const dt_onnx_walker *w, int value)
 {
+    const dt_graph *g = w->src->graph;
+    for (int i = 0; i < g->node_count; i++)
+        for (int k = 0; w->needed[i] && k < g->node[i].in_count; k++)
+            if (g->node[i].in[k] == value && !dt_lower_is(&g->node[i], "slice")) return false;
+    return value != w->src->logits;
+}
+
+static dt_status emit_linear(dt_onnx_walker *w, const dt_node *node)
+{
+    if (is_sliced(w, node->out[0])) return DT_OK;
     const dt_onnx_attr attr[] = { { .name = "transB", .i = 1 }, { .name = NULL } };
     return emit_product(w, node, NULL, "Gemm", attr);
 }
 
-static dt_status emit_batchnorm(walk *w, const dt_node *node)
+static dt_status emit_batchnorm(dt_onnx_walker *w, const dt_node *node)
 {
-    if (w->name[node->out[0]]) return DT_OK; /* folded into its conv */
+    if (w->value[node->out[0]]) return DT_OK; /* folded into its conv */
     const dt_batchnorm_conf *c = node->conf;
-    const char *in[DT_ONNX_MAX_IN + 1] = { w->name[node->in[0]] };
+    const char *in[DT_ONNX_MAX_IN + 1] = { dt_onnx_floats(w, node->in[0]) };
     for (int i = 1; i <= DT_BN_VAR; i++) {
         const dt_value *v = &w->src->graph->value[node->in[i]];
         dt_onnx_constant(w->m, v->name, DT_ONNX_FLOAT, &v->shape, w->src->state->data[node->in[i]]);
         in[i] = v->name;
     }
-    const char *out = out_name(w, node, "BatchNormalization");
+    const char *out = dt_onnx_out(w, node, "BatchNormalization");
     const dt_onnx_attr attr[] = { { .name = "epsilon", .is_float = true, .f = (float)c->eps },
                                   { .name = NULL } };
     dt_onnx_node(w->m, "BatchNormalization", in, out, attr);
-    w->name[node->out[0]] = out;
-    return DT_OK;
+    return dt_onnx_set(w, node, out);
 }
 
-static dt_status emit_relu(walk *w, const dt_node *node)
+static dt_status emit_relu(dt_onnx_walker *w, const dt_node *node)
 {
     if (is_limit(w, node)) {
-        w->name[node->out[0]] = w->name[node->in[0]];
+        dt_onnx_pass(w, node);
         return DT_OK;
     }
-    simple(w, node, "Relu", NULL);
-    return DT_OK;
+    return simple(w, node, "Relu", NULL);
 }
 
 /* Does every reader quantize the value? */
-static bool is_only_quantized(const walk *w, int value)
+static bool is_only_quantized(const dt_onnx_walker *w, int value)
 {
     const dt_graph *g = w->src->graph;
     for (int i = 0; i < g->node_count; i++)
@@ -317,59 +158,56 @@ static bool is_only_quantized(const walk *w, int value)
 
 /* Quantizers that follow end at the code of 6 (dt_lower_cap); a Relu fuses into more kernels than a
  * Clip does. */
-static dt_status emit_relu6(walk *w, const dt_node *node)
+static dt_status emit_relu6(dt_onnx_walker *w, const dt_node *node)
 {
     const float low = 0, high = DT_RELU6_HIGH;
     if (is_only_quantized(w, node->out[0])) return emit_relu(w, node);
     const char *l = dt_onnx_text(w->m, "%s.low", node->name);
     const char *h = dt_onnx_text(w->m, "%s.high", node->name);
-    const char *in[] = { w->name[node->in[0]], l, h, NULL }, *out = out_name(w, node, "Clip");
-    dt_onnx_constant(w->m, l, DT_ONNX_FLOAT, &scalar, &low);
-    dt_onnx_constant(w->m, h, DT_ONNX_FLOAT, &scalar, &high);
+    const char *in[] = { dt_onnx_floats(w, node->in[0]), l, h, NULL };
+    const char *out = dt_onnx_out(w, node, "Clip");
+    dt_onnx_constant(w->m, l, DT_ONNX_FLOAT, &dt_onnx_scalar, &low);
+    dt_onnx_constant(w->m, h, DT_ONNX_FLOAT, &dt_onnx_scalar, &high);
     dt_onnx_node(w->m, "Clip", in, out, NULL);
-    w->name[node->out[0]] = out;
-    return DT_OK;
+    return dt_onnx_set(w, node, out);
 }
 
-static dt_status emit_add(walk *w, const dt_node *node)
+static dt_status emit_add(dt_onnx_walker *w, const dt_node *node)
 {
-    const char *in[] = { w->name[node->in[0]], w->name[node->in[1]], NULL };
-    const char *out = out_name(w, node, "Add");
+    const char *in[] = { dt_onnx_floats(w, node->in[0]), dt_onnx_floats(w, node->in[1]), NULL };
+    const char *out = dt_onnx_out(w, node, "Add");
     dt_onnx_node(w->m, "Add", in, out, NULL);
-    w->name[node->out[0]] = out;
-    return DT_OK;
+    return dt_onnx_set(w, node, out);
 }
 
-/* [N,C,H,W] -> [N,C,1,1]; made [N,C] behind the quantizer where one follows, so that the pool
- * stands directly between DQ and Q. */
-static dt_status emit_gap(walk *w, const dt_node *node)
+static const char *flatten_pixel(dt_onnx_walker *w, const dt_node *node, const char *prefix,
+                                 const char *x, const char *zero, const char *out)
 {
-    int y = node->out[0];
-    bool waits = is_only_quantized(w, y);
-    const char *in[] = { w->name[node->in[0]], NULL };
+    (void)node;
+    (void)zero;
+    return dt_onnx_flatten(w, x, out ? out : dt_onnx_text(w->m, "%s/Flatten", prefix));
+}
+
+/* [N,C,H,W] -> [N,C,1,1], [N,C] after the move. */
+static dt_status emit_gap(dt_onnx_walker *w, const dt_node *node)
+{
     const char *pool = dt_onnx_text(w->m, "%s/GlobalAveragePool", node->name);
-    dt_onnx_node(w->m, "GlobalAveragePool", in, pool, NULL);
-    w->name[y] = pool;
-    w->pooled[y] = waits;
-    if (waits) return DT_OK;
-    w->name[y] = out_name(w, node, "Flatten");
-    flatten(w, pool, w->name[y]);
-    return DT_OK;
+    dt_onnx_unary(w, "GlobalAveragePool", dt_onnx_floats(w, node->in[0]), pool, NULL);
+    return dt_onnx_set_moved(w, node, pool, flatten_pixel);
 }
 
 /* Behind nodes that keep a grid, the same grid again, so that they run on codes. */
-static void requantize(walk *w, const dt_node *node, const char *y)
+static dt_status requantize(dt_onnx_walker *w, const dt_node *node, const char *y)
 {
     const dt_node *site = dt_lower_site(w->src->graph, node->in[0]);
-    const char *out = y;
-    if (site) {
-        out = out_name(w, node, "DequantizeLinear");
-        quantize(w, site->name, node->name, y, false, false, out);
-    }
-    w->name[node->out[0]] = out;
+    DT_TRY(dt_onnx_set(w, node, y));
+    if (!site) return DT_OK;
+    const dt_lower_grid *grid = w->l->grid[dt_lower_index(w->src->graph, site)];
+    const dt_onnx_site same = { site->name, grid->scale, false };
+    return dt_onnx_quantize(w, &same, node, y, w->value[node->out[0]]);
 }
 
-static dt_status emit_maxpool(walk *w, const dt_node *node)
+static dt_status emit_maxpool(dt_onnx_walker *w, const dt_node *node)
 {
     const dt_maxpool_conf *c = node->conf;
     const dt_onnx_attr attr[] = {
@@ -378,13 +216,12 @@ static dt_status emit_maxpool(walk *w, const dt_node *node)
         { .name = "strides", .count = 2, .ints = { c->stride, c->stride } },
         { .name = NULL },
     };
-    simple(w, node, "MaxPool", attr);
-    requantize(w, node, w->name[node->out[0]]);
-    return DT_OK;
+    DT_TRY(simple(w, node, "MaxPool", attr));
+    return requantize(w, node, w->value[node->out[0]]->floats);
 }
 
 /* Weight of the 1x1 conv that subsamples and adds zero channels: code 1 at [before + i, i]. */
-static const char *identity_weight(walk *w, const dt_node *node, bool codes)
+static const char *identity_weight(dt_onnx_walker *w, const dt_node *node, bool codes)
 {
     const dt_pad_channels_conf *c = node->conf;
     dt_onnx *m = w->m;
@@ -402,19 +239,19 @@ static const char *identity_weight(walk *w, const dt_node *node, bool codes)
     if (!codes) return name;
     const char *s = dt_onnx_text(m, "%s.scale", name), *z = dt_onnx_text(m, "%s.zero_point", name);
     const char *out = dt_onnx_text(m, "%s/DequantizeLinear", name);
-    dt_onnx_constant(m, s, DT_ONNX_FLOAT, &scalar, &one);
-    dt_onnx_constant(m, z, DT_ONNX_S8, &scalar, &zero);
+    dt_onnx_constant(m, s, DT_ONNX_FLOAT, &dt_onnx_scalar, &one);
+    dt_onnx_constant(m, z, DT_ONNX_S8, &dt_onnx_scalar, &zero);
     dt_onnx_node(m, "DequantizeLinear", (const char *[]){ name, s, z, NULL }, out, NULL);
     return out;
 }
 
-static dt_status emit_pad_channels(walk *w, const dt_node *node)
+static dt_status emit_pad_channels(dt_onnx_walker *w, const dt_node *node)
 {
     const dt_pad_channels_conf *c = node->conf;
     const char *weight =
         identity_weight(w, node, dt_lower_site(w->src->graph, node->in[0]) != NULL);
-    if (!weight) return dt_fail(w->err, DT_ERR_NOMEM, NULL, "no memory for the ONNX model");
-    const char *in[] = { w->name[node->in[0]], weight, NULL };
+    if (!weight) return dt_onnx_no_memory(w->err);
+    const char *in[] = { dt_onnx_floats(w, node->in[0]), weight, NULL };
     const char *y = dt_onnx_text(w->m, "%s/Conv", node->name);
     const dt_onnx_attr attr[] = {
         { .name = "kernel_shape", .count = 2, .ints = { 1, 1 } },
@@ -422,27 +259,38 @@ static dt_status emit_pad_channels(walk *w, const dt_node *node)
         { .name = NULL },
     };
     dt_onnx_node(w->m, "Conv", in, y, attr);
-    requantize(w, node, y);
-    return DT_OK;
+    return requantize(w, node, y);
 }
 
-static const struct {
-    const char *op;
-    dt_status (*emit)(walk *w, const dt_node *node);
-} emitters[] = {
-    { "add", emit_add },         { "batchnorm", emit_batchnorm },
-    { "conv2d", emit_conv },     { "fakequant", emit_fakequant },
-    { "gap", emit_gap },         { "linear", emit_linear },
-    { "maxpool", emit_maxpool }, { "pad_channels", emit_pad_channels },
-    { "relu", emit_relu },       { "relu6", emit_relu6 },
+static const dt_onnx_emitter emitters[] = {
+    { "add", emit_add },
+    { "batchnorm", emit_batchnorm },
+    { "conv2d", emit_conv },
+    { "fakequant", emit_fakequant },
+    { "gap", emit_gap },
+    { "linear", emit_linear },
+    { "maxpool", emit_maxpool },
+    { "pad_channels", emit_pad_channels },
+    { "relu", emit_relu },
+    { "relu6", emit_relu6 },
+    { NULL, NULL },
 };
 
-static dt_status emit(walk *w, const dt_node *node)
+static dt_status emit(dt_onnx_walker *w, const dt_node *node)
 {
-    for (size_t i = 0; i < DT_ARRAY_LEN(emitters); i++)
-        if (dt_lower_is(node, emitters[i].op)) return emitters[i].emit(w, node);
+    const dt_onnx_emitter *const lists[] = { emitters, dt_onnx_token_emitters };
+    for (size_t k = 0; k < DT_ARRAY_LEN(lists); k++)
+        for (const dt_onnx_emitter *e = lists[k]; e->op; e++)
+            if (dt_lower_is(node, e->op)) return e->emit(w, node);
     return dt_fail(w->err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = node->name },
                    "operation '%s' has no ONNX form here", node->op->name);
+}
+
+/* The logits under their name. */
+static void finish(dt_onnx_walker *w)
+{
+    const char *y = dt_onnx_floats(w, w->src->logits);
+    if (strcmp(y, "logits") != 0) dt_onnx_unary(w, "Identity", y, "logits", NULL);
 }
 
 dt_status dt_onnx_walk(const dt_lowered *l, const dt_onnx_walk_params *params, dt_onnx *m,
@@ -450,17 +298,19 @@ dt_status dt_onnx_walk(const dt_lowered *l, const dt_onnx_walk_params *params, d
 {
     const dt_lower_source *src = &l->src;
     const dt_graph *g = src->graph;
-    walk w = { .params = params, .l = l, .src = src, .needed = l->needed, .m = m, .err = err };
-    w.name = dt_arena_get(dt_onnx_arena(m), (size_t)g->value_count * sizeof *w.name);
-    w.pooled = dt_arena_get(dt_onnx_arena(m), (size_t)g->value_count * sizeof *w.pooled);
-    if (!w.name || !w.pooled)
-        return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the ONNX model");
+    dt_onnx_value input = { .floats = "input", .maker = "input" };
+    dt_onnx_walker w = {
+        .params = params, .l = l, .src = src, .needed = l->needed, .m = m, .err = err
+    };
+    w.value = dt_arena_get(dt_onnx_arena(m), (size_t)g->value_count * sizeof *w.value);
+    if (!w.value) return dt_onnx_no_memory(err);
     const dt_shape *x = &g->value[src->input].shape;
     const dt_shape picture = DT_SHAPE(x->dim[0], x->dim[3], x->dim[1], x->dim[2]);
     dt_onnx_input(m, "input", &picture);
     dt_onnx_output(m, "logits", &g->value[src->logits].shape);
-    w.name[src->input] = "input";
+    w.value[src->input] = &input;
     for (int i = 0; i < g->node_count; i++)
         if (w.needed[i]) DT_TRY(emit(&w, &g->node[i]));
+    finish(&w);
     return DT_OK;
 }

@@ -12,7 +12,19 @@ bool dt_lower_is(const dt_node *node, const char *op)
 
 bool dt_lower_is_product(const dt_node *node)
 {
-    return dt_lower_is(node, "conv2d") || dt_lower_is(node, "linear");
+    return dt_lower_is(node, "conv2d") || dt_lower_is(node, "linear") ||
+           dt_lower_is(node, "patch_embed");
+}
+
+bool dt_lower_is_attention(const dt_node *node)
+{
+    return dt_lower_is(node, "attention_scores") || dt_lower_is(node, "attention_mix");
+}
+
+bool dt_lower_is_float(const dt_node *node)
+{
+    return dt_lower_is(node, "gelu") || dt_lower_is(node, "layernorm") ||
+           dt_lower_is(node, "softmax");
 }
 
 bool dt_lower_is_rectifier(const dt_node *node)
@@ -31,7 +43,9 @@ const dt_node *dt_lower_site(const dt_graph *g, int value)
     for (;;) {
         const dt_node *n = producer_of(g, value);
         if (dt_lower_is(n, "fakequant")) return n;
-        if (!dt_lower_is(n, "pad_channels") && !dt_lower_is(n, "maxpool")) return NULL;
+        bool keeps = dt_lower_is(n, "pad_channels") || dt_lower_is(n, "maxpool") ||
+                     dt_lower_is(n, "dropout"); /* nothing outside of training */
+        if (!keeps) return NULL;
         value = n->in[0];
     }
 }
@@ -88,33 +102,49 @@ static void add_missing(list *l, const char *what, const char *layer)
 }
 
 /* Is the value quantized by everyone who reads it, past the norm and the relu that are part of the
- * layer's integer form? The last value must be on a grid itself. */
+ * layer's integer form, and past nodes that take a part of it? The last value must be on a grid
+ * itself. */
 static bool is_quantized_after(const dt_lower_source *src, const bool *needed, int value)
 {
     const dt_graph *g = src->graph;
     const dt_node *reader = NULL;
     while (dt_lower_readers(g, needed, value, &reader) == 1 &&
-           (dt_lower_is(reader, "batchnorm") || dt_lower_is_rectifier(reader)))
+           (dt_lower_is(reader, "batchnorm") || dt_lower_is_rectifier(reader) ||
+            dt_lower_is(reader, "dropout")))
         value = reader->out[0];
     if (value == src->logits) return false;
     for (int i = 0; i < g->node_count; i++)
-        for (int k = 0; needed[i] && k < g->node[i].in_count; k++)
-            if (g->node[i].in[k] == value && !dt_lower_is(&g->node[i], "fakequant")) return false;
+        for (int k = 0; needed[i] && k < g->node[i].in_count; k++) {
+            const dt_node *n = &g->node[i];
+            if (n->in[k] != value || dt_lower_is(n, "fakequant")) continue;
+            if (!dt_lower_is(n, "slice") || !is_quantized_after(src, needed, n->out[0]))
+                return false;
+        }
     return true;
 }
 
 static void check_node(const dt_lower_source *src, const bool *needed, const dt_node *n, list *l)
 {
     const dt_graph *g = src->graph;
-    bool product = dt_lower_is_product(n), add = dt_lower_is(n, "add"), gap = dt_lower_is(n, "gap");
+    bool product = dt_lower_is_product(n), attention = dt_lower_is_attention(n);
+    bool add = dt_lower_is(n, "add") || dt_lower_is(n, "class_token");
+    bool pool = dt_lower_is(n, "gap");
     if (product && !dt_lower_site(g, n->in[1])) add_missing(l, "weights", n->name);
-    for (int k = 0; k < (add ? 2 : product || gap ? 1 : 0); k++)
+    for (int k = 0; k < (add || attention ? 2 : product || pool ? 1 : 0); k++)
         if (!dt_lower_site(g, n->in[k])) {
-            add_missing(l, add ? "an addend" : "input", n->name);
+            add_missing(l, add ? "an addend" : attention ? "an operand" : "input", n->name);
             break;
         }
-    if ((product || add || gap) && !is_quantized_after(src, needed, n->out[0]))
+    if ((product || add || attention || pool) && !is_quantized_after(src, needed, n->out[0]))
         add_missing(l, "output", n->name);
+}
+
+int dt_lower_floats(const dt_lower_source *src, const bool *needed)
+{
+    int count = 0;
+    for (int i = 0; i < src->graph->node_count; i++)
+        count += needed[i] && dt_lower_is_float(&src->graph->node[i]);
+    return count;
 }
 
 int dt_lower_missing(const dt_lower_source *src, const bool *needed, char *text, size_t size)

@@ -23,12 +23,15 @@ typedef struct dt_lower_source {
 } dt_lower_source;
 
 bool dt_lower_is(const dt_node *node, const char *op); /* false also for NULL */
-bool dt_lower_is_product(const dt_node *node);         /* conv2d or linear */
+bool dt_lower_is_product(const dt_node *node);         /* conv2d, linear or patch_embed */
+bool dt_lower_is_attention(const dt_node *node);       /* a product of two activations */
+/* gelu, layernorm or softmax: no integer form, they stay in float between two quantizers. */
+bool dt_lower_is_float(const dt_node *node);
 
-bool dt_lower_is_rectifier(const dt_node *node);       /* relu or relu6 */
+bool dt_lower_is_rectifier(const dt_node *node); /* relu or relu6 */
 
 /* The fakequant node on whose grid a value lies, through nodes that only move values and add
- * zeros. NULL: the value is float. */
+ * zeros, and through dropout, which is nothing here. NULL: the value is float. */
 const dt_node *dt_lower_site(const dt_graph *g, int value);
 
 /* needed[i]: the logits depend on node i. `needed` has node_count elements. */
@@ -39,6 +42,8 @@ int dt_lower_readers(const dt_graph *g, const bool *needed, int value, const dt_
 /* The batchnorm that alone reads a conv's output, NULL: none. */
 const dt_node *dt_lower_norm(const dt_graph *g, const bool *needed, const dt_node *conv);
 
+/* How many needed nodes have no integer form, see dt_lower_is_float. */
+int dt_lower_floats(const dt_lower_source *src, const bool *needed);
 /* Sites that an integer model needs and the graph has not. `text` gets the first few names. */
 int dt_lower_missing(const dt_lower_source *src, const bool *needed, char *text, size_t size);
 
@@ -56,8 +61,8 @@ void dt_lower_cap(dt_lower_grid *g);
 dt_status dt_lower_activation(const dt_lower_source *src, const dt_node *site,
                               dt_lower_grid *out_grid, dt_error *err) DT_MUST_CHECK;
 
-/* A conv or linear with its batch norm or bias: y[o] = sum of w[o] x, plus bias[o]. Arrays live in
- * the arena; weights are in the engine's layout, [O,KH,KW,I] or [O,I]. */
+/* A conv, linear or patch embedding with its batch norm or bias: y[o] = sum of w[o] x, plus
+ * bias[o]. Arrays live in the arena; weights are in the engine's layout, [O,KH,KW,I] or [O,I]. */
 typedef struct dt_lower_product {
     dt_shape shape;
     int64_t O, K;   /* outputs, weights of each */
@@ -91,7 +96,8 @@ typedef struct dt_lowered {
     bool *needed;                     /* by node: see dt_lower_cone */
     const dt_lower_grid **grid;       /* by node: activation sites; NULL: another node */
     const dt_lower_product **product; /* by node: convs and linears; NULL: another node */
-    int missing;                      /* see dt_lower_missing; 0: an integer model */
+    int floats;                       /* nodes that stay in float, see dt_lower_floats */
+    int missing;                      /* see dt_lower_missing; both 0: an integer model */
     char missing_text[DT_LOWER_MISSING];
 } dt_lowered;
 /* Errors: UNSUPPORTED names a layer and the rule that it breaks; NUMERIC, NOMEM. */

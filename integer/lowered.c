@@ -46,6 +46,7 @@ static dt_status lower_all(dt_lowered *l, dt_error *err)
     l->product = dt_arena_get(l->arena, n * sizeof(void *));
     if (!l->needed || !l->grid || !l->product) return no_memory(err);
     dt_lower_cone(&l->src, l->needed);
+    l->floats = dt_lower_floats(&l->src, l->needed);
     l->missing = dt_lower_missing(&l->src, l->needed, l->missing_text, sizeof l->missing_text);
     for (int i = 0; i < g->node_count; i++) {
         const dt_node *node = &g->node[i];

@@ -116,8 +116,7 @@ static dt_status copy_product(builder *b, const dt_lower_product *p, dt_int_node
     node->negated = dt_arena_get(arena, O * sizeof *node->negated);
     node->bias = dt_arena_get(arena, O * sizeof *node->bias);
     node->w_scale = dt_arena_get(arena, O * sizeof *node->w_scale);
-    if (!node->weight || !node->negated || !node->bias || !node->w_scale)
-        return no_memory(b->err);
+    if (!node->weight || !node->negated || !node->bias || !node->w_scale) return no_memory(b->err);
     memcpy(node->weight, p->code, count);
     memcpy(node->negated, p->negated, O * sizeof *node->negated);
     if (p->has_bias) memcpy(node->bias, p->bias_code, O * sizeof *node->bias);
@@ -303,6 +302,18 @@ static dt_status walk(builder *b, const dt_node *n)
                    "operation '%s' has no integer form", n->op->name);
 }
 
+/* Names the first node that has no integer form. */
+static dt_status refuse_floats(builder *b)
+{
+    int i = 0;
+    while (!b->l->needed[i] || !dt_lower_is_float(&b->g->node[i]))
+        i++;
+    return dt_fail(b->err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = b->g->node[i].name },
+                   "operation '%s' has no integer form, as %d nodes of this network; --format onnx "
+                   "keeps them in float between quantizers",
+                   b->g->node[i].op->name, b->l->floats);
+}
+
 static dt_status build(builder *b)
 {
     const dt_lowered *l = b->l;
@@ -316,6 +327,7 @@ static dt_status build(builder *b)
         return dt_fail(b->err, DT_ERR_UNSUPPORTED, NULL,
                        "there is no integer model: %d sites have no quantizer (%s%s)", l->missing,
                        l->missing_text, l->missing > 6 ? ", ..." : "");
+    if (l->floats) return refuse_floats(b);
     b->form[l->src.input].kind = FORM_PICTURE;
     for (int i = 0; i < b->g->node_count; i++)
         if (l->needed[i]) DT_TRY(walk(b, &b->g->node[i]));

@@ -43,6 +43,8 @@ PARTS = {
     "data/pack_block.c": "data/test_pack.c",
     "data/picture_jpeg.c": "data/pillow.py",
     "data/picture_png.c": "data/test_picture.c",
+    "export/onnx_product.c": "export/test_export_onnx.c",
+    "export/onnx_value.c": "export/test_export_onnx.c",
     "export/c_write.c": "export/test_export_c.c",
     "dynamics/weights.c": "dynamics/test_dynamics.c",
     "export/foreign_vit.c": "torch/import.py",
