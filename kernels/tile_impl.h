@@ -9,6 +9,7 @@
 #include <tgmath.h>
 
 #include "kernels/decode.h"
+#include "kernels/levels.h"
 #include "kernels/tile.h"
 
 enum { LANES = 16, SPAN = 4 * LANES };
@@ -147,23 +148,6 @@ static inline real clip_real(real u, real lo, real hi)
 {
     u = u < lo ? lo : u;
     return u > hi ? hi : u;
-}
-
-/* Levels of `n` values: all thresholds are tried, which vectorises and is faster than a search for
- * the numbers of thresholds there are. SPAN values at a time hide that each step waits for the one
- * before. */
-static inline void nearest_levels(const dt_encode *e, int64_t n, const real *restrict u,
-                                  real *restrict q)
-{
-    for (int64_t l = 0; l < n; l++)
-        q[l] = e->level[0];
-    for (int i = 0; i < e->thresholds; i++) {
-        const real threshold = e->threshold[i], level = e->level[i + 1];
-        for (int64_t l = 0; l < n; l++)
-            q[l] = u[l] > threshold ? level : q[l];
-    }
-    for (int64_t l = 0; l < n; l++)
-        q[l] = isnan(u[l]) ? u[l] : q[l];
 }
 
 static inline void level_span(const dt_encode *e, int64_t n, const real *x, real *y)
@@ -307,9 +291,9 @@ static inline void back_affine_16(const real *restrict x, const real *restrict g
     }
 }
 
-/* What slopes make of the gradient `in` of n <= LANES values. */
-static inline void slopes(const dt_encode *e, int64_t n, const real *restrict u,
-                          const real *restrict q, const real *restrict in, real *restrict h)
+/* What slopes make of the gradient `in` of n values. */
+DT_INLINE void slopes(const dt_encode *e, int64_t n, const real *restrict u, const real *restrict q,
+                      const real *restrict in, real *restrict h)
 {
     const real a = e->slope_a, b = e->slope_b;
     if (e->slope == DT_SLOPE_GAP && !e->thresholds)
@@ -323,32 +307,50 @@ static inline void slopes(const dt_encode *e, int64_t n, const real *restrict u,
             h[l] = in[l];
 }
 
-/* Any encoder: n <= LANES values, whose lanes start at 0. level: what the thresholds make of them;
- * NULL for affine encoders. */
-static inline void back_span(const dt_encode *e, range16 r, int64_t n, const real *restrict x,
-                             const real *restrict g, const real *restrict level,
-                             lane_block *restrict b, real *restrict dx)
+/* What SPAN elements, or fewer, give to the sums. */
+typedef struct span_terms {
+    real residual[SPAN], inside[SPAN], below[SPAN], above[SPAN], kept[SPAN];
+} span_terms;
+
+/* Any encoder: n <= SPAN elements. Loops over more than one register's worth are what compilers
+ * vectorise; the lanes are added up afterwards. */
+DT_INLINE void back_terms(const dt_encode *e, range16 r, int64_t n, const real *restrict x,
+                          const real *restrict g, span_terms *restrict t, real *restrict dx)
 {
-    real u[LANES], q[LANES], in[LANES], h[LANES];
-    for (int64_t l = 0; l < n; l++) {
+    real u[SPAN], q[SPAN], h[SPAN];
+    for (int64_t l = 0; l < n; l++)
         u[l] = (x[l] - r.o) / r.s;
-        q[l] = level ? level[l] : rint(clip_real(u[l], r.qmin, r.qmax));
-        in[l] = u[l] <= r.low ? 0 : g[l];
-        in[l] = u[l] >= r.high ? 0 : in[l];
-    }
-    slopes(e, n, u, q, in, h);
+    if (e->thresholds)
+        nearest_levels(e, n, u, q);
+    else
+        for (int64_t l = 0; l < n; l++)
+            q[l] = rint(clip_real(u[l], r.qmin, r.qmax));
     for (int64_t l = 0; l < n; l++) {
-        real below = u[l] <= r.low ? g[l] : 0, above = u[l] >= r.high ? g[l] : 0;
-        b->residual[l] += in[l] * (q[l] - u[l]) + (in[l] - h[l]) * u[l];
-        b->inside[l] += in[l];
-        b->below[l] += below;
-        b->above[l] += above;
-        b->kept[l] += in[l] - h[l];
-        dx[l] = h[l] + (r.plain ? below + above : 0);
+        real in = u[l] <= r.low ? 0 : g[l];
+        t->inside[l] = u[l] >= r.high ? 0 : in;
+        t->below[l] = u[l] <= r.low ? g[l] : 0;
+        t->above[l] = u[l] >= r.high ? g[l] : 0;
+    }
+    slopes(e, n, u, q, t->inside, h);
+    for (int64_t l = 0; l < n; l++) {
+        t->kept[l] = t->inside[l] - h[l];
+        t->residual[l] = t->inside[l] * (q[l] - u[l]) + t->kept[l] * u[l];
+        dx[l] = h[l] + (r.plain ? t->below[l] + t->above[l] : 0);
     }
 }
 
-static inline void put_dx(real *dx, const real *from, int64_t n, bool sum)
+/* Lane l of the sums takes the elements l, l + 16, ... */
+DT_INLINE void add_lanes(int64_t n, const real *restrict from, real *restrict lanes)
+{
+    int64_t at = 0;
+    for (; at + LANES <= n; at += LANES)
+        for (int64_t l = 0; l < LANES; l++)
+            lanes[l] += from[at + l];
+    for (int64_t l = 0; at + l < n; l++)
+        lanes[l] += from[at + l];
+}
+
+DT_INLINE void put_dx(real *dx, const real *from, int64_t n, bool sum)
 {
     if (!dx) return;
     if (sum)
@@ -359,40 +361,39 @@ static inline void put_dx(real *dx, const real *from, int64_t n, bool sum)
             dx[l] = from[l];
 }
 
+DT_INLINE void back_span(const dt_encode *e, range16 r, int64_t n, const real *x, const real *g,
+                         lane_block *b, real *dx, bool sum)
+{
+    span_terms t;
+    real part[SPAN];
+    back_terms(e, r, n, x, g, &t, part);
+    add_lanes(n, t.residual, b->residual);
+    add_lanes(n, t.inside, b->inside);
+    add_lanes(n, t.below, b->below);
+    add_lanes(n, t.above, b->above);
+    add_lanes(n, t.kept, b->kept);
+    put_dx(dx, part, n, sum);
+}
+
+static void back_any(int64_t n, const real *x, const real *g, const dt_encode *e, range16 r,
+                     lane_block *b, real *dx, bool sum)
+{
+    int64_t j = 0;
+    for (; j + SPAN <= n; j += SPAN)
+        back_span(e, r, SPAN, x + j, g + j, b, dx ? dx + j : NULL, sum);
+    back_span(e, r, n - j, x + j, g + j, b, dx ? dx + j : NULL, sum);
+}
+
 static void back_affine(int64_t n, const real *x, const real *g, const dt_encode *e, range16 r,
                         lane_block *b, real *dx, bool sum)
 {
     real part[LANES];
     int64_t j = 0;
     for (; j + LANES <= n; j += LANES) {
-        if (e->slope == DT_SLOPE_ONE)
-            back_affine_16(x + j, g + j, r, b, part);
-        else
-            back_span(e, r, LANES, x + j, g + j, NULL, b, part);
+        back_affine_16(x + j, g + j, r, b, part);
         put_dx(dx ? dx + j : NULL, part, LANES, sum);
     }
-    back_span(e, r, n - j, x + j, g + j, NULL, b, part);
-    put_dx(dx ? dx + j : NULL, part, n - j, sum);
-}
-
-static void back_levels(int64_t n, const real *x, const real *g, const dt_encode *e, range16 r,
-                        lane_block *b, real *dx, bool sum)
-{
-    real u[SPAN], q[SPAN], part[LANES];
-    for (int64_t at = 0; at < n; at += SPAN) {
-        int64_t size = n - at < SPAN ? n - at : SPAN;
-        for (int64_t l = 0; l < SPAN; l++)
-            u[l] = l < size ? (x[at + l] - r.o) / r.s : 0;
-        nearest_levels(e, SPAN, u, q);
-        for (int64_t l = 0; l < size; l += LANES) {
-            int64_t m = size - l < LANES ? size - l : LANES, j = at + l;
-            if (m == LANES)
-                back_span(e, r, LANES, x + j, g + j, q + l, b, part);
-            else
-                back_span(e, r, m, x + j, g + j, q + l, b, part);
-            put_dx(dx ? dx + j : NULL, part, m, sum);
-        }
-    }
+    back_any(n - j, x + j, g + j, e, r, b, dx ? dx + j : NULL, sum);
 }
 
 /* Lane l takes the elements l, l+16, ... */
@@ -402,8 +403,8 @@ static void tile_encode_back(int64_t n, const real *x, const real *g, const dt_e
     lane_block b = { { 0 }, { 0 }, { 0 }, { 0 }, { 0 } };
     range16 r = { e->scale, e->offset, e->qmin, e->qmax, 0, 0, e->plain };
     dt_encode_bounds(e, &r.low, &r.high);
-    if (e->thresholds)
-        back_levels(n, x, g, e, r, &b, dx, sum);
+    if (e->thresholds || e->slope != DT_SLOPE_ONE)
+        back_any(n, x, g, e, r, &b, dx, sum);
     else
         back_affine(n, x, g, e, r, &b, dx, sum);
     for (int l = 0; l < LANES; l++) {

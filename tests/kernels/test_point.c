@@ -13,6 +13,16 @@ static const int64_t widths[] = { 1, 2, 3, 10, 16, 17, 64, 100, 2048 };
 enum { MOST = 70000 }; /* elements */
 
 static const real levels[] = { 0, 1, 2, 4 }, thresholds[] = { (real)0.5, (real)1.5, 3 };
+/* As many as a register of 16 numbers holds, and more. */
+static const real levels_16[] = { 0, 1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 33, 36, 48 },
+                  thresholds_15[] = { (real)0.5, (real)1.5, (real)2.5,  (real)3.5,  5,
+                                      7,         (real)8.5, (real)10.5, 14,         17,
+                                      21,        28,        (real)32.5, (real)34.5, 42 };
+static const real levels_18[] = { -8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 },
+                  thresholds_17[] = { (real)-7.5, (real)-6.5, (real)-5.5, (real)-4.5, (real)-3.5,
+                                      (real)-2.5, (real)-1.5, (real)-0.5, (real)0.5,  (real)1.5,
+                                      (real)2.5,  (real)3.5,  (real)4.5,  (real)5.5,  (real)6.5,
+                                      (real)7.5,  (real)8.5 };
 static const dt_encode encoders[] = {
     { .scale = (real)0.5, .qmin = -2, .qmax = 1 },
     { .scale = (real)0.07, .offset = (real)-0.31, .qmin = 0, .qmax = 15, .plain = true },
@@ -22,6 +32,19 @@ static const dt_encode encoders[] = {
       .thresholds = 3,
       .threshold = thresholds,
       .level = levels },
+    { .scale = (real)0.04,
+      .qmin = 0,
+      .qmax = 48,
+      .thresholds = 15,
+      .threshold = thresholds_15,
+      .level = levels_16 },
+    { .scale = (real)0.2,
+      .qmin = -8,
+      .qmax = 9,
+      .mask = DT_MASK_CLOSED,
+      .thresholds = 17,
+      .threshold = thresholds_17,
+      .level = levels_18 },
     { .scale = (real)0.5, .qmin = -2, .qmax = 1, .mask = DT_MASK_ROUNDED },
     { .scale = (real)0.11,
       .qmin = -8,
