@@ -181,10 +181,13 @@ static void report(dt_dynamics_part *p, dt_dynamics_report_fn fn, void *arg)
 static void progress(dt_dynamics_part *p, char *text, size_t size)
 {
     const dt_oscillation *o = p->state;
-    int64_t oscillating = 0;
+    int64_t oscillating = 0, changed = 0;
     for (int i = 0; i < p->all->weights.count; i++)
         oscillating += o->oscillating[i];
-    snprintf(text, size, "  osc %.2f%%", 100.0 * (double)oscillating / (double)o->tracked);
+    for (int64_t i = 0; i < p->all->weights.piece_count; i++)
+        changed += o->counts[i][0];
+    snprintf(text, size, "  flips %.2f%% osc %.2f%%", 100.0 * (double)changed / (double)o->tracked,
+             100.0 * (double)oscillating / (double)o->tracked);
 }
 
 const dt_dynamics_row dt_dynamics_oscillation = {

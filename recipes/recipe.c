@@ -184,6 +184,7 @@ static dt_status read_sections(dt_recipe *recipe, const dt_yaml_node *in, dt_err
     DT_TRY(read_train(recipe, in, err));
     DT_TRY(dt_recipe_read_phases(recipe, dt_yaml_find(in, "phases"), err));
     DT_TRY(dt_recipe_read_dynamics(recipe, dt_yaml_find(in, "dynamics"), err));
+    DT_TRY(dt_recipe_read_distill(recipe, dt_yaml_find(in, "distill"), err));
     DT_TRY(read_section(recipe, DT_SECTION_EVAL, in, s->effective, recipe, NULL, &out, err));
     return read_expect(recipe, in, err);
 }

@@ -73,6 +73,14 @@ typedef struct dt_recipe_train {
     bool decay_norm, quant_decay;
 } dt_recipe_train;
 
+/* A float net whose outputs are targets beside the labels. */
+typedef struct dt_recipe_distill {
+    bool enabled;
+    dt_recipe_choice model; /* the student's unless another one is named */
+    dt_opt_str teacher;     /* absolute path of its checkpoint */
+    double temperature, task, weight;
+} dt_recipe_distill;
+
 typedef enum dt_expect_status { DT_EXPECT_MEASURED, DT_EXPECT_PUBLISHED } dt_expect_status;
 typedef struct dt_recipe_expect {
     bool has_top1;
@@ -89,6 +97,7 @@ typedef struct dt_recipe {
     dt_recipe_train train;
     dt_recipe_choice *dynamics; /* rows in use, in the order of the table */
     size_t dynamics_count;
+    dt_recipe_distill distill;
     dt_recipe_phase phase[DT_RECIPE_PHASES]; /* by epoch, ascending */
     size_t phase_count;
     struct {

@@ -22,6 +22,8 @@ static const dt_recipe_key structural[] = {
       "the same for quantizers of weights" },
     { "train.groups.quant_activations", NULL, "map", "", "as train.optimizer",
       "the same for quantizers of activations" },
+    { "distill", NULL, "map", "", "a map of keys, 'teacher' among them",
+      "the loss also draws outputs to those of a float net; `model` is the net's own by default" },
     { "quant", NULL, "map", "none", "none or a map of keys", "absent or none: a float net" },
     { "quant.first", NULL, "map", "{weights: 8, activations: 8}",
       "none, body or a map of weights and activations: each bits, none, body or a map of keys",

@@ -81,6 +81,16 @@ const dt_opt dt_phase_opts[] = {
     DT_OPT_END,
 };
 
+static const dt_opt distill_opts[] = {
+    DT_OPT_STR(dt_recipe_distill, teacher, "", "checkpoint of a float net, relative to the recipe"),
+    DT_OPT_FLOAT(dt_recipe_distill, temperature, 1, 0.01, 100,
+                 "both nets' logits are divided by it; the loss is multiplied by its square"),
+    DT_OPT_FLOAT(dt_recipe_distill, task, 1, 0, 1000, "factor of the loss with the labels"),
+    DT_OPT_FLOAT(dt_recipe_distill, weight, 1, 0, 1000,
+                 "factor of the cross entropy with the teacher's outputs"),
+    DT_OPT_END,
+};
+
 static const dt_opt eval_opts[] = {
     { "batch", DT_OPT_TYPE_INT, offsetof(dt_recipe, eval.batch), 250, 1, 65536, NULL,
       "pictures at a time in evaluation" },
@@ -96,8 +106,8 @@ static const dt_opt expect_opts[] = {
     DT_OPT_END,
 };
 
-static const char *const root_others[] = { "model",  "data", "quant",  "train", "dynamics",
-                                           "phases", "eval", "expect", NULL };
+static const char *const root_others[] = { "model",  "data",    "quant", "train",  "dynamics",
+                                           "phases", "distill", "eval",  "expect", NULL };
 static const char *const data_others[] = { "train", "test", NULL };
 static const char *const quant_others[] = { "weights", "activations", "residual", "first",
                                             "last",    "shortcut",    "rules",    NULL };
@@ -106,7 +116,8 @@ const char *const dt_recipe_group_names[] = { "quant", "quant_weights", "quant_a
 
 const char *const dt_unhashed_keys[] = {
     "name",   "model.init",      "model.ema",          "data.root",
-    "expect", "train.max_steps", "train.save_minutes", NULL
+    "expect", "train.max_steps", "train.save_minutes", "distill.teacher",
+    NULL
 };
 
 void dt_sections(const dt_recipe_tables *t, dt_section out[DT_SECTION_COUNT])
@@ -143,6 +154,11 @@ void dt_sections(const dt_recipe_tables *t, dt_section out[DT_SECTION_COUNT])
                                   .name_key = "name",
                                   .table = t->schedules,
                                   .fallback = "cosine" },
+        [DT_SECTION_DISTILL] = { .path = "distill",
+                                 .opts = distill_opts,
+                                 .name_key = "model",
+                                 .table = t->models,
+                                 .path_key = "teacher" },
         [DT_SECTION_EVAL] = { .path = "eval", .opts = eval_opts },
         [DT_SECTION_EXPECT] = { .path = "expect", .opts = expect_opts, .given_only = true },
     };

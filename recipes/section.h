@@ -63,6 +63,9 @@ dt_status dt_recipe_read_phases(dt_recipe *recipe, const dt_yaml_node *in,
 /* Reads the section `dynamics`. */
 dt_status dt_recipe_read_dynamics(dt_recipe *recipe, const dt_yaml_node *in,
                                   dt_error *err) DT_MUST_CHECK;
+/* Reads the section `distill`, after `model`. */
+dt_status dt_recipe_read_distill(dt_recipe *recipe, const dt_yaml_node *in,
+                                 dt_error *err) DT_MUST_CHECK;
 /* Reads the section `quant` and checks what can be checked without layer names. */
 dt_status dt_quant_read(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err) DT_MUST_CHECK;
 

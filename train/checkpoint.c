@@ -82,6 +82,7 @@ static dt_status fill(dt_tensors *set, const dt_session *s, const dt_optim_state
     DT_TRY(put_text(set, "recipe.name", s->recipe->name, err));
     DT_TRY(put_text(set, "isa", s->kernels.isa, err));
     DT_TRY(put_int(set, "input.height", s->net.H, err));
+    if (s->teacher.enabled) DT_TRY(put_text(set, "teacher.sha256", s->teacher.sha256, err));
     return put_int(set, "input.width", s->net.W, err);
 }
 
@@ -121,6 +122,17 @@ static dt_status check_recipe(const char *path, const dt_tensors *set, const dt_
     DT_TRY(dt_recipe_diff(text, s->recipe->text, note_difference, &d, s->alloc, err));
     return dt_fail(err, DT_ERR_ARG, &where, "belongs to another recipe; these differ: %s%s", d.text,
                    d.count > 4 ? ", ..." : "");
+}
+
+/* The recipe's hash has no paths, so the teacher's tensors are compared. */
+static dt_status check_teacher(const char *path, const dt_tensors *set, const dt_session *s,
+                               dt_error *err)
+{
+    const char *hash = dt_tensors_attr(set, "teacher.sha256");
+    if (!s->teacher.enabled || (hash && strcmp(hash, s->teacher.sha256) == 0)) return DT_OK;
+    return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = "distill.teacher" },
+                   "%s holds other weights (SHA-256 %.12s) than the teacher of %s (%.12s)",
+                   s->recipe->distill.teacher, s->teacher.sha256, path, hash ? hash : "none");
 }
 
 static dt_status get_int(const char *path, const dt_tensors *set, const char *key, int64_t *out,
@@ -204,6 +216,7 @@ static dt_status take(const char *path, const dt_tensors *set, dt_session *s,
 {
     dt_net_report report;
     DT_TRY(check_recipe(path, set, s, err));
+    DT_TRY(check_teacher(path, set, s, err));
     DT_TRY(get_position(path, set, at, err));
     DT_TRY(get_optimizer(path, set, s, o, err));
     DT_TRY(dt_checkpoint_dynamics(path, set, &s->dynamics, err));

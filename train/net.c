@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "autograd/fuse.h"
+#include "autograd/op_distill.h"
 #include "autograd/op_softmax_ce.h"
 #include "data/transform.h"
 #include "fakequant/quantizers.h"
@@ -56,6 +57,20 @@ static dt_status add_soft_loss(dt_net *net, const dt_softmax_ce_conf *conf, dt_e
     return dt_graph_node(&net->graph, "softmax_ce", "soft_loss", conf, in, 2, &net->step_loss, err);
 }
 
+/* The loss of steps with a teacher, over that of the task. */
+static dt_status add_teacher(dt_net *net, const dt_recipe_distill *d, dt_error *err)
+{
+    const dt_value teacher = { .name = "teacher",
+                               .kind = DT_VALUE_INPUT,
+                               .batched = true,
+                               .shape = DT_SHAPE(1, net->classes) };
+    const dt_distill_conf conf = { d->temperature, d->task, d->weight };
+    DT_TRY(dt_graph_value(&net->graph, &teacher, &net->teacher, err));
+    const int in[] = { net->step_loss, net->logits, net->teacher };
+    return dt_graph_node(&net->graph, "distill", "distill_loss", &conf, in, 3, &net->step_loss,
+                         err);
+}
+
 static bool mixes(const dt_recipe *recipe)
 {
     for (size_t i = 0; i < recipe->data.train_count; i++) {
@@ -87,14 +102,16 @@ static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input
     const int in[] = { net->logits, net->labels };
     DT_TRY(dt_graph_node(&net->graph, "softmax_ce", "loss", &conf, in, 2, &net->loss, err));
     net->step_loss = net->loss;
-    return mixes(recipe) ? add_soft_loss(net, &conf, err) : DT_OK;
+    if (mixes(recipe)) DT_TRY(add_soft_loss(net, &conf, err));
+    return recipe->distill.enabled ? add_teacher(net, &recipe->distill, err) : DT_OK;
 }
 
 dt_status dt_net_init(dt_net *net, dt_recipe *recipe, const dt_net_input *input, bool with_grads,
                       const dt_alloc *a, dt_error *err)
 {
-    *net =
-        (dt_net){ .H = input->H, .W = input->W, .classes = recipe->model.classes, .targets = -1 };
+    *net = (dt_net){
+        .H = input->H, .W = input->W, .classes = recipe->model.classes, .targets = -1, .teacher = -1
+    };
     DT_TRY(dt_graph_init(&net->graph, a, err));
     dt_status st = build(net, recipe, input, err);
     const int keep[] = { net->loss, net->logits, net->step_loss };

@@ -13,7 +13,9 @@ typedef struct dt_net {
     bool plain;     /* steps run `graph` */
     dt_state state;
     int input, labels, logits, loss; /* values */
-    int targets, step_loss;          /* of steps that mix pictures; otherwise -1 and `loss` */
+    int targets;                     /* of steps that mix pictures; otherwise -1 */
+    int teacher;                     /* logits of a teacher, an input of steps; -1: none */
+    int step_loss;                   /* of steps: over targets, with a teacher; otherwise `loss` */
     int64_t H, W;
     int classes;
 } dt_net;

@@ -116,6 +116,10 @@ static dt_status one_batch(dt_run *r, int index, double *out_loss, dt_error *err
         dt_exec_set_input(e, net->targets, batch.targets);
     else
         dt_exec_set_input(e, net->labels, batch.labels);
+    if (net->teacher >= 0) {
+        DT_TRY(dt_teacher_run(&r->s.teacher, batch.x, err));
+        dt_exec_set_input(e, net->teacher, r->s.teacher.logits);
+    }
     e->seed = (uint64_t)r->s.recipe->train.seed;
     e->step = r->at.step * r->sums.batches + index;
     DT_TRY(dt_exec_forward(e, err));

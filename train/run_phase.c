@@ -27,6 +27,21 @@ static dt_status plan(dt_run *r, const dt_phase *f, dt_mode mode, dt_plan *out, 
     return DT_OK;
 }
 
+/* The teacher runs before the step's forward pass, in the same memory. */
+static dt_status plan_teacher(dt_run *r, dt_error *err)
+{
+    dt_teacher *t = &r->s.teacher;
+    char line[400], text[512];
+    if (!t->enabled) return DT_OK;
+    DT_TRY(dt_teacher_make_plan(t, &r->s.kernels, r->s.data_conf->batch, r->s.threads,
+                                r->s.net.plain, err));
+    if (t->plan.arena_bytes > r->step_bytes) r->step_bytes = t->plan.arena_bytes;
+    dt_plan_print(&t->plan, line, sizeof line);
+    snprintf(text, sizeof text, "plan: teacher %s, %s", r->s.recipe->distill.model.row->name, line);
+    say(r, text);
+    return DT_OK;
+}
+
 static dt_status plan_phase(dt_run *r, dt_phase *f, dt_error *err)
 {
     dt_plan eval;
@@ -70,7 +85,7 @@ dt_status dt_run_make_phases(dt_run *r, dt_error *err)
 {
     const dt_recipe *recipe = r->s.recipe;
     const dt_net *net = &r->s.net;
-    const int keep[] = { net->loss, net->logits };
+    const int keep[] = { net->loss, net->logits, net->step_loss };
     int n = 0;
     if (!recipe->phase_count || recipe->phase[0].epoch > 0) n++;
     for (size_t i = 0; i < recipe->phase_count; i++)
@@ -85,7 +100,7 @@ dt_status dt_run_make_phases(dt_run *r, dt_error *err)
         DT_TRY(dt_net_phase(net, f->conf, r->p->alloc, &f->own, err));
         f->plain = f->steps = &f->own;
         if (net->plain) continue;
-        DT_TRY(dt_fuse(&f->own, keep, 2, &f->own_fused, r->p->alloc, err));
+        DT_TRY(dt_fuse(&f->own, keep, 3, &f->own_fused, r->p->alloc, err));
         f->steps = &f->own_fused;
     }
     r->phase = r->phases;
@@ -161,6 +176,7 @@ dt_status dt_run_make_plans(dt_run *r, dt_error *err)
     const dt_net *net = &r->s.net;
     for (int i = 0; i < r->phase_count; i++)
         DT_TRY(plan_phase(r, &r->phases[i], err));
+    DT_TRY(plan_teacher(r, err));
     snprintf(text, sizeof text, "memory: arena %.1f MB, %zu parameters and their gradients %.1f MB",
              (double)r->step_bytes / 1e6, net->state.param_count, (double)net->state.bytes / 1e6);
     say(r, text);
@@ -173,6 +189,8 @@ dt_status dt_run_make_plans(dt_run *r, dt_error *err)
 #endif
     for (int i = 0; i < r->phase_count; i++)
         DT_TRY(open_phase(r, &r->phases[i], err));
+    if (r->s.teacher.enabled)
+        DT_TRY(dt_teacher_start(&r->s.teacher, &r->s.kernels, r->step_memory, err));
     if (!dt_dynamics_wants_norm(&r->s.dynamics)) return DT_OK;
     r->s.dynamics.norm_pass = norm_pass;
     r->s.dynamics.norm_arg = r;

@@ -219,7 +219,10 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     if (has_init)
         DT_TRY(dt_net_import(&s->net, &s->init, s->recipe->model.init, native,
                              s->recipe->model.allow_missing, &s->report, err));
-    if (p->training || p->dynamics) DT_TRY(open_dynamics(s, err));
+    if (p->training || p->dynamics) {
+        DT_TRY(open_dynamics(s, err));
+        DT_TRY(dt_teacher_open(&s->teacher, s->recipe, &input, s->alloc, err));
+    }
     s->quantizers_ready = !dt_net_is_quantized(&s->net) || s->report.has_quantizers;
     return DT_OK;
 }
@@ -248,6 +251,7 @@ dt_status dt_session_open(dt_session *s, const dt_session_params *p, dt_error *e
 void dt_session_close(dt_session *s)
 {
     dt_dynamics_close(&s->dynamics);
+    dt_teacher_close(&s->teacher);
     dt_net_fini(&s->net);
     dt_data_close(s->data);
     dt_tensors_fini(&s->init);

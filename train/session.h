@@ -6,7 +6,7 @@
 
 #include "data/loader.h"
 #include "dynamics/dynamics.h"
-#include "train/net.h"
+#include "train/teacher.h"
 
 typedef enum dt_init_source { /* where the parameters came from */
                               DT_INIT_RANDOM,
@@ -37,6 +37,7 @@ typedef struct dt_session {
     dt_extent picture; /* that the network sees */
     dt_net net;
     dt_dynamics dynamics; /* without rows unless training or dynamics was asked for */
+    dt_teacher teacher;   /* of recipes with `distill`, as dynamics */
     dt_init_source source;
     dt_net_report report;
     dt_tensors init;      /* the file that was read, under our names; names of the report are its */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "dynamics/oscillation.h"
+#include "optim/optimizer.h"
 #include "tests/dynamics/toy.h"
 
 static const double distances[] = { .1, .2, .3, .5 };
@@ -33,14 +34,23 @@ static void listen(void *arg, const char *row, const char *layer, const dt_dynam
     t->oscillating = n[1].value[0];
 }
 
-/* Reversals at 2 d / s, d being the distance of w* from its nearest level. */
+/* Reversals at 2 d / s, d being the distance of w* from its nearest level, and codes whose mean
+ * over time is w*. */
 START_TEST(tracker_tells_the_frequency)
 {
     toy t;
-    open_toy(&t, "oscillation momentum=0.0005", 40000);
-    for (int i = 0; i < 40000; i++)
+    double mean[4] = { 0 };
+    enum { STEPS = 40000, SETTLED = 5000 };
+    open_toy(&t, "oscillation momentum=0.0005", STEPS);
+    for (int i = 0; i < STEPS; i++) {
         toy_step(&t, (real)0.0123, 0);
+        for (int k = 0; k < 4 && i >= SETTLED; k++)
+            mean[k] += (double)t.q[k] / (STEPS - SETTLED);
+    }
     const dt_oscillation *o = dt_dynamics_find(&t.dynamics, "oscillation");
+    for (int i = 0; i < 4; i++)
+        ck_assert_msg(fabs(mean[i] - 2 - distances[i]) < .01 * distances[i],
+                      "mean code %g, not 2 + %g", mean[i], distances[i]);
     for (int i = 0; i < 4; i++)
         ck_assert_msg(fabs((double)o->flips[0][i] / (2 * distances[i]) - 1) < .01,
                       "frequency %g, not %g", (double)o->flips[0][i], 2 * distances[i]);
@@ -52,7 +62,7 @@ START_TEST(tracker_tells_the_frequency)
     ck_assert_double_eq(s.near, 1); /* all weights sit at the threshold */
     char text[64];
     dt_dynamics_progress(&t.dynamics, text, sizeof text);
-    ck_assert_str_eq(text, "  osc 100.00%");
+    ck_assert_msg(strncmp(text, "  flips ", 8) == 0 && strstr(text, "% osc 100.00%"), "%s", text);
     toy_close(&t);
 }
 END_TEST
@@ -158,6 +168,42 @@ START_TEST(freezing_holds_codes)
 }
 END_TEST
 
+/* Momentum and decay of the run's optimizer do not move what is held either. */
+static void hold_under(const char *optimizer)
+{
+    toy t;
+    unsigned char conf[256];
+    real code[TOY_WEIGHTS], m[TOY_WEIGHTS] = { 0 }, v[TOY_WEIGHTS] = { 0 };
+    real *const buffer[] = { m, v };
+    const dt_row *row = dt_table_find(&dt_optimizers, optimizer);
+    const dt_optimizer *step = (const dt_optimizer *)(const void *)row;
+    dt_opt_defaults(row->opts, conf);
+    open_toy(&t, "oscillation momentum=0.05 | freezing start=0.1 end=0.1 momentum=0.05", 4000);
+    const dt_oscillation *o = dt_dynamics_find(&t.dynamics, "oscillation");
+    for (int64_t i = 0; i < 2500; i++) {
+        toy_backward(&t);
+        if (i == 1500) memcpy(code, o->code[0], sizeof code);
+        step->step(conf, TOY_WEIGHTS, (real)(i < 1500 ? 0.0123 : 0.1), (real)(i < 1500 ? 0 : 0.2),
+                   t.state.data[t.w], t.state.grad[t.w], buffer, i);
+        dt_dynamics_step(&t.dynamics);
+        for (int k = 0; i >= 1500 && k < TOY_WEIGHTS; k++)
+            ck_assert_msg(o->code[0][k] == code[k] && t.state.grad[t.w][k] == 0,
+                          "%s, step %d: code %d moved", optimizer, (int)i, k);
+    }
+    double moved = 0; /* there was something to hold back */
+    for (int k = 0; k < TOY_WEIGHTS; k++)
+        moved += fabs((double)m[k]);
+    ck_assert_double_gt(moved, 0);
+    toy_close(&t);
+}
+
+START_TEST(freezing_holds_codes_under_optimizers)
+{
+    hold_under("sgd");
+    hold_under("adamw");
+}
+END_TEST
+
 /* dy/ds of a frozen weight is its code: the whole gradient is factor * sum g k. `pass` is what the
  * quantizer's own backward gives, factor * sum g (q - u). */
 static double scale_gradient(const char *rows, double *out_codes)
@@ -237,6 +283,7 @@ END_TEST
 
 DT_TEST_MAIN("dynamics", dampening_contracts_to_the_grid,
              dampening_starts_late_and_stops_oscillation, freezing_holds_codes,
-             scale_gradient_of_frozen_weights, freezing_is_refused_where_it_cannot_work,
-             means_of_weights, tracker_tells_the_frequency, weights_of_more_bits_are_not_tracked,
-             no_rows_do_nothing, every_row_has_a_name_and_a_help)
+             freezing_holds_codes_under_optimizers, scale_gradient_of_frozen_weights,
+             freezing_is_refused_where_it_cannot_work, means_of_weights,
+             tracker_tells_the_frequency, weights_of_more_bits_are_not_tracked, no_rows_do_nothing,
+             every_row_has_a_name_and_a_help)

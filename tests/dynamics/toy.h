@@ -97,8 +97,8 @@ static inline void toy_close(toy *t)
     dt_graph_fini(&t->graph);
 }
 
-/* One step down: w -= lr (q - w*), with decay, and all hooks. */
-static inline void toy_step(toy *t, real lr, real decay)
+/* Forward and backward pass, and the hooks after them: gradients are q - w*. */
+static inline void toy_backward(toy *t)
 {
     const dt_dynamics_at at = { t->step++, 100, t->steps };
     real *w = t->state.data[t->w], *g = t->state.grad[t->w], s = t->state.data[t->scale][0];
@@ -108,6 +108,14 @@ static inline void toy_step(toy *t, real lr, real decay)
         g[i] = t->q[i] - t->target[i];
     t->state.grad[t->scale][0] = 0;
     dt_dynamics_gradient(&t->dynamics, &at);
+}
+
+/* One step down: w -= lr (q - w*), with decay, and all hooks. */
+static inline void toy_step(toy *t, real lr, real decay)
+{
+    real *w = t->state.data[t->w];
+    const real *g = t->state.grad[t->w];
+    toy_backward(t);
     for (int i = 0; i < TOY_WEIGHTS; i++)
         w[i] -= lr * (g[i] + decay * w[i]);
     dt_dynamics_step(&t->dynamics);

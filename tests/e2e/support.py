@@ -18,6 +18,13 @@ quant:
 train: {epochs: 2, optimizer: {name: sgd, lr: 0.02}, seed: 3}
 eval: {batch: 64}
 """
+# A float net for it to learn from.
+TEACHER = """\
+model: {name: smallcnn, width: 12}
+data: {name: builtin, batch: 32, train_pictures: 320, test_pictures: 64}
+train: {epochs: 1, optimizer: {name: sgd, lr: 0.05}, seed: 8}
+eval: {batch: 64}
+"""
 # The same with everything beside the optimizer that keeps state between steps.
 DYNAMICS = RECIPE.replace("epochs: 2", "epochs: 6") + """\
 dynamics:
@@ -31,6 +38,7 @@ phases:
   - {epoch: 1, weight_bits: 8}
   - {epoch: 2}
   - {epoch: 5, ranges: frozen, norm: frozen}
+distill: {teacher: teacher/last.h5, model: smallcnn, width: 12, temperature: 2}
 """
 SKIP = 77
 
