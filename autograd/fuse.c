@@ -59,7 +59,7 @@ static bool kept(const pass *p, int v)
 static const dt_fakequant_conf *integer_quant(const dt_node *node)
 {
     const dt_fakequant_conf *c = node->conf;
-    if (!is_op(node, "fakequant")) return NULL;
+    if (!is_op(node, "fakequant") || c->ste.kind == DT_STE_STOCHASTIC) return NULL;
     bool (*is)(const void *, const dt_quant_site *) =
         c->quantizer->integer ? c->quantizer->integer : c->quantizer->uniform;
     return is && is(c->options, &c->site) ? c : NULL;
@@ -70,7 +70,7 @@ static bool is_stage(const dt_node *node)
 {
     const dt_fakequant_conf *c = node->conf;
     return is_op(node, "fakequant") && !c->site.weight && c->site.groups == 1 &&
-           !dt_quant_transforms(c->quantizer, &c->site);
+           c->ste.kind != DT_STE_STOCHASTIC && !dt_quant_transforms(c->quantizer, &c->site);
 }
 
 /* The quantizer that makes v of integers; NULL: none. */

@@ -43,7 +43,8 @@ static bool through_quantizer(search *s, int site, int *v, const dt_node **out)
     *out = node;
     if (!node) return true;
     const dt_fakequant_conf *c = node->conf;
-    if (c->site.weight || c->site.groups != 1 || dt_quant_transforms(c->quantizer, &c->site))
+    if (c->site.weight || c->site.groups != 1 || c->ste.kind == DT_STE_STOCHASTIC ||
+        dt_quant_transforms(c->quantizer, &c->site))
         return false;
     s->m->conf.quant[site] = c;
     *v = node->in[0];

@@ -4,6 +4,7 @@
 #include <tgmath.h>
 
 #include "autograd/op_fakequant.h"
+#include "autograd/stochastic.h"
 #include "core/mathx.h"
 
 static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
@@ -35,13 +36,19 @@ static dt_quant_site site_of(const dt_op_run *r)
     return dt_fakequant_site(r->conf, &r->in_shape[0]);
 }
 
-/* Strengths in the units of the kernels' slopes. */
-static void shape_gradient(const dt_ste *ste, dt_encode *e)
+double dt_ste_strength(const dt_ste *ste)
 {
     static const double defaults[] = {
-        [DT_STE_EWGS] = 1e-3, [DT_STE_TANH] = 0.4, [DT_STE_SIGMOID] = 4
+        [DT_STE_EWGS] = 1e-3, [DT_STE_TANH] = 0.4, [DT_STE_SIGMOID] = 4, [DT_STE_STOCHASTIC] = 0
     };
-    double strength = ste->strength > 0 ? ste->strength : defaults[ste->kind], k;
+    return ste->strength > 0 ? ste->strength : defaults[ste->kind];
+}
+
+/* Strengths in the units of the kernels' slopes. */
+static void shape_gradient(const dt_fakequant_conf *c, dt_encode *e)
+{
+    const dt_ste *ste = &c->ste;
+    double strength = c->delta ? (double)*c->delta : dt_ste_strength(ste), k;
     e->plain = ste->kind == DT_STE_PLAIN;
     switch (ste->kind) {
     case DT_STE_EWGS:
@@ -67,10 +74,13 @@ static void shape_gradient(const dt_ste *ste, dt_encode *e)
 
 dt_status dt_ste_check(const dt_fakequant_conf *c, dt_error *err)
 {
-    static const char *const names[] = { "own", "plain", "clipped", "ewgs", "tanh", "sigmoid" };
-    static const double least[] = { [DT_STE_TANH] = 0.001, [DT_STE_SIGMOID] = 0.01 }, most[] = {
-        [DT_STE_EWGS] = 1, [DT_STE_TANH] = 0.999, [DT_STE_SIGMOID] = 32
-    };
+    static const char *const names[] = { "own",  "plain",   "clipped",   "ewgs",
+                                         "tanh", "sigmoid", "stochastic" };
+    static const double
+        least[] = { [DT_STE_TANH] = 0.001, [DT_STE_SIGMOID] = 0.01, [DT_STE_STOCHASTIC] = 0 },
+        most[] = {
+            [DT_STE_EWGS] = 1, [DT_STE_TANH] = 0.999, [DT_STE_SIGMOID] = 32, [DT_STE_STOCHASTIC] = 0
+        };
     const real params[DT_QUANT_MAX_PARAMS] = { 0 }, stats[DT_QUANT_MAX_STATS] = { 0 };
     const dt_ste *ste = &c->ste;
     dt_encode e = { .scale = 1 };
@@ -92,7 +102,7 @@ void dt_fakequant_encode(const dt_fakequant_conf *c, const dt_quant_site *site, 
 {
     *out = (dt_encode){ .scale = 1 };
     c->quantizer->plan(c->options, site, params, stats, out);
-    if (c->ste.kind != DT_STE_OWN) shape_gradient(&c->ste, out);
+    if (c->ste.kind != DT_STE_OWN) shape_gradient(c, out);
 }
 
 static size_t aligned(size_t bytes)
@@ -181,6 +191,13 @@ static void replay(const dt_op_run *r, const dt_quant_site *site, int64_t group,
     }
 }
 
+/* Gradient tests hold what rounding to nearest left constant. */
+static bool rounds_at_random(const dt_op_run *r)
+{
+    const dt_fakequant_conf *c = r->conf;
+    return c->ste.kind == DT_STE_STOCHASTIC && r->mode == DT_MODE_TRAIN && !r->replay;
+}
+
 static void forward(const dt_op_run *r)
 {
     const dt_fakequant_conf *c = r->conf;
@@ -196,7 +213,9 @@ static void forward(const dt_op_run *r)
         dt_encode e;
         plan_group(r, &site, group, params, &e);
         int64_t at = group * site.count;
-        if (r->replay != DT_REPLAY_PLAY)
+        if (rounds_at_random(r))
+            dt_stochastic_encode(r, &e, at, site.count, x + at, y + at);
+        else if (r->replay != DT_REPLAY_PLAY)
             r->kernels->point.encode(r->threads, site.count, x + at, &e, y + at);
         if (r->replay) replay(r, &site, group, params, &e, x + at, r->residual + at, y + at);
     }
@@ -233,8 +252,12 @@ static void backward(const dt_op_run *r)
         dt_encode_sums sums;
         plan_group(r, &site, group, params, &e);
         int64_t at = group * site.count;
-        r->kernels->point.encode_back(r->threads, site.count, x + at, r->d_out[0] + at, &e,
-                                      dx ? dx + at : NULL, sum, r->work, &sums);
+        if (rounds_at_random(r))
+            dt_stochastic_back(r, &e, at, site.count, x + at, r->d_out[0] + at, dx ? dx + at : NULL,
+                               sum, r->work, &sums);
+        else
+            r->kernels->point.encode_back(r->threads, site.count, x + at, r->d_out[0] + at, &e,
+                                          dx ? dx + at : NULL, sum, r->work, &sums);
         dt_fakequant_param_grads(c, &site, params, &e, &sums, group, r->d_in + 1);
     }
     if (transforms && r->d_in[0]) back_transform(r, &site, x, dx);

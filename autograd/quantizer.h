@@ -132,7 +132,8 @@ static inline bool dt_quant_transforms(const dt_quantizer *q, const dt_quant_sit
  *   EWGS     g (1 + delta sign(g) (x_n - q_n)) of Lee 2021 (arXiv:2104.00903), x_n and q_n with the
  *            range as 1; strength is delta
  *   TANH     of DSQ's soft staircase (Gong 2019, arXiv:1908.05033); strength is its alpha, fixed
- *   SIGMOID  of stacked sigmoids; strength is their a */
+ *   SIGMOID  of stacked sigmoids; strength is their a
+ *   STOCHASTIC  as CLIPPED, and in training up or down at random (stochastic.h) */
 typedef enum dt_ste_kind {
     DT_STE_OWN,
     DT_STE_PLAIN,
@@ -140,6 +141,7 @@ typedef enum dt_ste_kind {
     DT_STE_EWGS,
     DT_STE_TANH,
     DT_STE_SIGMOID,
+    DT_STE_STOCHASTIC,
 } dt_ste_kind;
 
 typedef struct dt_ste {
@@ -153,8 +155,13 @@ typedef struct dt_fakequant_conf {
     const void *options; /* of the quantizer's row */
     dt_quant_site site;
     dt_ste ste;
+    /* Of EWGS on weights: its strength where that is measured (dynamics.ewgs_curvature); the
+     * graph's memory, at first as ste.strength says. NULL: ste.strength. */
+    real *delta;
 } dt_fakequant_conf;
 
+/* The strength in use: the kind's default for 0. */
+double dt_ste_strength(const dt_ste *ste);
 /* Refuses a gradient of rounding that this site cannot have; the text names no place. */
 dt_status dt_ste_check(const dt_fakequant_conf *c, dt_error *err) DT_MUST_CHECK;
 

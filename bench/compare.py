@@ -64,6 +64,11 @@ def log_of(folder):
         return [json.loads(line) for line in f]
 
 
+def cpu_of_children():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 class Runner:
     def __init__(self, args):
         self.args = args
@@ -86,22 +91,41 @@ class Runner:
         if self.args.threads:
             command += ["--threads", str(self.args.threads)]
         if not os.path.exists(os.path.join(folder, "DONE")):
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            code = subprocess.run(command).returncode
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-            os.makedirs(folder, exist_ok=True)
-            with open(os.path.join(folder, "core_seconds"), "a") as f:
-                f.write(f"{seconds:.1f}\n")
+            code = self.count(command, folder)
             if code:
                 sys.exit(f"compare: {name} ended with exit code {code}; start again to go on")
         told = ["detent", "train", f"recipes/cifar10/{recipe}", "data.root=D", "model.init=FLOAT",
                 f"train.seed={self.args.seed}", *overrides]
         return folder, " ".join(map(shlex.quote, told))
 
+    def count(self, command, folder):
+        """Runs it; its processor time is kept beside the run, also if this script is killed."""
+        os.makedirs(folder, exist_ok=True)
+        earlier, before, ticks = self.seconds(folder), cpu_of_children(), os.sysconf("SC_CLK_TCK")
+        process = subprocess.Popen(command)
+        while True:
+            try:
+                process.wait(5)
+                break
+            except subprocess.TimeoutExpired:
+                with open(f"/proc/{process.pid}/stat") as f:
+                    spent = sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13])) / ticks
+                self.keep_seconds(folder, earlier + spent)
+        self.keep_seconds(folder, earlier + cpu_of_children() - before)
+        return process.returncode
+
+    def keep_seconds(self, folder, seconds):
+        path = os.path.join(folder, "core_seconds")
+        with open(path + ".new", "w") as f:
+            f.write(f"{seconds:.1f}\n")
+        os.replace(path + ".new", path)
+
     def seconds(self, folder):
-        with open(os.path.join(folder, "core_seconds")) as f:
-            return sum(map(float, f))
+        path = os.path.join(folder, "core_seconds")
+        if not os.path.exists(path):
+            return 0
+        with open(path) as f:
+            return float(f.read())
 
     def rate_of(self, recipe):
         """The recipe's own learning rate."""

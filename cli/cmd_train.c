@@ -89,6 +89,7 @@ static int dry_run(dt_recipe *recipe, const cli_args *args)
         .isa = args->isa,
         .plain = args->plain,
         .dynamics = true,
+        .teacher = true,
     };
     if (dt_session_open(&s, &p, &err) != DT_OK) return cli_fail(&err);
     printf("%srecipe hash %s\n%zu parameters; nothing was written\n", recipe->text, recipe->hash,

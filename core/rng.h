@@ -14,7 +14,9 @@ typedef enum dt_rng_use {
     DT_RNG_RENDER = 4,  /* the built-in dataset; a = split, b = sample */
     DT_RNG_TEST = 5,
     DT_RNG_DROPOUT = 6, /* a = hash of the node's name, b = step */
-    DT_RNG_MIX = 7,     /* which pictures of a batch are mixed; a = epoch, b = batch */
+    DT_RNG_ROUND = 8,   /* rounding at random; a = hash of the node's name, b = step */
+    DT_RNG_PROBE = 9, /* signs of a probe of curvature; a = hash of the weight's name, b = number */
+    DT_RNG_MIX = 7,   /* which pictures of a batch are mixed; a = epoch, b = batch */
 } dt_rng_use;
 
 typedef struct dt_rng {

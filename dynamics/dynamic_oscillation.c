@@ -106,11 +106,13 @@ static void step(dt_dynamics_part *p)
     o->steps[0] += 1;
 }
 
-static void epoch(dt_dynamics_part *p)
+static dt_status epoch(dt_dynamics_part *p, dt_error *err)
 {
     dt_oscillation *o = p->state;
     memset(o->changed, 0, sizeof(real) * (size_t)p->all->weights.count);
     o->steps[0] = 0;
+    (void)err;
+    return DT_OK;
 }
 
 /* Distances of u to the nearest place where its code changes, 0 .. 1/2 of the gap between levels,

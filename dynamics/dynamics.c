@@ -50,17 +50,24 @@ static dt_dynamics_tensor *new_tensor(dt_dynamics *d)
     return &d->tensor[d->tensor_count];
 }
 
+bool dt_dynamics_tensor_of(dt_dynamics *d, const dt_shape *shape, const char *row, const char *what,
+                           const char *owner, real *data)
+{
+    dt_dynamics_tensor *t = new_tensor(d);
+    if (!t) return false;
+    t->name = dt_arena_printf(d->arena, "dynamics/%s/%s/%s", row, what, owner);
+    t->shape = *shape;
+    t->data = data;
+    if (!t->name) return false;
+    d->tensor_count++;
+    return true;
+}
+
 real *dt_dynamics_tensor_new(dt_dynamics *d, const dt_shape *shape, const char *row,
                              const char *what, const char *owner)
 {
-    dt_dynamics_tensor *t = new_tensor(d);
-    if (!t) return NULL;
-    t->name = dt_arena_printf(d->arena, "dynamics/%s/%s/%s", row, what, owner);
-    t->shape = *shape;
-    t->data = dt_arena_get(d->arena, (size_t)dt_shape_count(shape) * sizeof(real));
-    if (!t->name || !t->data) return NULL;
-    d->tensor_count++;
-    return t->data;
+    real *data = dt_arena_get(d->arena, (size_t)dt_shape_count(shape) * sizeof(real));
+    return data && dt_dynamics_tensor_of(d, shape, row, what, owner, data) ? data : NULL;
 }
 
 real **dt_dynamics_site_tensors(dt_dynamics *d, const char *row, const char *what, int max_bits)
@@ -137,6 +144,13 @@ bool dt_dynamics_wants_norm(const dt_dynamics *d)
     return false;
 }
 
+bool dt_dynamics_wants_gradients(const dt_dynamics *d)
+{
+    for (int i = 0; i < d->count; i++)
+        if (d->part[i].row->wants_gradients) return true;
+    return false;
+}
+
 /* Encoders once between two changes of the weights, and only for rows that read them. */
 static void freshen(dt_dynamics *d)
 {
@@ -154,11 +168,12 @@ void dt_dynamics_start(dt_dynamics *d)
     }
 }
 
-void dt_dynamics_epoch(dt_dynamics *d, const dt_dynamics_at *at)
+dt_status dt_dynamics_epoch(dt_dynamics *d, const dt_dynamics_at *at, dt_error *err)
 {
     d->at = *at;
     for (int i = 0; i < d->count; i++)
-        if (d->part[i].row->epoch) d->part[i].row->epoch(&d->part[i]);
+        if (d->part[i].row->epoch) DT_TRY(d->part[i].row->epoch(&d->part[i], err));
+    return DT_OK;
 }
 
 void dt_dynamics_gradient(dt_dynamics *d, const dt_dynamics_at *at)

@@ -34,7 +34,8 @@ struct dt_dynamics_row {
     const char *needs; /* another row that must be in use; NULL: none */
     const char *why;   /* what it is needed for */
     size_t state_size;
-    bool wants_norm; /* uses dt_dynamics.norm_pass */
+    bool wants_norm;      /* uses dt_dynamics.norm_pass */
+    bool wants_gradients; /* uses dt_dynamics.gradient_pass */
     /* Refuses what cannot work with this net, and gets its memory (dt_dynamics_tensor for what
      * checkpoints keep). The text names no place. */
     dt_status (*open)(dt_dynamics_part *p, dt_error *err);
@@ -42,7 +43,7 @@ struct dt_dynamics_row {
      * optimizer; `restore` right after the optimizer, before any row's `step`. Encoders of
      * all->weights are fresh in gradient and step. No hook of a step may allocate. */
     void (*start)(dt_dynamics_part *p); /* before the first step, and when bits have changed */
-    void (*epoch)(dt_dynamics_part *p); /* before an epoch's first step */
+    dt_status (*epoch)(dt_dynamics_part *p, dt_error *err); /* before an epoch's first step */
     void (*gradient)(dt_dynamics_part *p);
     void (*restore)(dt_dynamics_part *p);
     void (*step)(dt_dynamics_part *p);
@@ -87,6 +88,11 @@ struct dt_dynamics {
      * running ones (the variance unbiased); nothing else changes. */
     dt_status (*norm_pass)(void *arg, int64_t batch, dt_error *err);
     void *norm_arg;
+    /* Gradients of all parameters for batch i of the training pictures, by the graph in which
+     * weights go into their layers as they are, without their quantizers; -1: the last batch again.
+     * Running statistics change as in a step. */
+    dt_status (*gradient_pass)(void *arg, int64_t batch, dt_error *err);
+    void *pass_arg;
 };
 
 typedef struct dt_dynamics_choice {
@@ -111,9 +117,10 @@ dt_status dt_dynamics_open(dt_dynamics *d, const dt_dynamics_params *p,
 void dt_dynamics_close(dt_dynamics *d);
 /* Whether any row in use has this hook's wish. */
 bool dt_dynamics_wants_norm(const dt_dynamics *d);
+bool dt_dynamics_wants_gradients(const dt_dynamics *d);
 
 void dt_dynamics_start(dt_dynamics *d);
-void dt_dynamics_epoch(dt_dynamics *d, const dt_dynamics_at *at);
+dt_status dt_dynamics_epoch(dt_dynamics *d, const dt_dynamics_at *at, dt_error *err) DT_MUST_CHECK;
 void dt_dynamics_gradient(dt_dynamics *d, const dt_dynamics_at *at);
 void dt_dynamics_step(dt_dynamics *d);
 dt_status dt_dynamics_before_eval(dt_dynamics *d, dt_error *err) DT_MUST_CHECK;
@@ -128,6 +135,9 @@ void *dt_dynamics_find(const dt_dynamics *d, const char *row);
 /* Zeroed memory that checkpoints keep; NULL: no memory. `name` is "<row>/<what>/<owner>". */
 real *dt_dynamics_tensor_new(dt_dynamics *d, const dt_shape *shape, const char *row,
                              const char *what, const char *owner);
+/* The same for memory of the caller's that outlives d. False: no memory. */
+bool dt_dynamics_tensor_of(dt_dynamics *d, const dt_shape *shape, const char *row, const char *what,
+                           const char *owner, real *data);
 /* One such tensor a site, with the weight's shape, for sites of up to max_bits bits: table by site,
  * NULL where it has more. NULL: no memory. */
 real **dt_dynamics_site_tensors(dt_dynamics *d, const char *row, const char *what, int max_bits);

@@ -82,6 +82,12 @@ static int add_site(dt_builder *b, const char *layer, const char *name, int x,
                                .site = site,
                                .ste = { choice->ste, choice->ste_strength } };
     conf.site.bits = choice->bits;
+    if (site.weight && choice->ste == DT_STE_EWGS) {
+        const real delta = (real)dt_ste_strength(&conf.ste);
+        conf.delta = dt_graph_keep(b->graph, &delta, sizeof delta);
+        if (!conf.delta)
+            return dt_builder_fail(b, dt_fail(b->err, DT_ERR_NOMEM, NULL, "no memory"));
+    }
     conf.options = dt_graph_keep(b->graph, choice->conf, q->row.conf_size);
     if (!conf.options) return dt_builder_fail(b, dt_fail(b->err, DT_ERR_NOMEM, NULL, "no memory"));
     if (choice->bits < q->min_bits || choice->bits > q->max_bits)

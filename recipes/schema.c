@@ -33,9 +33,10 @@ const dt_opt dt_side_opts[] = {
                 "one scale for a tensor, for each output channel, or for runs of `group` elements"),
     DT_OPT_INT(dt_quant_choice, group, 64, 1, 1000000,
                "elements of a group; must divide those of an output channel"),
-    DT_OPT_ENUM(dt_quant_choice, ste, 0, "own|plain|clipped|ewgs|tanh|sigmoid",
+    DT_OPT_ENUM(dt_quant_choice, ste, 0, "own|plain|clipped|ewgs|tanh|sigmoid|stochastic",
                 "gradient of rounding: the method's own, passed everywhere or in the range only, "
-                "scaled by the rounding error, or of a soft staircase"),
+                "scaled by the rounding error, of a soft staircase; stochastic: as clipped, and "
+                "training rounds at random"),
     DT_OPT_FLOAT(dt_quant_choice, ste_strength, 0, 0, 32,
                  "delta of ewgs (for a range of 1), alpha of tanh, a of sigmoid; 0: 0.001, 0.4, 4"),
     DT_OPT_END,

@@ -111,17 +111,7 @@ static dt_status one_batch(dt_run *r, int index, double *out_loss, dt_error *err
     const dt_net *net = &r->s.net;
     dt_exec *e = &r->phase->exec;
     DT_TRY(dt_loader_next(r->train, &batch, err));
-    dt_exec_set_input(e, net->input, batch.x);
-    if (net->targets >= 0)
-        dt_exec_set_input(e, net->targets, batch.targets);
-    else
-        dt_exec_set_input(e, net->labels, batch.labels);
-    if (net->teacher >= 0) {
-        DT_TRY(dt_teacher_run(&r->s.teacher, batch.x, err));
-        dt_exec_set_input(e, net->teacher, r->s.teacher.logits);
-    }
-    e->seed = (uint64_t)r->s.recipe->train.seed;
-    e->step = r->at.step * r->sums.batches + index;
+    DT_TRY(dt_run_feed(r, e, &batch, index, err));
     DT_TRY(dt_exec_forward(e, err));
     double loss = (double)((real *)dt_exec_value(e, net->step_loss))[0];
     if (!isfinite(loss) || e->lost) return not_finite(r, loss, err);
@@ -260,7 +250,8 @@ static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
         lr = learning_rate(r);
         if (r->at.step > 0) DT_TRY(dt_run_enter_phase(r, false, err));
         const dt_dynamics_at at = dynamics_at(r);
-        if (r->at.step % r->at.steps_per_epoch == 0) dt_dynamics_epoch(&r->s.dynamics, &at);
+        if (r->at.step % r->at.steps_per_epoch == 0)
+            DT_TRY(dt_dynamics_epoch(&r->s.dynamics, &at, err));
         DT_TRY(one_step(r, lr, &loss, err));
         if (r->at.step % LOG_EVERY == 0)
             DT_TRY(dt_metrics_step(&r->metrics, &r->at, loss, lr, err));

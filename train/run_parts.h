@@ -17,6 +17,10 @@ typedef struct dt_phase {
     const dt_graph *plain, *steps;
     dt_plan plan, norm; /* norm: for batch-norm statistics; only if dynamics want it */
     dt_exec exec, norm_exec;
+    dt_graph loose, loose_fused; /* weights without quantizers; only if dynamics want it */
+    const dt_graph *loose_steps;
+    dt_plan loose_plan;
+    dt_exec loose_exec;
     dt_evaluator evaluator;
 } dt_phase;
 
@@ -31,9 +35,9 @@ typedef struct dt_run {
     size_t step_bytes;
     dt_phase phases[DT_RUN_PHASES];
     int phase_count;
-    dt_phase *phase;        /* the one under way */
-    dt_accumulate sums;     /* of gradients, train.accumulate */
-    dt_loader *norm_loader; /* training pictures for batch-norm statistics; NULL: not wanted */
+    dt_phase *phase;         /* the one under way */
+    dt_accumulate sums;      /* of gradients, train.accumulate */
+    dt_loader *extra_loader; /* training pictures for what dynamics want; NULL: nothing */
     dt_metrics metrics;
     dt_run_position at;
     int64_t first_step; /* where this process began */
@@ -51,6 +55,10 @@ dt_status dt_run_make_plans(dt_run *r, dt_error *err) DT_MUST_CHECK;
 void dt_run_end_plans(dt_run *r);
 /* The graphs of all phases; before anything is written, for they may be refused. */
 dt_status dt_run_make_phases(dt_run *r, dt_error *err) DT_MUST_CHECK;
+/* Gives an executor of a step's graph the inputs of batch `index` of the step under way, and runs
+ * the teacher. */
+dt_status dt_run_feed(dt_run *r, dt_exec *e, const dt_batch *batch, int index,
+                      dt_error *err) DT_MUST_CHECK;
 /* Back to the phase of the last step that was done. */
 void dt_run_resume_phase(dt_run *r);
 /* Enters the phase that begins with this step, if one does: quantizers that are new or have other

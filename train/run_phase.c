@@ -12,14 +12,14 @@ static void say(const dt_run *r, const char *text)
     if (r->p->events.message) r->p->events.message(r->p->events.arg, text);
 }
 
-static dt_status plan(dt_run *r, const dt_phase *f, dt_mode mode, dt_plan *out, dt_error *err)
+static dt_status plan(dt_run *r, const dt_graph *g, dt_mode mode, dt_plan *out, dt_error *err)
 {
     const dt_net *net = &r->s.net;
     const int outputs[] = { mode == DT_MODE_TRAIN ? net->step_loss : net->loss, net->logits };
     int64_t batch = mode == DT_MODE_EVAL ? r->s.recipe->eval.batch : r->s.data_conf->batch;
     char line[400], text[512];
-    DT_TRY(dt_plan_init(out, f->steps, &r->s.kernels, mode, batch, r->s.threads, outputs, 2,
-                        r->p->alloc, err));
+    DT_TRY(dt_plan_init(out, g, &r->s.kernels, mode, batch, r->s.threads, outputs, 2, r->p->alloc,
+                        err));
     if (out->arena_bytes > r->step_bytes) r->step_bytes = out->arena_bytes;
     dt_plan_print(out, line, sizeof line);
     snprintf(text, sizeof text, "plan: %s", line);
@@ -45,11 +45,12 @@ static dt_status plan_teacher(dt_run *r, dt_error *err)
 static dt_status plan_phase(dt_run *r, dt_phase *f, dt_error *err)
 {
     dt_plan eval;
-    DT_TRY(plan(r, f, DT_MODE_TRAIN, &f->plan, err));
-    DT_TRY(plan(r, f, DT_MODE_EVAL, &eval, err));
+    DT_TRY(plan(r, f->steps, DT_MODE_TRAIN, &f->plan, err));
+    DT_TRY(plan(r, f->steps, DT_MODE_EVAL, &eval, err));
     dt_plan_fini(&eval); /* the evaluator makes its own */
+    if (f->loose_steps) DT_TRY(plan(r, f->loose_steps, DT_MODE_TRAIN, &f->loose_plan, err));
     if (!dt_dynamics_wants_norm(&r->s.dynamics)) return DT_OK;
-    return plan(r, f, DT_MODE_NORM, &f->norm, err);
+    return plan(r, f->steps, DT_MODE_NORM, &f->norm, err);
 }
 
 static dt_status open_phase(dt_run *r, dt_phase *f, dt_error *err)
@@ -59,25 +60,80 @@ static dt_status open_phase(dt_run *r, dt_phase *f, dt_error *err)
                         err));
     DT_TRY(dt_evaluator_init(&f->evaluator, net, f->steps, &r->s.kernels, r->s.recipe->eval.batch,
                              r->s.threads, r->step_memory, r->p->alloc, err));
+    if (f->loose_steps)
+        DT_TRY(dt_exec_init(&f->loose_exec, &f->loose_plan, &net->state, &r->s.kernels,
+                            r->step_memory, r->p->alloc, err));
     if (!f->norm.graph) return DT_OK;
     return dt_exec_init(&f->norm_exec, &f->norm, &net->state, &r->s.kernels, r->step_memory,
                         r->p->alloc, err);
 }
 
+dt_status dt_run_feed(dt_run *r, dt_exec *e, const dt_batch *batch, int index, dt_error *err)
+{
+    const dt_net *net = &r->s.net;
+    dt_exec_set_input(e, net->input, batch->x);
+    if (net->targets >= 0)
+        dt_exec_set_input(e, net->targets, batch->targets);
+    else
+        dt_exec_set_input(e, net->labels, batch->labels);
+    if (net->teacher >= 0) {
+        DT_TRY(dt_teacher_run(&r->s.teacher, batch->x, err));
+        dt_exec_set_input(e, net->teacher, r->s.teacher.logits);
+    }
+    e->seed = (uint64_t)r->s.recipe->train.seed;
+    e->step = r->at.step * r->sums.batches + index;
+    return DT_OK;
+}
+
 /* Batch i of the pictures of the epoch that has just begun or ended. */
+static dt_status extra_batch(dt_run *r, int64_t batch, dt_batch *out, dt_error *err)
+{
+    int64_t per_epoch = dt_loader_batches(r->extra_loader);
+    int64_t epoch = r->at.step / r->at.steps_per_epoch;
+    if (batch % per_epoch == 0)
+        DT_TRY(dt_loader_seek(r->extra_loader, epoch + batch / per_epoch, 0, err));
+    return dt_loader_next(r->extra_loader, out, err);
+}
+
+static dt_status gradient_pass(void *arg, int64_t batch, dt_error *err)
+{
+    dt_run *r = arg;
+    dt_exec *e = &r->phase->loose_exec;
+    dt_batch b;
+    if (batch >= 0) {
+        DT_TRY(extra_batch(r, batch, &b, err));
+        DT_TRY(dt_run_feed(r, e, &b, 0, err));
+    }
+    DT_TRY(dt_exec_forward(e, err));
+    dt_exec_backward(e);
+    return DT_OK;
+}
+
 static dt_status norm_pass(void *arg, int64_t batch, dt_error *err)
 {
     dt_run *r = arg;
     dt_exec *e = &r->phase->norm_exec;
     dt_batch b;
-    int64_t per_epoch = dt_loader_batches(r->norm_loader);
-    int64_t epoch = r->at.step / r->at.steps_per_epoch;
-    if (batch % per_epoch == 0)
-        DT_TRY(dt_loader_seek(r->norm_loader, epoch + batch / per_epoch, 0, err));
-    DT_TRY(dt_loader_next(r->norm_loader, &b, err));
+    DT_TRY(extra_batch(r, batch, &b, err));
     dt_exec_set_input(e, r->s.net.input, b.x);
     dt_exec_set_input(e, r->s.net.labels, b.labels);
     return dt_exec_forward(e, err);
+}
+
+/* The phase's graph with weights as they are. */
+static dt_status make_loose(dt_run *r, dt_phase *f, dt_error *err)
+{
+    const dt_net *net = &r->s.net;
+    const int keep[] = { net->loss, net->logits, net->step_loss };
+    dt_recipe_phase loose = { 0 };
+    if (f->conf) loose = *f->conf;
+    loose.weight_bits = 32;
+    DT_TRY(dt_net_phase(net, &loose, r->p->alloc, &f->loose, err));
+    f->loose_steps = &f->loose;
+    if (net->plain) return DT_OK;
+    DT_TRY(dt_fuse(&f->loose, keep, 3, &f->loose_fused, r->p->alloc, err));
+    f->loose_steps = &f->loose_fused;
+    return DT_OK;
 }
 
 /* Phase 0 begins with the run; without a phase at epoch 0 it is the recipe as it is. */
@@ -95,6 +151,7 @@ dt_status dt_run_make_phases(dt_run *r, dt_error *err)
         r->phase_count = i + 1;
         f->plain = &net->graph;
         f->steps = dt_net_steps(net);
+        if (dt_dynamics_wants_gradients(&r->s.dynamics)) DT_TRY(make_loose(r, f, err));
         if (!f->conf) continue;
         f->first_step = f->conf->epoch * r->at.steps_per_epoch;
         DT_TRY(dt_net_phase(net, f->conf, r->p->alloc, &f->own, err));
@@ -191,10 +248,12 @@ dt_status dt_run_make_plans(dt_run *r, dt_error *err)
         DT_TRY(open_phase(r, &r->phases[i], err));
     if (r->s.teacher.enabled)
         DT_TRY(dt_teacher_start(&r->s.teacher, &r->s.kernels, r->step_memory, err));
-    if (!dt_dynamics_wants_norm(&r->s.dynamics)) return DT_OK;
+    if (!dt_dynamics_wants_norm(&r->s.dynamics) && !dt_dynamics_wants_gradients(&r->s.dynamics))
+        return DT_OK;
     r->s.dynamics.norm_pass = norm_pass;
-    r->s.dynamics.norm_arg = r;
-    return dt_session_loader(&r->s, DT_SPLIT_TRAIN, r->s.data_conf->batch, &r->norm_loader, err);
+    r->s.dynamics.gradient_pass = gradient_pass;
+    r->s.dynamics.norm_arg = r->s.dynamics.pass_arg = r;
+    return dt_session_loader(&r->s, DT_SPLIT_TRAIN, r->s.data_conf->batch, &r->extra_loader, err);
 }
 
 void dt_run_end_plans(dt_run *r)
@@ -203,6 +262,10 @@ void dt_run_end_plans(dt_run *r)
         dt_phase *f = &r->phases[i];
         dt_evaluator_fini(&f->evaluator);
         dt_exec_fini(&f->norm_exec);
+        dt_exec_fini(&f->loose_exec);
+        dt_plan_fini(&f->loose_plan);
+        dt_graph_fini(&f->loose_fused);
+        dt_graph_fini(&f->loose);
         dt_exec_fini(&f->exec);
         dt_plan_fini(&f->norm);
         dt_plan_fini(&f->plan);
@@ -210,6 +273,6 @@ void dt_run_end_plans(dt_run *r)
         dt_graph_fini(&f->own);
     }
     dt_accumulate_fini(&r->sums);
-    dt_loader_close(r->norm_loader);
+    dt_loader_close(r->extra_loader);
     dt_put(r->p->alloc, r->step_memory);
 }

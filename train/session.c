@@ -219,10 +219,9 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     if (has_init)
         DT_TRY(dt_net_import(&s->net, &s->init, s->recipe->model.init, native,
                              s->recipe->model.allow_missing, &s->report, err));
-    if (p->training || p->dynamics) {
-        DT_TRY(open_dynamics(s, err));
+    if (p->training || p->dynamics) DT_TRY(open_dynamics(s, err));
+    if (p->training || p->teacher)
         DT_TRY(dt_teacher_open(&s->teacher, s->recipe, &input, s->alloc, err));
-    }
     s->quantizers_ready = !dt_net_is_quantized(&s->net) || s->report.has_quantizers;
     return DT_OK;
 }

@@ -20,6 +20,7 @@ typedef struct dt_session_params {
     const char *isa; /* highest kernel tier; NULL: the best */
     bool training;   /* gradients are wanted, and the recipe's dynamics */
     bool dynamics;   /* these without gradients: to check them or to read their state */
+    bool teacher;    /* read the teacher of `distill`, as training does: to check it */
     bool plain;      /* run the graph without the fusing pass */
     bool no_data;    /* the dataset is opened only if `model.init` does not tell the picture size */
     bool skip_init;  /* parameters stay random: a resumed run brings its own */
@@ -37,7 +38,7 @@ typedef struct dt_session {
     dt_extent picture; /* that the network sees */
     dt_net net;
     dt_dynamics dynamics; /* without rows unless training or dynamics was asked for */
-    dt_teacher teacher;   /* of recipes with `distill`, as dynamics */
+    dt_teacher teacher;   /* of recipes with `distill`, if training or teacher was asked for */
     dt_init_source source;
     dt_net_report report;
     dt_tensors init;      /* the file that was read, under our names; names of the report are its */

@@ -261,6 +261,53 @@ START_TEST(freezing_is_refused_where_it_cannot_work)
 }
 END_TEST
 
+/* The loss is a/2 sum (w - w*)^2: its Hessian is a times the identity, so every probe tells a. */
+enum { CURVATURE = 3 };
+
+static dt_status quadratic(void *arg, int64_t batch, dt_error *err)
+{
+    toy *t = arg;
+    (void)batch;
+    (void)err;
+    for (int i = 0; i < TOY_WEIGHTS; i++)
+        t->state.grad[t->w][i] = CURVATURE * (t->state.data[t->w][i] - t->target[i]);
+    return DT_OK;
+}
+
+START_TEST(ewgs_from_curvature)
+{
+    toy t;
+    real before[TOY_WEIGHTS];
+    double mean = 0, square = 0;
+    dt_error err = { .status = DT_OK };
+    const dt_dynamics_at first = { 0, 100, 1000 }, second = { 100, 100, 1000 };
+    ck_assert_msg(toy_open(&t, "ewgs_curvature every=2", 4, "lsq with ewgs", 1000, &err) == DT_OK,
+                  "%s", err.text);
+    t.dynamics.gradient_pass = quadratic;
+    t.dynamics.pass_arg = &t;
+    for (int i = 0; i < TOY_WEIGHTS; i++) {
+        t.target[i] = (real)distances[i % 4];
+        before[i] = t.state.data[t.w][i] = (real)(i - 30) / 5;
+        double g = CURVATURE * (rint(fmin(fmax((double)before[i], -8), 7)) - distances[i % 4]);
+        mean += g / TOY_WEIGHTS;
+        square += g * g / TOY_WEIGHTS;
+    }
+    ck_assert_int_eq(dt_dynamics_epoch(&t.dynamics, &first, NULL), DT_OK);
+    double want = 15 * CURVATURE / (3 * sqrt(square - mean * mean)); /* a range of 15 steps of 1 */
+    ck_assert_double_eq_tol((double)t.delta, want, 1e-3 * want);
+    ck_assert_mem_eq(before, t.state.data[t.w], sizeof before);
+    ck_assert_int_eq(t.dynamics.tensor_count, 1); /* a run that goes on has it */
+    ck_assert_str_eq(t.dynamics.tensor[0].name, "dynamics/ewgs_curvature/delta/layer.weight");
+    t.delta = 1;
+    ck_assert_int_eq(dt_dynamics_epoch(&t.dynamics, &second, NULL), DT_OK);
+    ck_assert_double_eq((double)t.delta, 1);
+    toy_close(&t);
+    ck_assert_int_eq(toy_open(&t, "ewgs_curvature", 4, "lsq", 1000, &err), DT_ERR_NOT_FOUND);
+    ck_assert_msg(strstr(err.text, "no weights have 'ste: ewgs'") != NULL, "%s", err.text);
+    toy_close(&t);
+}
+END_TEST
+
 /* With a decay d and no warm-up: the mean of 1 .. n is what the recurrence says; evaluations see
  * it, steps do not. */
 START_TEST(means_of_weights)
@@ -282,7 +329,7 @@ START_TEST(means_of_weights)
 END_TEST
 
 DT_TEST_MAIN("dynamics", dampening_contracts_to_the_grid,
-             dampening_starts_late_and_stops_oscillation, freezing_holds_codes,
+             dampening_starts_late_and_stops_oscillation, ewgs_from_curvature, freezing_holds_codes,
              freezing_holds_codes_under_optimizers, scale_gradient_of_frozen_weights,
              freezing_is_refused_where_it_cannot_work, means_of_weights,
              tracker_tells_the_frequency, weights_of_more_bits_are_not_tracked, no_rows_do_nothing,

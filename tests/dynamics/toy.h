@@ -21,11 +21,13 @@ typedef struct toy {
     unsigned char options[256], conf[TOY_MOST][64];
     dt_dynamics_choice choice[TOY_MOST];
     int w, scale;
+    real delta; /* of EWGS */
     real target[TOY_WEIGHTS], q[TOY_WEIGHTS];
     int64_t step, steps;
 } toy;
 
-/* `rows`: "oscillation momentum=0.01 | freezing end=0.1". Bits of the weights; LSQ unless said. */
+/* method: a quantizer, or "lsq with ewgs". `rows`: "oscillation momentum=0.01 | freezing end=0.1".
+ * Bits of the weights; LSQ unless said. */
 static inline dt_status toy_open(toy *t, const char *rows, int bits, const char *method,
                                  int64_t steps, dt_error *err)
 {
@@ -38,7 +40,8 @@ static inline dt_status toy_open(toy *t, const char *rows, int bits, const char 
                          .kind = DT_VALUE_PARAM,
                          .shape = DT_SHAPE(4, 1, 1, TOY_WEIGHTS / 4) };
     ck_assert_int_eq(dt_graph_value(&t->graph, &w, &t->w, NULL), DT_OK);
-    const dt_quantizer *q = dt_quantizer_of(dt_table_find(&dt_quantizers, method));
+    bool ewgs = strcmp(method, "lsq with ewgs") == 0;
+    const dt_quantizer *q = dt_quantizer_of(dt_table_find(&dt_quantizers, ewgs ? "lsq" : method));
     int in[1 + DT_QUANT_MAX_PARAMS] = { t->w }, out;
     for (int i = 0; i < q->param_count; i++) {
         char name[80];
@@ -51,8 +54,11 @@ static inline dt_status toy_open(toy *t, const char *rows, int bits, const char 
     }
     t->scale = in[1];
     dt_opt_defaults(q->row.opts, t->options);
+    t->delta = (real)0.001;
     const dt_fakequant_conf c = {
         .quantizer = q,
+        .ste = { ewgs ? DT_STE_EWGS : DT_STE_OWN, 0 },
+        .delta = ewgs ? &t->delta : NULL,
         .options = t->options,
         .site = { .bits = bits, .is_signed = true, .weight = true, .groups = 1 }
     };

@@ -26,8 +26,11 @@ train: {epochs: 1, optimizer: {name: sgd, lr: 0.05}, seed: 8}
 eval: {batch: 64}
 """
 # The same with everything beside the optimizer that keeps state between steps.
-DYNAMICS = RECIPE.replace("epochs: 2", "epochs: 6") + """\
+DYNAMICS = RECIPE.replace("epochs: 2", "epochs: 6").replace(
+    "weights: {method: lsq, bits: 4}", "weights: {method: lsq, bits: 4, ste: ewgs}").replace(
+    "activations: {method: lsq, bits: 4}", "activations: {method: lsq, bits: 4, ste: stochastic}") + """\
 dynamics:
+  ewgs_curvature: {every: 2, batches: 2, probes: 1}
   oscillation: {momentum: 0.1}
   dampening: {lambda: 0.01, begin: 0.1}
   freezing: {start: 0.3, end: 0.05, begin: 0.1, momentum: 0.1}
