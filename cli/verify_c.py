@@ -10,10 +10,11 @@ import concurrent.futures
 import json
 import os
 import shlex
-import struct
 import subprocess
 import sys
 import tempfile
+
+import peer
 
 FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 DEFAULT = "cc -O2"
@@ -99,57 +100,35 @@ def differing(got, want):
     return len(want), len(distances) + abs(len(want) - len(got)), max(distances, default=255)
 
 
-def main(as_json):
-    stream = sys.stdin.buffer
-    header = json.loads(stream.readline())
+def run_batches(stream, header, program, tally):
+    """True when the program lived to the end."""
     names = [n["name"] for n in header["nodes"]] + ["logits"]
     counts = [n["H"] * n["W"] * n["C"] for n in header["nodes"]] + [4 * header["classes"]]
     floats = header["H"] * header["W"] * header["C"]
-    totals = [[0, 0, 0] for _ in names]
-    pictures = 0
+    runners = [Runner(program, sum(counts)) for _ in range(os.cpu_count() or 1)]
+    while n := peer.batch_size(stream):
+        stream.read(4 * n * floats)
+        ours = [pieces(stream.read(n * count), n) for count in counts]
+        for i, got in enumerate(run_all(runners, ours[0])):
+            at = 0
+            for k, count in enumerate(counts):
+                checked, differ, most = differing(got[at:at + count], ours[k][i])
+                tally.add(names[k], checked // 4 if names[k] == "logits" else checked, differ, most)
+                at += count
+        tally.pictures += n
+    return all([runner.end() for runner in runners])
+
+
+def main(stream, as_json):
+    header = json.loads(stream.readline())
+    compiler, tally = header.get("compiler") or DEFAULT, peer.Tally()
     with tempfile.TemporaryDirectory() as folder:
-        program = build(header["model"], header.get("compiler") or DEFAULT, folder)
-        runners = [Runner(program, sum(counts)) for _ in range(os.cpu_count() or 1)]
-        while True:
-            n = struct.unpack("<q", stream.read(8))[0]
-            if n == 0:
-                break
-            stream.read(4 * n * floats)
-            ours = [pieces(stream.read(n * count), n) for count in counts]
-            for i, got in enumerate(run_all(runners, ours[0])):
-                at = 0
-                for k, count in enumerate(counts):
-                    checked, differ, most = differing(got[at:at + count], ours[k][i])
-                    totals[k][0] += checked // 4 if names[k] == "logits" else checked
-                    totals[k][1] += differ
-                    totals[k][2] = max(totals[k][2], most)
-                    at += count
-            pictures += n
-        ended = all([runner.end() for runner in runners])
-    return report(as_json, header, names, totals, pictures, ended)
-
-
-def report(as_json, header, names, totals, pictures, ended):
-    differ, checked = sum(t[1] for t in totals), sum(t[0] for t in totals)
-    first = next((name for name, t in zip(names, totals) if t[1]), None)
-    good = differ == 0 and ended and pictures > 0
-    compiler = header.get("compiler") or DEFAULT
-    if as_json:
-        print(json.dumps({"verified": good, "runtime": compiler, "pictures": pictures,
-                          "checked": checked, "differ": differ, "first": first,
-                          "nodes": [{"name": name, "checked": t[0], "differ": t[1], "largest": t[2]}
-                                    for name, t in zip(names, totals)]}))
-        return good
-    for name, t in zip(names, totals):
-        if t[1]:
-            print(f"  {name}: {t[1]} of {t[0]} differ, by up to {t[2]}")
-    if not ended:
-        print("  the program broke off")
-    print(f"{compiler}: {pictures} pictures, {len(names) - 1} nodes and the logits: {differ} of "
-          f"{checked} values differ" + (f", first at '{first}'" if first else ""))
-    print("verified" if good else "NOT verified")
-    return good
+        program = build(header["model"], compiler, folder)
+        ended = run_batches(stream, header, program, tally)
+    names = [n["name"] for n in header["nodes"]]
+    return peer.report(as_json, compiler, names, tally, ended,
+                       notes=[] if ended else ["the program broke off"])
 
 
 if __name__ == "__main__":
-    sys.exit(0 if main("--json" in sys.argv[1:]) else 1)
+    sys.exit(0 if main(sys.stdin.buffer, "--json" in sys.argv[1:]) else 1)

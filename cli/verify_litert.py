@@ -9,8 +9,6 @@ model takes the codes of the picture. With the rounding `double` TFLite's refere
 otherwise XNNPACK, as LiteRT does by itself. Exit status: 0 all equal, 1 something differs, 77 LiteRT
 is not there."""
 import collections
-import json
-import struct
 import sys
 
 try:
@@ -19,6 +17,7 @@ try:
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
     from importlib.metadata import version
+    import peer
 except ImportError as error:
     print(f"verify_litert: {error}", file=sys.stderr)
     sys.exit(77)
@@ -43,77 +42,50 @@ def with_outputs(path, names):
     return bytes(builder.Output()), ops
 
 
-def read(stream, dtype, *shape):
-    count = int(np.prod(shape))
-    data = stream.read(count * np.dtype(dtype).itemsize)
-    return np.frombuffer(data, dtype, count).reshape(shape)
+class Peer(peer.Peer):
+    def __init__(self, header):
+        double = header["rounding"] == "double"
+        self.name = f"LiteRT {version('ai-edge-litert')}"
+        self.kernels = "reference kernels" if double else "XNNPACK"
+        self.shapes = peer.shapes_of(header)
+        self.codes_in = header["nodes"][0]["name"]
+        content, self.operators = with_outputs(header["model"], self.shapes)
+        kind = OpResolverType.BUILTIN_REF if double else OpResolverType.AUTO
+        self.model = Interpreter(model_content=content, experimental_op_resolver_type=kind,
+                                 num_threads=1)
+        self.size, self.outputs = 0, {}
 
+    def resize(self, n):
+        if n == self.size:
+            return
+        self.model.resize_tensor_input(self.model.get_input_details()[0]["index"],
+                                       [n, *self.shapes[self.codes_in]])
+        self.model.allocate_tensors()
+        self.outputs = {d["name"]: d for d in self.model.get_output_details()}
+        self.size = n
 
-def open_model(content, rounding):
-    kind = OpResolverType.BUILTIN_REF if rounding == "double" else OpResolverType.AUTO
-    return Interpreter(model_content=content, experimental_op_resolver_type=kind, num_threads=1)
-
-
-def main(stream, as_json):
-    header = json.loads(stream.readline())
-    shapes = {n["name"]: (n["H"], n["W"], n["C"]) for n in header["nodes"]}
-    content, ops = with_outputs(header["model"], shapes)
-    model = open_model(content, header["rounding"])
-    differ, checked, largest = (collections.Counter() for _ in range(3))
-    pictures = size = 0
-    codes_in = header["nodes"][0]["name"]
-    outputs = {}
-    while True:
-        n = struct.unpack("<q", stream.read(8))[0]
-        if n == 0:
-            break
-        read(stream, "<f4", n, header["H"], header["W"], header["C"])
-        ours = {name: read(stream, np.uint8, n, *shape) for name, shape in shapes.items()}
-        ours["logits"] = read(stream, "<f4", n, header["classes"])
-        if n != size:
-            model.resize_tensor_input(model.get_input_details()[0]["index"],
-                                      [n, *shapes[codes_in]])
-            model.allocate_tensors()
-            outputs = {d["name"]: d for d in model.get_output_details()}
-            size = n
-        codes = (ours[codes_in].astype(np.int16) - ZERO).astype(np.int8)
-        model.set_tensor(model.get_input_details()[0]["index"], codes)
-        model.invoke()
-        theirs = {name: model.get_tensor(d["index"]).reshape(n, *shapes[name]).astype(np.int16) + ZERO
-                  for name, d in outputs.items() if name in shapes and name != codes_in}
-        scale, zero = outputs["logits"]["quantization"]
-        codes = model.get_tensor(outputs["logits"]["index"]).astype(np.int16)
+    def forward(self, x, ours):
+        n = len(x)
+        self.resize(n)
+        codes = (ours[self.codes_in].astype(np.int16) - ZERO).astype(np.int8)
+        self.model.set_tensor(self.model.get_input_details()[0]["index"], codes)
+        self.model.invoke()
+        theirs = {}
+        for name, detail in self.outputs.items():
+            if name in self.shapes and name != self.codes_in:
+                value = self.model.get_tensor(detail["index"])
+                theirs[name] = value.reshape(n, *self.shapes[name]).astype(np.int16) + ZERO
+        scale, zero = self.outputs["logits"]["quantization"]
+        codes = self.model.get_tensor(self.outputs["logits"]["index"]).astype(np.int16)
         theirs["logits"] = (codes - zero).astype(np.float32) * np.float32(scale)
-        for name, value in theirs.items():
-            distance = np.abs(value.astype(np.float64) - ours[name])
-            differ[name] += int((distance != 0).sum())
-            checked[name] += distance.size
-            largest[name] = max(largest[name], float(distance.max()))
-        pictures += n
-    missing = [name for name in shapes if name not in outputs and name != codes_in]
-    first = next((name for name in list(shapes) + ["logits"] if differ[name]), None)
-    good = not sum(differ.values()) and not missing and pictures > 0
-    runtime = f"LiteRT {version('ai-edge-litert')}"
-    kernels = "reference kernels" if header["rounding"] == "double" else "XNNPACK"
-    if as_json:
-        print(json.dumps({"verified": good, "runtime": runtime, "kernels": kernels,
-                          "pictures": pictures, "checked": sum(checked.values()),
-                          "differ": sum(differ.values()), "first": first, "missing": missing,
-                          "operators": dict(sorted(ops.items())),
-                          "nodes": [{"name": k, "checked": checked[k], "differ": differ[k],
-                                     "largest": largest[k]} for k in checked]}))
-        return good
-    print(f"{runtime}, {kernels}: {', '.join(f'{v} {k}' for k, v in sorted(ops.items()))}")
-    for name in checked:
-        if differ[name]:
-            print(f"  {name}: {differ[name]} of {checked[name]} differ, by up to {largest[name]:g}")
-    if missing:
-        print(f"  not in the file: {', '.join(missing)}")
-    print(f"{pictures} pictures, {len(theirs) - 1} nodes and the logits: {sum(differ.values())} of "
-          f"{sum(checked.values())} values differ" + (f", first at '{first}'" if first else ""))
-    print("verified" if good else "NOT verified")
-    return good
+        return theirs
+
+    def facts(self):
+        return {"kernels": self.kernels, "operators": dict(sorted(self.operators.items()))}
+
+    def summary(self):
+        return f"{self.kernels}, {peer.listed(self.operators)}"
 
 
 if __name__ == "__main__":
-    sys.exit(0 if main(sys.stdin.buffer, "--json" in sys.argv[1:]) else 1)
+    peer.main(Peer)

@@ -9,9 +9,7 @@ Every integer output of a QuantizeLinear or an integer operator (or the Clip beh
 output of the model: that leaves the fusion into integer operators as it is, which is checked too: an
 operator left in float is a failure. Exit status: 0 all equal, 1 something differs, 77 onnxruntime or onnx is not there."""
 import collections
-import json
 import os
-import struct
 import sys
 import tempfile
 
@@ -19,6 +17,7 @@ try:
     import numpy as np
     import onnx
     import onnxruntime as ort
+    import peer
 except ImportError as error:
     print(f"verify_ort: {error}", file=sys.stderr)
     sys.exit(77)
@@ -64,65 +63,40 @@ def float_operators(nodes):
     return dict(sorted(left.items()))
 
 
-def read(stream, dtype, *shape):
-    count = int(np.prod(shape))
-    data = stream.read(count * np.dtype(dtype).itemsize)
-    return np.frombuffer(data, dtype, count).reshape(shape)
+def channels_last(value, shape):
+    h, w, c = shape
+    return value.reshape(len(value), c, h, w).transpose(0, 2, 3, 1)
 
 
-def main(stream, as_json):
-    header = json.loads(stream.readline())
-    shapes = {n["name"]: (n["H"], n["W"], n["C"]) for n in header["nodes"]}
-    model, outputs = with_codes(header["model"], shapes)
-    with tempfile.TemporaryDirectory() as folder:
-        session, ops, floats = open_session(model, folder)
-    differ, checked, largest = (collections.Counter() for _ in range(3))
-    pictures = 0
-    while True:
-        n = struct.unpack("<q", stream.read(8))[0]
-        if n == 0:
-            break
-        x = read(stream, "<f4", n, header["H"], header["W"], header["C"])
-        ours = {name: read(stream, np.uint8, n, *shape) for name, shape in shapes.items()}
-        logits = read(stream, "<f4", n, header["classes"])
-        names = list(outputs)
-        got = session.run(["logits"] + [outputs[k] for k in names],
-                          {"input": np.ascontiguousarray(x.transpose(0, 3, 1, 2))})
+class Peer(peer.Peer):
+    def __init__(self, header):
+        self.name = f"onnxruntime {ort.__version__}"
+        self.shapes = peer.shapes_of(header)
+        model, self.outputs = with_codes(header["model"], self.shapes)
+        with tempfile.TemporaryDirectory() as folder:
+            self.session, self.operators, self.floats = open_session(model, folder)
+
+    def forward(self, x, _ours):
+        names = list(self.outputs)
+        got = self.session.run(["logits"] + [self.outputs[k] for k in names],
+                               {"input": np.ascontiguousarray(x.transpose(0, 3, 1, 2))})
         theirs = {"logits": got[0]}
         for name, value in zip(names, got[1:]):
-            h, w, c = shapes[name]
-            theirs[name] = value.reshape(n, c, h, w).transpose(0, 2, 3, 1)
-        ours["logits"] = logits
-        for name, value in theirs.items():
-            distance = np.abs(value.astype(np.float64) - ours[name])
-            differ[name] += int((distance != 0).sum())
-            checked[name] += distance.size
-            largest[name] = max(largest[name], float(distance.max()))
-        pictures += n
-    missing = [name for name in shapes if name not in outputs]
-    first = next((name for name in list(shapes) + ["logits"] if differ[name]), None)
-    good = not sum(differ.values()) and not floats and not missing and pictures > 0
-    if as_json:
-        print(json.dumps({"verified": good, "runtime": f"onnxruntime {ort.__version__}",
-                          "pictures": pictures, "checked": sum(checked.values()),
-                          "differ": sum(differ.values()), "first": first, "missing": missing,
-                          "floats": floats, "operators": dict(sorted(ops.items())),
-                          "nodes": [{"name": k, "checked": checked[k], "differ": differ[k],
-                                     "largest": largest[k]} for k in checked]}))
-        return good
-    print(f"onnxruntime {ort.__version__}: {', '.join(f'{v} {k}' for k, v in sorted(ops.items()))}")
-    for name in checked:
-        if differ[name]:
-            print(f"  {name}: {differ[name]} of {checked[name]} differ, by up to {largest[name]:g}")
-    if floats:
-        print(f"  in float: {', '.join(f'{v} {k}' for k, v in floats.items())}")
-    if missing:
-        print(f"  not in the file: {', '.join(missing)}")
-    print(f"{pictures} pictures, {len(outputs)} nodes and the logits: {sum(differ.values())} of "
-          f"{sum(checked.values())} values differ" + (f", first at '{first}'" if first else ""))
-    print("verified" if good else "NOT verified")
-    return good
+            theirs[name] = channels_last(value, self.shapes[name])
+        return theirs
+
+    def facts(self):
+        return {"floats": self.floats, "operators": dict(sorted(self.operators.items()))}
+
+    def summary(self):
+        return peer.listed(self.operators)
+
+    def notes(self):
+        return [f"in float: {peer.listed(self.floats)}"] if self.floats else []
+
+    def good(self):
+        return not self.floats
 
 
 if __name__ == "__main__":
-    sys.exit(0 if main(sys.stdin.buffer, "--json" in sys.argv[1:]) else 1)
+    peer.main(Peer)

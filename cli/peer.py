@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the scripts verify_*.py share: the stream that cli/runtime.c describes, the comparison, and what
+is said of it."""
+import json
+import struct
+import sys
+
+
+class Tally:
+    """Values compared, by node."""
+
+    def __init__(self):
+        self.pictures = 0
+        self.checked, self.differ, self.largest = {}, {}, {}
+
+    def add(self, name, checked, differ, largest):
+        self.checked[name] = self.checked.get(name, 0) + checked
+        self.differ[name] = self.differ.get(name, 0) + differ
+        self.largest[name] = max(self.largest.get(name, 0), largest)
+
+    def first(self, names):
+        """The first of `names` that differs, or None."""
+        return next((name for name in names if self.differ.get(name)), None)
+
+    def nodes(self):
+        return [{"name": k, "checked": self.checked[k], "differ": self.differ[k],
+                 "largest": self.largest[k]} for k in self.checked]
+
+
+def shapes_of(header):
+    """{node: (H, W, C)}."""
+    return {n["name"]: (n["H"], n["W"], n["C"]) for n in header["nodes"]}
+
+
+def batch_size(stream):
+    """Pictures of the next batch; 0 ends."""
+    return struct.unpack("<q", stream.read(8))[0]
+
+
+def batches(stream, header):
+    """(pictures [n,H,W,C], {node: codes [n,H,W,C], "logits": [n,classes]}) of each batch."""
+    import numpy as np  # verify_c.py does without
+
+    def read(dtype, *shape):
+        count = int(np.prod(shape))
+        return np.frombuffer(stream.read(count * np.dtype(dtype).itemsize), dtype,
+                             count).reshape(shape)
+
+    while n := batch_size(stream):
+        x = read("<f4", n, header["H"], header["W"], header["C"])
+        ours = {name: read(np.uint8, n, *shape) for name, shape in shapes_of(header).items()}
+        ours["logits"] = read("<f4", n, header["classes"])
+        yield x, ours
+
+
+def compare(tally, ours, theirs):
+    import numpy as np
+    for name, value in theirs.items():
+        distance = np.abs(value.astype(np.float64) - ours[name])
+        tally.add(name, distance.size, int((distance != 0).sum()), float(distance.max()))
+
+
+class Peer:
+    """What a script says of its runtime."""
+
+    name = ""        # with its version
+    codes_in = None  # name of the node whose codes are the model's input
+
+    def __init__(self, header):
+        """Opens the exported file, header["model"]."""
+
+    def forward(self, x, ours):
+        """{node or "logits": values [n,H,W,C]} for pictures [n,H,W,C] and our codes."""
+        raise NotImplementedError
+
+    def facts(self):
+        """What else the JSON says: {key: value}."""
+        return {}
+
+    def summary(self):
+        """What is said beside the name."""
+        return ""
+
+    def notes(self):
+        """Lines of text."""
+        return []
+
+    def good(self):
+        """Does the file run as it should, beside its values?"""
+        return True
+
+
+def report(as_json, runtime, names, tally, good, facts=None, notes=(), missing=()):
+    """Prints the result; True when all is well. `names` are the nodes, in their order."""
+    differ, checked = sum(tally.differ.values()), sum(tally.checked.values())
+    first = tally.first([*names, "logits"])
+    good = bool(good and not differ and not missing and tally.pictures > 0)
+    if as_json:
+        print(json.dumps({"verified": good, "runtime": runtime, "pictures": tally.pictures,
+                          "checked": checked, "differ": differ, "first": first,
+                          "missing": list(missing), **(facts or {}), "nodes": tally.nodes()}))
+        return good
+    for name in [*names, "logits"]:
+        if tally.differ.get(name):
+            print(f"  {name}: {tally.differ[name]} of {tally.checked[name]} differ, by up to "
+                  f"{tally.largest[name]:g}")
+    for note in notes:
+        print(f"  {note}")
+    if missing:
+        print(f"  not in the file: {', '.join(missing)}")
+    print(f"{runtime}: {tally.pictures} pictures, {max(len(tally.checked) - 1, 0)} nodes and the "
+          f"logits: {differ} of {checked} values differ"
+          + (f", first at '{first}'" if first else ""))
+    print("verified" if good else "NOT verified")
+    return good
+
+
+def run(peer_class, stream, as_json):
+    header = json.loads(stream.readline())
+    names, tally = list(shapes_of(header)), Tally()
+    peer = peer_class(header)
+    for x, ours in batches(stream, header):
+        compare(tally, ours, peer.forward(x, ours))
+        tally.pictures += len(x)
+    if not as_json and peer.summary():
+        print(f"{peer.name}: {peer.summary()}")
+    missing = [name for name in names if name not in tally.checked and name != peer.codes_in]
+    return report(as_json, peer.name, names, tally, peer.good(), peer.facts(), peer.notes(), missing)
+
+
+def listed(counts):
+    """3 Conv, 1 Gemm"""
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+
+
+def main(peer_class):
+    """Exit status: 0 all equal, 1 something differs. Scripts give 77 where a package is missing."""
+    sys.exit(0 if run(peer_class, sys.stdin.buffer, "--json" in sys.argv[1:]) else 1)
