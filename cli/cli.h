@@ -15,10 +15,11 @@ enum { CLI_MAX_WORDS = 64 };
 typedef struct cli_args {
     const char *words[CLI_MAX_WORDS]; /* recipe or file, then key=value overrides */
     int word_count;
-    const char *out, *isa, *format, *target, *prefix, *predictions, *arith, *rounding, *runtime, *python,
-        *compiler;
+    const char *out, *isa, *format, *target, *prefix, *predictions, *arith, *rounding, *runtime,
+        *python, *compiler;
     int threads, steps, images;
-    bool resume, json, calibrate, dry_run, allow_float, sha256, as_exported, plain, is_float, prove, skip_broken;
+    bool resume, json, calibrate, dry_run, allow_float, sha256, as_exported, plain, is_float, prove,
+        skip_broken;
 } cli_args;
 
 typedef struct cli_verb {
@@ -43,8 +44,11 @@ dt_status cli_calibrate(dt_session *s, const cli_args *args, dt_error *err);
 enum { CLI_SOURCE_TEXTS = 2 };
 dt_export_source cli_source(const dt_session *s, struct dt_text_attr *attr);
 
-/* The integer model of the session's network, rounding as --rounding says, or as --runtime does,
- * lowered for the exporter of --format. */
+/* The contract that the integer model rounds by: --rounding, or what --runtime keeps, or the
+ * recipe's quant.rounding. */
+const char *cli_rounding(const dt_session *s, const cli_args *args);
+/* The integer model of the session's network with that rounding, lowered for the exporter of
+ * --format. */
 dt_status cli_model(const dt_session *s, const cli_args *args, dt_int_model **out, dt_error *err);
 
 /* --as-exported: the float network's biases as the integer model has them. */

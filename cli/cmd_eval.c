@@ -36,7 +36,7 @@ static void print_score(const dt_session *s, const dt_score *score, const cli_ar
 {
     char arith[48];
     if (is_integer(args))
-        snprintf(arith, sizeof arith, "integer, %s", args->rounding ? args->rounding : "fp32");
+        snprintf(arith, sizeof arith, "integer, %s", cli_rounding(s, args));
     else
         snprintf(arith, sizeof arith, "float%s", args->as_exported ? ", biases as exported" : "");
     double top1 = 100.0 * (double)score->correct / (double)score->count;

@@ -6,7 +6,8 @@
 #include "cli/cli.h"
 
 /* Options of exporters that the command line can set; a format without the option refuses it. */
-static dt_status configure(const dt_exporter *e, const cli_args *args, void *conf, dt_error *err)
+static dt_status configure(const dt_session *s, const dt_exporter *e, const cli_args *args,
+                           void *conf, dt_error *err)
 {
     const struct {
         const char *flag, *key, *value; /* NULL: not given */
@@ -14,6 +15,10 @@ static dt_status configure(const dt_exporter *e, const cli_args *args, void *con
                   { "--rounding", "rounding", args->rounding },
                   { "--prefix", "prefix", args->prefix } };
     if (e->row.opts) dt_opt_defaults(e->row.opts, conf);
+    const dt_opt *rounding = e->row.opts ? dt_opt_find(e->row.opts, "rounding") : NULL;
+    if (rounding)
+        DT_TRY(dt_opt_set(rounding, conf, cli_rounding(s, args), &(dt_where){ .key = "rounding" },
+                          err));
     for (size_t i = 0; i < DT_ARRAY_LEN(given); i++) {
         const dt_where where = { .key = given[i].flag };
         const dt_opt *opt = e->row.opts ? dt_opt_find(e->row.opts, given[i].key) : NULL;
@@ -33,7 +38,7 @@ static dt_status write_file(const dt_session *s, const dt_exporter *e, const cli
     const dt_export_source src = cli_source(s, attr);
     void *conf = dt_get(NULL, e->row.conf_size, "exporter");
     if (!conf) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
-    dt_status st = configure(e, args, conf, err);
+    dt_status st = configure(s, e, args, conf, err);
     if (st == DT_OK) st = e->write(&src, conf, args->dry_run ? NULL : path, report, err);
     dt_put(NULL, conf);
     return st;

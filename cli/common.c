@@ -96,16 +96,25 @@ dt_export_source cli_source(const dt_session *s, struct dt_text_attr *attr)
                                .alloc = s->alloc };
 }
 
+const char *cli_rounding(const dt_session *s, const cli_args *args)
+{
+    const char *kept = args->runtime ? cli_runtime_rounding(args) : NULL;
+    const dt_recipe_quant *quant = &s->recipe->quant;
+    return args->rounding   ? args->rounding
+           : kept           ? kept
+           : quant->enabled ? quant->rounding
+                            : dt_contracts->name;
+}
+
 dt_status cli_model(const dt_session *s, const cli_args *args, dt_int_model **out, dt_error *err)
 {
     struct dt_text_attr attr[CLI_SOURCE_TEXTS];
     const dt_export_source src = cli_source(s, attr);
     dt_lower_source low = dt_export_lower(&src);
-    const dt_contract *contract = dt_contracts;
+    const dt_contract *contract;
     dt_lowered *l;
-    const char *rounding = args->rounding;
-    if (!rounding && args->runtime) rounding = cli_runtime_rounding(args);
-    if (rounding) DT_TRY(dt_contract_get(rounding, &contract, err));
+    DT_TRY(dt_contract_get(cli_rounding(s, args), args->rounding ? "--rounding" : NULL, &contract,
+                           err));
     const char *format = args->runtime ? cli_runtime_format(args) : args->format;
     const dt_row *row = format ? dt_table_find(&dt_exporters, format) : NULL;
     low.no_gain = row && dt_exporter_of(row)->no_gain;

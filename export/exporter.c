@@ -59,7 +59,7 @@ dt_status dt_export_model(const dt_export_source *src, const dt_lowered *l, cons
 {
     const dt_contract *c;
     DT_TRY(dt_export_check_integer(src, l, err));
-    DT_TRY(dt_contract_get(contract, &c, err));
+    DT_TRY(dt_contract_get(contract, "--rounding", &c, err));
     return dt_int_model_new(l, c, src->alloc, out, err);
 }
 

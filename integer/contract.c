@@ -25,7 +25,7 @@ const dt_contract dt_contracts[] = {
     { 0 },
 };
 
-dt_status dt_contract_get(const char *name, const dt_contract **out, dt_error *err)
+dt_status dt_contract_get(const char *name, const char *key, const dt_contract **out, dt_error *err)
 {
     const char *names[DT_ARRAY_LEN(dt_contracts)];
     size_t n = 0;
@@ -36,7 +36,8 @@ dt_status dt_contract_get(const char *name, const dt_contract **out, dt_error *e
         return DT_OK;
     }
     const char *near = dt_nearest(name, names, n);
-    return dt_fail(err, DT_ERR_NOT_FOUND, NULL, "unknown rounding '%s', %s%s%s", name,
+    return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = key },
+                   "unknown rounding '%s', %s%s%s", name,
                    near ? "did you mean '" : "there are fp32, unfused, xnnpack, single, double",
                    near ? near : "", near ? "'?" : "");
 }

@@ -11,8 +11,9 @@
  *            (gemmlowp, fixedpoint.h; TFLite's own kernels, CMSIS-NN by default)
  *
  * Additions of `single` and `double` are TFLite's: inputs << 20, scaled to twice the larger input
- * scale; so are means, where m is divided by the pixels and rounded down. Scales are float32 as stored; the first three compute M in float32, left to right, the
- * fixed-point ones in double. Results are the same on every processor. */
+ * scale; so are means, where m is divided by the pixels and rounded down. Scales are float32 as
+ * stored; the first three compute M in float32, left to right, the fixed-point ones in double.
+ * Results are the same on every processor. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_INTEGER_CONTRACT_H
 #define DT_INTEGER_CONTRACT_H
@@ -32,8 +33,9 @@ typedef struct dt_contract {
 
 /* Ends with a row without a name; the first is the default, fp32. */
 extern const dt_contract dt_contracts[];
-/* NOT_FOUND names the nearest. */
-dt_status dt_contract_get(const char *name, const dt_contract **out, dt_error *err) DT_MUST_CHECK;
+/* NOT_FOUND names `key` and the nearest. */
+dt_status dt_contract_get(const char *name, const char *key, const dt_contract **out,
+                          dt_error *err) DT_MUST_CHECK;
 
 /* M as a contract holds it. */
 typedef struct dt_multiplier {

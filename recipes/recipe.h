@@ -44,7 +44,8 @@ typedef struct dt_recipe_data {
 typedef struct dt_recipe_quant {
     bool enabled; /* false: a float net */
     int placement;
-    bool share; /* consumers of one quantized value share one node */
+    bool share;          /* consumers of one quantized value share one node */
+    dt_opt_str rounding; /* contract of the integer model, a name of integer/contract.h */
     int residual_bits;
 } dt_recipe_quant;
 

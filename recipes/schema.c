@@ -24,6 +24,10 @@ static const dt_opt quant_opts[] = {
                 "paper: inputs and weights of layers; deploy: also adds, stream and pooling"),
     DT_OPT_BOOL(dt_recipe_quant, share, 1,
                 "layers that read one value in the same way share its quantizer; false: one each"),
+    DT_OPT_STR(
+        dt_recipe_quant, rounding, "fp32",
+        "how the integer model rounds, in verify, eval --arith integer and a C export: fp32, "
+        "unfused, xnnpack, single or double"),
     DT_OPT_END,
 };
 

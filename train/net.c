@@ -9,6 +9,7 @@
 #include "autograd/op_softmax_ce.h"
 #include "data/transform.h"
 #include "fakequant/quantizers.h"
+#include "integer/contract.h"
 #include "layers/models.h"
 
 static dt_status choose(void *arg, const char *layer, dt_layer_role role, dt_side side,
@@ -93,7 +94,11 @@ static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input
                      .input_low = input->low,
                      .input_high = input->high,
                      .err = err };
-    if (b.quantized) DT_TRY(residual_choice(net, recipe->quant.residual_bits, &b.residual, err));
+    if (b.quantized) {
+        const dt_contract *contract; /* checked early; the integer model is made later */
+        DT_TRY(dt_contract_get(recipe->quant.rounding, "quant.rounding", &contract, err));
+        DT_TRY(residual_choice(net, recipe->quant.residual_bits, &b.residual, err));
+    }
     const dt_model *model = (const dt_model *)(const void *)recipe->model.choice.row;
     net->logits = model->build(&b, recipe->model.choice.conf, net->classes, net->input);
     DT_TRY(b.status);

@@ -112,6 +112,11 @@ def run(args):
                "a difference that is none")
     other = json.loads(test.succeed("verify", checkpoint, "--prove", "--json", "--rounding", "double"))
     test.check(other["proved"] and not other["equal"]["fp32"], "rounding double is not another")
+    same = json.loads(test.succeed("verify", checkpoint, "quant.rounding=double", "--prove", "--json"))
+    test.check(same == other, "quant.rounding is not --rounding")
+    double = json.loads(test.succeed("eval", checkpoint, "quant.rounding=double", "--arith", "integer",
+                                     "--json"))
+    test.check(double["arith"] == "integer, double", double["arith"])
     text = test.succeed("verify", checkpoint, "--prove")
     test.check(text.splitlines()[-1] == "proved", text[-80:])
 
@@ -119,6 +124,7 @@ def run(args):
     for words, said in (
             ([recipe], "no state"),
             ([checkpoint, "--rounding", "dubble"], "did you mean 'double'"),
+            ([checkpoint, "quant.rounding=singel"], "quant.rounding: unknown rounding 'singel', did"),
             ([checkpoint, "--runtime", "otr"], "otr"),
             ([recipe, "quant.placement=paper", "--calibrate"], "no quantizer"),
             ([test.write("half.h5", open(checkpoint, "rb").read()[:5000])], "half.h5")):

@@ -134,7 +134,7 @@ static inline void round_as(fault_site *f, const char *contract)
 {
     const dt_contract *c;
     const dt_int_node *from = dt_int_producer(f->m, f->n->in[0]);
-    ck_assert_int_eq(dt_contract_get(contract, &c, NULL), DT_OK);
+    ck_assert_int_eq(dt_contract_get(contract, NULL, &c, NULL), DT_OK);
     if (f->n->kind == DT_INT_ADD)
         f->n->adder = dt_adder_make(c, &f->m->value[f->n->in[0]].grid,
                                     &f->m->value[f->n->in[1]].grid, &f->y->grid);

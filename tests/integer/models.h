@@ -44,7 +44,7 @@ static inline dt_int_model *int_model(const testnet *t, const char *contract)
     dt_lowered *l;
     dt_int_model *m;
     const dt_contract *c;
-    ck_assert_int_eq(dt_contract_get(contract, &c, NULL), DT_OK);
+    ck_assert_int_eq(dt_contract_get(contract, NULL, &c, NULL), DT_OK);
     ck_assert_msg(dt_lower_new(&t->low, &l, &err) == DT_OK, "%s", err.text);
     ck_assert_msg(dt_int_model_new(l, c, NULL, &m, &err) == DT_OK, "%s", err.text);
     dt_lower_free(l);

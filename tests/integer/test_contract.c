@@ -12,7 +12,7 @@
 static const dt_contract *contract(const char *name)
 {
     const dt_contract *c;
-    ck_assert_int_eq(dt_contract_get(name, &c, NULL), DT_OK);
+    ck_assert_int_eq(dt_contract_get(name, NULL, &c, NULL), DT_OK);
     return c;
 }
 
@@ -21,7 +21,7 @@ START_TEST(contracts_have_names)
     dt_error err;
     const dt_contract *c = NULL;
     ck_assert_str_eq(dt_contracts[0].name, "fp32");
-    ck_assert_int_eq(dt_contract_get("dubble", &c, &err), DT_ERR_NOT_FOUND);
+    ck_assert_int_eq(dt_contract_get("dubble", "quant.rounding", &c, &err), DT_ERR_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(err.text, "'double'"));
     ck_assert_ptr_null(c);
 }

@@ -36,6 +36,7 @@ START_TEST(every_kind_of_key_is_listed)
         "\ndata.train.hflip||map||",
         "\nquant.placement||enum|deploy|one of paper|deploy\n",
         "\nquant.share||bool|true|true or false\n",
+        "\nquant.rounding||text|fp32|",
         "\nquant.weights.bits||int|8|a whole number in 1..8\n",
         "\nquant.weights.alpha|pact|float|6|a number in 0..100\n",
         "\nquant.activations.act_n|lsq|enum|numel|one of numel|features\n",

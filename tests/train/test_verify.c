@@ -47,7 +47,7 @@ static dt_int_model *model_of(setup *t, const char *contract)
     const dt_contract *c;
     const dt_net *n = &t->s.net;
     const dt_lower_source low = { &n->graph, &n->state, n->input, n->logits, NULL };
-    ck_assert_int_eq(dt_contract_get(contract, &c, NULL), DT_OK);
+    ck_assert_int_eq(dt_contract_get(contract, NULL, &c, NULL), DT_OK);
     ck_assert_int_eq(dt_lower_new(&low, &l, NULL), DT_OK);
     ck_assert_int_eq(dt_int_model_new(l, c, NULL, &m, NULL), DT_OK);
     dt_lower_free(l);
