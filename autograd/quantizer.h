@@ -109,6 +109,7 @@ typedef struct dt_quantizer {
      * NULL: of none. */
     bool (*grid)(const void *conf, const dt_quant_site *site, const real *params, const real *stats,
                  dt_grid *out);
+    const char *grid_wants; /* options with which `grid` is true, for messages; NULL: it always is */
     /* True: here `plan` is affine with offset 0 and without a transform, and `grid` uniform; fused
      * passes may keep 1-byte codes q - qmin instead of values. NULL: never. */
     bool (*uniform)(const void *conf, const dt_quant_site *site);

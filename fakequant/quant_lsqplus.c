@@ -213,6 +213,7 @@ const dt_quantizer dt_quantizer_lsqplus = {
     .plan_unrounded = plan_unrounded,
     .param_grad = param_grad,
     .grid = grid,
+    .grid_wants = "offset: integer",
     .uniform = uniform,
     .cases = cases,
     .examples = examples,

@@ -7,6 +7,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,16 @@ static dt_status refuse(const dt_node *site, const char *why, dt_error *err)
     const dt_fakequant_conf *c = site->conf;
     return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = site->name }, "quantizer '%s' %s",
                    c->quantizer->row.name, why);
+}
+
+static dt_status refuse_options(const dt_node *site, dt_error *err)
+{
+    char why[96];
+    const dt_fakequant_conf *c = site->conf;
+    const char *wants = c->quantizer->grid_wants;
+    snprintf(why, sizeof why, "has no integer codes with these options%s%s",
+             wants ? "; it has with " : "", wants ? wants : "");
+    return refuse(site, why, err);
 }
 
 static dt_status no_memory(dt_error *err)
@@ -69,8 +80,10 @@ dt_status dt_lower_activation(const dt_lower_source *src, const dt_node *site,
         return refuse(site, "has no fixed scale for the whole tensor", err);
     group_params(src, site, 0, params);
     if (!c->quantizer->grid(c->options, &c->site, params, NULL, &g))
-        return refuse(site, "has no integer codes with these options", err);
-    if (g.level) return refuse(site, "has uneven steps, which no byte format has", err);
+        return refuse_options(site, err);
+    if (g.level)
+        return refuse(site, "has uneven steps, which no byte format has; use lsq for activations",
+                      err);
     int shift = g.qmin < 0 ? 128 : 0;
     dt_lower_grid out = { .scale = (float)g.scale,
                           .zero_point = g.zero_point + shift,
@@ -106,7 +119,7 @@ static dt_status group_codes(const dt_node *node, const dt_quant_site *site, con
     dt_encode e;
     dt_fakequant_encode(c, site, params, stats, &e);
     if (!c->quantizer->grid(c->options, site, params, stats, out_grid))
-        return refuse(node, "has no integer codes with these options", err);
+        return refuse_options(node, err);
     double s = out_grid->scale;
     if (!(s >= (double)FLT_MIN) || !isfinite(s))
         return dt_fail(err, DT_ERR_NUMERIC, &(dt_where){ .key = node->name },

@@ -118,6 +118,17 @@ static dt_fakequant_conf *conf_of(const testnet *t, const char *site)
     return (dt_fakequant_conf *)(uintptr_t)testnet_node(t, "fakequant", site)->conf;
 }
 
+static bool no_grid(const void *options, const dt_quant_site *site, const real *params,
+                    const real *stats, dt_grid *out)
+{
+    (void)options;
+    (void)site;
+    (void)params;
+    (void)stats;
+    *out = (dt_grid){ .scale = 1, .qmax = 1 };
+    return false;
+}
+
 START_TEST(what_has_no_integer_codes_is_refused_by_name)
 {
     testnet t;
@@ -131,6 +142,11 @@ START_TEST(what_has_no_integer_codes_is_refused_by_name)
     c->quantizer = &other;
     ck_assert_int_eq(dt_lower_activation(&t.low, n, &g, &err), DT_ERR_UNSUPPORTED);
     ck_assert_ptr_nonnull(strstr(err.text, "conv2.input_quant"));
+    other.grid = no_grid;
+    other.grid_wants = "this: that";
+    ck_assert_int_eq(dt_lower_activation(&t.low, n, &g, &err), DT_ERR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(err.text, "conv2.input_quant"));
+    ck_assert_msg(strstr(err.text, "it has with this: that") != NULL, "%s", err.text);
     other.grid = dt_quantizer_of(dt_table_find(&dt_quantizers, "lsq"))->grid;
     t.net.state.data[n->in[1]][0] = t.net.state.data[n->in[2]][0] = NAN;
     ck_assert_int_eq(dt_lower_activation(&t.low, n, &g, &err), DT_ERR_NUMERIC);
