@@ -25,17 +25,6 @@ static dt_status add_texts(const dt_export_source *src, dt_tensors *set, dt_erro
     return DT_OK;
 }
 
-static void describe(const dt_export_source *src, const dt_tensors *set, dt_export_report *report)
-{
-    snprintf(report->format, sizeof report->format, "safetensors, torch's layouts");
-    for (size_t i = 0; i < set->count; i++) {
-        dt_export_tally(report->part, &report->part_count, dt_dtype_name(set->item[i].dtype));
-        report->bytes +=
-            dt_dtype_size(set->item[i].dtype) * (size_t)dt_shape_count(&set->item[i].shape);
-    }
-    dt_export_count_layers(src, report);
-}
-
 static dt_status write(const dt_export_source *src, const void *options, const char *path,
                        dt_export_report *out_report, dt_error *err)
 {
@@ -46,7 +35,7 @@ static dt_status write(const dt_export_source *src, const void *options, const c
     dt_status st = dt_layout_collect(src->graph, src->state, false, &set, err);
     if (st == DT_OK) st = add_texts(src, &set, err);
     if (st == DT_OK && path) st = dt_safetensors_write(path, &set, src->alloc, err);
-    if (st == DT_OK) describe(src, &set, &report);
+    if (st == DT_OK) dt_export_describe_tensors(src, &set, "safetensors, torch's layouts", &report);
     dt_tensors_fini(&set);
     if (st == DT_OK && out_report) *out_report = report;
     return st;

@@ -112,3 +112,15 @@ void dt_export_count_layers(const dt_export_source *src, dt_export_report *repor
         dt_export_tally(report->layer, &report->layer_count, text);
     }
 }
+
+void dt_export_describe_tensors(const dt_export_source *src, const dt_tensors *set,
+                                const char *format, dt_export_report *report)
+{
+    snprintf(report->format, sizeof report->format, "%s", format);
+    for (size_t i = 0; i < set->count; i++) {
+        const dt_named_tensor *t = &set->item[i];
+        dt_export_tally(report->part, &report->part_count, dt_dtype_name(t->dtype));
+        report->bytes += dt_dtype_size(t->dtype) * (size_t)dt_shape_count(&t->shape);
+    }
+    dt_export_count_layers(src, report);
+}

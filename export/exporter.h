@@ -38,9 +38,9 @@ typedef struct dt_export_count {
 } dt_export_count;
 typedef struct dt_export_report {
     size_t bytes;
-    char format[64];                        /* "ONNX opset 13, IR 7" */
-    dt_export_count part[DT_EXPORT_KINDS];  /* nodes by type, or tensors by element type */
-    dt_export_count layer[DT_EXPORT_KINDS]; /* layers by bits: "w4 a4" */
+    char format[64];                         /* "ONNX opset 13, IR 7" */
+    dt_export_count part[DT_EXPORT_KINDS];   /* nodes by type, or tensors by element type */
+    dt_export_count layer[DT_EXPORT_KINDS];  /* layers by bits: "w4 a4" */
     dt_export_count memory[DT_EXPORT_KINDS]; /* bytes of what a program holds: "weights", ... */
     int part_count, layer_count, memory_count;
     size_t weight_bytes;  /* of the codes of weights in the file */
@@ -70,6 +70,9 @@ const dt_exporter *dt_exporter_of(const dt_row *row);
 void dt_export_bits(const dt_graph *g, const dt_node *layer, char text[DT_EXPORT_KIND_TEXT]);
 /* Counts the layers that the logits need, by bits, into report->layer. */
 void dt_export_count_layers(const dt_export_source *src, dt_export_report *report);
+/* What a file of these tensors holds, for formats that are only tensors. */
+void dt_export_describe_tensors(const dt_export_source *src, const dt_tensors *set,
+                                const char *format, dt_export_report *report);
 /* Bytes of `count` weights of `bits` each, the last byte filled up: ceil(count bits / 8). */
 size_t dt_export_low_bytes(size_t count, int bits);
 /* Adds one to the entry of that name; silently drops what does not fit. */

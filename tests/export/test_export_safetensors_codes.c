@@ -1,0 +1,83 @@
+/* The integers of a net, read back. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
+#include "export/import.h"
+#include "tests/export/net.h"
+#include "tests/support/run.h"
+#include "tests/support/tempdir.h"
+
+static const dt_exporter *exporter(void)
+{
+    return dt_exporter_of(dt_table_find(&dt_exporters, "safetensors_codes"));
+}
+
+static const void *data_of(const dt_tensors *set, const char *name, dt_dtype type)
+{
+    const dt_named_tensor *t = dt_tensors_find(set, name);
+    ck_assert_msg(t && t->dtype == type, "%s", name);
+    return t->data;
+}
+
+START_TEST(codes_are_the_lowering_s)
+{
+    testnet t;
+    tempdir dir;
+    dt_tensors set;
+    dt_lowered *l;
+    dt_export_report report;
+    testnet_init(&t, RECIPE_SMALL RECIPE_W4A4);
+    tempdir_init(&dir, "m.safetensors");
+    ck_assert_int_eq(exporter()->write(&t.src, NULL, dir.file, &report, NULL), DT_OK);
+    ck_assert_int_eq(dt_import_file(dir.file, NULL, &set, NULL), DT_OK);
+    tempdir_fini(&dir);
+    t.low.no_gain = true;
+    ck_assert_int_eq(dt_lower_new(&t.low, &l, NULL), DT_OK);
+    const dt_node *conv = testnet_node(&t, "conv2d", "conv2");
+    const dt_lower_product *p = l->product[dt_lower_index(&t.net.graph, conv)];
+    const dt_named_tensor *codes = dt_tensors_find(&set, "conv2.codes");
+    ck_assert(codes && dt_shape_equal(&codes->shape, &DT_SHAPE(8, 4, 3, 3)));
+    const int8_t *q = data_of(&set, "conv2.codes", DT_S8);
+    for (int64_t o = 0; o < 8; o++) /* torch's layout: the channel before the pixels */
+        for (int64_t i = 0; i < 4; i++)
+            for (int64_t k = 0; k < 9; k++) {
+                ck_assert_int_eq(q[(o * 4 + i) * 9 + k], p->code[o * p->K + k * 4 + i]);
+                ck_assert(abs(q[(o * 4 + i) * 9 + k]) <= 8);
+            }
+    ck_assert_mem_eq(data_of(&set, "conv2.scale", DT_F32), p->scale, 8 * sizeof(float));
+    ck_assert_mem_eq(data_of(&set, "conv2.bias_codes", DT_I32), p->bias_code, 8 * sizeof(int32_t));
+    const float *bias = data_of(&set, "conv2.bias", DT_F32);
+    const float *unit = data_of(&set, "conv2.bias_scale", DT_F32);
+    for (int o = 0; o < 8; o++)
+        ck_assert_float_eq_tol(bias[o], (float)p->bias_code[o] * unit[o], 0.51f * unit[o]);
+    const int32_t *grid = data_of(&set, "conv2.input_quant.grid", DT_I32);
+    ck_assert(grid[0] == 0 && grid[1] == 0 && grid[2] == 15);
+    ck_assert_str_eq(dt_tensors_attr(&set, "bits.conv2"), "w4 a4");
+    ck_assert_uint_gt(report.weight_bytes, report.trained_bytes);
+    dt_lower_free(l);
+    dt_tensors_fini(&set);
+    testnet_fini(&t);
+}
+END_TEST
+
+START_TEST(float_layers_keep_their_weights)
+{
+    testnet t;
+    tempdir dir;
+    dt_tensors set;
+    dt_export_report report;
+    testnet_init(&t, RECIPE_SMALL RECIPE_QUANT("first: none, last: none"));
+    tempdir_init(&dir, "m.safetensors");
+    ck_assert_int_eq(exporter()->write(&t.src, NULL, dir.file, &report, NULL), DT_OK);
+    ck_assert_int_eq(dt_import_file(dir.file, NULL, &set, NULL), DT_OK);
+    tempdir_fini(&dir);
+    ck_assert_int_gt(report.missing, 0);
+    ck_assert_ptr_null(dt_tensors_find(&set, "conv1.codes"));
+    data_of(&set, "conv1.weight", DT_F32);
+    data_of(&set, "conv2.codes", DT_S8);
+    dt_tensors_fini(&set);
+    testnet_fini(&t);
+}
+END_TEST
+
+DT_TEST_MAIN("export_safetensors_codes", codes_are_the_lowering_s, float_layers_keep_their_weights)
