@@ -307,9 +307,10 @@ static dt_status (*const emitters[DT_INT_KINDS])(walk *w, const dt_int_node *n) 
     [DT_INT_MAXPOOL] = emit_maxpool, [DT_INT_PAD] = emit_pad,
 };
 
-static dt_status walk_model(const dt_export_source *src, walk *w)
+static dt_status walk_model(const dt_export_source *src, const dt_int_model *model, dt_onnx *m,
+                            dt_error *err)
 {
-    const dt_int_model *model = w->model;
+    walk state = { .model = model, .m = m, .err = err }, *w = &state;
     size_t values = (size_t)model->value_count;
     w->whole = dt_arena_get(dt_onnx_arena(w->m), values * sizeof *w->whole);
     w->flat = dt_arena_get(dt_onnx_arena(w->m), values * sizeof *w->flat);
@@ -333,21 +334,11 @@ static dt_status walk_model(const dt_export_source *src, walk *w)
     return DT_OK;
 }
 
-static dt_status build(const dt_export_source *src, const dt_lowered *l, dt_onnx *m, dt_error *err)
-{
-    dt_int_model *model;
-    DT_TRY(dt_export_model(src, l, "unfused", &model, err));
-    walk w = { .model = model, .m = m, .err = err };
-    dt_status st = walk_model(src, &w);
-    dt_int_model_free(model);
-    return st;
-}
-
 static dt_status write(const dt_export_source *src, const void *options, const char *path,
                        dt_export_report *out_report, dt_error *err)
 {
     (void)options;
-    return dt_onnx_write(src, false, build, path, out_report, err);
+    return dt_onnx_write_model(src, "unfused", walk_model, path, out_report, err);
 }
 
 const dt_exporter dt_exporter_qonnx = {

@@ -291,20 +291,11 @@ static dt_status walk_model(const dt_export_source *src, const dt_int_model *mod
     return DT_OK;
 }
 
-static dt_status build(const dt_export_source *src, const dt_lowered *l, dt_onnx *m, dt_error *err)
-{
-    dt_int_model *model;
-    DT_TRY(dt_export_model(src, l, "fp32", &model, err));
-    dt_status st = walk_model(src, model, m, err);
-    dt_int_model_free(model);
-    return st;
-}
-
 static dt_status write(const dt_export_source *src, const void *options, const char *path,
                        dt_export_report *out_report, dt_error *err)
 {
     (void)options;
-    return dt_onnx_write(src, false, build, path, out_report, err);
+    return dt_onnx_write_model(src, "fp32", walk_model, path, out_report, err);
 }
 
 const dt_exporter dt_exporter_qoperator = {

@@ -38,11 +38,11 @@ static void add_meta(const dt_export_source *src, const dt_lowered *l, dt_onnx *
     }
 }
 
-static dt_status fill(const dt_export_source *src, const dt_lowered *l, dt_onnx_build *build,
+static dt_status fill(const dt_export_source *src, const dt_lowered *l, const dt_onnx_form *form,
                       const char *path, dt_onnx *m, dt_export_report *report, dt_error *err)
 {
     unsigned char *bytes;
-    DT_TRY(build(src, l, m, err));
+    DT_TRY(form->build(src, l, form->arg, m, err));
     add_meta(src, l, m);
     DT_TRY(dt_onnx_pack(m, src->name, src->version, &bytes, &report->bytes, err));
     dt_onnx_describe(m, report);
@@ -51,8 +51,8 @@ static dt_status fill(const dt_export_source *src, const dt_lowered *l, dt_onnx_
     return st;
 }
 
-dt_status dt_onnx_write(const dt_export_source *src, bool allow_float, dt_onnx_build *build,
-                        const char *path, dt_export_report *out_report, dt_error *err)
+dt_status dt_onnx_write(const dt_export_source *src, const dt_onnx_form *form, const char *path,
+                        dt_export_report *out_report, dt_error *err)
 {
     dt_export_report report = { 0 };
     const dt_lower_source low = dt_export_lower(src);
@@ -60,8 +60,8 @@ dt_status dt_onnx_write(const dt_export_source *src, bool allow_float, dt_onnx_b
     DT_TRY(dt_lower_new(&low, &l, err));
     dt_onnx *m = dt_onnx_new(src->alloc);
     dt_status st = m ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the ONNX model");
-    if (st == DT_OK && !allow_float) st = dt_export_check_integer(src, l, err);
-    if (st == DT_OK) st = fill(src, l, build, path, m, &report, err);
+    if (st == DT_OK && !form->allow_float) st = dt_export_check_integer(src, l, err);
+    if (st == DT_OK) st = fill(src, l, form, path, m, &report, err);
     report.missing = l->missing;
     report.floats = l->floats;
     dt_onnx_free(m);
@@ -70,4 +70,49 @@ dt_status dt_onnx_write(const dt_export_source *src, bool allow_float, dt_onnx_b
     dt_export_count_layers(src, &report);
     if (out_report) *out_report = report;
     return DT_OK;
+}
+
+const dt_opt dt_onnx_opts[] = {
+    DT_OPT_BOOL(dt_onnx_conf, allow_float, 0, "write parts without quantizers in float"),
+    DT_OPT_END,
+};
+
+static dt_status build_qdq(const dt_export_source *src, const dt_lowered *l, const void *arg,
+                           dt_onnx *m, dt_error *err)
+{
+    (void)src;
+    return dt_onnx_walk(l, arg, m, err);
+}
+
+dt_status dt_onnx_write_qdq(const dt_export_source *src, const dt_onnx_walk_params *params,
+                            const dt_onnx_conf *conf, const char *path,
+                            dt_export_report *out_report, dt_error *err)
+{
+    const dt_onnx_form form = { build_qdq, params, conf->allow_float };
+    return dt_onnx_write(src, &form, path, out_report, err);
+}
+
+typedef struct model_form {
+    const char *contract;
+    dt_onnx_build_model *build;
+} model_form;
+
+static dt_status build_model(const dt_export_source *src, const dt_lowered *l, const void *arg,
+                             dt_onnx *m, dt_error *err)
+{
+    const model_form *f = arg;
+    dt_int_model *model;
+    DT_TRY(dt_export_model(src, l, f->contract, &model, err));
+    dt_status st = f->build(src, model, m, err);
+    dt_int_model_free(model);
+    return st;
+}
+
+dt_status dt_onnx_write_model(const dt_export_source *src, const char *contract,
+                              dt_onnx_build_model *build, const char *path,
+                              dt_export_report *out_report, dt_error *err)
+{
+    const model_form f = { contract, build };
+    return dt_onnx_write(src, &(dt_onnx_form){ .build = build_model, .arg = &f }, path, out_report,
+                         err);
 }

@@ -8,8 +8,10 @@
 #include "tests/support/tempdir.h"
 
 /* One node of another domain, and packed halves of bytes. */
-static dt_status build(const dt_export_source *src, const dt_lowered *l, dt_onnx *m, dt_error *err)
+static dt_status build(const dt_export_source *src, const dt_lowered *l, const void *arg,
+                       dt_onnx *m, dt_error *err)
 {
+    (void)arg;
     (void)src, (void)l, (void)err;
     const dt_shape three = DT_SHAPE(3), x = DT_SHAPE(1, 3);
     dt_onnx_input(m, "input", &x);
@@ -29,7 +31,9 @@ START_TEST(domains_opsets_and_texts_are_written)
     dt_export_report report;
     testnet_init(&t, RECIPE_SMALL RECIPE_W4A4);
     tempdir_init(&dir, "m.onnx");
-    ck_assert_int_eq(dt_onnx_write(&t.src, false, build, dir.file, &report, NULL), DT_OK);
+    ck_assert_int_eq(
+        dt_onnx_write(&t.src, &(dt_onnx_form){ build, NULL, false }, dir.file, &report, NULL),
+        DT_OK);
     ck_assert_str_eq(report.format, "ONNX opset 21, IR 10");
     ck_assert_int_eq(report.layer_count, 2);
     Onnx__ModelProto *m = onnx_read(dir.file);
@@ -57,9 +61,11 @@ START_TEST(float_parts_need_permission)
     dt_error err;
     dt_export_report report;
     testnet_init(&t, RECIPE_SMALL);
-    ck_assert_int_eq(dt_onnx_write(&t.src, false, build, NULL, NULL, &err), DT_ERR_UNSUPPORTED);
+    ck_assert_int_eq(dt_onnx_write(&t.src, &(dt_onnx_form){ build, NULL, false }, NULL, NULL, &err),
+                     DT_ERR_UNSUPPORTED);
     ck_assert_ptr_nonnull(strstr(err.text, "float network"));
-    ck_assert_int_eq(dt_onnx_write(&t.src, true, build, NULL, &report, NULL), DT_OK);
+    ck_assert_int_eq(
+        dt_onnx_write(&t.src, &(dt_onnx_form){ build, NULL, true }, NULL, &report, NULL), DT_OK);
     ck_assert_int_gt(report.missing, 0);
     testnet_fini(&t);
 }
