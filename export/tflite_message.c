@@ -205,6 +205,13 @@ void dt_tflite_node(dt_tflite *m, dt_tfl_op op, const int *in, int in_count, int
     push(m, &m->nodes, o);
 }
 
+void dt_tflite_operator(int64_t code, char name[DT_EXPORT_KIND_TEXT])
+{
+    snprintf(name, DT_EXPORT_KIND_TEXT, "operator %lld", (long long)code);
+    for (int op = 0; op < DT_TFL_OPS; op++)
+        if (ops[op].code == code) snprintf(name, DT_EXPORT_KIND_TEXT, "%s", ops[op].name);
+}
+
 void dt_tflite_describe(const dt_tflite *m, dt_export_report *report)
 {
     snprintf(report->format, sizeof report->format, "TFLite schema %d", SCHEMA_VERSION);

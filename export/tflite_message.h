@@ -60,6 +60,8 @@ int dt_tflite_tensor(dt_tflite *m, const dt_tfl_tensor *t);
 void dt_tflite_node(dt_tflite *m, dt_tfl_op op, const int *in, int in_count, int out,
                     const int *options);
 
+/* Name of an operator by its number in the format; others are called by that. */
+void dt_tflite_operator(int64_t code, char name[DT_EXPORT_KIND_TEXT]);
 void dt_tflite_describe(const dt_tflite *m, dt_export_report *report);
 /* The file's bytes, to be given back with dt_put(a, .). */
 dt_status dt_tflite_pack(dt_tflite *m, const char *description, int input, int output,
