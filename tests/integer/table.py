@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of docs/export.md: ResNet-20, placement `deploy`, trained by this script from the published
-float checkpoint at 8, 4, 3 and 2 bits; the integer model compared with itself, with the float network
-and with the compiled C export, over the test split; and the proof with its time.
+float checkpoint at 8, 4, 3 and 2 bits; the integer model compared with itself, with the float network,
+with the compiled C export and, where --python names an interpreter that has the packages of
+tests/requirements-runtimes.txt, with onnxruntime and LiteRT, over the test split; and the proof with
+its time.
 
-usage: table.py DETENT SOURCE_ROOT [--steps N] [--bits 8,4,3,2] [--images N] [--c-images N]
+usage: table.py DETENT SOURCE_ROOT [--python V] [--steps N] [--bits 8,4,3,2] [--images N]
+                [--c-images N] [--litert-images N]
 
-An epoch of training each (--steps: so many steps instead), all 10,000 pictures, 1,000 of them through
-the C export (a tenth of that under the sanitizer and with the other roundings). Exit status 77: no
-CIFAR-10 or checkpoint in the folder DETENT_SHARED."""
+An epoch of training each (--steps: so many steps instead), all 10,000 pictures, in onnxruntime too;
+500 of them through LiteRT (a tenth through its reference kernels) and through the C export (a tenth
+under the sanitizer and with the other roundings). Exit status 77: no CIFAR-10 or checkpoint in the
+folder DETENT_SHARED."""
 import argparse
 import json
 import os
@@ -29,7 +33,9 @@ def arguments(words):
     p.add_argument("--steps", type=int)
     p.add_argument("--bits", default="8,4,3,2")
     p.add_argument("--images", type=int, default=10000)
-    p.add_argument("--c-images", type=int, default=1000)
+    p.add_argument("--c-images", type=int, default=500)
+    p.add_argument("--litert-images", type=int, default=500)
+    p.add_argument("--python")
     return p.parse_args(words)
 
 
@@ -68,25 +74,47 @@ def prove(test, checkpoint, row):
     r = json.loads(test.succeed("verify", checkpoint, "--prove", "--json"))
     row["seconds"] = time.monotonic() - start
     row["equal"] = [name for name, equal in r["equal"].items() if equal]
-    row["lists"] = {name: sum(d["differ"] for d in r["differ"] if d["rounding"] == name)
-                    for name in r["equal"] if name != "engine"}
+    row["ways"] = [name for name in r["equal"] if name != "engine"]
+    row["layers"] = {}  # node: {way: cases that differ}
+    for d in r["differ"]:
+        ways = row["layers"].setdefault(d["node"], {})
+        ways[d["rounding"]] = ways.get(d["rounding"], 0) + d["differ"]
     test.check(r["proved"] and r["equal"]["engine"], f"{row['name']}: not proved")
     test.check(row["seconds"] < SECONDS, f"{row['name']}: the proof took {row['seconds']:.0f} s")
 
 
+def run_other(test, row, checkpoint, title, *options):
+    """The export in another runtime; into row["runtimes"]."""
+    code, out, err = test.run("verify", checkpoint, "--json", *options, timeout=7200)
+    test.check(code in (0, 1) and out, err)
+    r = json.loads(out)
+    row["runtimes"][title] = (r["differ"], r["checked"], r["pictures"])
+    test.check(r["verified"] and r["differ"] == 0, f"{row['name']}: {title}: {r['first']}")
+
+
 def run_c(test, a, checkpoint, row):
     few = max(a.c_images // 10, 1)
-    row["c"] = {}
     for rounding, compiler, images in (("fp32", "gcc -O2", a.c_images), ("fp32", UBSAN, few),
                                        ("single", "gcc -O2", few), ("single", UBSAN, few),
                                        ("double", "gcc -O2", few), ("double", UBSAN, few)):
-        code, out, err = test.run("verify", checkpoint, "--runtime", "c", "--rounding", rounding,
-                                  "--compiler", compiler, "--images", images, "--json",
-                                  timeout=7200)
-        test.check(code in (0, 1) and out, err)
-        r = json.loads(out)
-        row["c"][f"{rounding}, {compiler}"] = (r["differ"], r["checked"], r["pictures"])
-        test.check(r["verified"] and r["differ"] == 0, f"{row['name']}: C, {rounding}: {r['first']}")
+        run_other(test, row, checkpoint, f"C, {rounding}, {compiler}", "--runtime", "c",
+                  "--rounding", rounding, "--compiler", compiler, "--images", images)
+
+
+def run_packages(test, a, checkpoint, row):
+    few = max(a.litert_images // 10, 1)
+    python = ("--python", a.python)
+    for title, images, options in (
+            ("onnxruntime, QDQ", a.images, ("ort",)),
+            ("onnxruntime, QOperator", a.images, ("ort", "--format", "qoperator")),
+            ("LiteRT, XNNPACK", a.litert_images, ("litert",)),
+            ("LiteRT, reference kernels", few, ("litert", "--rounding", "double")),
+            ("LiteRT, INT4, reference kernels", few, ("litert", "--format", "tflite_int4"))):
+        run_other(test, row, checkpoint, title, *python, "--images", images, "--runtime", *options)
+    r = json.loads(test.succeed("verify", checkpoint, "--prove", "--json", "--runtime", "ort", *python))
+    cases = sum(node["cases"] for node in r["nodes"])
+    row["runtimes"]["onnxruntime, --prove"] = (r["differ"], cases, 0)
+    test.check(r["verified"], f"{row['name']}: onnxruntime is not proved")
 
 
 def print_tables(rows):
@@ -96,16 +124,29 @@ def print_tables(rows):
         print(f"| {r['name']} | {r['values']:,} | {r['differ']} | {r['isolated']:.4f} % "
               f"({r['isolated_most']}) | {r['chained']:.2f} % ({r['chained_most']}) | "
               f"{r['F']:.2f} % | {r['E']:.2f} % |")
-    names = list(rows[0]["lists"])
-    print("\n| net | proof | " + " | ".join(names) + " |\n| --- | --- |" + " --- |" * len(names))
+    print_proofs(rows)
+    names = list(rows[0]["runtimes"])
+    print("\n| values that differ | " + " | ".join(r["name"] for r in rows) + " |\n| --- |"
+          + " --- |" * len(rows))
+    for name in names:
+        cells = (f"{d} of {c:,}" + (f", {p:,} pictures" if p else "")
+                 for d, c, p in (r["runtimes"][name] for r in rows))
+        print(f"| {name} | " + " | ".join(cells) + " |")
+
+
+def print_proofs(rows):
+    """Seconds and sums; then every layer that differs somewhere. Those not named are equal."""
+    ways = rows[0]["ways"]
+    head = " | ".join(ways) + " |\n|" + " --- |" * (len(ways) + 2)
+    print(f"\n| net | seconds | {head}")
     for r in rows:
-        print(f"| {r['name']} | {r['seconds']:.1f} s | " +
-              " | ".join(f"{r['lists'][n]:,}" for n in names) + " |")
-    names = list(rows[0]["c"])
-    print("\n| net | " + " | ".join(names) + " |\n| --- |" + " --- |" * len(names))
+        sums = (sum(layer.get(way, 0) for layer in r["layers"].values()) for way in ways)
+        print(f"| {r['name']} | {r['seconds']:.1f} | " + " | ".join(f"{n:,}" for n in sums) + " |")
+    print(f"\n| net | layer | {head}")
     for r in rows:
-        cells = (f"{d} of {c:,}, {p} pictures" for d, c, p in (r["c"][n] for n in names))
-        print(f"| {r['name']} | " + " | ".join(cells) + " |")
+        for name, layer in r["layers"].items():
+            print(f"| {r['name']} | {name} | "
+                  + " | ".join(f"{layer[w]:,}" if w in layer else "equal" for w in ways) + " |")
 
 
 def run(words):
@@ -118,11 +159,13 @@ def run(words):
     test = Test(a.detent)
     rows = []
     for bits in a.bits.split(","):
-        row = {"name": f"W{bits}A{bits}"}
+        row = {"name": f"W{bits}A{bits}", "runtimes": {}}
         checkpoint = train(test, a, bits, data, start)
         compare(test, a, checkpoint, row)
         prove(test, checkpoint, row)
         run_c(test, a, checkpoint, row)
+        if a.python:
+            run_packages(test, a, checkpoint, row)
         rows.append(row)
         print(json.dumps(row), flush=True)
     print_tables(rows)
