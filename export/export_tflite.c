@@ -1,7 +1,7 @@
 /* TFLite, for LiteRT: int8 activations, int8 weights with a scale for each output channel. The
  * weights have the integer model's gain, so sums and codes are those of the other formats. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "export/tflite_walk.h"
+#include "export/tflite_file.h"
 
 static dt_status write(const dt_export_source *src, const void *options, const char *path,
                        dt_export_report *out_report, dt_error *err)

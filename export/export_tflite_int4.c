@@ -2,7 +2,7 @@
  * biases are in coarser steps than in the other formats: verify compares with a model lowered so.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "export/tflite_walk.h"
+#include "export/tflite_file.h"
 
 static dt_status write(const dt_export_source *src, const void *options, const char *path,
                        dt_export_report *out_report, dt_error *err)

@@ -2,13 +2,14 @@
  * [N,H,W,C] and [O,KH,KW,I] are TFLite's own layouts. The input takes codes, the output gives them:
  * quantizing a picture is the caller's, for runtimes differ in it.
  *
- *   product, requant  CONV_2D, DEPTHWISE_CONV_2D; a PAD in front where SAME or VALID are not the
- *                     padding meant. A linear layer is a CONV_2D of one pixel: FULLY_CONNECTED
- * rounds in a way of its own in each set of LiteRT's kernels, CONV_2D as the others do mean,
- * requant     MEAN, RESHAPE                         add      ADD maxpool           MAX_POOL_2D, a
- * PADV2 with the lowest code in front pad               STRIDED_SLICE, PAD table             CAST,
- * ADD of 128, GATHER: exact in every kernel, as QUANTIZE is not; MAXIMUM and MINIMUM where it only
- * limits
+ *   product, requant: CONV_2D, DEPTHWISE_CONV_2D; a PAD in front where SAME or VALID are not the
+ *   padding meant. A linear layer is a CONV_2D of one pixel, for FULLY_CONNECTED rounds in a way of
+ *   its own in each set of LiteRT's kernels, CONV_2D as the others do.
+ *
+ *   mean, requant: MEAN, RESHAPE. add: ADD. pad: STRIDED_SLICE, PAD.
+ *   maxpool: MAX_POOL_2D, a PADV2 with the lowest code in front.
+ *   table: CAST, ADD of 128, GATHER, exact in every kernel, as QUANTIZE is not; MAXIMUM and MINIMUM
+ *   where it only limits.
  *
  * Grids of fewer than 256 codes are a MAXIMUM and a MINIMUM behind it. The last tensor of a node
  * has the node's name. */
@@ -17,8 +18,6 @@
 
 #include <stdio.h>
 #include <string.h>
-
-#include "core/file.h"
 
 enum { ZERO = 128, VALID = 1, SAME = 0, NONE = 0 };
 
@@ -361,50 +360,15 @@ static int logits_tensor(walk *w)
     return out;
 }
 
-static dt_status build(const dt_export_source *src, walk *w, const char *path,
-                       dt_export_report *report, dt_error *err)
+dt_status dt_tflite_walk(const dt_int_model *model, bool halves, dt_arena *arena, dt_tflite *m,
+                         int *out_input, int *out_output, dt_error *err)
 {
-    unsigned char *bytes;
-    size_t values = (size_t)w->model->value_count;
-    w->tensor = dt_arena_get(w->arena, values * sizeof *w->tensor);
-    if (!w->tensor) return no_memory(w);
-    for (int i = 0; i < w->model->node_count; i++)
-        DT_TRY(emit(w, &w->model->node[i]));
-    DT_TRY(dt_tflite_pack(w->m, src->name, w->tensor[w->model->node[0].out], logits_tensor(w),
-                          &bytes, &report->bytes, err));
-    dt_tflite_describe(w->m, report);
-    dt_status st = path ? dt_file_write(path, bytes, report->bytes, err) : DT_OK;
-    dt_put(src->alloc, bytes);
-    return st;
-}
-
-static dt_status make_model(const dt_export_source *src, bool halves, dt_int_model **out,
-                            dt_error *err)
-{
-    dt_lower_source low = dt_export_lower(src);
-    dt_lowered *l;
-    low.no_gain = halves;
-    DT_TRY(dt_lower_new(&low, &l, err));
-    dt_status st = dt_export_model(src, l, "xnnpack", out, err);
-    dt_lower_free(l);
-    return st;
-}
-
-dt_status dt_tflite_write(const dt_export_source *src, bool halves, const char *path,
-                          dt_export_report *out_report, dt_error *err)
-{
-    dt_export_report report = { 0 };
-    dt_int_model *model;
-    DT_TRY(make_model(src, halves, &model, err));
-    walk w = { .model = model, .halves = halves, .err = err };
-    w.m = dt_tflite_new(src->alloc);
-    w.arena = dt_arena_new(src->alloc, "tflite");
-    dt_status st = w.m && w.arena ? build(src, &w, path, &report, err) : no_memory(&w);
-    dt_tflite_free(w.m);
-    dt_arena_free(w.arena);
-    dt_int_model_free(model);
-    if (st != DT_OK) return st;
-    dt_export_count_layers(src, &report);
-    if (out_report) *out_report = report;
+    walk w = { .model = model, .halves = halves, .m = m, .arena = arena, .err = err };
+    w.tensor = dt_arena_get(arena, (size_t)model->value_count * sizeof *w.tensor);
+    if (!w.tensor) return no_memory(&w);
+    for (int i = 0; i < model->node_count; i++)
+        DT_TRY(emit(&w, &model->node[i]));
+    *out_input = w.tensor[model->node[0].out];
+    *out_output = logits_tensor(&w);
     return DT_OK;
 }

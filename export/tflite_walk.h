@@ -5,9 +5,9 @@
 
 #include "export/tflite_message.h"
 
-/* The `write` of a row. `halves`: weights of up to 4 bits are INT4, two in a byte, with the trained
- * codes, so the model is that of a lowering without gain. Errors: UNSUPPORTED names the layer. */
-dt_status dt_tflite_write(const dt_export_source *src, bool halves, const char *path,
-                          dt_export_report *out_report, dt_error *err) DT_MUST_CHECK;
+/* Adds the model's nodes; tells the tensors of its input and of the logits. `halves`: weights of up
+ * to 4 bits are INT4, two in a byte. Errors: UNSUPPORTED names the layer; NOMEM. */
+dt_status dt_tflite_walk(const dt_int_model *model, bool halves, dt_arena *arena, dt_tflite *m,
+                         int *out_input, int *out_output, dt_error *err) DT_MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 /* What becomes of nets in TFLite. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "export/tflite_walk.h"
+#include "export/tflite_file.h"
 
 #include "tests/export/net.h"
 #include "tests/support/run.h"
