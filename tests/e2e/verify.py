@@ -114,7 +114,7 @@ def run(args):
     test.check(other["proved"] and not other["equal"]["fp32"], "rounding double is not another")
     same = json.loads(test.succeed("verify", checkpoint, "quant.rounding=double", "--prove", "--json"))
     test.check(same == other, "quant.rounding is not --rounding")
-    double = json.loads(test.succeed("eval", checkpoint, "quant.rounding=double", "--arith", "integer",
+    double = json.loads(test.succeed("eval", *words, "quant.rounding=double", "--arith", "integer",
                                      "--json"))
     test.check(double["arith"] == "integer, double", double["arith"])
     text = test.succeed("verify", checkpoint, "--prove")
