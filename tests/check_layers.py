@@ -48,6 +48,7 @@ PARTS = {
     "export/c_layers.c": "export/test_export_c.c",
     "export/c_text.c": "export/test_export_c.c",
     "export/c_write.c": "export/test_export_c.c",
+    "export/pickle_machine.c": "export/test_pickle.c",
     "export/tflite_file.c": "export/test_tflite_walk.c",
     "dynamics/weights.c": "dynamics/test_dynamics.c",
     "export/foreign_vit.c": "torch/import.py",
