@@ -163,6 +163,49 @@ static void plan_with_offset(const void *conf, const dt_quant_site *site, const 
     out->offset = spoiled_offset * out->scale;
 }
 
+#define LSQPLUS(offset)                                                                            \
+    RECIPE_SMALL                                                                                   \
+    "quant: {weights: {method: lsq, bits: 4}, activations: {method: lsqplus, bits: 4, "            \
+    "config: unsigned_offset, offset: " offset "}}\n"
+
+START_TEST(an_offset_of_lsqplus_is_a_zero_point_or_refused)
+{
+    testnet t;
+    dt_error err;
+    dt_lower_grid g;
+    testnet_init(&t, LSQPLUS("integer"));
+    const dt_node *n = testnet_node(&t, "fakequant", "conv2.input_quant");
+    double s = (double)t.net.state.data[n->in[1]][0];
+    t.net.state.data[n->in[2]][0] = (real)(-2.4 * s);
+    ck_assert_int_eq(dt_lower_activation(&t.low, n, &g, &err), DT_OK);
+    ck_assert(g.zero_point == 2 && g.low == 0 && g.high == 15);
+    testnet_fini(&t);
+    testnet_init(&t, LSQPLUS("float"));
+    n = testnet_node(&t, "fakequant", "conv2.input_quant");
+    ck_assert_int_eq(dt_lower_activation(&t.low, n, &g, &err), DT_ERR_UNSUPPORTED);
+    ck_assert_msg(strstr(err.text, "conv2.input_quant") && strstr(err.text, "offset: integer"),
+                  "%s", err.text);
+    testnet_fini(&t);
+}
+END_TEST
+
+#define EDGE "{weights: {method: lsq, bits: 8}, activations: {method: lsq, bits: 8}}"
+START_TEST(uneven_steps_of_activations_are_refused)
+{
+    testnet t;
+    dt_error err;
+    dt_lower_grid g;
+    testnet_init(&t, RECIPE_SMALL "quant: {weights: {method: lsq, bits: 4}, "
+                                  "activations: {method: apot, bits: 4}, first: " EDGE
+                                  ", last: " EDGE "}\n");
+    const dt_node *n = testnet_node(&t, "fakequant", "conv2.input_quant");
+    ck_assert_int_eq(dt_lower_activation(&t.low, n, &g, &err), DT_ERR_UNSUPPORTED);
+    ck_assert_msg(strstr(err.text, "conv2.input_quant") && strstr(err.text, "uneven steps"), "%s",
+                  err.text);
+    testnet_fini(&t);
+}
+END_TEST
+
 START_TEST(an_offset_between_steps_is_refused)
 {
     testnet t;
@@ -187,4 +230,5 @@ END_TEST
 DT_TEST_MAIN("lower", the_loss_is_not_needed, a_norm_belongs_to_the_conv_before_it,
              padded_channels_keep_their_grid, missing_sites_are_counted_and_named,
              activations_are_unsigned_bytes, what_has_no_integer_codes_is_refused_by_name,
-             an_offset_between_steps_is_refused)
+             an_offset_between_steps_is_refused, an_offset_of_lsqplus_is_a_zero_point_or_refused,
+             uneven_steps_of_activations_are_refused)

@@ -148,5 +148,48 @@ START_TEST(float_weights_take_the_norm)
 }
 END_TEST
 
+#define EDGE "{weights: {method: lsq, bits: 8}, activations: {method: lsq, bits: 8}}"
+/* Levels of APoT, worked out from eq. 5-8 of the paper: sums of powers of two, on one grid. */
+START_TEST(codes_of_apot_are_its_levels)
+{
+    static const struct {
+        const char *recipe;
+        int count, level[16];
+    } cases[] = {
+#define APOT(bits)                                                                                 \
+    RECIPE_SMALL "quant: {weights: {method: apot, bits: " bits "}, "                               \
+                 "activations: {method: lsq, bits: 4}, first: " EDGE ", last: " EDGE "}\n"
+        { APOT("3"), 4, { 0, 1, 2, 4 } },
+        { APOT("4"), 8, { 0, 1, 2, 3, 4, 6, 8, 10 } },
+        { APOT("5"), 16, { 0, 1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 33, 36, 48 } },
+    };
+    for (size_t k = 0; k < DT_ARRAY_LEN(cases); k++) {
+        testnet t;
+        dt_lower_product p;
+        int found = 0;
+        testnet_init(&t, cases[k].recipe);
+        dt_arena *arena = dt_arena_new(NULL, "test");
+        ck_assert_int_eq(fold(&t, "conv3", "bn3", arena, &p, NULL), DT_OK);
+        ck_assert(!p.wide); /* no level is above 64 */
+        for (int l = 0; l < cases[k].count; l++) {
+            bool is_there = false;
+            for (int64_t i = 0; i < p.O * p.K; i++)
+                is_there = is_there || abs(p.code[i]) == cases[k].level[l] * p.gain;
+            found += is_there;
+        }
+        for (int64_t i = 0; i < p.O * p.K; i++) {
+            int l = 0;
+            while (l < cases[k].count && abs(p.code[i]) != cases[k].level[l] * p.gain)
+                l++;
+            ck_assert_msg(l < cases[k].count, "%d is no level", p.code[i]);
+        }
+        ck_assert_int_gt(2 * found, cases[k].count);
+        dt_arena_free(arena);
+        testnet_fini(&t);
+    }
+}
+END_TEST
+
 DT_TEST_MAIN("lower_fold", codes_stay_and_scales_take_the_norm, a_vanished_norm_leaves_its_bias,
-             the_lowest_code_cannot_change_its_sign, float_weights_take_the_norm)
+             the_lowest_code_cannot_change_its_sign, float_weights_take_the_norm,
+             codes_of_apot_are_its_levels)
