@@ -25,7 +25,7 @@ quant:
 train: {{epochs: 1, max_steps: 1, optimizer: {{name: sgd, lr: 0.01}}, seed: 1}}
 eval: {{batch: 16}}
 """
-EDGE = "{weights: {method: lsq, bits: 8}, activations: {method: lsq, bits: 8}}"
+EDGE = "{weights: {method: lsq, bits: 8, granularity: tensor}, activations: {method: lsq, bits: 8}}"
 LSQ = "method: lsq, bits: 4, init: mse"
 CNN, SMALL = "resnet20, classes: 10", "mobilenet_v2, classes: 10, width: 0.5, stem: cifar"
 # Name, model, weights, activations, what a refusal says; None: it has an integer form.

@@ -137,16 +137,15 @@ def print_tables(rows):
 def print_proofs(rows):
     """Seconds and sums; then every layer that differs somewhere. Those not named are equal."""
     ways = rows[0]["ways"]
-    head = " | ".join(ways) + " |\n|" + " --- |" * (len(ways) + 2)
-    print(f"\n| net | seconds | {head}")
+    print("\n| net | seconds | " + " | ".join(ways) + " |\n| --- | --- |" + " --- |" * len(ways))
     for r in rows:
         sums = (sum(layer.get(way, 0) for layer in r["layers"].values()) for way in ways)
         print(f"| {r['name']} | {r['seconds']:.1f} | " + " | ".join(f"{n:,}" for n in sums) + " |")
-    print(f"\n| net | layer | {head}")
-    for r in rows:
-        for name, layer in r["layers"].items():
-            print(f"| {r['name']} | {name} | "
-                  + " | ".join(f"{layer[w]:,}" if w in layer else "equal" for w in ways) + " |")
+    print("\n| layer | " + " | ".join(r["name"] for r in rows) + " |\n| --- |" + " --- |" * len(rows))
+    for name in dict.fromkeys(name for r in rows for name in r["layers"]):
+        cells = (", ".join(f"{way} {n:,}" for way, n in r["layers"].get(name, {}).items()) or "equal"
+                 for r in rows)
+        print(f"| {name} | " + " | ".join(cells) + " |")
 
 
 def run(words):
