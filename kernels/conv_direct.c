@@ -144,7 +144,18 @@ static void copy_band(const job *j, const float *in, int64_t j0, int64_t group, 
                 }
 }
 
-/* One row of outputs, cut into the widest tiles there are. Tiles whose last channels do not exist
+/* Pixels of the next tile of a row that has `count` left: the row in tiles of equal size, where
+ * there are such, else the widest that fits. */
+static int64_t tile_pixels(const dt_conv_tile *table, int64_t count, int64_t most)
+{
+    int64_t P = dt_div_up(count, dt_div_up(count, most));
+    if (table[P - 1] && count % P == 0) return P;
+    for (P = dt_min64(count, most); !table[P - 1];)
+        P--;
+    return P;
+}
+
+/* One row of outputs, cut into tiles. Tiles whose last channels do not exist
  * go through a buffer, so that nothing is written past the output. */
 static void run_row(const job *j, const dt_conv_grid *g, const dt_conv_tile *table,
                     dt_conv_tile_args a, int64_t lanes, int64_t used, float *buffer)
@@ -154,9 +165,7 @@ static void run_row(const job *j, const dt_conv_grid *g, const dt_conv_tile *tab
     int64_t count = (p->w.out - g->w - 1) / p->w.out_step + 1;
     float *y = a.y;
     for (int64_t P; count > 0; count -= P) {
-        P = dt_min64(count, most);
-        while (!table[P - 1])
-            P--;
+        P = tile_pixels(table, count, most);
         a.y = y;
         if (used < lanes) a.y = buffer, a.y_step = lanes, a.add = 0;
         table[P - 1](&a);

@@ -120,8 +120,12 @@ START_TEST(fixed_shapes)
     check(&k, conv_shape(128, 3, 3, 17, 5, 3, 3, 1, 1, 1), 4);
     check(&k, conv_shape(1, 60, 61, 8, 8, 3, 3, 1, 1, 1), 4);   /* several bands */
     check(&k, conv_shape(1, 4, 4, 200, 130, 3, 3, 1, 1, 1), 4); /* several passes over weights */
-    check(&k, conv_shape(1, 4, 4, 5, 3, 1, 1, 6, 0, 1), 4);     /* stride beyond the picture */
-    check(&k, conv_shape(1, 3, 5, 2, 2, 1, 1, 1, 3, 1), 4);     /* outputs that see only padding */
+    check(&k, conv_shape(2, 14, 7, 20, 48, 3, 3, 1, 1, 1), 4);  /* rows of 7 and 14 */
+    check(&k, conv_shape(1, 7, 14, 16, 48, 1, 1, 1, 0, 1), 4);
+    check(&k, conv_shape(1, 28, 28, 3, 48, 7, 7, 2, 3, 1), 4);
+    check(&k, conv_shape(2, 9, 14, 24, 24, 3, 3, 1, 1, 24), 4);
+    check(&k, conv_shape(1, 4, 4, 5, 3, 1, 1, 6, 0, 1), 4); /* stride beyond the picture */
+    check(&k, conv_shape(1, 3, 5, 2, 2, 1, 1, 1, 3, 1), 4); /* outputs that see only padding */
 }
 END_TEST
 
