@@ -23,8 +23,8 @@ typedef struct band {
     const float *in;      /* its picture */
     int64_t n, j0, group; /* picture, first output row of a grid, group of channels */
     float *buffer;        /* for outputs of an incomplete vector */
-    float *copy;
-    dt_conv_ahead ahead; /* source of the band that this thread will probably do next */
+    float *copy, *fold;   /* fold: outputs to fold [rows][w.out][M_padded] */
+    dt_conv_ahead ahead;  /* source of the band that this thread will probably do next */
 } band;
 
 /* Packs `lanes` channels from m of group g for one tap and block; missing lanes become 0. */
@@ -185,15 +185,19 @@ static void run_rows(const job *j, const dt_conv_grid *g, const dt_conv_tile *ta
 {
     const dt_conv_plan *p = &j->p;
     const dt_conv_axis *h = &p->h, *w = &p->w;
-    int64_t OC = p->G * p->M,
+    int64_t OC = p->fold ? p->M_padded : p->G * p->M,
             end = dt_min64(b->j0 + p->band, (h->out - g->h - 1) / h->out_step + 1);
     a.x = b->copy;
     a.y_step = w->out_step * OC;
     for (int64_t row = b->j0; row < end; row++, a.x += p->cols * p->stride) {
         dt_conv_fetch(&b->ahead, h->step * w->in * p->G * p->K);
-        a.y = j->out + ((b->n * h->out + g->h + row * h->out_step) * w->out + g->w) * OC +
-              b->group * p->M + m;
-        run_row(j, g, table, a, lanes, dt_min64(lanes, p->M - m), b->buffer);
+        int64_t used = p->fold ? lanes : dt_min64(lanes, p->M - m);
+        if (p->fold)
+            a.y = b->fold + ((row - b->j0) * h->out_step + g->h) * w->out * OC + m;
+        else
+            a.y = j->out + ((b->n * h->out + g->h + row * h->out_step) * w->out + g->w) * OC +
+                  b->group * p->M + m;
+        run_row(j, g, table, a, lanes, used, b->buffer);
     }
 }
 
@@ -206,7 +210,8 @@ static void run_tile(const job *j, const dt_conv_grid *g, band *b, int64_t m)
     int64_t segments = p->blocks * g->taps, full = p->full * g->taps, s = 0;
     const dt_conv_tile *table =
         p->stride == DT_CONV_BLOCK ? j->t->block[V - 1] : j->t->narrow[V - 1];
-    dt_conv_tile_args a = { .offset = j->offset + g->seen * p->blocks, .add = j->accumulate };
+    dt_conv_tile_args a = { .offset = j->offset + g->seen * p->blocks,
+                            .add = j->accumulate && !p->fold };
     a.w =
         j->weight + (g->seen * p->G + g->taps * b->group) * p->M_padded * p->K + g->taps * m * p->K;
     do {
@@ -249,6 +254,7 @@ static void run_band(const job *j, band *b, int thread)
     const dt_conv_plan *p = &j->p;
     b->buffer = (float *)(void *)(j->scratch + p->scratch_bytes * (size_t)thread);
     b->copy = b->buffer + DT_CONV_LANES * DT_CONV_PIXELS;
+    b->fold = b->copy + p->copy_size;
     for (b->group = 0; b->group < p->G; b->group++) {
         copy_band(j, b->in, b->j0, b->group, b->copy);
         for (dt_conv_grid g = { .w = -1 }; dt_conv_next_grid(p, &g);) {
@@ -257,6 +263,7 @@ static void run_band(const job *j, band *b, int thread)
                 run_tile(j, &g, b, m);
         }
     }
+    if (p->fold) dt_conv_fold_band(j, b->n, b->j0, b->fold);
 }
 
 static void run_task(void *arg, int64_t task, int thread)

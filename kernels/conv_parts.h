@@ -25,6 +25,12 @@ void dt_conv_job_begin(dt_conv_job *j, void *workspace, int threads);
 /* All bands of picture n; `in`: the source picture [h.in,w.in,G*K]. */
 void dt_conv_job_picture(const dt_conv_job *j, int64_t n, const float *in, int thread);
 
+/* Input gradient of few channels: conv_direct_fold.c. Whether it is taken for a shape; the shape of
+ * the first sums; and what follows when a band of them is in z [rows][w.out][M_padded]. */
+bool dt_conv_folds(const dt_conv_shape *s);
+dt_conv_shape dt_conv_fold_shape(const dt_conv_shape *s);
+void dt_conv_fold_band(const dt_conv_job *j, int64_t n, int64_t j0, const float *z);
+
 /* Weight gradient. A unit of work is one band of `pictures` pictures (1 when there is more than one
  * band). */
 typedef struct dt_conv_wplan {

@@ -1,6 +1,6 @@
 /* Layout of the forward pass and the input gradient of direct convolution; see conv_direct.c. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "kernels/conv_plan.h"
+#include "kernels/conv_parts.h"
 
 enum {
     SCRATCH_BYTES = 192 << 10, /* wanted size of a band's copy: stays in a second-level cache */
@@ -75,11 +75,11 @@ static void plan_bands(dt_conv_plan *p)
     p->rows = p->band + p->h.extra;
     p->plane_size = p->rows * p->cols * p->stride;
     p->block_size = planes * p->plane_size;
-    p->scratch_bytes =
-        dt_aligned(p->blocks * p->block_size * 4 + DT_CONV_LANES * DT_CONV_PIXELS * 4);
+    p->copy_size = p->blocks * p->block_size;
+    p->scratch_bytes = dt_aligned((p->copy_size + DT_CONV_LANES * DT_CONV_PIXELS) * 4);
 }
 
-dt_conv_plan dt_conv_plan_make(const dt_conv_tiles *t, const dt_conv_shape *s, int gradient)
+static dt_conv_plan make(const dt_conv_tiles *t, const dt_conv_shape *s, int gradient)
 {
     dt_conv_plan p = {
         .N = s->N, .G = s->G, .K = s->C / s->G, .M = s->O / s->G, .taps = s->KH * s->KW
@@ -103,6 +103,16 @@ dt_conv_plan dt_conv_plan_make(const dt_conv_tiles *t, const dt_conv_shape *s, i
     p.weight_bytes = dt_aligned(p.G * p.M_padded * p.K * p.taps * 4);
     if (p.depth) p.weight_bytes = dt_aligned(p.blocks * p.taps * DT_CONV_BLOCK * 4);
     plan_bands(&p);
+    return p;
+}
+
+dt_conv_plan dt_conv_plan_make(const dt_conv_tiles *t, const dt_conv_shape *s, int gradient)
+{
+    if (!gradient || !dt_conv_folds(s)) return make(t, s, gradient);
+    dt_conv_shape tall = dt_conv_fold_shape(s);
+    dt_conv_plan p = make(t, &tall, 1);
+    p.fold = 1;
+    p.scratch_bytes += dt_aligned(p.band * p.h.out_step * p.w.out * p.M_padded * 4);
     return p;
 }
 

@@ -21,6 +21,7 @@ typedef struct dt_conv_axis {
 typedef struct dt_conv_plan {
     dt_conv_axis h, w;
     int depth;                  /* depthwise: one group of C channels, each by itself */
+    int fold;                   /* outputs go to scratch and are folded: conv_direct_fold.c */
     int64_t N, G, K, M;         /* K source and M output channels of a group */
     int64_t taps, blocks, full; /* blocks of source channels; `full` of them are complete */
     int64_t block, last;        /* channels of a complete block and of the incomplete one */
@@ -28,6 +29,7 @@ typedef struct dt_conv_plan {
     int64_t M_padded;
     int64_t band, bands, rows; /* outputs of a band per grid; its rows in a plane */
     int64_t cols, plane_size, block_size;
+    int64_t copy_size; /* floats of a band's copy, in front of the outputs to fold */
     size_t offset_bytes, weight_bytes; /* multiples of DT_ALIGN, as the next */
     size_t scratch_bytes;              /* per thread */
 } dt_conv_plan;

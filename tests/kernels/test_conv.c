@@ -112,7 +112,10 @@ START_TEST(fixed_shapes)
     check(&k, conv_shape(2, 16, 16, 32, 32, 3, 3, 1, 1, 1), 4);
     check(&k, conv_shape(2, 16, 16, 32, 64, 3, 3, 2, 1, 1), 4);
     check(&k, conv_shape(3, 8, 8, 64, 64, 3, 3, 1, 1, 1), 4);
-    check(&k, conv_shape(1, 20, 20, 3, 24, 7, 7, 2, 3, 1), 4);   /* first layer of larger nets */
+    check(&k, conv_shape(1, 20, 20, 3, 24, 7, 7, 2, 3, 1), 4); /* first layer of larger nets */
+    check(&k, conv_shape(2, 21, 20, 3, 32, 7, 7, 2, 3, 1), 4);
+    check(&k, conv_shape(2, 9, 17, 4, 16, 3, 5, 3, 1, 1), 4);
+    check(&k, conv_shape(2, 9, 5, 1, 16, 3, 5, 1, 0, 1), 4);
     check(&k, conv_shape(1, 9, 9, 64, 40, 1, 1, 2, 0, 1), 4);    /* projection */
     check(&k, conv_shape(2, 12, 12, 32, 32, 3, 3, 1, 1, 32), 4); /* depthwise */
     check(&k, conv_shape(1, 12, 12, 32, 64, 5, 5, 2, 2, 32), 4);
