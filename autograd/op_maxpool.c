@@ -3,8 +3,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op_maxpool.h"
 
-#include <math.h>
-
 #include "autograd/op.h"
 
 static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
@@ -33,24 +31,30 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
     out->saved = (size_t)dt_shape_count(&r->out_shape[0]) * sizeof(int32_t);
 }
 
+/* Takes in one input pixel, whose first element is `base` of its picture. Without branches, so that
+ * it is done for a vector of channels at a time. */
+static void take_pixel(int64_t C, const real *restrict x, int64_t base, real *restrict y,
+                       int32_t *restrict at)
+{
+    for (int64_t i = 0; i < C; i++) {
+        real v = x[base + i];
+        bool wins = (at[i] < 0) | (v > y[i]) | (v != v); /* nan stays */
+        y[i] = wins ? v : y[i];
+        at[i] = wins ? (int32_t)(base + i) : at[i];
+    }
+}
+
 /* One output pixel: value and position (within the picture) of the maximum of each channel. */
 static void pool_pixel(const dt_maxpool_conf *c, const dt_shape *xs, const real *x, int64_t oh,
                        int64_t ow, real *y, int32_t *at)
 {
     int64_t H = xs->dim[1], W = xs->dim[2], C = xs->dim[3];
     for (int64_t i = 0; i < C; i++)
-        at[i] = -1;
+        at[i] = -1, y[i] = 0;
     for (int kh = 0; kh < c->kernel; kh++)
         for (int kw = 0; kw < c->kernel; kw++) {
             int64_t h = oh * c->stride - c->pad + kh, w = ow * c->stride - c->pad + kw;
-            if (h < 0 || h >= H || w < 0 || w >= W) continue;
-            int64_t base = (h * W + w) * C;
-            for (int64_t i = 0; i < C; i++) {
-                bool wins = at[i] < 0 || x[base + i] > y[i] || isnan(x[base + i]);
-                if (!wins) continue;
-                y[i] = x[base + i];
-                at[i] = (int32_t)(base + i);
-            }
+            if (h >= 0 && h < H && w >= 0 && w < W) take_pixel(C, x, (h * W + w) * C, y, at);
         }
 }
 
