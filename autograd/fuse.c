@@ -312,12 +312,13 @@ static const dt_node *function_before(const pass *p, int i)
     return is_op(node, "layernorm") || is_op(node, "gelu") ? node : NULL;
 }
 
-/* Marks the tokens that are kept as codes only, and what is computed on the way to them. */
+/* Marks what is kept as codes only though no chain makes it: tokens, pictures, what others read as
+ * well; and what is computed on the way to them. */
 static void find_codes(pass *p)
 {
     for (int i = 0; i < p->g->node_count; i++) {
         const dt_node *node = &p->g->node[i];
-        if (!is_op(node, "fakequant") || !is_tokens(p, node->out[0]) || !is_coded(p, i)) continue;
+        if (!is_op(node, "fakequant") || p->absorbed[i] || !is_coded(p, i)) continue;
         const dt_node *before = function_before(p, i);
         p->out->value[node->out[0]].store = DT_STORE_CODE;
         if (before) p->absorbed[before - p->g->node] = true;
