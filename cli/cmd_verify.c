@@ -170,10 +170,32 @@ static dt_status judge(dt_session *s, const dt_int_model *m, const cli_args *arg
     return compare(s, m, args, out_good, err);
 }
 
+/* Nets that stay in float in parts are compared without an integer model. */
+static dt_status verify_floats(dt_session *s, const cli_args *args, bool *out_done, bool *out_good,
+                               dt_error *err)
+{
+    struct dt_text_attr attr[CLI_SOURCE_TEXTS];
+    const dt_export_source src = cli_source(s, attr);
+    const dt_lower_source low = dt_export_lower(&src);
+    dt_lowered *l;
+    *out_done = false;
+    if (!args->runtime || args->prove) return DT_OK;
+    DT_TRY(dt_lower_new(&low, &l, err));
+    *out_done = l->floats > 0 || (l->missing > 0 && args->allow_float);
+    dt_status st = DT_OK;
+    if (*out_done && args->as_exported) st = cli_snap(s, err);
+    if (*out_done && st == DT_OK) st = cli_runtime_floats(s, l, args, out_good, err);
+    dt_lower_free(l);
+    return st;
+}
+
 static dt_status verify(dt_session *s, const cli_args *args, bool *out_good, dt_error *err)
 {
     dt_int_model *m;
+    bool done;
     DT_TRY(cli_calibrate(s, args, err));
+    DT_TRY(verify_floats(s, args, &done, out_good, err));
+    if (done) return DT_OK;
     DT_TRY(cli_model(s, args, &m, err));
     dt_status st = judge(s, m, args, out_good, err);
     dt_int_model_free(m);

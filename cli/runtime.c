@@ -9,15 +9,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/runtime.h"
 
-#include <dirent.h>
 #include <jansson.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-enum { EXIT_SKIP = 77 };
+#include "cli/runtime_peer.h"
 
 /* A runtime has a row for each format that it can be compared in; the first is its default.
  * `rounding` is the contract that its kernels keep for that format. */
@@ -72,91 +68,15 @@ const char *cli_runtime_format(const cli_args *args)
     return r ? r->format : NULL;
 }
 
-typedef struct peer {
-    char script[1024], folder[32], file[64];
-    pid_t pid;
-    FILE *to;
-} peer;
-
-static dt_status find_script(const cli_args *args, bool proof, peer *p, dt_error *err)
+static dt_status find_script(const cli_args *args, bool proof, cli_peer *p, dt_error *err)
 {
-    static const char *const folders[] = { DT_SCRIPTS, DT_SOURCE_SCRIPTS };
     const struct runtime *r;
     DT_TRY(get_runtime(args, &r, err));
     const char *script = proof ? r->proof : r->script;
     if (!script)
         return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "--prove" },
                        "'%s' is compared with pictures only; ort is with both", r->name);
-    for (size_t k = 0; k < DT_ARRAY_LEN(folders); k++) {
-        snprintf(p->script, sizeof p->script, "%s/%s", folders[k], script);
-        if (access(p->script, R_OK) == 0) return DT_OK;
-    }
-    return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = "--runtime" },
-                   "its script '%s' is neither in %s nor in %s", script, folders[0], folders[1]);
-}
-
-/* Sets an option of an exporter, if it has it. */
-static dt_status set_option(const dt_exporter *e, void *conf, const char *key, const char *value,
-                            dt_error *err)
-{
-    const dt_opt *opt = e->row.opts ? dt_opt_find(e->row.opts, key) : NULL;
-    return opt ? dt_opt_set(opt, conf, value, &(dt_where){ .key = key }, err) : DT_OK;
-}
-
-/* Into a folder of its own; p->file is its name. */
-static dt_status export_model(const dt_session *s, const dt_int_model *m, const char *format,
-                              peer *p, dt_error *err)
-{
-    struct dt_text_attr attr[CLI_SOURCE_TEXTS];
-    const dt_export_source src = cli_source(s, attr);
-    const dt_row *row;
-    DT_TRY(dt_table_get(&dt_exporters, format, &(dt_where){ .key = "--format" }, &row, err));
-    const dt_exporter *e = dt_exporter_of(row);
-    void *conf = dt_get(NULL, e->row.conf_size, "exporter");
-    if (!conf) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
-    snprintf(p->file, sizeof p->file, "%s/model.%s", p->folder, e->extension);
-    dt_opt_defaults(e->row.opts, conf);
-    dt_status st = set_option(e, conf, "rounding", m->contract->name, err);
-    if (st == DT_OK) st = set_option(e, conf, "prefix", "net", err);
-    if (st == DT_OK) st = e->write(&src, conf, p->file, NULL, err);
-    dt_put(NULL, conf);
-    return st;
-}
-
-/* The folder with all files in it. */
-static void remove_folder(const char *folder)
-{
-    char path[512];
-    DIR *dir = opendir(folder);
-    for (struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir)) {
-        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) unlink(path);
-    }
-    if (dir) closedir(dir);
-    rmdir(folder);
-}
-
-static dt_status start(peer *p, const cli_args *args, dt_error *err)
-{
-    const char *python = args->python ? args->python : "python3";
-    int ends[2];
-    if (pipe(ends) != 0) return dt_fail(err, DT_ERR_IO, NULL, "no pipe can be made");
-    fflush(stdout);
-    p->pid = fork();
-    if (p->pid == 0) {
-        dup2(ends[0], STDIN_FILENO);
-        close(ends[0]);
-        close(ends[1]);
-        execlp(python, python, p->script, args->json ? "--json" : "--text", (char *)NULL);
-        _exit(EXIT_SKIP);
-    }
-    close(ends[0]);
-    p->to = p->pid > 0 ? fdopen(ends[1], "wb") : NULL;
-    if (!p->to) {
-        close(ends[1]);
-        return dt_fail(err, DT_ERR_IO, NULL, "'%s' cannot be started", python);
-    }
-    return DT_OK;
+    return cli_peer_find(p, script, err);
 }
 
 static bool is_code(const dt_int_run *r, int node)
@@ -164,7 +84,7 @@ static bool is_code(const dt_int_run *r, int node)
     return !r->model->value[r->model->node[node].out].is_sum;
 }
 
-static bool send_header(peer *p, const dt_int_run *r, const cli_args *args)
+static bool send_header(cli_peer *p, const dt_int_run *r, const cli_args *args)
 {
     const dt_int_model *m = r->model;
     const dt_int_value *x = &m->value[m->node[0].out];
@@ -187,7 +107,7 @@ static bool send_header(peer *p, const dt_int_run *r, const cli_args *args)
     return ok;
 }
 
-static bool send_batch(peer *p, dt_int_run *r, const float *x, int64_t n, float *logits)
+static bool send_batch(cli_peer *p, dt_int_run *r, const float *x, int64_t n, float *logits)
 {
     const dt_int_model *m = r->model;
     size_t pixels = (size_t)(n * dt_int_count(&m->value[m->node[0].out]));
@@ -203,7 +123,7 @@ static bool send_batch(peer *p, dt_int_run *r, const float *x, int64_t n, float 
 }
 
 /* False: the script has gone; its exit status says why. */
-static dt_status feed(peer *p, dt_int_run *r, dt_loader *loader, const cli_args *args,
+static dt_status feed(cli_peer *p, dt_int_run *r, dt_loader *loader, const cli_args *args,
                       bool *out_whole, dt_error *err)
 {
     int64_t all = dt_loader_samples(loader), total = args->images ? args->images : 1000;
@@ -229,24 +149,7 @@ static dt_status feed(peer *p, dt_int_run *r, dt_loader *loader, const cli_args 
     return st;
 }
 
-static dt_status finish(peer *p, bool whole, const cli_args *args, bool *out_good, dt_error *err)
-{
-    int status = 0;
-    bool sent = fclose(p->to) == 0 && whole;
-    waitpid(p->pid, &status, 0);
-    int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    if (code == EXIT_SKIP)
-        return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "--runtime" },
-                       "'%s' cannot be run: --python names an interpreter that has its packages "
-                       "(tests/requirements*.txt), --compiler a C compiler",
-                       args->runtime);
-    if (code != 0 && code != 1)
-        return dt_fail(err, DT_ERR_IO, &(dt_where){ .key = "--runtime" }, "'%s' failed", p->script);
-    *out_good = code == 0 && sent;
-    return DT_OK;
-}
-
-static dt_status compare(peer *p, dt_session *s, const dt_int_model *m, const cli_args *args,
+static dt_status compare(cli_peer *p, dt_session *s, const dt_int_model *m, const cli_args *args,
                          bool *out_good, dt_error *err)
 {
     dt_int_run r;
@@ -256,10 +159,10 @@ static dt_status compare(peer *p, dt_session *s, const dt_int_model *m, const cl
                            s->alloc, err));
     dt_status st = dt_session_loader(s, DT_SPLIT_TEST, DT_VERIFY_BATCH, &loader, err);
     if (st == DT_OK) {
-        st = start(p, args, err);
+        st = cli_peer_start(p, args, false, err);
         if (st == DT_OK) {
             st = feed(p, &r, loader, args, &whole, err);
-            dt_status end = finish(p, whole, args, out_good, st == DT_OK ? err : NULL);
+            dt_status end = cli_peer_finish(p, whole, args, out_good, st == DT_OK ? err : NULL);
             st = st == DT_OK ? end : st;
         }
         dt_loader_close(loader);
@@ -271,13 +174,11 @@ static dt_status compare(peer *p, dt_session *s, const dt_int_model *m, const cl
 dt_status cli_runtime(dt_session *s, const dt_int_model *m, const cli_args *args, bool *out_good,
                       dt_error *err)
 {
-    peer p = { .folder = "/tmp/detent-XXXXXX" };
+    cli_peer p;
     DT_TRY(find_script(args, false, &p, err));
-    if (!mkdtemp(p.folder)) return dt_fail(err, DT_ERR_IO, NULL, "no temporary folder can be made");
-    signal(SIGPIPE, SIG_IGN); /* a script that ends early is seen by its exit status */
-    dt_status st = export_model(s, m, cli_runtime_format(args), &p, err);
+    dt_status st = cli_peer_export(&p, s, cli_runtime_format(args), m->contract->name, args, err);
     if (st == DT_OK) st = compare(&p, s, m, args, out_good, err);
-    remove_folder(p.folder);
+    cli_peer_remove(&p);
     return st;
 }
 
@@ -324,7 +225,7 @@ static json_t *pairs_json(const dt_int_model *m, const dt_int_node *n)
 }
 
 /* One line of JSON for each node, an empty line at the end. */
-static bool send_nodes(peer *p, const dt_int_model *m)
+static bool send_nodes(cli_peer *p, const dt_int_model *m)
 {
     bool ok = true;
     for (int i = 0; ok && i < m->node_count; i++) {
@@ -340,10 +241,9 @@ static bool send_nodes(peer *p, const dt_int_model *m)
 dt_status cli_runtime_prove(const dt_int_model *m, const cli_args *args, bool *out_good,
                             dt_error *err)
 {
-    peer p = { .to = NULL };
+    cli_peer p;
     DT_TRY(find_script(args, true, &p, err));
-    signal(SIGPIPE, SIG_IGN);
-    DT_TRY(start(&p, args, err));
+    DT_TRY(cli_peer_start(&p, args, false, err));
     bool whole = send_nodes(&p, m);
-    return finish(&p, whole, args, out_good, err);
+    return cli_peer_finish(&p, whole, args, out_good, err);
 }

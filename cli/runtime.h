@@ -14,8 +14,14 @@
 dt_status cli_runtime(dt_session *s, const dt_int_model *m, const cli_args *args, bool *out_good,
                       dt_error *err);
 
-/* The same without pictures: the runtime's operators are driven through both sides of every
- * threshold of every channel, and through all pairs of codes of every addition. */
+/* For nets with nodes that have no integer form (or parts without quantizers, with --allow-float):
+ * onnxruntime's codes are put into the float network; see train/verify_foreign.h. Prints what was
+ * found. `out_good`: no code is more than one apart, and no product was left in float. */
+dt_status cli_runtime_floats(dt_session *s, const dt_lowered *l, const cli_args *args,
+                             bool *out_good, dt_error *err);
+
+/* The same as cli_runtime without pictures: the runtime's operators are driven through both sides
+ * of every threshold of every channel, and through all pairs of codes of every addition. */
 dt_status cli_runtime_prove(const dt_int_model *m, const cli_args *args, bool *out_good,
                             dt_error *err);
 

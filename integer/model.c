@@ -310,7 +310,7 @@ static dt_status refuse_floats(builder *b)
         i++;
     return dt_fail(b->err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = b->g->node[i].name },
                    "operation '%s' has no integer form, as %d nodes of this network; --format onnx "
-                   "keeps them in float between quantizers",
+                   "keeps them in float between quantizers, verify --runtime ort compares that",
                    b->g->node[i].op->name, b->l->floats);
 }
 

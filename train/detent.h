@@ -26,5 +26,6 @@
 #include "train/run.h"
 #include "train/session.h"
 #include "train/verify.h"
+#include "train/verify_foreign.h"
 
 #endif

@@ -10,11 +10,9 @@ import os
 import random
 import shutil
 import signal
-import struct
 import time
-import zlib
 
-from support import Test, main
+from support import Test, main, png
 
 CLASSES, EACH, VAL = 100, 20, 2
 NETS = ["resnet18", "mobilenet_v2"]
@@ -38,17 +36,6 @@ quant:
   first: {weights: 8, activations: 8}
   last: {weights: 8, activations: 8}
 """
-
-
-def png(width, height, rows):
-    """A PNG file of RGB rows."""
-    def chunk(kind, data):
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-    raw = b"".join(b"\0" + row for row in rows)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0))
-            + chunk(b"IDAT", zlib.compress(raw, 1)) + chunk(b"IEND", b""))
 
 
 def picture(label, rng):

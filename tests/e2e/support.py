@@ -4,9 +4,11 @@ import atexit
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 
 # 4-bit LSQ on pictures that the program draws: 20 steps in about a second.
 RECIPE = """\
@@ -112,6 +114,17 @@ class Test:
     def end(self):
         print(f"{self.checks} checks, {self.failures} failures, {self.skips} skipped")
         return 1 if self.failures else 0
+
+
+def png(width, height, rows):
+    """A PNG file of RGB rows."""
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    raw = b"".join(b"\0" + row for row in rows)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(raw, 1)) + chunk(b"IEND", b""))
 
 
 def leftovers(folder):

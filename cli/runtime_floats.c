@@ -1,0 +1,205 @@
+/* Pipe to the script that runs a net with float nodes in another runtime. What goes through it:
+ *
+ *   there  one line of JSON: the file, the shape of the picture, classes, quantizers with the
+ * shapes of their codes; for each batch int64 n and float pictures [n,H,W,C]; n = 0 ends back   one
+ * line of JSON: the runtime, its operators, those that should be integer and are not; for each
+ * batch the codes of each quantizer in turn, then float logits [n,classes] */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <jansson.h>
+#include <string.h>
+
+#include "cli/runtime.h"
+#include "cli/runtime_peer.h"
+
+typedef struct exchange {
+    cli_peer peer;
+    dt_foreign net;
+    uint8_t *codes; /* of a batch */
+    float *logits;
+    json_t *about; /* the runtime */
+} exchange;
+
+static bool send_header(exchange *e, const dt_session *s)
+{
+    const dt_shape *x = &s->net.graph.value[s->net.input].shape;
+    json_t *sites = json_array();
+    for (int i = 0; i < e->net.site_count; i++) {
+        const dt_foreign_site *site = &e->net.site[i];
+        json_t *dims = json_array();
+        for (int k = 0; k < site->shape.rank; k++)
+            json_array_append_new(dims, json_integer((json_int_t)site->shape.dim[k]));
+        json_array_append_new(sites, json_pack("{s:s,s:o,s:b}", "name", site->node->name, "shape",
+                                               dims, "map", site->is_map));
+    }
+    json_t *o =
+        json_pack("{s:s,s:I,s:I,s:I,s:I,s:o}", "model", e->peer.file, "H", (json_int_t)x->dim[1],
+                  "W", (json_int_t)x->dim[2], "C", (json_int_t)x->dim[3], "classes",
+                  (json_int_t)s->net.classes, "sites", sites);
+    bool ok = o && json_dumpf(o, e->peer.to, JSON_COMPACT) == 0 && fputc('\n', e->peer.to) != EOF &&
+              fflush(e->peer.to) == 0;
+    json_decref(o);
+    return ok;
+}
+
+/* False: the script has gone, or says what it should not; its exit status tells. */
+static bool read_about(exchange *e)
+{
+    e->about = json_loadf(e->peer.from, JSON_DISABLE_EOF_CHECK, NULL);
+    return json_is_object(e->about) && json_is_string(json_object_get(e->about, "runtime")) &&
+           json_is_object(json_object_get(e->about, "floats")) &&
+           json_is_object(json_object_get(e->about, "operators")) && fgetc(e->peer.from) == '\n';
+}
+
+static bool exchange_batch(exchange *e, const dt_session *s, const float *x, int64_t n)
+{
+    const dt_shape *p = &s->net.graph.value[s->net.input].shape;
+    size_t pixels = (size_t)(n * p->dim[1] * p->dim[2] * p->dim[3]);
+    size_t codes = (size_t)(n * dt_foreign_codes(&e->net));
+    size_t classes = (size_t)(n * s->net.classes);
+    return fwrite(&n, sizeof n, 1, e->peer.to) == 1 &&
+           fwrite(x, sizeof *x, pixels, e->peer.to) == pixels && fflush(e->peer.to) == 0 &&
+           fread(e->codes, 1, codes, e->peer.from) == codes &&
+           fread(e->logits, sizeof *e->logits, classes, e->peer.from) == classes;
+}
+
+/* False in `out_whole`: the script has gone. */
+static dt_status feed(exchange *e, dt_session *s, dt_loader *loader, const cli_args *args,
+                      bool *out_whole, dt_error *err)
+{
+    int64_t all = dt_loader_samples(loader), total = args->images ? args->images : 1000, done = 0;
+    const int64_t end = 0;
+    if (total > all) total = all;
+    DT_TRY(dt_loader_seek(loader, 0, 0, err));
+    bool ok = send_header(e, s) && read_about(e);
+    for (int64_t i = 0; ok && done < total && i < dt_loader_batches(loader); i++) {
+        dt_batch batch;
+        DT_TRY(dt_loader_next(loader, &batch, err));
+        int64_t n = batch.valid < total - done ? batch.valid : total - done;
+        if (n == 0) continue;
+        ok = exchange_batch(e, s, batch.x, n);
+        if (ok)
+            DT_TRY(dt_foreign_batch(&e->net, batch.x, batch.labels, n, e->codes, e->logits, err));
+        done += n;
+    }
+    *out_whole = ok && fwrite(&end, sizeof end, 1, e->peer.to) == 1;
+    return DT_OK;
+}
+
+static void sum_up(const dt_foreign *v, dt_foreign_site *out)
+{
+    *out = (dt_foreign_site){ 0 };
+    for (int i = 0; i < v->site_count; i++) {
+        out->checked += v->site[i].checked;
+        out->differ += v->site[i].differ;
+        if (v->site[i].largest > out->largest) out->largest = v->site[i].largest;
+    }
+}
+
+static void print_json(const exchange *e, bool good)
+{
+    const dt_foreign *v = &e->net;
+    json_t *sites = json_array();
+    for (int i = 0; i < v->site_count; i++)
+        json_array_append_new(sites, json_pack("{s:s,s:I,s:I,s:I}", "name", v->site[i].node->name,
+                                               "checked", (json_int_t)v->site[i].checked, "differ",
+                                               (json_int_t)v->site[i].differ, "largest",
+                                               (json_int_t)v->site[i].largest));
+    json_object_set_new(e->about, "verified", json_boolean(good));
+    json_object_set_new(e->about, "pictures", json_integer((json_int_t)v->pictures));
+    json_object_set_new(e->about, "same_class", json_integer((json_int_t)v->same_class));
+    json_object_set_new(e->about, "correct", json_integer((json_int_t)v->correct));
+    json_object_set_new(e->about, "correct_runtime", json_integer((json_int_t)v->correct_foreign));
+    json_object_set_new(e->about, "nodes", sites);
+    json_dumpf(e->about, stdout, JSON_COMPACT);
+    puts("");
+}
+
+static void print_list(const char *what, const json_t *counts)
+{
+    const char *name;
+    const json_t *n;
+    printf("%s:", what);
+    json_object_foreach((json_t *)(uintptr_t)counts, name, n)
+        printf(" %lld %s", (long long)json_integer_value(n), name);
+    puts("");
+}
+
+static void print_text(const exchange *e, bool good)
+{
+    const dt_foreign *v = &e->net;
+    const json_t *floats = json_object_get(e->about, "floats");
+    dt_foreign_site all;
+    double n = 0.01 * (double)(v->pictures ? v->pictures : 1);
+    sum_up(v, &all);
+    print_list(json_string_value(json_object_get(e->about, "runtime")),
+               json_object_get(e->about, "operators"));
+    printf("%-36s %12s %9s %9s %5s\n", "quantizer", "codes", "differ", "percent", "most");
+    for (int i = 0; i < v->site_count; i++) {
+        const dt_foreign_site *s = &v->site[i];
+        printf("%-36s %12lld %9lld %8.4f%% %5lld\n", s->node->name, (long long)s->checked,
+               (long long)s->differ,
+               100 * (double)s->differ / (double)(s->checked ? s->checked : 1),
+               (long long)s->largest);
+    }
+    if (json_object_size(floats)) print_list("products in float", floats);
+    printf("%lld pictures, node by node: %lld of %lld codes differ (%.4f%%), by up to %lld\n",
+           (long long)v->pictures, (long long)all.differ, (long long)all.checked,
+           100 * (double)all.differ / (double)(all.checked ? all.checked : 1),
+           (long long)all.largest);
+    printf(
+        "end to end: the same class for %lld pictures (%.2f%%); top-1 %.2f%% here, %.2f%% there\n",
+        (long long)v->same_class, (double)v->same_class / n, (double)v->correct / n,
+        (double)v->correct_foreign / n);
+    puts(good ? "verified" : "NOT verified");
+}
+
+static dt_status compare(exchange *e, dt_session *s, const cli_args *args, bool *out_good,
+                         dt_error *err)
+{
+    dt_loader *loader;
+    bool whole = false;
+    size_t room = (size_t)DT_VERIFY_BATCH;
+    e->codes = dt_get_array(NULL, room, (size_t)dt_foreign_codes(&e->net), "verify");
+    e->logits = dt_get_array(NULL, room * (size_t)s->net.classes, sizeof *e->logits, "verify");
+    if (!e->codes || !e->logits) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to compare");
+    DT_TRY(dt_session_loader(s, DT_SPLIT_TEST, DT_VERIFY_BATCH, &loader, err));
+    dt_status st = cli_peer_start(&e->peer, args, true, err);
+    if (st == DT_OK) {
+        st = feed(e, s, loader, args, &whole, err);
+        dt_status end = cli_peer_finish(&e->peer, whole, args, out_good, st == DT_OK ? err : NULL);
+        st = st == DT_OK ? end : st;
+    }
+    dt_loader_close(loader);
+    if (st != DT_OK) return st;
+    if (!whole || e->net.pictures == 0)
+        return dt_fail(err, DT_ERR_IO, &(dt_where){ .key = "--runtime" },
+                       "'%s' ended before the last picture", e->peer.script);
+    bool fused = args->allow_float || json_object_size(json_object_get(e->about, "floats")) == 0;
+    *out_good = *out_good && fused && dt_foreign_first(&e->net) < 0;
+    if (args->json)
+        print_json(e, *out_good);
+    else
+        print_text(e, *out_good);
+    return DT_OK;
+}
+
+dt_status cli_runtime_floats(dt_session *s, const dt_lowered *l, const cli_args *args,
+                             bool *out_good, dt_error *err)
+{
+    exchange e = { .codes = NULL };
+    if (strcmp(args->runtime, "ort") != 0 || (args->format && strcmp(args->format, "onnx") != 0))
+        return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "--runtime" },
+                       "a network with parts in float is compared in ort with format onnx only, "
+                       "not in '%s'",
+                       args->runtime);
+    DT_TRY(cli_peer_find(&e.peer, "verify_ort_floats.py", err));
+    DT_TRY(dt_foreign_init(&e.net, &s->net, l, &s->kernels, s->threads, s->alloc, err));
+    dt_status st = cli_peer_export(&e.peer, s, "onnx", "fp32", args, err);
+    if (st == DT_OK) st = compare(&e, s, args, out_good, err);
+    cli_peer_remove(&e.peer);
+    dt_foreign_fini(&e.net);
+    dt_put(NULL, e.codes);
+    dt_put(NULL, e.logits);
+    json_decref(e.about);
+    return st;
+}

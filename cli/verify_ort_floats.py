@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs an exported ONNX file with float nodes in onnxruntime, all optimisations on, and gives back
+every code. `detent verify --runtime ort` starts it; cli/runtime_floats.c tells what goes through
+standard input and output, and compares.
+
+The codes of every quantizer become outputs of the model, which leaves the fusion into integer
+operators as it is. Exit status: 0, or 77 when onnxruntime or onnx is not there."""
+import collections
+import json
+import os
+import struct
+import sys
+import tempfile
+
+from verify_ort import FLOAT_OPS, onnx, open_session, ort, np, read
+
+# What the codes of a quantizer come out of, in this order: behind moves, limits, itself.
+CODES = ("Reshape", "Flatten", "Clip", "QuantizeLinear")
+# The additions of a GELU's own formula.
+GELU = ("/One", "/Sum")
+
+
+def with_codes(path, names):
+    """The model with the codes of `names` as outputs; their names there."""
+    model = onnx.load(path)
+    made = {name for node in model.graph.node for name in node.output}
+    outputs = []
+    for name in names:
+        found = next((f"{name}/{s}" for s in CODES if f"{name}/{s}" in made), None)
+        if not found:
+            raise SystemExit(f"verify_ort_floats: no codes of '{name}' in the file")
+        outputs.append(found)
+        model.graph.output.append(
+            onnx.helper.make_tensor_value_info(found, onnx.TensorProto.UINT8, None))
+    return model, outputs
+
+
+def products_in_float(path):
+    """Products and sums that were left in float, with their number."""
+    left = collections.Counter(n.op_type for n in onnx.load(path).graph.node
+                               if n.op_type in FLOAT_OPS and not n.output[0].endswith(GELU))
+    return dict(sorted(left.items()))
+
+
+def main(stream, out):
+    header = json.loads(stream.readline())
+    sites = header["sites"]
+    model, outputs = with_codes(header["model"], [s["name"] for s in sites])
+    with tempfile.TemporaryDirectory() as folder:
+        session, ops, _ = open_session(model, folder)
+        floats = products_in_float(os.path.join(folder, "optimized.onnx"))
+    about = {"runtime": f"onnxruntime {ort.__version__}", "operators": dict(sorted(ops.items())),
+             "floats": floats}
+    out.write(json.dumps(about).encode() + b"\n")
+    out.flush()
+    while True:
+        n = struct.unpack("<q", stream.read(8))[0]
+        if n == 0:
+            break
+        x = read(stream, "<f4", n, header["H"], header["W"], header["C"])
+        got = session.run(["logits"] + outputs, {"input": np.ascontiguousarray(x.transpose(0, 3, 1, 2))})
+        for site, codes in zip(sites, got[1:]):
+            shape = site["shape"]
+            if site["map"]:
+                codes = codes.reshape(n, shape[2], *shape[:2]).transpose(0, 2, 3, 1)
+            out.write(np.ascontiguousarray(codes.reshape(n, *shape)).tobytes())
+        out.write(got[0].astype("<f4").tobytes())
+        out.flush()
+
+
+if __name__ == "__main__":
+    main(sys.stdin.buffer, sys.stdout.buffer)
