@@ -8,11 +8,11 @@ operators as it is. Exit status: 0, or 77 when onnxruntime or onnx is not there.
 import collections
 import json
 import os
-import struct
 import sys
 import tempfile
 
-from verify_ort import FLOAT_OPS, onnx, open_session, ort, np, read
+from peer import batch_size
+from verify_ort import FLOAT_OPS, np, onnx, open_session, ort
 
 # What the codes of a quantizer come out of, in this order: behind moves, limits, itself.
 CODES = ("Reshape", "Flatten", "Clip", "QuantizeLinear")
@@ -53,11 +53,9 @@ def main(stream, out):
              "floats": floats}
     out.write(json.dumps(about).encode() + b"\n")
     out.flush()
-    while True:
-        n = struct.unpack("<q", stream.read(8))[0]
-        if n == 0:
-            break
-        x = read(stream, "<f4", n, header["H"], header["W"], header["C"])
+    while n := batch_size(stream):
+        shape = n, header["H"], header["W"], header["C"]
+        x = np.frombuffer(stream.read(4 * int(np.prod(shape))), "<f4").reshape(shape)
         got = session.run(["logits"] + outputs, {"input": np.ascontiguousarray(x.transpose(0, 3, 1, 2))})
         for site, codes in zip(sites, got[1:]):
             shape = site["shape"]

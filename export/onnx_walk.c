@@ -54,6 +54,17 @@ static dt_status limit(dt_onnx_walker *w, const dt_node *node, const dt_lower_gr
     return DT_OK;
 }
 
+/* onnxruntime's fused softmax multiplies in 32 bits by the inverse of the step. Above 128 times the
+ * length of a row, rounded up to a power of two, that wraps and gives any code (measured for rows
+ * of 8, 65 and 197). A float limit in front of the quantizer keeps such a softmax in float. */
+static bool is_beyond_softmax(const dt_onnx_walker *w, int value, const dt_lower_grid *g)
+{
+    const dt_value *v = &w->src->graph->value[value];
+    bool softmax = v->producer >= 0 && dt_lower_is(&w->src->graph->node[v->producer], "softmax");
+    int64_t row = v->shape.dim[v->shape.rank - 1];
+    return !w->params->symmetric && softmax && (double)g->scale * 100 * (double)row < 1;
+}
+
 /* A value that is quantized already is quantized again through a Clip even when that changes
  * nothing: onnxruntime joins bare Q-DQ-Q-DQ chains into one with a scale of its own making. */
 static dt_status emit_fakequant(dt_onnx_walker *w, const dt_node *node)
@@ -74,7 +85,8 @@ static dt_status emit_fakequant(dt_onnx_walker *w, const dt_node *node)
         dt_onnx_byte(w, dt_onnx_text(w->m, "%s.low", node->name), g.low);
         dt_onnx_byte(w, dt_onnx_text(w->m, "%s.high", node->name), g.high);
     }
-    if (w->params->symmetric) DT_TRY(limit(w, node, &g, &x));
+    if (w->params->symmetric || is_beyond_softmax(w, node->in[0], &g))
+        DT_TRY(limit(w, node, &g, &x));
     const dt_onnx_site site = { node->name, g.scale, clip };
     return dt_onnx_quantize(w, &site, node, x, w->value[node->in[0]]);
 }

@@ -147,6 +147,30 @@ START_TEST(a_transformer_is_fusible_but_for_its_norms)
 }
 END_TEST
 
+/* A fused softmax would wrap. A row has 10 probabilities. */
+START_TEST(a_softmax_of_small_steps_stays_in_float)
+{
+    testnet t;
+    testnet_init(&t, RECIPE_VIT_QUANT(""));
+    const dt_node *site = testnet_node(&t, "fakequant", "blocks.0.attn.probs_quant");
+    real *scale = t.net.state.data[site->in[1]];
+    *scale = (real)(1.01 / 1000);
+    Onnx__ModelProto *m = model_of("onnx", &t.src, false);
+    const char *x = onnx_node(m, "blocks.0.attn.probs_quant/QuantizeLinear")->input[0];
+    ck_assert_str_eq(onnx_node(m, x)->op_type, "Softmax");
+    onnx__model_proto__free_unpacked(m, NULL);
+    *scale = (real)(0.99 / 1000);
+    m = model_of("onnx", &t.src, false);
+    x = onnx_node(m, "blocks.0.attn.probs_quant/QuantizeLinear")->input[0];
+    const Onnx__NodeProto *limit = onnx_node(m, x);
+    ck_assert_str_eq(limit->op_type, "Clip");
+    ck_assert_str_eq(onnx_node(m, limit->input[0])->op_type, "Softmax");
+    ck_assert(onnx_float(m, limit->input[2], 0) == 15 * (float)*scale);
+    onnx__model_proto__free_unpacked(m, NULL);
+    testnet_fini(&t);
+}
+END_TEST
+
 /* The class token is in row 0, where no patch is. */
 START_TEST(the_class_token_is_added_with_the_positions)
 {
@@ -234,6 +258,6 @@ START_TEST(integer_formats_name_what_has_no_integer_form)
 END_TEST
 
 DT_TEST_MAIN("onnx_tokens", a_transformer_is_fusible_but_for_its_norms,
-             the_class_token_is_added_with_the_positions, missing_quantizers_of_attention_are_named,
-             a_float_transformer_has_no_codes, symmetric_codes_are_not_moved,
-             integer_formats_name_what_has_no_integer_form)
+             a_softmax_of_small_steps_stays_in_float, the_class_token_is_added_with_the_positions,
+             missing_quantizers_of_attention_are_named, a_float_transformer_has_no_codes,
+             symmetric_codes_are_not_moved, integer_formats_name_what_has_no_integer_form)
