@@ -90,6 +90,7 @@ static void gradient(dt_dynamics_part *p)
 const dt_dynamics_row dt_dynamics_dampening = {
     .row = { "dampening", "pulls weights to their grid (Nagel 2022, arXiv:2203.11086, section 4.1)",
              opts, sizeof(conf) },
+    .reads_weights = true,
     .state_size = sizeof(state),
     .open = open,
     .gradient = gradient,

@@ -258,6 +258,7 @@ const dt_dynamics_row dt_dynamics_ewgs_curvature = {
     .row = { "ewgs_curvature",
              "strength of EWGS from curvature (Lee 2021, arXiv:2104.00903, section 3.2)", opts,
              sizeof(conf) },
+    .reads_weights = true,
     .state_size = sizeof(state),
     .wants_gradients = true,
     .open = open,

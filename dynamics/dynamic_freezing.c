@@ -230,6 +230,7 @@ const dt_dynamics_row dt_dynamics_freezing = {
              opts, sizeof(conf) },
     .needs = "oscillation",
     .why = "which tells the weights to freeze",
+    .reads_weights = true,
     .state_size = sizeof(state),
     .open = open,
     .start = start,

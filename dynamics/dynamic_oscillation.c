@@ -195,6 +195,7 @@ static void progress(dt_dynamics_part *p, char *text, size_t size)
 const dt_dynamics_row dt_dynamics_oscillation = {
     .row = { "oscillation", "how often codes of weights turn back (Nagel 2022, arXiv:2203.11086)",
              opts, sizeof(conf) },
+    .reads_weights = true,
     .state_size = sizeof(dt_oscillation),
     .open = open,
     .start = start,

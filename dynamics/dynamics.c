@@ -108,6 +108,11 @@ static dt_status open_part(dt_dynamics *d, const dt_dynamics_params *p, int i, d
     if (part->row->needs && !dt_dynamics_find(d, part->row->needs))
         return dt_fail(err, DT_ERR_ARG, &where, "needs dynamics.%s, %s", part->row->needs,
                        part->row->why);
+    if (part->row->reads_weights && d->weights.folded)
+        return dt_fail(
+            err, DT_ERR_UNSUPPORTED, &where,
+            "does not go with quant.fold_norm, which quantizes weights times the factors "
+            "of batch norms");
     dt_error below = { .status = DT_OK };
     dt_status st = part->row->open ? part->row->open(part, &below) : DT_OK;
     return st == DT_OK ? DT_OK : dt_fail(err, st, &where, "%s", below.text);

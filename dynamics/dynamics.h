@@ -34,6 +34,7 @@ struct dt_dynamics_row {
     const char *needs; /* another row that must be in use; NULL: none */
     const char *why;   /* what it is needed for */
     size_t state_size;
+    bool reads_weights;   /* works on all->weights */
     bool wants_norm;      /* uses dt_dynamics.norm_pass */
     bool wants_gradients; /* uses dt_dynamics.gradient_pass */
     /* Refuses what cannot work with this net, and gets its memory (dt_dynamics_tensor for what

@@ -68,6 +68,7 @@ dt_status dt_weights_init(dt_weights *w, const dt_graph *g, const dt_state *stat
     w->site = dt_arena_get(arena, sizeof *w->site * (size_t)(g->node_count + 1));
     for (int i = 0; w->site && i < g->node_count; i++) {
         const dt_fakequant_conf *c = weight_quantizer(g, &g->node[i]);
+        w->folded = w->folded || strcmp(g->node[i].op->name, "fold_norm") == 0;
         if (!c) continue;
         add_site(w, g, &g->node[i], &groups);
         pieces += (size_t)pieces_of(&w->site[w->count - 1].site);

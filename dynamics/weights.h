@@ -36,6 +36,7 @@ typedef struct dt_weights {
     dt_encode *encode; /* by group */
     real *stats;       /* by group, DT_QUANT_MAX_STATS each */
     real *transformed; /* [elements]; NULL: no site has a transform */
+    bool folded;       /* weights are quantized between factors of batch norms: they are no sites */
     const dt_state *state;
     int threads;
 } dt_weights;

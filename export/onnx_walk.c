@@ -274,11 +274,20 @@ static dt_status emit_pad_channels(dt_onnx_walker *w, const dt_node *node)
     return requantize(w, node, y);
 }
 
+/* Around the quantizer of a weight: part of its convolution. */
+static dt_status emit_fold(dt_onnx_walker *w, const dt_node *node)
+{
+    (void)w;
+    (void)node;
+    return DT_OK;
+}
+
 static const dt_onnx_emitter emitters[] = {
     { "add", emit_add },
     { "batchnorm", emit_batchnorm },
     { "conv2d", emit_conv },
     { "fakequant", emit_fakequant },
+    { "fold_norm", emit_fold },
     { "gap", emit_gap },
     { "linear", emit_linear },
     { "maxpool", emit_maxpool },

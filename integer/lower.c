@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "autograd/op_fold_norm.h"
+
 bool dt_lower_is(const dt_node *node, const char *op)
 {
     return node && strcmp(node->op->name, op) == 0;
@@ -44,10 +46,35 @@ const dt_node *dt_lower_site(const dt_graph *g, int value)
         const dt_node *n = producer_of(g, value);
         if (dt_lower_is(n, "fakequant")) return n;
         bool keeps = dt_lower_is(n, "pad_channels") || dt_lower_is(n, "maxpool") ||
-                     dt_lower_is(n, "dropout"); /* nothing outside of training */
+                     dt_lower_is(n, "dropout") || /* nothing outside of training */
+                     dt_lower_is(n, "fold_norm");
         if (!keeps) return NULL;
         value = n->in[0];
     }
+}
+
+int dt_lower_latent(const dt_graph *g, const dt_node *site)
+{
+    const dt_node *fold = producer_of(g, site->in[0]);
+    return fold ? fold->in[DT_FOLD_W] : site->in[0];
+}
+
+const real *dt_lower_values(const dt_graph *g, const dt_state *state, const dt_node *site,
+                            real *room, double *factor)
+{
+    const dt_node *fold = producer_of(g, site->in[0]);
+    const real *w = state->data[dt_lower_latent(g, site)];
+    const dt_shape *shape = &g->value[site->in[0]].shape;
+    int64_t O = shape->dim[0], K = dt_shape_count(shape) / O;
+    for (int64_t o = 0; o < O; o++) {
+        double c = fold ? dt_fold_norm_factor(fold->conf, state->data[fold->in[DT_FOLD_GAMMA]][o],
+                                              state->data[fold->in[DT_FOLD_VAR]][o])
+                        : 1;
+        if (factor) factor[o] = c;
+        for (int64_t i = o * K; fold && i < (o + 1) * K; i++)
+            room[i] = (real)((double)w[i] * c);
+    }
+    return fold ? room : w;
 }
 
 void dt_lower_cone(const dt_lower_source *src, bool *needed)

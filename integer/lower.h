@@ -30,8 +30,16 @@ bool dt_lower_is_float(const dt_node *node);
 
 bool dt_lower_is_rectifier(const dt_node *node); /* relu or relu6 */
 
+/* The weight's parameter behind its quantizer. */
+int dt_lower_latent(const dt_graph *g, const dt_node *site);
+/* The values that the quantizer of a weight rounds: those of the parameter, or times the factors of
+ * a batch norm that is folded in training. `room` has as many elements and is used for the latter.
+ * The factor of an output then goes to factor[O] (may be NULL); 1 elsewhere. */
+const real *dt_lower_values(const dt_graph *g, const dt_state *state, const dt_node *site,
+                            real *room, double *factor);
 /* The fakequant node on whose grid a value lies, through nodes that only move values and add
- * zeros, and through dropout, which is nothing here. NULL: the value is float. */
+ * zeros, and through dropout, which is nothing here, and what a folded batch norm divides by. NULL:
+ * the value is float. */
 const dt_node *dt_lower_site(const dt_graph *g, int value);
 
 /* needed[i]: the logits depend on node i. `needed` has node_count elements. */

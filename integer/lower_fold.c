@@ -135,6 +135,16 @@ static dt_status group_codes(const dt_node *node, const dt_quant_site *site, con
     return DT_OK;
 }
 
+/* Weights that were quantized times a factor are divided by it. */
+static void unfold(const dt_lower_product *p, const double *factor, int16_t *code, float *scale)
+{
+    for (int64_t o = 0; o < p->O; o++) {
+        if (factor[o] != 1) scale[o] = (float)((double)scale[o] / fabs(factor[o]));
+        for (int64_t i = o * p->K; factor[o] < 0 && i < (o + 1) * p->K; i++)
+            code[i] = (int16_t)-code[i];
+    }
+}
+
 /* Codes [O][K] in the engine's layout and the scale of every output. */
 static dt_status weight_codes(const dt_lower_source *src, const dt_node *node, dt_arena *arena,
                               const dt_lower_product *p, int16_t *code, float *scale,
@@ -147,11 +157,13 @@ static dt_status weight_codes(const dt_lower_source *src, const dt_node *node, d
     if (p->O % site.groups)
         return refuse(node, "has several scales in an output channel, no integer sum has", err);
     size_t n = (size_t)(p->O * p->K);
-    const real *x = src->state->data[node->in[0]];
+    double *factor = dt_arena_get(arena, (size_t)p->O * sizeof *factor);
+    real *room = dt_arena_get(arena, n * sizeof *room);
     real *y = dt_arena_get(arena, n * sizeof *y), *t = y;
     real *stats = dt_arena_get(arena, (size_t)(site.groups * q->stat_count + 1) * sizeof *stats);
     if (q->transform) t = dt_arena_get(arena, n * sizeof *t);
-    if (!y || !t || !stats) return no_memory(err);
+    if (!y || !t || !stats || !room || !factor) return no_memory(err);
+    const real *x = dt_lower_values(src->graph, src->state, node, room, factor);
     if (q->transform) {
         q->transform(c->options, &site, x, t, stats);
         x = t;
@@ -167,6 +179,7 @@ static dt_status weight_codes(const dt_lower_source *src, const dt_node *node, d
         for (int64_t o = 0; o < p->O / site.groups; o++)
             scale[group * (p->O / site.groups) + o] = (float)grid.scale;
     }
+    unfold(p, factor, code, scale);
     return DT_OK;
 }
 

@@ -283,15 +283,22 @@ static dt_status walk_pad(builder *b, const dt_node *n)
     return DT_OK;
 }
 
+/* Around the quantizer of a weight: part of its convolution, as that is. */
+static dt_status walk_fold(builder *b, const dt_node *n)
+{
+    (void)b;
+    (void)n;
+    return DT_OK;
+}
+
 static const struct {
     const char *op;
     dt_status (*walk)(builder *b, const dt_node *n);
 } walkers[] = {
-    { "add", walk_add },         { "batchnorm", walk_batchnorm },
-    { "conv2d", walk_product },  { "fakequant", walk_site },
-    { "gap", walk_mean },        { "linear", walk_product },
-    { "maxpool", walk_maxpool }, { "pad_channels", walk_pad },
-    { "relu", walk_relu },       { "relu6", walk_relu },
+    { "add", walk_add },        { "batchnorm", walk_batchnorm }, { "conv2d", walk_product },
+    { "fakequant", walk_site }, { "fold_norm", walk_fold },      { "gap", walk_mean },
+    { "linear", walk_product }, { "maxpool", walk_maxpool },     { "pad_channels", walk_pad },
+    { "relu", walk_relu },      { "relu6", walk_relu },
 };
 
 static dt_status walk(builder *b, const dt_node *n)

@@ -46,6 +46,7 @@ typedef struct dt_recipe_quant {
     int placement;
     bool share;          /* consumers of one quantized value share one node */
     dt_opt_str rounding; /* contract of the integer model, a name of integer/contract.h */
+    bool fold_norm;      /* weights are quantized as those of the net with batch norms folded */
     int residual_bits;
 } dt_recipe_quant;
 

@@ -28,6 +28,9 @@ static const dt_opt quant_opts[] = {
         dt_recipe_quant, rounding, "fp32",
         "how the integer model rounds, in verify, eval --arith integer and a C export: fp32, "
         "unfused, xnnpack, single or double"),
+    DT_OPT_BOOL(dt_recipe_quant, fold_norm, 0,
+                "quantize weights times the factor of the batch norm behind them, as of the net "
+                "whose batch norms were folded"),
     DT_OPT_END,
 };
 

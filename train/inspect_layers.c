@@ -8,7 +8,7 @@
 #include "export/exporter.h"
 #include "train/inspect_activations.h"
 
-/* `room`: of twice the weights and all statistics. */
+/* `room`: of three times the weights and all statistics. */
 static void add_groups(const dt_graph *g, const dt_state *state, const dt_node *node, real *room,
                        dt_inspect_fit *fit)
 {
@@ -16,9 +16,9 @@ static void add_groups(const dt_graph *g, const dt_state *state, const dt_node *
     const dt_quantizer *q = c->quantizer;
     const dt_shape *shape = &g->value[node->in[0]].shape;
     dt_quant_site site = dt_fakequant_site(c, shape);
-    const real *x = state->data[node->in[0]];
     int64_t n = dt_shape_count(shape);
-    real *y = room, *t = room + n, *stats = room + 2 * n;
+    real *y = room, *t = room + n, *stats = room + 3 * n;
+    const real *x = dt_lower_values(g, state, node, room + 2 * n, NULL);
     if (q->transform) {
         q->transform(c->options, &site, x, t, stats);
         x = t;
@@ -38,7 +38,7 @@ static dt_status judge_weights(const dt_graph *g, const dt_state *state, const d
     dt_inspect_fit fit = { 0 };
     int64_t groups = dt_fakequant_site(c, &g->value[site->in[0]].shape).groups;
     size_t stats = (size_t)(groups * c->quantizer->stat_count);
-    real *room = dt_get_array(a, 2 * (size_t)l->weights + stats + 1, sizeof *room, "inspection");
+    real *room = dt_get_array(a, 3 * (size_t)l->weights + stats + 1, sizeof *room, "inspection");
     if (!room) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to look at weights");
     add_groups(g, state, site, room, &fit);
     dt_put(a, room);
@@ -63,7 +63,7 @@ dt_status dt_inspect_layer_of(const dt_graph *g, const dt_state *state, const dt
                               const dt_alloc *a, dt_inspect_layer *out, dt_error *err)
 {
     const dt_node *w = dt_lower_site(g, node->in[1]), *x = dt_lower_site(g, node->in[0]);
-    const real *weight = state->data[w ? w->in[0] : node->in[1]];
+    const real *weight = state->data[w ? dt_lower_latent(g, w) : node->in[1]];
     dt_inspect_layer l = { .name = node->name,
                            .op = node->op->name,
                            .weight = g->value[node->in[1]].shape,

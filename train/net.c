@@ -103,6 +103,7 @@ static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input
     net->logits = model->build(&b, recipe->model.choice.conf, net->classes, net->input);
     DT_TRY(b.status);
     if (b.quantized) DT_TRY(dt_recipe_check_rules_used(recipe, err));
+    if (b.quantized && recipe->quant.fold_norm) DT_TRY(dt_net_fold(net, err));
     const dt_softmax_ce_conf conf = { recipe->train.label_smoothing };
     const int in[] = { net->logits, net->labels };
     DT_TRY(dt_graph_node(&net->graph, "softmax_ce", "loss", &conf, in, 2, &net->loss, err));

@@ -30,6 +30,9 @@ typedef struct dt_net_input {
 dt_status dt_net_init(dt_net *net, dt_recipe *recipe, const dt_net_input *input, bool with_grads,
                       const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
 void dt_net_fini(dt_net *net);
+/* For dt_net_init: puts fold_norm nodes around the quantizers of weights that a batch norm follows
+ * (net_fold.c). Error: NOT_FOUND, there are none. */
+dt_status dt_net_fold(dt_net *net, dt_error *err) DT_MUST_CHECK;
 
 /* The graph that training and evaluation plan. */
 const dt_graph *dt_net_steps(const dt_net *net);

@@ -17,12 +17,12 @@ static int readers(const dt_graph *g, int value)
     return n;
 }
 
-/* The weight parameter behind a conv's weight input, through its fakequant node if it has one. */
+/* The weight parameter behind a conv's weight input, through its quantizer if it has one. */
 static int weight_param(const dt_graph *g, const dt_node *conv)
 {
     int w = conv->in[1];
-    int producer = g->value[w].producer;
-    if (producer >= 0) w = g->node[producer].in[0];
+    while (g->value[w].producer >= 0)
+        w = g->node[g->value[w].producer].in[0];
     return g->value[w].kind == DT_VALUE_PARAM && readers(g, w) == 1 ? w : -1;
 }
 

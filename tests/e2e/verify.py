@@ -121,6 +121,8 @@ def run(args):
     test.check(text.splitlines()[-1] == "proved", text[-80:])
 
     runtime_c(test, checkpoint)
+    test.succeed("train", recipe, "quant.fold_norm=true", "--out", test.path("folded"))
+    pictures(test, [test.path("folded", "last.h5")], "folded norms")
     for words, said in (
             ([recipe], "no state"),
             ([checkpoint, "--rounding", "dubble"], "did you mean 'double'"),

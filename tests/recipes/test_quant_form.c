@@ -26,7 +26,8 @@ START_TEST(effective_section)
         "  - {layers: d, activations: {method: pact, granularity: channel}, weights: none}\n");
     const char *quant = strstr(r->text, "quant:");
     ck_assert_ptr_nonnull(quant);
-    const char *want = "quant:\n  placement: deploy\n  share: true\n  rounding: fp32\n  weights: none\n  "
+    const char *want = "quant:\n  placement: deploy\n  share: true\n  rounding: fp32\n  fold_norm: "
+                       "false\n  weights: none\n  "
                        "activations:\n    method: lsq\n"
                        "    bits: 4\n    granularity: tensor\n    group: 64\n    ste: own\n    "
                        "ste_strength: 0\n    grad_scale: 1\n    act_n: numel\n"
