@@ -15,11 +15,14 @@ enum { EXIT_SKIP = 77 };
 dt_status cli_peer_find(cli_peer *p, const char *script, dt_error *err)
 {
     static const char *const folders[] = { DT_SCRIPTS, DT_SOURCE_SCRIPTS };
-    *p = (cli_peer){ .pid = 0 };
-    for (size_t k = 0; k < DT_ARRAY_LEN(folders); k++) {
-        snprintf(p->script, sizeof p->script, "%s/%s", folders[k], script);
-        if (access(p->script, R_OK) == 0) return DT_OK;
+    cli_peer peer = { .pid = 0 };
+    bool found = false;
+    for (size_t k = 0; !found && k < DT_ARRAY_LEN(folders); k++) {
+        snprintf(peer.script, sizeof peer.script, "%s/%s", folders[k], script);
+        found = access(peer.script, R_OK) == 0;
     }
+    *p = peer;
+    if (found) return DT_OK;
     return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = "--runtime" },
                    "its script '%s' is neither in %s nor in %s", script, folders[0], folders[1]);
 }

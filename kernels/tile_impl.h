@@ -152,7 +152,7 @@ static inline real clip_real(real u, real lo, real hi)
 
 static inline void level_span(const dt_encode *e, int64_t n, const real *x, real *y)
 {
-    real u[SPAN], q[SPAN];
+    real u[SPAN] = { 0 }, q[SPAN]; /* gcc with sanitizers sees a loop of no turns */
     for (int64_t l = 0; l < n; l++)
         u[l] = (x[l] - e->offset) / e->scale;
     nearest_levels(e, n, u, q);
@@ -182,7 +182,7 @@ static void tile_encode(int64_t n, const real *x, const dt_encode *e, real *y)
 static inline void level_codes(const dt_encode *e, int64_t n, const real *restrict x,
                                uint8_t *restrict c)
 {
-    real u[SPAN], q[SPAN];
+    real u[SPAN] = { 0 }, q[SPAN]; /* gcc with sanitizers sees a loop of no turns */
     for (int64_t l = 0; l < n; l++)
         u[l] = (x[l] - e->offset) / e->scale;
     nearest_levels(e, n, u, q);

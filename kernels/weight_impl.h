@@ -65,7 +65,7 @@ static void weight_track(int64_t n, const real *x, const dt_encode *e, real m, r
 static inline void dampen_span(const dt_encode *e, int64_t n, const real *restrict x, real factor,
                                real *restrict g)
 {
-    real u[SPAN], q[SPAN];
+    real u[SPAN] = { 0 }, q[SPAN]; /* gcc with sanitizers sees a loop of no turns */
     const real s = e->scale, o = e->offset, lo = e->qmin, hi = e->qmax;
     codes_span(e, n, x, u, q);
     for (int64_t l = 0; l < n; l++) {

@@ -36,7 +36,7 @@ MODELS = {
     "mobilenet_v2": ({"dropout": 0.0}, "", 96, 8),
     "mobilenet_v2-half": ({"dropout": 0.0, "width_mult": 0.5}, ", width: 0.5", 64, 8),
 }
-DEEP = ["resnet34", "resnet50"]
+DEEP = ["resnet34", "resnet50", "mobilenet_v2"]
 CLASSES = 10
 STEPS_OF = "resnet18"
 RECIPE = """model: {{name: {name}, classes: {classes}{options}, init: {init}}}
@@ -49,14 +49,20 @@ train:
 """
 
 
-def keep_off_kinks(name, norm):
-    """A rectifier's gradient jumps at 0, and among millions of sums some lie within rounding of it.
-    In deep nets one of them changes gradients by a tenth; shifts of four deviations leave next to
-    none there, and let a third of the channels pass nothing."""
+def keep_off_kinks(name, norm, relu6):
+    """A rectifier's gradient jumps at 0 (and at 6), and among millions of sums some lie within
+    rounding of it. In deep nets one of them changes gradients by a tenth; shifts of four deviations
+    leave next to none there, and let a third of the channels pass nothing. Behind a ReLU6 a depthwise
+    convolution and a norm follow, which would magnify a channel that is constant but for a few
+    pixels: shifts of six deviations and more make it constant, or leave it as it is."""
+    live, least, most = (3, -5, 11) if relu6 else (2, -2, None)
     torch.nn.init.uniform_(norm.weight, 0.4, 0.6)
-    torch.nn.init.constant_(norm.bias, 2)
-    if not name.endswith(("bn2", "bn3", "downsample.1")):  # these are added to a stream
-        norm.bias.data[torch.rand_like(norm.bias) < 1 / 3] = -2
+    torch.nn.init.constant_(norm.bias, live)
+    if name.endswith(("bn2", "bn3", "downsample.1", "conv.2", "conv.3")):  # added to a stream
+        return
+    norm.bias.data[torch.rand_like(norm.bias) < 1 / 3] = least
+    if most:
+        norm.bias.data[torch.rand_like(norm.bias) < 1 / 6] = most
 
 
 def random_net(name, args):
@@ -65,7 +71,7 @@ def random_net(name, args):
     net = getattr(torchvision.models, name.split("-")[0])(num_classes=CLASSES, **args)
     for path, m in net.named_modules():
         if isinstance(m, torch.nn.BatchNorm2d) and name in DEEP:
-            keep_off_kinks(path, m)
+            keep_off_kinks(path, m, relu6="mobilenet" in name)
         elif isinstance(m, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(m.weight, 0.5, 1.5)
             torch.nn.init.normal_(m.bias, 0, 0.2)
