@@ -84,19 +84,23 @@ static int bench_ops(const cli_args *args)
     return dt_bench_ops(&p, &err) == DT_OK ? 0 : cli_fail(&err);
 }
 
+/* The recipe and overrides that follow the first word. */
+static dt_status recipe_after(const cli_args *args, dt_recipe **out, dt_error *err)
+{
+    cli_args rest = *args;
+    if (args->word_count < 2)
+        return dt_fail(err, DT_ERR_ARG, NULL, "bench %s wants a recipe", args->words[0]);
+    rest.word_count--;
+    memmove(rest.words, args->words + 1, sizeof *rest.words * (size_t)rest.word_count);
+    return cli_recipe(&rest, out, err);
+}
+
 static int bench_loader(const cli_args *args)
 {
     dt_error err;
     dt_recipe *recipe;
     dt_bench_loader_result r;
-    if (args->word_count < 2) {
-        fprintf(stderr, "detent: bench loader wants a recipe\n");
-        return 1;
-    }
-    cli_args rest = *args; /* without "loader": recipe and overrides */
-    rest.word_count--;
-    memmove(rest.words, args->words + 1, sizeof *rest.words * (size_t)rest.word_count);
-    if (cli_recipe(&rest, &recipe, &err) != DT_OK) return cli_fail(&err);
+    if (recipe_after(args, &recipe, &err) != DT_OK) return cli_fail(&err);
     const dt_bench_params p = { .recipe = recipe, .steps = args->steps, .threads = args->threads };
     dt_status st = dt_bench_loader(&p, &r, &err);
     if (st == DT_OK && args->json) {
@@ -123,14 +127,7 @@ static int bench_step(const cli_args *args)
     dt_error err;
     dt_recipe *recipe;
     dt_bench_result r;
-    if (args->word_count < 2) {
-        fprintf(stderr, "detent: bench step wants a recipe\n");
-        return 1;
-    }
-    cli_args rest = *args; /* without "step": recipe and overrides */
-    rest.word_count--;
-    memmove(rest.words, args->words + 1, sizeof *rest.words * (size_t)rest.word_count);
-    if (cli_recipe(&rest, &recipe, &err) != DT_OK) return cli_fail(&err);
+    if (recipe_after(args, &recipe, &err) != DT_OK) return cli_fail(&err);
     const dt_bench_params p = { .recipe = recipe,
                                 .steps = args->steps,
                                 .threads = args->threads,
