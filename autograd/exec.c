@@ -115,8 +115,15 @@ static void *slot_memory(const dt_exec *e, int slot)
     return slot >= 0 ? e->slot[slot] : NULL;
 }
 
-/* Everything of a call that both directions need. */
-static dt_op_run prepare(dt_exec *e, int i, shapes *sh)
+/* Where a backward pass finds a value. */
+static void *value_back(const dt_exec *e, int value)
+{
+    int slot = e->plan->again_slot[value];
+    return slot >= 0 ? e->slot[slot] : dt_exec_value(e, value);
+}
+
+/* Everything of a call that both directions need; `value` tells where its values are. */
+static dt_op_run prepare(dt_exec *e, int i, void *(*value)(const dt_exec *e, int value), shapes *sh)
 {
     const dt_plan *p = e->plan;
     const dt_node *node = &p->graph->node[i];
@@ -130,11 +137,11 @@ static dt_op_run prepare(dt_exec *e, int i, shapes *sh)
                       .step = e->step,
                       .stream = dt_hash_name(node->name) };
     for (int j = 0; j < node->in_count; j++) {
-        run.in[j] = dt_exec_value(e, node->in[j]);
+        run.in[j] = value(e, node->in[j]);
         sh->in[j] = p->shape[node->in[j]];
     }
     for (int j = 0; j < node->out_count; j++) {
-        run.out[j] = dt_exec_value(e, node->out[j]);
+        run.out[j] = value(e, node->out[j]);
         sh->out[j] = p->shape[node->out[j]];
     }
     run.saved = slot_memory(e, p->node[i].saved);
@@ -159,7 +166,7 @@ dt_status dt_exec_forward(dt_exec *e, dt_error *err)
         const dt_node *node = &p->graph->node[i];
         if (!p->node[i].runs) continue;
         shapes sh;
-        dt_op_run run = prepare(e, i, &sh);
+        dt_op_run run = prepare(e, i, dt_exec_value, &sh);
         run.work = slot_memory(e, p->node[i].forward_work);
         if (e->hook) DT_TRY(e->hook(e->hook_arg, node, &run, false, err));
         double start = e->op_seconds ? now() : 0;
@@ -182,13 +189,13 @@ static void backward_node(dt_exec *e, int i)
     const dt_node *node = &p->graph->node[i];
     const dt_plan_node *pn = &p->node[i];
     shapes sh, late_sh;
-    dt_op_run run = prepare(e, i, &sh), late;
+    dt_op_run run = prepare(e, i, value_back, &sh), late;
     run.work = slot_memory(e, pn->backward_work);
     run.leave = pn->leaves;
     for (int j = 0; j < node->out_count; j++)
         run.d_out[j] = gradient(e, node->out[j]);
     if (pn->late >= 0) {
-        late = prepare(e, pn->late, &late_sh);
+        late = prepare(e, pn->late, value_back, &late_sh);
         late.d_in[0] = run.d_out[0];
         run.finish = p->graph->node[pn->late].op->finish_grad;
         run.finish_arg = &late;
@@ -206,6 +213,17 @@ static void backward_node(dt_exec *e, int i)
     }
 }
 
+/* Forward of a node once more, for the backward pass. */
+static void make_again(dt_exec *e, int i)
+{
+    shapes sh;
+    dt_op_run run = prepare(e, i, value_back, &sh);
+    run.work = slot_memory(e, e->plan->node[i].again_work);
+    double start = e->op_seconds ? now() : 0;
+    e->plan->graph->node[i].op->forward(&run);
+    if (e->op_seconds) e->op_seconds[2 * i] += now() - start;
+}
+
 void dt_exec_backward(dt_exec *e)
 {
     const dt_plan *p = e->plan;
@@ -216,6 +234,7 @@ void dt_exec_backward(dt_exec *e)
             gradient(e, p->graph->node[i].out[0])[0] = 1;
             first = false;
         }
+        if (p->node[i].again >= 0) make_again(e, p->node[i].again);
         double start = e->op_seconds ? now() : 0;
         backward_node(e, i);
         if (e->op_seconds) e->op_seconds[2 * i + 1] += now() - start;

@@ -90,7 +90,11 @@ typedef struct dt_op {
      * node, with in[0], d_in[0] and what it saved; several threads call it. */
     void (*finish_grad)(const void *run, int64_t first, int64_t count, real *to);
     bool takes_late; /* backward calls `finish` if there is one */
-    bool fused;      /* the fusing pass makes such nodes; the test of that pass is theirs */
+    /* NULL: no. Whether the time of another forward pass is worth less than the memory of out[0]
+     * between forward and backward: then forward runs again before the first backward pass that
+     * reads out[0]. It gives the same bits, writes nothing else, and backward reads every input. */
+    bool (*remakes)(const void *conf, const dt_shape *in, const dt_shape *out);
+    bool fused; /* the fusing pass makes such nodes; the test of that pass is theirs */
     dt_sign sign;
     dt_grad_kind grad_kind;
     /* Output shapes from input shapes; SHAPE errors print both shapes. */

@@ -3,7 +3,6 @@
 #include "autograd/plan.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "autograd/sums.h"
@@ -208,14 +207,18 @@ static void plan_gradients(dt_plan *p, int loss, bool *written)
     }
 }
 
-static int readers(const dt_plan *p, int v)
+/* The node that reads v, -1: none, or several. */
+static int only_reader(const dt_plan *p, int v)
 {
     const dt_graph *g = p->graph;
-    int count = 0;
+    int reader = -1;
     for (int i = 0; i < g->node_count; i++)
-        for (int j = 0; p->node[i].runs && j < g->node[i].in_count; j++)
-            count += g->node[i].in[j] == v;
-    return count;
+        for (int j = 0; p->node[i].runs && j < g->node[i].in_count; j++) {
+            if (g->node[i].in[j] != v) continue;
+            if (reader >= 0) return -1;
+            reader = i;
+        }
+    return reader;
 }
 
 /* Which gradients are finished by the pass that reads them: those with one reader of the value and
@@ -228,11 +231,33 @@ static void plan_late(dt_plan *p)
         dt_plan_node *pn = &p->node[i];
         int v = node->in[0], producer = g->value[v].producer;
         if (!pn->runs_back || !pn->wants[0] || pn->add[0] || !node->op->finish_grad) continue;
-        if (producer < 0 || !p->node[producer].runs_back || readers(p, v) != 1) continue;
+        if (producer < 0 || !p->node[producer].runs_back || only_reader(p, v) < 0) continue;
         if (!g->node[producer].op->takes_late || g->node[producer].out[0] != v) continue;
         pn->leaves = true;
         p->node[producer].late = i;
         extend(p, p->value_slot[v], back_time(p, producer));
+    }
+}
+
+/* Which values are not kept between forward and backward but made twice: those of ops that say so,
+ * with one reader. */
+static void plan_again(dt_plan *p)
+{
+    const dt_graph *g = p->graph;
+    for (int i = 0; i < g->node_count; i++) {
+        const dt_node *node = &g->node[i];
+        if (!p->node[i].runs_back || !node->op->remakes) continue;
+        dt_shape in[DT_OP_MAX_IN];
+        for (int j = 0; j < node->in_count; j++)
+            in[j] = p->shape[node->in[j]];
+        int v = node->out[0], reader = only_reader(p, v);
+        if (reader < 0 || !node->op->remakes(node->conf, in, &p->shape[v])) continue;
+        dt_slot *s = &p->slot[p->value_slot[v]];
+        int time = back_time(p, reader);
+        if (!p->node[reader].runs_back || s->last < time) continue;
+        p->again_slot[v] = new_slot(p, DT_SLOT_VALUE, v, time, s->last, s->bytes);
+        s->last = reader;
+        p->node[reader].again = i;
     }
 }
 
@@ -269,68 +294,32 @@ static void plan_memory(dt_plan *p, const dt_kernels *k)
         if (m.forward_work) pn->forward_work = new_slot(p, DT_SLOT_WORK, i, i, i, m.forward_work);
         if (m.backward_work && pn->runs_back)
             pn->backward_work = new_slot(p, DT_SLOT_WORK, i, back, back, m.backward_work);
-    }
-}
-
-static int larger_first(const void *a, const void *b)
-{
-    const dt_slot *x = *(dt_slot *const *)a, *y = *(dt_slot *const *)b;
-    if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
-    return x < y ? -1 : x > y;
-}
-
-/* Lowest offset that is free for the whole lifetime of `s` among the first `n` placed slots. */
-static size_t lowest_free(dt_slot *const *placed, int n, const dt_slot *s)
-{
-    size_t offset = 0;
-    for (bool moved = true; moved;) {
-        moved = false;
-        for (int i = 0; i < n; i++) {
-            const dt_slot *q = placed[i];
-            bool apart = q->last < s->first || s->last < q->first ||
-                         q->offset >= offset + s->bytes || offset >= q->offset + q->bytes;
-            if (apart) continue;
-            offset = q->offset + q->bytes;
-            moved = true;
+        if (m.forward_work && p->again_slot[node->out[0]] >= 0) {
+            int time = p->slot[p->again_slot[node->out[0]]].first;
+            pn->again_work = new_slot(p, DT_SLOT_WORK, i, time, time, m.forward_work);
         }
     }
-    return offset;
-}
-
-dt_status dt_slots_place(dt_slot *slot, int count, dt_arena *arena, size_t *out_bytes,
-                         dt_error *err)
-{
-    dt_slot **order = dt_arena_get(arena, sizeof *order * (size_t)(count + 1));
-    if (!order) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a plan");
-    for (int i = 0; i < count; i++)
-        order[i] = &slot[i];
-    qsort(order, (size_t)count, sizeof *order, larger_first);
-    *out_bytes = 0;
-    for (int i = 0; i < count; i++) {
-        dt_slot *s = order[i];
-        s->offset = lowest_free(order, i, s);
-        if (s->offset + s->bytes > *out_bytes) *out_bytes = s->offset + s->bytes;
-    }
-    return DT_OK;
 }
 
 static dt_status get_tables(dt_plan *p, bool **out_flags, dt_error *err)
 {
     size_t values = (size_t)p->graph->value_count, nodes = (size_t)p->graph->node_count;
-    size_t slots = values * 2 + nodes * (3 + DT_OP_MAX_IN);
+    size_t slots = values * 3 + nodes * (4 + DT_OP_MAX_IN);
     p->shape = dt_arena_get(p->arena, values * sizeof *p->shape);
     p->value_slot = dt_arena_get(p->arena, values * sizeof *p->value_slot);
+    p->again_slot = dt_arena_get(p->arena, values * sizeof *p->again_slot);
     p->grad_slot = dt_arena_get(p->arena, values * sizeof *p->grad_slot);
     p->node = dt_arena_get(p->arena, nodes * sizeof *p->node);
     p->slot = dt_arena_get(p->arena, slots * sizeof *p->slot);
     *out_flags = dt_arena_get(p->arena, values * 2);
-    if (!p->shape || !p->value_slot || !p->grad_slot || !p->node || !p->slot || !*out_flags)
+    if (!p->shape || !p->value_slot || !p->again_slot || !p->grad_slot || !p->node || !p->slot ||
+        !*out_flags)
         return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a plan");
     for (size_t i = 0; i < values; i++)
-        p->value_slot[i] = p->grad_slot[i] = -1;
+        p->value_slot[i] = p->again_slot[i] = p->grad_slot[i] = -1;
     for (size_t i = 0; i < nodes; i++) {
         p->node[i].saved = p->node[i].forward_work = p->node[i].backward_work = -1;
-        p->node[i].late = -1;
+        p->node[i].late = p->node[i].again = p->node[i].again_work = -1;
         for (int j = 0; j < DT_OP_MAX_IN; j++)
             p->node[i].sum[j] = -1;
     }
@@ -351,6 +340,7 @@ static dt_status plan_all(dt_plan *p, const dt_kernels *k, const int *outputs, i
             return dt_fail(err, DT_ERR_ARG, NULL, "the loss must be a single number");
         plan_gradients(p, outputs[0], flags + p->graph->value_count);
         plan_late(p);
+        plan_again(p);
     }
     plan_memory(p, k);
     for (int i = 0; i < p->slot_count; i++)

@@ -29,8 +29,10 @@ typedef struct dt_plan_node {
     int sum[DT_OP_MAX_IN];                  /* slots of gradients to be added, -1: none */
     bool wants[DT_OP_MAX_IN];               /* input i gets a gradient */
     bool add[DT_OP_MAX_IN];                 /* ... that is added to what is there */
-    bool leaves; /* the gradient of input 0 is finished by its producer's backward pass */
-    int late;    /* node that left this one's gradient unfinished, -1: none */
+    bool leaves;    /* the gradient of input 0 is finished by its producer's backward pass */
+    int late;       /* node that left this one's gradient unfinished, -1: none */
+    int again;      /* node that runs forward again before this one's backward pass, -1: none */
+    int again_work; /* slot: forward_work of that pass */
 } dt_plan_node;
 
 typedef struct dt_plan {
@@ -40,6 +42,7 @@ typedef struct dt_plan {
     int threads;
     dt_shape *shape;    /* by value */
     int *value_slot;    /* by value, -1: no memory in the arena */
+    int *again_slot;    /* by value: of one that is made again for backward, -1: value_slot */
     int *grad_slot;     /* by value, -1: none, or a parameter's */
     dt_plan_node *node; /* by node */
     dt_slot *slot;

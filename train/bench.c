@@ -195,6 +195,12 @@ static dt_status one_step(bench *b, step_times *t, dt_error *err)
     return DT_OK;
 }
 
+/* Steps in which operations are timed. */
+static int profiled(const bench *b)
+{
+    return b->steps < PROFILE ? b->steps : PROFILE;
+}
+
 static dt_status run_steps(bench *b, dt_error *err)
 {
     step_times t;
@@ -208,7 +214,7 @@ static dt_status run_steps(bench *b, dt_error *err)
     }
     b->arena = resident_mb() - b->resident;
     b->exec.op_seconds = b->op_seconds;
-    for (int i = 0; i < PROFILE; i++)
+    for (int i = 0; i < profiled(b); i++)
         DT_TRY(one_step(b, &t, err));
     return DT_OK;
 }
@@ -245,8 +251,8 @@ static void add_op(dt_bench_result *r, const char *name, double forward, double 
     if (i == DT_BENCH_OPS) return;
     if (i == r->op_count) r->op[r->op_count++] = (dt_bench_op){ .name = name };
     r->op[i].nodes++;
-    r->op[i].forward_ms += 1e3 * forward / PROFILE;
-    r->op[i].backward_ms += 1e3 * backward / PROFILE;
+    r->op[i].forward_ms += 1e3 * forward;
+    r->op[i].backward_ms += 1e3 * backward;
 }
 
 static void report(bench *b, dt_bench_result *r)
@@ -277,7 +283,8 @@ static void report(bench *b, dt_bench_result *r)
     getrusage(RUSAGE_SELF, &usage);
     r->peak_mb = (double)usage.ru_maxrss * 1024 / 1e6; /* Linux counts KiB */
     for (int i = 0; i < b->plan.graph->node_count; i++)
-        add_op(r, b->plan.graph->node[i].op->name, b->op_seconds[2 * i], b->op_seconds[2 * i + 1]);
+        add_op(r, b->plan.graph->node[i].op->name, b->op_seconds[2 * i] / profiled(b),
+               b->op_seconds[2 * i + 1] / profiled(b));
 }
 
 dt_status dt_bench_step(const dt_bench_params *params, dt_bench_result *out, dt_error *err)

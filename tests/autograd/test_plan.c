@@ -58,6 +58,24 @@ static void play_forward(player *y, int i)
     }
 }
 
+/* Where a backward pass finds a value. */
+static int slot_back(const dt_plan *p, int v)
+{
+    return p->again_slot[v] >= 0 ? p->again_slot[v] : p->value_slot[v];
+}
+
+/* The forward pass of a node that is repeated for backward. */
+static void play_again(player *y, int i)
+{
+    const dt_plan *p = y->p;
+    const dt_node *node = &p->graph->node[i];
+    put(y, p->node[i].again_work, WORK + i);
+    put(y, slot_back(p, node->out[0]), node->out[0]);
+    want(y, p->node[i].again_work, WORK + i, i, "scratch, once more,");
+    for (int j = 0; j < node->in_count; j++)
+        want(y, slot_back(p, node->in[j]), node->in[j], i, "input, once more,");
+}
+
 /* What the backward pass of a node reads. */
 static void want_operands(const player *y, int i)
 {
@@ -65,10 +83,10 @@ static void want_operands(const player *y, int i)
     const dt_node *node = &p->graph->node[i];
     for (int j = 0; j < node->in_count; j++)
         if (node->op->reads_in >> j & 1)
-            want(y, p->value_slot[node->in[j]], node->in[j], i, "input, backward,");
+            want(y, slot_back(p, node->in[j]), node->in[j], i, "input, backward,");
     for (int j = 0; j < node->out_count; j++)
         if (node->op->reads_out >> j & 1)
-            want(y, p->value_slot[node->out[j]], node->out[j], i, "output, backward,");
+            want(y, slot_back(p, node->out[j]), node->out[j], i, "output, backward,");
     want(y, p->node[i].saved, SAVED + i, i, "saved memory, backward,");
 }
 
@@ -81,6 +99,7 @@ static void play_backward(player *y, int i)
     bool replaced = false;
     ck_assert_int_ge(dy, 0);
     want(y, dy, GRAD + node->out[0], i, "output's gradient");
+    if (pn->again >= 0) play_again(y, pn->again);
     want_operands(y, i);
     put(y, pn->backward_work, WORK + i);
     for (int j = 0; j < node->in_count; j++) {
@@ -90,13 +109,20 @@ static void play_backward(player *y, int i)
         put(y, pn->sum[j], WORK + i);
         if (pn->add[j]) want(y, slot, GRAD + v, i, "gradient to add to");
         if (slot == dy) {
-            ck_assert(j == 0 && node->op->grad_inplace && !pn->add[j]);
+            int k = j == 0 && node->op->grad_inplace ? 0 : -1;
+            if (node->op->grad_shares) k = node->op->grad_shares(node->conf, j);
+            ck_assert(k == 0 && !pn->add[j]);
             replaced = true;
         }
         put(y, slot, GRAD + v);
     }
     want(y, pn->backward_work, WORK + i, i, "scratch, backward,");
     want_operands(y, i);
+    if (pn->late >= 0) { /* its gradient is finished in this pass */
+        int v = p->graph->node[pn->late].in[0];
+        want(y, slot_back(p, v), v, i, "reader's input");
+        want(y, p->node[pn->late].saved, SAVED + pn->late, i, "reader's saved memory");
+    }
     if (!replaced) want(y, dy, GRAD + node->out[0], i, "output's gradient, while it runs,");
 }
 
@@ -140,14 +166,14 @@ static void check_slots(const dt_plan *p)
     }
 }
 
-static void check_plan(test_net *t, const dt_kernels *k, dt_mode mode, int64_t batch, int threads)
+static void check_plan(const test_net *t, const dt_graph *g, const dt_kernels *k, dt_mode mode,
+                       int64_t batch, int threads)
 {
     dt_plan p;
     dt_error err = { .status = DT_OK };
     const int outputs[] = { t->net.loss, t->net.logits };
-    ck_assert_msg(
-        dt_plan_init(&p, &t->net.graph, k, mode, batch, threads, outputs, 2, NULL, &err) == DT_OK,
-        "%s", err.text);
+    ck_assert_msg(dt_plan_init(&p, g, k, mode, batch, threads, outputs, 2, NULL, &err) == DT_OK,
+                  "%s", err.text);
     ck_assert_uint_lt(p.arena_bytes, p.sum_bytes);
     check_slots(&p);
     play(&p, outputs, 2);
@@ -171,9 +197,12 @@ START_TEST(memory_is_never_shared_by_the_living)
         test_net t;
         test_net_open(&t, recipes[r], false);
         for (size_t m = 0; m < DT_ARRAY_LEN(modes); m++) {
-            check_plan(&t, &k, modes[m], 1, 1);
-            check_plan(&t, &k, modes[m], 7, 3);
-            check_plan(&t, &k, modes[m], 128, 2);
+            const dt_graph *graphs[] = { &t.net.graph, dt_net_steps(&t.net) };
+            for (size_t g = 0; g < DT_ARRAY_LEN(graphs); g++) {
+                check_plan(&t, graphs[g], &k, modes[m], 1, 1);
+                check_plan(&t, graphs[g], &k, modes[m], 7, 3);
+                check_plan(&t, graphs[g], &k, modes[m], 128, 2);
+            }
         }
         test_net_close(&t);
     }
@@ -205,6 +234,38 @@ START_TEST(a_training_arena_is_far_below_the_sum)
 }
 END_TEST
 
+/* The seven convolutions that read 16 channels; nothing in a plan without backward passes. */
+START_TEST(sums_of_few_products_are_made_twice)
+{
+    static const struct {
+        dt_mode mode;
+        int twice;
+    } cases[] = { { DT_MODE_TRAIN, 7 }, { DT_MODE_EVAL, 0 } };
+    test_net t;
+    dt_kernels k;
+    ck_assert_int_eq(dt_kernels_init(&k, NULL, NULL), DT_OK);
+    test_net_open(&t, TEST_LSQ("resnet20", "paper"), false);
+    for (size_t c = 0; c < DT_ARRAY_LEN(cases); c++) {
+        dt_plan p;
+        const int outputs[] = { t.net.loss, t.net.logits };
+        int twice = 0;
+        ck_assert_int_eq(
+            dt_plan_init(&p, dt_net_steps(&t.net), &k, cases[c].mode, 8, 2, outputs, 2, NULL, NULL),
+            DT_OK);
+        for (int v = 0; v < p.graph->value_count; v++) {
+            if (p.again_slot[v] < 0) continue;
+            const dt_slot *first = &p.slot[p.value_slot[v]], *again = &p.slot[p.again_slot[v]];
+            ck_assert_int_lt(first->last, again->first);
+            ck_assert_uint_eq(first->bytes, again->bytes);
+            twice++;
+        }
+        ck_assert_int_eq(twice, cases[c].twice);
+        dt_plan_fini(&p);
+    }
+    test_net_close(&t);
+}
+END_TEST
+
 START_TEST(bad_requests_are_refused)
 {
     test_net t;
@@ -228,4 +289,4 @@ START_TEST(bad_requests_are_refused)
 END_TEST
 
 DT_TEST_MAIN("plan", memory_is_never_shared_by_the_living, a_training_arena_is_far_below_the_sum,
-             bad_requests_are_refused)
+             sums_of_few_products_are_made_twice, bad_requests_are_refused)
