@@ -93,7 +93,7 @@ typedef struct dt_op {
     /* NULL: no. Whether the time of another forward pass is worth less than the memory of out[0]
      * between forward and backward: then forward runs again before the first backward pass that
      * reads out[0]. It gives the same bits, writes nothing else, and backward reads every input. */
-    bool (*remakes)(const void *conf, const dt_shape *in, const dt_shape *out);
+    bool (*remakes)(const void *conf, const dt_shape *in);
     bool fused; /* the fusing pass makes such nodes; the test of that pass is theirs */
     dt_sign sign;
     dt_grad_kind grad_kind;

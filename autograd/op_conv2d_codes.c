@@ -194,11 +194,10 @@ static void backward(const dt_op_run *r)
 
 /* Sums of few products: ResNet-20's at 32x32 are a sixth of a step's memory and 2 % of its time.
  * Those of one pixel or one channel are as slow as memory is, so that another pass buys less. */
-static bool remakes(const void *conf, const dt_shape *in, const dt_shape *out)
+static bool remakes(const void *conf, const dt_shape *in)
 {
     const dt_conv2d_codes_conf *c = conf;
     const int64_t *w = in[1].dim; /* [O,KH,KW,C/G] */
-    (void)out;
     return c->sums && c->conv.groups == 1 && w[1] * w[2] > 1 && w[1] * w[2] * w[3] <= REMADE;
 }
 

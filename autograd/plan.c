@@ -19,6 +19,12 @@ size_t dt_plan_value_bytes(const dt_plan *p, int value)
     return (size_t)dt_shape_count(&p->shape[value]) * bytes[p->graph->value[value].store];
 }
 
+static void get_shapes(const dt_plan *p, const int *value, int count, dt_shape *out)
+{
+    for (int j = 0; j < count; j++)
+        out[j] = p->shape[value[j]];
+}
+
 static dt_status infer_shapes(dt_plan *p, dt_error *err)
 {
     const dt_graph *g = p->graph;
@@ -29,8 +35,7 @@ static dt_status infer_shapes(dt_plan *p, dt_error *err)
     for (int i = 0; i < g->node_count; i++) {
         const dt_node *node = &g->node[i];
         dt_shape in[DT_OP_MAX_IN], out[DT_OP_MAX_OUT];
-        for (int j = 0; j < node->in_count; j++)
-            in[j] = p->shape[node->in[j]];
+        get_shapes(p, node->in, node->in_count, in);
         DT_TRY(node->op->infer(node->conf, in, node->in_count, out, err));
         for (int j = 0; j < node->out_count; j++) {
             p->shape[node->out[j]] = out[j];
@@ -248,10 +253,9 @@ static void plan_again(dt_plan *p)
         const dt_node *node = &g->node[i];
         if (!p->node[i].runs_back || !node->op->remakes) continue;
         dt_shape in[DT_OP_MAX_IN];
-        for (int j = 0; j < node->in_count; j++)
-            in[j] = p->shape[node->in[j]];
+        get_shapes(p, node->in, node->in_count, in);
         int v = node->out[0], reader = only_reader(p, v);
-        if (reader < 0 || !node->op->remakes(node->conf, in, &p->shape[v])) continue;
+        if (reader < 0 || !node->op->remakes(node->conf, in)) continue;
         dt_slot *s = &p->slot[p->value_slot[v]];
         int time = back_time(p, reader);
         if (!p->node[reader].runs_back || s->last < time) continue;
@@ -277,10 +281,8 @@ static void plan_memory(dt_plan *p, const dt_kernels *k)
         dt_plan_node *pn = &p->node[i];
         if (!pn->runs || !node->op->memory) continue;
         dt_shape in[DT_OP_MAX_IN], out[DT_OP_MAX_OUT];
-        for (int j = 0; j < node->in_count; j++)
-            in[j] = p->shape[node->in[j]];
-        for (int j = 0; j < node->out_count; j++)
-            out[j] = p->shape[node->out[j]];
+        get_shapes(p, node->in, node->in_count, in);
+        get_shapes(p, node->out, node->out_count, out);
         dt_op_run run = { .conf = node->conf,
                           .mode = p->mode,
                           .threads = p->threads,
@@ -387,10 +389,8 @@ int64_t dt_plan_node_macs(const dt_plan *p, int i)
     const dt_node *node = &p->graph->node[i];
     dt_shape in[DT_OP_MAX_IN], out[DT_OP_MAX_OUT];
     if (!p->node[i].runs || !node->op->macs) return 0;
-    for (int j = 0; j < node->in_count; j++)
-        in[j] = p->shape[node->in[j]];
-    for (int j = 0; j < node->out_count; j++)
-        out[j] = p->shape[node->out[j]];
+    get_shapes(p, node->in, node->in_count, in);
+    get_shapes(p, node->out, node->out_count, out);
     return node->op->macs(node->conf, in, out);
 }
 
