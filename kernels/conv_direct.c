@@ -156,46 +156,52 @@ static int64_t tile_pixels(const dt_conv_tile *table, int64_t count, int64_t mos
 }
 
 /* One row of outputs, cut into tiles. Tiles whose last channels do not exist
- * go through a buffer, so that nothing is written past the output. */
+ * go through a buffer, so that nothing is written past the output.
+ *
+ * The arguments are never copied: a copy is vector loads of what was just stored field by field,
+ * which a processor serves only when all earlier stores, outputs among them, are in its cache. */
 static void run_row(const job *j, const dt_conv_grid *g, const dt_conv_tile *table,
-                    dt_conv_tile_args a, int64_t lanes, int64_t used, float *buffer)
+                    dt_conv_tile_args *a, int64_t lanes, int64_t used, float *buffer)
 {
     const dt_conv_plan *p = &j->p;
-    int64_t step = a.y_step, add = a.add, most = j->t->max_pixels[lanes / j->t->vec - 1];
+    int64_t step = a->y_step, most = j->t->max_pixels[lanes / j->t->vec - 1];
     int64_t count = (p->w.out - g->w - 1) / p->w.out_step + 1;
-    float *y = a.y;
+    int add = a->add;
+    float *y = a->y;
+    if (used < lanes) a->y_step = lanes, a->add = 0;
     for (int64_t P; count > 0; count -= P) {
         P = tile_pixels(table, count, most);
-        a.y = y;
-        if (used < lanes) a.y = buffer, a.y_step = lanes, a.add = 0;
-        table[P - 1](&a);
+        a->y = used < lanes ? buffer : y;
+        table[P - 1](a);
         if (used < lanes)
             for (int64_t c = 0; c < P; c++)
                 for (int64_t l = 0; l < used; l++)
                     y[c * step + l] =
                         add ? y[c * step + l] + buffer[c * lanes + l] : buffer[c * lanes + l];
-        a.x += P * p->stride;
+        a->x += P * p->stride;
         y += P * step;
     }
+    a->y_step = step, a->add = add;
 }
 
 /* One pass of a tile of channels at m over all output rows of one grid in a band. */
 static void run_rows(const job *j, const dt_conv_grid *g, const dt_conv_tile *table, band *b,
-                     dt_conv_tile_args a, int64_t m, int64_t lanes)
+                     dt_conv_tile_args *a, int64_t m, int64_t lanes)
 {
     const dt_conv_plan *p = &j->p;
     const dt_conv_axis *h = &p->h, *w = &p->w;
     int64_t OC = p->fold ? p->M_padded : p->G * p->M,
             end = dt_min64(b->j0 + p->band, (h->out - g->h - 1) / h->out_step + 1);
-    a.x = b->copy;
-    a.y_step = w->out_step * OC;
-    for (int64_t row = b->j0; row < end; row++, a.x += p->cols * p->stride) {
+    const float *x = b->copy;
+    a->y_step = w->out_step * OC;
+    for (int64_t row = b->j0; row < end; row++, x += p->cols * p->stride) {
         dt_conv_fetch(&b->ahead, h->step * w->in * p->G * p->K);
         int64_t used = p->fold ? lanes : dt_min64(lanes, p->M - m);
+        a->x = x;
         if (p->fold)
-            a.y = b->fold + ((row - b->j0) * h->out_step + g->h) * w->out * OC + m;
+            a->y = b->fold + ((row - b->j0) * h->out_step + g->h) * w->out * OC + m;
         else
-            a.y = j->out + ((b->n * h->out + g->h + row * h->out_step) * w->out + g->w) * OC +
+            a->y = j->out + ((b->n * h->out + g->h + row * h->out_step) * w->out + g->w) * OC +
                   b->group * p->M + m;
         run_row(j, g, table, a, lanes, used, b->buffer);
     }
@@ -218,7 +224,7 @@ static void run_tile(const job *j, const dt_conv_grid *g, band *b, int64_t m)
         a.channels = s < full ? p->block : p->last;
         a.segments = dt_min64((s < full ? full : segments) - s,
                               dt_max64(WEIGHT_BYTES / (4 * lanes * dt_max64(a.channels, 1)), 1));
-        run_rows(j, g, table, b, a, m, lanes);
+        run_rows(j, g, table, b, &a, m, lanes);
         s += a.segments, a.offset += a.segments, a.w += a.segments * a.channels * lanes;
         a.add = 1;
     } while (s < segments);
@@ -234,7 +240,7 @@ static void run_depth(const job *j, const dt_conv_grid *g, band *b)
                                 .segments = g->taps,
                                 .w = j->weight + start * DT_CONV_BLOCK,
                                 .add = j->accumulate };
-        run_rows(j, g, j->t->depth, b, a, block * DT_CONV_BLOCK, DT_CONV_BLOCK);
+        run_rows(j, g, j->t->depth, b, &a, block * DT_CONV_BLOCK, DT_CONV_BLOCK);
     }
 }
 

@@ -104,25 +104,26 @@ static void copy_dy(const job *j, const float *from, int64_t pixels, float *to)
     }
 }
 
-/* All inputs of one tile of output channels; `a` has the pictures at the tile's first channel. */
-static void run_tile(const job *j, dt_conv_wtile_args a, int64_t lanes, float *dw)
+/* All inputs of one tile of output channels; `a` has the pictures at the tile's first channel,
+ * and is not copied: run_row in conv_direct.c tells why. */
+static void run_tile(const job *j, dt_conv_wtile_args *a, int64_t lanes, float *dw)
 {
     const plan *p = &j->p;
     int64_t V = lanes / j->t->vec, unit = p->depth ? p->I : 1;
     int64_t most = p->depth ? j->t->max_taps : j->t->max_inputs[V - 1];
     const dt_conv_wtile *table = p->depth ? j->t->depth_weight : j->t->weight[V - 1];
-    const float *x = a.x;
-    a.dw = dw;
-    a.x_tap = p->I;
-    for (int64_t kh = 0; kh < j->s->KH; kh++, x += a.x_row / j->s->SH) {
-        a.x = x;
+    const float *x = a->x;
+    a->dw = dw;
+    a->x_tap = p->I;
+    for (int64_t kh = 0; kh < j->s->KH; kh++, x += a->x_row / j->s->SH) {
+        a->x = x;
         for (int64_t left = p->window, Q; left > 0; left -= Q) {
             Q = dt_min64(left, most);
             while (!table[Q - 1])
                 Q--;
-            table[Q - 1](&a);
-            a.x += Q * unit;
-            a.dw += Q * lanes;
+            table[Q - 1](a);
+            a->x += Q * unit;
+            a->dw += Q * lanes;
         }
     }
 }
@@ -154,7 +155,7 @@ static void run_unit(const job *j, int64_t unit, int64_t first, int64_t end, con
         }
         a.x = p->copy_x ? x + (p->depth ? m : 0) : j->x->x + x_at;
         a.dy = (p->copy_dy ? dy : dy_at) + m;
-        run_tile(j, a, dt_min64(p->lanes, p->M_padded - m),
+        run_tile(j, &a, dt_min64(p->lanes, p->M_padded - m),
                  partial + (group * p->M_padded + m) * s->KH * p->window);
     }
 }
