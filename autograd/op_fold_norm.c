@@ -16,7 +16,7 @@
 
 #include "autograd/op.h"
 
-static const double least = 1e-6;
+static const double least = DT_FOLD_NORM_LEAST;
 
 double dt_fold_norm_factor(const dt_fold_norm_conf *conf, real gamma, real var)
 {

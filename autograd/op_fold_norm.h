@@ -15,7 +15,9 @@ typedef struct dt_fold_norm_conf {
     bool undo;  /* y = w / c */
 } dt_fold_norm_conf;
 
-/* The factor c of one channel, never nearer to 0 than 1e-6. */
+#define DT_FOLD_NORM_LEAST 1e-6
+
+/* The factor c of one channel, never nearer to 0 than DT_FOLD_NORM_LEAST. */
 double dt_fold_norm_factor(const dt_fold_norm_conf *conf, real gamma, real var);
 
 #endif

@@ -5,8 +5,9 @@
  *
  * y = Q(w) a constant, M the elements of an output channel (its filter's), so that R is a sum over
  * channels of means. lambda is 0 for the first quarter of all steps, then a cosine to its end. The
- * scale gets no gradient. With a quantizer that transforms weights, w is what it rounds, and the
- * gradient goes back through the transform. */
+ * scale gets no gradient. With a quantizer that transforms weights, or with a batch norm folded
+ * into them, w is what is rounded, and the gradient goes back through the transform and the norm's
+ * factors, which are constants as the scale is. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
@@ -24,7 +25,8 @@ static const dt_opt opts[] = {
 };
 
 typedef struct state {
-    real *gradient, *back; /* [elements of all sites]; NULL: no site has a transform */
+    real *gradient,
+        *back; /* [elements of all sites]; NULL: every site rounds the weights as they are */
 } state;
 
 static dt_status open(dt_dynamics_part *p, dt_error *err)
@@ -34,10 +36,15 @@ static dt_status open(dt_dynamics_part *p, dt_error *err)
     size_t bytes = sizeof(real) * (size_t)d->weights.elements;
     if (d->weights.count == 0)
         return dt_fail(err, DT_ERR_NOT_FOUND, NULL, "no quantized weights are in this net");
-    if (!d->weights.transformed) return DT_OK;
+    if (!d->weights.transformed && !d->weights.folded) return DT_OK;
     s->gradient = dt_dynamics_memory(d, bytes);
     s->back = dt_dynamics_memory(d, bytes);
     return s->gradient && s->back ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+}
+
+static bool is_indirect(const dt_weight_site *s)
+{
+    return s->fold || dt_quant_transforms(s->conf->quantizer, &s->site);
 }
 
 typedef struct call {
@@ -54,24 +61,28 @@ static void dampen_piece(void *arg, int64_t index, const dt_weight_site *s,
     const dt_shape *shape = &k->d->graph->value[s->value].shape;
     real factor = (real)(k->factor * (double)shape->dim[0] / (double)s->count);
     real *g = k->d->state->grad[s->value];
-    if (dt_quant_transforms(s->conf->quantizer, &s->site)) {
+    if (is_indirect(s)) {
         g = k->s->gradient + s->at;
         memset(g + p->begin, 0, (size_t)p->n * sizeof *g);
     }
     k->d->kernels->weight.dampen(p->n, x, e, factor, g + p->begin);
 }
 
-/* From the gradient of transformed weights to that of the weights. */
+/* From the gradient of what is rounded to that of the weights. */
 static void back(dt_dynamics *d, const state *s, const dt_weight_site *site)
 {
     const dt_quantizer *q = site->conf->quantizer;
     const real *stats = d->weights.stats + site->first_group * DT_QUANT_MAX_STATS;
-    real *g = d->state->grad[site->value];
-    if (!site->active || !dt_quant_transforms(q, &site->site)) return;
-    q->transform_back(site->conf->options, &site->site, d->state->data[site->value],
-                      d->weights.transformed + site->at, stats, s->gradient + site->at,
-                      s->back + site->at);
-    d->kernels->point.add(d->threads, site->count, g, s->back + site->at, g);
+    real *g = d->state->grad[site->value], *from = s->gradient + site->at;
+    if (!site->active || !is_indirect(site)) return;
+    if (dt_quant_transforms(q, &site->site)) {
+        q->transform_back(site->conf->options, &site->site, dt_weights_read(&d->weights, site),
+                          d->weights.transformed + site->at, stats, from, s->back + site->at);
+        from = s->back + site->at;
+    }
+    for (int64_t i = 0; site->fold && i < site->count; i++)
+        from[i] = (real)((double)from[i] * dt_weight_factor(site, i));
+    d->kernels->point.add(d->threads, site->count, g, from, g);
 }
 
 static void gradient(dt_dynamics_part *p)
@@ -83,14 +94,13 @@ static void gradient(dt_dynamics_part *p)
         return;
     k.factor *= 2;
     dt_weights_each(&d->weights, dampen_piece, &k);
-    for (int i = 0; i < d->weights.count && d->weights.transformed; i++)
+    for (int i = 0; i < d->weights.count && ((state *)p->state)->gradient; i++)
         back(d, p->state, &d->weights.site[i]);
 }
 
 const dt_dynamics_row dt_dynamics_dampening = {
     .row = { "dampening", "pulls weights to their grid (Nagel 2022, arXiv:2203.11086, section 4.1)",
              opts, sizeof(conf) },
-    .reads_weights = true,
     .state_size = sizeof(state),
     .open = open,
     .gradient = gradient,

@@ -87,6 +87,7 @@ static void put_aside(dt_dynamics_part *p)
 {
     dt_dynamics *d = p->all;
     state *s = p->state;
+    dt_weights_fold(&d->weights);
     dt_weights_refresh(&d->weights);
     dt_weights_each(&d->weights, quantize_piece, p);
     for (int i = 0; i < d->graph->value_count; i++)
@@ -129,7 +130,7 @@ static void open_probe(dt_rng *rng, const dt_weight_site *site, int64_t number)
     dt_rng_open(rng, 0, DT_RNG_PROBE, dt_hash_name(site->weight), (uint64_t)number);
 }
 
-/* Weights at their quantized values plus `factor` h v. */
+/* Weights at their quantized values plus `factor` h v, less the factors of a folded batch norm. */
 static void move(dt_dynamics_part *p, int64_t number, double factor)
 {
     dt_dynamics *d = p->all;
@@ -141,12 +142,15 @@ static void move(dt_dynamics_part *p, int64_t number, double factor)
         dt_rng rng;
         if (!site->active) continue;
         memcpy(w, s->value + site->at, sizeof(real) * (size_t)site->count);
-        if (!s->measured[i] || factor == 0) continue;
-        open_probe(&rng, site, number);
-        for (int64_t k = 0; k < site->count; k++, bits >>= 1) {
-            if (k % 32 == 0) bits = dt_rng_u32(&rng);
-            w[k] += bits & 1 ? h : -h;
+        if (s->measured[i] && factor != 0) {
+            open_probe(&rng, site, number);
+            for (int64_t k = 0; k < site->count; k++, bits >>= 1) {
+                if (k % 32 == 0) bits = dt_rng_u32(&rng);
+                w[k] += bits & 1 ? h : -h;
+            }
         }
+        for (int64_t k = 0; site->fold && k < site->count; k++)
+            w[k] = (real)((double)w[k] / dt_weight_factor(site, k));
     }
 }
 
@@ -165,7 +169,8 @@ static void add_traces(dt_dynamics_part *p, int64_t number, double factor)
         open_probe(&rng, site, number);
         for (int64_t k = 0; k < site->count; k++, bits >>= 1) {
             if (k % 32 == 0) bits = dt_rng_u32(&rng);
-            sum += bits & 1 ? (double)g[k] : -(double)g[k];
+            double of_value = (double)g[k] / dt_weight_factor(site, k);
+            sum += bits & 1 ? of_value : -of_value;
         }
         s->trace[i] += factor * sum / (2 * s->h[i]);
     }
@@ -181,9 +186,11 @@ static void add_deviations(dt_dynamics_part *p)
         double mean = 0, square = 0, n = (double)site->count;
         if (!site->active || !s->measured[i]) continue;
         for (int64_t k = 0; k < site->count; k++)
-            mean += (double)g[k] / n;
-        for (int64_t k = 0; k < site->count; k++)
-            square += ((double)g[k] - mean) * ((double)g[k] - mean);
+            mean += (double)g[k] / dt_weight_factor(site, k) / n;
+        for (int64_t k = 0; k < site->count; k++) {
+            double off = (double)g[k] / dt_weight_factor(site, k) - mean;
+            square += off * off;
+        }
         s->std[i] += sqrt(square / n);
     }
 }
@@ -258,7 +265,6 @@ const dt_dynamics_row dt_dynamics_ewgs_curvature = {
     .row = { "ewgs_curvature",
              "strength of EWGS from curvature (Lee 2021, arXiv:2104.00903, section 3.2)", opts,
              sizeof(conf) },
-    .reads_weights = true,
     .state_size = sizeof(state),
     .wants_gradients = true,
     .open = open,

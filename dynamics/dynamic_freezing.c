@@ -9,8 +9,13 @@
  * back to a value inside the cell of k after every update, so decay, momentum and a changed scale
  * do not move the code, and whoever reads the weights alone finds the frozen codes.
  *
+ * With a batch norm folded into the weights, all of this holds for weights times its factors: the
+ * latent weight is put where its product is inside the cell, and the factors get no gradient from
+ * a frozen weight's rounding either.
+ *
  * For quantizers that round x / s to even steps without a transform. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <stdio.h>
 
 #include "dynamics/oscillation.h"
@@ -101,9 +106,30 @@ static void back_piece(void *arg, int64_t index, const dt_weight_site *s, const 
     const call *k = arg;
     k->s->sums[index] = 0;
     if (!k->s->held[p->site]) return;
-    real *g = k->d->state->grad[s->value] + p->begin;
+    const real *held = k->s->held[p->site] + p->begin;
+    real *g = k->d->state->grad[s->value] + p->begin, of_product[DT_POINT_BLOCK];
+    for (int64_t i = 0; s->fold && i < p->n; i++)
+        of_product[i] = (real)((double)g[i] / dt_weight_factor(s, p->begin + i));
     k->s->sums[index] =
-        k->d->kernels->weight.held_back(p->n, x, e, k->s->held[p->site] + p->begin, k->code, g);
+        k->d->kernels->weight.held_back(p->n, x, e, held, k->code, s->fold ? of_product : g);
+    for (int64_t i = 0; s->fold && i < p->n; i++)
+        if (held[i] < DT_NOT_HELD) g[i] = 0;
+}
+
+/* Takes back what frozen weights gave the factors of a folded batch norm on the way to their
+ * rounding: dgamma had (dc/dgamma) / c g w of each, and dc/dgamma is c / gamma or nothing. */
+static void factor_gradient(const dt_dynamics *d, const dt_weight_site *s, const real *held)
+{
+    const real *w = d->state->data[s->value], *gamma = d->state->data[s->gamma];
+    const real *g = d->state->grad[s->value];
+    real *d_gamma = d->state->grad[s->gamma];
+    for (int64_t o = 0; d_gamma && o < s->count / s->channel; o++) {
+        double sum = 0;
+        for (int64_t i = o * s->channel; i < (o + 1) * s->channel; i++)
+            if (held[i] < DT_NOT_HELD) sum += (double)g[i] * (double)w[i];
+        if (sum != 0 && fabs(s->factor[o]) > DT_FOLD_NORM_LEAST)
+            d_gamma[o] -= (real)(sum / (double)gamma[o]);
+    }
 }
 
 /* What the kernels' sums lack for groups with frozen weights, by the quantizer's own rule. */
@@ -127,6 +153,9 @@ static void gradient(dt_dynamics_part *p)
     const dt_weights *w = &d->weights;
     call k = { .d = d, .s = s, .code = ((const conf *)p->conf)->scale == SCALE_CODE ? 1 : 0 };
     if (s->counted && s->frozen == 0) return;
+    for (int i = 0; i < w->count; i++)
+        if (w->site[i].fold && w->site[i].active && s->held[i])
+            factor_gradient(d, &w->site[i], s->held[i]);
     dt_weights_each(&d->weights, back_piece, &k);
     for (int64_t i = 0; i < w->piece_count;) {
         const dt_weight_piece *first = &w->piece[i];
@@ -147,8 +176,13 @@ static void hold_piece(void *arg, int64_t index, const dt_weight_site *s, const 
     (void)x;
     const call *k = arg;
     if (!k->s->held[p->site]) return;
-    k->d->kernels->weight.hold(p->n, e, k->s->held[p->site] + p->begin,
-                               k->d->state->data[s->value] + p->begin);
+    const real *held = k->s->held[p->site] + p->begin;
+    real *read = dt_weights_read(&k->d->weights, s) + p->begin;
+    real *w = k->d->state->data[s->value] + p->begin;
+    k->d->kernels->weight.hold(p->n, e, held, read);
+    for (int64_t i = 0; s->fold && i < p->n; i++)
+        if (held[i] < DT_NOT_HELD)
+            w[i] = (real)((double)read[i] / dt_weight_factor(s, p->begin + i));
 }
 
 static void restore(dt_dynamics_part *p)
@@ -230,7 +264,6 @@ const dt_dynamics_row dt_dynamics_freezing = {
              opts, sizeof(conf) },
     .needs = "oscillation",
     .why = "which tells the weights to freeze",
-    .reads_weights = true,
     .state_size = sizeof(state),
     .open = open,
     .start = start,

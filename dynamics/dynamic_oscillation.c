@@ -119,8 +119,7 @@ static dt_status epoch(dt_dynamics_part *p, dt_error *err)
  * as shares of the weights inside the range. */
 static void add_distances(const dt_weight_site *s, const dt_weights *w, double *bins)
 {
-    const real *x = dt_quant_transforms(s->conf->quantizer, &s->site) ? w->transformed + s->at
-                                                                      : w->state->data[s->value];
+    const real *x = dt_weights_rounded(w, s);
     for (int64_t group = 0; group < s->site.groups; group++) {
         const dt_encode *e = &w->encode[s->first_group + group];
         for (int64_t i = group * s->site.count; i < (group + 1) * s->site.count; i++) {
@@ -195,7 +194,6 @@ static void progress(dt_dynamics_part *p, char *text, size_t size)
 const dt_dynamics_row dt_dynamics_oscillation = {
     .row = { "oscillation", "how often codes of weights turn back (Nagel 2022, arXiv:2203.11086)",
              opts, sizeof(conf) },
-    .reads_weights = true,
     .state_size = sizeof(dt_oscillation),
     .open = open,
     .start = start,

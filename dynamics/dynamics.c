@@ -108,11 +108,6 @@ static dt_status open_part(dt_dynamics *d, const dt_dynamics_params *p, int i, d
     if (part->row->needs && !dt_dynamics_find(d, part->row->needs))
         return dt_fail(err, DT_ERR_ARG, &where, "needs dynamics.%s, %s", part->row->needs,
                        part->row->why);
-    if (part->row->reads_weights && d->weights.folded)
-        return dt_fail(
-            err, DT_ERR_UNSUPPORTED, &where,
-            "does not go with quant.fold_norm, which quantizes weights times the factors "
-            "of batch norms");
     dt_error below = { .status = DT_OK };
     dt_status st = part->row->open ? part->row->open(part, &below) : DT_OK;
     return st == DT_OK ? DT_OK : dt_fail(err, st, &where, "%s", below.text);
@@ -166,6 +161,7 @@ static void freshen(dt_dynamics *d)
 void dt_dynamics_start(dt_dynamics *d)
 {
     d->fresh = false;
+    dt_weights_fold(&d->weights);
     for (int i = 0; i < d->count; i++) {
         if (!d->part[i].row->start) continue;
         freshen(d);
@@ -179,6 +175,11 @@ dt_status dt_dynamics_epoch(dt_dynamics *d, const dt_dynamics_at *at, dt_error *
     for (int i = 0; i < d->count; i++)
         if (d->part[i].row->epoch) DT_TRY(d->part[i].row->epoch(&d->part[i], err));
     return DT_OK;
+}
+
+void dt_dynamics_forward(dt_dynamics *d)
+{
+    dt_weights_fold(&d->weights);
 }
 
 void dt_dynamics_gradient(dt_dynamics *d, const dt_dynamics_at *at)
@@ -195,6 +196,7 @@ void dt_dynamics_gradient(dt_dynamics *d, const dt_dynamics_at *at)
 void dt_dynamics_step(dt_dynamics *d)
 {
     d->fresh = false;
+    dt_weights_fold(&d->weights);
     for (int i = 0; i < d->count; i++) {
         if (!d->part[i].row->restore) continue;
         freshen(d);
@@ -223,6 +225,7 @@ void dt_dynamics_after_eval(dt_dynamics *d)
 void dt_dynamics_report(dt_dynamics *d, dt_dynamics_report_fn fn, void *arg)
 {
     d->fresh = false;
+    dt_weights_fold(&d->weights);
     for (int i = 0; i < d->count; i++) {
         if (!d->part[i].row->report) continue;
         freshen(d);

@@ -34,7 +34,6 @@ struct dt_dynamics_row {
     const char *needs; /* another row that must be in use; NULL: none */
     const char *why;   /* what it is needed for */
     size_t state_size;
-    bool reads_weights;   /* works on all->weights */
     bool wants_norm;      /* uses dt_dynamics.norm_pass */
     bool wants_gradients; /* uses dt_dynamics.gradient_pass */
     /* Refuses what cannot work with this net, and gets its memory (dt_dynamics_tensor for what
@@ -122,6 +121,7 @@ bool dt_dynamics_wants_gradients(const dt_dynamics *d);
 
 void dt_dynamics_start(dt_dynamics *d);
 dt_status dt_dynamics_epoch(dt_dynamics *d, const dt_dynamics_at *at, dt_error *err) DT_MUST_CHECK;
+void dt_dynamics_forward(dt_dynamics *d); /* before a step's first forward pass */
 void dt_dynamics_gradient(dt_dynamics *d, const dt_dynamics_at *at);
 void dt_dynamics_step(dt_dynamics *d);
 dt_status dt_dynamics_before_eval(dt_dynamics *d, dt_error *err) DT_MUST_CHECK;

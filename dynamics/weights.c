@@ -9,29 +9,44 @@
 
 enum { TASK = 4 * DT_POINT_BLOCK }; /* elements of a task, about */
 
+/* The fold_norm node that makes a value; NULL: something else does. */
+static const dt_node *fold_before(const dt_graph *g, int value)
+{
+    int at = g->value[value].producer;
+    return at >= 0 && strcmp(g->node[at].op->name, "fold_norm") == 0 ? &g->node[at] : NULL;
+}
+
 static const dt_fakequant_conf *weight_quantizer(const dt_graph *g, const dt_node *node)
 {
     const dt_fakequant_conf *c = node->conf;
     if (strcmp(node->op->name, "fakequant") != 0 || !c->site.weight) return NULL;
-    return g->value[node->in[0]].kind == DT_VALUE_PARAM ? c : NULL;
+    const dt_node *fold = fold_before(g, node->in[0]);
+    return g->value[fold ? fold->in[DT_FOLD_W] : node->in[0]].kind == DT_VALUE_PARAM ? c : NULL;
 }
 
 static void add_site(dt_weights *w, const dt_graph *g, const dt_node *node, int64_t *groups)
 {
     dt_weight_site *s = &w->site[w->count++];
-    const dt_value *v = &g->value[node->in[0]];
+    const dt_node *fold = fold_before(g, node->in[0]);
+    int value = fold ? fold->in[DT_FOLD_W] : node->in[0];
+    const dt_value *v = &g->value[value];
     const dt_fakequant_conf *c = node->conf;
     *s = (dt_weight_site){ .name = node->name,
                            .weight = v->name,
                            .active = true,
                            .conf = c,
                            .site = dt_fakequant_site(c, &v->shape),
-                           .value = node->in[0],
+                           .value = value,
                            .count = dt_shape_count(&v->shape),
                            .at = w->elements,
                            .first_group = *groups };
     for (int i = 1; i < node->in_count; i++)
         s->param[i - 1] = node->in[i];
+    if (fold) {
+        s->fold = fold->conf;
+        s->gamma = fold->in[DT_FOLD_GAMMA], s->var = fold->in[DT_FOLD_VAR];
+        s->channel = s->count / v->shape.dim[0];
+    }
     w->elements += s->count;
     *groups += s->site.groups;
 }
@@ -58,31 +73,43 @@ static void cut(dt_weights *w)
     w->task[w->task_count] = w->piece_count;
 }
 
+/* Memory that only some nets need. */
+static bool get_copies(dt_weights *w, dt_arena *arena)
+{
+    size_t bytes = sizeof(real) * (size_t)w->elements;
+    for (int i = 0; i < w->count; i++) {
+        dt_weight_site *s = &w->site[i];
+        bool transforms = dt_quant_transforms(s->conf->quantizer, &s->site);
+        if (transforms && !w->transformed && !(w->transformed = dt_arena_get(arena, bytes)))
+            return false;
+        if (!s->fold) continue;
+        if (!w->folded && !(w->folded = dt_arena_get(arena, bytes))) return false;
+        s->factor = dt_arena_get(arena, sizeof *s->factor * (size_t)(s->count / s->channel));
+        if (!s->factor) return false;
+    }
+    return true;
+}
+
 dt_status dt_weights_init(dt_weights *w, const dt_graph *g, const dt_state *state, int threads,
                           dt_arena *arena, dt_error *err)
 {
     *w = (dt_weights){ .state = state, .threads = threads };
     int64_t groups = 0;
     size_t pieces = 0;
-    bool transforms = false;
     w->site = dt_arena_get(arena, sizeof *w->site * (size_t)(g->node_count + 1));
     for (int i = 0; w->site && i < g->node_count; i++) {
-        const dt_fakequant_conf *c = weight_quantizer(g, &g->node[i]);
-        w->folded = w->folded || strcmp(g->node[i].op->name, "fold_norm") == 0;
-        if (!c) continue;
+        if (!weight_quantizer(g, &g->node[i])) continue;
         add_site(w, g, &g->node[i], &groups);
         pieces += (size_t)pieces_of(&w->site[w->count - 1].site);
-        transforms = transforms || dt_quant_transforms(c->quantizer, &c->site);
     }
     w->piece = dt_arena_get(arena, sizeof *w->piece * (pieces + 1));
     w->task = dt_arena_get(arena, sizeof *w->task * (pieces + 1));
     w->encode = dt_arena_get(arena, sizeof *w->encode * (size_t)(groups + 1));
     w->stats = dt_arena_get(arena, sizeof(real) * DT_QUANT_MAX_STATS * (size_t)(groups + 1));
-    if (transforms) w->transformed = dt_arena_get(arena, sizeof(real) * (size_t)w->elements);
-    if (!w->site || !w->piece || !w->task || !w->encode || !w->stats ||
-        (transforms && !w->transformed))
+    if (!w->site || !w->piece || !w->task || !w->encode || !w->stats || !get_copies(w, arena))
         return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the weights' sites");
     cut(w);
+    dt_weights_fold(w);
     return DT_OK;
 }
 
@@ -101,6 +128,27 @@ void dt_weights_bind(dt_weights *w, const dt_graph *g)
     }
 }
 
+void dt_weights_fold(dt_weights *w)
+{
+    for (int i = 0; i < w->count; i++) {
+        const dt_weight_site *s = &w->site[i];
+        for (int64_t o = 0; s->fold && o < s->count / s->channel; o++)
+            s->factor[o] = dt_fold_norm_factor(s->fold, w->state->data[s->gamma][o],
+                                               w->state->data[s->var][o]);
+    }
+}
+
+real *dt_weights_read(const dt_weights *w, const dt_weight_site *s)
+{
+    return s->fold ? w->folded + s->at : w->state->data[s->value];
+}
+
+const real *dt_weights_rounded(const dt_weights *w, const dt_weight_site *s)
+{
+    bool transforms = dt_quant_transforms(s->conf->quantizer, &s->site);
+    return transforms ? w->transformed + s->at : dt_weights_read(w, s);
+}
+
 static void refresh(dt_weights *w, const dt_weight_site *s)
 {
     const dt_quantizer *q = s->conf->quantizer;
@@ -109,8 +157,11 @@ static void refresh(dt_weights *w, const dt_weight_site *s)
     void *param[DT_QUANT_MAX_PARAMS];
     for (int i = 0; i < q->param_count; i++)
         param[i] = w->state->data[s->param[i]];
+    const real *x = w->state->data[s->value];
+    for (int64_t i = 0; s->fold && i < s->count; i++) /* as op_fold_norm.c */
+        w->folded[s->at + i] = (real)((double)x[i] * dt_weight_factor(s, i));
     if (transforms)
-        q->transform(s->conf->options, &s->site, w->state->data[s->value], w->transformed + s->at,
+        q->transform(s->conf->options, &s->site, dt_weights_read(w, s), w->transformed + s->at,
                      stats);
     for (int64_t group = 0; group < s->site.groups; group++)
         dt_fakequant_plan(s->conf, &s->site, param,
@@ -139,10 +190,8 @@ static void each_task(void *arg, int64_t t, int thread)
         const dt_weight_piece *p = &w->piece[i];
         const dt_weight_site *s = &w->site[p->site];
         if (!s->active) continue;
-        const real *x = dt_quant_transforms(s->conf->quantizer, &s->site)
-                            ? w->transformed + s->at
-                            : w->state->data[s->value];
-        c->fn(c->arg, i, s, p, x + p->begin, &w->encode[s->first_group + p->group]);
+        c->fn(c->arg, i, s, p, dt_weights_rounded(w, s) + p->begin,
+              &w->encode[s->first_group + p->group]);
     }
 }
 

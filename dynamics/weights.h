@@ -1,10 +1,13 @@
 /* The quantized weights of a net as the rows of dynamics see them: one site a fakequant node of a
- * parameter, cut into pieces that share an encoder. */
+ * parameter, cut into pieces that share an encoder. Where a batch norm is folded into a weight
+ * (`quant.fold_norm`), its quantizer reads the weight times factors, one for each output channel.
+ */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_DYNAMICS_WEIGHTS_H
 #define DT_DYNAMICS_WEIGHTS_H
 
 #include "autograd/exec.h"
+#include "autograd/op_fold_norm.h"
 #include "autograd/quantizer.h"
 
 typedef struct dt_weight_site {
@@ -17,6 +20,10 @@ typedef struct dt_weight_site {
     int64_t count;                         /* elements */
     int64_t at;                            /* of its first element among those of all sites */
     int64_t first_group;                   /* its first encoder */
+    const dt_fold_norm_conf *fold;         /* NULL: no batch norm is folded into it */
+    int gamma, var;                        /* of the batch norm: value ids */
+    double *factor;                        /* of the batch norm, [O] */
+    int64_t channel;                       /* elements of an output channel */
 } dt_weight_site;
 
 /* At most DT_POINT_BLOCK elements of one group. */
@@ -35,8 +42,8 @@ typedef struct dt_weights {
     int64_t elements;  /* of all sites */
     dt_encode *encode; /* by group */
     real *stats;       /* by group, DT_QUANT_MAX_STATS each */
+    real *folded;      /* [elements]: weights times factors; NULL: no site has them */
     real *transformed; /* [elements]; NULL: no site has a transform */
-    bool folded;       /* weights are quantized between factors of batch norms: they are no sites */
     const dt_state *state;
     int threads;
 } dt_weights;
@@ -46,8 +53,20 @@ dt_status dt_weights_init(dt_weights *w, const dt_graph *g, const dt_state *stat
                           dt_arena *arena, dt_error *err) DT_MUST_CHECK;
 /* Another graph over the same values: bits may differ, quantizers may be missing. */
 void dt_weights_bind(dt_weights *w, const dt_graph *g);
+/* Factors of folded batch norms as the next forward pass sees them. Until the next call they are
+ * those of that pass, whose running variances have moved on when its gradients are there. */
+void dt_weights_fold(dt_weights *w);
 /* Encoders of the weights and scales as they are now. Call before dt_weights_each. */
 void dt_weights_refresh(dt_weights *w);
+
+/* Of the last refresh, [count]: what the site's quantizer reads, and that after its transform. */
+real *dt_weights_read(const dt_weights *w, const dt_weight_site *s);
+const real *dt_weights_rounded(const dt_weights *w, const dt_weight_site *s);
+/* What element i of the site is multiplied by before it is read. */
+static inline double dt_weight_factor(const dt_weight_site *s, int64_t i)
+{
+    return s->fold ? s->factor[i / s->channel] : 1;
+}
 
 /* Calls fn once a piece of an active site, several threads at a time; `index` is the piece's, x its
  * values after the transform. */

@@ -202,7 +202,7 @@ static void run_rows(const job *j, const dt_conv_grid *g, const dt_conv_tile *ta
             a->y = b->fold + ((row - b->j0) * h->out_step + g->h) * w->out * OC + m;
         else
             a->y = j->out + ((b->n * h->out + g->h + row * h->out_step) * w->out + g->w) * OC +
-                  b->group * p->M + m;
+                   b->group * p->M + m;
         run_row(j, g, table, a, lanes, used, b->buffer);
     }
 }

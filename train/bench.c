@@ -182,6 +182,7 @@ static dt_status one_step(bench *b, step_times *t, dt_error *err)
     double ready = dt_bench_now();
     dt_exec_set_input(&b->exec, b->net.input, batch.x);
     dt_exec_set_input(&b->exec, b->net.labels, batch.labels);
+    dt_dynamics_forward(&b->dynamics);
     DT_TRY(dt_exec_forward(&b->exec, err));
     dt_exec_backward(&b->exec);
     double middle = dt_bench_now();

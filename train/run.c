@@ -133,6 +133,7 @@ static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
     if (in_epoch == 0 || r->at.step == r->first_step) /* batches that fill no step are left out */
         DT_TRY(dt_loader_seek(r->train, r->at.step / r->at.steps_per_epoch,
                               in_epoch * r->sums.batches, err));
+    dt_dynamics_forward(&r->s.dynamics);
     for (int i = 0; i < r->sums.batches; i++)
         DT_TRY(one_batch(r, i, out_loss, err));
     const dt_dynamics_at at = dynamics_at(r);

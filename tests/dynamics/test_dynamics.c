@@ -9,12 +9,19 @@
 
 static const double distances[] = { .1, .2, .3, .5 };
 
-static void open_toy(toy *t, const char *rows, int64_t steps)
+static const char *const methods[] = { "lsq", "lsq folded" };
+
+static void open_with(toy *t, const char *method, const char *rows, int64_t steps)
 {
     dt_error err = { .status = DT_OK };
-    ck_assert_msg(toy_open(t, rows, 4, "lsq", steps, &err) == DT_OK, "%s", err.text);
+    ck_assert_msg(toy_open(t, rows, 4, method, steps, &err) == DT_OK, "%s", err.text);
     for (int i = 0; i < TOY_WEIGHTS; i++)
         t->target[i] = (real)(2 + distances[i % 4]);
+}
+
+static void open_toy(toy *t, const char *rows, int64_t steps)
+{
+    open_with(t, "lsq", rows, steps);
 }
 
 typedef struct told {
@@ -36,12 +43,12 @@ static void listen(void *arg, const char *row, const char *layer, const dt_dynam
 
 /* Reversals at 2 d / s, d being the distance of w* from its nearest level, and codes whose mean
  * over time is w*. */
-START_TEST(tracker_tells_the_frequency)
+static void tell_the_frequency(const char *method)
 {
     toy t;
     double mean[4] = { 0 };
     enum { STEPS = 40000, SETTLED = 5000 };
-    open_toy(&t, "oscillation momentum=0.0005", STEPS);
+    open_with(&t, method, "oscillation momentum=0.0005", STEPS);
     for (int i = 0; i < STEPS; i++) {
         toy_step(&t, (real)0.0123, 0);
         for (int k = 0; k < 4 && i >= SETTLED; k++)
@@ -64,6 +71,12 @@ START_TEST(tracker_tells_the_frequency)
     dt_dynamics_progress(&t.dynamics, text, sizeof text);
     ck_assert_msg(strncmp(text, "  flips ", 8) == 0 && strstr(text, "% osc 100.00%"), "%s", text);
     toy_close(&t);
+}
+
+START_TEST(tracker_tells_the_frequency)
+{
+    for (size_t i = 0; i < DT_ARRAY_LEN(methods); i++)
+        tell_the_frequency(methods[i]);
 }
 END_TEST
 
@@ -104,25 +117,36 @@ START_TEST(every_row_has_a_name_and_a_help)
 }
 END_TEST
 
-/* The pull of the penalty alone: a weight comes nearer its level by 1 - 2 lr lambda / M, M = 16. */
-START_TEST(dampening_contracts_to_the_grid)
+/* The pull of the penalty alone: x, the weight times the factor c of a folded batch norm, comes
+ * nearer its level by 1 - 2 lr lambda c c / M, M = 16. */
+static void contract(const char *method)
 {
     toy t;
-    open_toy(&t, "dampening begin=0 lambda_start=0.5 lambda=0.5", 1000000);
-    real *w = t.state.data[t.w], before[TOY_WEIGHTS];
+    open_with(&t, method, "dampening begin=0 lambda_start=0.5 lambda=0.5", 1000000);
+    real *w = t.state.data[t.w];
+    double before[TOY_WEIGHTS];
     for (int i = 0; i < TOY_WEIGHTS; i++) {
         t.target[i] = 2; /* q is 2: the task's gradient is 0 */
-        before[i] = w[i] = (real)(1.6 + 0.8 * i / TOY_WEIGHTS);
+        before[i] = 1.6 + 0.8 * i / TOY_WEIGHTS;
+        w[i] = (real)(before[i] / toy_factor(&t, i));
     }
     toy_step(&t, (real)0.8, 0);
-    for (int i = 0; i < TOY_WEIGHTS; i++)
-        ck_assert_double_eq_tol((double)w[i] - 2, ((double)before[i] - 2) * (1 - 2 * .8 * .5 / 16),
-                                1e-6);
-    before[0] = w[0] = 9; /* clipped: q is 7 and the weight stays */
+    for (int i = 0; i < TOY_WEIGHTS; i++) {
+        double c = toy_factor(&t, i);
+        ck_assert_double_eq_tol((double)w[i] * c - 2,
+                                (before[i] - 2) * (1 - 2 * .8 * .5 / 16 * c * c), 1e-6);
+    }
+    real clipped = w[0] = (real)(9 / toy_factor(&t, 0)); /* q is 7 and the weight stays */
     t.target[0] = 7;
     toy_step(&t, (real)0.8, 0);
-    ck_assert_double_eq((double)w[0], 9);
+    ck_assert_double_eq((double)w[0], (double)clipped);
     toy_close(&t);
+}
+
+START_TEST(dampening_contracts_to_the_grid)
+{
+    for (size_t i = 0; i < DT_ARRAY_LEN(methods); i++)
+        contract(methods[i]);
 }
 END_TEST
 
@@ -144,12 +168,14 @@ START_TEST(dampening_starts_late_and_stops_oscillation)
 }
 END_TEST
 
-/* Frozen codes stay under decay and with a scale that moves; their weights have no gradient. */
-START_TEST(freezing_holds_codes)
+/* Frozen codes stay under decay and with a scale and a variance that move; their weights have no
+ * gradient. */
+static void hold_codes(const char *method)
 {
     toy t;
     real first[TOY_WEIGHTS];
-    open_toy(&t, "oscillation momentum=0.05 | freezing start=0.1 end=0.1 momentum=0.05", 4000);
+    open_with(&t, method, "oscillation momentum=0.05 | freezing start=0.1 end=0.1 momentum=0.05",
+              4000);
     for (int i = 0; i < 1500; i++)
         toy_step(&t, (real)0.0123, 0);
     const dt_oscillation *o = dt_dynamics_find(&t.dynamics, "oscillation");
@@ -158,6 +184,7 @@ START_TEST(freezing_holds_codes)
         ck_assert_msg(i % 4 == 3 || first[i] == 2, "%d is frozen at %g", i, (double)first[i]);
     for (int i = 0; i < 500; i++) {
         t.state.data[t.scale][0] = (real)(1 + 0.2 * (i % 3));
+        t.moves = t.fold;
         toy_step(&t, (real)0.3, (real)0.5);
         for (int k = 0; k < TOY_WEIGHTS; k++)
             ck_assert_msg(o->code[0][k] == first[k] && t.state.grad[t.w][k] == 0,
@@ -166,10 +193,16 @@ START_TEST(freezing_holds_codes)
     ck_assert_double_lt((double)o->flips[0][0], 1e-6);
     toy_close(&t);
 }
+
+START_TEST(freezing_holds_codes)
+{
+    for (size_t i = 0; i < DT_ARRAY_LEN(methods); i++)
+        hold_codes(methods[i]);
+}
 END_TEST
 
 /* Momentum and decay of the run's optimizer do not move what is held either. */
-static void hold_under(const char *optimizer)
+static void hold_under(const char *optimizer, const char *method)
 {
     toy t;
     unsigned char conf[256];
@@ -178,11 +211,16 @@ static void hold_under(const char *optimizer)
     const dt_row *row = dt_table_find(&dt_optimizers, optimizer);
     const dt_optimizer *step = (const dt_optimizer *)(const void *)row;
     dt_opt_defaults(row->opts, conf);
-    open_toy(&t, "oscillation momentum=0.05 | freezing start=0.1 end=0.1 momentum=0.05", 4000);
+    open_with(&t, method, "oscillation momentum=0.05 | freezing start=0.1 end=0.1 momentum=0.05",
+              4000);
     const dt_oscillation *o = dt_dynamics_find(&t.dynamics, "oscillation");
     for (int64_t i = 0; i < 2500; i++) {
         toy_backward(&t);
         if (i == 1500) memcpy(code, o->code[0], sizeof code);
+        for (int k = 0; i >= 1500 && k < TOY_WEIGHTS; k++) /* what the forward pass made of it */
+            ck_assert_msg(t.q[k] == code[k], "%s, step %d: weight %d is at %g", optimizer, (int)i,
+                          k, (double)t.q[k]);
+        t.moves = t.fold && i >= 1500;
         step->step(conf, TOY_WEIGHTS, (real)(i < 1500 ? 0.0123 : 0.1), (real)(i < 1500 ? 0 : 0.2),
                    t.state.data[t.w], t.state.grad[t.w], buffer, i);
         dt_dynamics_step(&t.dynamics);
@@ -199,31 +237,44 @@ static void hold_under(const char *optimizer)
 
 START_TEST(freezing_holds_codes_under_optimizers)
 {
-    hold_under("sgd");
-    hold_under("adamw");
+    for (size_t i = 0; i < DT_ARRAY_LEN(methods); i++) {
+        hold_under("sgd", methods[i]);
+        hold_under("adamw", methods[i]);
+    }
 }
 END_TEST
 
 /* dy/ds of a frozen weight is its code: the whole gradient is factor * sum g k. `pass` is what the
- * quantizer's own backward gives, factor * sum g (q - u). */
-static double scale_gradient(const char *rows, double *out_codes)
+ * quantizer's own backward gives, factor * sum g (q - u). The gradient of a folded batch norm's
+ * gamma, sum g w dc/dgamma, loses the frozen weights, which are all there are. */
+static double scale_gradient(const char *method, const char *rows, double *out_codes)
 {
     toy t;
-    open_toy(&t, rows, 4000);
+    open_with(&t, method, rows, 4000);
     for (int i = 0; i < 1500; i++)
         toy_step(&t, (real)0.0123, 0);
     const dt_oscillation *o = dt_dynamics_find(&t.dynamics, "oscillation");
     const dt_dynamics_at at = { 1500, 100, 4000 };
     const real s = t.state.data[t.scale][0], *w = t.state.data[t.w];
-    double factor = 1 / sqrt(TOY_WEIGHTS * 7.), pass = 0, codes = 0;
+    double factor = 1 / sqrt(TOY_WEIGHTS * 7.), pass = 0, codes = 0, of_gamma[4] = { 0 };
+    dt_dynamics_forward(&t.dynamics);
     for (int i = 0; i < TOY_WEIGHTS; i++) {
-        double g = 0.1 * i - 2, u = (double)(w[i] / s);
-        t.state.grad[t.w][i] = (real)g;
+        double g = 0.1 * i - 2, c = toy_factor(&t, i), u = (double)w[i] * c / (double)s;
+        t.state.grad[t.w][i] = (real)(g * c);
         pass += g * (rint(u) - u);
         codes += g * (double)o->code[0][i];
+        if (t.fold)
+            of_gamma[i / 16] += g * (double)w[i] * c / (double)t.state.data[t.gamma][i / 16];
     }
     t.state.grad[t.scale][0] = (real)(factor * pass);
+    for (int i = 0; i < 4 && t.fold; i++) {
+        ck_assert_double_gt(fabs(of_gamma[i]), 0.1);
+        t.state.grad[t.gamma][i] = (real)of_gamma[i];
+        t.state.data[t.var][i] *= 2; /* the forward pass moved it */
+    }
     dt_dynamics_gradient(&t.dynamics, &at);
+    for (int i = 0; i < 4 && t.fold; i++)
+        ck_assert_double_eq_tol((double)t.state.grad[t.gamma][i], 0, 1e-5);
     double got = (double)t.state.grad[t.scale][0];
     toy_close(&t);
     *out_codes = factor * codes;
@@ -232,12 +283,16 @@ static double scale_gradient(const char *rows, double *out_codes)
 
 START_TEST(scale_gradient_of_frozen_weights)
 {
-    double codes, got;
-    got = scale_gradient("oscillation momentum=0.05 | freezing start=0.1 end=0.1", &codes);
-    ck_assert_double_eq_tol(got, codes, 1e-5);
-    got =
-        scale_gradient("oscillation momentum=0.05 | freezing start=0.1 end=0.1 scale=none", &codes);
-    ck_assert_double_eq_tol(got, 0, 1e-5);
+    for (size_t i = 0; i < DT_ARRAY_LEN(methods); i++) {
+        double codes, got;
+        got = scale_gradient(methods[i], "oscillation momentum=0.05 | freezing start=0.1 end=0.1",
+                             &codes);
+        ck_assert_double_eq_tol(got, codes, 1e-5);
+        got = scale_gradient(methods[i],
+                             "oscillation momentum=0.05 | freezing start=0.1 end=0.1 scale=none",
+                             &codes);
+        ck_assert_double_eq_tol(got, 0, 1e-5);
+    }
 }
 END_TEST
 
@@ -261,7 +316,8 @@ START_TEST(freezing_is_refused_where_it_cannot_work)
 }
 END_TEST
 
-/* The loss is a/2 sum (w - w*)^2: its Hessian is a times the identity, so every probe tells a. */
+/* The loss is a/2 sum (x - w*)^2, x the weight times its factor: its Hessian is a times the
+ * identity, so every probe tells a. */
 enum { CURVATURE = 3 };
 
 static dt_status quadratic(void *arg, int64_t batch, dt_error *err)
@@ -270,25 +326,28 @@ static dt_status quadratic(void *arg, int64_t batch, dt_error *err)
     (void)batch;
     (void)err;
     for (int i = 0; i < TOY_WEIGHTS; i++)
-        t->state.grad[t->w][i] = CURVATURE * (t->state.data[t->w][i] - t->target[i]);
+        t->state.grad[t->w][i] =
+            (real)(toy_factor(t, i) * CURVATURE *
+                   ((double)t->state.data[t->w][i] * toy_factor(t, i) - (double)t->target[i]));
     return DT_OK;
 }
 
-START_TEST(ewgs_from_curvature)
+static void measure_curvature(const char *method)
 {
     toy t;
     real before[TOY_WEIGHTS];
     double mean = 0, square = 0;
     dt_error err = { .status = DT_OK };
     const dt_dynamics_at first = { 0, 100, 1000 }, second = { 100, 100, 1000 };
-    ck_assert_msg(toy_open(&t, "ewgs_curvature every=2", 4, "lsq with ewgs", 1000, &err) == DT_OK,
-                  "%s", err.text);
+    ck_assert_msg(toy_open(&t, "ewgs_curvature every=2", 4, method, 1000, &err) == DT_OK, "%s",
+                  err.text);
     t.dynamics.gradient_pass = quadratic;
     t.dynamics.pass_arg = &t;
     for (int i = 0; i < TOY_WEIGHTS; i++) {
         t.target[i] = (real)distances[i % 4];
-        before[i] = t.state.data[t.w][i] = (real)(i - 30) / 5;
-        double g = CURVATURE * (rint(fmin(fmax((double)before[i], -8), 7)) - distances[i % 4]);
+        double x = (i - 30.) / 5;
+        before[i] = t.state.data[t.w][i] = (real)(x / toy_factor(&t, i));
+        double g = CURVATURE * (rint(fmin(fmax(x, -8), 7)) - distances[i % 4]);
         mean += g / TOY_WEIGHTS;
         square += g * g / TOY_WEIGHTS;
     }
@@ -302,6 +361,14 @@ START_TEST(ewgs_from_curvature)
     ck_assert_int_eq(dt_dynamics_epoch(&t.dynamics, &second, NULL), DT_OK);
     ck_assert_double_eq((double)t.delta, 1);
     toy_close(&t);
+}
+
+START_TEST(ewgs_from_curvature)
+{
+    toy t;
+    dt_error err = { .status = DT_OK };
+    measure_curvature("lsq with ewgs");
+    measure_curvature("lsq with ewgs folded");
     ck_assert_int_eq(toy_open(&t, "ewgs_curvature", 4, "lsq", 1000, &err), DT_ERR_NOT_FOUND);
     ck_assert_msg(strstr(err.text, "no weights have 'ste: ewgs'") != NULL, "%s", err.text);
     toy_close(&t);

@@ -66,9 +66,6 @@ def recipes(test, recipe):
     refused_text("empty", "")
     refused(test, "override", ["train", recipe, "train.epochs=0", "--out", test.path("never")],
             "command line", "train.epochs: 0 is outside 1..100000")
-    refused(test, "a tracker of folded weights",
-            ["train", recipe, "quant.fold_norm=true", "dynamics={oscillation: {}}", "--out",
-             test.path("never")], "dynamics.oscillation: ", "does not go with quant.fold_norm")
     refused(test, "nothing to fold",
             ["train", recipe, "quant.fold_norm=true", "quant.weights=none", "quant.first=none",
              "--out", test.path("never")], "quant.fold_norm: no batch norm follows")

@@ -10,7 +10,7 @@ import shutil
 import signal
 import time
 
-from support import DYNAMICS, RECIPE, TEACHER, Test, leftovers, main, stop_as_ctrl_c
+from support import DYNAMICS, FOLDED, RECIPE, TEACHER, Test, leftovers, main, stop_as_ctrl_c
 
 LIVELY = ["train.epochs=6", "train.save_minutes=0.0003"]  # 60 steps, a checkpoint every 20 ms
 
@@ -97,7 +97,7 @@ def run(args):
     print(f"seed {seed}")
     test = Test(args[0])
     test.succeed("train", test.write("teacher.yaml", TEACHER), "--out", test.path("teacher"))
-    for name, text in ("recipe", RECIPE), ("dynamics", DYNAMICS):
+    for name, text in ("recipe", RECIPE), ("dynamics", DYNAMICS), ("folded", FOLDED):
         check_recipe(test, test.write(name + ".yaml", text), kills, random.Random(seed))
     return test.end()
 

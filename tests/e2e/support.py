@@ -45,6 +45,7 @@ phases:
   - {epoch: 5, ranges: frozen, norm: frozen}
 distill: {teacher: teacher/last.h5, model: smallcnn, width: 12, temperature: 2}
 """
+FOLDED = DYNAMICS.replace("quant:\n", "quant:\n  fold_norm: true\n")
 SKIP = 77
 
 

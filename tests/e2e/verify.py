@@ -121,7 +121,8 @@ def run(args):
     test.check(text.splitlines()[-1] == "proved", text[-80:])
 
     runtime_c(test, checkpoint)
-    test.succeed("train", recipe, "quant.fold_norm=true", "--out", test.path("folded"))
+    test.succeed("train", recipe, "quant.fold_norm=true", "--out", test.path("folded"),
+                 "dynamics={oscillation: {momentum: 0.1}, freezing: {start: 0.1, begin: 0.1}}")
     pictures(test, [test.path("folded", "last.h5")], "folded norms")
     for words, said in (
             ([recipe], "no state"),
