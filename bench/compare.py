@@ -10,8 +10,8 @@ Every method gets the same tuning: three learning rates for two epochs each, sco
 training pictures that are held out, then the best one on all of them for the recipe's epochs; the
 last epoch counts. A cell that is in the csv is not run again. Killed, it goes on where it was when
 it is started again: runs lie below --runs, and `detent train --resume` continues them.
---only takes a part of a cell's name, --max-steps cuts every run short to try the script (no row is
-written then).
+--only takes a part of a cell's name, --epochs replaces the recipe's own number (not in tuning),
+--max-steps cuts every run short to try the script (no row is written then).
 """
 import argparse
 import csv
@@ -26,7 +26,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RESULTS = os.path.join(ROOT, "docs", "results.csv")
 PAGE = os.path.join(ROOT, "docs", "results.md")
 FIELDS = ["table", "cell", "recipe", "recipe_hash", "seed", "lr", "epochs", "correct", "count",
-          "correct_before_bn", "oscillating", "frozen", "gap_correlation", "core_hours", "command"]
+          "correct_before_bn", "oscillating", "frozen", "by_epoch", "core_hours", "command"]
 METHODS = {"lsq": "LSQ", "lsqplus": "LSQ+", "apot": "APoT", "pact": "PACT", "dorefa": "DoReFa",
            "ewgs": "EWGS on LSQ", "statsq": "StatsQ"}
 BITS = ["w4a4", "w2a2"]  # in this order
@@ -152,7 +152,10 @@ class Runner:
     def cell(self, table, cell, recipe, tuned):
         lr, spent = self.tune(table, cell, recipe) if tuned else (None, 0)
         name = f"{table}/{cell}/seed-{self.args.seed}"
-        folder, command = self.train(name, recipe, [f"train.optimizer.lr={lr:g}"] if tuned else [])
+        overrides = [f"train.optimizer.lr={lr:g}"] if tuned else []
+        if self.args.epochs:
+            overrides.append(f"train.epochs={self.args.epochs}")
+        folder, command = self.train(name, recipe, overrides)
         log = log_of(folder)
         epochs = [e for e in log if e["kind"] == "epoch"]
 
@@ -166,7 +169,7 @@ class Runner:
                "count": epochs[-1]["test_count"],
                "correct_before_bn": epochs[-1].get("test_correct_before", ""),
                "oscillating": last("oscillation", "oscillating"), "frozen": last("freezing", "frozen"),
-               "gap_correlation": correlation(log),
+               "by_epoch": " ".join(f"{share:.4g}:{gain}" for share, gain in by_epoch(log)),
                "core_hours": f"{(spent + self.seconds(folder)) / 3600:.2f}", "command": command}
         print(json.dumps(row), flush=True)
         if not self.args.max_steps:
@@ -178,20 +181,26 @@ def ranks(values):
     return [order.index(v) + (order.count(v) - 1) / 2 for v in values]
 
 
-def correlation(log):
-    """Spearman's, over epochs: share of oscillating weights and what the estimate of batch-norm
-    statistics gains. "" where there are too few epochs to tell, or no differences."""
+def by_epoch(log):
+    """Of each epoch the share of oscillating weights, and how many pictures more are right with
+    batch-norm statistics estimated anew."""
     share = {e["step"]: e["oscillating"] for e in log
              if e["kind"] == "oscillation" and e["layer"] == "all"}
-    pairs = [(share[e["step"]], e["test_correct"] - e["test_correct_before"]) for e in log
-             if e["kind"] == "epoch" and "test_correct_before" in e and e["step"] in share]
+    return [(share[e["step"]], e["test_correct"] - e["test_correct_before"]) for e in log
+            if e["kind"] == "epoch" and "test_correct_before" in e and e["step"] in share]
+
+
+def correlation(rows):
+    """Spearman's, over all epochs of the rows. "-" where there are too few of them to tell, or no
+    differences."""
+    pairs = [tuple(map(float, pair.split(":"))) for row in rows for pair in row["by_epoch"].split()]
     if len(pairs) < 5:
-        return ""
+        return "-"
     x, y = (ranks(side) for side in zip(*pairs))
     mx, my = sum(x) / len(x), sum(y) / len(y)
     xx, yy = sum((a - mx) ** 2 for a in x), sum((b - my) ** 2 for b in y)
     if not xx or not yy:
-        return ""
+        return "-"
     return f"{sum((a - mx) * (b - my) for a, b in zip(x, y)) / (xx * yy) ** 0.5:.2f}"
 
 
@@ -214,14 +223,19 @@ def render_table(found):
 
 
 def render_oscillation(found):
-    lines = ["| weights | method | oscillating | frozen | top-1 before BN estimate | after | "
-             "rank correlation of share and gain |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    lines = ["| weights | method | epochs | oscillating | frozen | top-1 before BN estimate | after |",
+             "| --- | --- | --- | --- | --- | --- | --- |"]
     for bits in (4, 3):
         for kind, name in KINDS.items():
             row = found.get(f"w{bits}{kind}")
-            lines.append(f"| {bits} bits | {name} | {share(row, 'oscillating')} | "
-                         f"{share(row, 'frozen')} | {percent(row, 'correct_before_bn')} | "
-                         f"{percent(row)} | {(row['gap_correlation'] or '-') if row else 'not run'} |")
+            lines.append(f"| {bits} bits | {name} | {row['epochs'] if row else ''} | "
+                         f"{share(row, 'oscillating')} | {share(row, 'frozen')} | "
+                         f"{percent(row, 'correct_before_bn')} | {percent(row)} |")
+    lines += ["", "| rank correlation of share and gain over all epochs of | |", "| --- | --- |"]
+    for bits in (4, 3):
+        rows = [row for cell, row in found.items() if cell.startswith(f"w{bits}")]
+        lines.append(f"| {len(rows)} runs with {bits} bits | {correlation(rows)} |")
+    lines.append(f"| both | {correlation(list(found.values()))} |")
     return lines
 
 
@@ -249,6 +263,7 @@ def main():
     parser.add_argument("--only", default="", help="cells with this in their name")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--epochs", type=int, default=0, help="default: what the recipe says")
     parser.add_argument("--max-steps", type=int, default=0)
     parser.add_argument("--detent", help="the program; default: build/detent")
     args = parser.parse_args()
