@@ -9,20 +9,23 @@ in brackets, their smallest and largest. Ratios are taken within each round.
 
     ninja -C build detent && bench/vs_pytorch.py --rounds 15 [--model mobilenet_v2]
 
-Every PyTorch case runs in a process of its own with the interpreter --python. In a short trial it
-picks what is fastest there: the memory format, and of LSQ written in tensor operations (divide,
-clamp, round, multiply) or with the fused torch._fake_quantize_learnable_per_tensor_affine. Memory is
-the peak of the process less what it had before the net was built.
+Every PyTorch case runs in a process of its own with the interpreter --python. In a trial, five steps
+of each in turn after a first one, it picks what is fastest there: the memory format, and of LSQ written
+in tensor operations (divide, clamp, round, multiply) or with the fused
+torch._fake_quantize_learnable_per_tensor_affine. Memory is the peak of the process less what it had
+before the net was built.
 """
 import argparse
 import dataclasses
 import json
+import multiprocessing
 import os
 import statistics
 import subprocess
 import sys
 import time
 
+TRIAL_TURNS = 5
 FLOAT, PAPER, DEPLOY = "float", "W4A4 LSQ, paper", "W4A4 LSQ, deploy"
 
 
@@ -81,29 +84,52 @@ def timed(steps, count):
     return statistics.median(times)
 
 
-def worker(model, placement, batch, threads):
-    """Reads numbers of steps, a line each; answers with a line of JSON each."""
+def trial(pipe, threads, *words):
+    """Times a step for every True that comes."""
     import torch
     import torch_nets
 
     torch.set_num_threads(threads)
-    choices = [(last, fused) for last in (False, True) for fused in (False, True)[: 1 + bool(placement)]]
-    trial = {}
-    # Each choice in a process of its own, so that memory tells of the chosen one only.
+    steps = torch_nets.Steps(*words)
+    while pipe.recv():
+        pipe.send(timed(steps, 1))
+
+
+def fastest(choices, threads, *words):
+    """The choice with the fastest steps, each timed in its turn, so that all have the same hour; each
+    in a process of its own, so that memory tells of the chosen one only."""
+    fork = multiprocessing.get_context("fork")
+    times = {choice: [] for choice in choices}
+    pipes, children = {}, []
     for choice in choices:
-        read, write = os.pipe()
-        child = os.fork()
-        if child == 0:
-            torch.set_num_threads(threads)
-            steps = torch_nets.Steps(model, placement, batch, *choice)
-            timed(steps, 1)
-            os.write(write, str(timed(steps, 3)).encode())
-            os._exit(0)
-        os.close(write)
-        trial[choice] = float(os.read(read, 100) or "inf")
-        os.close(read)
-        os.waitpid(child, 0)
-    best = min(trial, key=trial.get)
+        pipes[choice], end = fork.Pipe()
+        children.append(fork.Process(target=trial, args=(end, threads, *words, *choice)))
+        children[-1].start()
+        end.close()
+    for turn in range(1 + TRIAL_TURNS):
+        for choice, pipe in pipes.items():
+            try:
+                pipe.send(True)
+                ms = pipe.recv()
+            except (EOFError, OSError):  # it ended, for want of memory
+                ms = float("inf")
+            if turn:
+                times[choice].append(ms)
+    for pipe, child in zip(pipes.values(), children):
+        if child.is_alive():
+            pipe.send(False)
+        child.join()
+    return min(choices, key=lambda choice: statistics.median(times[choice]))
+
+
+def worker(model, placement, batch, threads):
+    """Reads numbers of steps, a line each; answers with a line of JSON each."""
+    choices = [(last, fused) for last in (False, True) for fused in (False, True)[: 1 + bool(placement)]]
+    best = fastest(choices, threads, model, placement, batch)
+    import torch
+    import torch_nets
+
+    torch.set_num_threads(threads)
     base = peak_mb()
     steps = torch_nets.Steps(model, placement, batch, *best)
     timed(steps, 3)
