@@ -275,22 +275,6 @@ typedef struct range16 {
     bool plain;
 } range16;
 
-static inline void back_affine_16(const real *restrict x, const real *restrict g, range16 e,
-                                  lane_block *restrict b, real *restrict dx)
-{
-    for (int l = 0; l < LANES; l++) {
-        real u = (x[l] - e.o) / e.s, q = rint(clip_real(u, e.qmin, e.qmax)), gl = g[l];
-        real below = u <= e.low ? gl : 0, above = u >= e.high ? gl : 0;
-        real in = u <= e.low ? 0 : gl;
-        in = u >= e.high ? 0 : in;
-        b->residual[l] += in * (q - u);
-        b->inside[l] += in;
-        b->below[l] += below;
-        b->above[l] += above;
-        dx[l] = e.plain ? gl : in;
-    }
-}
-
 /* What slopes make of the gradient `in` of n values. */
 DT_INLINE void slopes(const dt_encode *e, int64_t n, const real *restrict u, const real *restrict q,
                       const real *restrict in, real *restrict h)
@@ -384,15 +368,38 @@ static void back_any(int64_t n, const real *x, const real *g, const dt_encode *e
     back_span(e, r, n - j, x + j, g + j, b, dx ? dx + j : NULL, sum);
 }
 
+/* Affine encoders with slope one. A loop for each term: compilers make masks of bits, not of words,
+ * from loops with several. dx may be g. */
+DT_INLINE void back_affine_span(range16 e, const real *restrict x, const real *g,
+                                lane_block *restrict b, real *dx, bool sum)
+{
+    real u[SPAN], residual[SPAN], in[SPAN], below[SPAN], above[SPAN];
+    for (int l = 0; l < SPAN; l++) {
+        u[l] = (x[l] - e.o) / e.s;
+        residual[l] = rint(clip_real(u[l], e.qmin, e.qmax)) - u[l];
+    }
+    for (int l = 0; l < SPAN; l++)
+        below[l] = u[l] <= e.low ? g[l] : 0;
+    for (int l = 0; l < SPAN; l++)
+        above[l] = u[l] >= e.high ? g[l] : 0;
+    for (int l = 0; l < SPAN; l++) {
+        real v = u[l] <= e.low ? 0 : g[l];
+        in[l] = u[l] >= e.high ? 0 : v;
+        residual[l] *= in[l];
+    }
+    add_lanes(SPAN, residual, b->residual);
+    add_lanes(SPAN, in, b->inside);
+    add_lanes(SPAN, below, b->below);
+    add_lanes(SPAN, above, b->above);
+    put_dx(dx, e.plain ? g : in, SPAN, sum);
+}
+
 static void back_affine(int64_t n, const real *x, const real *g, const dt_encode *e, range16 r,
                         lane_block *b, real *dx, bool sum)
 {
-    real part[LANES];
     int64_t j = 0;
-    for (; j + LANES <= n; j += LANES) {
-        back_affine_16(x + j, g + j, r, b, part);
-        put_dx(dx ? dx + j : NULL, part, LANES, sum);
-    }
+    for (; j + SPAN <= n; j += SPAN)
+        back_affine_span(r, x + j, g + j, b, dx ? dx + j : NULL, sum);
     back_any(n - j, x + j, g + j, e, r, b, dx ? dx + j : NULL, sum);
 }
 
