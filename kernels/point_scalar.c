@@ -27,20 +27,22 @@ dt_point_layout dt_point_lay_out(int64_t rows, int64_t C, void *work)
 /* Chan, Golub, LeVeque 1983: joins block statistics in index order. */
 void dt_point_join(const dt_point_layout *l, int64_t rows, int64_t C, double *mean, double *var)
 {
-    for (int64_t ch = 0; ch < C; ch++) {
-        double count = 0, m = 0, square = 0;
-        for (int64_t i = 0; i < l->blocks; i++) {
-            int64_t left = rows - i * l->block_rows;
-            double n = (double)(left < l->block_rows ? left : l->block_rows);
-            double delta = l->partial[i * 2 * C + ch] / n - m, total = count + n;
-            m += delta * n / total;
-            square += l->partial[i * 2 * C + C + ch] + delta * delta * count * n / total;
-            count = total;
+    double count = 0;
+    for (int64_t ch = 0; ch < C; ch++)
+        mean[ch] = var[ch] = 0; /* var: squares until all blocks are in */
+    for (int64_t i = 0; i < l->blocks; i++) {
+        int64_t left = rows - i * l->block_rows;
+        const double *restrict sum = l->partial + i * 2 * C, *restrict square = sum + C;
+        double n = (double)(left < l->block_rows ? left : l->block_rows), total = count + n;
+        for (int64_t ch = 0; ch < C; ch++) {
+            double delta = sum[ch] / n - mean[ch];
+            mean[ch] += delta * n / total;
+            var[ch] += square[ch] + delta * delta * count * n / total;
         }
-        mean[ch] = m;
-        var[ch] = square > 0 ? square / count : 0;
-        if (isnan(square)) var[ch] = square;
+        count = total;
     }
+    for (int64_t ch = 0; ch < C; ch++)
+        if (!isnan(var[ch])) var[ch] = var[ch] > 0 ? var[ch] / count : 0;
 }
 
 size_t dt_point_work(int64_t rows, int64_t C, int threads)

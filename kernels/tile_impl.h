@@ -64,14 +64,13 @@ static void tile_clip_back(int64_t n, const real *y, const real *g, real high, r
             dx[j] = ((y[j] > 0) & (y[j] < high)) ? g[j] : 0;
 }
 
-static void tile_fold(int64_t T, int64_t C, const real *lanes, double *sums)
+static void tile_fold(int64_t T, int64_t C, const real *restrict lanes, double *restrict sums)
 {
-    for (int64_t ch = 0; ch < C; ch++) {
-        double s = 0;
-        for (int64_t j = ch; j < T; j += C)
-            s += (double)lanes[j];
-        sums[ch] = s;
-    }
+    for (int64_t ch = 0; ch < C; ch++)
+        sums[ch] = 0;
+    for (int64_t at = 0; at < T; at += C)
+        for (int64_t ch = 0; ch < C; ch++)
+            sums[ch] += (double)lanes[at + ch];
 }
 
 static void lane_sums(const real *restrict x, int64_t n, int64_t T, real *restrict acc)
@@ -93,8 +92,10 @@ static void tile_moments(int64_t rows, int64_t C, int64_t T, const real *x, real
     real *restrict mean = acc + T;
     lane_sums(x, n, T, acc);
     tile_fold(T, C, acc, sums);
-    for (int64_t j = 0; j < T; j++)
-        mean[j] = (real)(sums[j % C] / (double)rows);
+    for (int64_t ch = 0; ch < C; ch++)
+        mean[ch] = (real)(sums[ch] / (double)rows);
+    for (int64_t j = C; j < T; j++)
+        mean[j] = mean[j - C];
     for (int64_t j = 0; j < T; j++)
         acc[j] = 0;
     for (int64_t at = 0; at < n; at += T) {
