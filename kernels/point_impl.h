@@ -1,11 +1,11 @@
 /* Body of the element-wise kernels, included by one file a tier that defines POINT_FILL and
- * TILE_FILL: the loops of tile_impl.h over whole tensors. */
+ * TILE_FILL: the loops of tile_impl.h and tile_back_impl.h over whole tensors. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
 #include "core/thread.h"
 #include "kernels/point_work.h"
-#include "kernels/tile_impl.h"
+#include "kernels/tile_back_impl.h"
 
 typedef struct span {
     const real *a, *b;
