@@ -18,6 +18,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "autograd/op_fold_norm.h"
 #include "dynamics/oscillation.h"
 
 enum { SCALE_CODE, SCALE_NONE };

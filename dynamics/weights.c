@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "autograd/op_fakequant.h"
+#include "autograd/op_fold_norm.h"
 #include "core/thread.h"
 
 enum { TASK = 4 * DT_POINT_BLOCK }; /* elements of a task, about */

@@ -7,7 +7,6 @@
 #define DT_DYNAMICS_WEIGHTS_H
 
 #include "autograd/exec.h"
-#include "autograd/op_fold_norm.h"
 #include "autograd/quantizer.h"
 
 typedef struct dt_weight_site {
@@ -20,7 +19,7 @@ typedef struct dt_weight_site {
     int64_t count;                         /* elements */
     int64_t at;                            /* of its first element among those of all sites */
     int64_t first_group;                   /* its first encoder */
-    const dt_fold_norm_conf *fold;         /* NULL: no batch norm is folded into it */
+    const struct dt_fold_norm_conf *fold;  /* NULL: no batch norm is folded into it */
     int gamma, var;                        /* of the batch norm: value ids */
     double *factor;                        /* of the batch norm, [O] */
     int64_t channel;                       /* elements of an output channel */

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "autograd/op_fold_norm.h"
 #include "dynamics/dynamics.h"
 #include "fakequant/quantizers.h"
 #include "tests/support/run.h"
