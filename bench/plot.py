@@ -33,8 +33,7 @@ class Run:
             fail(f"{path}: {e.strerror}; a run is a folder that 'detent train --out' made")
         except ValueError:
             fail(f"{path}:{number}: no JSON")
-        ends = [(e["step"], e["epoch"]) for e in self.of("epoch")]
-        self.epoch_of = dict(ends)
+        self.epoch_of = {e["step"]: e["epoch"] for e in self.of("epoch")}
 
     def of(self, kind, layer=None):
         found = [e for e in self.lines if e.get("kind") == kind]
