@@ -6,10 +6,11 @@
     bench/compare.py oscillation --data FOLDER --init FLOAT  # MobileNetV2, weights that oscillate
     bench/compare.py render                                  # tables of docs/results.md from the csv
 
-Every method gets the same tuning: three learning rates for two epochs each, scored on 5,000
-training pictures that are held out, then the best one on all of them for the recipe's epochs; the
-last epoch counts. A cell that is in the csv is not run again. Killed, it goes on where it was when
-it is started again: runs lie below --runs, and `detent train --resume` continues them.
+Every method gets the same tuning: three learning rates, those of its parameter groups in proportion,
+for two epochs each, scored on 5,000 training pictures that are held out; then the best one on all of
+them for the recipe's epochs; the last epoch counts. A cell that is in the csv is not run again.
+Killed, it goes on where it was when it is started again: runs lie below --runs, and `detent train
+--resume` continues them.
 --only takes a part of a cell's name, --epochs replaces the recipe's own number (not in tuning),
 --max-steps cuts every run short to try the script (no row is written then).
 """
@@ -21,6 +22,8 @@ import resource
 import shlex
 import subprocess
 import sys
+
+import yaml
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RESULTS = os.path.join(ROOT, "docs", "results.csv")
@@ -127,32 +130,38 @@ class Runner:
         with open(path) as f:
             return float(f.read())
 
-    def rate_of(self, recipe):
-        """The recipe's own learning rate."""
+    def rates_of(self, recipe, factor):
+        """The learning rate of the recipe times `factor`, and the overrides that set it and those of
+        parameter groups, which stay in proportion."""
         out = subprocess.run([self.detent, "train", os.path.join(ROOT, "recipes", "cifar10", recipe),
                               f"data.root={self.args.data}", "--dry-run"], check=True,
                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
-        inside = out[out.index("  optimizer:"):]
-        return float(inside[inside.index(" lr: ") + 5:].split()[0])
+        train = yaml.safe_load(out[:out.index("\nrecipe hash ")])["train"]
+        lr = factor * float(train["optimizer"]["lr"])
+        return lr, [f"train.optimizer.lr={lr:g}"] + [
+            f"train.groups.{name}.lr={factor * float(group['lr']):g}"
+            for name, group in (train["groups"] or {}).items()]
 
     def tune(self, table, cell, recipe):
-        """The rate that is best on held-out pictures, and the seconds that it took to find."""
+        """The factor that is best on held-out pictures, and the seconds that it took to find."""
         best, spent = None, 0
         for factor in TUNING:
-            lr = factor * self.rate_of(recipe)
+            lr, overrides = self.rates_of(recipe, factor)
             folder, _ = self.train(f"{table}/{cell}/lr-{lr:g}", recipe,
-                                   ["train.epochs=2", "data.val=5000", f"train.optimizer.lr={lr:g}"])
+                                   ["train.epochs=2", "data.val=5000", *overrides])
             spent += self.seconds(folder)
             top1 = [e["val_top1"] for e in log_of(folder) if e["kind"] == "epoch"][-1]
             print(f"{cell}: lr {lr:g}: {top1:.2f}% of the held-out pictures", flush=True)
             if best is None or top1 > best[0]:
-                best = (top1, lr)
+                best = (top1, factor)
         return best[1], spent
 
     def cell(self, table, cell, recipe, tuned):
-        lr, spent = self.tune(table, cell, recipe) if tuned else (None, 0)
+        factor, spent = self.tune(table, cell, recipe) if tuned else (1, 0)
         name = f"{table}/{cell}/seed-{self.args.seed}"
-        overrides = [f"train.optimizer.lr={lr:g}"] if tuned else []
+        lr, overrides = self.rates_of(recipe, factor)
+        if not tuned:
+            overrides = []
         if self.args.epochs:
             overrides.append(f"train.epochs={self.args.epochs}")
         folder, command = self.train(name, recipe, overrides)
@@ -165,7 +174,7 @@ class Runner:
 
         row = {"table": table, "cell": cell, "recipe": recipe, "seed": self.args.seed,
                "recipe_hash": self.inspect(folder)["recipe.hash"], "epochs": epochs[-1]["epoch"],
-               "lr": f"{lr or self.rate_of(recipe):g}", "correct": epochs[-1]["test_correct"],
+               "lr": f"{lr:g}", "correct": epochs[-1]["test_correct"],
                "count": epochs[-1]["test_count"],
                "correct_before_bn": epochs[-1].get("test_correct_before", ""),
                "oscillating": last("oscillation", "oscillating"), "frozen": last("freezing", "frozen"),
