@@ -140,7 +140,7 @@ class Runner:
         lr = factor * float(train["optimizer"]["lr"])
         return lr, [f"train.optimizer.lr={lr:g}"] + [
             f"train.groups.{name}.lr={factor * float(group['lr']):g}"
-            for name, group in (train["groups"] or {}).items()]
+            for name, group in train.get("groups", {}).items()]
 
     def tune(self, table, cell, recipe):
         """The factor that is best on held-out pictures, and the seconds that it took to find."""
