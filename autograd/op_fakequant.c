@@ -49,7 +49,8 @@ static void shape_gradient(const dt_fakequant_conf *c, dt_encode *e)
 {
     const dt_ste *ste = &c->ste;
     double strength = c->delta ? (double)*c->delta : dt_ste_strength(ste), k;
-    e->plain = ste->kind == DT_STE_PLAIN;
+    if (ste->kind == DT_STE_PLAIN || ste->kind == DT_STE_CLIPPED)
+        e->plain = ste->kind == DT_STE_PLAIN; /* others shape it inside, whatever passes outside */
     switch (ste->kind) {
     case DT_STE_EWGS:
         e->slope = DT_SLOPE_GAP;
@@ -76,11 +77,11 @@ dt_status dt_ste_check(const dt_fakequant_conf *c, dt_error *err)
 {
     static const char *const names[] = { "own",  "plain",   "clipped",   "ewgs",
                                          "tanh", "sigmoid", "stochastic" };
-    static const double
-        least[] = { [DT_STE_TANH] = 0.001, [DT_STE_SIGMOID] = 0.01, [DT_STE_STOCHASTIC] = 0 },
-        most[] = {
-            [DT_STE_EWGS] = 1, [DT_STE_TANH] = 0.999, [DT_STE_SIGMOID] = 32, [DT_STE_STOCHASTIC] = 0
-        };
+    static const double least
+        [] = { [DT_STE_TANH] = 0.001, [DT_STE_SIGMOID] = 0.01, [DT_STE_STOCHASTIC] = 0 },
+   most[] = {
+       [DT_STE_EWGS] = 32, [DT_STE_TANH] = 0.999, [DT_STE_SIGMOID] = 32, [DT_STE_STOCHASTIC] = 0
+   };
     const real params[DT_QUANT_MAX_PARAMS] = { 0 }, stats[DT_QUANT_MAX_STATS] = { 0 };
     const dt_ste *ste = &c->ste;
     dt_encode e = { .scale = 1 };

@@ -82,19 +82,13 @@ static void on_epoch(void *arg, const dt_run_epoch *e)
 static int dry_run(dt_recipe *recipe, const cli_args *args)
 {
     dt_error err;
-    dt_session s;
-    const dt_session_params p = {
-        .recipe = recipe,
-        .threads = args->threads,
-        .isa = args->isa,
-        .plain = args->plain,
-        .dynamics = true,
-        .teacher = true,
+    size_t params;
+    const dt_run_params p = {
+        .recipe = recipe, .threads = args->threads, .plain = args->plain, .isa = args->isa
     };
-    if (dt_session_open(&s, &p, &err) != DT_OK) return cli_fail(&err);
+    if (dt_run_check(&p, &params, &err) != DT_OK) return cli_fail(&err);
     printf("%srecipe hash %s\n%zu parameters; nothing was written\n", recipe->text, recipe->hash,
-           s.net.state.param_count);
-    dt_session_close(&s);
+           params);
     return 0;
 }
 

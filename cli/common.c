@@ -74,7 +74,8 @@ dt_status cli_calibrate(dt_session *s, const cli_args *args, dt_error *err)
     if (s->quantizers_ready) return DT_OK;
     if (!args->calibrate)
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = args->words[0] },
-                       "the quantizers have no state; give a trained checkpoint as model.init, or "
+                       "the quantizers have no state of their bits; give a trained checkpoint as "
+                       "model.init, or "
                        "--calibrate to start them from training data");
     return dt_session_calibrate(s, NULL, NULL, &flipped, &small, err);
 }

@@ -1,7 +1,9 @@
 /* Batch-norm statistics estimated anew before every evaluation of a run (Nagel 2022,
  * arXiv:2203.11086, section 3.1, and the authors' code 9064d85): while codes of weights jump, the
  * running statistics lag behind. Mean and variance become the averages over `batches` training
- * batches of the batch's mean and unbiased variance (not pooled); nothing else changes.
+ * batches of the batch's mean and unbiased variance (not pooled); nothing else changes. Where a
+ * norm is folded into quantized weights (`quant.fold_norm`), their codes depend on its variance:
+ * all batches see those of before. Statistics that a phase freezes are not estimated.
  *
  * `compare` also evaluates with the old statistics, for the gap between both. */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -23,6 +25,7 @@ static const dt_opt opts[] = {
 
 typedef struct state {
     double **sum; /* by value, NULL: no statistics */
+    real **kept;  /* the same, of before */
 } state;
 
 static dt_status open(dt_dynamics_part *p, dt_error *err)
@@ -33,26 +36,42 @@ static dt_status open(dt_dynamics_part *p, dt_error *err)
     int found = 0;
     d->compares = d->compares || c->compare;
     s->sum = dt_dynamics_memory(d, sizeof *s->sum * (size_t)(d->graph->value_count + 1));
-    if (!s->sum) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    s->kept = dt_dynamics_memory(d, sizeof *s->kept * (size_t)(d->graph->value_count + 1));
+    if (!s->sum || !s->kept) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     for (int i = 0; i < d->graph->node_count; i++) {
         const dt_node *node = &d->graph->node[i];
         if (strcmp(node->op->name, "batchnorm") != 0) continue;
         for (int k = DT_BN_MEAN; k <= DT_BN_VAR; k++) {
             int64_t n = dt_shape_count(&d->graph->value[node->in[k]].shape);
             s->sum[node->in[k]] = dt_dynamics_memory(d, (size_t)n * sizeof(double));
-            if (!s->sum[node->in[k]]) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+            s->kept[node->in[k]] = dt_dynamics_memory(d, (size_t)n * sizeof(real));
+            if (!s->sum[node->in[k]] || !s->kept[node->in[k]])
+                return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
         }
         found++;
     }
     return found ? DT_OK : dt_fail(err, DT_ERR_NOT_FOUND, NULL, "this net has no batch norm");
 }
 
-/* Adds what the last batch left in the running values. */
+static void begin(const dt_dynamics *d, const state *s)
+{
+    for (int i = 0; i < d->graph->value_count; i++)
+        for (int64_t k = 0, n = dt_shape_count(&d->graph->value[i].shape); s->sum[i] && k < n;
+             k++) {
+            s->sum[i][k] = 0;
+            s->kept[i][k] = d->state->data[i][k];
+        }
+}
+
+/* Adds what the last batch left in the running values, and puts those back. */
 static void add(const dt_dynamics *d, const state *s)
 {
     for (int i = 0; i < d->graph->value_count; i++)
-        for (int64_t k = 0, n = dt_shape_count(&d->graph->value[i].shape); s->sum[i] && k < n; k++)
+        for (int64_t k = 0, n = dt_shape_count(&d->graph->value[i].shape); s->sum[i] && k < n;
+             k++) {
             s->sum[i][k] += (double)d->state->data[i][k];
+            d->state->data[i][k] = s->kept[i][k];
+        }
 }
 
 static dt_status before_eval(dt_dynamics_part *p, dt_error *err)
@@ -60,10 +79,8 @@ static dt_status before_eval(dt_dynamics_part *p, dt_error *err)
     const dt_dynamics *d = p->all;
     const state *s = p->state;
     int batches = ((const conf *)p->conf)->batches;
-    for (int i = 0; i < d->graph->value_count; i++)
-        if (s->sum[i])
-            memset(s->sum[i], 0,
-                   (size_t)dt_shape_count(&d->graph->value[i].shape) * sizeof(double));
+    if (d->norm_frozen) return DT_OK;
+    begin(d, s);
     for (int b = 0; b < batches; b++) {
         DT_TRY(d->norm_pass(d->norm_arg, b, err));
         add(d, s);

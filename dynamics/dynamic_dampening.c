@@ -7,7 +7,7 @@
  * channels of means. lambda is 0 for the first quarter of all steps, then a cosine to its end. The
  * scale gets no gradient. With a quantizer that transforms weights, or with a batch norm folded
  * into them, w is what is rounded, and the gradient goes back through the transform and the norm's
- * factors, which are constants as the scale is. */
+ * factors, which are constants as the scale is. Weights that `freezing` holds are left alone. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
@@ -65,7 +65,15 @@ static void dampen_piece(void *arg, int64_t index, const dt_weight_site *s,
         g = k->s->gradient + s->at;
         memset(g + p->begin, 0, (size_t)p->n * sizeof *g);
     }
-    k->d->kernels->weight.dampen(p->n, x, e, factor, g + p->begin);
+    g += p->begin;
+    if (!s->held) {
+        k->d->kernels->weight.dampen(p->n, x, e, factor, g);
+        return;
+    }
+    real pull[DT_POINT_BLOCK] = { 0 };
+    k->d->kernels->weight.dampen(p->n, x, e, factor, pull);
+    for (int64_t i = 0; i < p->n; i++)
+        g[i] += s->held[p->begin + i] < DT_NOT_HELD ? 0 : pull[i];
 }
 
 /* From the gradient of what is rounded to that of the weights. */

@@ -9,7 +9,8 @@
  * Deviations: H v is a central difference of gradients, (G(y + h v) - G(y - h v)) / 2h with h =
  * `epsilon` times the root mean square of the layer's quantized weights, instead of a second
  * backward pass; all layers move at once, which leaves the mean of each v'Hv what it is; a fixed
- * number of probes. Quantizers of activations stay where they are, and keep a fixed delta. */
+ * number of probes; epochs are counted from the one in which weights began to be quantized, or had
+ * other bits. Quantizers of activations stay where they are, and keep a fixed delta. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <string.h>
@@ -37,6 +38,8 @@ typedef struct state {
     double *trace, *std, *h; /* by site: sums over probes and batches, step */
     real *weight, *value;    /* [elements of all sites]: latent and quantized weights */
     real **buffer;           /* by value: running statistics, NULL: none */
+    real *since;             /* [1]: the epoch that `every` counts from */
+    bool due;
 } state;
 
 static dt_status open(dt_dynamics_part *p, dt_error *err)
@@ -52,7 +55,9 @@ static dt_status open(dt_dynamics_part *p, dt_error *err)
     s->weight = dt_dynamics_memory(d, bytes + 1);
     s->value = dt_dynamics_memory(d, bytes + 1);
     s->buffer = dt_dynamics_memory(d, sizeof *s->buffer * (size_t)(d->graph->value_count + 1));
-    if (!s->measured || !s->trace || !s->std || !s->h || !s->weight || !s->value || !s->buffer)
+    s->since = dt_dynamics_tensor_new(d, &DT_SHAPE(1), "ewgs_curvature", "epoch", "since");
+    if (!s->measured || !s->trace || !s->std || !s->h || !s->weight || !s->value || !s->buffer ||
+        !s->since)
         return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     for (int i = 0; i < d->graph->value_count; i++) {
         const dt_value *v = &d->graph->value[i];
@@ -236,12 +241,32 @@ static dt_status set_delta(const dt_dynamics_part *p, int i, dt_error *err)
     return DT_OK;
 }
 
+static void start(dt_dynamics_part *p)
+{
+    const dt_weights *w = &p->all->weights;
+    state *s = p->state;
+    for (int i = 0; i < w->count; i++)
+        s->due = s->due || (s->measured[i] && w->site[i].begins);
+}
+
+static bool is_due(const dt_dynamics_part *p)
+{
+    const dt_dynamics *d = p->all;
+    state *s = p->state;
+    int64_t number = d->at.step / d->at.steps_per_epoch;
+    bool any = false;
+    for (int i = 0; i < d->weights.count; i++)
+        any = any || (s->measured[i] && d->weights.site[i].active);
+    if (s->due) s->since[0] = (real)number;
+    s->due = false;
+    return any && (number - (int64_t)s->since[0]) % ((const conf *)p->conf)->every == 0;
+}
+
 static dt_status epoch(dt_dynamics_part *p, dt_error *err)
 {
     const dt_dynamics *d = p->all;
     const state *s = p->state;
-    int64_t number = d->at.step / d->at.steps_per_epoch;
-    if (number % ((const conf *)p->conf)->every) return DT_OK;
+    if (!is_due(p)) return DT_OK;
     put_aside(p);
     dt_status st = measure(p, err);
     put_back(p);
@@ -268,6 +293,7 @@ const dt_dynamics_row dt_dynamics_ewgs_curvature = {
     .state_size = sizeof(state),
     .wants_gradients = true,
     .open = open,
+    .start = start,
     .epoch = epoch,
     .report = report,
 };

@@ -1,8 +1,8 @@
 /* Iterative weight freezing (Nagel 2022, arXiv:2203.11086, section 4.2, algorithm 1, and the
  * authors' code 9064d85). A weight whose frequency of reversals is above f(t) is frozen for good at
- * the code k = rne(mean of its codes), a running mean with the tracker's momentum that is read
- * before the step's code joins it. f is off for the first quarter of all steps, then a cosine from
- * `start` to `end`.
+ * the code k = rne(mean of its codes), a running mean that is read before the step's code joins it;
+ * `momentum` is its own, in the paper it is the tracker's. f is off for the first quarter of all
+ * steps, then a cosine from `start` to `end`.
  *
  * From then on y = s k with k constant: the weight gets no gradient, and dy/ds is k, not k - w/s
  * (`scale: none` leaves the frozen weights out of the scale's gradient). The latent weight is put
@@ -53,6 +53,9 @@ static dt_status check_site(const dt_weight_site *s, dt_error *err)
         return dt_fail(err, DT_ERR_UNSUPPORTED, NULL,
                        "'%s' of %s has no even steps that codes could be held on; 'lsq' has",
                        q->row.name, s->name);
+    if (s->conf->ste.kind == DT_STE_STOCHASTIC)
+        return dt_fail(err, DT_ERR_UNSUPPORTED, NULL,
+                       "ste stochastic of %s rounds at random; no code can be held", s->name);
     if (s->conf->ste.kind == DT_STE_TANH || s->conf->ste.kind == DT_STE_SIGMOID)
         return dt_fail(err, DT_ERR_UNSUPPORTED, NULL,
                        "ste tanh and sigmoid of %s hide the gradient of a held code", s->name);
@@ -77,6 +80,8 @@ static dt_status open(dt_dynamics_part *p, dt_error *err)
     s->fresh = dt_dynamics_memory(d, sizeof(int64_t) * (size_t)(d->weights.piece_count + 1));
     if (!s->mean || !s->held || !s->sums || !s->fresh)
         return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    for (int i = 0; i < d->weights.count; i++)
+        d->weights.site[i].held = s->held[i];
     return DT_OK;
 }
 
@@ -84,14 +89,15 @@ static dt_status open(dt_dynamics_part *p, dt_error *err)
 static void start(dt_dynamics_part *p)
 {
     const dt_oscillation *o = dt_dynamics_find(p->all, "oscillation");
-    const state *s = p->state;
+    state *s = p->state;
     for (int i = 0; i < p->all->weights.count; i++) {
-        if (!s->held[i]) continue;
-        for (int64_t k = 0, n = p->all->weights.site[i].count; k < n; k++) {
+        const dt_weight_site *site = &p->all->weights.site[i];
+        for (int64_t k = 0; s->held[i] && site->begins && k < site->count; k++) {
             s->held[i][k] = DT_NOT_HELD;
             s->mean[i][k] = o->code[i][k];
         }
     }
+    s->counted = false;
 }
 
 typedef struct call {

@@ -55,15 +55,21 @@ typedef struct call {
     dt_oscillation *o;
 } call;
 
+/* A phase may give a site more bits than are tracked. */
+static bool is_tracked(const conf *c, const dt_oscillation *o, const dt_weight_site *s, int site)
+{
+    return o->code[site] && s->active && s->site.bits <= c->max_bits;
+}
+
 static void start_piece(void *arg, int64_t index, const dt_weight_site *s, const dt_weight_piece *p,
                         const real *x, const dt_encode *e)
 {
     (void)index;
-    (void)s;
     const call *k = arg;
-    if (!k->o->code[p->site]) return;
+    if (!k->o->code[p->site] || !s->begins) return;
     k->d->kernels->weight.codes(p->n, x, e, k->o->code[p->site] + p->begin);
     memset(k->o->turn[p->site] + p->begin, 0, (size_t)p->n * sizeof(real));
+    memset(k->o->flips[p->site] + p->begin, 0, (size_t)p->n * sizeof(real));
 }
 
 static void start(dt_dynamics_part *p)
@@ -75,12 +81,11 @@ static void start(dt_dynamics_part *p)
 static void track_piece(void *arg, int64_t index, const dt_weight_site *s, const dt_weight_piece *p,
                         const real *x, const dt_encode *e)
 {
-    (void)s;
     const call *k = arg;
     dt_oscillation *o = k->o;
     int64_t *counts = o->counts[index];
     counts[0] = counts[1] = 0;
-    if (!o->code[p->site]) return;
+    if (!is_tracked(k->c, o, s, p->site)) return;
     k->d->kernels->weight.track(p->n, x, e, (real)k->c->momentum, (real)k->c->threshold,
                                 o->code[p->site] + p->begin, o->turn[p->site] + p->begin,
                                 o->flips[p->site] + p->begin, counts);
@@ -156,7 +161,7 @@ static void report(dt_dynamics_part *p, dt_dynamics_report_fn fn, void *arg)
     double steps = (double)o->steps[0], all_changed = 0, all_oscillating = 0;
     for (int i = 0; i < w->count; i++) {
         const dt_weight_site *s = &w->site[i];
-        if (!o->code[i] || !s->active) continue;
+        if (!is_tracked(c, o, s, i)) continue;
         dt_dynamics_number n[] = { { "flip_rate", 1, { 0 } },
                                    { "oscillating", 1, { 0 } },
                                    { "threshold_distance", DT_DYNAMICS_BINS, { 0 } } };

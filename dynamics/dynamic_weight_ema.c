@@ -1,6 +1,7 @@
 /* Running mean of the weights (Polyak averaging): after every step, for each parameter and each
  * buffer that training moves, mean = d mean + (1 - d) value; evaluations of the run use the means.
- * d is min(decay, (1 + t) / (10 + t)) with `warmup`, so that early means follow. Checkpoints hold
+ * d is min(decay, (1 + t) / (10 + t)) with `warmup`, so that early means follow; when quantizers
+ * start anew, with other bits, so do the means and t. Checkpoints hold
  * the trained values, and the means as "dynamics/weight_ema/mean/<name>": model.init reads those
  * with model.ema. */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -24,7 +25,7 @@ enum { CHUNK = 16384 };
 
 typedef struct state {
     real **mean; /* by value, NULL: not kept */
-    real keep;
+    real *since; /* [1]: the step in which the means began */
 } state;
 
 static dt_status open(dt_dynamics_part *p, dt_error *err)
@@ -38,13 +39,15 @@ static dt_status open(dt_dynamics_part *p, dt_error *err)
         s->mean[i] = dt_dynamics_tensor_new(d, &v->shape, "weight_ema", "mean", v->name);
         if (!s->mean[i]) s->mean = NULL;
     }
-    return s->mean ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    s->since = dt_dynamics_tensor_new(d, &DT_SHAPE(1), "weight_ema", "step", "since");
+    return s->mean && s->since ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
 }
 
 static void start(dt_dynamics_part *p)
 {
     const dt_dynamics *d = p->all;
     const state *s = p->state;
+    s->since[0] = (real)d->at.step;
     for (int i = 0; i < d->graph->value_count; i++)
         if (s->mean[i])
             memcpy(s->mean[i], d->state->data[i],
@@ -72,7 +75,7 @@ static void step(dt_dynamics_part *p)
     const conf *c = p->conf;
     const dt_dynamics *d = p->all;
     const state *s = p->state;
-    double t = (double)d->at.step, early = (1 + t) / (10 + t);
+    double t = (double)d->at.step - (double)s->since[0], early = (1 + t) / (10 + t);
     blend b = { .d = d, .keep = (real)(c->warmup && early < c->decay ? early : c->decay) };
     for (int i = 0; i < d->graph->value_count; i++) {
         if (!s->mean[i]) continue;

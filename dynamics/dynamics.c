@@ -158,8 +158,9 @@ static void freshen(dt_dynamics *d)
     d->fresh = true;
 }
 
-void dt_dynamics_start(dt_dynamics *d)
+void dt_dynamics_start(dt_dynamics *d, const dt_dynamics_at *at)
 {
+    d->at = *at;
     d->fresh = false;
     dt_weights_fold(&d->weights);
     for (int i = 0; i < d->count; i++) {
@@ -193,7 +194,8 @@ void dt_dynamics_gradient(dt_dynamics *d, const dt_dynamics_at *at)
     }
 }
 
-void dt_dynamics_step(dt_dynamics *d)
+/* After a change of weights, scales or statistics. */
+static void restore(dt_dynamics *d)
 {
     d->fresh = false;
     dt_weights_fold(&d->weights);
@@ -202,6 +204,11 @@ void dt_dynamics_step(dt_dynamics *d)
         freshen(d);
         d->part[i].row->restore(&d->part[i]);
     }
+}
+
+void dt_dynamics_step(dt_dynamics *d)
+{
+    restore(d);
     for (int i = 0; i < d->count; i++) {
         if (!d->part[i].row->step) continue;
         freshen(d);
@@ -209,10 +216,14 @@ void dt_dynamics_step(dt_dynamics *d)
     }
 }
 
-dt_status dt_dynamics_before_eval(dt_dynamics *d, dt_error *err)
+dt_status dt_dynamics_before_eval(dt_dynamics *d, bool estimate, dt_error *err)
 {
-    for (int i = 0; i < d->count; i++)
-        if (d->part[i].row->before_eval) DT_TRY(d->part[i].row->before_eval(&d->part[i], err));
+    for (int i = 0; i < d->count; i++) {
+        const dt_dynamics_row *row = d->part[i].row;
+        if (!row->before_eval || (row->wants_norm && !estimate)) continue;
+        DT_TRY(row->before_eval(&d->part[i], err));
+        restore(d);
+    }
     return DT_OK;
 }
 
@@ -220,6 +231,7 @@ void dt_dynamics_after_eval(dt_dynamics *d)
 {
     for (int i = d->count - 1; i >= 0; i--)
         if (d->part[i].row->after_eval) d->part[i].row->after_eval(&d->part[i]);
+    d->fresh = false;
 }
 
 void dt_dynamics_report(dt_dynamics *d, dt_dynamics_report_fn fn, void *arg)

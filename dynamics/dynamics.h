@@ -42,7 +42,9 @@ struct dt_dynamics_row {
     /* Every hook may be NULL. In a step, `gradient` runs between the backward pass and the
      * optimizer; `restore` right after the optimizer, before any row's `step`. Encoders of
      * all->weights are fresh in gradient and step. No hook of a step may allocate. */
-    void (*start)(dt_dynamics_part *p); /* before the first step, and when bits have changed */
+    /* Before the first step, and when quantizers have been started anew: those of weights are the
+     * sites that `begin`. */
+    void (*start)(dt_dynamics_part *p);
     dt_status (*epoch)(dt_dynamics_part *p, dt_error *err); /* before an epoch's first step */
     void (*gradient)(dt_dynamics_part *p);
     void (*restore)(dt_dynamics_part *p);
@@ -82,8 +84,9 @@ struct dt_dynamics {
     dt_dynamics_tensor *tensor;
     int tensor_count, tensor_room;
     dt_dynamics_at at;
-    bool compares; /* a row wants evaluations without `before_eval` too */
-    bool fresh;    /* encoders are those of the weights */
+    bool compares;    /* a row wants evaluations without its estimate too */
+    bool fresh;       /* encoders are those of the weights */
+    bool norm_frozen; /* the phase leaves running statistics alone */
     /* Runs batch i of the training pictures forward with batch statistics, which replace the
      * running ones (the variance unbiased); nothing else changes. */
     dt_status (*norm_pass)(void *arg, int64_t batch, dt_error *err);
@@ -119,12 +122,14 @@ void dt_dynamics_close(dt_dynamics *d);
 bool dt_dynamics_wants_norm(const dt_dynamics *d);
 bool dt_dynamics_wants_gradients(const dt_dynamics *d);
 
-void dt_dynamics_start(dt_dynamics *d);
+void dt_dynamics_start(dt_dynamics *d, const dt_dynamics_at *at);
 dt_status dt_dynamics_epoch(dt_dynamics *d, const dt_dynamics_at *at, dt_error *err) DT_MUST_CHECK;
 void dt_dynamics_forward(dt_dynamics *d); /* before a step's first forward pass */
 void dt_dynamics_gradient(dt_dynamics *d, const dt_dynamics_at *at);
 void dt_dynamics_step(dt_dynamics *d);
-dt_status dt_dynamics_before_eval(dt_dynamics *d, dt_error *err) DT_MUST_CHECK;
+/* Around an evaluation, which sees codes that are held. `estimate` false: without rows that want
+ * dt_dynamics.norm_pass. */
+dt_status dt_dynamics_before_eval(dt_dynamics *d, bool estimate, dt_error *err) DT_MUST_CHECK;
 void dt_dynamics_after_eval(dt_dynamics *d);
 void dt_dynamics_report(dt_dynamics *d, dt_dynamics_report_fn fn, void *arg);
 void dt_dynamics_progress(dt_dynamics *d, char *text, size_t size); /* "" when nothing is told */

@@ -35,6 +35,7 @@ static void add_site(dt_weights *w, const dt_graph *g, const dt_node *node, int6
     *s = (dt_weight_site){ .name = node->name,
                            .weight = v->name,
                            .active = true,
+                           .begins = true,
                            .conf = c,
                            .site = dt_fakequant_site(c, &v->shape),
                            .value = value,
@@ -114,15 +115,17 @@ dt_status dt_weights_init(dt_weights *w, const dt_graph *g, const dt_state *stat
     return DT_OK;
 }
 
-void dt_weights_bind(dt_weights *w, const dt_graph *g)
+void dt_weights_bind(dt_weights *w, const dt_graph *g, bool fresh)
 {
     for (int i = 0; i < w->count; i++) {
         dt_weight_site *s = &w->site[i];
-        s->active = false;
+        int before = s->active && !fresh ? s->site.bits : 0;
+        s->active = s->begins = false;
         for (int k = 0; k < g->node_count; k++) {
             const dt_fakequant_conf *c = weight_quantizer(g, &g->node[k]);
             if (!c || strcmp(g->node[k].name, s->name) != 0) continue;
             s->active = true;
+            s->begins = c->site.bits != before;
             s->conf = c;
             s->site.bits = c->site.bits;
         }

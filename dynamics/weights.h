@@ -13,6 +13,7 @@ typedef struct dt_weight_site {
     const char *name;   /* of the node, "layer1.0.conv1.weight_quant" */
     const char *weight; /* of the parameter */
     bool active;        /* quantized in the graph that is bound */
+    bool begins;        /* was not before that graph was, or at other bits */
     const dt_fakequant_conf *conf;
     dt_quant_site site;
     int value, param[DT_QUANT_MAX_PARAMS]; /* value ids */
@@ -23,6 +24,7 @@ typedef struct dt_weight_site {
     int gamma, var;                        /* of the batch norm: value ids */
     double *factor;                        /* of the batch norm, [O] */
     int64_t channel;                       /* elements of an output channel */
+    const real *held; /* codes that a row holds, DT_NOT_HELD elsewhere; NULL: none does */
 } dt_weight_site;
 
 /* At most DT_POINT_BLOCK elements of one group. */
@@ -50,8 +52,9 @@ typedef struct dt_weights {
 /* Finds the sites of `g` and cuts them up; memory of `arena`. */
 dt_status dt_weights_init(dt_weights *w, const dt_graph *g, const dt_state *state, int threads,
                           dt_arena *arena, dt_error *err) DT_MUST_CHECK;
-/* Another graph over the same values: bits may differ, quantizers may be missing. */
-void dt_weights_bind(dt_weights *w, const dt_graph *g);
+/* Another graph over the same values: bits may differ, quantizers may be missing. `fresh`: every
+ * site of it begins. */
+void dt_weights_bind(dt_weights *w, const dt_graph *g, bool fresh);
 /* Factors of folded batch norms as the next forward pass sees them. Until the next call they are
  * those of that pass, whose running variances have moved on when its gradients are there. */
 void dt_weights_fold(dt_weights *w);

@@ -5,7 +5,7 @@
  *   activations: q = rne(clip((x - b) / s, qmin, qmax)), y = q s + b
  *   dy/ds = q - u inside, qmin or qmax outside; dy/db = 0 inside, 1 outside; both by 1/sqrt(N qmax)
  *   weights: as LSQ, without b; s starts at max(|mean - 3 std|, |mean + 3 std|) / 2^(bits - 1)
- *   s and b of activations start at the least square error
+ *   s and b of activations start at the least square error of the first batch (the paper: of a few)
  *
  * `config` names the paper's four kinds of activation: 1 unsigned codes without b (LSQ), 2 signed
  * without b, 3 signed with b, 4 unsigned with b. auto: 1 where values cannot be negative, else 4.

@@ -58,6 +58,7 @@ static void plan(const void *options, const dt_quant_site *site, const real *p, 
     out->scale = stats[0] > 0 ? stats[0] / n : 1;
     out->qmin = !site->is_signed ? 0 : c->compat ? -UNCLIPPED : -n;
     out->qmax = n;
+    out->mask = DT_MASK_CLOSED; /* the largest value is no clipped one */
     out->plain = true;
 }
 

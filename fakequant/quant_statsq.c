@@ -56,6 +56,7 @@ static void plan(const void *options, const dt_quant_site *site, const real *p, 
     out->offset = out->scale / 2;
     out->qmin = -n;
     out->qmax = n - 1;
+    out->mask = DT_MASK_ROUNDED; /* -s <= w <= s, for `ste: clipped` */
     out->plain = true;
 }
 

@@ -134,7 +134,7 @@ static dt_status open_dynamics(bench *b, dt_error *err)
                                    .file = recipe->name,
                                    .alloc = b->p->alloc };
     DT_TRY(dt_dynamics_open(&b->dynamics, &p, err));
-    dt_dynamics_start(&b->dynamics);
+    dt_dynamics_start(&b->dynamics, &(dt_dynamics_at){ 0, STEPS, STEPS });
     return DT_OK;
 }
 

@@ -38,6 +38,8 @@ static dt_status put_position(dt_tensors *set, const dt_run_position *at, dt_err
     DT_TRY(put_int(set, "run.epoch_seen", at->seen, err));
     DT_TRY(put_int(set, "run.epoch_correct", at->correct, err));
     DT_TRY(put_real(set, "run.epoch_loss_sum", at->loss_sum, err));
+    if (at->weight_bits) DT_TRY(put_int(set, "run.weight_bits", at->weight_bits, err));
+    if (at->activation_bits) DT_TRY(put_int(set, "run.activation_bits", at->activation_bits, err));
     return put_real(set, "run.best_top1", at->best, err);
 }
 

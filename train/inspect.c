@@ -3,6 +3,7 @@
 #include "train/inspect.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "autograd/quantizer.h"
@@ -85,9 +86,9 @@ static void tell_site(const dt_session *s, const dt_node *node, const dt_inspect
     fn(arg, &site);
 }
 
-static dt_status tell_layers(const dt_session *s, const dt_inspect_events *events, dt_error *err)
+static dt_status tell_layers(const dt_session *s, const dt_graph *g,
+                             const dt_inspect_events *events, dt_error *err)
 {
-    const dt_graph *g = &s->net.graph;
     for (int i = 0; events->layer && i < g->node_count; i++) {
         dt_inspect_layer l;
         if (!dt_lower_is_product(&g->node[i])) continue;
@@ -97,17 +98,49 @@ static dt_status tell_layers(const dt_session *s, const dt_inspect_events *event
     return DT_OK;
 }
 
-static dt_status measure_and_tell(dt_session *s, const dt_inspect_events *events, dt_error *err)
+static dt_status measure_and_tell(dt_session *s, const dt_graph *g, const dt_inspect_events *events,
+                                  dt_error *err)
 {
-    const dt_graph *g = &s->net.graph;
     dt_inspect_fit *fit = dt_get_array(s->alloc, (size_t)g->node_count + 1, sizeof *fit, "inspect");
     if (!fit) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to look at activations");
     dt_status st = DT_OK;
-    if (events->pictures) st = dt_inspect_activations(s, events->pictures, fit, err);
+    if (events->pictures) st = dt_inspect_activations(s, g, events->pictures, fit, err);
     for (int i = 0; st == DT_OK && i < g->node_count; i++)
         if (strcmp(g->node[i].op->name, "fakequant") == 0)
             tell_site(s, &g->node[i], &fit[i], events->site, events->arg);
     dt_put(s->alloc, fit);
+    return st;
+}
+
+static int bits_attr(const dt_tensors *set, const char *key)
+{
+    const char *text = dt_tensors_attr(set, key);
+    long bits = text ? strtol(text, NULL, 10) : 0;
+    return bits >= 1 && bits <= 32 ? (int)bits : 0;
+}
+
+static dt_status tell_all(dt_session *s, const dt_graph *g, const dt_inspection *in,
+                          const char *path, const dt_inspect_events *events, dt_error *err)
+{
+    DT_TRY(measure_and_tell(s, g, events, err));
+    DT_TRY(dt_checkpoint_dynamics(path, &in->set, &s->dynamics, err));
+    if (s->dynamics.count) dt_weights_bind(&s->dynamics.weights, g, false);
+    if (events->dynamics) dt_dynamics_report(&s->dynamics, events->dynamics, events->arg);
+    return tell_layers(s, g, events, err);
+}
+
+/* With the quantizers of the phase that the checkpoint was saved in. */
+static dt_status tell_net(dt_session *s, const dt_inspection *in, const char *path,
+                          const dt_inspect_events *events, dt_error *err)
+{
+    const dt_recipe_phase phase = { .weight_bits = bits_attr(&in->set, "run.weight_bits"),
+                                    .activation_bits = bits_attr(&in->set, "run.activation_bits") };
+    dt_graph of_phase;
+    if (!phase.weight_bits && !phase.activation_bits)
+        return tell_all(s, &s->net.graph, in, path, events, err);
+    DT_TRY(dt_net_phase(&s->net, &phase, s->alloc, &of_phase, err));
+    dt_status st = tell_all(s, &of_phase, in, path, events, err);
+    dt_graph_fini(&of_phase);
     return st;
 }
 
@@ -122,12 +155,8 @@ static dt_status tell_sites(dt_recipe *recipe, const dt_inspection *in, const ch
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = path }, "the name is too long");
     snprintf(recipe->model.init, sizeof recipe->model.init, "%s", path);
     DT_TRY(dt_session_open(&s, &p, err));
-    dt_status st = measure_and_tell(&s, events, err);
     *out_params = s.net.state.param_count;
-    if (st == DT_OK) st = dt_checkpoint_dynamics(path, &in->set, &s.dynamics, err);
-    if (st == DT_OK && events->dynamics)
-        dt_dynamics_report(&s.dynamics, events->dynamics, events->arg);
-    if (st == DT_OK) st = tell_layers(&s, events, err);
+    dt_status st = tell_net(&s, in, path, events, err);
     dt_session_close(&s);
     return st;
 }

@@ -98,12 +98,12 @@ static int64_t largest_value(const dt_graph *g)
     return most;
 }
 
-static dt_status watch_net(dt_session *s, dt_evaluator *e, int64_t pictures, dt_inspect_fit *fit,
-                           dt_error *err)
+static dt_status watch_net(dt_session *s, const dt_graph *graph, dt_evaluator *e, int64_t pictures,
+                           dt_inspect_fit *fit, dt_error *err)
 {
     dt_loader *loader;
-    size_t most = (size_t)largest_value(&s->net.graph);
-    watch w = { .graph = &s->net.graph, .fit = fit };
+    size_t most = (size_t)largest_value(graph);
+    watch w = { .graph = graph, .fit = fit };
     DT_TRY(dt_session_loader(s, DT_SPLIT_TEST, BATCH, &loader, err));
     w.room = dt_get_array(s->alloc, most * BATCH, sizeof *w.room, "inspection");
     dt_status st = DT_ERR_NOMEM;
@@ -118,13 +118,13 @@ static dt_status watch_net(dt_session *s, dt_evaluator *e, int64_t pictures, dt_
     return st;
 }
 
-dt_status dt_inspect_activations(dt_session *s, int64_t pictures, dt_inspect_fit *fit,
-                                 dt_error *err)
+dt_status dt_inspect_activations(dt_session *s, const dt_graph *graph, int64_t pictures,
+                                 dt_inspect_fit *fit, dt_error *err)
 {
     dt_evaluator e;
-    DT_TRY(dt_evaluator_init(&e, &s->net, &s->net.graph, &s->kernels, BATCH, s->threads, NULL,
-                             s->alloc, err));
-    dt_status st = watch_net(s, &e, pictures, fit, err);
+    DT_TRY(
+        dt_evaluator_init(&e, &s->net, graph, &s->kernels, BATCH, s->threads, NULL, s->alloc, err));
+    dt_status st = watch_net(s, graph, &e, pictures, fit, err);
     dt_evaluator_fini(&e);
     return st;
 }

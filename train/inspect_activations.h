@@ -20,7 +20,7 @@ double dt_inspect_sqnr(const dt_inspect_fit *fit);
 
 /* The first `pictures` of the session's test split through its float net; `fit` (by node of the
  * graph, zeroed) is filled for quantizers of activations. Errors: IO, NOMEM. */
-dt_status dt_inspect_activations(dt_session *s, int64_t pictures, dt_inspect_fit *fit,
-                                 dt_error *err) DT_MUST_CHECK;
+dt_status dt_inspect_activations(dt_session *s, const dt_graph *graph, int64_t pictures,
+                                 dt_inspect_fit *fit, dt_error *err) DT_MUST_CHECK;
 
 #endif

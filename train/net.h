@@ -83,8 +83,9 @@ dt_status dt_net_calibrate(dt_net *net, const dt_kernels *k, int threads, const 
 /* The graph of a phase, over the net's values (net_phase.c). Errors name the site or the key. */
 dt_status dt_net_phase(const dt_net *net, const dt_recipe_phase *phase, const dt_alloc *a,
                        dt_graph *out, dt_error *err) DT_MUST_CHECK;
-/* As dt_net_calibrate, of a phase's graph: only sites that `before` (NULL: none) lacks or has at
- * other bits. */
+/* Whether a site is none of `before` (NULL: no site is), or has other bits there. */
+bool dt_net_is_new_site(const dt_graph *before, const dt_node *site);
+/* As dt_net_calibrate, of a phase's graph: only sites that are new. */
 dt_status dt_net_calibrate_phase(dt_net *net, const dt_graph *graph, const dt_graph *before,
                                  const dt_kernels *k, int threads, const float *x,
                                  const int32_t *labels, int64_t batch, bool init, dt_site_fn site,

@@ -14,7 +14,7 @@ typedef struct rewrite {
     const dt_recipe_phase *phase;
     dt_graph *out;
     int *value; /* by value of the net: which one stands for it */
-    bool quantizes[2];
+    bool quantizes[2], norms;
 } rewrite;
 
 static dt_status no_memory(dt_error *err)
@@ -74,6 +74,7 @@ static dt_status add(rewrite *r, const dt_node *plain, dt_error *err)
         dt_batchnorm_conf c;
         memcpy(&c, node.conf, sizeof c);
         c.frozen = true;
+        r->norms = true;
         node.conf = dt_graph_keep(out, &c, sizeof c);
         if (!node.conf) return no_memory(err);
     }
@@ -111,6 +112,9 @@ static dt_status rewrite_all(rewrite *r, dt_error *err)
                        : activations ? "activation_bits"
                                      : "ranges",
                        p->epoch);
+    if (p->norm && !r->norms)
+        return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = "phases" },
+                       "norm of epoch %d: the net has no batch norm", p->epoch);
     return DT_OK;
 }
 

@@ -124,14 +124,13 @@ static void report_site(const calibration *c, const dt_node *node, const dt_op_r
     c->site(c->arg, &r);
 }
 
-/* A site that the graph before does not have, or has at other bits. */
-static bool is_new(const calibration *c, const dt_node *node)
+bool dt_net_is_new_site(const dt_graph *before, const dt_node *site)
 {
-    const dt_fakequant_conf *now = node->conf;
-    for (int i = 0; c->before && i < c->before->node_count; i++) {
-        const dt_node *other = &c->before->node[i];
+    const dt_fakequant_conf *now = site->conf;
+    for (int i = 0; before && i < before->node_count; i++) {
+        const dt_node *other = &before->node[i];
         const dt_fakequant_conf *then = other->conf;
-        if (strcmp(other->op->name, "fakequant") != 0 || strcmp(other->name, node->name) != 0)
+        if (strcmp(other->op->name, "fakequant") != 0 || strcmp(other->name, site->name) != 0)
             continue;
         return then->site.bits != now->site.bits;
     }
@@ -142,7 +141,8 @@ static dt_status hook(void *arg, const dt_node *node, const dt_op_run *run, bool
                       dt_error *err)
 {
     const calibration *c = arg;
-    if (strcmp(node->op->name, "fakequant") != 0 || !is_new(c, node)) return DT_OK;
+    if (strcmp(node->op->name, "fakequant") != 0 || !dt_net_is_new_site(c->before, node))
+        return DT_OK;
     if (!after) return c->init ? start_site(node, run, err) : DT_OK;
     if (c->site) report_site(c, node, run);
     return DT_OK;

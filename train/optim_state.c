@@ -54,12 +54,30 @@ static dt_optim_group own_group(const dt_recipe_train *t, int which)
                              dt_optimizer_weight_decay(o, c->conf) };
 }
 
+static dt_status check_group(const dt_recipe_train *t, int which, int members, dt_error *err)
+{
+    const dt_recipe_choice *c = &t->group[which];
+    const dt_optimizer *run = (const dt_optimizer *)(const void *)t->optimizer.row;
+    char key[64];
+    snprintf(key, sizeof key, "train.groups.%s", dt_recipe_group_names[which]);
+    if (!members)
+        return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = key },
+                       "no learned parameter of a quantizer is in this group");
+    double lr = dt_optimizer_lr((const dt_optimizer *)(const void *)c->row, c->conf);
+    if (lr > 0 && !(dt_optimizer_lr(run, t->optimizer.conf) > 0))
+        return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = key },
+                       "lr %g follows train.optimizer.lr in proportion, and that is 0", lr);
+    return DT_OK;
+}
+
 static dt_status make_groups(dt_optim_state *o, const dt_graph *g, dt_error *err)
 {
     const dt_recipe_train *t = o->conf;
     int members[DT_GROUP_COUNT] = { 0 };
     o->of = dt_arena_get(o->arena, sizeof *o->of * (size_t)(g->value_count + 1));
-    if (!o->of) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the optimizer");
+    o->joined = dt_arena_get(o->arena, sizeof *o->joined * (size_t)(g->value_count + 1));
+    if (!o->of || !o->joined)
+        return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the optimizer");
     for (int i = 0; i < g->value_count; i++) {
         const dt_value *v = &g->value[i];
         if (v->kind != DT_VALUE_PARAM) continue;
@@ -69,13 +87,8 @@ static dt_status make_groups(dt_optim_state *o, const dt_graph *g, dt_error *err
         members[which]++;
         if (t->group[which].row) o->of[i] = own_group(t, which);
     }
-    for (int i = 0; i < DT_GROUP_COUNT; i++) {
-        char key[64];
-        if (!t->group[i].row || members[i]) continue;
-        snprintf(key, sizeof key, "train.groups.%s", dt_recipe_group_names[i]);
-        return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = key },
-                       "no learned parameter of a quantizer is in this group");
-    }
+    for (int i = 0; i < DT_GROUP_COUNT; i++)
+        if (t->group[i].row) DT_TRY(check_group(t, i, members[i], err));
     return DT_OK;
 }
 
@@ -98,6 +111,20 @@ void dt_optim_state_fini(dt_optim_state *o)
 {
     dt_arena_free(o->arena);
     *o = (dt_optim_state){ 0 };
+}
+
+void dt_optim_join(dt_optim_state *o, int value, int64_t step)
+{
+    o->joined[value] = step;
+}
+
+void dt_optim_restart(dt_optim_state *o, const dt_graph *g, int64_t step)
+{
+    for (int k = 0; k < DT_OPTIMIZER_STATES; k++)
+        for (int i = 0; i < g->value_count; i++)
+            if (o->joined[i] == step && o->buffer[k][i])
+                memset(o->buffer[k][i], 0,
+                       (size_t)dt_shape_count(&g->value[i].shape) * sizeof(real));
 }
 
 /* Sum of squares, in 8 lanes and index order. */
@@ -146,6 +173,6 @@ void dt_optim_update(const dt_optim_state *o, dt_state *s, double lr, int64_t st
             state[k] = o->buffer[k][i];
         group->optimizer->step(group->conf, (size_t)dt_shape_count(&v->shape),
                                (real)(lr * group->rate), (real)group->decay, s->data[i], s->grad[i],
-                               state, step);
+                               state, step - o->joined[i]);
     }
 }

@@ -21,6 +21,7 @@ typedef struct dt_optim_state {
     const dt_optimizer *optimizer; /* the run's */
     bool hold_quant;               /* parameters of quantizers are not updated */
     dt_optim_group *of;            /* by value: how it is updated */
+    int64_t *joined;               /* by value: the step from which its updates are counted */
     const dt_recipe_train *conf;   /* borrowed */
     real **buffer[DT_OPTIMIZER_STATES];
     dt_arena *arena;
@@ -30,6 +31,11 @@ typedef struct dt_optim_state {
 dt_status dt_optim_state_init(dt_optim_state *o, const dt_recipe_train *conf, const dt_graph *g,
                               const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
 void dt_optim_state_fini(dt_optim_state *o);
+
+/* Counts the updates of a parameter from a step: a phase starts it there. */
+void dt_optim_join(dt_optim_state *o, int value, int64_t step);
+/* Zeroes the buffers of the parameters that join in this step. */
+void dt_optim_restart(dt_optim_state *o, const dt_graph *g, int64_t step);
 
 /* Scales all gradients by most / (norm + 1e-6) if that is below 1, norm being that of all of them
  * together (Pascanu 2013, arXiv:1211.5063; PyTorch's form). Returns the norm before. */

@@ -183,9 +183,12 @@ static dt_status evaluate(dt_run *r, dt_run_epoch *e, dt_error *err)
 static dt_status score(dt_run *r, dt_run_epoch *e, dt_error *err)
 {
     e->has_before = r->s.dynamics.compares;
-    if (e->has_before)
+    if (e->has_before) {
+        DT_TRY(dt_dynamics_before_eval(&r->s.dynamics, false, err));
         DT_TRY(dt_evaluate(&r->phase->evaluator, r->test, show_eval, r, NULL, &e->before, err));
-    DT_TRY(dt_dynamics_before_eval(&r->s.dynamics, err));
+        dt_dynamics_after_eval(&r->s.dynamics);
+    }
+    DT_TRY(dt_dynamics_before_eval(&r->s.dynamics, true, err));
     dt_status st = evaluate(r, e, err);
     dt_dynamics_after_eval(&r->s.dynamics);
     return st;

@@ -14,7 +14,8 @@ typedef struct dt_run_position {
     int64_t step, steps_per_epoch, total_steps, last_step; /* last_step: end by train.max_steps */
     int64_t seen, correct;                                 /* of the epoch so far */
     double loss_sum;                                       /* of the epoch so far, by sample */
-    double best; /* best top-1 so far, percent; -1: none */
+    double best;                      /* best top-1 so far, percent, at the bits of now; -1: none */
+    int weight_bits, activation_bits; /* of a phase whose quantizers are not the recipe's own */
 } dt_run_position;
 
 typedef struct dt_run_progress {
@@ -62,6 +63,11 @@ typedef struct dt_run_result {
     dt_score score; /* test split after the last step */
     int64_t step;
 } dt_run_result;
+
+/* Whether dt_run_train would begin a fresh run: opens all that it opens, and writes nothing.
+ * `out_params`: numbers that it would train. */
+dt_status dt_run_check(const dt_run_params *params, size_t *out_params,
+                       dt_error *err) DT_MUST_CHECK;
 
 /* Trains. Errors of the user are one line; a loss that is not finite is NUMERIC and names step and
  * layer. Without `resume` a folder that holds a run already is refused. */

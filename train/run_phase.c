@@ -3,6 +3,7 @@
  * memory serves them all. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <string.h>
 
 #include "autograd/fuse.h"
 #include "train/run_parts.h"
@@ -173,16 +174,47 @@ static dt_phase *phase_before(dt_run *r)
     return &r->phases[i];
 }
 
-static void use_phase(dt_run *r, dt_phase *f)
+static bool is_site(const dt_node *node)
 {
+    return strcmp(node->op->name, "fakequant") == 0;
+}
+
+/* Whether a graph has sites that are new beside another. */
+static bool has_new_sites(const dt_graph *before, const dt_graph *g)
+{
+    for (int i = 0; i < g->node_count; i++)
+        if (is_site(&g->node[i]) && dt_net_is_new_site(before, &g->node[i])) return true;
+    return false;
+}
+
+static void use_phase(dt_run *r, dt_phase *f, bool fresh)
+{
+    bool other = f->conf && has_new_sites(f->plain, &r->s.net.graph);
     r->phase = f;
     r->optim.hold_quant = f->conf && f->conf->ranges;
-    if (r->s.dynamics.count) dt_weights_bind(&r->s.dynamics.weights, f->plain);
+    r->at.weight_bits = other ? f->conf->weight_bits : 0;
+    r->at.activation_bits = other ? f->conf->activation_bits : 0;
+    r->s.dynamics.norm_frozen = f->conf && f->conf->norm;
+    if (r->s.dynamics.count) dt_weights_bind(&r->s.dynamics.weights, f->plain, fresh);
+}
+
+/* The optimizer's steps of parameters that begin with phase f are counted from there. */
+static void join(dt_run *r, const dt_phase *f)
+{
+    for (int i = 0; i < f->plain->node_count; i++) {
+        const dt_node *node = &f->plain->node[i];
+        if (!is_site(node) || !dt_net_is_new_site(f[-1].plain, node)) continue;
+        for (int k = 1; k < node->in_count; k++)
+            dt_optim_join(&r->optim, node->in[k], f->first_step);
+    }
 }
 
 void dt_run_resume_phase(dt_run *r)
 {
-    use_phase(r, phase_before(r));
+    dt_phase *now = phase_before(r);
+    for (const dt_phase *f = r->phases + 1; f <= now; f++)
+        join(r, f);
+    use_phase(r, now, false);
 }
 
 static void say_phase(const dt_run *r, const dt_phase *f)
@@ -202,14 +234,21 @@ dt_status dt_run_enter_phase(dt_run *r, bool fresh, dt_error *err)
 {
     dt_phase *from = phase_before(r), *to = from;
     if (to + 1 < r->phases + r->phase_count && to[1].first_step == r->at.step) to++;
-    if (r->phase != to || fresh) use_phase(r, to);
+    if (r->phase != to || fresh) use_phase(r, to, fresh);
     if (!fresh && to == from) return DT_OK;
     say_phase(r, to);
+    if (!fresh && !has_new_sites(from->plain, to->plain)) return DT_OK;
     if (!fresh || !r->s.quantizers_ready)
         DT_TRY(dt_session_calibrate_phase(&r->s, to->plain, fresh ? NULL : from->plain,
                                           r->p->events.site, r->p->events.arg, err));
     r->s.quantizers_ready = true;
-    dt_dynamics_start(&r->s.dynamics);
+    if (!fresh) {
+        join(r, to);
+        dt_optim_restart(&r->optim, &r->s.net.graph, r->at.step);
+        r->at.best = -1; /* scores at other bits are of another net */
+    }
+    const dt_dynamics_at at = { r->at.step, r->at.steps_per_epoch, r->at.total_steps };
+    dt_dynamics_start(&r->s.dynamics, &at);
     return DT_OK;
 }
 

@@ -75,14 +75,9 @@ static dt_status resume(dt_run *r, const char *path, dt_error *err)
     return DT_OK; /* the first step seeks its batches */
 }
 
-dt_status dt_run_prepare(dt_run *r, dt_error *err)
+/* What reads the recipe and may refuse it; writes nothing. */
+static dt_status open_run(dt_run *r, bool resumes, dt_error *err)
 {
-    char last[1024], path[1024];
-    snprintf(last, sizeof last, "%s/last.h5", r->p->folder);
-    bool resumes = r->p->resume && dt_file_exists(last);
-    if (!r->p->resume && dt_file_exists(last))
-        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = r->p->folder },
-                       "holds a run already; go on with --resume, or give another --out");
     const dt_session_params p = { .recipe = r->p->recipe,
                                   .threads = r->p->threads,
                                   .plain = r->p->plain,
@@ -93,7 +88,27 @@ dt_status dt_run_prepare(dt_run *r, dt_error *err)
     DT_TRY(dt_session_open(&r->s, &p, err));
     DT_TRY(dt_optim_state_init(&r->optim, &r->s.recipe->train, &r->s.net.graph, r->p->alloc, err));
     DT_TRY(open_loaders(r, err));
-    DT_TRY(dt_run_make_phases(r, err));
+    return dt_run_make_phases(r, err);
+}
+
+dt_status dt_run_check(const dt_run_params *params, size_t *out_params, dt_error *err)
+{
+    dt_run r = { .p = params, .lock = -1 };
+    dt_status st = open_run(&r, false, err);
+    *out_params = st == DT_OK ? r.s.net.state.param_count : 0;
+    dt_run_end(&r);
+    return st;
+}
+
+dt_status dt_run_prepare(dt_run *r, dt_error *err)
+{
+    char last[1024], path[1024];
+    snprintf(last, sizeof last, "%s/last.h5", r->p->folder);
+    bool resumes = r->p->resume && dt_file_exists(last);
+    if (!r->p->resume && dt_file_exists(last))
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = r->p->folder },
+                       "holds a run already; go on with --resume, or give another --out");
+    DT_TRY(open_run(r, resumes, err));
     DT_TRY(dt_dir_make(r->p->folder, err));
     DT_TRY(dt_dir_lock(r->p->folder, &r->lock, err));
     dt_dir_remove_temporaries(r->p->folder);

@@ -204,9 +204,18 @@ static dt_status open_dynamics(dt_session *s, dt_error *err)
     return dt_dynamics_open(&s->dynamics, &p, err);
 }
 
+/* A run's checkpoint from a phase of other bits than its recipe's: its scales are of those. */
+static bool is_of_other_bits(const dt_tensors *set)
+{
+    return dt_tensors_attr(set, "run.weight_bits") || dt_tensors_attr(set, "run.activation_bits");
+}
+
 static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *err)
 {
     bool native = false, has_init = s->recipe->model.init[0] && !p->skip_init;
+    if (s->recipe->model.ema && !s->recipe->model.init[0])
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ s->recipe->name, 0, "model.ema" },
+                       "needs model.init, the checkpoint whose running means it takes");
     dt_net_input input;
     DT_TRY(dt_kernels_init(&s->kernels, p->isa, err));
     if (has_init) DT_TRY(read_init(s, &native, err));
@@ -219,6 +228,7 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     if (has_init)
         DT_TRY(dt_net_import(&s->net, &s->init, s->recipe->model.init, native,
                              s->recipe->model.allow_missing, &s->report, err));
+    if (is_of_other_bits(&s->init)) s->report.has_quantizers = false;
     if (p->training || p->dynamics) DT_TRY(open_dynamics(s, err));
     if (p->training || p->teacher)
         DT_TRY(dt_teacher_open(&s->teacher, s->recipe, &input, s->alloc, err));

@@ -19,25 +19,39 @@ static dt_status check_float(const dt_tensors *set, const char *path, dt_error *
     return DT_OK;
 }
 
-static dt_status take(dt_teacher *t, const dt_tensors *set, const char *path, bool native,
-                      dt_error *err)
+/* A deeper net of the same kind has all of a smaller one's tensors. */
+static dt_status check_whole(const dt_net_report *report, const char *path, const char *model,
+                             dt_error *err)
+{
+    if (!report->unexpected) return DT_OK;
+    return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .key = "distill.teacher" },
+                   "%s has '%s', which '%s' does not have (%d such); distill.model names its model",
+                   path, report->unexpected_name[0], model, report->unexpected);
+}
+
+static dt_status take(dt_teacher *t, const dt_tensors *set, const char *path, const char *model,
+                      bool native, dt_error *err)
 {
     dt_net_report report;
     dt_tensors adapted;
     DT_TRY(check_float(set, path, err));
-    if (native) return dt_net_import(&t->net, set, path, true, false, &report, err);
+    if (native) {
+        DT_TRY(dt_net_import(&t->net, set, path, true, false, &report, err));
+        return check_whole(&report, path, model, err);
+    }
     DT_TRY(dt_foreign_vit(&t->net.graph, set, t->alloc, &adapted, err));
     dt_status st = dt_net_import(&t->net, &adapted, path, false, false, &report, err);
+    if (st == DT_OK) st = check_whole(&report, path, model, err);
     dt_tensors_fini(&adapted);
     return st;
 }
 
-static dt_status read(dt_teacher *t, const char *path, dt_error *err)
+static dt_status read(dt_teacher *t, const char *path, const char *model, dt_error *err)
 {
     dt_tensors set;
     bool native;
     DT_TRY(dt_read_tensors(path, t->alloc, &set, &native, err));
-    dt_status st = take(t, &set, path, native, err);
+    dt_status st = take(t, &set, path, model, native, err);
     dt_tensors_fini(&set);
     return st;
 }
@@ -67,7 +81,7 @@ dt_status dt_teacher_open(dt_teacher *t, const dt_recipe *recipe, const dt_net_i
     of.data.train_count = 0;
     DT_TRY(dt_net_init(&t->net, &of, input, false, a, err));
     t->enabled = true;
-    dt_status st = read(t, recipe->distill.teacher, err);
+    dt_status st = read(t, recipe->distill.teacher, of.model.choice.row->name, err);
     if (st == DT_OK)
         hash(t);
     else

@@ -64,7 +64,7 @@ static void open_setup(setup *s, int batches)
     ck_assert(dt_dynamics_wants_norm(&s->dynamics));
     s->dynamics.norm_pass = pass;
     s->dynamics.norm_arg = s;
-    ck_assert_int_eq(dt_dynamics_before_eval(&s->dynamics, NULL), DT_OK);
+    ck_assert_int_eq(dt_dynamics_before_eval(&s->dynamics, true, NULL), DT_OK);
 }
 
 static void close_setup(setup *s)
@@ -107,7 +107,7 @@ START_TEST(one_batch_gives_its_statistics)
         for (int64_t i = 0; i < n; i++)
             ck_assert_double_eq_tol((double)x[i], .9 * (double)before[i] + .1 * (double)estimate[i],
                                     1e-5 * (1 + (double)i));
-        ck_assert_int_eq(dt_dynamics_before_eval(&one.dynamics, NULL), DT_OK);
+        ck_assert_int_eq(dt_dynamics_before_eval(&one.dynamics, true, NULL), DT_OK);
         ck_assert_msg(memcmp(x, estimate, (size_t)n * sizeof(real)) == 0, "other bits again");
     }
     close_setup(&one);

@@ -5,6 +5,7 @@
 #ifndef DT_TESTS_DYNAMICS_TOY_H
 #define DT_TESTS_DYNAMICS_TOY_H
 
+#include <stdio.h>
 #include <string.h>
 
 #include "autograd/op_fold_norm.h"
@@ -127,7 +128,7 @@ static inline dt_status toy_open(toy *t, const char *rows, int bits, const char 
                                    .choice = t->choice,
                                    .count = count };
     DT_TRY(dt_dynamics_open(&t->dynamics, &p, err));
-    dt_dynamics_start(&t->dynamics);
+    dt_dynamics_start(&t->dynamics, &t->dynamics.at);
     return DT_OK;
 }
 

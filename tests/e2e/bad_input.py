@@ -80,6 +80,7 @@ def recipes(test, recipe):
              "weights take 'dorefa'"),
             ("freezing without tracker", "dynamics={freezing: {}}", "dynamics.freezing: ",
              "needs dynamics.oscillation"),
+            ("means of no checkpoint", "model.ema=true", "model.ema: ", "model.init"),
             ("a teacher's place without a teacher", "distill={temperature: 2}", "command line",
              "distill: ", "needs a 'teacher'"),
             ("a teacher that is not there", "distill={teacher: none.h5}", "none.h5",
@@ -100,6 +101,33 @@ def recipes(test, recipe):
              "input_quant: ", "statsq is of weights")]:
         refused(test, what, ["train", recipe, override, "quant.first=none", "quant.last=none",
                              "--out", test.path("never")], *parts)
+    refused(test, "freezing of codes drawn at random",
+            ["train", recipe, "quant.weights={method: lsq, bits: 4, ste: stochastic}",
+             "dynamics={oscillation: {max_bits: 8}, freezing: {}}", "--out", test.path("never")],
+            "dynamics.freezing: ", "ste stochastic")
+
+
+def dry_runs(test, recipe):
+    """What training refuses before its first step, a dry run refuses in the same words."""
+    for what, overrides, *parts in [
+            ("a phase of a method's other bits",
+             ["quant.weights={method: apot, bits: 4}", "quant.first=none", "quant.last=none",
+              "phases=[{epoch: 1, weight_bits: 8}]"], "weight_quant: ", "8 bits"),
+            ("a phase without quantizers", ["quant=none", "phases=[{epoch: 1, weight_bits: 4}]"],
+             "phases: weight_bits of epoch 1"),
+            ("a phase without norms",
+             ["model={name: vit, patch: 8, dim: 16, depth: 1, heads: 2}", "quant=none",
+              "phases=[{epoch: 1, norm: frozen}]"], "phases: norm of epoch 1: the net has no batch"),
+            ("a group without quantizers", ["quant=none", "train.groups={quant: {name: sgd}}"],
+             "train.groups.quant: "),
+            ("a group that follows a rate of 0",
+             ["train.optimizer.lr=0", "train.groups={quant: {name: sgd, lr: 0.1}}"],
+             "train.groups.quant: lr 0.1 follows"),
+            ("more batches than there are", ["train.accumulate=11"], "train.accumulate: 11")]:
+        lines = [refused(test, what, ["train", recipe, *overrides, *last], *parts)
+                 for last in (["--dry-run"], ["--out", test.path("never")])]
+        test.check(lines[0] == lines[1], f"{what}: a dry run tells something else: {lines}")
+    test.check(not os.path.exists(test.path("never")), "dry runs: the run folder was made")
 
 
 def arguments(test, recipe):
@@ -331,6 +359,7 @@ def run(args):
     seed = random.randrange(100000)
     print(f"seed {seed}")
     recipes(test, recipe)
+    dry_runs(test, recipe)
     arguments(test, recipe)
     files(test, recipe)
     damaged_checkpoints(test, recipe, random.Random(seed))

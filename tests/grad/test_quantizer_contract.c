@@ -326,6 +326,57 @@ START_TEST(gradients_of_rounding)
 }
 END_TEST
 
+/* Quantizers whose gradient passes outside too: what lies outside is told by `clipped`, and keeps
+ * its gradient under the others. */
+START_TEST(ranges_of_plain_gradients)
+{
+    enum { N = 6 };
+    static const struct {
+        const char *method;
+        int bits;
+        real x[N];
+        int outside; /* the last ones */
+    } cases[] = {
+        { "statsq", 2, { -.6, -.3, -.05, .05, .7, 1 }, 1 }, /* s = .9 */
+        { "maxabs", 3, { -1.4, -.8, .2, .3, .9, 1.5 }, 0 },
+    };
+    static const dt_ste kinds[] = { { DT_STE_CLIPPED }, { DT_STE_EWGS, .5 }, { DT_STE_TANH, .4 } };
+    for (size_t k = 0; k < DT_ARRAY_LEN(cases) * DT_ARRAY_LEN(kinds); k++) {
+        const dt_ste ste = kinds[k / DT_ARRAY_LEN(cases)];
+        const int at = (int)(k % DT_ARRAY_LEN(cases));
+        unsigned char options[256];
+        const dt_quantizer *q = dt_quantizer_of(dt_table_find(&dt_quantizers, cases[at].method));
+        real x[N], y[N], dx[N];
+        static const real dy[N] = { 2, 2, 2, 2, 2, 2 };
+        memcpy(x, cases[at].x, sizeof x);
+        dt_opt_defaults(q->row.opts, options);
+        const fq_call c = {
+            .conf = { .quantizer = q,
+                      .options = options,
+                      .site = { .bits = cases[at].bits,
+                                .is_signed = true,
+                                .weight = true,
+                                .groups = 1 },
+                      .ste = ste },
+            .shape = DT_SHAPE(1, N),
+            .x = x,
+            .dy = dy,
+            .y = y,
+            .dx = dx,
+        };
+        fq_run(&c, 1);
+        for (int i = 0; i < N; i++) {
+            bool outside = i >= N - cases[at].outside, clipped = ste.kind == DT_STE_CLIPPED;
+            if (outside || clipped)
+                ck_assert_msg(dx[i] == (outside && clipped ? 0 : 2), "%s, ste %d: dx %d is %g",
+                              cases[at].method, (int)ste.kind, i, (double)dx[i]);
+            else
+                ck_assert(dx[i] > 0 && (dx[i] != 2 || y[i] == x[i]));
+        }
+    }
+}
+END_TEST
+
 START_TEST(soft_staircases)
 {
     static const double table[][4] = { /* alpha, k, slope where rounding turns, on a code */
@@ -352,6 +403,7 @@ START_TEST(soft_staircases)
 }
 END_TEST
 
-DT_TEST_MAIN("quantizer_contract", gradients_of_rounding, soft_staircases, gradients_of_thresholds,
-             gradients_through_transforms, values_of_thresholds, values_of_a_whole_tensor_statistic,
+DT_TEST_MAIN("quantizer_contract", gradients_of_rounding, ranges_of_plain_gradients,
+             soft_staircases, gradients_of_thresholds, gradients_through_transforms,
+             values_of_thresholds, values_of_a_whole_tensor_statistic,
              each_row_has_its_own_statistics)

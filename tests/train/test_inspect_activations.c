@@ -4,8 +4,8 @@
 
 #include <math.h>
 
-#include "tests/support/run.h"
 #include "export/exporter.h"
+#include "tests/support/run.h"
 #include "train/evaluate.h"
 
 #define RECIPE                                                                                     \
@@ -75,7 +75,8 @@ START_TEST(all_pictures_are_counted)
     fixture f;
     dt_error err = { .text = "" };
     fixture_init(&f);
-    ck_assert_msg(dt_inspect_activations(&f.s, 35, f.fit, &err) == DT_OK, "%s", err.text);
+    ck_assert_msg(dt_inspect_activations(&f.s, &f.s.net.graph, 35, f.fit, &err) == DT_OK, "%s",
+                  err.text);
     const dt_graph *g = &f.s.net.graph;
     int sites = 0;
     for (int i = 0; i < g->node_count; i++) {
@@ -88,7 +89,8 @@ START_TEST(all_pictures_are_counted)
     }
     ck_assert_int_eq(sites, 8);
     memset(f.fit, 0, (size_t)g->node_count * sizeof *f.fit);
-    ck_assert_int_eq(dt_inspect_activations(&f.s, 1000, f.fit, &err), DT_OK); /* there are 40 */
+    ck_assert_int_eq(dt_inspect_activations(&f.s, &f.s.net.graph, 1000, f.fit, &err),
+                     DT_OK); /* there are 40 */
     int first = node_of(&f, "conv1.input_quant");
     ck_assert_int_eq(f.fit[first].count, 40 * 32 * 32 * 3);
     fixture_fini(&f);

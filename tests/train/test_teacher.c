@@ -26,20 +26,25 @@ static void write_net(const char *recipe, const char *path)
     test_net_close(&t);
 }
 
+static dt_recipe *read_recipe(const char *text)
+{
+    dt_recipe *r = NULL;
+    dt_error err = { .status = DT_OK };
+    const dt_recipe_params p = { .tables = &dt_tables, .path = "test.yaml", .text = text };
+    ck_assert_msg(dt_recipe_read(&p, &r, &err) == DT_OK, "%s", err.text);
+    return r;
+}
+
 /* A quantized smallcnn that `path` teaches. */
 static dt_recipe *student(const char *path)
 {
     char text[500];
-    dt_recipe *r = NULL;
-    dt_error err = { .status = DT_OK };
     snprintf(text, sizeof text,
              "{model: {name: smallcnn, width: 4}, data: {name: builtin}, quant: {weights: {method: "
              "lsq, bits: 4}, activations: {method: lsq, bits: 4}}, distill: {teacher: %s, model: "
              "smallcnn, width: 6}}",
              path);
-    const dt_recipe_params p = { .tables = &dt_tables, .path = "test.yaml", .text = text };
-    ck_assert_msg(dt_recipe_read(&p, &r, &err) == DT_OK, "%s", err.text);
-    return r;
+    return read_recipe(text);
 }
 
 /* Logits of the net itself. */
@@ -116,4 +121,26 @@ START_TEST(other_files_are_refused)
 }
 END_TEST
 
-DT_TEST_MAIN("teacher", other_files_are_refused, outputs_are_those_of_its_net)
+/* resnet32 has every tensor of resnet20, of the same shapes. */
+START_TEST(a_deeper_net_is_refused)
+{
+    tempdir dir;
+    dt_teacher t;
+    dt_error err = { .status = DT_OK };
+    tempdir_init(&dir, "teacher.h5");
+    write_net("{model: {name: resnet32}, data: {name: builtin}}", dir.file);
+    char text[700];
+    snprintf(text, sizeof text,
+             "{model: {name: resnet20}, data: {name: builtin}, distill: {teacher: '%s'}}",
+             dir.file);
+    dt_recipe *r = read_recipe(text);
+    ck_assert_int_eq(dt_teacher_open(&t, r, &input, NULL, &err), DT_ERR_FORMAT);
+    ck_assert_msg(strstr(err.text, "distill.teacher: ") && strstr(err.text, "distill.model"), "%s",
+                  err.text);
+    dt_recipe_free(r);
+    tempdir_fini(&dir);
+}
+END_TEST
+
+DT_TEST_MAIN("teacher", a_deeper_net_is_refused, other_files_are_refused,
+             outputs_are_those_of_its_net)

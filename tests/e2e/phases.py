@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoints of runs whose bits change: what they hold is of the bits of then.
+
+usage: phases.py DETENT
+"""
+import json
+
+from support import RECIPE, Test, main
+
+# From a float net over 8 bits to the recipe's own; 10 steps an epoch.
+PHASES = RECIPE.replace("epochs: 2", "epochs: 4") + """\
+dynamics: {oscillation: {max_bits: 8}}
+phases:
+  - {epoch: 0, weight_bits: 32, activation_bits: 32}
+  - {epoch: 1, weight_bits: 8, activation_bits: 6}
+  - {epoch: 2}
+  - {epoch: 3, norm: frozen}
+"""
+
+
+def inspect(test, *file):
+    return json.loads(test.succeed("inspect", test.path(*file), "--json"))
+
+
+def bits(told):
+    return sorted({(s["side"], s["bits"]) for s in told["sites"]})
+
+
+def run(args):
+    test = Test(args[0])
+    recipe = test.write("recipe.yaml", PHASES)
+    whole = test.path("whole")
+    out = test.succeed("train", recipe, "--out", whole)
+    for steps in 10, 20:
+        test.succeed("train", recipe, f"train.max_steps={steps}", "--out", test.path(str(steps)))
+
+    # Quantizers of another phase are no state of the recipe's.
+    for steps in "10", "20":
+        for name in "last.h5", "best.h5":
+            code, _, err = test.run("eval", recipe, f"model.init={test.path(steps, name)}")
+            test.check(code == 1 and "no state of their bits" in err, f"{steps} {name}: {err}")
+    code, _, err = test.run("train", recipe, "phases=[]", "train.max_steps=1",
+                            f"model.init={test.path('20', 'last.h5')}", "--out", test.path("next"))
+    test.check(code == 0 and err.count("_quant ") > 4, f"quantizers did not start anew: {err}")
+    code, _, err = test.run("train", recipe, "phases=[]", "train.max_steps=1",
+                            f"model.init={whole}/last.h5", "--out", test.path("other"))
+    test.check(code == 0 and err.count("_quant ") == 0, f"quantizers started anew: {err}")
+
+    # They are told as what they are.
+    eight = bits(inspect(test, "20", "last.h5"))
+    test.check(eight == [("activations", 6), ("activations", 8), ("weights", 8)], f"8 bits: {eight}")
+    layers = {(l["weight_bits"], l["input_bits"]) for l in inspect(test, "20", "last.h5")["layers"]}
+    test.check(layers == {(8, 6), (8, 8)}, f"layers at 8 bits: {layers}")
+    four = bits(inspect(test, "whole", "last.h5"))
+    test.check(four == [("activations", 4), ("activations", 8), ("weights", 4),
+                        ("weights", 8)], f"the recipe's: {four}")
+
+    # The best epoch is one of the recipe's bits, however good the float net was.
+    best = inspect(test, "whole", "best.h5")
+    test.check(bits(best) == four, "the best checkpoint is of another phase")
+    test.check(test.run("eval", recipe, f"model.init={whole}/best.h5")[0] == 0, "best.h5")
+    starred = [line for line in out.splitlines() if line.endswith("best (selected on test)")]
+    test.check(len(starred) >= 3, f"each number of bits has a best epoch: {out}")
+    return test.end()
+
+
+if __name__ == "__main__":
+    main(run)
