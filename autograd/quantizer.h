@@ -78,6 +78,9 @@ typedef struct dt_quant_example {
 
 /* ---- the descriptor ---- */
 
+/* A number under the site's name in a file, of the group at hand. False: there is none. */
+typedef bool (*dt_quant_read_fn)(void *arg, const char *name, double *out);
+
 typedef struct dt_quantizer {
     dt_row row; /* help: author, year, where */
     int min_bits, max_bits;
@@ -96,6 +99,10 @@ typedef struct dt_quantizer {
     /* Parameters of one group from its (transformed) values x [site->count]. NULL: zeros. */
     dt_status (*init)(const void *conf, const dt_quant_site *site, const real *x, real *params,
                       dt_error *err);
+    /* Parameters of one group from those of another form of the same range, at the same bits.
+     * False: they are not there, or make no range. NULL: it knows only its own. */
+    bool (*adopt)(const void *conf, const dt_quant_site *site, dt_quant_read_fn read, void *arg,
+                  real *params);
     void (*plan)(const void *conf, const dt_quant_site *site, const real *params, const real *stats,
                  dt_encode *out);
     /* The scale and offset that `plan` would give if it rounded neither (integer zero points,
@@ -109,7 +116,8 @@ typedef struct dt_quantizer {
      * NULL: of none. */
     bool (*grid)(const void *conf, const dt_quant_site *site, const real *params, const real *stats,
                  dt_grid *out);
-    const char *grid_wants; /* options with which `grid` is true, for messages; NULL: it always is */
+    const char
+        *grid_wants; /* options with which `grid` is true, for messages; NULL: it always is */
     /* True: here `plan` is affine with offset 0 and without a transform, and `grid` uniform; fused
      * passes may keep 1-byte codes q - qmin instead of values. NULL: never. */
     bool (*uniform)(const void *conf, const dt_quant_site *site);

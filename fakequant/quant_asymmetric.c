@@ -43,16 +43,19 @@ static const dt_opt opts[] = {
     DT_OPT_END,
 };
 
+/* In files; what they tell is how one form is read into another. */
 static const char *first_name(const void *options)
 {
     static const char *const names[] = { "scale", "low", "beta" };
-    return names[((const conf *)options)->form];
+    const conf *c = options;
+    return c->form == FORM_BETA_GAMMA && c->sigmoid ? "beta_logit" : names[c->form];
 }
 
 static const char *second_name(const void *options)
 {
     static const char *const names[] = { "zero_point", "high", "gamma" };
-    return names[((const conf *)options)->form];
+    const conf *c = options;
+    return c->form == FORM_BETA_GAMMA && c->sigmoid ? "gamma_logit" : names[c->form];
 }
 
 static const dt_quant_param params[] = {
@@ -68,6 +71,19 @@ static dt_status check(const void *options, const dt_quant_site *site, dt_error 
     return dt_range_check(&((const conf *)options)->range, true, err);
 }
 
+static void set_ends(const conf *c, int k, double low, double high, real *p)
+{
+    double start = c->sigmoid ? 4 : 1;
+    p[LOW_START] = (real)low;
+    p[HIGH_START] = (real)high;
+    p[FIRST] = (real)(c->form == FORM_SCALE_OFFSET ? (high - low) / k
+                      : c->form == FORM_MINMAX     ? low
+                                                   : start);
+    p[SECOND] = (real)(c->form == FORM_SCALE_OFFSET ? -low * k / (high - low)
+                       : c->form == FORM_MINMAX     ? high
+                                                    : start);
+}
+
 static dt_status init(const void *options, const dt_quant_site *site, const real *x, real *p,
                       dt_error *err)
 {
@@ -79,20 +95,28 @@ static dt_status init(const void *options, const dt_quant_site *site, const real
     DT_TRY(dt_range_start(&call, "minmax", site, &scale, &offset, err));
     double low = fmin(offset, 0), high = fmax(offset + scale * call.qmax, 0);
     if (!(high > low)) high = low + 1;
-    p[LOW_START] = (real)low;
-    p[HIGH_START] = (real)high;
-    p[FIRST] = c->form == FORM_SCALE_OFFSET ? (real)((high - low) / call.qmax)
-               : c->form == FORM_MINMAX     ? (real)low
-                                            : (real)(c->sigmoid ? 4 : 1);
-    p[SECOND] = c->form == FORM_SCALE_OFFSET ? (real)(-low * call.qmax / (high - low))
-                : c->form == FORM_MINMAX     ? (real)high
-                                             : (real)(c->sigmoid ? 4 : 1);
+    set_ends(c, call.qmax, low, high, p);
     return DT_OK;
 }
 
 static double factor_of(const conf *c, double p)
 {
     return c->sigmoid ? 1 / (1 + dt_exp(-p)) : p;
+}
+
+static bool adopt(const void *options, const dt_quant_site *site, dt_quant_read_fn read, void *arg,
+                  real *p)
+{
+    const conf *c = options;
+    int k = (1 << site->bits) - 1;
+    double low, high;
+    if (!dt_uniform_read_ends(read, arg, k, &low, &high)) return false;
+    set_ends(c, k, low, high, p);
+    if (c->form != FORM_BETA_GAMMA) return true;
+    double factor = factor_of(c, (double)p[FIRST]); /* of a sigmoid, which is no 1 at its start */
+    p[LOW_START] = (real)(low / factor);
+    p[HIGH_START] = (real)(high / factor);
+    return true;
 }
 
 /* Scale and the zero point before it is rounded. */
@@ -231,6 +255,7 @@ const dt_quantizer dt_quantizer_asymmetric = {
     .param_count = 4,
     .check = check,
     .init = init,
+    .adopt = adopt,
     .plan = plan,
     .plan_unrounded = plan_unrounded,
     .param_grad = param_grad,

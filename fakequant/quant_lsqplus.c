@@ -100,6 +100,22 @@ static dt_status init(const void *options, const dt_quant_site *site, const real
     return DT_OK;
 }
 
+/* From a range with an integer zero point, whose grid it keeps. The other way is not told by names:
+ * which codes an offset belongs to depends on `config`. */
+static bool adopt(const void *options, const dt_quant_site *site, dt_quant_read_fn read, void *arg,
+                  real *p)
+{
+    double low, high;
+    int qmin, qmax, k = (1 << site->bits) - 1;
+    if (!dt_uniform_read_ends(read, arg, k, &low, &high)) return false;
+    codes_of(options, site, &qmin, &qmax);
+    double s = (high - low) / k, from_zero = rint(-low / s) + qmin;
+    if (qmax - qmin != k || (from_zero != 0 && !has_offset(options, site))) return false;
+    p[SCALE] = p[SCALE_START] = (real)s;
+    p[OFFSET] = (real)(-s * from_zero);
+    return true;
+}
+
 static void plan_unrounded(const void *options, const dt_quant_site *site, const real *p,
                            const real *stats, dt_encode *out)
 {
@@ -209,6 +225,7 @@ const dt_quantizer dt_quantizer_lsqplus = {
     .param_count = 3,
     .check = check,
     .init = init,
+    .adopt = adopt,
     .plan = plan,
     .plan_unrounded = plan_unrounded,
     .param_grad = param_grad,

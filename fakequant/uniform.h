@@ -25,4 +25,10 @@ typedef enum dt_act_N { DT_COUNT_NUMEL, DT_COUNT_FEATURES } dt_act_N;
 void dt_uniform_codes(const dt_quant_site *site, int narrow, int *out_qmin, int *out_qmax);
 double dt_uniform_grad_factor(int grad_scale, int act_N, const dt_quant_site *site, double qmax);
 
+/* Ends low <= 0 <= high of a range with an integer zero point and codes 0..k, from what
+ * 'asymmetric' calls its parameters in any of its forms. False: there are none, or they make no
+ * range. */
+bool dt_uniform_read_ends(dt_quant_read_fn read, void *arg, int k, double *out_low,
+                          double *out_high);
+
 #endif

@@ -43,6 +43,7 @@ typedef struct dt_net_report {
     int matched, missing, unexpected;
     const char *missing_name[DT_NET_NAMES], *unexpected_name[DT_NET_NAMES]; /* borrowed */
     bool has_quantizers; /* the file had state of quantizers */
+    int converted;       /* quantizers whose state was that of another form (net_adopt.h) */
 } dt_net_report;
 
 /* Copies tensors whose names and shapes fit (conv weights from [O,I,KH,KW] unless `native`).

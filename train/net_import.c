@@ -4,6 +4,7 @@
 
 #include "export/layout.h"
 #include "train/net.h"
+#include "train/net_adopt.h"
 
 /* The value's tensor, under its name or the one that published checkpoints use; NULL: none. */
 static const dt_named_tensor *find(const dt_tensors *set, const dt_value *v)
@@ -42,6 +43,27 @@ static dt_status check_shape(const dt_value *v, const dt_named_tensor *t, const 
                    dt_shape_print(&want, b));
 }
 
+/* Whether `value` is a parameter of a quantizer that takes its state from another form's. */
+static bool is_adopted(const dt_graph *g, const dt_tensors *set, int value)
+{
+    for (int i = 0; i < g->node_count; i++)
+        for (int k = 1; k < g->node[i].in_count; k++)
+            if (g->node[i].in[k] == value && dt_net_adopt(g, &g->node[i], set, NULL)) return true;
+    return false;
+}
+
+/* Whether a name is below one of a quantizer that does so. */
+static bool is_source(const dt_graph *g, const dt_tensors *set, const char *name)
+{
+    for (int i = 0; i < g->node_count; i++) {
+        size_t length = strlen(g->node[i].name);
+        if (strncmp(name, g->node[i].name, length) == 0 && name[length] == '.' &&
+            dt_net_adopt(g, &g->node[i], set, NULL))
+            return true;
+    }
+    return false;
+}
+
 static dt_status check(dt_net *net, const dt_tensors *set, const char *path, bool native,
                        bool allow_missing, dt_net_report *r, dt_error *err)
 {
@@ -61,6 +83,7 @@ static dt_status check(dt_net *net, const dt_tensors *set, const char *path, boo
     for (size_t i = 0; i < set->count; i++) {
         if (expected(&net->graph, set->item[i].name)) continue;
         if (is_run_state(set->item[i].name)) continue;
+        if (is_source(&net->graph, set, set->item[i].name)) continue;
         if (r->unexpected < DT_NET_NAMES) r->unexpected_name[r->unexpected] = set->item[i].name;
         r->unexpected++;
     }
@@ -70,10 +93,14 @@ static dt_status check(dt_net *net, const dt_tensors *set, const char *path, boo
             "has no '%s' (%d of %d tensors are missing); model.allow_missing=true starts "
             "them anew",
             r->missing_name[0], r->missing, r->missing + r->matched);
+    for (int i = 0; i < net->graph.node_count; i++)
+        r->converted += dt_net_adopt(&net->graph, &net->graph.node[i], set, NULL);
+    r->has_quantizers = r->has_quantizers || r->converted;
     /* Some quantizers with state and some without would be a half-read checkpoint. */
     for (int i = 0; r->has_quantizers && i < net->graph.value_count; i++) {
         const dt_value *v = &net->graph.value[i];
         if (!dt_layout_is_kept(v) || v->role != DT_ROLE_QUANT || find(set, v)) continue;
+        if (is_adopted(&net->graph, set, i)) continue;
         return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .file = path },
                        "has no '%s' though it has other quantizers", v->name);
     }
@@ -104,6 +131,8 @@ dt_status dt_net_import(dt_net *net, const dt_tensors *set, const char *path, bo
             memcpy(net->state.data[i], plain, (size_t)n * sizeof *plain);
     }
     dt_put(NULL, plain);
+    for (int i = 0; i < net->graph.node_count; i++)
+        dt_net_adopt(&net->graph, &net->graph.node[i], set, &net->state);
     *out_report = r;
     return DT_OK;
 }

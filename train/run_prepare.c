@@ -40,6 +40,10 @@ static void say_import(const dt_run *r)
              n->unexpected, n->unexpected ? " such as " : "",
              n->unexpected ? n->unexpected_name[0] : "");
     say(r, text);
+    if (!n->converted) return;
+    snprintf(text, sizeof text, "  %d quantizers converted from another form of their range",
+             n->converted);
+    say(r, text);
 }
 
 /* Of a fresh run: the phase that it begins with, and its quantizers. */
