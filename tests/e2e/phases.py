@@ -55,6 +55,12 @@ def run(args):
     test.check(four == [("activations", 4), ("activations", 8), ("weights", 4),
                         ("weights", 8)], f"the recipe's: {four}")
 
+    # Also where a norm is folded into weights that are not quantized yet.
+    folded = test.write("folded.yaml", PHASES.replace("quant:\n", "quant:\n  fold_norm: true\n"))
+    test.succeed("train", folded, "train.max_steps=10", "--out", test.path("folded"))
+    layers = {l["weight_bits"] for l in inspect(test, "folded", "last.h5")["layers"]}
+    test.check(layers == {32}, f"layers of a float phase: {layers}")
+
     # The best epoch is one of the recipe's bits, however good the float net was.
     best = inspect(test, "whole", "best.h5")
     test.check(bits(best) == four, "the best checkpoint is of another phase")
