@@ -152,18 +152,24 @@ START_TEST(a_group_has_its_own_optimizer)
 }
 END_TEST
 
+/* The scale in a group of AdamW without decay; its buffers are not made yet. */
+static void start_group(fixture *f)
+{
+    const dt_row *row = dt_table_find(&dt_optimizers, "adamw");
+    void *options = dt_get(NULL, row->conf_size, "test");
+    dt_opt_defaults(row->opts, options);
+    ck_assert_int_eq(dt_opt_set(dt_opt_find(row->opts, "weight_decay"), options, "0", NULL, NULL),
+                     DT_OK);
+    start(f, 1, false, false, 1);
+    dt_optim_state_fini(&f->optim);
+    f->conf.group[DT_GROUP_QUANT] = (dt_recipe_choice){ row, options };
+}
+
 /* AdamW's first step is lr sign(g), whenever it comes. */
 START_TEST(updates_count_from_where_a_parameter_joins)
 {
     fixture f;
-    const dt_row *row = dt_table_find(&dt_optimizers, "adamw");
-    void *options = dt_get(NULL, row->conf_size, "test");
-    dt_opt_defaults(row->opts, options);
-    start(&f, 1, false, false, 1);
-    dt_optim_state_fini(&f.optim);
-    f.conf.group[DT_GROUP_QUANT] = (dt_recipe_choice){ row, options };
-    ck_assert_int_eq(dt_opt_set(dt_opt_find(row->opts, "weight_decay"), options, "0", NULL, NULL),
-                     DT_OK);
+    start_group(&f);
     ck_assert_int_eq(dt_optim_state_init(&f.optim, &f.conf, &f.graph, NULL, NULL), DT_OK);
     for (int64_t step = 0; step < 3; step++) /* of another size, before */
         dt_optim_update(&f.optim, &f.state, 0, step);
@@ -173,8 +179,8 @@ START_TEST(updates_count_from_where_a_parameter_joins)
     dt_optim_update(&f.optim, &f.state, dt_optimizer_lr(f.optim.optimizer, f.conf.optimizer.conf),
                     500);
     ck_assert_double_eq_tol((double)value(&f, QUANT), 2 + 1e-3, 1e-6);
+    dt_put(NULL, f.conf.group[DT_GROUP_QUANT].conf);
     end(&f);
-    dt_put(NULL, options);
 }
 END_TEST
 
@@ -182,18 +188,13 @@ START_TEST(a_group_without_a_schedule_is_refused)
 {
     fixture f;
     dt_error err = { .status = DT_OK };
-    const dt_row *row = dt_table_find(&dt_optimizers, "adamw");
-    void *options = dt_get(NULL, row->conf_size, "test");
-    dt_opt_defaults(row->opts, options);
-    start(&f, 1, false, false, 1);
-    dt_optim_state_fini(&f.optim);
-    f.conf.group[DT_GROUP_QUANT] = (dt_recipe_choice){ row, options };
+    start_group(&f);
     const dt_opt *lr = dt_opt_find(f.conf.optimizer.row->opts, "lr");
     ck_assert_int_eq(dt_opt_set(lr, f.conf.optimizer.conf, "0", NULL, NULL), DT_OK);
     ck_assert_int_eq(dt_optim_state_init(&f.optim, &f.conf, &f.graph, NULL, &err), DT_ERR_RANGE);
     ck_assert_msg(strstr(err.text, "train.groups.quant: lr 0.001 follows") != NULL, "%s", err.text);
+    dt_put(NULL, f.conf.group[DT_GROUP_QUANT].conf);
     end(&f);
-    dt_put(NULL, options);
 }
 END_TEST
 
