@@ -15,6 +15,17 @@ static int code_of(const dt_int_node *n, int64_t o, int64_t K, int64_t i)
     return n->negated[o] ? -w : w;
 }
 
+/* Are all codes of a byte, as `level` and the C program hold them? */
+static bool fits_byte(const dt_int_node *n, int64_t K)
+{
+    for (int64_t o = 0; o < n->shape.O; o++)
+        for (int64_t i = 0; i < K; i++) {
+            int w = code_of(n, o, K, i) * n->gain;
+            if (w < -128 || w > 127) return false;
+        }
+    return true;
+}
+
 static bool fits_two_complement(const dt_int_node *n, int64_t K)
 {
     int half = 1 << (n->bits - 1);
@@ -72,6 +83,10 @@ dt_status dt_c_pack(const dt_int_node *n, dt_arena *arena, dt_c_weights *out, dt
     if (count > UINT32_MAX / bits)
         return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = n->name },
                        "has %zu weights of %zu bits, more than 512 MiB", count, bits);
+    if (!fits_byte(n, K))
+        return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = n->name },
+                       "has weights whose trained codes do not fit 8 bits; quantize them with "
+                       "narrow: yes");
     if (!fits_two_complement(n, K)) DT_TRY(get_levels(n, K, arena, index, &w, err));
     w.bytes = dt_arena_get(arena, w.size);
     if (!w.bytes) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to pack weights");

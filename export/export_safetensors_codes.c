@@ -2,7 +2,8 @@
  * batch norm folded into their scales, and the grid of every quantized activation, so that tools
  * without our quantizers can compute the net.
  *
- *   LAYER.codes       I8 [O,I,KH,KW] or [O,I]; negated in channels of negative norm
+ *   LAYER.codes       I8 [O,I,KH,KW] or [O,I]; negated in channels of negative norm,
+ *                     unless training folded it
  *   LAYER.scale       F32 [O] or [1]: weight = scale * code
  *   LAYER.bias        F32 [O], norm and bias together
  *   LAYER.bias_codes  I32 [O], where the input is quantized: bias = bias_codes * bias_scale

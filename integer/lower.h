@@ -79,8 +79,9 @@ typedef struct dt_lower_product {
     bool wide;      /* |code| may exceed 64: wants a byte with zero point 128, see below */
     int64_t scales; /* 1 or O */
     int gain;       /* 1, 2, 4, ... 32 */
-    int8_t *code;   /* [O][K]: trained codes times gain, negated where gamma < 0 */
-    bool *negated;  /* [O]: where that is */
+    int8_t *code;   /* [O][K]: trained codes times gain, negated where gamma < 0; those of a norm
+                     * that training folded have its sign already */
+    bool *negated;  /* [O]: they are the trained ones times -1; then none of these is -128 */
     float *scale;   /* [scales], of code */
     float *weight;  /* [O][K] */
     bool has_bias;

@@ -3,7 +3,8 @@
  *   scale[o] = fl32(s_w / gain |f[o]|), code = gain q, negated where f < 0
  *   bias_scale[o] = fl32(s_x * scale[o]),  bias_code = rne(bias / bias_scale)
  *
- * q are the trained codes: they are never rounded again. */
+ * q are the trained codes: they are never rounded again. Where training folded the norm, q are
+ * those of f w already: dividing by f and multiplying again leaves their sign. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <float.h>
 #include <math.h>
@@ -135,20 +136,21 @@ static dt_status group_codes(const dt_node *node, const dt_quant_site *site, con
     return DT_OK;
 }
 
-/* Weights that were quantized times a factor are divided by it. */
-static void unfold(const dt_lower_product *p, const double *factor, int16_t *code, float *scale)
+/* Weights that were quantized times a factor are divided by it: of their sign there is a note only,
+ * since another factor may turn it back. */
+static void unfold(dt_lower_product *p, const double *factor, float *scale)
 {
     for (int64_t o = 0; o < p->O; o++) {
         if (factor[o] != 1) scale[o] = (float)((double)scale[o] / fabs(factor[o]));
-        for (int64_t i = o * p->K; factor[o] < 0 && i < (o + 1) * p->K; i++)
-            code[i] = (int16_t)-code[i];
+        p->negated[o] = factor[o] < 0;
     }
 }
 
-/* Codes [O][K] in the engine's layout and the scale of every output. */
+/* Trained codes [O][K] in the engine's layout, the scale of every output, and whether its weights
+ * are the codes times -1. */
 static dt_status weight_codes(const dt_lower_source *src, const dt_node *node, dt_arena *arena,
-                              const dt_lower_product *p, int16_t *code, float *scale,
-                              int *out_reach, dt_error *err)
+                              dt_lower_product *p, int16_t *code, float *scale, int *out_reach,
+                              dt_error *err)
 {
     const dt_fakequant_conf *c = node->conf;
     const dt_quantizer *q = c->quantizer;
@@ -179,7 +181,7 @@ static dt_status weight_codes(const dt_lower_source *src, const dt_node *node, d
         for (int64_t o = 0; o < p->O / site.groups; o++)
             scale[group * (p->O / site.groups) + o] = (float)grid.scale;
     }
-    unfold(p, factor, code, scale);
+    unfold(p, factor, scale);
     return DT_OK;
 }
 
@@ -223,8 +225,6 @@ static void fold_channel(const dt_lower_grid *x, double factor, double shift, in
     double sx = x ? (double)x->scale : 1;
     float s = (float)((double)*scale * fabs(factor));
     float unit = (float)((float)sx * s);
-    for (int64_t i = 0; factor < 0 && i < K; i++)
-        code[i] = (int16_t)-code[i];
     bool fits = s >= FLT_MIN && (!x || (unit >= FLT_MIN && fabs(shift / (double)unit) < MAX_BIAS));
     if (!fits) {
         memset(code, 0, (size_t)K * sizeof *code);
@@ -237,15 +237,18 @@ static void fold_channel(const dt_lower_grid *x, double factor, double shift, in
     *out_bias = (int32_t)rint(shift / (double)unit);
 }
 
-static dt_status check_channel(const dt_node *product, const dt_node *norm, int64_t o, int64_t K,
-                               const int16_t *code, dt_error *err)
+/* Turns the sign of a channel's codes. */
+static dt_status negate(const dt_node *product, const dt_node *norm, int64_t o, int64_t K,
+                        int16_t *code, dt_error *err)
 {
-    for (int64_t i = 0; i < K; i++)
-        if (code[i] > 127 || code[i] < -128)
+    for (int64_t i = 0; i < K; i++) {
+        code[i] = (int16_t)-code[i];
+        if (code[i] > 127)
             return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = product->name },
                            "channel %lld of '%s' has a negative scale, and code -128 has no "
                            "positive partner; quantize its weights with narrow: yes",
                            (long long)o, norm ? norm->name : product->name);
+    }
     return DT_OK;
 }
 
@@ -255,7 +258,7 @@ static dt_status fold_codes(const dt_lower_source *src, const dt_node *product, 
                             dt_error *err)
 {
     size_t n = (size_t)(p->O * p->K), O = (size_t)p->O;
-    int16_t *plain = dt_arena_get(arena, n * sizeof *plain); /* 128 may come and be refused */
+    int16_t *plain = dt_arena_get(arena, n * sizeof *plain); /* 128 may come and is refused */
     p->code = dt_arena_get(arena, n * sizeof *p->code);
     p->negated = dt_arena_get(arena, O * sizeof *p->negated);
     p->scale = dt_arena_get(arena, O * sizeof *p->scale);
@@ -270,11 +273,14 @@ static dt_status fold_codes(const dt_lower_source *src, const dt_node *product, 
     p->bits = c->site.bits;
     p->scales = norm || c->site.groups > 1 ? p->O : 1;
     for (int64_t o = 0; o < p->O; o++) {
-        p->negated[o] = factor[o] < 0;
+        p->negated[o] = p->negated[o] != (factor[o] < 0);
         fold_channel(x, factor[o], shift[o], p->K, plain + o * p->K, &p->scale[o],
                      &p->bias_scale[o], &p->bias_code[o]);
+        if (!isfinite(p->scale[o]) || !isfinite(p->bias_scale[o]))
+            return dt_fail(err, DT_ERR_NUMERIC, &(dt_where){ .key = product->name },
+                           "scale of channel %lld is beyond float32", (long long)o);
         if (p->scale[o] != p->scale[0]) p->scales = p->O;
-        DT_TRY(check_channel(product, norm, o, p->K, plain + o * p->K, err));
+        if (p->negated[o]) DT_TRY(negate(product, norm, o, p->K, plain + o * p->K, err));
     }
     for (size_t i = 0; i < n; i++)
         p->code[i] = (int8_t)plain[i];

@@ -58,6 +58,23 @@ START_TEST(uneven_weights_have_a_table)
 }
 END_TEST
 
+START_TEST(a_code_beyond_a_byte_is_refused)
+{
+    int8_t w[] = { -128, 5 };
+    bool negated[] = { true }, plain[] = { false };
+    dt_error err;
+    dt_arena *arena = dt_arena_new(NULL, "test");
+    dt_int_node n = product_of(w, plain, 1, 2, 8, 1);
+    dt_c_weights p;
+    ck_assert_int_eq(dt_c_pack(&n, arena, &p, NULL), DT_OK);
+    ck_assert(!p.level && p.bytes[0] == 0x80);
+    n = product_of(w, negated, 1, 2, 8, 1);
+    ck_assert_int_eq(dt_c_pack(&n, arena, &p, &err), DT_ERR_UNSUPPORTED);
+    ck_assert_msg(strstr(err.text, "conv") && strstr(err.text, "narrow"), "%s", err.text);
+    dt_arena_free(arena);
+}
+END_TEST
+
 /* x as a float32 keeps it; x has at most 62 bits. */
 static int64_t round_float(int64_t x)
 {
@@ -125,6 +142,6 @@ START_TEST(multipliers_that_decide_nothing)
 }
 END_TEST
 
-DT_TEST_MAIN("c_numbers", codes_follow_each_other_from_the_low_bit, uneven_weights_have_a_table,
-             additions_are_exact_in_integers, scales_too_far_apart_are_told,
-             multipliers_that_decide_nothing)
+DT_TEST_MAIN("c_numbers", a_code_beyond_a_byte_is_refused, codes_follow_each_other_from_the_low_bit,
+             uneven_weights_have_a_table, additions_are_exact_in_integers,
+             scales_too_far_apart_are_told, multipliers_that_decide_nothing)

@@ -116,6 +116,29 @@ START_TEST(nets_and_weights_of_all_kinds)
 }
 END_TEST
 
+/* A norm folded in training has its sign in the codes, the lowest of which has no negative. */
+START_TEST(the_lowest_code_of_a_folded_norm_is_kept)
+{
+    testnet t;
+    testnet_init(&t, RECIPE_SMALL
+                 "quant: {fold_norm: true, weights: {method: lsq, bits: 8, narrow: no}, "
+                 "activations: {method: lsq, bits: 8}}\n");
+    const dt_node *bn = testnet_node(&t, "batchnorm", "bn2");
+    const dt_node *site = testnet_node(&t, "fakequant", "conv2.weight_quant");
+    int64_t K = dt_shape_count(&t.net.graph.value[site->in[0]].shape) / 8;
+    t.net.state.data[bn->in[DT_BN_GAMMA]][5] = -1;
+    t.net.state.data[dt_lower_latent(&t.net.graph, site)][5 * K + 1] = 1e6; /* code -128 */
+    dt_int_model *m = int_model(&t, "fp32");
+    const dt_int_node *conv = &m->node[int_node(m, DT_INT_PRODUCT, "conv2")];
+    ck_assert_int_eq(conv->weight[5 * K + 1], -128);
+    ck_assert(!conv->negated[5]);
+    dt_int_model_free(m);
+    expect_same(&t, "fp32");
+    expect_same(&t, "double");
+    testnet_fini(&t);
+}
+END_TEST
+
 /* The self-test finds a changed weight: it can fail. */
 START_TEST(the_self_test_can_fail)
 {
@@ -225,5 +248,6 @@ START_TEST(what_cannot_be_written_is_refused)
 END_TEST
 
 DT_TEST_MAIN("export_c", all_roundings_compute_the_model, nets_and_weights_of_all_kinds,
-             the_self_test_can_fail, sizes_are_those_of_the_bits,
-             pixels_become_the_codes_of_the_loader, what_cannot_be_written_is_refused)
+             the_lowest_code_of_a_folded_norm_is_kept, the_self_test_can_fail,
+             sizes_are_those_of_the_bits, pixels_become_the_codes_of_the_loader,
+             what_cannot_be_written_is_refused)
