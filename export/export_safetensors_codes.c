@@ -50,7 +50,7 @@ static dt_status add_product(const dt_graph *g, const dt_node *n, const dt_lower
 {
     char key[DT_OPT_STR_MAX], bits[DT_EXPORT_KIND_TEXT];
     const dt_node *site = dt_lower_site(g, n->in[1]);
-    int weight = site ? site->in[0] : n->in[1];
+    int weight = site ? dt_lower_latent(g, site) : n->in[1];
     DT_TRY(add_weights(&g->value[weight], n->name, p, set, err));
     if (p->quantized) DT_TRY(add(set, n->name, "scale", DT_F32, p->scales, p->scale, err));
     if (p->has_bias) DT_TRY(add(set, n->name, "bias", DT_F32, p->O, p->bias, err));

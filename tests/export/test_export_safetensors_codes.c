@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "export/import.h"
+#include "export/layout.h"
 #include "tests/export/net.h"
 #include "tests/support/run.h"
 #include "tests/support/tempdir.h"
@@ -60,6 +61,62 @@ START_TEST(codes_are_the_lowering_s)
 }
 END_TEST
 
+/* Codes [O][K] of a product against those of the file, whose shape is torch's of the parameter. */
+static void check_layout(const testnet *t, const dt_tensors *set, const dt_node *n,
+                         const dt_lower_product *p)
+{
+    char name[256];
+    snprintf(name, sizeof name, "%s.weight", n->name);
+    const dt_value *v = &t->net.graph.value[dt_graph_find(&t->net.graph, name)];
+    const dt_shape want = dt_layout_shape(v);
+    snprintf(name, sizeof name, "%s.codes", n->name);
+    const dt_named_tensor *codes = dt_tensors_find(set, name);
+    ck_assert_msg(codes && dt_shape_equal(&codes->shape, &want), "%s", name);
+    const int8_t *q = data_of(set, name, DT_S8);
+    int64_t I = want.dim[1], pixels = want.rank == 4 ? want.dim[2] * want.dim[3] : 1;
+    for (int64_t o = 0; o < p->O; o++)
+        for (int64_t i = 0; i < I; i++)
+            for (int64_t k = 0; k < pixels; k++)
+                ck_assert_int_eq(q[(o * I + i) * pixels + k], p->code[o * p->K + k * I + i]);
+}
+
+START_TEST(every_layout_is_torch_s)
+{
+#define FOLDED RECIPE_QUANT("fold_norm: true")
+    static const char *const recipes[] = {
+        RECIPE_SMALL FOLDED,
+        RECIPE_RESNET FOLDED,
+        RECIPE_MOBILE FOLDED, /* depthwise */
+        RECIPE_MOBILE RECIPE_QUANT(""),
+        "model: {name: vit, classes: 10, dim: 16, depth: 2, heads: 2, patch: 4}\n" RECIPE_DATA
+            RECIPE_QUANT(""),
+    };
+    for (size_t k = 0; k < DT_ARRAY_LEN(recipes); k++) {
+        testnet t;
+        tempdir dir;
+        dt_tensors set;
+        dt_lowered *l;
+        int products = 0;
+        testnet_init(&t, recipes[k]);
+        tempdir_init(&dir, "m.safetensors");
+        ck_assert_int_eq(exporter()->write(&t.src, NULL, dir.file, NULL, NULL), DT_OK);
+        ck_assert_int_eq(dt_import_file(dir.file, NULL, &set, NULL), DT_OK);
+        tempdir_fini(&dir);
+        t.low.no_gain = true;
+        ck_assert_int_eq(dt_lower_new(&t.low, &l, NULL), DT_OK);
+        for (int i = 0; i < t.net.graph.node_count; i++) {
+            if (!l->product[i]) continue;
+            check_layout(&t, &set, &t.net.graph.node[i], l->product[i]);
+            products++;
+        }
+        ck_assert_int_gt(products, 5);
+        dt_lower_free(l);
+        dt_tensors_fini(&set);
+        testnet_fini(&t);
+    }
+}
+END_TEST
+
 START_TEST(float_layers_keep_their_weights)
 {
     testnet t;
@@ -80,4 +137,5 @@ START_TEST(float_layers_keep_their_weights)
 }
 END_TEST
 
-DT_TEST_MAIN("export_safetensors_codes", codes_are_the_lowering_s, float_layers_keep_their_weights)
+DT_TEST_MAIN("export_safetensors_codes", codes_are_the_lowering_s, every_layout_is_torch_s,
+             float_layers_keep_their_weights)
