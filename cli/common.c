@@ -28,9 +28,10 @@ dt_status cli_recipe(const cli_args *args, dt_recipe **out, dt_error *err)
 static bool is_checkpoint(const char *path)
 {
     unsigned char start[DT_CONTAINER_BLOCK];
-    FILE *f = fopen(path, "rb");
-    size_t n = f ? fread(start, 1, sizeof start, f) : 0;
-    if (f) fclose(f);
+    FILE *f;
+    if (dt_file_open(path, &f, NULL) != DT_OK) return false; /* its reader says why */
+    size_t n = fread(start, 1, sizeof start, f);
+    fclose(f);
     return dt_container_probe(start, n);
 }
 

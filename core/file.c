@@ -19,13 +19,39 @@ static dt_status io_error(const char *path, const char *doing, dt_error *err)
                    strerror(e));
 }
 
+dt_status dt_fd_open(const char *path, int *out_fd, dt_error *err)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) return io_error(path, "open", err);
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+        *out_fd = fd;
+        return DT_OK;
+    }
+    close(fd);
+    return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = path }, "is no regular file");
+}
+
+dt_status dt_file_open(const char *path, FILE **out, dt_error *err)
+{
+    int fd;
+    DT_TRY(dt_fd_open(path, &fd, err));
+    FILE *f = fdopen(fd, "rb");
+    if (!f) {
+        dt_status st = io_error(path, "open", err);
+        close(fd);
+        return st;
+    }
+    *out = f;
+    return DT_OK;
+}
+
 static dt_status read_all(const dt_alloc *a, FILE *f, const char *path, size_t limit,
                           unsigned char **out_data, size_t *out_size, dt_error *err)
 {
     const dt_where where = { .file = path };
     struct stat st;
     if (fstat(fileno(f), &st) != 0) return io_error(path, "read", err);
-    if (!S_ISREG(st.st_mode)) return dt_fail(err, DT_ERR_FORMAT, &where, "is no regular file");
     if (st.st_size < 0 || (uintmax_t)st.st_size > limit)
         return dt_fail(err, DT_ERR_FORMAT, &where, "%lld bytes; at most %zu are read",
                        (long long)st.st_size, limit);
@@ -44,8 +70,8 @@ static dt_status read_all(const dt_alloc *a, FILE *f, const char *path, size_t l
 dt_status dt_file_read(const dt_alloc *a, const char *path, size_t limit, unsigned char **out_data,
                        size_t *out_size, dt_error *err)
 {
-    FILE *f = fopen(path, "rb");
-    if (!f) return io_error(path, "open", err);
+    FILE *f;
+    DT_TRY(dt_file_open(path, &f, err));
     dt_status st = read_all(a, f, path, limit, out_data, out_size, err);
     fclose(f);
     return st;

@@ -7,6 +7,12 @@
 
 #include "core/alloc.h"
 
+/* Opens a regular file for reading, with links followed. What is none is refused and never waited
+ * for: a FIFO nobody writes to would hang, a device may do anything. Errors: NOT_FOUND, IO, FORMAT
+ * (no regular file). */
+dt_status dt_file_open(const char *path, FILE **out, dt_error *err) DT_MUST_CHECK;
+dt_status dt_fd_open(const char *path, int *out_fd, dt_error *err) DT_MUST_CHECK; /* the same */
+
 /* Reads a whole regular file of at most `limit` bytes into memory that the caller gives back with
  * dt_put(a, .). Errors: NOT_FOUND, IO, FORMAT (larger than the limit, or no regular file), NOMEM.
  */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "core/file.h"
 #include "data/pack.h"
 
 typedef struct set {
@@ -94,10 +95,7 @@ static dt_status open_all(set *s, const char *root, dt_error *err)
     char *path = dt_get(s->alloc, strlen(root) + 1, "packed");
     if (!path) return no_memory(err);
     s->path = strcpy(path, root);
-    s->fd = open(root, O_RDONLY | O_CLOEXEC);
-    if (s->fd < 0)
-        return dt_fail(err, errno == ENOENT ? DT_ERR_NOT_FOUND : DT_ERR_IO,
-                       &(dt_where){ .file = root }, "cannot open: %s", strerror(errno));
+    DT_TRY(dt_fd_open(root, &s->fd, err));
     DT_TRY(read_head(s, err));
     DT_TRY(read_index(s, err));
     return read_classes(s, err);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "core/file.h"
 #include "core/thread.h"
 
 enum { MOST_FILES = 512 /* of a window */, NAME_ROWS = 1024 };
@@ -144,10 +145,8 @@ static dt_status create(packer *k, dt_error *err)
 
 static dt_status read_into(const char *path, void *to, size_t size, dt_error *err)
 {
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return dt_fail(err, DT_ERR_IO, &(dt_where){ .file = path }, "cannot open: %s",
-                       strerror(errno));
+    FILE *f;
+    DT_TRY(dt_file_open(path, &f, err));
     setvbuf(f, NULL, _IONBF, 0);
     bool same = fread(to, 1, size, f) == size && fgetc(f) == EOF;
     fclose(f);

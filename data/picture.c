@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/file.h"
 #include "data/picture_codec.h"
 
 enum { SIGNATURE = 8 /* bytes that tell the format */ };
@@ -94,17 +95,11 @@ static dt_status neither(const char *name, dt_error *err)
                    "no readable picture: neither PNG nor JPEG by its first bytes");
 }
 
-static dt_status open_error(const char *path, dt_error *err)
-{
-    return dt_fail(err, errno == ENOENT ? DT_ERR_NOT_FOUND : DT_ERR_IO, &(dt_where){ .file = path },
-                   "cannot open: %s", strerror(errno));
-}
-
 dt_status dt_picture_size(const char *path, int64_t *out_H, int64_t *out_W, dt_error *err)
 {
     unsigned char head[SIGNATURE];
-    FILE *f = fopen(path, "rb");
-    if (!f) return open_error(path, err);
+    FILE *f;
+    DT_TRY(dt_file_open(path, &f, err));
     const dt_coded in = { .stream = f, .name = path };
     format kind = format_of(head, fread(head, 1, sizeof head, f));
     rewind(f);
@@ -134,11 +129,11 @@ dt_status dt_bytes_read(dt_bytes *b, const char *path, size_t *out_size, dt_erro
 {
     const dt_where where = { .file = path };
     struct stat about;
-    FILE *f = fopen(path, "rb");
-    if (!f) return open_error(path, err);
+    FILE *f;
+    DT_TRY(dt_file_open(path, &f, err));
     dt_status st = DT_OK;
-    if (fstat(fileno(f), &about) != 0 || !S_ISREG(about.st_mode))
-        st = dt_fail(err, DT_ERR_FORMAT, &where, "is no regular file");
+    if (fstat(fileno(f), &about) != 0)
+        st = dt_fail(err, DT_ERR_IO, &where, "cannot read: %s", strerror(errno));
     else if (about.st_size < 0 || about.st_size > DT_PICTURE_MAX_FILE)
         st = dt_fail(err, DT_ERR_FORMAT, &where, "%lld bytes; at most %d are read",
                      (long long)about.st_size, DT_PICTURE_MAX_FILE);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/run.h"
@@ -33,6 +34,33 @@ START_TEST(write_read_and_replace)
     sub[strlen(sub) - 2] = '\0';
     ck_assert_int_eq(rmdir(sub), 0);
     ck_assert_int_eq(rmdir(dir), 0); /* empty: no temporary file was left */
+}
+END_TEST
+
+/* A FIFO without a writer would hang whoever opens it plainly. */
+START_TEST(what_is_no_file_is_refused_at_once)
+{
+    char folder[] = "/tmp/detent-test-XXXXXX", path[96], link[96];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/fifo", folder);
+    snprintf(link, sizeof link, "%s/link", folder);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    ck_assert_int_eq(symlink("fifo", link), 0);
+    const char *const names[] = { path, link, folder, "/dev/null", "/dev/zero" };
+    for (size_t i = 0; i < DT_ARRAY_LEN(names); i++) {
+        dt_error err;
+        unsigned char *data;
+        size_t size;
+        FILE *f;
+        int fd;
+        ck_assert_int_eq(dt_file_read(NULL, names[i], 100, &data, &size, &err), DT_ERR_FORMAT);
+        ck_assert_ptr_nonnull(strstr(err.text, ": is no regular file"));
+        ck_assert_int_eq(dt_file_open(names[i], &f, NULL), DT_ERR_FORMAT);
+        ck_assert_int_eq(dt_fd_open(names[i], &fd, NULL), DT_ERR_FORMAT);
+    }
+    ck_assert_int_eq(remove(link), 0);
+    ck_assert_int_eq(remove(path), 0);
+    ck_assert_int_eq(rmdir(folder), 0);
 }
 END_TEST
 
@@ -104,5 +132,6 @@ START_TEST(sha256_of_abc)
 }
 END_TEST
 
-DT_TEST_MAIN("file", write_read_and_replace, a_full_disk_is_an_error_and_keeps_nothing,
-             only_temporary_files_are_removed, a_folder_is_locked_once, sha256_of_abc)
+DT_TEST_MAIN("file", write_read_and_replace, what_is_no_file_is_refused_at_once,
+             a_full_disk_is_an_error_and_keeps_nothing, only_temporary_files_are_removed,
+             a_folder_is_locked_once, sha256_of_abc)
