@@ -1,21 +1,11 @@
 /* detent data check, detent data pack */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "cli/cli.h"
-
-static atomic_bool stop;
-
-static void on_signal(int number)
-{
-    (void)number;
-    atomic_store(&stop, true);
-}
 
 typedef struct job {
     const cli_args *args;
@@ -69,14 +59,14 @@ static void show(const job *j, const char *doing, int64_t done, int64_t total)
 static bool on_check(void *arg, int64_t done, int64_t total)
 {
     show(arg, "checking", done, total);
-    return !atomic_load(&stop);
+    return !atomic_load(&cli_stop_requested);
 }
 
 static bool on_pack(void *arg, int64_t done, int64_t total, uint64_t bytes)
 {
     (void)bytes;
     show(arg, "packing", done, total);
-    return !atomic_load(&stop);
+    return !atomic_load(&cli_stop_requested);
 }
 
 static void on_broken(void *arg, dt_split split, int64_t index, const char *text)
@@ -223,9 +213,8 @@ int cli_data(const cli_args *args)
     }
     if (a.threads == 0) a.threads = dt_cpu_count();
     if (open_set(a.words[1], &a, &data, &err) != DT_OK) return cli_fail(&err);
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
+    cli_catch_stops();
     int code = packs ? pack(&a, data) : check(&a, data);
     dt_data_close(data);
-    return atomic_load(&stop) ? 130 : code;
+    return atomic_load(&cli_stop_requested) ? 130 : code;
 }

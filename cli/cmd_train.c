@@ -1,20 +1,10 @@
 /* detent train */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
-
-static atomic_int stop_requested;
-
-/* The first Ctrl-C asks for a clean end, the second one ends at once: checkpoints are atomic. */
-static void on_signal(int number)
-{
-    atomic_store(&stop_requested, 1);
-    signal(number, SIG_DFL);
-}
 
 typedef struct view {
     int sites, below_30_db;
@@ -107,11 +97,10 @@ static int train(dt_recipe *recipe, const cli_args *args)
         .plain = args->plain,
         .isa = args->isa,
         .resume = args->resume,
-        .stop = &stop_requested,
+        .stop = &cli_stop_requested,
         .events = { on_message, on_site, on_progress, on_epoch, &v },
     };
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
+    cli_catch_stops();
     fprintf(stderr, "recipe %s, hash %.12s, run folder %s\n", recipe->name, recipe->hash, folder);
     if (dt_run_train(&p, &result, &err) != DT_OK) return cli_fail(&err);
     cli_progress(NULL, 0);

@@ -235,6 +235,19 @@ def hostile_pickles(test, recipe):
     refused(test, "huge header", ["inspect", huge], "huge.safetensors")
 
 
+def no_files(test, recipe):
+    """What is no regular file is told at once; a FIFO without a writer would be waited for."""
+    fifo = test.path("fifo")
+    os.mkfifo(fifo)
+    for name in fifo, "/dev/zero", test.folder:
+        for words in (["train", name], ["eval", name], ["verify", name], ["export", name],
+                      ["inspect", name], ["bench", "step", name], ["data", "check", "/dev/zero"],
+                      ["eval", recipe, f"model.init={name}"],
+                      ["eval", recipe, f"data={{name: packed, root: {name}}}"]):
+            refused(test, f"{words[0]} of {name}", words, "regular file" if words[0] != "data" else "",
+                    timeout=20)
+
+
 def runs(test, recipe):
     folder = test.path("run")
     refused(test, "lr 1e30", ["train", recipe, "train.optimizer.lr=1e30", "--out", folder],
@@ -299,8 +312,7 @@ def grow(test, recipe, folder, what, reason, **options):
 
 
 def file_size_limit(test, recipe, whole):
-    def limit():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    def limit():  # the program itself sees to it that SIGXFSZ does not end it
         resource.setrlimit(resource.RLIMIT_FSIZE, (50000, 50000))
 
     folder = test.path("limited")
@@ -362,6 +374,7 @@ def run(args):
     dry_runs(test, recipe)
     arguments(test, recipe)
     files(test, recipe)
+    no_files(test, recipe)
     damaged_checkpoints(test, recipe, random.Random(seed))
     hostile_pickles(test, recipe)
     runs(test, recipe)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run that is killed and resumed ends in the bits of an undisturbed one; Ctrl-C saves.
+"""A run that is killed and resumed ends in the bits of an undisturbed one; Ctrl-C saves, as SIGTERM
+and SIGHUP do.
 
 usage: resume.py DETENT [KILLS [SEED]]
 """
@@ -10,7 +11,7 @@ import shutil
 import signal
 import time
 
-from support import DYNAMICS, FOLDED, RECIPE, TEACHER, Test, leftovers, main, stop_as_ctrl_c
+from support import DYNAMICS, FOLDED, RECIPE, TEACHER, Test, default_signals, leftovers, main
 
 LIVELY = ["train.epochs=6", "train.save_minutes=0.0003"]  # 60 steps, a checkpoint every 20 ms
 
@@ -73,22 +74,43 @@ def kill_and_resume(test, recipe, whole, seconds, kills, rng):
     test.check(len(set(steps)) > 1 or kills < 3, "kills came at one moment only")
 
 
-def interrupt(test, recipe, whole):
+def ignored(test, recipe, whole):
+    """nohup and background jobs are not stopped by what their shell has ignored for them."""
+    def ignore():
+        default_signals()
+        for number in signal.SIGINT, signal.SIGHUP:
+            signal.signal(number, signal.SIG_IGN)
+
+    folder = test.path("ignored")
+    process = test.start("train", recipe, *LIVELY, "--out", folder, "--threads", 1,
+                         preexec_fn=ignore)
+    for line in process.stderr:
+        if line.startswith("epoch 1 step"):
+            break
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate()
+    test.check(process.returncode == 0, f"ignored signals: {process.returncode} {err}")
+    expect_equal(test, folder, whole, "ignored signals")
+
+
+def interrupt(test, recipe, whole, number):
+    what = signal.Signals(number).name
     folder = test.path("interrupted")
     process = test.start("train", recipe, *LIVELY, "train.save_minutes=0", "--out", folder,
                          "--threads", 1)
     for line in process.stderr:
         if line.startswith("epoch 1 step"):
             break
-    stop_as_ctrl_c(process)
+    process.send_signal(number)
     out, err = process.communicate()
-    test.check(process.returncode == 130, f"Ctrl-C: exit code {process.returncode}, not 130")
-    test.check("resume with --resume" in err, f"Ctrl-C: says nothing of resuming: {err}")
-    test.check("last step" not in out, "Ctrl-C: claims to be finished")
-    test.check(not os.path.exists(os.path.join(folder, "DONE")), "Ctrl-C: DONE is there")
-    test.check(not leftovers(folder), "Ctrl-C: temporary files are left")
+    test.check(process.returncode == 130, f"{what}: exit code {process.returncode}, not 130")
+    test.check("resume with --resume" in err, f"{what}: says nothing of resuming: {err}")
+    test.check("last step" not in out, f"{what}: claims to be finished")
+    test.check(not os.path.exists(os.path.join(folder, "DONE")), f"{what}: DONE is there")
+    test.check(not leftovers(folder), f"{what}: temporary files are left")
     test.succeed("train", recipe, *LIVELY, "--out", folder, "--resume")
-    expect_equal(test, folder, whole, "Ctrl-C")
+    expect_equal(test, folder, whole, what)
 
 
 def run(args):
@@ -97,23 +119,27 @@ def run(args):
     print(f"seed {seed}")
     test = Test(args[0])
     test.succeed("train", test.write("teacher.yaml", TEACHER), "--out", test.path("teacher"))
-    for name, text in ("recipe", RECIPE), ("dynamics", DYNAMICS), ("folded", FOLDED):
-        check_recipe(test, test.write(name + ".yaml", text), kills, random.Random(seed))
+    for name, text, number in (("recipe", RECIPE, signal.SIGINT),
+                               ("dynamics", DYNAMICS, signal.SIGTERM),
+                               ("folded", FOLDED, signal.SIGHUP)):
+        check_recipe(test, test.write(name + ".yaml", text), kills, random.Random(seed), number)
     return test.end()
 
 
-def check_recipe(test, recipe, kills, rng):
+def check_recipe(test, recipe, kills, rng, number):
     whole = test.path("whole")
     start = time.monotonic()
     test.succeed("train", recipe, *LIVELY, "--out", whole, "--threads", 2)
     seconds = time.monotonic() - start
     kill_and_resume(test, recipe, whole, seconds, kills, rng)
-    interrupt(test, recipe, whole)
+    interrupt(test, recipe, whole, number)
+    if number == signal.SIGINT:
+        ignored(test, recipe, whole)
     # What is finished stays so.
     before = test.sha256(os.path.join(whole, "last.h5"))
     test.succeed("train", recipe, *LIVELY, "--out", whole, "--resume")
     test.check(test.sha256(os.path.join(whole, "last.h5")) == before, "a finished run went on")
-    for folder in whole, test.path("interrupted"), test.path("killed"):
+    for folder in (whole, *map(test.path, ("interrupted", "ignored", "killed"))):
         shutil.rmtree(folder, ignore_errors=True)
 
 

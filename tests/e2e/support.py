@@ -73,6 +73,7 @@ class Test:
 
     def start(self, *args, **options):
         """The program, not waited for."""
+        options.setdefault("preexec_fn", default_signals)
         env = dict(os.environ, OMP_WAIT_POLICY="passive", LC_ALL="C")
         process = subprocess.Popen([self.detent, *map(str, args)], stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True, env=env, **options)
@@ -140,8 +141,10 @@ def shared(root, *parts):
     return path if os.path.exists(path) else None
 
 
-def stop_as_ctrl_c(process):
-    process.send_signal(signal.SIGINT)
+def default_signals():
+    """A test may itself run in the background, where a shell has SIGINT ignored."""
+    for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def main(function):
