@@ -249,6 +249,18 @@ static void describe(const dt_c_program *p, dt_export_report *r)
     dt_export_count_layers(p->src, r);
 }
 
+/* C gives no way to write these between the quotes of an #include line. */
+static dt_status check_header(const char *name, dt_error *err)
+{
+    static const char bad[] = "\"'\\?";
+    for (const unsigned char *c = (const unsigned char *)name; *c; c++)
+        if (*c < 0x20 || *c == 0x7f || strchr(bad, *c))
+            return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = name },
+                           "an #include line cannot name it; leave quotes, backslashes, question "
+                           "marks and control characters out of the file's name");
+    return DT_OK;
+}
+
 static dt_status write_program(dt_c_program *p, const conf *c, dt_arena *arena, const char *path,
                                dt_export_report *report, dt_error *err)
 {
@@ -257,6 +269,7 @@ static dt_status write_program(dt_c_program *p, const conf *c, dt_arena *arena, 
     DT_TRY(set_paths(p, path ? path : "net.c", source, header, err));
     const char *slash = strrchr(header, '/');
     p->header = slash ? slash + 1 : header;
+    DT_TRY(check_header(p->header, err));
     DT_TRY(pack_all(p, arena, err));
     DT_TRY(set_pixels(p, arena, err));
     DT_TRY(run_tests(p, arena, err));

@@ -225,9 +225,19 @@ START_TEST(what_cannot_be_written_is_refused)
     static const struct {
         const char *rounding, *prefix, *path, *said;
     } cases[] = {
-        { "fp23", "net", "x.c", "fp32" },     { "fp32", "2net", "x.c", "2net" },
-        { "fp32", "a-b", "x.c", "a-b" },      { "fp32", "net", "x.onnx", "end it in .c" },
-        { "fp32", "net", ".c", "end it in" }, { "fp32", "net", "/nowhere/x.c", "/nowhere/x" },
+        { "fp23", "net", "x.c", "fp32" },
+        { "fp32", "2net", "x.c", "2net" },
+        { "fp32", "a-b", "x.c", "a-b" },
+        { "fp32", "net", "x.onnx", "end it in .c" },
+        { "fp32", "net", ".c", "end it in" },
+        { "fp32", "net", "/nowhere/x.c", "/nowhere/x" },
+        { "fp32", "net", "a\"b.c", "#include" },
+        { "fp32", "net", "a\\b.c", "#include" },
+        { "fp32", "net", "a\nb.c", "#include" },
+        { "fp32", "net",
+          "a?"
+          "?=.c",
+          "#include" },
     };
     testnet t;
     dt_error err;
