@@ -55,11 +55,13 @@ dt_status cli_model(const dt_session *s, const cli_args *args, dt_int_model **ou
 /* --as-exported: the float network's biases as the integer model has them. */
 dt_status cli_snap(dt_session *s, dt_error *err);
 
-/* Set by the first SIGINT, SIGTERM or SIGHUP after cli_catch_stops; a second one of its kind ends
- * the process at once. What is ignored when the program starts (nohup, a shell's background jobs)
- * stays so. */
+/* Set by the first SIGINT, SIGTERM or SIGHUP after cli_catch_stops; another one, a second or
+ * more later, ends the process at once. What is ignored when the program starts (nohup, a shell's
+ * background jobs) stays so. */
 extern atomic_int cli_stop_requested;
 void cli_catch_stops(void);
+/* A group of processes that such a signal ends too; 0: none. */
+void cli_stop_also(int group);
 /* For the whole program: a file beyond the limit of its size is an error of the write, as a full
  * disk is, instead of an end without a checkpoint. */
 void cli_ignore_signals(void);

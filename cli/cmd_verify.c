@@ -12,7 +12,7 @@ static bool on_progress(void *arg, int64_t done, int64_t total)
     char text[64];
     snprintf(text, sizeof text, "comparing %lld/%lld", (long long)done, (long long)total);
     if (!args->json) cli_progress(text, 15);
-    return true;
+    return !atomic_load(&cli_stop_requested);
 }
 
 static double share(const dt_int_diff *d)
@@ -147,7 +147,7 @@ static dt_status compare(dt_session *s, const dt_int_model *m, const cli_args *a
         dt_loader_close(loader);
         cli_progress(NULL, 0);
     }
-    if (st == DT_OK) {
+    if (st == DT_OK && !atomic_load(&cli_stop_requested)) {
         bool good = dt_verify_first_engine(&v) < 0 && dt_verify_first_float(&v) < 0 &&
                     dt_verify_scores_agree(&v);
         if (args->json)
@@ -213,6 +213,7 @@ int cli_verify(const cli_args *args)
                                   .threads = args->threads,
                                   .isa = args->isa,
                                   .no_data = args->prove && !args->calibrate };
+    cli_catch_stops();
     dt_status st = dt_session_open(&s, &p, &err);
     if (st == DT_OK) {
         if (s.source == DT_INIT_RANDOM) fputs("no model.init: random weights\n", stderr);
@@ -220,5 +221,7 @@ int cli_verify(const cli_args *args)
         dt_session_close(&s);
     }
     dt_recipe_free(recipe);
+    cli_progress(NULL, 0);
+    if (atomic_load(&cli_stop_requested)) return 130;
     return st != DT_OK ? cli_fail(&err) : good ? 0 : 1;
 }

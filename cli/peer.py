@@ -3,7 +3,14 @@
 is said of it."""
 import json
 import struct
-import sys
+
+
+class CannotRun(Exception):
+    """What a script needs is not there."""
+
+
+class Failed(Exception):
+    """It cannot tell whether all is equal."""
 
 
 class Tally:
@@ -34,7 +41,10 @@ def shapes_of(header):
 
 def batch_size(stream):
     """Pictures of the next batch; 0 ends."""
-    return struct.unpack("<q", stream.read(8))[0]
+    data = stream.read(8)
+    if len(data) < 8:
+        raise Failed("the pictures ended early")
+    return struct.unpack("<q", data)[0]
 
 
 def batches(stream, header):
@@ -116,6 +126,7 @@ def report(as_json, runtime, names, tally, good, facts=None, notes=(), missing=(
 
 
 def run(peer_class, stream, as_json):
+    """True when all is equal."""
     header = json.loads(stream.readline())
     names, tally = list(shapes_of(header)), Tally()
     peer = peer_class(header)
@@ -131,8 +142,3 @@ def run(peer_class, stream, as_json):
 def listed(counts):
     """3 Conv, 1 Gemm"""
     return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
-
-
-def main(peer_class):
-    """Exit status: 0 all equal, 1 something differs. Scripts give 77 where a package is missing."""
-    sys.exit(0 if run(peer_class, sys.stdin.buffer, "--json" in sys.argv[1:]) else 1)

@@ -5,20 +5,13 @@ channel, QLinearAdd through all pairs of codes. With the fusion that `verify --r
 equal here means equal for every picture. `detent verify --prove --runtime ort` starts it; one line of
 JSON a node comes through standard input (cli/runtime.c).
 
-    prove_ort.py --text|--json
-
 A sum is made of codes 0..255 and weights 64, -64, 1 and -1, the same for all channels, so that no
-kernel can saturate on the way. Exit status as verify_ort.py."""
+kernel can saturate on the way."""
 import json
-import sys
 
-try:
-    import numpy as np
-    import onnxruntime as ort
-    from onnx import TensorProto, helper, numpy_helper
-except ImportError as error:
-    print(f"prove_ort: {error}", file=sys.stderr)
-    sys.exit(77)
+import numpy as np
+import onnxruntime as ort
+from onnx import TensorProto, helper, numpy_helper
 
 COARSE, COLUMNS = 64, 4096
 F32, U8 = np.float32, np.uint8
@@ -118,9 +111,9 @@ def compare_pairs(node):
     return len(a), int((got != np.array(node["codes"])).sum())
 
 
-def main(as_json):
+def main(stream, as_json):
     rows = []
-    for line in sys.stdin:
+    for line in stream:
         if not line.strip():
             break
         node = json.loads(line)
@@ -137,7 +130,3 @@ def main(as_json):
         print(f"{r['name']:30} {r['kind']:7} {r['differ']:9} of {r['cases']:9} differ")
     print("proved" if good else "NOT proved")
     return good
-
-
-if __name__ == "__main__":
-    sys.exit(0 if main("--json" in sys.argv[1:]) else 1)

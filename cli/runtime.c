@@ -3,9 +3,7 @@
  *   one line of JSON: the file, the rounding, the shape of the picture, nodes that end on codes
  *   with their zero points, classes, and --compiler if it is given
  *   for each batch: int64 n; float pictures [n,H,W,C]; codes [n,H,W,C] of each node in turn;
- *   float logits [n,classes].  n = 0 ends.
- *
- * The script exits with 0 (all equal), 1 (something differs) or 77 (it cannot run). */
+ *   float logits [n,classes].  n = 0 ends. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/runtime.h"
 
@@ -21,14 +19,13 @@ static const struct runtime {
     const char *name, *format, *rounding;
     const char *script, *proof; /* for pictures; for sums and pairs, NULL: none */
 } runtimes[] = {
-    { "c", "c", "fp32", "verify_c.py", NULL },
-    { "ort", "onnx", "fp32", "verify_ort.py", "prove_ort.py" },
-    { "ort", "qoperator", "fp32", "verify_ort.py", "prove_ort.py" },
-    { "openvino", "onnx", "fp32", "verify_openvino.py",
-      NULL }, /* keeps no contract: tells how far */
-    { "qonnx", "qonnx", "unfused", "verify_qonnx.py", NULL },
-    { "litert", "tflite", "xnnpack", "verify_litert.py", NULL },
-    { "litert", "tflite_int4", "double", "verify_litert.py", NULL }, /* its int4 kernels are own */
+    { "c", "c", "fp32", "verify_c", NULL },
+    { "ort", "onnx", "fp32", "verify_ort", "prove_ort" },
+    { "ort", "qoperator", "fp32", "verify_ort", "prove_ort" },
+    { "openvino", "onnx", "fp32", "verify_openvino", NULL }, /* keeps no contract: tells how far */
+    { "qonnx", "qonnx", "unfused", "verify_qonnx", NULL },
+    { "litert", "tflite", "xnnpack", "verify_litert", NULL },
+    { "litert", "tflite_int4", "double", "verify_litert", NULL }, /* its int4 kernels are own */
 };
 
 /* NULL: none. */
@@ -68,7 +65,7 @@ const char *cli_runtime_format(const cli_args *args)
     return r ? r->format : NULL;
 }
 
-static dt_status find_script(const cli_args *args, bool proof, cli_peer *p, dt_error *err)
+static dt_status open_script(const cli_args *args, bool proof, cli_peer *p, dt_error *err)
 {
     const struct runtime *r;
     DT_TRY(get_runtime(args, &r, err));
@@ -76,7 +73,7 @@ static dt_status find_script(const cli_args *args, bool proof, cli_peer *p, dt_e
     if (!script)
         return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "--prove" },
                        "'%s' is compared with pictures only; ort is with both", r->name);
-    return cli_peer_find(p, script, err);
+    return cli_peer_open(p, script, err);
 }
 
 static bool is_code(const dt_int_run *r, int node)
@@ -101,8 +98,9 @@ static bool send_header(cli_peer *p, const dt_int_run *r, const cli_args *args)
         json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:o}", "model", p->file, "rounding", m->contract->name,
                   "H", (json_int_t)x->H, "W", (json_int_t)x->W, "C", (json_int_t)x->C, "classes",
                   (json_int_t)dt_int_count(&m->value[m->logits]), "nodes", nodes);
-    if (o && args->compiler) json_object_set_new(o, "compiler", json_string(args->compiler));
-    bool ok = o && json_dumpf(o, p->to, JSON_COMPACT) == 0 && fputc('\n', p->to) != EOF;
+    bool ok = o && (!args->compiler ||
+                    json_object_set_new(o, "compiler", json_string(args->compiler)) == 0);
+    ok = ok && json_dumpf(o, p->to, JSON_COMPACT) == 0 && fputc('\n', p->to) != EOF;
     json_decref(o);
     return ok;
 }
@@ -135,7 +133,9 @@ static dt_status feed(cli_peer *p, dt_int_run *r, dt_loader *loader, const cli_a
     if (total > all) total = all;
     const int64_t end = 0;
     int64_t done = 0;
-    for (int64_t i = 0; ok && done < total && i < dt_loader_batches(loader); i++) {
+    for (int64_t i = 0;
+         ok && !atomic_load(&cli_stop_requested) && done < total && i < dt_loader_batches(loader);
+         i++) {
         dt_batch batch;
         st = dt_loader_next(loader, &batch, err);
         if (st != DT_OK) break;
@@ -175,7 +175,7 @@ dt_status cli_runtime(dt_session *s, const dt_int_model *m, const cli_args *args
                       dt_error *err)
 {
     cli_peer p;
-    DT_TRY(find_script(args, false, &p, err));
+    DT_TRY(open_script(args, false, &p, err));
     dt_status st = cli_peer_export(&p, s, cli_runtime_format(args), m->contract->name, args, err);
     if (st == DT_OK) st = compare(&p, s, m, args, out_good, err);
     cli_peer_remove(&p);
@@ -242,8 +242,12 @@ dt_status cli_runtime_prove(const dt_int_model *m, const cli_args *args, bool *o
                             dt_error *err)
 {
     cli_peer p;
-    DT_TRY(find_script(args, true, &p, err));
-    DT_TRY(cli_peer_start(&p, args, false, err));
-    bool whole = send_nodes(&p, m);
-    return cli_peer_finish(&p, whole, args, out_good, err);
+    DT_TRY(open_script(args, true, &p, err));
+    dt_status st = cli_peer_start(&p, args, false, err);
+    if (st == DT_OK) {
+        bool whole = send_nodes(&p, m);
+        st = cli_peer_finish(&p, whole, args, out_good, err);
+    }
+    cli_peer_remove(&p);
+    return st;
 }

@@ -71,7 +71,9 @@ static dt_status feed(exchange *e, dt_session *s, dt_loader *loader, const cli_a
     if (total > all) total = all;
     DT_TRY(dt_loader_seek(loader, 0, 0, err));
     bool ok = send_header(e, s) && read_about(e);
-    for (int64_t i = 0; ok && done < total && i < dt_loader_batches(loader); i++) {
+    for (int64_t i = 0;
+         ok && !atomic_load(&cli_stop_requested) && done < total && i < dt_loader_batches(loader);
+         i++) {
         dt_batch batch;
         DT_TRY(dt_loader_next(loader, &batch, err));
         int64_t n = batch.valid < total - done ? batch.valid : total - done;
@@ -192,9 +194,9 @@ dt_status cli_runtime_floats(dt_session *s, const dt_lowered *l, const cli_args 
                        "a network with parts in float is compared in ort with format onnx only, "
                        "not in '%s'",
                        args->runtime);
-    DT_TRY(cli_peer_find(&e.peer, "verify_ort_floats.py", err));
-    DT_TRY(dt_foreign_init(&e.net, &s->net, l, &s->kernels, s->threads, s->alloc, err));
-    dt_status st = cli_peer_export(&e.peer, s, "onnx", "fp32", args, err);
+    DT_TRY(cli_peer_open(&e.peer, "verify_ort_floats", err));
+    dt_status st = dt_foreign_init(&e.net, &s->net, l, &s->kernels, s->threads, s->alloc, err);
+    if (st == DT_OK) st = cli_peer_export(&e.peer, s, "onnx", "fp32", args, err);
     if (st == DT_OK) st = compare(&e, s, args, out_good, err);
     cli_peer_remove(&e.peer);
     dt_foreign_fini(&e.net);

@@ -1,5 +1,6 @@
-/* The script that runs another runtime, at the other end of a pipe. It exits with 0 (good), 1 (not
- * good) or 77 (it cannot run). */
+/* The script that runs another runtime, at the other end of a pipe. The scripts are part of this
+ * program; they are written into a folder of their own, where run_peer.py starts one and leaves its
+ * verdict. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_CLI_RUNTIME_PEER_H
 #define DT_CLI_RUNTIME_PEER_H
@@ -8,24 +9,27 @@
 #include <sys/types.h>
 
 #include "cli/cli.h"
+#include "cli/work_folder.h"
 
 typedef struct cli_peer {
-    char script[1024];
-    char folder[32], file[64]; /* of the exported model; "": none */
+    const char *script; /* its module's name, "verify_c" */
+    cli_folder folder;
+    char *start, *file, *log, *verdict; /* paths in it; file: the exported model, NULL: none */
     pid_t pid;
     FILE *to, *from; /* from: NULL where the script prints for people */
 } cli_peer;
 
-/* Begins with the path of a script of this folder. NOT_FOUND */
-dt_status cli_peer_find(cli_peer *p, const char *script, dt_error *err) DT_MUST_CHECK;
-/* Writes the net in that format to p->file, in a folder of its own, until cli_peer_remove. */
+/* Makes the folder, until cli_peer_remove. Errors: IO, NOMEM. */
+dt_status cli_peer_open(cli_peer *p, const char *script, dt_error *err) DT_MUST_CHECK;
+/* Writes the net in that format to p->file. */
 dt_status cli_peer_export(cli_peer *p, const dt_session *s, const char *format,
                           const char *rounding, const cli_args *args, dt_error *err) DT_MUST_CHECK;
-void cli_peer_remove(const cli_peer *p);
+void cli_peer_remove(cli_peer *p);
 /* `answers`: what it prints comes back through p->from. */
 dt_status cli_peer_start(cli_peer *p, const cli_args *args, bool answers,
                          dt_error *err) DT_MUST_CHECK;
-/* Waits for its end. `whole`: all was sent. Errors: UNSUPPORTED (it cannot run), IO. */
+/* Waits for its end. `whole`: all was sent. Errors: UNSUPPORTED (it cannot run), IO (it failed, or
+ * ended without a verdict; also when the user stopped it). */
 dt_status cli_peer_finish(cli_peer *p, bool whole, const cli_args *args, bool *out_good,
                           dt_error *err) DT_MUST_CHECK;
 

@@ -1,18 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiles an exported C file with all warnings as errors, runs it, and compares the codes of every
 node and the logits with Detent's. `detent verify --runtime c` starts it; cli/runtime.c tells what
-comes through standard input. It needs a compiler and Python's standard library.
-
-    verify_c.py --text|--json
-
-Exit status: 0 all equal, 1 something differs, 77 there is no compiler."""
+comes through standard input. It needs a compiler and Python's standard library."""
 import concurrent.futures
 import json
 import os
 import shlex
 import subprocess
-import sys
-import tempfile
 
 import peer
 
@@ -40,19 +34,29 @@ int main(void)
 """
 
 
-def build(model, compiler, folder):
+def build(model, compiler):
+    """Beside the exported file, whose name no path then stands in front of."""
+    folder = os.path.dirname(os.path.abspath(model))
     source, program = os.path.join(folder, "main.c"), os.path.join(folder, "main")
     with open(source, "w", encoding="utf-8") as f:
-        f.write(MAIN % os.path.abspath(model))
-    command = [*shlex.split(compiler), *FLAGS, source, "-o", program]
+        f.write(MAIN % os.path.basename(model))
     try:
-        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
-    except OSError as error:
-        print(f"verify_c: {compiler}: {error}", file=sys.stderr)
-        sys.exit(77)
-    if done.returncode:
-        print(f"verify_c: {shlex.join(command)}\n{done.stderr}", file=sys.stderr)
-        sys.exit(2)
+        words = shlex.split(compiler)
+    except ValueError as error:
+        raise peer.CannotRun(f"--compiler '{compiler}': {error}") from error
+    if not words:
+        raise peer.CannotRun("--compiler names no command")
+    command = [*words, *FLAGS, source, "-o", program]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, check=False)
+    except (OSError, ValueError) as error:
+        raise peer.CannotRun(f"--compiler '{compiler}': {error}") from error
+    said = done.stderr.decode(errors="replace")
+    if done.returncode or not os.access(program, os.X_OK):
+        lines = [line for line in said.splitlines() if line.strip()] or ["it made no program"]
+        worst = next((line for line in lines if "error" in line), lines[-1])
+        raise peer.Failed(f"--compiler '{compiler}': exit status {done.returncode}: {worst}")
     return program
 
 
@@ -121,14 +125,8 @@ def run_batches(stream, header, program, tally):
 
 def main(stream, as_json):
     header = json.loads(stream.readline())
-    compiler, tally = header.get("compiler") or DEFAULT, peer.Tally()
-    with tempfile.TemporaryDirectory() as folder:
-        program = build(header["model"], compiler, folder)
-        ended = run_batches(stream, header, program, tally)
+    compiler, tally = header.get("compiler", DEFAULT), peer.Tally()
+    ended = run_batches(stream, header, build(header["model"], compiler), tally)
     names = [n["name"] for n in header["nodes"]]
     return peer.report(as_json, compiler, names, tally, ended,
                        notes=[] if ended else ["the program broke off"])
-
-
-if __name__ == "__main__":
-    sys.exit(0 if main(sys.stdin.buffer, "--json" in sys.argv[1:]) else 1)

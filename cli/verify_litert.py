@@ -2,25 +2,17 @@
 """Runs an exported TFLite file in LiteRT and compares every code and the logits with Detent's.
 `detent verify --runtime litert` starts it; cli/runtime.c tells what comes through standard input.
 
-    verify_litert.py --text|--json
-
 Every tensor that has the name of a node becomes an output of the model, so that it is kept; the
 model takes the codes of the picture. With the rounding `double` TFLite's reference kernels run,
-otherwise XNNPACK, as LiteRT does by itself. Exit status: 0 all equal, 1 something differs, 77 LiteRT
-is not there."""
+otherwise XNNPACK, as LiteRT does by itself."""
 import collections
-import sys
 
-try:
-    import flatbuffers
-    import numpy as np
-    from ai_edge_litert import schema_py_generated as schema
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-    from importlib.metadata import version
-    import peer
-except ImportError as error:
-    print(f"verify_litert: {error}", file=sys.stderr)
-    sys.exit(77)
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from importlib.metadata import version
+import peer
 
 ZERO = 128  # our codes are unsigned
 
@@ -87,5 +79,5 @@ class Peer(peer.Peer):
         return f"{self.kernels}, {peer.listed(self.operators)}"
 
 
-if __name__ == "__main__":
-    peer.main(Peer)
+def main(stream, as_json):
+    return peer.run(Peer, stream, as_json)

@@ -2,25 +2,18 @@
 """Runs an exported ONNX file in OpenVINO and compares classes, every code and the logits with Detent's.
 `detent verify --runtime openvino` starts it; cli/runtime.c tells what comes through standard input.
 
-    verify_openvino.py --text|--json
-
 OpenVINO keeps no contract of rounding: it chooses for each layer whether it computes in integers,
 and scales in floats of its own. So codes may differ, and this says how many, how far and from where
 on. Classes and logits are those of the file as it is; codes those of the same with an output for
-each node. Exit status: 0 all equal, 1 something differs, 77 OpenVINO is not there."""
+each node."""
 import collections
-import sys
 import tempfile
 
-try:
-    import numpy as np
-    import onnx
-    import openvino
-    import peer
-    from verify_ort import channels_last, with_codes
-except ImportError as error:
-    print(f"verify_openvino: {error}", file=sys.stderr)
-    sys.exit(77)
+import numpy as np
+import onnx
+import openvino
+import peer
+from verify_ort import channels_last, with_codes
 
 
 def compile_model(core, model):
@@ -73,5 +66,5 @@ class Peer(peer.Peer):
         return [f"the same class for {self.same} of {self.pictures} pictures"]
 
 
-if __name__ == "__main__":
-    peer.main(Peer)
+def main(stream, as_json):
+    return peer.run(Peer, stream, as_json)

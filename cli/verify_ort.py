@@ -3,24 +3,17 @@
 and the logits with Detent's. `detent verify --runtime ort` starts it; cli/runtime.c tells what comes
 through standard input.
 
-    verify_ort.py --text|--json
-
 Every integer output of a QuantizeLinear or an integer operator (or the Clip behind it) becomes an
 output of the model: that leaves the fusion into integer operators as it is, which is checked too: an
-operator left in float is a failure. Exit status: 0 all equal, 1 something differs, 77 onnxruntime or onnx is not there."""
+operator left in float is a failure."""
 import collections
 import os
-import sys
 import tempfile
 
-try:
-    import numpy as np
-    import onnx
-    import onnxruntime as ort
-    import peer
-except ImportError as error:
-    print(f"verify_ort: {error}", file=sys.stderr)
-    sys.exit(77)
+import numpy as np
+import onnx
+import onnxruntime as ort
+import peer
 
 FLOAT_OPS = {"Conv", "FusedConv", "Gemm", "Add", "MatMul", "GlobalAveragePool", "Relu"}
 # What the codes of a node come out of, in this order: the files' nodes are named node/operator.
@@ -98,5 +91,5 @@ class Peer(peer.Peer):
         return not self.floats
 
 
-if __name__ == "__main__":
-    peer.main(Peer)
+def main(stream, as_json):
+    return peer.run(Peer, stream, as_json)

@@ -102,7 +102,7 @@ PARTS = {
 
 
 # Headers that the build makes.
-GENERATED = {"c99_texts.h", "net.h", "onnx.pb-c.h"}
+GENERATED = {"c99_texts.h", "net.h", "onnx.pb-c.h", "peer_scripts.h"}
 
 
 def bare(text):

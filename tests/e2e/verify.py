@@ -4,9 +4,13 @@ of a recipe and of a checkpoint; what is refused.
 
 usage: verify.py DETENT
 """
+import glob
 import json
+import os
 import re
+import signal
 import sys
+import time
 
 from support import RECIPE, Test, main
 
@@ -30,9 +34,9 @@ def differing(report):
 
 # A compiler that adds a thousand to the first bias behind the second layer.
 BAD_COMPILER = """\
-import re, subprocess, sys
+import os, re, subprocess, sys
 main = next(a for a in sys.argv if a.endswith("main.c"))
-model = re.search('include "(.*model.c)"', open(main).read()).group(1)
+model = os.path.join(os.path.dirname(main), "model.c")
 text = open(model).read()
 name = re.findall(r"int32_t (bias_\\d+)", text)[1]
 pattern = r"(" + name + r"\\[\\d+\\] = {\\s*)(-?\\d+)"
@@ -55,8 +59,6 @@ def runtime_c(test, checkpoint):
     r = json.loads(out)
     codes = [n["name"] for n in r["nodes"]]
     test.check(not r["verified"] and r["first"] == codes[2], f"first {r['first']} of {codes}")
-    code, _, err = test.run(*words, "--compiler", "no-such-compiler")
-    test.check(code == 1 and "--compiler" in err, f"no compiler: {code} {err}")
     code, _, err = test.run("verify", checkpoint, "--runtime", "c", "--prove")
     test.check(code == 1 and "pictures only" in err, f"--prove: {code} {err}")
 
@@ -79,6 +81,57 @@ def runtime_c(test, checkpoint):
     test.check("onnx.operators" in text and "conv2.weight" in text, text)
     code, _, err = test.run("eval", test.path("recipe.yaml"), "model.init=" + model)
     test.check(code == 1 and "is an exported model" in err, f"model.init=ONNX: {code} {err}")
+
+
+def peers(test, checkpoint):
+    """Whatever the other program does, the answer is one line that names it, and no folder stays."""
+    work = test.path('te"mp')
+    os.mkdir(work)
+    words = ["verify", checkpoint, "--runtime", "c", "--images", 2]
+    dies = test.write("dies.sh", "#!/bin/sh\nhead -c 100 >/dev/null\nkill -9 $$\n")
+    quiet = test.write("quiet.sh", "#!/bin/sh\necho verified\n")
+    lacks = test.write("lacks.sh", f"#!/bin/sh\nexec {sys.executable} -S -I \"$@\"\n")
+    for script in dies, quiet, lacks:
+        os.chmod(script, 0o755)
+    os.environ["TMPDIR"] = work
+    for options, *parts in (
+            (["--python", "/bin/false"], "--python", "/bin/false", "exit status 1"),
+            (["--python", "/bin/true"], "--python", "/bin/true", "exit status 0"),
+            (["--python", quiet], "--python", "quiet.sh"),
+            (["--python", dies], "--python", "dies.sh", "signal 9"),
+            (["--python", "/no/such"], "--python", "/no/such", "No such file"),
+            (["--python", lacks, "--runtime", "ort"], "--python", "'ort'", "No module named"),
+            (["--python", lacks, "--runtime", "ort", "--prove"], "'ort'", "No module named"),
+            (["--compiler", 'cc "-O2'], "--compiler", "No closing quotation"),
+            (["--compiler", ""], "--compiler", "names no command"),
+            (["--compiler", "no-such-compiler"], "--compiler", "no-such-compiler"),
+            (["--compiler", "true"], "--compiler", "made no program"),
+            (["--compiler", "cc --no-such-option"], "--compiler", "no-such-option")):
+        code, out, err = test.run(*words, *options, timeout=60)
+        test.check(code == 1 and err.count("\n") == 1 and all(p in err for p in parts),
+                   f"{options}: {code} {out}{err}")
+        test.check(quiet in options or "verified" not in out, f"{options}: claims {out}")
+        test.check(not os.listdir(work), f"{options}: left {os.listdir(work)}")
+
+    slow = ["--compiler", "sh -c 'sleep 60'"]
+    for number in signal.SIGTERM, signal.SIGHUP, signal.SIGKILL:
+        process = test.start(*words, *slow)
+        while not glob.glob(glob.escape(work) + "/*/main.c"):
+            time.sleep(0.01)
+        process.send_signal(number)
+        code = process.wait(timeout=30)
+        killed = number == signal.SIGKILL
+        test.check(code == (-number if killed else 130), f"{number.name}: exit code {code}")
+        test.check(len(os.listdir(work)) == killed, f"{number.name}: left {os.listdir(work)}")
+    # What a killed one left is removed by the next, once nobody can be at work in it.
+    left = os.path.join(work, os.listdir(work)[0])
+    mine = os.path.join(work, "detent-work-own")
+    os.mkdir(mine)
+    for folder in left, mine:
+        os.utime(folder, (1, 1))
+    test.check("verified\n" in test.succeed(*words), "not verified")
+    test.check(os.listdir(work) == ["detent-work-own"], f"a killed run's: {os.listdir(work)}")
+    del os.environ["TMPDIR"]
 
 
 def run(args):
@@ -121,6 +174,7 @@ def run(args):
     test.check(text.splitlines()[-1] == "proved", text[-80:])
 
     runtime_c(test, checkpoint)
+    peers(test, checkpoint)
     test.succeed("train", recipe, "quant.fold_norm=true", "--out", test.path("folded"),
                  "dynamics={oscillation: {momentum: 0.1}, freezing: {start: 0.1, begin: 0.1}}")
     pictures(test, [test.path("folded", "last.h5")], "folded norms")

@@ -3,7 +3,7 @@
 
     golden_check.py SOURCE_ROOT FOLDER
 
-Exit status: 0 all equal, 1 something differs."""
+Exit status: 0 all equal, 1 something differs, 77 a package is missing."""
 import collections
 import contextlib
 import glob
@@ -24,7 +24,11 @@ def main(root, folder):
     failed = []
     for path in sorted(glob.glob(os.path.join(folder, "*.golden"))):
         name, form, _ = os.path.basename(path).rsplit(".", 2)
-        module = importlib.import_module(RUNTIMES[form])
+        try:
+            module = importlib.import_module(RUNTIMES[form])
+        except ImportError as error:
+            print(f"{form}: {error}", file=sys.stderr)
+            return 77
         text = io.StringIO()
         with open(path, "rb") as stream, contextlib.redirect_stdout(text):
             good = peer.run(module.Peer, stream, True)

@@ -18,6 +18,9 @@ flags() { pkg-config --define-variable=prefix="$folder$prefix" "$@" detent; }
 [ "$(flags --modversion)" = "$("$folder$prefix/bin/detent" --version | cut -d ' ' -f 2)" ]
 # shellcheck disable=SC2046  # flags are words
 "$@" "$source/tests/install/program.c" -o "$folder/program" $(flags --cflags) $(flags --static --libs)
+# What it runs lies in the program: it knows no path of the build, which others may own.
+[ -z "$(grep -aoF -e "$source" -e "$build" "$folder$prefix/bin/detent")" ] ||
+    { echo "the program knows the folder that it was built in" >&2; exit 1; }
 answer=$("$folder/program" "$source/recipes/builtin/smallcnn.yaml")
 echo "$answer"
 [ "$answer" = "smallcnn: 10 classes" ]
