@@ -1,6 +1,7 @@
 /* Overrides: "train.lr=0.1" changes the document before it is checked, so a key from the command
  * line and one from the file meet the same rules. Nodes from here have line 0 and "command line" as
- * file. */
+ * file. A value is YAML, except where the key is a text, such as a path: that takes it as it
+ * stands. Which keys are texts is known when they are read, so the value's node keeps both. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
@@ -20,12 +21,19 @@ static void set_place(dt_yaml_node *node)
 static dt_status parse_value(dt_arena *arena, const dt_where *where, const char *value,
                              dt_yaml_node **out, dt_error *err)
 {
-    if (!*value) return dt_yaml_add(arena, NULL, DT_YAML_SCALAR, NULL, "", &command_line, out, err);
-    dt_error inner; /* has no place of its own: lines of a value say nothing */
-    dt_status st = dt_yaml_parse(arena, NULL, value, strlen(value), out, &inner);
-    if (st != DT_OK) return dt_fail(err, st, where, "%s", inner.text);
-    set_place(*out);
-    return DT_OK;
+    dt_error inner = { 0 }; /* has no place of its own: lines of a value say nothing */
+    dt_status st =
+        *value ? dt_yaml_parse(arena, NULL, value, strlen(value), out, &inner) : DT_ERR_FORMAT;
+    if (st == DT_ERR_NOMEM) return dt_fail(err, st, where, "%s", inner.text);
+    if (st == DT_OK) {
+        set_place(*out);
+    } else {
+        DT_TRY(dt_yaml_add(arena, NULL, DT_YAML_SCALAR, NULL, value, &command_line, out, err));
+        if (*value && !((*out)->fault = dt_arena_strdup(arena, inner.text)))
+            return dt_fail(err, DT_ERR_NOMEM, where, "no memory for the recipe");
+    }
+    (*out)->raw = dt_arena_strdup(arena, value);
+    return (*out)->raw ? DT_OK : dt_fail(err, DT_ERR_NOMEM, where, "no memory for the recipe");
 }
 
 /* Child of `node` called `part`. *out is NULL when it is not there but may be added. */

@@ -140,11 +140,12 @@ static dt_status read_rule(dt_reader *r, const dt_yaml_node *in, const dt_row *c
     for (const dt_yaml_node *n = in->first; n; n = n->next)
         if (!dt_is_one_of(n->key, keys)) return dt_key_unknown(n, NULL, NULL, NULL, keys, err);
     const dt_yaml_node *layers = dt_yaml_find(in, "layers");
-    if (!layers || layers->kind != DT_YAML_SCALAR || !*layers->text)
+    const char *pattern = layers ? dt_yaml_text(layers) : NULL;
+    if (!pattern || !*pattern)
         return dt_node_fail(layers ? layers : in, DT_ERR_FORMAT, err,
                             "'layers' must be a pattern of layer names, like \"layer3.*.conv2\"");
     DT_TRY(dt_section_map(r, list, NULL, in, &out, err));
-    DT_TRY(dt_yaml_add(r->arena, out, DT_YAML_SCALAR, "layers", layers->text, layers, &text, err));
+    DT_TRY(dt_yaml_add(r->arena, out, DT_YAML_SCALAR, "layers", pattern, layers, &text, err));
     for (int side = 0; side < 2; side++)
         DT_TRY(dt_quant_emit_side(r, dt_yaml_find(in, side_keys[side]), DT_QUANT_RULE, body[side],
                                   out, side_keys[side], err));

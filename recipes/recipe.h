@@ -116,7 +116,8 @@ typedef struct dt_recipe_params {
     const char *path;               /* file; its folder is where relative paths start */
     const char *text; /* NULL: read `path`; else the document, named `path` (or "text") */
     size_t text_size; /* 0: strlen(text) */
-    const char *const *overrides; /* "train.lr=0.1": value in YAML; list elements by number */
+    const char *const *overrides; /* "train.lr=0.1": value in YAML, or as it stands where the
+                                     key is a text; list elements by number */
     size_t override_count;
     const dt_alloc *alloc; /* NULL: dt_alloc_std(); borrowed until dt_recipe_free */
 } dt_recipe_params;

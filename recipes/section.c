@@ -12,6 +12,7 @@ dt_status dt_node_fail(const dt_yaml_node *node, dt_status status, dt_error *err
 {
     char path[DT_YAML_PATH], text[400];
     dt_where where = dt_yaml_where(node, path);
+    if (node->fault) return dt_fail(err, DT_ERR_FORMAT, &where, "%s", node->fault);
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
@@ -98,13 +99,15 @@ static bool join(const dt_yaml_node *list, char text[LIST_TEXT])
 dt_status dt_option_set(const dt_yaml_node *node, const dt_opt *opt, void *conf, dt_error *err)
 {
     char path[DT_YAML_PATH], list[LIST_TEXT], rule[256];
-    const char *text = node->text;
+    bool is_text = opt->type == DT_OPT_TYPE_STR;
+    const char *text = is_text ? dt_yaml_text(node) : node->text;
+    if (node->fault && !is_text) return dt_node_fail(node, DT_ERR_FORMAT, err, "%s", node->fault);
     if (node->kind == DT_YAML_SEQ && opt->type == DT_OPT_TYPE_INTS && join(node, list)) text = list;
     if (!text)
         return dt_node_fail(node, DT_ERR_RANGE, err, "a %s is not %s",
                             node->kind == DT_YAML_MAP ? "map" : "list",
                             dt_opt_rule(opt, rule, sizeof rule));
-    if (!*text && !node->quoted)
+    if (!*text && !node->quoted && !(is_text && node->raw))
         return dt_node_fail(node, DT_ERR_RANGE, err, "has no value; it must be %s",
                             dt_opt_rule(opt, rule, sizeof rule));
     dt_where where = dt_yaml_where(node, path);
@@ -117,7 +120,7 @@ static dt_status resolve_path(dt_reader *r, const dt_yaml_node *node, const dt_o
                               dt_error *err)
 {
     char cwd[4096] = "", path[DT_YAML_PATH];
-    const char *text = node->text, *slash = strrchr(r->path, '/');
+    const char *text = dt_yaml_text(node), *slash = strrchr(r->path, '/');
     if (!*text || *text == '/') return DT_OK;
     int folder = node->line > 0 && slash ? (int)(slash - r->path) + 1 : 0;
     bool absolute = folder > 0 && r->path[0] == '/';

@@ -39,7 +39,7 @@ dt_status dt_key_unknown(const dt_yaml_node *node, const char *name_key, const d
                          const dt_opt *row_opts, const char *const *others, dt_error *err);
 /* Whether `key` is in a NULL-terminated list (NULL: empty). */
 bool dt_is_one_of(const char *key, const char *const *list);
-/* Fails at the place of a node. */
+/* Fails at the place of a node; of one with a fault it tells that instead. */
 dt_status dt_node_fail(const dt_yaml_node *node, dt_status status, dt_error *err, const char *fmt,
                        ...) DT_PRINTF(4, 5);
 

@@ -20,6 +20,9 @@ typedef struct dt_yaml_node {
     dt_yaml_kind kind;
     bool quoted;      /* scalar in quotes or a block: never "no value" */
     const char *text; /* scalar: NUL-terminated UTF-8; otherwise NULL */
+    const char *raw;  /* value of an override as it stands, for keys that are texts; else NULL */
+    const char
+        *fault; /* scalar of an override: why it is no YAML, so that texts alone may take it */
     const char *key;  /* in a map: its key; otherwise NULL */
     size_t index;     /* place among its parent's children */
     size_t count;     /* of children */
@@ -52,6 +55,8 @@ void dt_yaml_replace(dt_yaml_node *old, dt_yaml_node *node);
 dt_status dt_yaml_attach(dt_arena *arena, dt_yaml_node *parent, const char *key, dt_yaml_node *node,
                          dt_error *err) DT_MUST_CHECK;
 
+/* What a key that is a text gets: `raw`, or the text of a scalar; NULL of a map or list. */
+const char *dt_yaml_text(const dt_yaml_node *node);
 /* Place for messages; `path` holds the dotted key ("quant.rules.0.layers") and must outlive it. */
 dt_where dt_yaml_where(const dt_yaml_node *node, char path[DT_YAML_PATH]);
 /* Dotted key of a node, "" for the root. Returns `path`. */
@@ -59,7 +64,7 @@ const char *dt_yaml_path(const dt_yaml_node *node, char path[DT_YAML_PATH]);
 
 /* Writes the tree in block style; dt_yaml_parse reads it back. Nodes whose dotted path is in `skip`
  * (NULL-terminated; may be NULL) are left out. The NUL-terminated text goes back with dt_put(a, .).
- */
+ * FORMAT names a text that is not UTF-8. */
 dt_status dt_yaml_print(const dt_alloc *a, const dt_yaml_node *root, const char *const *skip,
                         char **out_text, dt_error *err) DT_MUST_CHECK;
 

@@ -11,6 +11,7 @@ typedef struct writer {
     const char *const *skip;
     char *text;
     size_t used, capacity;
+    const dt_yaml_node *at; /* being written */
     bool no_memory;
 } writer;
 
@@ -71,6 +72,7 @@ static yaml_sequence_style_t list_style(const dt_yaml_node *list)
 static bool value(writer *w, const dt_yaml_node *node)
 {
     yaml_event_t e;
+    w->at = node;
     if (node->kind == DT_YAML_SCALAR) return scalar(w, node->text);
     bool map = node->kind == DT_YAML_MAP;
     int made =
@@ -79,6 +81,7 @@ static bool value(writer *w, const dt_yaml_node *node)
     if (!emit(w, &e, made)) return false;
     for (const dt_yaml_node *n = node->first; n; n = n->next) {
         if (skipped(w, n)) continue;
+        w->at = n;
         if (map && !scalar(w, n->key)) return false;
         if (!value(w, n)) return false; /* at most as deep as what the reader took */
     }
@@ -114,5 +117,7 @@ dt_status dt_yaml_print(const dt_alloc *a, const dt_yaml_node *root, const char 
     }
     dt_put(a, w.text);
     if (w.no_memory) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the recipe");
-    return dt_fail(err, DT_ERR_FORMAT, NULL, "a text of the recipe is not UTF-8");
+    char path[DT_YAML_PATH];
+    dt_where where = dt_yaml_where(w.at ? w.at : root, path);
+    return dt_fail(err, DT_ERR_FORMAT, &where, "is not UTF-8");
 }

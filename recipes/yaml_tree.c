@@ -21,6 +21,11 @@ dt_yaml_node *dt_yaml_at(const dt_yaml_node *parent, size_t index)
     return n;
 }
 
+const char *dt_yaml_text(const dt_yaml_node *node)
+{
+    return node->raw ? node->raw : node->text;
+}
+
 static dt_status no_memory(dt_error *err)
 {
     return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the recipe");

@@ -34,7 +34,8 @@ def train(test, name, *overrides):
 
 def run(args):
     test = Test(args[0])
-    root, packed = test.path("set"), test.path("set.h5")
+    # Paths that YAML would read otherwise: overrides and arguments are taken as they stand.
+    root, packed = test.path("set #2: a"), test.path("[set] #2.h5")
     drawn = subprocess.run([sys.executable, DRAW, root, "--classes", "4", "--train", "10", "--val",
                             "5", "--side", "60"], check=False)
     if drawn.returncode:
@@ -58,6 +59,9 @@ def run(args):
     one, _ = train(test, "one", "data.root=" + root, "--threads", "1")
     two, _ = train(test, "two", "data.root=" + root, "--threads", "3")
     three, _ = train(test, "three", "data.name=packed", "data.root=" + packed)
+    os.rename(test.path("one"), test.path("one #1"))
+    test.succeed("export", test.path("one #1", "last.h5"), "--format", "safetensors", "--out",
+                 test.path("one.safetensors"))
     test.check(one == two, "threads change nothing")
     test.check(one == three, "packing changes nothing")
 

@@ -53,10 +53,6 @@ START_TEST(refusals)
     after(
         "l.99999999999999999999=1",
         "command line: l.99999999999999999999: 'l' is a list; '99999999999999999999' is no number");
-    after("a=*x",
-          "command line: a: YAML aliases are refused; put a text that starts with * in quotes");
-    after("a=[1", "command line: a: no YAML: did not find expected ',' or ']', "
-                  "while parsing a flow sequence");
     after(
         "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t.u.v.w.x.y.z.A.B.C.D.E.F.G.H=1",
         "command line: a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t.u.v.w.x.y.z.A.B.C.D.E.F.G.H: 'a' is "
@@ -65,6 +61,36 @@ START_TEST(refusals)
         "n.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t.u.v.w.x.y.z.A.B.C.D.E.F.G.H=1",
         "command line: n.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t.u.v.w.x.y.z.A.B.C.D.E.F.G.H: is no "
         "dotted key");
+}
+END_TEST
+
+/* Which keys are texts is not known yet: a value that is no YAML stays, with the reason. */
+START_TEST(values_as_they_stand)
+{
+    static const char *const values[][3] = {
+        { "a #2", "a", NULL },
+        { "'q'", "q", NULL },
+        { "", "", NULL },
+        { "*x", "*x", "YAML aliases are refused; put a text that starts with * in quotes" },
+        { "[1", "[1", "no YAML: did not find expected ',' or ']', while parsing a flow sequence" },
+    };
+    for (size_t i = 0; i < DT_ARRAY_LEN(values); i++) {
+        dt_arena *arena = dt_arena_new(NULL, "test");
+        dt_yaml_node *root;
+        char text[64];
+        snprintf(text, sizeof text, "m.x=%s", values[i][0]);
+        ck_assert_int_eq(dt_yaml_parse(arena, "r", document, strlen(document), &root, NULL), DT_OK);
+        ck_assert_int_eq(dt_override_apply(arena, root, text, NULL), DT_OK);
+        const dt_yaml_node *x = dt_yaml_find(dt_yaml_find(root, "m"), "x");
+        ck_assert_str_eq(dt_yaml_text(x), values[i][0]);
+        ck_assert_str_eq(x->text, values[i][1]);
+        ck_assert_pstr_eq(x->fault, values[i][2]);
+        dt_error err;
+        dt_status st = dt_node_fail(x, DT_ERR_RANGE, &err, "is odd");
+        ck_assert_int_eq(st, values[i][2] ? DT_ERR_FORMAT : DT_ERR_RANGE);
+        ck_assert_ptr_nonnull(strstr(err.text, values[i][2] ? values[i][2] : "m.x: is odd"));
+        dt_arena_free(arena);
+    }
 }
 END_TEST
 
@@ -86,4 +112,4 @@ START_TEST(place_is_the_command_line)
 }
 END_TEST
 
-DT_TEST_MAIN("override", changes, refusals, place_is_the_command_line)
+DT_TEST_MAIN("override", changes, refusals, values_as_they_stand, place_is_the_command_line)

@@ -293,6 +293,73 @@ START_TEST(overrides_and_paths)
 }
 END_TEST
 
+/* A key that is a text takes an override as it stands, and the effective recipe gives it back. */
+START_TEST(texts_as_they_stand)
+{
+    static const char *const odd[] = {
+        "set #2",       "a: b",      "#x",     "{x",
+        "{a: b}",       "[x",        "[x]",    "*x",
+        "&x",           "!x",        "%x",     "@x",
+        "`x",           "~",         "null",   "-",
+        "- x",          "yes",       "1e3",    "'x'",
+        "\"x\"",        "'x",        "\"x",    "x ",
+        " x",           "|",         ">",      "? x",
+        ": x",          "x:",        "a, b",   "a\\b",
+        "\tx",          "x=y",       "a\nb",   "a\n",
+        "\x01\x7f",     "\xc3\xa4",  "---",    "...",
+        "--- x",        "a\n\n b",   "a\r\nb", "\xef\xbb\xbfx",
+        "\xe2\x80\xa8", "%YAML 1.1", " ",
+    };
+    for (size_t i = 0; i < DT_ARRAY_LEN(odd); i++) {
+        char root[64], head[64], want[64], layers[64];
+        snprintf(root, sizeof root, "data.root=/%s", odd[i]);
+        snprintf(head, sizeof head, "model.head=%s", odd[i]);
+        snprintf(layers, sizeof layers, "quant.rules.0.layers=%s", odd[i]);
+        snprintf(want, sizeof want, "/%s", odd[i]);
+        dt_recipe *r =
+            must_read("model: {name: resnet20}\ndata: {name: cifar10}\n"
+                      "quant: {weights: {method: lsq}, rules: [{layers: c, weights: 3}]}\n",
+                      (const char *const[]){ root, head, layers, NULL });
+        dt_recipe *again = must_read(r->text, NULL);
+        for (int k = 0; k < 2; k++) {
+            const dt_recipe *at = k ? again : r;
+            ck_assert_str_eq(((const fake_data *)at->data.common)->root, want);
+            ck_assert_str_eq(((const fake_net *)at->model.choice.conf)->head, odd[i]);
+        }
+        ck_assert_str_eq(r->text, again->text);
+        ck_assert_str_eq(r->hash, again->hash);
+        dt_quant_choice c;
+        if (!strpbrk(odd[i], "*?")) {
+            ck_assert_int_eq(
+                dt_recipe_site(again, odd[i], DT_LAYER_BODY, DT_SIDE_WEIGHTS, &c, NULL), DT_OK);
+            ck_assert_int_eq(c.bits, 3);
+        }
+        dt_recipe_free(again);
+        dt_recipe_free(r);
+    }
+    dt_recipe *r = must_read(full, (const char *const[]){ "model.init=", "data.root=a #2", NULL });
+    ck_assert_str_eq(r->model.init, "");
+    const char *root = ((const fake_data *)r->data.common)->root;
+    ck_assert_str_eq(root + strlen(root) - 5, "/a #2");
+    dt_recipe_free(r);
+    static const char *const bad[][2] = {
+        { "eval.batch=*x", "command line: eval.batch: YAML aliases are refused; put a text" },
+        { "train.epochs=[1", "command line: train.epochs: no YAML: did not find expected ','" },
+        { "quant=[1", "command line: quant: no YAML: " },
+        { "data.train={", "command line: data.train: no YAML: " },
+        { "data.batch=", "command line: data.batch: has no value" },
+        { "data.root=\xff", "command line: data.root: is not UTF-8" },
+        { "model.name=*x", "command line: model.name: unknown model '*x'" },
+    };
+    for (size_t i = 0; i < DT_ARRAY_LEN(bad); i++) {
+        dt_error err = { 0 };
+        ck_assert_int_ne(fake_read(full, (const char *const[]){ bad[i][0], NULL }, &r, &err),
+                         DT_OK);
+        ck_assert_msg(strncmp(err.text, bad[i][1], strlen(bad[i][1])) == 0, "%s", err.text);
+    }
+}
+END_TEST
+
 START_TEST(relative_recipe_path)
 {
     char cwd[400], want[600];
@@ -451,5 +518,5 @@ END_TEST
 
 DT_TEST_MAIN("recipe", defaults, values, effective_text_is_complete_and_reads_back,
              hash_leaves_out_what_changes_no_result, messages, dynamics, phases,
-             overrides_and_paths, relative_recipe_path, every_allocation_may_fail, shipped_recipes,
-             every_row_of_the_real_tables)
+             overrides_and_paths, texts_as_they_stand, relative_recipe_path,
+             every_allocation_may_fail, shipped_recipes, every_row_of_the_real_tables)

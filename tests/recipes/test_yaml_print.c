@@ -59,11 +59,15 @@ END_TEST
 
 START_TEST(bad_utf8_is_an_error)
 {
-    const dt_yaml_node root = { .kind = DT_YAML_SCALAR, .text = "\xff\xfe" };
+    dt_yaml_node root = { .kind = DT_YAML_MAP, .count = 1, .file = "r" };
+    dt_yaml_node bad = {
+        .kind = DT_YAML_SCALAR, .key = "k", .text = "\xff\xfe", .parent = &root, .file = "r"
+    };
+    root.first = root.last = &bad;
     char *out;
     dt_error err;
     ck_assert_int_eq(dt_yaml_print(NULL, &root, NULL, &out, &err), DT_ERR_FORMAT);
-    ck_assert_str_eq(err.text, "a text of the recipe is not UTF-8");
+    ck_assert_str_eq(err.text, "r: k: is not UTF-8");
 }
 END_TEST
 
