@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <hdf5.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +13,7 @@
 
 #include "core/file.h"
 #include "core/thread.h"
+#include "data/hdf5.h"
 
 enum { MOST_FILES = 512 /* of a window */, NAME_ROWS = 1024 };
 
@@ -398,10 +398,8 @@ dt_status dt_pack_write(const dt_pack_params *p, dt_pack_report *out, dt_error *
     k->p = p;
     k->file = k->pictures = -1;
     snprintf(k->temporary, sizeof k->temporary, "%s.tmp%ld", p->path, (long)getpid());
-    H5E_auto2_t print;
-    void *print_arg;
-    H5Eget_auto2(H5E_DEFAULT, &print, &print_arg);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* it prints errors on its own */
+    dt_hdf5 hdf5;
+    dt_hdf5_begin(&hdf5);
     dt_status st = get_memory(k, err);
     if (st == DT_OK) st = pack_all(k, err);
     if (st != DT_OK) {
@@ -411,7 +409,7 @@ dt_status dt_pack_write(const dt_pack_params *p, dt_pack_report *out, dt_error *
     } else {
         *out = k->report;
     }
-    H5Eset_auto2(H5E_DEFAULT, print, print_arg);
+    dt_hdf5_end(&hdf5);
     for (int i = 0; k->thread && i < (p->threads > 0 ? p->threads : 1); i++)
         dt_sample_fini(&k->thread[i]);
     dt_bytes_trim(&k->window, 0);

@@ -13,7 +13,8 @@
  * are stored: the same set gives the same bytes (of the same libhdf5).
  *
  * libhdf5 is not safe for threads: never be in two of these functions (read, write) at a time, not
- * even with separate sets. While they run, its printing of errors is off. */
+ * even with separate sets. While they run, its printing of errors is off; its exit handler is never
+ * registered (data/hdf5.h, which also says what may happen when memory ends inside it). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_TRAIN_CONTAINER_H
 #define DT_TRAIN_CONTAINER_H

@@ -3,9 +3,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/hdf5image.h"
 
-#include <hdf5.h>
 #include <string.h>
 
+#include "data/hdf5.h"
 #include "train/container.h"
 
 enum {
@@ -21,7 +21,7 @@ struct image {
     const char *path;
     hid_t file;
     const dt_alloc *alloc;
-    size_t size; /* bytes of the file that is read */
+    size_t budget; /* bytes of the file that is read, less those of what was found in it */
     dt_error *err;
 };
 
@@ -254,36 +254,17 @@ static dt_status take_image(const struct image *m, size_t block, unsigned char *
     return DT_OK;
 }
 
-/* libhdf5 prints its errors unless told not to; the caller's setting comes back afterwards. */
-struct silence {
-    H5E_auto2_t function;
-    void *data;
-};
-
-static void silence_begin(struct silence *s)
-{
-    *s = (struct silence){ NULL, NULL };
-    H5Eget_auto2(H5E_DEFAULT, &s->function, &s->data);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-}
-
-static void silence_end(const struct silence *s)
-{
-    H5Eclear2(H5E_DEFAULT);
-    H5Eset_auto2(H5E_DEFAULT, s->function, s->data);
-}
-
 dt_status dt_hdf5image_make(const char *path, const dt_tensors *set, size_t block,
                             unsigned char **out, size_t *out_size, dt_error *err)
 {
-    struct silence quiet;
+    dt_hdf5 hdf5;
     struct image m = { .path = path, .err = err };
-    silence_begin(&quiet);
+    dt_hdf5_begin(&hdf5);
     m.file = create(block);
     dt_status st = m.file >= 0 ? fill(&m, set) : no_memory(&m);
     if (st == DT_OK) st = take_image(&m, block, out, out_size);
     if (m.file >= 0) H5Fclose(m.file);
-    silence_end(&quiet);
+    dt_hdf5_end(&hdf5);
     return st;
 }
 
@@ -314,8 +295,18 @@ static bool read_shape(hid_t space, dt_shape *out)
     return dt_shape_count(out) > 0;
 }
 
-static dt_status get_tensor(const struct image *m, const char *name, hid_t set, hid_t type,
-                            hid_t space, dt_tensors *out)
+/* Each tensor and text has bytes of its own in the file, so all together are not larger than it:
+ * many links to one dataset, or datasets that lie in one place, would be. */
+static dt_status spend(struct image *m, const char *name, size_t bytes)
+{
+    if (bytes > m->budget)
+        return damaged(m, name, "is one too many: tensors and texts are larger than the file");
+    m->budget -= bytes;
+    return DT_OK;
+}
+
+static dt_status get_tensor(struct image *m, const char *name, hid_t set, hid_t type, hid_t space,
+                            dt_tensors *out)
 {
     dt_dtype dtype = DT_F32;
     dt_shape shape;
@@ -323,8 +314,9 @@ static dt_status get_tensor(const struct image *m, const char *name, hid_t set, 
     if (!find_type(type, &dtype)) return damaged(m, name, "has an unknown element type");
     if (!read_shape(space, &shape)) return damaged(m, name, "has a bad shape");
     if (!dt_size_mul((size_t)dt_shape_count(&shape), dt_dtype_size(dtype), &bytes) ||
-        bytes > m->size || !is_plain(set, bytes))
+        !is_plain(set, bytes))
         return damaged(m, name, "is not stored in one piece in the file");
+    DT_TRY(spend(m, name, bytes));
     DT_TRY(dt_tensors_add(out, name, dtype, &shape, NULL, m->err));
     void *data = dt_tensors_data(out, out->count - 1);
     if (H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
@@ -343,12 +335,13 @@ static bool text_size(hid_t type, hid_t space, size_t *out_size)
     return true;
 }
 
-static dt_status get_text(const struct image *m, const char *key, hid_t id, bool is_attr,
-                          hid_t type, hid_t space, dt_tensors *out)
+static dt_status get_text(struct image *m, const char *key, hid_t id, bool is_attr, hid_t type,
+                          hid_t space, dt_tensors *out)
 {
     size_t size;
     if (!text_size(type, space, &size) || (!is_attr && !is_plain(id, size - 1)))
         return damaged(m, key, "is no text, or is too long");
+    DT_TRY(spend(m, key, size - 1));
     char *text = dt_get(m->alloc, size, "checkpoint");
     if (!text) return no_memory(m);
     herr_t bad =
@@ -359,7 +352,7 @@ static dt_status get_text(const struct image *m, const char *key, hid_t id, bool
     return st;
 }
 
-static dt_status get_link(const struct image *m, hsize_t i, dt_tensors *out)
+static dt_status get_link(struct image *m, hsize_t i, dt_tensors *out)
 {
     char name[MAX_NAME];
     H5L_info_t info;
@@ -382,7 +375,7 @@ static dt_status get_link(const struct image *m, hsize_t i, dt_tensors *out)
     return st;
 }
 
-static dt_status get_attr(const struct image *m, hsize_t i, dt_tensors *out)
+static dt_status get_attr(struct image *m, hsize_t i, dt_tensors *out)
 {
     char key[MAX_NAME];
     hid_t attr =
@@ -398,10 +391,22 @@ static dt_status get_attr(const struct image *m, hsize_t i, dt_tensors *out)
     return st;
 }
 
-static dt_status get_all(const struct image *m, dt_tensors *out)
+/* Links and texts of a group may lie in a compressed heap, which can be any size when it is read.
+ */
+static bool is_compressed(const struct image *m)
+{
+    hid_t root = H5Gopen2(m->file, "/", H5P_DEFAULT), group = H5Gget_create_plist(root);
+    bool plain = H5Pget_nfilters(group) == 0;
+    H5Pclose(group);
+    H5Gclose(root);
+    return !plain;
+}
+
+static dt_status get_all(struct image *m, dt_tensors *out)
 {
     H5G_info_t links;
     H5O_info_t root;
+    if (is_compressed(m)) return damaged(m, NULL, "has compressed links");
     if (H5Gget_info(m->file, &links) < 0 || H5Oget_info2(m->file, &root, H5O_INFO_NUM_ATTRS) < 0)
         return damaged(m, NULL, "has no root group");
     if (links.nlinks > MAX_TENSORS || root.num_attrs > MAX_TEXTS)
@@ -427,12 +432,12 @@ static hid_t open_image(const unsigned char *bytes, size_t size)
 dt_status dt_hdf5image_read(const char *path, const unsigned char *bytes, size_t size,
                             const dt_alloc *a, dt_tensors *out, dt_error *err)
 {
-    struct silence quiet;
-    struct image m = { .path = path, .alloc = a, .size = size, .err = err };
-    silence_begin(&quiet);
+    dt_hdf5 hdf5;
+    struct image m = { .path = path, .alloc = a, .budget = size, .err = err };
+    dt_hdf5_begin(&hdf5);
     m.file = open_image(bytes, size);
     dt_status st = m.file >= 0 ? get_all(&m, out) : damaged(&m, NULL, "is no HDF5 file");
     if (m.file >= 0) H5Fclose(m.file);
-    silence_end(&quiet);
+    dt_hdf5_end(&hdf5);
     return st;
 }

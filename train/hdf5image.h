@@ -12,7 +12,8 @@ dt_status dt_hdf5image_make(const char *path, const dt_tensors *set, size_t bloc
                             unsigned char **out, size_t *out_size, dt_error *err) DT_MUST_CHECK;
 
 /* Adds what a file in memory holds to the empty set `out`. Only what the writer makes is accepted:
- * contiguous datasets in the root group, behind hard links. Errors: FORMAT, NOMEM. */
+ * contiguous datasets in the root group, behind hard links, together no larger than the file.
+ * Errors: FORMAT, NOMEM. */
 dt_status dt_hdf5image_read(const char *path, const unsigned char *bytes, size_t size,
                             const dt_alloc *a, dt_tensors *out, dt_error *err) DT_MUST_CHECK;
 

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/pack.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "tests/data/files.h"
 #include "tests/data/png_write.h"
 #include "tests/support/run.h"
@@ -194,5 +199,43 @@ START_TEST(a_stopped_pack_leaves_nothing)
 }
 END_TEST
 
+/* In a process that goes on to exit: 0, or 1 with the file left behind. */
+static void pack_within(const test_dir *d, const char *path, size_t most)
+{
+    dt_pack_report report;
+    dt_error err = { 0 };
+    dt_data *data;
+    signal(SIGXFSZ, SIG_IGN);
+    if (open_as("imagenet", d->path, &data, NULL) != DT_OK) exit(2);
+    const struct rlimit limit = { most, most };
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) exit(2);
+    dt_status st = dt_pack_write(&(dt_pack_params){ .data = data, .path = path }, &report, &err);
+    dt_data_close(data);
+    exit(st == DT_ERR_IO && strstr(err.text, "x.h5: ") && !dt_file_exists(path) ? 0 : 1);
+}
+
+/* libhdf5 cannot close what it could not write; at exit that must not matter. */
+START_TEST(a_full_disk_at_any_byte_is_an_error)
+{
+    test_dir d = test_dir_make(), out = test_dir_make();
+    dt_pack_report report;
+    make_set(&d);
+    ck_assert_int_eq(pack_as(&d, "whole.h5", false, &report, NULL), DT_OK);
+    char path[128];
+    snprintf(path, sizeof path, "%s/x.h5", out.path);
+    for (size_t most = 0; most < report.bytes; most += 200) {
+        int status;
+        pid_t child = fork();
+        if (child == 0) pack_within(&d, path, most);
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "at %zu: status %x", most,
+                      (unsigned)status);
+    }
+    ck_assert_int_eq(remove(out.path), 0); /* the folder is empty */
+    test_dir_remove(&d);
+}
+END_TEST
+
 DT_TEST_MAIN("pack", a_packed_set_is_the_folder, any_changed_byte_is_noticed,
-             broken_pictures_are_left_out_or_refused, a_stopped_pack_leaves_nothing)
+             broken_pictures_are_left_out_or_refused, a_stopped_pack_leaves_nothing,
+             a_full_disk_at_any_byte_is_an_error)

@@ -133,6 +133,53 @@ START_TEST(other_links_are_refused)
 }
 END_TEST
 
+/* A small file may not become a large set. */
+START_TEST(more_than_the_file_holds_is_refused)
+{
+    enum { LINKS = 1000 };
+    dt_tensors set;
+    hid_t file = begin(true);
+    char name[16];
+    add(file, "a", H5T_IEEE_F32LE, 1, H5P_DEFAULT, true);
+    for (int i = 0; i < 10 * LINKS; i++) { /* a link takes 20 to 40 bytes of the file */
+        snprintf(name, sizeof name, "b%d", i);
+        H5Lcreate_hard(file, "a", file, name, H5P_DEFAULT, H5P_DEFAULT);
+    }
+    ck_assert_int_eq(end(file, &set), DT_OK); /* 16 bytes each: the file is larger */
+    dt_tensors_fini(&set);
+    file = begin(true);
+    const hsize_t dim = 4096;
+    hid_t space = H5Screate_simple(1, &dim, NULL), early = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_alloc_time(early, H5D_ALLOC_TIME_EARLY);
+    H5Dclose(H5Dcreate2(file, "a", H5T_IEEE_F32LE, space, H5P_DEFAULT, early, H5P_DEFAULT));
+    for (int i = 0; i < LINKS; i++) {
+        snprintf(name, sizeof name, "b%d", i);
+        H5Lcreate_hard(file, "a", file, name, H5P_DEFAULT, H5P_DEFAULT);
+    }
+    ck_assert_int_eq(end(file, &set), DT_ERR_FORMAT);
+    ck_assert_msg(strstr(err.text, "f: b") && strstr(err.text, "are larger than the file"), "%s",
+                  err.text);
+    ck_assert_uint_lt(set.count, 20);
+    dt_tensors_fini(&set);
+    H5Pclose(early);
+    H5Sclose(space);
+}
+END_TEST
+
+START_TEST(compressed_links_are_refused)
+{
+    hid_t fcpl = H5Pcreate(H5P_FILE_CREATE), fapl = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_fapl_core(fapl, 1 << 16, false);
+    H5Pset_link_creation_order(fcpl, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+    ck_assert(H5Pset_deflate(fcpl, 9) >= 0);
+    hid_t file = H5Fcreate("test", H5F_ACC_TRUNC, fcpl, fapl);
+    add(file, "w", H5T_IEEE_F32LE, 1, H5P_DEFAULT, true);
+    refused(file, "f: has compressed links");
+    H5Pclose(fcpl);
+    H5Pclose(fapl);
+}
+END_TEST
+
 START_TEST(other_texts_are_refused)
 {
     hid_t file = begin(true), scalar = H5Screate(H5S_SCALAR), text = H5Tcopy(H5T_C_S1);
@@ -148,4 +195,6 @@ START_TEST(other_texts_are_refused)
 END_TEST
 
 DT_TEST_MAIN("hdf5image", a_plain_one_is_read, other_storage_is_refused,
-             other_types_and_shapes_are_refused, other_links_are_refused, other_texts_are_refused)
+             other_types_and_shapes_are_refused, other_links_are_refused,
+             more_than_the_file_holds_is_refused, compressed_links_are_refused,
+             other_texts_are_refused)
