@@ -50,10 +50,11 @@ void dt_sample_trim(dt_sample *s, size_t keep);
  * NOT_FOUND, IO, FORMAT. */
 dt_status dt_picture_size(const char *path, int64_t *out_H, int64_t *out_W,
                           dt_error *err) DT_MUST_CHECK;
-/* Decodes a file, by its first bytes, as Pillow's convert("RGB") does: grey is repeated; CMYK and
- * YCCK are taken as inverted, which is how Adobe writes them; a palette is looked up; turning by
- * EXIF is ignored. PNG only: 16 bits are rounded to 8, transparency is laid over black, another
- * gamma is converted to sRGB. FORMAT when the file is cut off or damaged, or too large. */
+/* Decodes a file, by its first bytes, to the bytes that Pillow's convert("RGB") gives, and so to
+ * torchvision's: grey is repeated; CMYK and YCCK are taken as inverted, which is how Adobe writes
+ * them; a palette is looked up; alpha and transparent colours are dropped; gamma, profiles and
+ * turning by EXIF are ignored; of 16 bits a colour the upper 8 count, but in grey without alpha all
+ * above 255 are white. FORMAT when the file is cut off or damaged, or too large. */
 dt_status dt_picture_decode(const void *data, size_t size, const char *name, dt_picture *out,
                             dt_error *err) DT_MUST_CHECK;
 /* The whole file into s->file, then as above into s->picture. */

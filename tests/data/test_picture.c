@@ -39,16 +39,16 @@ START_TEST(every_kind_becomes_rgb)
     const uint8_t index[] = { 0, 1, 2, 0 };
     const uint8_t index3[] = { 10, 20, 30, 40, 50, 60, 70, 80, 90, 10, 20, 30 };
     reads_as(&d, 8, PNG_COLOR_TYPE_PALETTE, index, 2, palette, index3);
-    uint8_t wide[24]; /* 16 bits: v * 257 is v exactly */
-    for (int i = 0; i < 12; i++)
-        wide[2 * i] = wide[2 * i + 1] = rgb[i];
+    uint8_t wide[24]; /* of 16 bits the upper 8 count */
+    for (int i = 0; i < 12; i++) {
+        wide[2 * i] = rgb[i];
+        wide[2 * i + 1] = 0xff;
+    }
     reads_as(&d, 16, PNG_COLOR_TYPE_RGB, wide, 12, NULL, rgb);
-    uint8_t wide_grey[8];
-    for (int i = 0; i < 4; i++)
-        wide_grey[2 * i] = wide_grey[2 * i + 1] = grey[i];
+    const uint8_t wide_grey[] = { 0, 0, 0, 100, 0, 200, 1, 0 }; /* grey: all above 255 are white */
     reads_as(&d, 16, PNG_COLOR_TYPE_GRAY, wide_grey, 4, NULL, grey3);
     const uint8_t rgba[] = { 1, 2, 3, 255, 40, 50, 60, 255, 255, 0, 128, 0, 7, 8, 9, 255 };
-    const uint8_t opaque[] = { 1, 2, 3, 40, 50, 60, 0, 0, 0, 7, 8, 9 }; /* black shows through */
+    const uint8_t opaque[] = { 1, 2, 3, 40, 50, 60, 255, 0, 128, 7, 8, 9 }; /* alpha is dropped */
     reads_as(&d, 8, PNG_COLOR_TYPE_RGB_ALPHA, rgba, 8, NULL, opaque);
     test_dir_remove(&d);
 }
