@@ -1,6 +1,7 @@
 /* detent eval */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
+#include <math.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -92,7 +93,8 @@ static dt_status evaluate_float(dt_session *s, dt_loader *loader, const cli_args
     dt_evaluator e;
     int64_t batch = s->recipe->eval.batch;
     if (args->as_exported) DT_TRY(cli_snap(s, err));
-    DT_TRY(dt_evaluator_init(&e, &s->net, dt_net_steps(&s->net), &s->kernels, batch, s->threads, NULL, NULL, err));
+    DT_TRY(dt_evaluator_init(&e, &s->net, dt_net_steps(&s->net), &s->kernels, batch, s->threads,
+                             NULL, NULL, err));
     dt_status st = run_loader(&e, NULL, loader, args, score, err);
     dt_evaluator_fini(&e);
     return st;
@@ -124,6 +126,9 @@ static dt_status evaluate(dt_session *s, const cli_args *args, dt_score *score, 
     DT_TRY(dt_session_loader(s, DT_SPLIT_TEST, s->recipe->eval.batch, &loader, err));
     dt_status st = is_integer(args) ? evaluate_integer(s, loader, args, score, err)
                                     : evaluate_float(s, loader, args, score, err);
+    if (st == DT_OK && !isfinite(score->loss))
+        st = dt_fail(err, DT_ERR_NUMERIC, &(dt_where){ .file = s->recipe->name },
+                     "the loss over the test pictures is not finite: the net computes no numbers");
     const char *first;
     int64_t skipped = dt_loader_skipped(loader, &first);
     if (st == DT_OK && skipped)

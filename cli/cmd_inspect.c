@@ -44,11 +44,11 @@ static void on_site(void *arg, const dt_inspect_site *s)
     char range[32], values[32] = "";
     range_of(s, range);
     if (v->list) {
-        json_t *o =
-            json_pack("{s:s,s:s,s:s,s:i,s:s,s:I,s:f,s:f,s:f,s:f}", "name", s->name, "side",
-                      s->weight ? "weights" : "activations", "method", s->method, "bits", s->bits,
-                      "range", range, "groups", (json_int_t)s->groups, "scale_low", s->scale_low,
-                      "scale_high", s->scale_high, "low", s->low, "high", s->high);
+        json_t *o = json_pack("{s:s,s:s,s:s,s:i,s:s,s:I,s:o,s:o,s:o,s:o}", "name", s->name, "side",
+                              s->weight ? "weights" : "activations", "method", s->method, "bits",
+                              s->bits, "range", range, "groups", (json_int_t)s->groups, "scale_low",
+                              cli_number(s->scale_low), "scale_high", cli_number(s->scale_high),
+                              "low", cli_number(s->low), "high", cli_number(s->high));
         if (o && s->measured) json_object_set_new(o, "clipped", json_real(s->clipped));
         if (o && s->measured && isfinite(s->sqnr_db))
             json_object_set_new(o, "sqnr_db", json_real(s->sqnr_db));
@@ -81,9 +81,9 @@ static void on_dynamics(void *arg, const char *row, const char *layer, const dt_
     if (v->list) {
         json_t *o = json_pack("{s:s,s:s}", "row", row, "layer", layer ? layer : "all");
         for (int i = 0; o && i < count; i++) {
-            json_t *values = n[i].count == 1 ? json_real(n[i].value[0]) : json_array();
+            json_t *values = n[i].count == 1 ? cli_number(n[i].value[0]) : json_array();
             for (int k = 0; n[i].count > 1 && k < n[i].count; k++)
-                json_array_append_new(values, json_real(n[i].value[k]));
+                json_array_append_new(values, cli_number(n[i].value[k]));
             json_object_set_new(o, n[i].key, values);
         }
         json_array_append_new(v->dynamics, o);

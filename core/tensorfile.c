@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tensorfile.h"
 
+#include <math.h>
 #include <string.h>
 
 static const struct {
@@ -55,7 +56,8 @@ static void *grown(dt_arena *arena, void *old, size_t count, size_t *capacity, s
 static size_t hash(const char *name)
 {
     uint64_t h = 0xcbf29ce484222325u;
-    for (; *name; name++) h = (h ^ (unsigned char)*name) * 0x100000001b3u;
+    for (; *name; name++)
+        h = (h ^ (unsigned char)*name) * 0x100000001b3u;
     return (size_t)(h ^ h >> 32);
 }
 
@@ -79,7 +81,8 @@ static bool grow_slots(dt_tensors *set)
     if (!slot) return false;
     set->slot = slot;
     set->slot_count = want;
-    for (size_t i = 0; i < set->count; i++) *slot_of(set, set->item[i].name) = (uint32_t)i + 1;
+    for (size_t i = 0; i < set->count; i++)
+        *slot_of(set, set->item[i].name) = (uint32_t)i + 1;
     return true;
 }
 
@@ -199,4 +202,52 @@ void dt_to_f32(dt_dtype from, const void *src, size_t count, float *dst)
     case DT_BOOL:
         CONVERT(uint8_t, v != 0);
     }
+}
+
+static double element(const dt_named_tensor *t, size_t i)
+{
+    const unsigned char *at = (const unsigned char *)t->data + i * dt_dtype_size(t->dtype);
+    double wide;
+    float x;
+    if (t->dtype == DT_F64) {
+        memcpy(&wide, at, sizeof wide);
+        return wide;
+    }
+    dt_to_f32(t->dtype, at, 1, &x);
+    return (double)x;
+}
+
+static dt_status bad_element(const dt_named_tensor *t, const char *path, size_t i, dt_error *err)
+{
+    const dt_where where = { .file = path, .key = t->name };
+    char text[DT_SHAPE_TEXT];
+    dt_shape at = { .rank = t->shape.rank };
+    double x = element(t, i);
+    for (int k = at.rank - 1; k >= 0; k--) {
+        at.dim[k] = (int64_t)(i % (size_t)t->shape.dim[k]);
+        i /= (size_t)t->shape.dim[k];
+    }
+    dt_shape_print(&at, text);
+    if (isnan(x)) x = (double)NAN; /* its sign bit means nothing */
+    if (!isfinite(x))
+        return dt_fail(err, DT_ERR_NUMERIC, &where, "element %s is %g; it must be finite", text, x);
+    if (isfinite((float)x))
+        return dt_fail(err, DT_ERR_NUMERIC, &where, "element %s is %g; it cannot be negative", text,
+                       x);
+    return dt_fail(err, DT_ERR_NUMERIC, &where, "element %s is %g, which is beyond float32", text,
+                   x);
+}
+
+dt_status dt_tensor_check(const dt_named_tensor *t, const char *path, bool nonneg, dt_error *err)
+{
+    enum { PIECE = 256 };
+    size_t count = (size_t)dt_shape_count(&t->shape), size = dt_dtype_size(t->dtype);
+    float x[PIECE];
+    for (size_t from = 0; from < count; from += PIECE) {
+        size_t n = count - from < PIECE ? count - from : PIECE;
+        dt_to_f32(t->dtype, (const unsigned char *)t->data + from * size, n, x);
+        for (size_t i = 0; i < n; i++)
+            if (!isfinite(x[i]) || (nonneg && x[i] < 0)) return bad_element(t, path, from + i, err);
+    }
+    return DT_OK;
 }

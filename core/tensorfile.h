@@ -58,4 +58,9 @@ const char *dt_tensors_attr(const dt_tensors *set, const char *key); /* NULL: no
 /* Converts `count` elements of any real or integer type to float. */
 void dt_to_f32(dt_dtype from, const void *src, size_t count, float *dst);
 
+/* Are all elements finite as float32 and, if `nonneg`, not negative? NUMERIC names `path` (may be
+ * NULL), the tensor, the first other element by its place in the file's shape, and its value. */
+dt_status dt_tensor_check(const dt_named_tensor *t, const char *path, bool nonneg,
+                          dt_error *err) DT_MUST_CHECK;
+
 #endif

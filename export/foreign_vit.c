@@ -89,6 +89,7 @@ static int translate(const dt_graph *g, const char *name, char *to)
 
 typedef struct adapter {
     const dt_graph *g;
+    const char *path;
     dt_tensors *out;
 } adapter;
 
@@ -134,6 +135,7 @@ static dt_status join(adapter *a, const char *name, int part, const dt_named_ten
     size_t index, n = (size_t)dt_shape_count(&t->shape);
     if (shape.rank < 1 || shape.rank > 2)
         return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ .key = t->name }, "is no weight or bias");
+    DT_TRY(dt_tensor_check(t, a->path, false, err));
     shape.dim[0] *= 3;
     DT_TRY(item_of(a, name, &shape, &index, err));
     float *to = dt_tensors_data(a->out, index);
@@ -206,6 +208,7 @@ static dt_status add_positions(adapter *a, const char *name, const dt_named_tens
     bool other = n > 0 && n * n + 1 == have->dim[1] && have->dim[0] == 1 && have->dim[2] == C &&
                  !dt_shape_equal(have, want) && grid_of(a->g, &H, &W);
     if (!other) return dt_tensors_add(a->out, name, t->dtype, have, t->data, err);
+    DT_TRY(dt_tensor_check(t, a->path, false, err));
     size_t count = (size_t)dt_shape_count(have);
     float *plain = dt_arena_get(a->out->arena, count * sizeof *plain);
     if (!plain) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
@@ -237,12 +240,12 @@ static dt_status adapt(adapter *a, const dt_tensors *in, dt_error *err)
     return DT_OK;
 }
 
-dt_status dt_foreign_vit(const dt_graph *g, const dt_tensors *in, const dt_alloc *alloc,
-                         dt_tensors *out, dt_error *err)
+dt_status dt_foreign_vit(const dt_graph *g, const dt_tensors *in, const char *path,
+                         const dt_alloc *alloc, dt_tensors *out, dt_error *err)
 {
     dt_tensors set;
     DT_TRY(dt_tensors_init(&set, alloc, err));
-    adapter a = { g, &set };
+    adapter a = { g, path, &set };
     dt_status st = adapt(&a, in, err);
     if (st == DT_OK)
         *out = set;

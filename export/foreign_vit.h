@@ -10,8 +10,9 @@
 /* The tensors of `in` under the names of the graph, which are timm's: other conventions are mapped,
  * separate queries, keys and values are joined, and a position embedding of another square grid is
  * interpolated (bicubic, as PyTorch's F.interpolate with align_corners=False). What needs nothing
- * is passed on. `out` borrows from `in`, which must outlive it; attributes are copied. */
-dt_status dt_foreign_vit(const dt_graph *g, const dt_tensors *in, const dt_alloc *a,
-                         dt_tensors *out, dt_error *err) DT_MUST_CHECK;
+ * is passed on. `out` borrows from `in`, which must outlive it; attributes are copied. `path` is
+ * for messages. */
+dt_status dt_foreign_vit(const dt_graph *g, const dt_tensors *in, const char *path,
+                         const dt_alloc *a, dt_tensors *out, dt_error *err) DT_MUST_CHECK;
 
 #endif

@@ -100,6 +100,7 @@ int dt_layer_batchnorm(dt_builder *b, const char *name, int x)
     v.kind = DT_VALUE_BUFFER;
     in[DT_BN_MEAN] = dt_part_value(b, name, "running_mean", v);
     v.init = DT_INIT_ONE;
+    v.nonneg = true;
     in[DT_BN_VAR] = dt_part_value(b, name, "running_var", v);
     return dt_part_node(b, "batchnorm", name, &(dt_batchnorm_conf){ .eps = 1e-5, .momentum = 0.1 }, in, 5);
 }

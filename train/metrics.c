@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,6 +98,12 @@ void dt_metrics_close(dt_metrics *m)
     *m = (dt_metrics){ NULL, NULL };
 }
 
+/* JSON has no word for nan and infinity: null. */
+static json_t *number(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
 static dt_status write_json(dt_metrics *m, json_t *o, dt_error *err)
 {
     char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
@@ -111,8 +118,8 @@ dt_status dt_metrics_step(dt_metrics *m, const dt_run_position *at, double loss,
                           dt_error *err)
 {
     return write_json(m,
-                      json_pack("{s:s,s:I,s:f,s:f}", "kind", "step", "step", (json_int_t)at->step,
-                                "loss", loss, "lr", lr),
+                      json_pack("{s:s,s:I,s:o,s:f}", "kind", "step", "step", (json_int_t)at->step,
+                                "loss", number(loss), "lr", lr),
                       err);
 }
 
@@ -131,9 +138,9 @@ static void dynamics_line(void *arg, const char *row, const char *layer,
     json_t *o = json_pack("{s:s,s:I,s:s}", "kind", row, "step", (json_int_t)l->step, "layer",
                           layer ? layer : "all");
     for (int i = 0; o && i < count; i++) {
-        json_t *list = n[i].count == 1 ? json_real(n[i].value[0]) : json_array();
+        json_t *list = n[i].count == 1 ? number(n[i].value[0]) : json_array();
         for (int k = 0; n[i].count > 1 && k < n[i].count; k++)
-            json_array_append_new(list, json_real(n[i].value[k]));
+            json_array_append_new(list, number(n[i].value[k]));
         json_object_set_new(o, n[i].key, list);
     }
     l->st = write_json(l->m, o, l->err);
@@ -153,12 +160,12 @@ static double percent(int64_t part, int64_t whole)
 
 dt_status dt_metrics_epoch(dt_metrics *m, const dt_run_epoch *e, dt_error *err)
 {
-    json_t *o = json_pack("{s:s,s:I,s:I,s:f,s:f,s:f,s:f,s:I,s:I,s:f,s:f,s:f}", "kind", "epoch",
+    json_t *o = json_pack("{s:s,s:I,s:I,s:f,s:o,s:f,s:o,s:I,s:I,s:f,s:f,s:f}", "kind", "epoch",
                           "epoch", (json_int_t)e->epoch, "step", (json_int_t)e->step, "lr", e->lr,
-                          "train_loss", e->train_loss, "train_top1", e->train_top1, "test_loss",
-                          e->score.loss, "test_correct", (json_int_t)e->score.correct, "test_count",
-                          (json_int_t)e->score.count, "test_top1",
-                          percent(e->score.correct, e->score.count), "test_top5",
+                          "train_loss", number(e->train_loss), "train_top1", e->train_top1,
+                          "test_loss", number(e->score.loss), "test_correct",
+                          (json_int_t)e->score.correct, "test_count", (json_int_t)e->score.count,
+                          "test_top1", percent(e->score.correct, e->score.count), "test_top5",
                           percent(e->score.correct5, e->score.count), "seconds", e->seconds);
     if (o && e->has_val)
         json_object_set_new(o, "val_top1", json_real(percent(e->val.correct, e->val.count)));

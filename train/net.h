@@ -48,7 +48,8 @@ typedef struct dt_net_report {
 
 /* Copies tensors whose names and shapes fit (conv weights from [O,I,KH,KW] unless `native`).
  * Quantizer state may be missing: it is initialised from data. A wrong shape is SHAPE, a missing
- * tensor NOT_FOUND unless `allow_missing`. Nothing is changed on failure. */
+ * tensor NOT_FOUND unless `allow_missing`, a value that is not finite or a negative variance
+ * NUMERIC. Nothing is changed on failure. */
 dt_status dt_net_import(dt_net *net, const dt_tensors *set, const char *path, bool native,
                         bool allow_missing, dt_net_report *out_report, dt_error *err) DT_MUST_CHECK;
 

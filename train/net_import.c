@@ -64,6 +64,21 @@ static bool is_source(const dt_graph *g, const dt_tensors *set, const char *name
     return false;
 }
 
+/* Whatever is taken must be a number: a net with another one computes nonsense without a word. */
+static dt_status check_values(const dt_net *net, const dt_tensors *set, const char *path,
+                              dt_error *err)
+{
+    for (int i = 0; i < net->graph.value_count; i++) {
+        const dt_value *v = &net->graph.value[i];
+        const dt_named_tensor *t = dt_layout_is_kept(v) ? find(set, v) : NULL;
+        if (t) DT_TRY(dt_tensor_check(t, path, v->nonneg, err));
+    }
+    for (size_t i = 0; i < set->count; i++)
+        if (is_source(&net->graph, set, set->item[i].name))
+            DT_TRY(dt_tensor_check(&set->item[i], path, false, err));
+    return DT_OK;
+}
+
 static dt_status check(dt_net *net, const dt_tensors *set, const char *path, bool native,
                        bool allow_missing, dt_net_report *r, dt_error *err)
 {
@@ -112,6 +127,7 @@ dt_status dt_net_import(dt_net *net, const dt_tensors *set, const char *path, bo
 {
     dt_net_report r = { 0 };
     DT_TRY(check(net, set, path, native, allow_missing, &r, err));
+    DT_TRY(check_values(net, set, path, err));
     int64_t most = 1;
     for (int i = 0; i < net->graph.value_count; i++)
         if (dt_layout_is_kept(&net->graph.value[i]) &&

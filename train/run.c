@@ -226,7 +226,8 @@ static dt_status end_epoch(dt_run *r, double lr, dt_error *err)
     r->epoch_started = now();
     const dt_score *select = r->val ? &e.val : &e.score;
     double top1 = percent(select->correct, select->count);
-    e.is_best = top1 > r->at.best;
+    bool finite = isfinite(e.score.loss) && (!r->val || isfinite(e.val.loss));
+    e.is_best = finite && top1 > r->at.best;
     if (e.is_best) r->at.best = top1;
     r->at.seen = r->at.correct = 0;
     r->at.loss_sum = 0;
@@ -239,7 +240,12 @@ static dt_status end_epoch(dt_run *r, double lr, dt_error *err)
     r->score = e.score;
     r->scored_step = r->at.step;
     if (r->p->events.epoch) r->p->events.epoch(r->p->events.arg, &e);
-    return DT_OK;
+    if (finite) return DT_OK;
+    return dt_fail(err, DT_ERR_NUMERIC, &(dt_where){ .file = r->p->folder },
+                   "epoch %lld: the loss of evaluation is %g; last.h5 has the state, best.h5 that "
+                   "of the best epoch before",
+                   (long long)e.epoch,
+                   plain_nan(isfinite(e.score.loss) ? e.val.loss : e.score.loss));
 }
 
 enum { LOG_EVERY = 50 }; /* steps */

@@ -179,7 +179,7 @@ static dt_status read_init(dt_session *s, bool *out_native, dt_error *err)
 static dt_status adapt_init(dt_session *s, dt_error *err)
 {
     dt_tensors adapted;
-    DT_TRY(dt_foreign_vit(&s->net.graph, &s->init, s->alloc, &adapted, err));
+    DT_TRY(dt_foreign_vit(&s->net.graph, &s->init, s->recipe->model.init, s->alloc, &adapted, err));
     s->init_file = s->init;
     s->init = adapted;
     return DT_OK;

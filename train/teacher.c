@@ -39,7 +39,7 @@ static dt_status take(dt_teacher *t, const dt_tensors *set, const char *path, co
         DT_TRY(dt_net_import(&t->net, set, path, true, false, &report, err));
         return check_whole(&report, path, model, err);
     }
-    DT_TRY(dt_foreign_vit(&t->net.graph, set, t->alloc, &adapted, err));
+    DT_TRY(dt_foreign_vit(&t->net.graph, set, path, t->alloc, &adapted, err));
     dt_status st = dt_net_import(&t->net, &adapted, path, false, false, &report, err);
     if (st == DT_OK) st = check_whole(&report, path, model, err);
     dt_tensors_fini(&adapted);

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/metrics.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -86,6 +87,28 @@ START_TEST(a_resumed_log_is_an_undisturbed_one)
 }
 END_TEST
 
+START_TEST(what_is_no_number_is_null)
+{
+    dt_metrics m;
+    const dt_run_position at = { .step = 10 };
+    const dt_run_epoch e = { .epoch = 1,
+                             .step = 20,
+                             .train_loss = INFINITY,
+                             .score = { .loss = NAN, .correct = 1, .count = 4 } };
+    begin();
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_step(&m, &at, NAN, 0.1, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_epoch(&m, &e, NULL), DT_OK);
+    dt_metrics_close(&m);
+    char *text = text_of(dir.file);
+    ck_assert_ptr_nonnull(strstr(text, "\"step\":10,\"loss\":null"));
+    ck_assert_ptr_nonnull(strstr(text, "\"train_loss\":null"));
+    ck_assert_ptr_nonnull(strstr(text, "\"test_loss\":null"));
+    free(text);
+    end();
+}
+END_TEST
+
 START_TEST(foreign_lines_are_dropped)
 {
     dt_metrics m;
@@ -140,6 +163,6 @@ START_TEST(an_empty_summary_gets_its_head)
 }
 END_TEST
 
-DT_TEST_MAIN("metrics", a_resumed_log_is_an_undisturbed_one, foreign_lines_are_dropped,
-             a_start_from_nothing_empties_old_logs, a_folder_that_is_not_there_is_an_error,
-             an_empty_summary_gets_its_head)
+DT_TEST_MAIN("metrics", a_resumed_log_is_an_undisturbed_one, what_is_no_number_is_null,
+             foreign_lines_are_dropped, a_start_from_nothing_empties_old_logs,
+             a_folder_that_is_not_there_is_an_error, an_empty_summary_gets_its_head)

@@ -198,6 +198,48 @@ START_TEST(half_of_the_quantizers_is_refused)
 }
 END_TEST
 
+/* A float net's file with one element that is no number of a net. */
+static void expect_refused(const char *name, dt_dtype type, double value, int64_t at,
+                           const char *said)
+{
+    test_net t, before;
+    dt_tensors set;
+    dt_net_report report;
+    dt_error err;
+    test_net_open(&t, TEST_FLOAT("smallcnn"), false);
+    test_net_open(&before, TEST_FLOAT("smallcnn"), false);
+    export_without(&t, name, &set);
+    const dt_value *v = &t.net.graph.value[dt_graph_find(&t.net.graph, name)];
+    ck_assert_int_eq(dt_tensors_add(&set, name, type, &v->shape, NULL, NULL), DT_OK);
+    unsigned char *data = dt_tensors_data(&set, set.count - 1);
+    if (type == DT_F64)
+        memcpy(data + 8 * at, &value, 8);
+    else
+        memcpy(data + 4 * at, &(float){ (float)value }, 4);
+    ck_assert_int_eq(dt_net_import(&t.net, &set, "a.h5", true, false, &report, &err),
+                     DT_ERR_NUMERIC);
+    ck_assert_str_eq(err.text, said);
+    expect_equal_nets(&t, &before);
+    dt_tensors_fini(&set);
+    test_net_close(&t);
+    test_net_close(&before);
+}
+
+START_TEST(values_that_are_no_numbers_are_refused)
+{
+    expect_refused("conv2.weight", DT_F32, NAN, 3 * 144 + 50,
+                   "a.h5: conv2.weight: element [3,1,0,2] is nan; it must be finite");
+    expect_refused("bn1.running_var", DT_F32, INFINITY, 3,
+                   "a.h5: bn1.running_var: element [3] is inf; it must be finite");
+    expect_refused("bn1.running_mean", DT_F64, -INFINITY, 3,
+                   "a.h5: bn1.running_mean: element [3] is -inf; it must be finite");
+    expect_refused("fc.weight", DT_F64, 1e300, 65,
+                   "a.h5: fc.weight: element [1,1] is 1e+300, which is beyond float32");
+    expect_refused("bn5.running_var", DT_F32, -0.125, 63,
+                   "a.h5: bn5.running_var: element [63] is -0.125; it cannot be negative");
+}
+END_TEST
+
 /* Logits of a batch with running statistics. */
 static void logits(test_net *t, real *out)
 {
@@ -352,5 +394,6 @@ END_TEST
 
 DT_TEST_MAIN("net", graphs_of_phases, tensors_come_back, conv_weights_are_permuted,
              quantizer_parameters_have_published_names, missing_and_unexpected_tensors_are_told,
-             wrong_shapes_change_nothing, half_of_the_quantizers_is_refused,
-             positive_scales_change_no_result, calibration_starts_every_site)
+             values_that_are_no_numbers_are_refused, wrong_shapes_change_nothing,
+             half_of_the_quantizers_is_refused, positive_scales_change_no_result,
+             calibration_starts_every_site)

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weights of other programs: what goes in is told, what cannot is refused with one line.
+
+usage: foreign.py DETENT
+"""
+import array
+import json
+import math
+import os
+import struct
+
+from support import RECIPE, TEACHER, Test, main
+from foreign_files import read_safetensors, write_safetensors, write_torch
+
+FLOAT = TEACHER.replace("epochs: 1", "epochs: 1, max_steps: 2")
+
+
+def poke(tensors, name, index, value, wide=False):
+    """The same with one other element."""
+    shape, data = tensors[name]
+    data = array.array("d" if wide else "f", data)
+    data[index] = value
+    return {**tensors, name: (shape, data)}
+
+
+def refused(test, what, args, *parts):
+    code, out, err = test.run(*args)
+    line = err.strip().splitlines()[-1] if err.strip() else ""
+    test.check(code == 1 and "Traceback" not in err, f"{what}: exit code {code}: {err}")
+    for part in parts:
+        test.check(part in line, f"{what}: no '{part}' in: {line}")
+    test.check("correct" not in out, f"{what}: a score: {out}")
+    return line
+
+
+def not_finite(test, recipe, tensors):
+    """Values that are no numbers of a net, in every kind of file and for everyone who reads it."""
+    files = {"nan.safetensors": (poke(tensors, "conv2.weight", 500, math.nan), write_safetensors),
+             "nan.pth": (poke(tensors, "conv2.weight", 500, math.nan), write_torch),
+             "inf.pth": (poke(tensors, "bn1.running_var", 3, math.inf), write_torch),
+             "wide.pth": (poke(tensors, "fc.weight", 3, 1e300, wide=True), write_torch),
+             "wide.safetensors": (poke(tensors, "fc.weight", 3, 1e300, wide=True),
+                                  write_safetensors),
+             "negative.pth": (poke(tensors, "bn3.running_var", 2, -0.5), write_torch)}
+    said = {"nan": ("conv2.weight: ", "element [4,7,1,2]", "nan"),
+            "inf": ("bn1.running_var: ", "element [3]", "inf"),
+            "wide": ("fc.weight: ", "element [0,3]", "1e+300", "float32"),
+            "negative": ("bn3.running_var: ", "element [2]", "-0.5")}
+    for name, (values, write) in files.items():
+        path = test.path(name)
+        write(path, values)
+        parts = said[name.split(".")[0]]
+        for verb in "eval", "export":
+            refused(test, f"{verb} {name}", [verb, recipe, "model.init=" + path], name, *parts)
+        student = test.write("student.yaml", RECIPE + f"distill: {{teacher: '{path}', "
+                             "model: smallcnn, width: 12}\n")
+        refused(test, f"teacher {name}", ["train", student, "--out", test.path("never")], name,
+                *parts)
+    test.check(not os.path.exists(test.path("never")), "a run folder was made")
+
+
+def lost_in_evaluation(test, recipe, tensors):
+    """Statistics that only evaluation uses: the run says so, and its state is there."""
+    shape, mean = tensors["bn1.running_mean"]
+    path, out = test.path("far.safetensors"), test.path("far")
+    far = {**tensors, "bn1.running_mean": (shape, array.array("f", [-3e38] * len(mean)))}
+    write_safetensors(path, poke(far, "bn1.running_var", 0, 1e-30))
+    refused(test, "far eval", ["eval", recipe, "model.init=" + path], "not finite")
+    refused(test, "far eval", ["eval", recipe, "model.init=" + path, "--json"], "not finite")
+    refused(test, "far train", ["train", recipe, "model.init=" + path, "--out", out], "epoch 1: ",
+            "last.h5")
+    with open(os.path.join(out, "metrics.jsonl"), encoding="utf-8") as f:
+        last = [json.loads(line) for line in f][-1]
+    test.check(last["kind"] == "epoch" and last["test_loss"] is None, f"metrics: {last}")
+    test.check(os.path.exists(os.path.join(out, "last.h5")), "no last.h5")
+    test.check(not os.path.exists(os.path.join(out, "best.h5")), "a best epoch of no number")
+
+
+def run(args):
+    test = Test(args[0])
+    recipe, run_folder = test.write("float.yaml", FLOAT), test.path("float")
+    test.succeed("train", recipe, "--out", run_folder)
+    whole = test.path("whole.safetensors")
+    test.succeed("export", os.path.join(run_folder, "last.h5"), "--format", "safetensors", "--out",
+                 whole)
+    tensors = read_safetensors(whole)
+    not_finite(test, recipe, tensors)
+    lost_in_evaluation(test, recipe, tensors)
+    return test.end()
+
+
+main(run)
