@@ -88,12 +88,72 @@ static dt_status fill(dt_tensors *set, const dt_session *s, const dt_optim_state
     return put_int(set, "input.width", s->net.W, err);
 }
 
+static size_t bytes_of(const dt_named_tensor *t)
+{
+    return (size_t)dt_shape_count(&t->shape) * dt_dtype_size(t->dtype);
+}
+
+static dt_status copy_all(const dt_tensors *from, dt_tensors *to, dt_error *err)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        const dt_named_tensor *t = &from->item[i];
+        DT_TRY(dt_tensors_add(to, t->name, t->dtype, &t->shape, NULL, err));
+        memcpy(dt_tensors_data(to, i), t->data, bytes_of(t));
+    }
+    return DT_OK;
+}
+
+dt_status dt_checkpoint_keep(const dt_session *s, dt_tensors *out, dt_error *err)
+{
+    dt_tensors now;
+    DT_TRY(dt_tensors_init(&now, s->alloc, err));
+    dt_status st = dt_tensors_init(out, s->alloc, err);
+    if (st == DT_OK) {
+        st = dt_net_export(&s->net, true, &now, err);
+        if (st == DT_OK) st = put_dynamics(&now, &s->dynamics, err);
+        if (st == DT_OK) st = copy_all(&now, out, err);
+        if (st != DT_OK) dt_tensors_fini(out);
+    }
+    dt_tensors_fini(&now);
+    return st;
+}
+
+static const char resume[] = "resume/";
+
+static dt_status put_before(dt_tensors *set, const dt_tensors *before, dt_error *err)
+{
+    for (size_t i = 0; i < before->count; i++) {
+        const dt_named_tensor *was = &before->item[i], *is = dt_tensors_find(set, was->name);
+        char name[600];
+        if (memcmp(was->data, is->data, bytes_of(was)) == 0) continue;
+        snprintf(name, sizeof name, "%s%s", resume, was->name);
+        DT_TRY(dt_tensors_add(set, name, was->dtype, &was->shape, was->data, err));
+    }
+    return DT_OK;
+}
+
+/* The other way: what training goes on with takes the place of what was evaluated. */
+static dt_status take_before(const char *path, dt_tensors *set, dt_error *err)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        dt_named_tensor *was = &set->item[i];
+        if (!dt_container_has_prefix(was->name, resume)) continue;
+        const dt_named_tensor *is = dt_tensors_find(set, was->name + sizeof resume - 1);
+        if (!is || is->dtype != was->dtype || !dt_shape_equal(&is->shape, &was->shape))
+            return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ path, 0, was->name },
+                           "stands for a tensor that is missing or has another shape");
+        set->item[is - set->item].data = was->data;
+    }
+    return DT_OK;
+}
+
 dt_status dt_checkpoint_save(const char *path, const dt_session *s, const dt_optim_state *o,
-                             const dt_run_position *at, dt_error *err)
+                             const dt_run_position *at, const dt_tensors *before, dt_error *err)
 {
     dt_tensors set;
     DT_TRY(dt_tensors_init(&set, s->alloc, err));
     dt_status st = fill(&set, s, o, at, err);
+    if (st == DT_OK && before) st = put_before(&set, before, err);
     if (st == DT_OK) st = dt_container_write(path, &set, err);
     dt_tensors_fini(&set);
     return st;
@@ -212,13 +272,13 @@ dt_status dt_checkpoint_dynamics(const char *path, const dt_tensors *set, dt_dyn
     return DT_OK;
 }
 
-static dt_status take(const char *path, const dt_tensors *set, dt_session *s,
-                      const dt_optim_state *o, dt_run_position *at, char *note, size_t note_size,
-                      dt_error *err)
+static dt_status take(const char *path, dt_tensors *set, dt_session *s, const dt_optim_state *o,
+                      dt_run_position *at, char *note, size_t note_size, dt_error *err)
 {
     dt_net_report report;
     DT_TRY(check_recipe(path, set, s, err));
     DT_TRY(check_teacher(path, set, s, err));
+    DT_TRY(take_before(path, set, err));
     DT_TRY(get_position(path, set, at, err));
     DT_TRY(get_optimizer(path, set, s, o, err));
     DT_TRY(dt_checkpoint_dynamics(path, set, &s->dynamics, err));

@@ -6,9 +6,15 @@
 #include "train/optim_state.h"
 #include "train/run.h"
 
-/* Writes parameters, buffers, optimizer state, position and recipe, atomically. */
+/* Copies all that evaluations may change: values of the net and the state of dynamics. The caller
+ * ends the set. */
+dt_status dt_checkpoint_keep(const dt_session *s, dt_tensors *out, dt_error *err) DT_MUST_CHECK;
+/* Writes parameters, buffers, optimizer state, position and recipe, atomically. `before`: training
+ * goes on from these values, and what differs from them is an evaluation's that an undisturbed run
+ * does not make here; they are written beside it as "resume/<name>". NULL: nothing is. */
 dt_status dt_checkpoint_save(const char *path, const dt_session *s, const dt_optim_state *o,
-                             const dt_run_position *at, dt_error *err) DT_MUST_CHECK;
+                             const dt_run_position *at, const dt_tensors *before,
+                             dt_error *err) DT_MUST_CHECK;
 /* Reads all of that back. Another recipe is refused with the keys that differ; another ISA tier is
  * told in `out_note` (empty: none), since bits may then differ from an undisturbed run. */
 dt_status dt_checkpoint_load(const char *path, dt_session *s, const dt_optim_state *o,

@@ -17,7 +17,7 @@
 bool dt_inspect_is_model(const char *name)
 {
     return !dt_container_has_prefix(name, "optimizer/") &&
-           !dt_container_has_prefix(name, "dynamics/");
+           !dt_container_has_prefix(name, "dynamics/") && !dt_container_has_prefix(name, "resume/");
 }
 
 static bool keep_model(const char *name, const void *context)

@@ -15,26 +15,30 @@
 
 enum { LOG_MAX = 1 << 28 };
 
-static int64_t json_step(const char *line, size_t size)
+/* The step that a line belongs to, and whether it tells of that step alone and not of an epoch. */
+static int64_t json_step(const char *line, size_t size, bool *out_alone)
 {
     json_t *o = json_loadb(line, size, 0, NULL);
     json_t *step = o ? json_object_get(o, "step") : NULL;
     int64_t n = json_is_integer(step) ? (int64_t)json_integer_value(step) : INT64_MAX;
+    const char *kind = json_string_value(json_object_get(o, "kind"));
+    *out_alone = kind && strcmp(kind, "step") == 0;
     if (o) json_decref(o);
     return n;
 }
 
 /* The second column; the head line counts as step 0. */
-static int64_t csv_step(const char *line, size_t size)
+static int64_t csv_step(const char *line, size_t size, bool *out_alone)
 {
+    *out_alone = false;
     const char *comma = memchr(line, ',', size);
     if (!comma) return INT64_MAX;
     return strncmp(line, "epoch", 5) == 0 ? 0 : strtoll(comma + 1, NULL, 10);
 }
 
 /* Rewrites a log without the lines beyond `step`, and without a last line that was cut short. */
-static dt_status cut_back(const char *path, int64_t step, int64_t (*step_of)(const char *, size_t),
-                          dt_error *err)
+static dt_status cut_back(const char *path, int64_t step, bool goes_on,
+                          int64_t (*step_of)(const char *, size_t, bool *), dt_error *err)
 {
     unsigned char *data;
     size_t size, kept = 0;
@@ -45,7 +49,9 @@ static dt_status cut_back(const char *path, int64_t step, int64_t (*step_of)(con
         char *end = memchr(text + at, '\n', size - at);
         if (!end) break;
         size_t length = (size_t)(end - (text + at)) + 1;
-        if (step_of(text + at, length) <= step) {
+        bool alone;
+        int64_t of = step_of(text + at, length, &alone);
+        if (of < step || (of == step && (alone || !goes_on))) {
             memmove(text + kept, text + at, length);
             kept += length;
         }
@@ -72,14 +78,15 @@ static dt_status flush(FILE *f, const char *name, dt_error *err)
                    strerror(errno ? errno : EIO));
 }
 
-dt_status dt_metrics_open(dt_metrics *m, const char *folder, int64_t step, dt_error *err)
+dt_status dt_metrics_open(dt_metrics *m, const char *folder, int64_t step, bool goes_on,
+                          dt_error *err)
 {
     char jsonl[1024], csv[1024];
     *m = (dt_metrics){ NULL, NULL };
     snprintf(jsonl, sizeof jsonl, "%s/metrics.jsonl", folder);
     snprintf(csv, sizeof csv, "%s/summary.csv", folder);
-    DT_TRY(cut_back(jsonl, step, json_step, err));
-    DT_TRY(cut_back(csv, step, csv_step, err));
+    DT_TRY(cut_back(jsonl, step, goes_on, json_step, err));
+    DT_TRY(cut_back(csv, step, goes_on, csv_step, err));
     DT_TRY(append(jsonl, &m->jsonl, err));
     dt_status st = append(csv, &m->csv, err);
     /* A run that was killed at once may have left an empty file. */

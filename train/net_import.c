@@ -27,7 +27,10 @@ static bool is_run_state(const char *name)
     size_t length = strlen(name);
     if (length >= sizeof counter && strcmp(name + length - (sizeof counter - 1), counter) == 0)
         return true;
-    return strncmp(name, "optimizer/", 10) == 0 || strncmp(name, "dynamics/", 9) == 0;
+    static const char *const parts[] = { "optimizer/", "dynamics/", "resume/" };
+    for (size_t i = 0; i < DT_ARRAY_LEN(parts); i++)
+        if (strncmp(name, parts[i], strlen(parts[i])) == 0) return true;
+    return false;
 }
 
 static dt_status check_shape(const dt_value *v, const dt_named_tensor *t, const char *path,

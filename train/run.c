@@ -53,13 +53,19 @@ static dt_status check_finite(const dt_run *r, dt_error *err)
     return DT_OK;
 }
 
-static dt_status save(dt_run *r, const char *name, dt_error *err)
+static dt_status save_as(dt_run *r, const char *name, const dt_run_position *at,
+                         const dt_tensors *before, dt_error *err)
 {
     char path[1024];
     DT_TRY(check_finite(r, err));
     snprintf(path, sizeof path, "%s/%s", r->p->folder, name);
     r->saved_at = now();
-    return dt_checkpoint_save(path, &r->s, &r->optim, &r->at, err);
+    return dt_checkpoint_save(path, &r->s, &r->optim, at, before, err);
+}
+
+static dt_status save(dt_run *r, const char *name, dt_error *err)
+{
+    return save_as(r, name, &r->at, NULL, err);
 }
 
 static double learning_rate(const dt_run *r)
@@ -207,8 +213,10 @@ static void say_skipped(const dt_run *r, const dt_loader *loader, const char *sp
     *told = n;
 }
 
-/* After an epoch, and after the last step: scores, logs, checkpoints. */
-static dt_status end_epoch(dt_run *r, double lr, dt_error *err)
+/* After an epoch, and after the last step: scores, logs, checkpoints. `at`, `before`: what last.h5
+ * goes on from, if not from what was scored. */
+static dt_status end_epoch(dt_run *r, double lr, const dt_run_position *at,
+                           const dt_tensors *before, dt_error *err)
 {
     double start = now();
     dt_run_epoch e = { .epoch = (r->at.step + r->at.steps_per_epoch - 1) / r->at.steps_per_epoch,
@@ -236,7 +244,7 @@ static dt_status end_epoch(dt_run *r, double lr, dt_error *err)
     /* In this order: killed in between, the run goes on from the older last.h5 and comes by again.
      */
     if (e.is_best) DT_TRY(save(r, "best.h5", err));
-    DT_TRY(save(r, "last.h5", err));
+    DT_TRY(save_as(r, "last.h5", at, before, err));
     r->score = e.score;
     r->scored_step = r->at.step;
     if (r->p->events.epoch) r->p->events.epoch(r->p->events.arg, &e);
@@ -246,6 +254,19 @@ static dt_status end_epoch(dt_run *r, double lr, dt_error *err)
                    "of the best epoch before",
                    (long long)e.epoch,
                    plain_nan(isfinite(e.score.loss) ? e.val.loss : e.score.loss));
+}
+
+/* After the last step of train.max_steps in mid-epoch: an undisturbed run scores nothing here, so
+ * whoever goes on does it from the state of before. */
+static dt_status end_cut(dt_run *r, double lr, dt_error *err)
+{
+    const dt_run_position at = r->at;
+    dt_tensors before;
+    if (!r->s.dynamics.count) return end_epoch(r, lr, &at, NULL, err);
+    DT_TRY(dt_checkpoint_keep(&r->s, &before, err));
+    dt_status st = end_epoch(r, lr, &at, &before, err);
+    dt_tensors_fini(&before);
+    return st;
 }
 
 enum { LOG_EVERY = 50 }; /* steps */
@@ -266,8 +287,10 @@ static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
         if (r->at.step % LOG_EVERY == 0)
             DT_TRY(dt_metrics_step(&r->metrics, &r->at, loss, lr, err));
         show_step(r, lr);
-        if (r->at.step % r->at.steps_per_epoch == 0 || r->at.step == r->at.last_step) {
-            DT_TRY(end_epoch(r, lr, err));
+        if (r->at.step % r->at.steps_per_epoch == 0) {
+            DT_TRY(end_epoch(r, lr, &r->at, NULL, err));
+        } else if (r->at.step == r->at.last_step) {
+            DT_TRY(end_cut(r, lr, err));
         } else if (now() - r->saved_at > 60 * r->s.recipe->train.save_minutes) {
             DT_TRY(save(r, "last.h5", err));
         }

@@ -125,7 +125,9 @@ dt_status dt_run_prepare(dt_run *r, dt_error *err)
     snprintf(path, sizeof path, "%s/recipe.yaml", r->p->folder);
     const char *text = r->s.recipe->text;
     DT_TRY(dt_file_write(path, text, strlen(text), err));
-    return dt_metrics_open(&r->metrics, r->p->folder, r->at.step, err);
+    bool cut = r->at.step % r->at.steps_per_epoch != 0;
+    return dt_metrics_open(&r->metrics, r->p->folder, r->at.step,
+                           cut && r->at.step < r->at.last_step, err);
 }
 
 void dt_run_end(dt_run *r)

@@ -78,7 +78,7 @@ START_TEST(everything_comes_back)
     open_run(&a, RECIPE("4"));
     open_run(&b, RECIPE("4"));
     scramble(&a);
-    ck_assert_int_eq(dt_checkpoint_save(dir.file, &a.s, &a.o, &somewhere, NULL), DT_OK);
+    ck_assert_int_eq(dt_checkpoint_save(dir.file, &a.s, &a.o, &somewhere, NULL, NULL), DT_OK);
     ck_assert(!b.s.quantizers_ready);
     ck_assert_msg(dt_checkpoint_load(dir.file, &b.s, &b.o, &at, note, sizeof note, &err) == DT_OK,
                   "%s", err.text);
@@ -100,6 +100,39 @@ START_TEST(everything_comes_back)
 }
 END_TEST
 
+/* What an evaluation changed is in the file under its name; a run goes on from before it. */
+START_TEST(a_run_goes_on_from_before_an_evaluation)
+{
+    tempdir dir;
+    run a, b;
+    char note[256];
+    dt_tensors before, set;
+    dt_run_position at = { .steps_per_epoch = 4, .total_steps = 120, .last_step = 120 };
+    tempdir_init(&dir, "last.h5");
+    open_run(&a, RECIPE("4"));
+    open_run(&b, RECIPE("4"));
+    scramble(&a);
+    int id = dt_graph_find(&a.s.net.graph, "bn1.running_var");
+    real *var = a.s.net.state.data[id], was = var[0];
+    ck_assert_int_eq(dt_checkpoint_keep(&a.s, &before, NULL), DT_OK);
+    var[0] = 42;
+    ck_assert_int_eq(dt_checkpoint_save(dir.file, &a.s, &a.o, &somewhere, &before, NULL), DT_OK);
+    dt_tensors_fini(&before);
+    ck_assert_int_eq(dt_container_read(dir.file, NULL, &set, NULL), DT_OK);
+    ck_assert(((const float *)dt_tensors_find(&set, "bn1.running_var")->data)[0] == 42);
+    int extra = 0;
+    for (size_t i = 0; i < set.count; i++)
+        extra += strncmp(set.item[i].name, "resume/", 7) == 0;
+    ck_assert_int_eq(extra, 1);
+    dt_tensors_fini(&set);
+    ck_assert_int_eq(dt_checkpoint_load(dir.file, &b.s, &b.o, &at, note, sizeof note, NULL), DT_OK);
+    ck_assert(b.s.net.state.data[id][0] == was);
+    close_run(&a);
+    close_run(&b);
+    tempdir_fini(&dir);
+}
+END_TEST
+
 START_TEST(another_recipe_is_refused_by_its_keys)
 {
     tempdir dir;
@@ -110,7 +143,7 @@ START_TEST(another_recipe_is_refused_by_its_keys)
     tempdir_init(&dir, "last.h5");
     open_run(&a, RECIPE("4"));
     open_run(&b, RECIPE("3"));
-    ck_assert_int_eq(dt_checkpoint_save(dir.file, &a.s, &a.o, &somewhere, NULL), DT_OK);
+    ck_assert_int_eq(dt_checkpoint_save(dir.file, &a.s, &a.o, &somewhere, NULL, NULL), DT_OK);
     ck_assert_int_eq(dt_checkpoint_load(dir.file, &b.s, &b.o, &at, note, sizeof note, &err),
                      DT_ERR_ARG);
     ck_assert_msg(strstr(err.text, "quant.weights.bits (4 there, 3 here)") != NULL, "%s", err.text);
@@ -130,7 +163,7 @@ static dt_status load_changed(void (*change)(dt_tensors *set), char *note, dt_er
     dt_run_position at = { .steps_per_epoch = 4 };
     tempdir_init(&dir, "last.h5");
     open_run(&r, RECIPE("4"));
-    ck_assert_int_eq(dt_checkpoint_save(dir.file, &r.s, &r.o, &somewhere, NULL), DT_OK);
+    ck_assert_int_eq(dt_checkpoint_save(dir.file, &r.s, &r.o, &somewhere, NULL, NULL), DT_OK);
     ck_assert_int_eq(dt_container_read(dir.file, NULL, &set, NULL), DT_OK);
     change(&set);
     ck_assert_int_eq(dt_container_write(dir.file, &set, NULL), DT_OK);
@@ -212,7 +245,7 @@ START_TEST(inspection)
     tempdir_init(&dir, "last.h5");
     open_run(&r, RECIPE("4"));
     scramble(&r);
-    ck_assert_int_eq(dt_checkpoint_save(dir.file, &r.s, &r.o, &somewhere, NULL), DT_OK);
+    ck_assert_int_eq(dt_checkpoint_save(dir.file, &r.s, &r.o, &somewhere, NULL, NULL), DT_OK);
     ck_assert_int_eq(dt_inspect_open(dir.file, NULL, &before, NULL), DT_OK);
     ck_assert(before.native);
     ck_assert_str_eq(before.format, "detent");
@@ -226,12 +259,12 @@ START_TEST(inspection)
     later.step++;
     for (int i = 0; i < r.s.net.graph.value_count; i++)
         if (r.o.buffer[0][i]) r.o.buffer[0][i][0] += 1;
-    ck_assert_int_eq(dt_checkpoint_save(dir.file, &r.s, &r.o, &later, NULL), DT_OK);
+    ck_assert_int_eq(dt_checkpoint_save(dir.file, &r.s, &r.o, &later, NULL, NULL), DT_OK);
     ck_assert_int_eq(dt_inspect_open(dir.file, NULL, &after, NULL), DT_OK);
     ck_assert_str_eq(before.sha256, after.sha256);
     dt_inspect_close(&after);
     r.s.net.state.data[dt_graph_find(&r.s.net.graph, "fc.bias")][3] += 1;
-    ck_assert_int_eq(dt_checkpoint_save(dir.file, &r.s, &r.o, &later, NULL), DT_OK);
+    ck_assert_int_eq(dt_checkpoint_save(dir.file, &r.s, &r.o, &later, NULL, NULL), DT_OK);
     ck_assert_int_eq(dt_inspect_open(dir.file, NULL, &after, NULL), DT_OK);
     ck_assert_str_ne(before.sha256, after.sha256);
     dt_inspect_close(&after);
@@ -259,5 +292,6 @@ START_TEST(foreign_files_are_inspected_without_sites)
 }
 END_TEST
 
-DT_TEST_MAIN("checkpoint", everything_comes_back, another_recipe_is_refused_by_its_keys,
-             odd_texts_are_refused_or_told, inspection, foreign_files_are_inspected_without_sites)
+DT_TEST_MAIN("checkpoint", everything_comes_back, a_run_goes_on_from_before_an_evaluation,
+             another_recipe_is_refused_by_its_keys, odd_texts_are_refused_or_told, inspection,
+             foreign_files_are_inspected_without_sites)

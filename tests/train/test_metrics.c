@@ -61,7 +61,7 @@ START_TEST(a_resumed_log_is_an_undisturbed_one)
 {
     dt_metrics m;
     begin();
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, false, NULL), DT_OK);
     log_steps(&m, 10, 60);
     dt_metrics_close(&m);
     char *want_json = text_of(dir.file), *want_csv = text_of(csv);
@@ -76,7 +76,7 @@ START_TEST(a_resumed_log_is_an_undisturbed_one)
     ck_assert_ptr_nonnull(f);
     fputs("4,8", f);
     fclose(f);
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 30, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 30, false, NULL), DT_OK);
     log_steps(&m, 40, 60);
     dt_metrics_close(&m);
     expect_text(dir.file, want_json);
@@ -96,7 +96,7 @@ START_TEST(what_is_no_number_is_null)
                              .train_loss = INFINITY,
                              .score = { .loss = NAN, .correct = 1, .count = 4 } };
     begin();
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, false, NULL), DT_OK);
     ck_assert_int_eq(dt_metrics_step(&m, &at, NAN, 0.1, NULL), DT_OK);
     ck_assert_int_eq(dt_metrics_epoch(&m, &e, NULL), DT_OK);
     dt_metrics_close(&m);
@@ -109,13 +109,38 @@ START_TEST(what_is_no_number_is_null)
 }
 END_TEST
 
+/* The lines of an epoch that a stop cut short give way to the whole epoch's. */
+START_TEST(an_epoch_that_goes_on_is_logged_once)
+{
+    for (int goes_on = 0; goes_on < 2; goes_on++) {
+        dt_metrics m;
+        begin();
+        ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, false, NULL), DT_OK);
+        log_steps(&m, 10, 30);
+        const dt_run_epoch cut = { .epoch = 2, .step = 30, .score = { .correct = 1, .count = 4 } };
+        ck_assert_int_eq(dt_metrics_epoch(&m, &cut, NULL), DT_OK);
+        dt_metrics_close(&m);
+        ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 30, goes_on, NULL), DT_OK);
+        dt_metrics_close(&m);
+        char *json = text_of(dir.file), *rows = text_of(csv);
+        ck_assert_int_eq(strstr(rows, "\n2,30,") != NULL, !goes_on);
+        ck_assert_int_eq(strstr(json, "\"epoch\":2") != NULL, !goes_on);
+        ck_assert_ptr_nonnull(strstr(json, "{\"kind\":\"step\",\"step\":30,"));
+        ck_assert_ptr_nonnull(strstr(rows, "\n1,20,"));
+        free(json);
+        free(rows);
+        end();
+    }
+}
+END_TEST
+
 START_TEST(foreign_lines_are_dropped)
 {
     dt_metrics m;
     begin();
     static const char lines[] = "{\"kind\":\"step\",\"step\":5}\nnonsense\n{\"step\":\"x\"}\n";
     ck_assert_int_eq(dt_file_write(dir.file, lines, sizeof lines - 1, NULL), DT_OK);
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 7, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 7, false, NULL), DT_OK);
     dt_metrics_close(&m);
     expect_text(dir.file, "{\"kind\":\"step\",\"step\":5}\n");
     end();
@@ -126,10 +151,10 @@ START_TEST(a_start_from_nothing_empties_old_logs)
 {
     dt_metrics m;
     begin();
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, false, NULL), DT_OK);
     log_steps(&m, 10, 20);
     dt_metrics_close(&m);
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, false, NULL), DT_OK);
     dt_metrics_close(&m);
     expect_text(dir.file, "");
     char *text = text_of(csv);
@@ -143,7 +168,7 @@ START_TEST(a_folder_that_is_not_there_is_an_error)
 {
     dt_metrics m;
     dt_error err;
-    ck_assert_int_eq(dt_metrics_open(&m, "/nonexistent/run", 0, &err), DT_ERR_IO);
+    ck_assert_int_eq(dt_metrics_open(&m, "/nonexistent/run", 0, false, &err), DT_ERR_IO);
     ck_assert_ptr_nonnull(strstr(err.text, "/nonexistent/run/metrics.jsonl: cannot write: "));
 }
 END_TEST
@@ -154,7 +179,7 @@ START_TEST(an_empty_summary_gets_its_head)
     dt_metrics m;
     begin();
     ck_assert_int_eq(dt_file_write(csv, "", 0, NULL), DT_OK);
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, false, NULL), DT_OK);
     char *text = text_of(csv); /* at once: a kill later must find it */
     ck_assert_int_eq(strncmp(text, "epoch,step,", 11), 0);
     free(text);
@@ -164,5 +189,6 @@ START_TEST(an_empty_summary_gets_its_head)
 END_TEST
 
 DT_TEST_MAIN("metrics", a_resumed_log_is_an_undisturbed_one, what_is_no_number_is_null,
-             foreign_lines_are_dropped, a_start_from_nothing_empties_old_logs,
-             a_folder_that_is_not_there_is_an_error, an_empty_summary_gets_its_head)
+             an_epoch_that_goes_on_is_logged_once, foreign_lines_are_dropped,
+             a_start_from_nothing_empties_old_logs, a_folder_that_is_not_there_is_an_error,
+             an_empty_summary_gets_its_head)
