@@ -31,7 +31,8 @@ static dt_status state_fill(dt_state *s, bool with_grads, uint64_t seed, dt_erro
     size_t table = sizeof(real *) * (size_t)(g->value_count + 1);
     s->data = dt_arena_get(s->arena, table);
     s->grad = with_grads ? dt_arena_get(s->arena, table) : NULL;
-    if (!s->data || (with_grads && !s->grad))
+    s->grad_memory = with_grads ? dt_arena_get(s->arena, table) : NULL;
+    if (!s->data || (with_grads && (!s->grad || !s->grad_memory)))
         return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for parameters");
     for (int i = 0; i < g->value_count; i++) {
         const dt_value *v = &g->value[i];
@@ -39,7 +40,7 @@ static dt_status state_fill(dt_state *s, bool with_grads, uint64_t seed, dt_erro
         if (!param && v->kind != DT_VALUE_BUFFER) continue;
         size_t bytes = (size_t)dt_shape_count(&v->shape) * sizeof(real);
         s->data[i] = dt_arena_get(s->arena, bytes);
-        if (param && with_grads) s->grad[i] = dt_arena_get(s->arena, bytes);
+        if (param && with_grads) s->grad[i] = s->grad_memory[i] = dt_arena_get(s->arena, bytes);
         if (!s->data[i] || (param && with_grads && !s->grad[i]))
             return dt_fail(err, DT_ERR_NOMEM, &(dt_where){ .key = v->name }, "no memory");
         init_value(v, s->data[i], seed);
@@ -224,10 +225,19 @@ static void make_again(dt_exec *e, int i)
     if (e->op_seconds) e->op_seconds[2 * i] += now() - start;
 }
 
+/* What another plan left is no gradient of this one. */
+static void offer_gradients(dt_exec *e)
+{
+    const dt_plan *p = e->plan;
+    for (int i = 0; i < p->graph->value_count; i++)
+        e->state->grad[i] = p->writes[i] ? e->state->grad_memory[i] : NULL;
+}
+
 void dt_exec_backward(dt_exec *e)
 {
     const dt_plan *p = e->plan;
     bool first = true;
+    offer_gradients(e);
     for (int i = p->graph->node_count - 1; i >= 0; i--) {
         if (!p->node[i].runs_back) continue;
         if (first) { /* the loss: its gradient is 1 */

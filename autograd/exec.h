@@ -9,7 +9,9 @@
 typedef struct dt_state {
     const dt_graph *graph;
     real **data;
-    real **grad; /* parameters; NULL without gradients */
+    real **grad; /* parameters: those that the last backward pass wrote, NULL elsewhere (before the
+                  * first: all, zero); NULL without gradients */
+    real **grad_memory; /* by value: what grad[v] is where it is there */
     dt_arena *arena;
     size_t param_count; /* elements of all parameters */
     size_t bytes;
@@ -55,7 +57,8 @@ void dt_exec_set_input(dt_exec *e, int value, const void *data);
 
 /* Errors come from the hook only. */
 dt_status dt_exec_forward(dt_exec *e, dt_error *err) DT_MUST_CHECK;
-/* Gradients of all parameters into state->grad; after a forward pass of a train plan. */
+/* Gradients into state->grad, of the parameters that the plan writes; the others have none then.
+ * After a forward pass of a train plan. */
 void dt_exec_backward(dt_exec *e);
 
 #endif

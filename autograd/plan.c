@@ -167,11 +167,11 @@ static int shared_gradient(const dt_plan *p, const dt_node *node, int j)
 }
 
 /* Extends the gradients of a node's outputs to its backward pass; false: nothing wrote them. */
-static bool read_gradients(dt_plan *p, const dt_node *node, int time, const bool *written)
+static bool read_gradients(dt_plan *p, const dt_node *node, int time)
 {
     bool any = false;
     for (int j = 0; j < node->out_count; j++) {
-        if (!written[node->out[j]]) continue;
+        if (!p->writes[node->out[j]]) continue;
         extend(p, p->grad_slot[node->out[j]], time);
         any = true;
     }
@@ -180,23 +180,23 @@ static bool read_gradients(dt_plan *p, const dt_node *node, int time, const bool
 
 /* Slots of gradients, in the order of the backward pass. The first contribution overwrites, later
  * ones add; the first may take over the slot of the gradient it is computed from. */
-static void plan_gradients(dt_plan *p, int loss, bool *written)
+static void plan_gradients(dt_plan *p, int loss)
 {
     const dt_graph *g = p->graph;
     p->grad_slot[loss] =
         new_slot(p, DT_SLOT_GRAD, loss, g->node_count, g->node_count, gradient_bytes(p, loss));
-    written[loss] = true;
+    p->writes[loss] = true;
     for (int i = g->node_count - 1; i >= 0; i--) {
         const dt_node *node = &g->node[i];
         dt_plan_node *pn = &p->node[i];
         int time = back_time(p, i);
-        pn->runs_back = pn->runs_back && read_gradients(p, node, time, written);
+        pn->runs_back = pn->runs_back && read_gradients(p, node, time);
         if (!pn->runs_back) continue;
         for (int j = 0; j < node->in_count; j++) {
             int v = node->in[j];
             if (!pn->wants[j]) continue;
-            pn->add[j] = written[v];
-            written[v] = true;
+            pn->add[j] = p->writes[v];
+            p->writes[v] = true;
             size_t bytes = gradient_bytes(p, v);
             if (pn->add[j] && !(node->op->accumulates >> j & 1))
                 pn->sum[j] = new_slot(p, DT_SLOT_SUM, i, time, time, bytes);
@@ -303,6 +303,7 @@ static void plan_memory(dt_plan *p, const dt_kernels *k)
     }
 }
 
+/* `out_flags`: by value, for mark_gradients. */
 static dt_status get_tables(dt_plan *p, bool **out_flags, dt_error *err)
 {
     size_t values = (size_t)p->graph->value_count, nodes = (size_t)p->graph->node_count;
@@ -313,9 +314,10 @@ static dt_status get_tables(dt_plan *p, bool **out_flags, dt_error *err)
     p->grad_slot = dt_arena_get(p->arena, values * sizeof *p->grad_slot);
     p->node = dt_arena_get(p->arena, nodes * sizeof *p->node);
     p->slot = dt_arena_get(p->arena, slots * sizeof *p->slot);
-    *out_flags = dt_arena_get(p->arena, values * 2);
+    p->writes = dt_arena_get(p->arena, values * sizeof *p->writes);
+    *out_flags = dt_arena_get(p->arena, values * sizeof **out_flags);
     if (!p->shape || !p->value_slot || !p->again_slot || !p->grad_slot || !p->node || !p->slot ||
-        !*out_flags)
+        !p->writes || !*out_flags)
         return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a plan");
     for (size_t i = 0; i < values; i++)
         p->value_slot[i] = p->again_slot[i] = p->grad_slot[i] = -1;
@@ -340,7 +342,7 @@ static dt_status plan_all(dt_plan *p, const dt_kernels *k, const int *outputs, i
     if (p->mode == DT_MODE_TRAIN) {
         if (dt_shape_count(&p->shape[outputs[0]]) != 1)
             return dt_fail(err, DT_ERR_ARG, NULL, "the loss must be a single number");
-        plan_gradients(p, outputs[0], flags + p->graph->value_count);
+        plan_gradients(p, outputs[0]);
         plan_late(p);
         plan_again(p);
     }

@@ -44,6 +44,7 @@ typedef struct dt_plan {
     int *value_slot;    /* by value, -1: no memory in the arena */
     int *again_slot;    /* by value: of one that is made again for backward, -1: value_slot */
     int *grad_slot;     /* by value, -1: none, or a parameter's */
+    bool *writes;       /* by value: the backward pass gives it a gradient */
     dt_plan_node *node; /* by node */
     dt_slot *slot;
     int slot_count;

@@ -61,6 +61,7 @@ static void dampen_piece(void *arg, int64_t index, const dt_weight_site *s,
     const dt_shape *shape = &k->d->graph->value[s->value].shape;
     real factor = (real)(k->factor * (double)shape->dim[0] / (double)s->count);
     real *g = k->d->state->grad[s->value];
+    if (!g) return;
     if (is_indirect(s)) {
         g = k->s->gradient + s->at;
         memset(g + p->begin, 0, (size_t)p->n * sizeof *g);
@@ -82,7 +83,7 @@ static void back(dt_dynamics *d, const state *s, const dt_weight_site *site)
     const dt_quantizer *q = site->conf->quantizer;
     const real *stats = d->weights.stats + site->first_group * DT_QUANT_MAX_STATS;
     real *g = d->state->grad[site->value], *from = s->gradient + site->at;
-    if (!site->active || !is_indirect(site)) return;
+    if (!site->active || !g || !is_indirect(site)) return;
     if (dt_quant_transforms(q, &site->site)) {
         q->transform_back(site->conf->options, &site->site, dt_weights_read(&d->weights, site),
                           d->weights.transformed + site->at, stats, from, s->back + site->at);

@@ -170,7 +170,7 @@ static void add_traces(dt_dynamics_part *p, int64_t number, double factor)
         uint32_t bits = 0;
         double sum = 0;
         dt_rng rng;
-        if (!site->active || !s->measured[i] || s->h[i] == 0) continue;
+        if (!site->active || !g || !s->measured[i] || s->h[i] == 0) continue;
         open_probe(&rng, site, number);
         for (int64_t k = 0; k < site->count; k++, bits >>= 1) {
             if (k % 32 == 0) bits = dt_rng_u32(&rng);
@@ -189,7 +189,7 @@ static void add_deviations(dt_dynamics_part *p)
         const dt_weight_site *site = &d->weights.site[i];
         const real *g = d->state->grad[site->value];
         double mean = 0, square = 0, n = (double)site->count;
-        if (!site->active || !s->measured[i]) continue;
+        if (!site->active || !g || !s->measured[i]) continue;
         for (int64_t k = 0; k < site->count; k++)
             mean += (double)g[k] / dt_weight_factor(site, k) / n;
         for (int64_t k = 0; k < site->count; k++) {

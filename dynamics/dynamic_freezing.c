@@ -112,7 +112,7 @@ static void back_piece(void *arg, int64_t index, const dt_weight_site *s, const 
 {
     const call *k = arg;
     k->s->sums[index] = 0;
-    if (!k->s->held[p->site]) return;
+    if (!k->s->held[p->site] || !k->d->state->grad[s->value]) return;
     const real *held = k->s->held[p->site] + p->begin;
     real *g = k->d->state->grad[s->value] + p->begin, of_product[DT_POINT_BLOCK];
     for (int64_t i = 0; s->fold && i < p->n; i++)
@@ -130,7 +130,7 @@ static void factor_gradient(const dt_dynamics *d, const dt_weight_site *s, const
     const real *w = d->state->data[s->value], *gamma = d->state->data[s->gamma];
     const real *g = d->state->grad[s->value];
     real *d_gamma = d->state->grad[s->gamma];
-    for (int64_t o = 0; d_gamma && o < s->count / s->channel; o++) {
+    for (int64_t o = 0; g && d_gamma && o < s->count / s->channel; o++) {
         double sum = 0;
         for (int64_t i = o * s->channel; i < (o + 1) * s->channel; i++)
             if (held[i] < DT_NOT_HELD) sum += (double)g[i] * (double)w[i];

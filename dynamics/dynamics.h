@@ -91,7 +91,7 @@ struct dt_dynamics {
      * running ones (the variance unbiased); nothing else changes. */
     dt_status (*norm_pass)(void *arg, int64_t batch, dt_error *err);
     void *norm_arg;
-    /* Gradients of all parameters for batch i of the training pictures, by the graph in which
+    /* Gradients of the parameters for batch i of the training pictures, by the graph in which
      * weights go into their layers as they are, without their quantizers; -1: the last batch again.
      * Running statistics change as in a step. */
     dt_status (*gradient_pass)(void *arg, int64_t batch, dt_error *err);

@@ -35,7 +35,7 @@ void dt_accumulate_add(dt_accumulate *a, dt_state *s, int index)
     real share = (real)1 / (real)a->batches;
     for (int i = 0; a->sum && i < s->graph->value_count; i++) {
         real *sum = a->sum[i], *grad = s->grad[i];
-        if (!sum) continue;
+        if (!sum || !grad) continue;
         int64_t n = dt_shape_count(&s->graph->value[i].shape);
         for (int64_t k = 0; k < n; k++)
             sum[k] = (index ? sum[k] : 0) + share * grad[k];

@@ -147,13 +147,11 @@ double dt_optim_clip(dt_state *s, double most)
     const dt_graph *g = s->graph;
     double sum = 0;
     for (int i = 0; i < g->value_count; i++)
-        if (g->value[i].kind == DT_VALUE_PARAM)
-            sum += squares(s->grad[i], dt_shape_count(&g->value[i].shape));
+        if (s->grad[i]) sum += squares(s->grad[i], dt_shape_count(&g->value[i].shape));
     double norm = sqrt(sum), factor = most / (norm + 1e-6);
     if (!(factor < 1)) return norm;
     for (int i = 0; i < g->value_count; i++) {
-        if (g->value[i].kind != DT_VALUE_PARAM) continue;
-        for (int64_t k = 0, n = dt_shape_count(&g->value[i].shape); k < n; k++)
+        for (int64_t k = 0, n = dt_shape_count(&g->value[i].shape); s->grad[i] && k < n; k++)
             s->grad[i][k] *= (real)factor;
     }
     return norm;
@@ -167,7 +165,7 @@ void dt_optim_update(const dt_optim_state *o, dt_state *s, double lr, int64_t st
     for (int i = 0; i < g->value_count; i++) {
         const dt_value *v = &g->value[i];
         const dt_optim_group *group = &o->of[i];
-        if (v->kind != DT_VALUE_PARAM || (o->hold_quant && v->role == DT_ROLE_QUANT)) continue;
+        if (!s->grad[i] || (o->hold_quant && v->role == DT_ROLE_QUANT)) continue;
         real *state[DT_OPTIMIZER_STATES] = { NULL };
         for (int k = 0; k < group->optimizer->state_count; k++)
             state[k] = o->buffer[k][i];

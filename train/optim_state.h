@@ -37,15 +37,17 @@ void dt_optim_join(dt_optim_state *o, int value, int64_t step);
 /* Zeroes the buffers of the parameters that join in this step. */
 void dt_optim_restart(dt_optim_state *o, const dt_graph *g, int64_t step);
 
-/* Scales all gradients by most / (norm + 1e-6) if that is below 1, norm being that of all of them
- * together (Pascanu 2013, arXiv:1211.5063; PyTorch's form). Returns the norm before. */
+/* Scales all gradients that are there by most / (norm + 1e-6) if that is below 1, norm being that
+ * of all of them together (Pascanu 2013, arXiv:1211.5063; PyTorch's form). Returns the norm before.
+ */
 double dt_optim_clip(dt_state *s, double most);
 
-/* One update of every parameter from its gradient. `step` counts from 0, `lr` is that step's of the
- * run's optimizer; groups with an optimizer of their own follow it in proportion. Gradients are
- * clipped to train.clip_norm first. Without such a group: weights decay, biases, norms and
- * embeddings with train.decay_norm, quantizer parameters with train.quant_decay; these have the
- * rate lr * train.quant_lr. */
+/* One update of every parameter that has a gradient (a phase that leaves quantizers out gives their
+ * parameters none: they stay as they are, and so do their buffers). `step` counts from 0, `lr` is
+ * that step's of the run's optimizer; groups with an optimizer of their own follow it in
+ * proportion. Gradients are clipped to train.clip_norm first. Without such a group: weights decay,
+ * biases, norms and embeddings with train.decay_norm, quantizer parameters with train.quant_decay;
+ * these have the rate lr * train.quant_lr. */
 void dt_optim_update(const dt_optim_state *o, dt_state *s, double lr, int64_t step);
 
 #endif

@@ -106,7 +106,7 @@ static void put_first(run *r)
     const dt_shape logits = DT_SHAPE(r->batch, r->net.classes);
     put(r, "logits", &logits, dt_exec_value(&r->exec, r->net.logits));
     for (int i = 0; i < g->value_count; i++)
-        if (g->value[i].kind == DT_VALUE_PARAM)
+        if (r->net.state.grad[i])
             put(r, g->value[i].name, &g->value[i].shape, r->net.state.grad[i]);
 }
 

@@ -104,6 +104,26 @@ START_TEST(clipping_keeps_the_direction)
 }
 END_TEST
 
+/* What no backward pass wrote is neither stepped nor decayed, its buffers rest, and a norm of
+ * gradients does not count what lay there before. */
+START_TEST(without_a_gradient_nothing_moves)
+{
+    fixture f;
+    start(&f, 1, true, true, 3);
+    dt_optim_update(&f.optim, &f.state, 0.5, 0);
+    const real scale = value(&f, QUANT), velocity = f.optim.buffer[0][f.id[QUANT]][0];
+    f.state.grad[f.id[QUANT]] = NULL;
+    f.state.grad_memory[f.id[QUANT]][0] = 1000;
+    for (int i = 0; i < QUANT; i++)
+        f.state.grad[f.id[i]][0] = (real)(i == WEIGHT ? 3 : 4);
+    ck_assert(fabs(dt_optim_clip(&f.state, 5) - 5) < 1e-12);
+    dt_optim_update(&f.optim, &f.state, 0.5, 1);
+    ck_assert(value(&f, QUANT) == scale && f.optim.buffer[0][f.id[QUANT]][0] == velocity);
+    ck_assert(value(&f, BIAS) != 2);
+    end(&f);
+}
+END_TEST
+
 START_TEST(no_memory)
 {
     fixture f;
@@ -200,5 +220,5 @@ END_TEST
 
 DT_TEST_MAIN("optim_state", a_group_without_a_schedule_is_refused,
              updates_count_from_where_a_parameter_joins, a_group_has_its_own_optimizer,
-             only_weights_decay_unless_told, quantizers_have_their_rate,
-             clipping_keeps_the_direction, no_memory)
+             only_weights_decay_unless_told, without_a_gradient_nothing_moves,
+             quantizers_have_their_rate, clipping_keeps_the_direction, no_memory)
