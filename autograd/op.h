@@ -5,6 +5,7 @@
 #ifndef DT_AUTOGRAD_OP_H
 #define DT_AUTOGRAD_OP_H
 
+#include "core/opt.h"
 #include "core/shape.h"
 #include "core/thread.h"
 #include "kernels/kernels.h"
@@ -75,6 +76,8 @@ typedef struct dt_op {
     const char *name;
     int in_min, in_max;
     int out_count; /* of a node; ops of the fusing pass make nodes with fewer, too */
+    /* Fields of the configuration; NULL: it has none, or points at those of quantizers. */
+    const dt_opt *opts;
     size_t conf_size;
     unsigned grads;       /* bit i: input i can have a gradient */
     unsigned reads_in;    /* bit i: backward reads input i */

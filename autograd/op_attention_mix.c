@@ -109,11 +109,18 @@ static const dt_op_example examples[] = {
     { .in_count = 0 },
 };
 
+static const dt_opt opts[] = {
+    DT_OPT_INT(dt_attention_heads, heads, 1, 1, 1 << 20, "parts of the last axis"),
+    DT_OPT_FLOAT(dt_attention_heads, scale, 0, 0, 1e6, "not read"),
+    DT_OPT_END,
+};
+
 const dt_op dt_op_attention_mix = {
     .name = "attention_mix",
     .in_min = 2,
     .in_max = 2,
     .out_count = 1,
+    .opts = opts,
     .conf_size = sizeof(dt_attention_heads),
     .grads = 3,
     .reads_in = 3,

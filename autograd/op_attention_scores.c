@@ -102,11 +102,18 @@ static const dt_op_example examples[] = {
     { .in_count = 0 },
 };
 
+static const dt_opt opts[] = {
+    DT_OPT_INT(dt_attention_heads, heads, 1, 1, 1 << 20, "parts of the last axis"),
+    DT_OPT_FLOAT(dt_attention_heads, scale, 1, 0, 1e6, "factor of the scores"),
+    DT_OPT_END,
+};
+
 const dt_op dt_op_attention_scores = {
     .name = "attention_scores",
     .in_min = 2,
     .in_max = 2,
     .out_count = 1,
+    .opts = opts,
     .conf_size = sizeof(dt_attention_heads),
     .grads = 3,
     .reads_in = 3,

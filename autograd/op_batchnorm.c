@@ -145,11 +145,21 @@ static const dt_op_example examples[] = {
     { .in_count = 0 },
 };
 
+static const dt_opt opts[] = {
+    DT_OPT_FLOAT(dt_batchnorm_conf, eps, 1e-5, 0, 1, "added to the variance"),
+    DT_OPT_FLOAT(dt_batchnorm_conf, momentum, 0.1, 0, 1,
+                 "share of the batch in running statistics"),
+    DT_OPT_BOOL(dt_batchnorm_conf, frozen, false,
+                "training uses the running statistics and leaves them alone"),
+    DT_OPT_END,
+};
+
 const dt_op dt_op_batchnorm = {
     .name = "batchnorm",
     .in_min = 5,
     .in_max = 5,
     .out_count = 1,
+    .opts = opts,
     .conf_size = sizeof(dt_batchnorm_conf),
     .grads = 7,
     .reads_in = 1,

@@ -99,11 +99,21 @@ static const dt_op_example examples[] = {
     { .in_count = 0 },
 };
 
+static const dt_opt opts[] = {
+    DT_OPT_INT(dt_conv2d_conf, stride_h, 1, 1, 1 << 20, "rows"),
+    DT_OPT_INT(dt_conv2d_conf, stride_w, 1, 1, 1 << 20, "columns"),
+    DT_OPT_INT(dt_conv2d_conf, pad_h, 0, 0, 1 << 20, "rows of zeros above and below"),
+    DT_OPT_INT(dt_conv2d_conf, pad_w, 0, 0, 1 << 20, "columns of zeros left and right"),
+    DT_OPT_INT(dt_conv2d_conf, groups, 1, 1, 1 << 20, "of channels, each by itself"),
+    DT_OPT_END,
+};
+
 const dt_op dt_op_conv2d = {
     .name = "conv2d",
     .in_min = 2,
     .in_max = 2,
     .out_count = 1,
+    .opts = opts,
     .conf_size = sizeof(dt_conv2d_conf),
     .grads = 3,
     .reads_in = 3,

@@ -99,11 +99,19 @@ static const dt_op_example examples[] = {
     { .in_count = 0 },
 };
 
+static const dt_opt opts[] = {
+    DT_OPT_FLOAT(dt_distill_conf, temperature, 1, 0, 1e6, "divides the logits"),
+    DT_OPT_FLOAT(dt_distill_conf, task, 1, 0, 1e6, "factor of the loss over labels"),
+    DT_OPT_FLOAT(dt_distill_conf, weight, 1, 0, 1e6, "factor of the loss over the teacher"),
+    DT_OPT_END,
+};
+
 const dt_op dt_op_distill = {
     .name = "distill",
     .in_min = 3,
     .in_max = 3,
     .out_count = 1,
+    .opts = opts,
     .conf_size = sizeof(dt_distill_conf),
     .grads = 1u << TASK | 1u << LOGITS,
     .infer = infer,

@@ -115,11 +115,18 @@ static const dt_op_example examples[] = {
     { .in_count = 0 },
 };
 
+static const dt_opt opts[] = {
+    DT_OPT_FLOAT(dt_dropout_conf, rate, 0, 0, 1, "share that becomes 0, below 1"),
+    DT_OPT_BOOL(dt_dropout_conf, by_sample, false, "whole samples"),
+    DT_OPT_END,
+};
+
 const dt_op dt_op_dropout = {
     .name = "dropout",
     .in_min = 1,
     .in_max = 1,
     .out_count = 1,
+    .opts = opts,
     .conf_size = sizeof(dt_dropout_conf),
     .grads = 1,
     .accumulates = 1,

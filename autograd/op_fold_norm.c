@@ -91,11 +91,18 @@ static const dt_op_example examples[] = {
     { .in_count = 0 },
 };
 
+static const dt_opt opts[] = {
+    DT_OPT_FLOAT(dt_fold_norm_conf, eps, 1e-5, 0, 1, "of the batch norm"),
+    DT_OPT_BOOL(dt_fold_norm_conf, undo, false, "divide by the factor"),
+    DT_OPT_END,
+};
+
 const dt_op dt_op_fold_norm = {
     .name = "fold_norm",
     .in_min = 3,
     .in_max = 3,
     .out_count = 1,
+    .opts = opts,
     .conf_size = sizeof(dt_fold_norm_conf),
     .grads = 1u << DT_FOLD_W | 1u << DT_FOLD_GAMMA,
     .reads_in = 1u << DT_FOLD_W,

@@ -53,11 +53,17 @@ static const dt_op_example examples[] = {
     { .in_count = 0 },
 };
 
+static const dt_opt opts[] = {
+    DT_OPT_BOOL(dt_gelu_conf, by_tanh, false, "the approximation by tanh"),
+    DT_OPT_END,
+};
+
 const dt_op dt_op_gelu = {
     .name = "gelu",
     .in_min = 1,
     .in_max = 1,
     .out_count = 1,
+    .opts = opts,
     .conf_size = sizeof(dt_gelu_conf),
     .grads = 1,
     .reads_in = 1,

@@ -107,11 +107,17 @@ static const dt_op_example examples[] = {
     { .in_count = 0 },
 };
 
+static const dt_opt opts[] = {
+    DT_OPT_FLOAT(dt_layernorm_conf, eps, 1e-5, 0, 1, "added to the variance"),
+    DT_OPT_END,
+};
+
 const dt_op dt_op_layernorm = {
     .name = "layernorm",
     .in_min = DT_LN_INPUTS,
     .in_max = DT_LN_INPUTS,
     .out_count = 1,
+    .opts = opts,
     .conf_size = sizeof(dt_layernorm_conf),
     .grads = 7,
     .reads_in = 3,

@@ -103,11 +103,19 @@ static const dt_op_example examples[] = {
     { .in_count = 0 },
 };
 
+static const dt_opt opts[] = {
+    DT_OPT_INT(dt_maxpool_conf, kernel, 2, 1, 1 << 20, "rows and columns"),
+    DT_OPT_INT(dt_maxpool_conf, stride, 2, 1, 1 << 20, "rows and columns"),
+    DT_OPT_INT(dt_maxpool_conf, pad, 0, 0, 1 << 20, "on each side, at most half of the kernel"),
+    DT_OPT_END,
+};
+
 const dt_op dt_op_maxpool = {
     .name = "maxpool",
     .in_min = 1,
     .in_max = 1,
     .out_count = 1,
+    .opts = opts,
     .conf_size = sizeof(dt_maxpool_conf),
     .grads = 1,
     .accumulates = 1,

@@ -76,11 +76,19 @@ static const dt_op_example examples[] = {
     { .in_count = 0 },
 };
 
+static const dt_opt opts[] = {
+    DT_OPT_INT(dt_pad_channels_conf, stride, 1, 1, 1 << 20, "rows and columns that are kept"),
+    DT_OPT_INT(dt_pad_channels_conf, before, 0, 0, 1 << 30, "zero channels in front"),
+    DT_OPT_INT(dt_pad_channels_conf, after, 0, 0, 1 << 30, "zero channels behind"),
+    DT_OPT_END,
+};
+
 const dt_op dt_op_pad_channels = {
     .name = "pad_channels",
     .in_min = 1,
     .in_max = 1,
     .out_count = 1,
+    .opts = opts,
     .conf_size = sizeof(dt_pad_channels_conf),
     .grads = 1,
     .accumulates = 1,

@@ -87,11 +87,18 @@ static const dt_op_example examples[] = {
     { .in_count = 0 },
 };
 
+static const dt_opt opts[] = {
+    DT_OPT_INT(dt_slice_conf, part, 0, 0, 1 << 20, "which of equal parts of the last axis"),
+    DT_OPT_INT(dt_slice_conf, parts, 1, 1, 1 << 20, "of the last axis"),
+    DT_OPT_END,
+};
+
 const dt_op dt_op_slice = {
     .name = "slice",
     .in_min = 1,
     .in_max = 1,
     .out_count = 1,
+    .opts = opts,
     .conf_size = sizeof(dt_slice_conf),
     .grads = 1,
     .accumulates = 1,

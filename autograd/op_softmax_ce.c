@@ -126,11 +126,18 @@ static const dt_op_example examples[] = {
     { .in_count = 0 },
 };
 
+static const dt_opt opts[] = {
+    DT_OPT_FLOAT(dt_softmax_ce_conf, smoothing, 0, 0, 1,
+                 "share of the target that all classes get"),
+    DT_OPT_END,
+};
+
 const dt_op dt_op_softmax_ce = {
     .name = "softmax_ce",
     .in_min = 2,
     .in_max = 2,
     .out_count = 1,
+    .opts = opts,
     .conf_size = sizeof(dt_softmax_ce_conf),
     .grads = 1,
     .reads_in = 2,
