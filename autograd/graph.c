@@ -23,16 +23,6 @@ void *dt_graph_keep(dt_graph *g, const void *data, size_t size)
     return copy;
 }
 
-int dt_graph_find(const dt_graph *g, const char *name)
-{
-    for (int i = 0; i < g->value_count; i++) {
-        const dt_value *v = &g->value[i];
-        bool kept = v->kind == DT_VALUE_PARAM || v->kind == DT_VALUE_BUFFER;
-        if (kept && strcmp(v->name, name) == 0) return i;
-    }
-    return -1;
-}
-
 /* Room for one more element; arrays live in the arena, so old ones stay until the graph ends. */
 static void *room(dt_graph *g, void *array, int count, int *capacity, size_t size)
 {
@@ -45,14 +35,65 @@ static void *room(dt_graph *g, void *array, int count, int *capacity, size_t siz
     return bigger;
 }
 
+static uint32_t hash_of(const char *name)
+{
+    uint32_t h = 2166136261u; /* FNV-1a */
+    for (; *name; name++)
+        h = (h ^ (unsigned char)*name) * 16777619u;
+    return h;
+}
+
+/* Where a name is in the table, or the free place for it. The table is never full. */
+static int *place_of(const dt_graph *g, const char *name)
+{
+    uint32_t mask = (uint32_t)g->named_room - 1, at = hash_of(name) & mask;
+    while (g->named[at] >= 0 && strcmp(g->value[g->named[at]].name, name) != 0)
+        at = (at + 1) & mask;
+    return &g->named[at];
+}
+
+/* Room for one more name: at most half of the table is in use. */
+static bool grow_names(dt_graph *g)
+{
+    if (2 * (g->named_count + 1) <= g->named_room) return true;
+    int *old = g->named, count = g->named_room, want = count ? 2 * count : 128;
+    int *bigger = dt_arena_get(g->arena, (size_t)want * sizeof *bigger);
+    if (!bigger) return false;
+    for (int i = 0; i < want; i++)
+        bigger[i] = -1;
+    g->named = bigger;
+    g->named_room = want;
+    for (int i = 0; i < count; i++)
+        if (old[i] >= 0) *place_of(g, g->value[old[i]].name) = old[i];
+    return true;
+}
+
+int dt_graph_find(const dt_graph *g, const char *name)
+{
+    return g->named_room ? *place_of(g, name) : -1;
+}
+
+static bool is_kept(const dt_value *v)
+{
+    return v->kind == DT_VALUE_PARAM || v->kind == DT_VALUE_BUFFER;
+}
+
 static dt_status new_value(dt_graph *g, const dt_value *v, int *out_id, dt_error *err)
 {
     dt_value *values = room(g, g->value, g->value_count, &g->value_room, sizeof *values);
     if (values) g->value = values;
     const char *name = dt_arena_strdup(g->arena, v->name);
-    if (!values || !name) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a graph value");
-    g->value[g->value_count] = *v;
-    g->value[g->value_count].name = name;
+    if (!values || !name || (is_kept(v) && !grow_names(g)))
+        return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a graph value");
+    dt_value *made = &g->value[g->value_count];
+    *made = *v;
+    made->name = name;
+    made->producer = made->first_use = made->last_use = -1;
+    made->uses = 0;
+    if (is_kept(v)) {
+        *place_of(g, name) = g->value_count;
+        g->named_count++;
+    }
     *out_id = g->value_count++;
     return DT_OK;
 }
@@ -65,9 +106,34 @@ dt_status dt_graph_value(dt_graph *g, const dt_value *v, int *out_id, dt_error *
         return dt_fail(err, DT_ERR_ARG, &where, "a parameter of this name is already there");
     if (dt_shape_count(&v->shape) <= 0)
         return dt_fail(err, DT_ERR_SHAPE, &where, "the shape is empty");
-    dt_value copy = *v;
-    copy.producer = -1;
-    return new_value(g, &copy, out_id, err);
+    return new_value(g, v, out_id, err);
+}
+
+static dt_status add_use(dt_graph *g, int value, int node, int input, dt_error *err)
+{
+    dt_use *uses = room(g, g->use, g->use_count, &g->use_room, sizeof *uses);
+    if (!uses) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a graph");
+    dt_value *v = &g->value[value];
+    g->use = uses;
+    uses[g->use_count] = (dt_use){ node, input, -1 };
+    if (v->last_use >= 0) uses[v->last_use].next = g->use_count;
+    if (v->first_use < 0) v->first_use = g->use_count;
+    v->last_use = g->use_count++;
+    v->uses++;
+    return DT_OK;
+}
+
+dt_status dt_graph_append(dt_graph *g, const dt_node *node, dt_error *err)
+{
+    dt_node *nodes = room(g, g->node, g->node_count, &g->node_room, sizeof *nodes);
+    if (!nodes) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a graph node");
+    g->node = nodes;
+    for (int i = 0; i < node->in_count; i++)
+        DT_TRY(add_use(g, node->in[i], g->node_count, i, err));
+    for (int i = 0; i < node->out_count; i++)
+        g->value[node->out[i]].producer = g->node_count;
+    g->node[g->node_count++] = *node;
+    return DT_OK;
 }
 
 /* Is the output known to be never negative? */
@@ -97,22 +163,18 @@ dt_status dt_graph_node(dt_graph *g, const char *op_name, const char *name, cons
     dt_error below = { .status = DT_OK };
     dt_status st = op->infer(conf, shapes, in_count, out, &below);
     if (st != DT_OK) return dt_fail(err, st, NULL, "%s '%s': %s", op_name, name, below.text);
-    dt_node *nodes = room(g, g->node, g->node_count, &g->node_room, sizeof *nodes);
-    if (nodes) g->node = nodes;
     dt_node node = { .op = op, .name = dt_arena_strdup(g->arena, name), .in_count = in_count };
     node.out_count = op->out_count;
     node.conf = dt_graph_keep(g, conf, op->conf_size);
-    if (!nodes || !node.name || !node.conf)
+    if (!node.name || !node.conf)
         return dt_fail(err, DT_ERR_NOMEM, &where, "no memory for a graph node");
     memcpy(node.in, in, sizeof *in * (size_t)in_count);
     for (int i = 0; i < op->out_count; i++) {
         dt_value v = { .name = name, .kind = DT_VALUE_NODE, .shape = out[i] };
         v.batched = batched && out[i].rank > 0;
         v.nonneg = output_nonneg(g, op, in, in_count);
-        v.producer = g->node_count;
         DT_TRY(new_value(g, &v, &out_ids[i], err));
         node.out[i] = out_ids[i];
     }
-    g->node[g->node_count++] = node;
-    return DT_OK;
+    return dt_graph_append(g, &node, err);
 }

@@ -50,7 +50,8 @@ typedef struct dt_value {
     bool batched;
     bool nonneg; /* known to be never negative */
     dt_store store;
-    int producer; /* node, -1: none */
+    int producer;                  /* node, -1: none */
+    int first_use, last_use, uses; /* in dt_graph.use, in the order of nodes; -1: none */
     dt_role role;
     dt_layout layout;
     dt_init init;
@@ -65,12 +66,21 @@ typedef struct dt_node {
     int out[DT_OP_MAX_OUT], out_count;
 } dt_node;
 
+/* A node that reads a value as its input `input`. */
+typedef struct dt_use {
+    int node, input;
+    int next; /* of the same value, -1: none */
+} dt_use;
+
 typedef struct dt_graph {
     dt_arena *arena; /* owns names, configurations and the arrays */
     dt_value *value;
     dt_node *node; /* in topological order: the order of creation */
-    int value_count, node_count;
-    int value_room, node_room;
+    dt_use *use;
+    int value_count, node_count, use_count;
+    int value_room, node_room, use_room;
+    int *named; /* hash table of PARAM and BUFFER values by name, -1: free */
+    int named_count, named_room;
 } dt_graph;
 
 dt_status dt_graph_init(dt_graph *g, const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
@@ -83,6 +93,9 @@ dt_status dt_graph_value(dt_graph *g, const dt_value *v, int *out_id, dt_error *
  * op->out_count elements. */
 dt_status dt_graph_node(dt_graph *g, const char *op, const char *name, const void *conf,
                         const int *in, int in_count, int *out_ids, dt_error *err) DT_MUST_CHECK;
+/* Adds a node that is whole: its outputs are values of this graph that nothing computes yet. `name`
+ * and `conf` are borrowed. For passes that make one graph of another. */
+dt_status dt_graph_append(dt_graph *g, const dt_node *node, dt_error *err) DT_MUST_CHECK;
 /* PARAM or BUFFER of that name, -1: none. */
 int dt_graph_find(const dt_graph *g, const char *name);
 /* Copies bytes into the graph's memory (configurations that others point into). NULL: no memory. */

@@ -71,6 +71,34 @@ typedef struct dt_op_run {
 } dt_op_run;
 
 typedef struct dt_op_example dt_op_example;
+struct dt_fakequant_conf;
+
+/* A product of an activation with a weight: which inputs they are. */
+typedef struct dt_op_product {
+    int x, w, bias;   /* bias -1: it has none; a node may have fewer inputs than that */
+    int channel_axis; /* of w: its output channels */
+} dt_op_product;
+
+/* A product of two activations by heads; the configuration starts with a dt_attention_heads. */
+typedef enum dt_op_matmul {
+    DT_MATMUL_NONE,
+    DT_MATMUL_TRANSPOSED, /* in[0] [N,T,C] times in[1] [N,S,C] transposed -> [N,H,T,S] */
+    DT_MATMUL_PLAIN,      /* in[0] [N,H,T,S] times in[1] [N,S,C] -> [N,T,C] */
+} dt_op_matmul;
+
+/* What the fusing pass makes of a product whose operands are codes. Inputs: those of the plain
+ * node, then the parameters of x's quantizer and of the weight's. */
+typedef struct dt_op_codes {
+    const char *op;
+    /* Can it do this? NULL: always. */
+    bool (*fits)(const dt_shape *x, int in_count);
+    /* Fills its configuration (its conf_size bytes, zero) from the plain node's. */
+    void (*configure)(const void *conf, const struct dt_fakequant_conf *x,
+                      const struct dt_fakequant_conf *w, void *out);
+    /* Its output is kept as sums of 16 bits, center - 2^15 .. center + 2^15 - 1. NULL: it cannot.
+     */
+    void (*keep_sums)(void *conf, int center);
+} dt_op_codes;
 
 typedef struct dt_op {
     const char *name;
@@ -98,6 +126,27 @@ typedef struct dt_op {
      * reads out[0]. It gives the same bits, writes nothing else, and backward reads every input. */
     bool (*remakes)(const void *conf, const dt_shape *in);
     bool fused; /* the fusing pass makes such nodes; the test of that pass is theirs */
+
+    /* ---- facts: what the operation is, for passes that would otherwise ask for its name ---- */
+
+    const dt_op_product *product; /* NULL: none */
+    dt_op_matmul matmul;
+    bool quantizes;   /* in[0] to a grid; the configuration is a dt_fakequant_conf (quantizer.h) */
+    bool moves_codes; /* outputs are elements of in[0] or zeros: on a grid they stay on it */
+    bool identity_in_eval; /* outside of training the output is in[0] */
+    bool batch_stat;  /* normalises by statistics of the batch; starts with a dt_batchnorm_conf */
+    bool folds_norm;  /* a weight times the factor of a batch norm, or divided (op_fold_norm.h) */
+    bool sum;         /* of in[0] and in[1] */
+    bool window_mean; /* over rows and columns */
+    bool row_shares;  /* rows of the last axis become shares of 1 */
+    bool in_float;    /* has no exact form in integers: it stays between two quantizers */
+    /* The output is in[0] limited to low..high (-INFINITY, INFINITY: open). NULL: it is not. */
+    void (*limits)(const void *conf, double *out_low, double *out_high);
+    /* The output is part `part` of `parts` equal ones of the last axis. NULL: it is not. */
+    void (*part)(const void *conf, int *out_part, int *out_parts);
+    const dt_op_codes *on_codes; /* NULL: there is no such form */
+    int encode_of; /* dt_encode_of: encode_codes computes it on the way to codes; 0: it cannot */
+
     dt_sign sign;
     dt_grad_kind grad_kind;
     /* Output shapes from input shapes; SHAPE errors print both shapes. */

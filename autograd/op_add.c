@@ -50,6 +50,7 @@ const dt_op dt_op_add = {
     .inplace = true,
     .grad_inplace = true,
     .sign = DT_SIGN_KEEP,
+    .sum = true,
     .infer = infer,
     .forward = forward,
     .backward = backward,

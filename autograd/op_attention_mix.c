@@ -125,6 +125,7 @@ const dt_op dt_op_attention_mix = {
     .grads = 3,
     .reads_in = 3,
     .accumulates = 3,
+    .matmul = DT_MATMUL_PLAIN,
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -118,6 +118,7 @@ const dt_op dt_op_attention_scores = {
     .grads = 3,
     .reads_in = 3,
     .accumulates = 3,
+    .matmul = DT_MATMUL_TRANSPOSED,
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -165,6 +165,7 @@ const dt_op dt_op_batchnorm = {
     .reads_in = 1,
     .accumulates = 1,
     .grad_inplace = true,
+    .batch_stat = true,
     .infer = infer,
     .memory = memory,
     .forward = forward,

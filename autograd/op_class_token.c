@@ -84,6 +84,7 @@ const dt_op dt_op_class_token = {
     .out_count = 1,
     .grads = 3,
     .accumulates = 1,
+    .sum = true,
     .infer = infer,
     .forward = forward,
     .backward = backward,

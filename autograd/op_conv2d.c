@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op_conv2d.h"
 
+#include <string.h>
+
 dt_conv_shape dt_conv2d_shape(const dt_conv2d_conf *c, const dt_shape *x, const dt_shape *w)
 {
     dt_conv_shape s = {
@@ -108,6 +110,27 @@ static const dt_opt opts[] = {
     DT_OPT_END,
 };
 
+static const dt_op_product product = { .x = 0, .w = 1, .bias = -1, .channel_axis = 0 };
+
+static void on_codes_configure(const void *conf, const dt_fakequant_conf *x,
+                               const dt_fakequant_conf *w, void *out)
+{
+    dt_conv2d_codes_conf c = { .x = x, .w = w };
+    memcpy(&c.conv, conf, sizeof c.conv);
+    memcpy(out, &c, sizeof c);
+}
+
+static void on_codes_keep_sums(void *conf, int center)
+{
+    dt_conv2d_codes_conf *c = conf;
+    c->sums = true;
+    c->center = center;
+}
+
+static const dt_op_codes on_codes = { .op = "conv2d_codes",
+                                      .configure = on_codes_configure,
+                                      .keep_sums = on_codes_keep_sums };
+
 const dt_op dt_op_conv2d = {
     .name = "conv2d",
     .in_min = 2,
@@ -119,6 +142,8 @@ const dt_op dt_op_conv2d = {
     .reads_in = 3,
     .accumulates = 1,
     .takes_late = true,
+    .product = &product,
+    .on_codes = &on_codes,
     .infer = dt_conv2d_infer,
     .memory = memory,
     .forward = forward,

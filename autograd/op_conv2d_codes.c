@@ -201,6 +201,8 @@ static bool remakes(const void *conf, const dt_shape *in)
     return c->sums && c->conv.groups == 1 && w[1] * w[2] > 1 && w[1] * w[2] * w[3] <= REMADE;
 }
 
+static const dt_op_product product = { .x = 0, .w = 1, .bias = -1, .channel_axis = 0 };
+
 const dt_op dt_op_conv2d_codes = {
     .name = "conv2d_codes",
     .in_min = 2,
@@ -212,6 +214,7 @@ const dt_op dt_op_conv2d_codes = {
     .accumulates = 1,
     .takes_late = true,
     .fused = true,
+    .product = &product,
     .infer = dt_conv2d_infer,
     .memory = memory,
     .forward = forward,

@@ -133,6 +133,7 @@ const dt_op dt_op_dropout = {
     .inplace = true,
     .grad_inplace = true,
     .sign = DT_SIGN_KEEP,
+    .identity_in_eval = true,
     .infer = infer,
     .forward = forward,
     .backward = backward,

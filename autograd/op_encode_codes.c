@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "autograd/op_fakequant.h"
+#include "autograd/op_gelu.h"
+#include "autograd/op_layernorm.h"
 #include "core/thread.h"
 
 enum { TILE = 8192 }; /* elements of a task, or a row of more */
@@ -105,6 +107,16 @@ static real *scratch_of(const call *k, int thread, int which)
     return (real *)(void *)(base + (size_t)(2 * thread + which) * scratch_bytes(k));
 }
 
+static bool by_tanh(const call *k)
+{
+    return ((const dt_gelu_conf *)k->c->function)->by_tanh;
+}
+
+static real eps_of(const call *k)
+{
+    return (real)((const dt_layernorm_conf *)k->c->function)->eps;
+}
+
 /* What is quantized, of rows first.. : x itself, or `y` after the function was applied. */
 static const real *values(const call *k, int64_t first, int64_t rows, real *y)
 {
@@ -113,10 +125,9 @@ static const real *values(const call *k, int64_t first, int64_t rows, real *y)
     const real *x = (const real *)r->in[0] + first * k->C;
     if (k->c->of == DT_ENCODE_VALUE) return x;
     if (k->c->of == DT_ENCODE_GELU)
-        t->gelu(rows * k->C, k->c->by_tanh, x, y);
+        t->gelu(rows * k->C, by_tanh(k), x, y);
     else
-        t->layernorm(rows, k->C, (real)k->c->eps, x, r->in[1], r->in[2], y,
-                     (real *)r->saved + 2 * first);
+        t->layernorm(rows, k->C, eps_of(k), x, r->in[1], r->in[2], y, (real *)r->saved + 2 * first);
     return y;
 }
 
@@ -178,7 +189,7 @@ static void backward_block(void *arg, int64_t i, int thread)
     }
     back_quant(k, i, n, y, g, dy, false);
     if (k->c->of == DT_ENCODE_GELU) {
-        if (dx) t->gelu_back(n, k->c->by_tanh, x, dy, dx, r->add[0]);
+        if (dx) t->gelu_back(n, by_tanh(k), x, dy, dx, r->add[0]);
         return;
     }
     real *partial = k->partial + i * 2 * k->C;

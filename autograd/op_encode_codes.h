@@ -10,8 +10,7 @@ typedef enum dt_encode_of { DT_ENCODE_VALUE, DT_ENCODE_LAYERNORM, DT_ENCODE_GELU
 /* Inputs are x [...,C], with LAYERNORM gamma and beta, then the parameters of the quantizer. */
 typedef struct dt_encode_codes_conf {
     dt_encode_of of;
-    double eps;                     /* LAYERNORM */
-    bool by_tanh;                   /* GELU */
+    const void *function;           /* configuration of what is computed on the way; VALUE: NULL */
     const dt_fakequant_conf *quant; /* `uniform`, of an activation */
 } dt_encode_codes_conf;
 

@@ -276,6 +276,7 @@ const dt_op dt_op_fakequant = {
     .grad_inplace = true,
     .sign = DT_SIGN_KEEP,
     .grad_kind = DT_GRAD_STE,
+    .quantizes = true,
     .infer = infer,
     .memory = memory,
     .forward = forward,

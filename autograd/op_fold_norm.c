@@ -106,6 +106,7 @@ const dt_op dt_op_fold_norm = {
     .conf_size = sizeof(dt_fold_norm_conf),
     .grads = 1u << DT_FOLD_W | 1u << DT_FOLD_GAMMA,
     .reads_in = 1u << DT_FOLD_W,
+    .folds_norm = true,
     .infer = infer,
     .memory = memory,
     .forward = forward,

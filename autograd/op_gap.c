@@ -68,6 +68,7 @@ const dt_op dt_op_gap = {
     .grads = 1,
     .accumulates = 1,
     .sign = DT_SIGN_KEEP,
+    .window_mean = true,
     .infer = infer,
     .forward = forward,
     .backward = backward,

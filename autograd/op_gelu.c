@@ -4,6 +4,7 @@
 #include "autograd/op_gelu.h"
 
 #include "autograd/op.h"
+#include "autograd/op_encode_codes.h"
 
 enum { CHUNK = 1 << 13 }; /* elements of a task */
 
@@ -69,6 +70,8 @@ const dt_op dt_op_gelu = {
     .reads_in = 1,
     .accumulates = 1,
     .grad_inplace = true,
+    .in_float = true,
+    .encode_of = DT_ENCODE_GELU,
     .infer = dt_infer_same,
     .forward = forward,
     .backward = backward,

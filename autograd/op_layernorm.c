@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "autograd/op.h"
+#include "autograd/op_encode_codes.h"
 
 enum { BLOCK = 64 }; /* rows of a task */
 
@@ -123,6 +124,8 @@ const dt_op dt_op_layernorm = {
     .reads_in = 3,
     .accumulates = 1,
     .grad_inplace = true,
+    .in_float = true,
+    .encode_of = DT_ENCODE_LAYERNORM,
     .infer = infer,
     .memory = memory,
     .forward = forward,

@@ -1,6 +1,9 @@
 /* y = x w^T + b: x [...,I], w [O,I], b [O] (optional) -> [...,O]: rows are samples, or tokens. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "autograd/op.h"
+#include "autograd/op_linear_codes.h"
 #include "kernels/gemm.h"
 
 static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
@@ -81,6 +84,25 @@ static const dt_op_example examples[] = {
     { .in_count = 0 },
 };
 
+static const dt_op_product product = { .x = 0, .w = 1, .bias = 2, .channel_axis = 0 };
+
+/* Tokens, with a bias. */
+static bool on_codes_fits(const dt_shape *x, int in_count)
+{
+    return x->rank == 3 && in_count == 3;
+}
+
+static void on_codes_configure(const void *conf, const dt_fakequant_conf *x,
+                               const dt_fakequant_conf *w, void *out)
+{
+    (void)conf;
+    memcpy(out, &(dt_linear_codes_conf){ x, w }, sizeof(dt_linear_codes_conf));
+}
+
+static const dt_op_codes on_codes = { .op = "linear_codes",
+                                      .fits = on_codes_fits,
+                                      .configure = on_codes_configure };
+
 const dt_op dt_op_linear = {
     .name = "linear",
     .in_min = 2,
@@ -89,6 +111,8 @@ const dt_op dt_op_linear = {
     .grads = 7,
     .reads_in = 3,
     .accumulates = 1,
+    .product = &product,
+    .on_codes = &on_codes,
     .infer = infer,
     .memory = memory,
     .forward = forward,

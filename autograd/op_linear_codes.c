@@ -220,6 +220,8 @@ static int64_t macs(const void *conf, const dt_shape *in, const dt_shape *out)
     return dt_shape_count(out) * in[1].dim[1];
 }
 
+static const dt_op_product product = { .x = 0, .w = 1, .bias = 2, .channel_axis = 0 };
+
 const dt_op dt_op_linear_codes = {
     .name = "linear_codes",
     .in_min = 3,
@@ -230,6 +232,7 @@ const dt_op dt_op_linear_codes = {
     .reads_in = ~0u,
     .accumulates = 1,
     .fused = true,
+    .product = &product,
     .infer = infer,
     .memory = memory,
     .forward = forward,

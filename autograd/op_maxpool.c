@@ -121,6 +121,7 @@ const dt_op dt_op_maxpool = {
     .accumulates = 1,
     .sign = DT_SIGN_KEEP,
     .grad_kind = DT_GRAD_KINK,
+    .moves_codes = true,
     .infer = infer,
     .memory = memory,
     .forward = forward,

@@ -93,6 +93,7 @@ const dt_op dt_op_pad_channels = {
     .grads = 1,
     .accumulates = 1,
     .sign = DT_SIGN_KEEP,
+    .moves_codes = true,
     .infer = infer,
     .forward = forward,
     .backward = backward,

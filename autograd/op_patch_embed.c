@@ -170,6 +170,8 @@ static const dt_op_example examples[] = {
     { .in_count = 0 },
 };
 
+static const dt_op_product product = { .x = 0, .w = 1, .bias = 2, .channel_axis = 0 };
+
 const dt_op dt_op_patch_embed = {
     .name = "patch_embed",
     .in_min = 3,
@@ -178,6 +180,7 @@ const dt_op dt_op_patch_embed = {
     .grads = 7,
     .reads_in = 3,
     .accumulates = 1,
+    .product = &product,
     .infer = infer,
     .memory = memory,
     .forward = forward,

@@ -1,5 +1,7 @@
 /* y = max(x, 0). Backward needs y only: dx = dy where y > 0. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
 #include "autograd/op.h"
 
 static void forward(const dt_op_run *r)
@@ -18,6 +20,13 @@ static const dt_op_example examples[] = {
     { .in_count = 0 },
 };
 
+static void limits(const void *conf, double *out_low, double *out_high)
+{
+    (void)conf;
+    *out_low = 0;
+    *out_high = (double)INFINITY;
+}
+
 const dt_op dt_op_relu = {
     .name = "relu",
     .in_min = 1,
@@ -30,6 +39,7 @@ const dt_op dt_op_relu = {
     .grad_inplace = true,
     .sign = DT_SIGN_NONNEG,
     .grad_kind = DT_GRAD_KINK,
+    .limits = limits,
     .infer = dt_infer_same,
     .forward = forward,
     .backward = backward,

@@ -23,6 +23,13 @@ static const dt_op_example examples[] = {
     { .in_count = 0 },
 };
 
+static void limits(const void *conf, double *out_low, double *out_high)
+{
+    (void)conf;
+    *out_low = 0;
+    *out_high = DT_RELU6_HIGH;
+}
+
 const dt_op dt_op_relu6 = {
     .name = "relu6",
     .in_min = 1,
@@ -35,6 +42,7 @@ const dt_op dt_op_relu6 = {
     .grad_inplace = true,
     .sign = DT_SIGN_NONNEG,
     .grad_kind = DT_GRAD_KINK,
+    .limits = limits,
     .infer = dt_infer_same,
     .forward = forward,
     .backward = backward,

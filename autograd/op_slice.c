@@ -93,6 +93,13 @@ static const dt_opt opts[] = {
     DT_OPT_END,
 };
 
+static void part(const void *conf, int *out_part, int *out_parts)
+{
+    const dt_slice_conf *c = conf;
+    *out_part = c->part;
+    *out_parts = c->parts;
+}
+
 const dt_op dt_op_slice = {
     .name = "slice",
     .in_min = 1,
@@ -103,6 +110,7 @@ const dt_op dt_op_slice = {
     .grads = 1,
     .accumulates = 1,
     .sign = DT_SIGN_KEEP,
+    .part = part,
     .infer = infer,
     .forward = forward,
     .backward = backward,

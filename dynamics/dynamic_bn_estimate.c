@@ -40,7 +40,7 @@ static dt_status open(dt_dynamics_part *p, dt_error *err)
     if (!s->sum || !s->kept) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     for (int i = 0; i < d->graph->node_count; i++) {
         const dt_node *node = &d->graph->node[i];
-        if (strcmp(node->op->name, "batchnorm") != 0) continue;
+        if (!node->op->batch_stat) continue;
         for (int k = DT_BN_MEAN; k <= DT_BN_VAR; k++) {
             int64_t n = dt_shape_count(&d->graph->value[node->in[k]].shape);
             s->sum[node->in[k]] = dt_dynamics_memory(d, (size_t)n * sizeof(double));

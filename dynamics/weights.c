@@ -14,13 +14,13 @@ enum { TASK = 4 * DT_POINT_BLOCK }; /* elements of a task, about */
 static const dt_node *fold_before(const dt_graph *g, int value)
 {
     int at = g->value[value].producer;
-    return at >= 0 && strcmp(g->node[at].op->name, "fold_norm") == 0 ? &g->node[at] : NULL;
+    return at >= 0 && g->node[at].op->folds_norm ? &g->node[at] : NULL;
 }
 
 static const dt_fakequant_conf *weight_quantizer(const dt_graph *g, const dt_node *node)
 {
     const dt_fakequant_conf *c = node->conf;
-    if (strcmp(node->op->name, "fakequant") != 0 || !c->site.weight) return NULL;
+    if (!node->op->quantizes || !c->site.weight) return NULL;
     const dt_node *fold = fold_before(g, node->in[0]);
     return g->value[fold ? fold->in[DT_FOLD_W] : node->in[0]].kind == DT_VALUE_PARAM ? c : NULL;
 }

@@ -6,8 +6,8 @@
 #include "core/file.h"
 #include "export/exporter.h"
 #include "export/layout.h"
-#include "integer/lower.h"
 #include "export/safetensors.h"
+#include "integer/lower.h"
 
 static dt_status add_texts(const dt_export_source *src, dt_tensors *set, dt_error *err)
 {
@@ -17,7 +17,7 @@ static dt_status add_texts(const dt_export_source *src, dt_tensors *set, dt_erro
         DT_TRY(dt_tensors_set_attr(set, src->attr[i].key, src->attr[i].value, err));
     for (int i = 0; i < g->node_count; i++) {
         char key[DT_OPT_STR_MAX], bits[DT_EXPORT_KIND_TEXT];
-        if (!dt_lower_is_product(&g->node[i])) continue;
+        if (!g->node[i].op->product) continue;
         snprintf(key, sizeof key, "bits.%s", g->node[i].name);
         dt_export_bits(g, &g->node[i], bits);
         DT_TRY(dt_tensors_set_attr(set, key, bits, err));

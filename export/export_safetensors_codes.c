@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "autograd/query.h"
 #include "export/exporter.h"
 #include "export/layout.h"
 #include "export/safetensors.h"
@@ -49,8 +50,7 @@ static dt_status add_product(const dt_graph *g, const dt_node *n, const dt_lower
                              dt_tensors *set, dt_error *err)
 {
     char key[DT_OPT_STR_MAX], bits[DT_EXPORT_KIND_TEXT];
-    const dt_node *site = dt_lower_site(g, n->in[1]);
-    int weight = site ? dt_lower_latent(g, site) : n->in[1];
+    int weight = dt_query_latent(g, n->in[n->op->product->w]);
     DT_TRY(add_weights(&g->value[weight], n->name, p, set, err));
     if (p->quantized) DT_TRY(add(set, n->name, "scale", DT_F32, p->scales, p->scale, err));
     if (p->has_bias) DT_TRY(add(set, n->name, "bias", DT_F32, p->O, p->bias, err));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "autograd/quantizer.h"
+#include "autograd/query.h"
 #include "integer/lower.h"
 
 #define DT_EXPORTER(name) extern const dt_exporter dt_exporter_##name;
@@ -94,7 +95,7 @@ static void side_bits(char *text, size_t size, char side, const dt_node *site)
 void dt_export_bits(const dt_graph *g, const dt_node *layer, char text[DT_EXPORT_KIND_TEXT])
 {
     char w[12], a[12];
-    const dt_node *weight = dt_lower_site(g, layer->in[1]), *input = dt_lower_site(g, layer->in[0]);
+    const dt_node *weight = dt_query_site(g, layer->in[1]), *input = dt_query_site(g, layer->in[0]);
     side_bits(w, sizeof w, 'w', weight);
     side_bits(a, sizeof a, 'a', input);
     if (weight || input)
@@ -107,7 +108,7 @@ void dt_export_count_layers(const dt_export_source *src, dt_export_report *repor
 {
     char text[DT_EXPORT_KIND_TEXT];
     for (int i = 0; i < src->graph->node_count; i++) {
-        if (!dt_lower_is_product(&src->graph->node[i])) continue;
+        if (!src->graph->node[i].op->product) continue;
         dt_export_bits(src->graph, &src->graph->node[i], text);
         dt_export_tally(report->layer, &report->layer_count, text);
     }

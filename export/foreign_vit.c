@@ -188,8 +188,11 @@ static bool grid_of(const dt_graph *g, int64_t *out_h, int64_t *out_w)
 {
     for (int i = 0; i < g->node_count; i++) {
         const dt_node *node = &g->node[i];
-        if (strcmp(node->op->name, "patch_embed") != 0) continue;
-        const dt_shape *x = &g->value[node->in[0]].shape, *w = &g->value[node->in[1]].shape;
+        const dt_op_product *of = node->op->product;
+        if (!of || g->value[node->in[of->x]].shape.rank != 4 ||
+            g->value[node->out[0]].shape.rank != 3)
+            continue; /* pictures in, tokens out: the patch embedding */
+        const dt_shape *x = &g->value[node->in[of->x]].shape, *w = &g->value[node->in[of->w]].shape;
         *out_h = x->dim[1] / w->dim[1];
         *out_w = x->dim[2] / w->dim[2];
         return true;

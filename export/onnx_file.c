@@ -26,10 +26,10 @@ static void add_meta(const dt_export_source *src, const dt_lowered *l, dt_onnx *
         const dt_node *n = &g->node[i];
         char bits[DT_EXPORT_KIND_TEXT];
         if (!needed[i]) continue;
-        if (dt_lower_is_product(n)) {
+        if (n->op->product) {
             dt_export_bits(g, n, bits);
             dt_onnx_meta(m, dt_onnx_text(m, "detent.bits.%s", n->name), bits);
-        } else if (dt_lower_is(n, "fakequant")) {
+        } else if (n->op->quantizes) {
             const dt_fakequant_conf *c = n->conf;
             dt_onnx_meta(m, dt_onnx_text(m, "detent.quantizer.%s", n->name),
                          dt_onnx_text(m, "%s %s%d", c->quantizer->row.name,

@@ -11,6 +11,7 @@
 #include "autograd/op_gelu.h"
 #include "autograd/op_layernorm.h"
 #include "autograd/op_slice.h"
+#include "autograd/query.h"
 #include "export/onnx_parts.h"
 
 enum { LAYERNORM_OPSET = 17 };
@@ -61,7 +62,7 @@ static const char *move_patches(dt_onnx_walker *w, const dt_node *node, const ch
 
 static dt_status emit_patch_embed(dt_onnx_walker *w, const dt_node *node)
 {
-    const dt_lower_product *p = w->l->product[dt_lower_index(w->src->graph, node)];
+    const dt_lower_product *p = w->l->product[dt_query_index(w->src->graph, node)];
     const dt_shape *k = &p->shape; /* [O,P,Q,I] */
     const dt_onnx_attr attr[] = {
         { .name = "kernel_shape", .count = 2, .ints = { k->dim[1], k->dim[2] } },
@@ -166,13 +167,14 @@ static dt_status emit_slice(dt_onnx_walker *w, const dt_node *node)
 {
     const dt_slice_conf *c = node->conf;
     const dt_graph *g = w->src->graph;
-    int producer = g->value[node->in[0]].producer;
-    const dt_node *linear = producer >= 0 ? &g->node[producer] : NULL;
-    if (!dt_lower_is(linear, "linear"))
+    const dt_node *linear = dt_query_maker(g, node->in[0]);
+    const dt_op_product *of = linear ? linear->op->product : NULL;
+    if (!of || g->value[linear->in[of->w]].shape.rank != 2)
         return dt_fail(w->err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = node->name },
                        "takes a part of '%s', and only parts of linear layers have an ONNX form",
                        linear ? linear->name : g->value[node->in[0]].name);
-    const dt_lower_product part = rows_of(w->l->product[producer], c->part, c->parts);
+    const dt_lower_product part =
+        rows_of(w->l->product[dt_query_index(g, linear)], c->part, c->parts);
     const dt_onnx_attr attr[] = { { .name = "transB", .i = 1 }, { .name = NULL } };
     const char *x = dt_onnx_floats(w, linear->in[0]), *out = dt_onnx_out(w, node, "Gemm");
     DT_TRY(dt_onnx_product(w, node->name, &part, "Gemm", x, out, attr));
@@ -194,7 +196,7 @@ static const char *move_heads(dt_onnx_walker *w, const dt_node *node, const char
                               const char *x, const char *zero, const char *out)
 {
     (void)zero;
-    int value = dt_lower_is(node, "attention_mix") ? node->in[1] : node->in[0];
+    int value = node->op->matmul == DT_MATMUL_PLAIN ? node->in[1] : node->in[0];
     x = to_heads(w, node, value, prefix, x);
     return transpose(w, x, named(w, prefix, "Transpose", out), 4, 0, 2, 1, 3);
 }

@@ -9,8 +9,10 @@
 #include "autograd/op_pad_channels.h"
 #include "autograd/op_relu6.h"
 #include "autograd/quantizer.h"
+#include "autograd/query.h"
 #include "export/onnx_parts.h"
 
+#include <math.h>
 #include <string.h>
 
 /* A node with one input and one output that takes the place of a graph node. */
@@ -26,7 +28,10 @@ static dt_status simple(dt_onnx_walker *w, const dt_node *node, const char *op,
 static bool is_limit(const dt_onnx_walker *w, const dt_node *relu)
 {
     const dt_graph *g = w->src->graph;
-    bool is = dt_lower_is(relu, "relu") && relu->out[0] != w->src->logits && !w->params->symmetric;
+    double low, high;
+    if (!relu->op->limits || relu->out[0] == w->src->logits || w->params->symmetric) return false;
+    relu->op->limits(relu->conf, &low, &high);
+    bool is = low == 0 && isinf(high);
     for (int i = 0; is && i < g->node_count; i++)
         for (int k = 0; w->needed[i] && k < g->node[i].in_count; k++)
             if (g->node[i].in[k] == relu->out[0])
@@ -60,7 +65,8 @@ static dt_status limit(dt_onnx_walker *w, const dt_node *node, const dt_lower_gr
 static bool is_beyond_softmax(const dt_onnx_walker *w, int value, const dt_lower_grid *g)
 {
     const dt_value *v = &w->src->graph->value[value];
-    bool softmax = v->producer >= 0 && dt_lower_is(&w->src->graph->node[v->producer], "softmax");
+    const dt_node *maker = dt_query_maker(w->src->graph, value);
+    bool softmax = maker && maker->op->row_shares;
     int64_t row = v->shape.dim[v->shape.rank - 1];
     return !w->params->symmetric && softmax && (double)g->scale * 100 * (double)row < 1;
 }
@@ -71,11 +77,11 @@ static dt_status emit_fakequant(dt_onnx_walker *w, const dt_node *node)
 {
     const dt_fakequant_conf *c = node->conf;
     if (c->site.weight) return DT_OK; /* part of its conv or linear */
-    dt_lower_grid g = *w->l->grid[dt_lower_index(w->src->graph, node)];
+    dt_lower_grid g = *w->l->grid[dt_query_index(w->src->graph, node)];
     int producer = w->src->graph->value[node->in[0]].producer;
     if (producer >= 0 && is_limit(w, &w->src->graph->node[producer])) g.low = g.zero_point;
     const char *x = dt_onnx_raw(w, node->in[0]);
-    bool again = dt_lower_site(w->src->graph, node->in[0]) != NULL;
+    bool again = dt_query_site(w->src->graph, node->in[0]) != NULL;
     bool clip = !w->params->symmetric && (g.low > 0 || g.high < 255 || again);
     dt_onnx_constant(w->m, dt_onnx_text(w->m, "%s.scale", node->name), DT_ONNX_FLOAT,
                      &dt_onnx_scalar, &g.scale);
@@ -95,7 +101,7 @@ static dt_status emit_product(dt_onnx_walker *w, const dt_node *node, const dt_n
                               const char *op, const dt_onnx_attr *attr)
 {
     const dt_node *last = norm ? norm : node;
-    const dt_lower_product *p = w->l->product[dt_lower_index(w->src->graph, node)];
+    const dt_lower_product *p = w->l->product[dt_query_index(w->src->graph, node)];
     const char *x = dt_onnx_floats(w, node->in[0]), *out = dt_onnx_out(w, last, op);
     DT_TRY(dt_onnx_product(w, node->name, p, op, x, out, attr));
     return dt_onnx_set(w, last, out);
@@ -112,7 +118,7 @@ static dt_status emit_conv(dt_onnx_walker *w, const dt_node *node)
         { .name = "strides", .count = 2, .ints = { c->stride_h, c->stride_w } },
         { .name = NULL },
     };
-    return emit_product(w, node, dt_lower_norm(w->src->graph, w->needed, node), "Conv", attr);
+    return emit_product(w, node, dt_query_norm(w->src->graph, w->needed, node), "Conv", attr);
 }
 
 /* Are all readers slices, which write their part of the layer themselves? */
@@ -121,7 +127,7 @@ static bool is_sliced(const dt_onnx_walker *w, int value)
     const dt_graph *g = w->src->graph;
     for (int i = 0; i < g->node_count; i++)
         for (int k = 0; w->needed[i] && k < g->node[i].in_count; k++)
-            if (g->node[i].in[k] == value && !dt_lower_is(&g->node[i], "slice")) return false;
+            if (g->node[i].in[k] == value && !g->node[i].op->part) return false;
     return value != w->src->logits;
 }
 
@@ -164,7 +170,7 @@ static bool is_only_quantized(const dt_onnx_walker *w, int value)
     const dt_graph *g = w->src->graph;
     for (int i = 0; i < g->node_count; i++)
         for (int k = 0; w->needed[i] && k < g->node[i].in_count; k++)
-            if (g->node[i].in[k] == value && !dt_lower_is(&g->node[i], "fakequant")) return false;
+            if (g->node[i].in[k] == value && !g->node[i].op->quantizes) return false;
     return value != w->src->logits;
 }
 
@@ -211,10 +217,10 @@ static dt_status emit_gap(dt_onnx_walker *w, const dt_node *node)
 /* Behind nodes that keep a grid, the same grid again, so that they run on codes. */
 static dt_status requantize(dt_onnx_walker *w, const dt_node *node, const char *y)
 {
-    const dt_node *site = dt_lower_site(w->src->graph, node->in[0]);
+    const dt_node *site = dt_query_site(w->src->graph, node->in[0]);
     DT_TRY(dt_onnx_set(w, node, y));
     if (!site) return DT_OK;
-    const dt_lower_grid *grid = w->l->grid[dt_lower_index(w->src->graph, site)];
+    const dt_lower_grid *grid = w->l->grid[dt_query_index(w->src->graph, site)];
     const dt_onnx_site same = { site->name, grid->scale, false };
     return dt_onnx_quantize(w, &same, node, y, w->value[node->out[0]]);
 }
@@ -261,7 +267,7 @@ static dt_status emit_pad_channels(dt_onnx_walker *w, const dt_node *node)
 {
     const dt_pad_channels_conf *c = node->conf;
     const char *weight =
-        identity_weight(w, node, dt_lower_site(w->src->graph, node->in[0]) != NULL);
+        identity_weight(w, node, dt_query_site(w->src->graph, node->in[0]) != NULL);
     if (!weight) return dt_onnx_no_memory(w->err);
     const char *in[] = { dt_onnx_floats(w, node->in[0]), weight, NULL };
     const char *y = dt_onnx_text(w->m, "%s/Conv", node->name);
@@ -302,7 +308,7 @@ static dt_status emit(dt_onnx_walker *w, const dt_node *node)
     const dt_onnx_emitter *const lists[] = { emitters, dt_onnx_token_emitters };
     for (size_t k = 0; k < DT_ARRAY_LEN(lists); k++)
         for (const dt_onnx_emitter *e = lists[k]; e->op; e++)
-            if (dt_lower_is(node, e->op)) return e->emit(w, node);
+            if (strcmp(node->op->name, e->op) == 0) return e->emit(w, node);
     return dt_fail(w->err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = node->name },
                    "operation '%s' has no ONNX form here", node->op->name);
 }

@@ -61,7 +61,7 @@ dt_status dt_target_check(const dt_target *t, const dt_export_source *src, bool 
     dt_lowered *l;
     *out = (dt_target_report){ .count = 0 };
     if (!needed) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to check the target");
-    dt_lower_cone(&low, needed);
+    dt_query_cone(low.graph, &low.logits, 1, needed);
     dt_target_net net = { &low, needed, NULL, allow_float };
     find(t, &net, out);
     dt_status st = DT_OK;

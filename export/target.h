@@ -12,7 +12,7 @@ enum { DT_TARGET_FORMATS = 4, DT_TARGET_RULES = 8, DT_TARGET_TEXT = 400 };
 /* What a rule looks at. */
 typedef struct dt_target_net {
     const dt_lower_source *src;
-    const bool *needed;      /* by node, see dt_lower_cone */
+    const bool *needed;      /* by node, see dt_query_cone */
     const dt_lowered *lower; /* NULL for rules of the graph */
     bool allow_float;        /* parts without quantizers are wanted */
 } dt_target_net;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "autograd/quantizer.h"
+#include "autograd/query.h"
 #include "export/target.h"
 
 enum { ZERO = 128 }; /* of signed grids in unsigned codes */
@@ -20,16 +21,10 @@ static const dt_node *next_node(const dt_target_net *net, int *i)
     return NULL;
 }
 
-/* NULL: no quantizer. */
-static const dt_fakequant_conf *quantizer_of(const dt_node *n)
-{
-    return dt_lower_is(n, "fakequant") ? n->conf : NULL;
-}
-
 /* The grid of an activation's quantizer; NULL: another node. */
 static const dt_lower_grid *grid_of(const dt_target_net *net, const dt_node *n)
 {
-    return net->lower->grid[dt_lower_index(net->src->graph, n)];
+    return net->lower->grid[dt_query_index(net->src->graph, n)];
 }
 
 static void find_missing(const dt_target_net *net, dt_target_finding *f)
@@ -51,7 +46,7 @@ static void find_activation_scales(const dt_target_net *net, dt_target_finding *
 {
     int i = 0;
     for (const dt_node *n = next_node(net, &i); n; n = next_node(net, &i)) {
-        const dt_fakequant_conf *c = quantizer_of(n);
+        const dt_fakequant_conf *c = dt_query_quantizer(n);
         if (c && !c->site.weight && c->site.groups != 1)
             dt_target_add(f, "%s has %lld", n->name, (long long)c->site.groups);
     }
@@ -66,7 +61,7 @@ static void find_weight_scales(const dt_target_net *net, dt_target_finding *f)
 {
     int i = 0;
     for (const dt_node *n = next_node(net, &i); n; n = next_node(net, &i)) {
-        const dt_fakequant_conf *c = quantizer_of(n);
+        const dt_fakequant_conf *c = dt_query_quantizer(n);
         if (!c || !c->site.weight) continue;
         int64_t outputs = net->src->graph->value[n->in[0]].shape.dim[0];
         if (c->site.groups > outputs)
@@ -83,7 +78,7 @@ static void find_wide(const dt_target_net *net, dt_target_finding *f)
 {
     int i = 0;
     for (const dt_node *n = next_node(net, &i); n; n = next_node(net, &i)) {
-        const dt_lower_product *p = net->lower->product[dt_lower_index(net->src->graph, n)];
+        const dt_lower_product *p = net->lower->product[dt_query_index(net->src->graph, n)];
         int64_t lowest = 0;
         for (int64_t k = 0; p && p->quantized && k < p->O * p->K; k++)
             lowest += p->code[k] == -ZERO;
@@ -170,7 +165,7 @@ static void find_both_addends(const dt_target_net *net, dt_target_finding *f)
     int i = 0;
     const dt_graph *g = net->src->graph;
     for (const dt_node *n = next_node(net, &i); n; n = next_node(net, &i))
-        if (dt_lower_is(n, "add") && dt_lower_site(g, n->in[0]) && dt_lower_site(g, n->in[1]))
+        if (n->op->sum && dt_query_site(g, n->in[0]) && dt_query_site(g, n->in[1]))
             dt_target_add(f, "%s", n->name);
 }
 const dt_target_rule dt_rule_skip_only = {

@@ -19,6 +19,8 @@ typedef enum dt_layer_role {
     DT_LAYER_LAST,
     DT_LAYER_SHORTCUT,
 } dt_layer_role;
+/* What reports and phases call the width of a side that is not quantized. */
+enum { DT_FLOAT_BITS = 32 };
 typedef enum dt_side { DT_SIDE_WEIGHTS, DT_SIDE_ACTIVATIONS } dt_side;
 
 typedef struct dt_quant_choice {

@@ -12,6 +12,7 @@
 #define DT_INTEGER_LOWER_H
 
 #include "autograd/exec.h"
+#include "autograd/query.h"
 
 /* A trained network; everything is borrowed. */
 typedef struct dt_lower_source {
@@ -22,35 +23,13 @@ typedef struct dt_lower_source {
     bool no_gain;          /* codes as trained, for formats of fewer than 8 bits; coarser biases */
 } dt_lower_source;
 
-bool dt_lower_is(const dt_node *node, const char *op); /* false also for NULL */
-bool dt_lower_is_product(const dt_node *node);         /* conv2d, linear or patch_embed */
-bool dt_lower_is_attention(const dt_node *node);       /* a product of two activations */
-/* gelu, layernorm or softmax: no integer form, they stay in float between two quantizers. */
-bool dt_lower_is_float(const dt_node *node);
-
-bool dt_lower_is_rectifier(const dt_node *node); /* relu or relu6 */
-
-/* The weight's parameter behind its quantizer. */
-int dt_lower_latent(const dt_graph *g, const dt_node *site);
 /* The values that the quantizer of a weight rounds: those of the parameter, or times the factors of
  * a batch norm that is folded in training. `room` has as many elements and is used for the latter.
  * The factor of an output then goes to factor[O] (may be NULL); 1 elsewhere. */
 const real *dt_lower_values(const dt_graph *g, const dt_state *state, const dt_node *site,
                             real *room, double *factor);
-/* The fakequant node on whose grid a value lies, through nodes that only move values and add
- * zeros, and through dropout, which is nothing here, and what a folded batch norm divides by. NULL:
- * the value is float. */
-const dt_node *dt_lower_site(const dt_graph *g, int value);
-
-/* needed[i]: the logits depend on node i. `needed` has node_count elements. */
-void dt_lower_cone(const dt_lower_source *src, bool *needed);
-/* How many inputs of needed nodes read `value`; the last such node in `out_reader` (may be NULL).
+/* How many needed nodes stay in float, see dt_op.in_float; needed[i]: the logits depend on node i.
  */
-int dt_lower_readers(const dt_graph *g, const bool *needed, int value, const dt_node **out_reader);
-/* The batchnorm that alone reads a conv's output, NULL: none. */
-const dt_node *dt_lower_norm(const dt_graph *g, const bool *needed, const dt_node *conv);
-
-/* How many needed nodes have no integer form, see dt_lower_is_float. */
 int dt_lower_floats(const dt_lower_source *src, const bool *needed);
 /* Sites that an integer model needs and the graph has not. `text` gets the first few names. */
 int dt_lower_missing(const dt_lower_source *src, const bool *needed, char *text, size_t size);
@@ -102,7 +81,7 @@ enum { DT_LOWER_MISSING = 360 };
 typedef struct dt_lowered {
     dt_lower_source src;
     dt_arena *arena;
-    bool *needed;                     /* by node: see dt_lower_cone */
+    bool *needed;                     /* by node: see dt_query_cone */
     const dt_lower_grid **grid;       /* by node: activation sites; NULL: another node */
     const dt_lower_product **product; /* by node: convs and linears; NULL: another node */
     int floats;                       /* nodes that stay in float, see dt_lower_floats */
@@ -112,9 +91,6 @@ typedef struct dt_lowered {
 /* Errors: UNSUPPORTED names a layer and the rule that it breaks; NUMERIC, NOMEM. */
 dt_status dt_lower_new(const dt_lower_source *src, dt_lowered **out, dt_error *err) DT_MUST_CHECK;
 void dt_lower_free(dt_lowered *l); /* NULL is fine */
-/* Index of a node of the graph. */
-int dt_lower_index(const dt_graph *g, const dt_node *node);
-
 /* Replaces the float biases in `state` (of the same graph) by those of the integer model, so that
  * the float network computes what the integer model does, up to the rounding of float sums. Rounded
  * biases are all that tells the two apart: one code in a hundred behind a conv, which low-bit

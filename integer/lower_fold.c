@@ -15,6 +15,7 @@
 #include "autograd/op_batchnorm.h"
 #include "autograd/op_fakequant.h"
 #include "autograd/op_relu6.h"
+#include "autograd/query.h"
 #include "fakequant/quantizers.h"
 #include "integer/lower.h"
 
@@ -97,8 +98,10 @@ dt_status dt_lower_activation(const dt_lower_source *src, const dt_node *site,
                        "scale %g is no positive number", g.scale);
     if (!grid_holds(c, params, &g))
         return refuse(site, "has an offset that is no whole number of steps", err);
-    int producer = src->graph->value[site->in[0]].producer;
-    if (producer >= 0 && dt_lower_is(&src->graph->node[producer], "relu6")) dt_lower_cap(&out);
+    const dt_node *before = dt_query_maker(src->graph, site->in[0]);
+    double low, high = 0;
+    if (before && before->op->limits) before->op->limits(before->conf, &low, &high);
+    if (high == DT_RELU6_HIGH) dt_lower_cap(&out);
     *out_grid = out;
     return DT_OK;
 }
@@ -306,7 +309,7 @@ dt_status dt_lower_fold(const dt_lower_source *src, const dt_node *product, cons
                         dt_error *err)
 {
     const dt_shape *w = &src->graph->value[product->in[1]].shape;
-    const dt_node *site = dt_lower_site(src->graph, product->in[1]);
+    const dt_node *site = dt_query_site(src->graph, product->in[1]);
     dt_lower_product p = { .shape = *w, .O = w->dim[0], .quantized = site != NULL };
     p.K = dt_shape_count(w) / p.O;
     double *factor = dt_arena_get(arena, (size_t)p.O * sizeof *factor);

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "autograd/op_batchnorm.h"
+#include "autograd/query.h"
 #include "integer/lower.h"
 
 static bool is_zero(const dt_lower_product *p, int64_t o)
@@ -39,7 +40,7 @@ void dt_lower_snap(const dt_lowered *l, dt_state *state, int *out_count)
     *out_count = 0;
     for (int i = 0; i < g->node_count; i++) {
         const dt_lower_product *p = l->product[i];
-        const dt_node *norm = p ? dt_lower_norm(g, l->needed, &g->node[i]) : NULL;
+        const dt_node *norm = p ? dt_query_norm(g, l->needed, &g->node[i]) : NULL;
         if (!p || !p->has_bias || !p->bias_code) continue;
         if (norm)
             snap_norm(norm, p, state);

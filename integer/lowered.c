@@ -1,12 +1,8 @@
 /* The lowering of a whole network. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/quantizer.h"
+#include "autograd/query.h"
 #include "integer/lower.h"
-
-int dt_lower_index(const dt_graph *g, const dt_node *node)
-{
-    return (int)(node - g->node);
-}
 
 static dt_status no_memory(dt_error *err)
 {
@@ -20,7 +16,7 @@ static dt_status lower_site(dt_lowered *l, const dt_node *node, dt_error *err)
     dt_lower_grid *grid = dt_arena_get(l->arena, sizeof *grid);
     if (!grid) return no_memory(err);
     DT_TRY(dt_lower_activation(&l->src, node, grid, err));
-    l->grid[dt_lower_index(l->src.graph, node)] = grid;
+    l->grid[dt_query_index(l->src.graph, node)] = grid;
     return DT_OK;
 }
 
@@ -28,12 +24,12 @@ static dt_status lower_site(dt_lowered *l, const dt_node *node, dt_error *err)
 static dt_status lower_product(dt_lowered *l, const dt_node *node, dt_error *err)
 {
     const dt_graph *g = l->src.graph;
-    const dt_node *site = dt_lower_site(g, node->in[0]), *norm = dt_lower_norm(g, l->needed, node);
-    const dt_lower_grid *x = site ? l->grid[dt_lower_index(g, site)] : NULL;
+    const dt_node *site = dt_query_site(g, node->in[0]), *norm = dt_query_norm(g, l->needed, node);
+    const dt_lower_grid *x = site ? l->grid[dt_query_index(g, site)] : NULL;
     dt_lower_product *p = dt_arena_get(l->arena, sizeof *p);
     if (!p) return no_memory(err);
     DT_TRY(dt_lower_fold(&l->src, node, norm, x, l->arena, p, err));
-    l->product[dt_lower_index(g, node)] = p;
+    l->product[dt_query_index(g, node)] = p;
     return DT_OK;
 }
 
@@ -45,14 +41,14 @@ static dt_status lower_all(dt_lowered *l, dt_error *err)
     l->grid = dt_arena_get(l->arena, n * sizeof(void *));
     l->product = dt_arena_get(l->arena, n * sizeof(void *));
     if (!l->needed || !l->grid || !l->product) return no_memory(err);
-    dt_lower_cone(&l->src, l->needed);
+    dt_query_cone(g, &l->src.logits, 1, l->needed);
     l->floats = dt_lower_floats(&l->src, l->needed);
     l->missing = dt_lower_missing(&l->src, l->needed, l->missing_text, sizeof l->missing_text);
     for (int i = 0; i < g->node_count; i++) {
         const dt_node *node = &g->node[i];
         if (!l->needed[i]) continue;
-        if (dt_lower_is(node, "fakequant")) DT_TRY(lower_site(l, node, err));
-        if (dt_lower_is_product(node)) DT_TRY(lower_product(l, node, err));
+        if (node->op->quantizes) DT_TRY(lower_site(l, node, err));
+        if (node->op->product) DT_TRY(lower_product(l, node, err));
     }
     return DT_OK;
 }

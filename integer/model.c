@@ -7,7 +7,9 @@
 #include "autograd/op_conv2d.h"
 #include "autograd/op_maxpool.h"
 #include "autograd/op_pad_channels.h"
+#include "autograd/op_relu6.h"
 #include "autograd/quantizer.h"
+#include "autograd/query.h"
 
 const char *const dt_int_kind_name[DT_INT_KINDS] = { "input", "product", "mean",    "requant",
                                                      "add",   "table",   "maxpool", "pad" };
@@ -74,7 +76,7 @@ static dt_conv_shape conv_shape_of(const builder *b, const dt_node *n)
 {
     const dt_shape *w = &b->g->value[n->in[1]].shape, *x = &b->g->value[n->in[0]].shape;
     const dt_shape *y = &b->g->value[n->out[0]].shape;
-    if (dt_lower_is(n, "linear"))
+    if (w->rank == 2)
         return (dt_conv_shape){ 1, 1, 1, w->dim[1], w->dim[0], 1, 1, 1, 1, 0, 0, 1, 1, 1 };
     const dt_conv2d_conf *c = n->conf;
     return (dt_conv_shape){
@@ -130,7 +132,7 @@ static dt_status copy_product(builder *b, const dt_lower_product *p, dt_int_node
 static dt_status walk_product(builder *b, const dt_node *n)
 {
     const form *x = &b->form[n->in[0]];
-    const dt_lower_product *p = b->l->product[dt_lower_index(b->g, n)];
+    const dt_lower_product *p = b->l->product[dt_query_index(b->g, n)];
     if (x->kind != FORM_CODES) return refuse(b, n, "its input has no integer codes");
     if (!p->quantized || !p->bias_code) return refuse(b, n, "its weights have no integer codes");
     const dt_lower_grid *grid = &b->m->value[x->a].grid;
@@ -208,14 +210,16 @@ static dt_status walk_site(builder *b, const dt_node *n)
     const form x = b->form[n->in[0]];
     if (c->site.weight) return DT_OK;
     if (x.kind == FORM_FLOAT) return refuse(b, n, "quantizes a value that was computed in float");
-    return end_on_grid(b, n, &x, *b->l->grid[dt_lower_index(b->g, n)]);
+    return end_on_grid(b, n, &x, *b->l->grid[dt_query_index(b->g, n)]);
 }
 
 static dt_status walk_relu(builder *b, const dt_node *n)
 {
     form x = b->form[n->in[0]];
     x.relu = true;
-    x.relu6 = dt_lower_is(n, "relu6");
+    double low, high;
+    n->op->limits(n->conf, &low, &high);
+    x.relu6 = high == DT_RELU6_HIGH;
     if (x.kind == FORM_CODES) return end_on_grid(b, n, &x, b->m->value[x.a].grid);
     if (x.kind != FORM_SUMS && x.kind != FORM_ADDITION)
         return refuse(b, n, "its input has no integer form");
@@ -226,9 +230,8 @@ static dt_status walk_relu(builder *b, const dt_node *n)
 static dt_status walk_batchnorm(builder *b, const dt_node *n)
 {
     const form *x = &b->form[n->in[0]];
-    int producer = b->g->value[n->in[0]].producer;
-    const dt_node *conv = producer >= 0 ? &b->g->node[producer] : NULL;
-    if (!dt_lower_is(conv, "conv2d") || dt_lower_norm(b->g, b->l->needed, conv) != n)
+    const dt_node *conv = dt_query_maker(b->g, n->in[0]);
+    if (!conv || dt_query_norm(b->g, b->l->needed, conv) != n)
         return refuse(b, n, "a batch norm that is not alone behind a conv has no integer form");
     b->form[n->out[0]] = *x;
     return DT_OK;
@@ -304,7 +307,7 @@ static const struct {
 static dt_status walk(builder *b, const dt_node *n)
 {
     for (size_t i = 0; i < DT_ARRAY_LEN(walkers); i++)
-        if (dt_lower_is(n, walkers[i].op)) return walkers[i].walk(b, n);
+        if (strcmp(n->op->name, walkers[i].op) == 0) return walkers[i].walk(b, n);
     return dt_fail(b->err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = n->name },
                    "operation '%s' has no integer form", n->op->name);
 }
@@ -313,7 +316,7 @@ static dt_status walk(builder *b, const dt_node *n)
 static dt_status refuse_floats(builder *b)
 {
     int i = 0;
-    while (!b->l->needed[i] || !dt_lower_is_float(&b->g->node[i]))
+    while (!b->l->needed[i] || !b->g->node[i].op->in_float)
         i++;
     return dt_fail(b->err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = b->g->node[i].name },
                    "operation '%s' has no integer form, as %d nodes of this network; --format onnx "

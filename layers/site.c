@@ -30,11 +30,8 @@ bool dt_site_on_grid(const dt_builder *b, int x, const dt_quant_choice *choice)
     const dt_graph *g = b->graph;
     for (int producer; (producer = g->value[x].producer) >= 0;) {
         const dt_node *node = &g->node[producer];
-        if (strcmp(node->op->name, "fakequant") == 0) return same_grid(node->conf, choice);
-        /* These only move values and add zeros. */
-        bool keeps =
-            strcmp(node->op->name, "pad_channels") == 0 || strcmp(node->op->name, "maxpool") == 0;
-        if (!keeps) return false;
+        if (node->op->quantizes) return same_grid(node->conf, choice);
+        if (!node->op->moves_codes) return false;
         x = node->in[0];
     }
     return false;
@@ -46,7 +43,7 @@ static int find_shared(const dt_builder *b, int x, const dt_quant_choice *choice
     const dt_graph *g = b->graph;
     for (int i = 0; i < g->node_count; i++) {
         const dt_node *node = &g->node[i];
-        bool of_x = strcmp(node->op->name, "fakequant") == 0 && node->in[0] == x;
+        bool of_x = node->op->quantizes && node->in[0] == x;
         if (of_x && same_choice(node->conf, choice)) return node->out[0];
     }
     return -1;

@@ -91,7 +91,7 @@ static dt_status tell_layers(const dt_session *s, const dt_graph *g,
 {
     for (int i = 0; events->layer && i < g->node_count; i++) {
         dt_inspect_layer l;
-        if (!dt_lower_is_product(&g->node[i])) continue;
+        if (!g->node[i].op->product) continue;
         DT_TRY(dt_inspect_layer_of(g, &s->net.state, &g->node[i], s->alloc, &l, err));
         events->layer(events->arg, &l);
     }
@@ -106,8 +106,7 @@ static dt_status measure_and_tell(dt_session *s, const dt_graph *g, const dt_ins
     dt_status st = DT_OK;
     if (events->pictures) st = dt_inspect_activations(s, g, events->pictures, fit, err);
     for (int i = 0; st == DT_OK && i < g->node_count; i++)
-        if (strcmp(g->node[i].op->name, "fakequant") == 0)
-            tell_site(s, &g->node[i], &fit[i], events->site, events->arg);
+        if (g->node[i].op->quantizes) tell_site(s, &g->node[i], &fit[i], events->site, events->arg);
     dt_put(s->alloc, fit);
     return st;
 }

@@ -55,7 +55,7 @@ static dt_status on_node(void *arg, const dt_node *n, const dt_op_run *run, bool
 {
     (void)err;
     watch *w = arg;
-    if (after || !dt_lower_is(n, "fakequant") || !is_plain(n)) return DT_OK;
+    if (after || !n->op->quantizes || !is_plain(n)) return DT_OK;
     const dt_fakequant_conf *c = n->conf;
     dt_shape shape = run->in_shape[0];
     shape.dim[0] = w->valid;

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "autograd/op_fakequant.h"
+#include "autograd/query.h"
 #include "export/exporter.h"
 #include "train/inspect_activations.h"
 
@@ -59,19 +60,11 @@ static int64_t macs_of(const dt_graph *g, const dt_node *node)
     return node->op->macs ? node->op->macs(node->conf, in, out) : 0;
 }
 
-/* The parameter behind a weight, through its quantizer and a folded batch norm. */
-static int latent_of(const dt_graph *g, int value)
-{
-    while (g->value[value].producer >= 0)
-        value = g->node[g->value[value].producer].in[0];
-    return value;
-}
-
 dt_status dt_inspect_layer_of(const dt_graph *g, const dt_state *state, const dt_node *node,
                               const dt_alloc *a, dt_inspect_layer *out, dt_error *err)
 {
-    const dt_node *w = dt_lower_site(g, node->in[1]), *x = dt_lower_site(g, node->in[0]);
-    const real *weight = state->data[latent_of(g, node->in[1])];
+    const dt_node *w = dt_query_site(g, node->in[1]), *x = dt_query_site(g, node->in[0]);
+    const real *weight = state->data[dt_query_latent(g, node->in[1])];
     dt_inspect_layer l = { .name = node->name,
                            .op = node->op->name,
                            .weight = g->value[node->in[1]].shape,

@@ -5,8 +5,6 @@
 
 #include "autograd/exec.h"
 
-enum { DT_FLOAT_BITS = 32 };
-
 typedef struct dt_inspect_layer {
     const char *name, *op;  /* of the graph */
     const char *method;     /* quantizer of the weights; NULL: float */

@@ -145,6 +145,6 @@ const dt_graph *dt_net_steps(const dt_net *net)
 bool dt_net_is_quantized(const dt_net *net)
 {
     for (int i = 0; i < net->graph.node_count; i++)
-        if (strcmp(net->graph.node[i].op->name, "fakequant") == 0) return true;
+        if (net->graph.node[i].op->quantizes) return true;
     return false;
 }

@@ -39,7 +39,7 @@ bool dt_net_adopt(const dt_graph *g, const dt_node *site, const dt_tensors *set,
                   const dt_state *state)
 {
     const dt_fakequant_conf *c = site->conf;
-    if (strcmp(site->op->name, "fakequant") != 0 || !c->quantizer->adopt) return false;
+    if (!site->op->quantizes || !c->quantizer->adopt) return false;
     if (has_all(g, site, set)) return false;
     for (int64_t group = 0; group < c->site.groups; group++) {
         real p[DT_QUANT_MAX_PARAMS] = { 0 };

@@ -2,12 +2,10 @@
  * weight that a batch norm follows, fold_norm nodes that multiply by its factor and divide by it
  * again (autograd/op_fold_norm.c). */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
-#include <string.h>
-
 #include "autograd/op_batchnorm.h"
 #include "autograd/op_fold_norm.h"
-#include "autograd/quantizer.h"
+#include "autograd/query.h"
+#include "autograd/rewrite.h"
 #include "train/net.h"
 
 static dt_status no_memory(dt_error *err)
@@ -15,83 +13,59 @@ static dt_status no_memory(dt_error *err)
     return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a graph");
 }
 
-static int readers(const dt_graph *g, int value)
+/* The quantizer of the weight of the product before a batch norm; NULL: none that nothing else
+ * reads. */
+static const dt_node *quantizer_before(const dt_graph *g, const dt_node *norm)
 {
-    int count = 0;
-    for (int i = 0; i < g->node_count; i++)
-        for (int k = 0; k < g->node[i].in_count; k++)
-            count += g->node[i].in[k] == value;
-    return count;
+    if (!norm->op->batch_stat) return NULL;
+    const dt_node *product = dt_query_maker(g, norm->in[DT_BN_X]);
+    if (!product || dt_query_norm(g, NULL, product) != norm) return NULL;
+    int w = product->in[product->op->product->w];
+    const dt_node *quantizer = dt_query_maker(g, w);
+    return dt_query_quantizer(quantizer) && g->value[w].uses == 1 ? quantizer : NULL;
 }
 
-/* The fakequant node of the weight of the convolution before a batch norm, -1: none that nothing
- * else reads. */
-static int quantizer_before(const dt_graph *g, const dt_node *norm)
-{
-    int x = norm->in[DT_BN_X], conv = g->value[x].producer;
-    if (strcmp(norm->op->name, "batchnorm") != 0 || conv < 0 || readers(g, x) != 1) return -1;
-    if (strcmp(g->node[conv].op->name, "conv2d") != 0) return -1;
-    int w = g->node[conv].in[1], quantizer = g->value[w].producer;
-    return quantizer >= 0 && strcmp(g->node[quantizer].op->name, "fakequant") == 0 ? quantizer : -1;
-}
-
-static dt_status add_node(dt_net *net, const dt_node *norm, const char *part, const char *site,
+/* A node of out's own around a quantizer; `x` is a value of out. */
+static dt_status add_node(dt_rewrite *r, const dt_node *norm, const char *part, const char *site,
                           bool undo, int x, int *out, dt_error *err)
 {
     const dt_batchnorm_conf *c = norm->conf;
     const dt_fold_norm_conf conf = { c->eps, undo };
-    const char *name = dt_arena_printf(net->graph.arena, "%s.%s", site, part);
+    const char *name = dt_arena_printf(r->out->arena, "%s.%s", site, part);
     if (!name) return no_memory(err);
-    const int in[] = { x, norm->in[DT_BN_GAMMA], norm->in[DT_BN_VAR] };
-    return dt_graph_node(&net->graph, "fold_norm", name, &conf, in, 3, out, err);
+    const int in[] = { x, r->value[norm->in[DT_BN_GAMMA]], r->value[norm->in[DT_BN_VAR]] };
+    return dt_graph_node(r->out, "fold_norm", name, &conf, in, 3, out, err);
 }
 
-/* Nodes were added at the end: each goes to its quantizer. `before` and `after`: by node, -1: none.
- */
-static dt_status put_in_order(dt_graph *g, int count, const int *before, const int *after,
-                              dt_error *err)
+/* Quantizers get their factors before and behind; `arg`: by node, the batch norm that is folded
+ * into what it quantizes, NULL: none. */
+static dt_status visit(dt_rewrite *r, int i)
 {
-    dt_node *node = dt_arena_get(g->arena, sizeof *node * (size_t)g->node_count);
-    int n = 0;
-    if (!node) return no_memory(err);
-    for (int i = 0; i < count; i++) {
-        if (before[i] >= 0) node[n++] = g->node[before[i]];
-        node[n++] = g->node[i];
-        if (after[i] >= 0) node[n++] = g->node[after[i]];
-    }
-    memcpy(g->node, node, sizeof *node * (size_t)n);
-    for (int i = 0; i < n; i++)
-        for (int k = 0; k < g->node[i].out_count; k++)
-            g->value[g->node[i].out[k]].producer = i;
+    const dt_node *const *norm_of = r->arg, *norm = norm_of[i];
+    dt_node node = r->source->node[i];
+    int y = node.out[0], undone;
+    if (!norm) return dt_rewrite_put(r, &node);
+    DT_TRY(add_node(r, norm, "fold", node.name, false, r->value[node.in[0]], &node.in[0], r->err));
+    DT_TRY(dt_rewrite_put(r, &node));
+    DT_TRY(add_node(r, norm, "unfold", node.name, true, y, &undone, r->err));
+    r->value[y] = undone;
     return DT_OK;
 }
 
 dt_status dt_net_fold(dt_net *net, dt_error *err)
 {
-    dt_graph *g = &net->graph;
-    int count = g->node_count, found = 0;
-    int *before = dt_arena_get(g->arena, sizeof *before * (size_t)(2 * count + 2));
-    if (!before) return no_memory(err);
-    int *after = before + count + 1;
-    for (int i = 0; i < count; i++)
-        before[i] = after[i] = -1;
-    for (int i = 0; i < count; i++) {
-        int at = quantizer_before(g, &g->node[i]), folded, undone;
-        if (at < 0 || before[at] >= 0) continue;
-        const dt_node norm = g->node[i];
-        int conv = g->value[norm.in[DT_BN_X]].producer, y = g->node[at].out[0];
-        if (readers(g, y) != 1) continue;
-        const char *site = g->node[at].name;
-        before[at] = g->node_count;
-        DT_TRY(add_node(net, &norm, "fold", site, false, g->node[at].in[0], &folded, err));
-        after[at] = g->node_count;
-        DT_TRY(add_node(net, &norm, "unfold", site, true, y, &undone, err));
-        g->node[at].in[0] = folded;
-        g->node[conv].in[1] = undone;
+    const dt_graph *g = &net->graph;
+    int found = 0;
+    const dt_node **norm_of = dt_arena_get(g->arena, sizeof *norm_of * (size_t)(g->node_count + 1));
+    if (!norm_of) return no_memory(err);
+    for (int i = 0; i < g->node_count; i++) {
+        const dt_node *quantizer = quantizer_before(g, &g->node[i]);
+        if (!quantizer) continue;
+        norm_of[dt_query_index(g, quantizer)] = &g->node[i];
         found++;
     }
     if (found == 0)
         return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = "quant.fold_norm" },
                        "no batch norm follows a convolution with quantized weights");
-    return put_in_order(g, count, before, after, err);
+    return dt_graph_remake(&net->graph, visit, norm_of, err);
 }

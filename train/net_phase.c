@@ -2,28 +2,21 @@
  * fixed statistics. Values and their order are the net's, so parameters, optimizer and checkpoints
  * know no phases. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
 #include <string.h>
 
 #include "autograd/op_batchnorm.h"
-#include "autograd/quantizer.h"
+#include "autograd/query.h"
+#include "autograd/rewrite.h"
 #include "train/net.h"
 
-typedef struct rewrite {
+typedef struct phase {
     const dt_net *net;
-    const dt_recipe_phase *phase;
-    dt_graph *out;
-    int *value; /* by value of the net: which one stands for it */
+    const dt_recipe_phase *conf;
     bool quantizes[2], norms;
-} rewrite;
-
-static dt_status no_memory(dt_error *err)
-{
-    return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a graph");
-}
+} phase;
 
 /* A quantizer at `bits`; refused where the method cannot do them. */
-static dt_status with_bits(rewrite *r, dt_node *node, int bits, dt_error *err)
+static dt_status put_with_bits(dt_rewrite *r, const dt_node *node, int bits)
 {
     dt_fakequant_conf c;
     memcpy(&c, node->conf, sizeof c);
@@ -32,98 +25,75 @@ static dt_status with_bits(rewrite *r, dt_node *node, int bits, dt_error *err)
     dt_error below = { .status = DT_OK };
     c.site.bits = bits;
     if (bits < q->min_bits || bits > q->max_bits)
-        return dt_fail(err, DT_ERR_RANGE, &where, "'%s' does %d..%d bits, not %d as phases say",
+        return dt_fail(r->err, DT_ERR_RANGE, &where, "'%s' does %d..%d bits, not %d as phases say",
                        q->row.name, q->min_bits, q->max_bits, bits);
     dt_status fits = q->check ? q->check(c.options, &c.site, &below) : DT_OK;
-    if (fits != DT_OK) return dt_fail(err, fits, &where, "%s", below.text);
-    node->conf = dt_graph_keep(r->out, &c, sizeof c);
-    return node->conf ? DT_OK : no_memory(err);
+    if (fits != DT_OK) return dt_fail(r->err, fits, &where, "%s", below.text);
+    return dt_rewrite_put_as(r, node, node->op->name, &c, sizeof c);
 }
 
 /* Leaves a quantizer out: its output is its input. Where the output has to stay (logits), the node
  * before computes it. */
-static void leave_out(rewrite *r, const dt_node *node)
+static dt_status leave_out(dt_rewrite *r, const dt_node *node)
 {
-    int x = r->value[node->in[0]], y = node->out[0];
-    int producer = r->out->value[x].producer;
-    r->value[y] = x;
-    if (y != r->net->logits || producer < 0) return;
-    dt_node *before = &r->out->node[producer];
-    for (int i = 0; i < before->out_count; i++)
-        if (before->out[i] == x) before->out[i] = y;
-    r->out->value[y].producer = producer;
-    r->value[y] = y;
-    r->value[x] = y;
-}
-
-static dt_status add(rewrite *r, const dt_node *plain, dt_error *err)
-{
-    dt_node node = *plain;
-    dt_graph *out = r->out;
-    if (strcmp(node.op->name, "fakequant") == 0) {
-        const dt_fakequant_conf *c = node.conf;
-        int least = c->site.weight ? r->phase->weight_bits : r->phase->activation_bits;
-        r->quantizes[!c->site.weight] = true;
-        if (least == 32) {
-            leave_out(r, plain);
-            return DT_OK;
-        }
-        if (least > c->site.bits) DT_TRY(with_bits(r, &node, least, err));
-    }
-    if (strcmp(node.op->name, "batchnorm") == 0 && r->phase->norm) {
-        dt_batchnorm_conf c;
-        memcpy(&c, node.conf, sizeof c);
-        c.frozen = true;
-        r->norms = true;
-        node.conf = dt_graph_keep(out, &c, sizeof c);
-        if (!node.conf) return no_memory(err);
-    }
-    for (int i = 0; i < node.in_count; i++)
-        node.in[i] = r->value[node.in[i]];
-    for (int i = 0; i < node.out_count; i++)
-        out->value[node.out[i]].producer = out->node_count;
-    out->node[out->node_count++] = node;
+    const phase *p = r->arg;
+    if (node->out[0] == p->net->logits)
+        dt_rewrite_rename(r, node->in[0], node->out[0]);
+    else
+        dt_rewrite_stand_for(r, node->out[0], node->in[0]);
     return DT_OK;
 }
 
-static dt_status rewrite_all(rewrite *r, dt_error *err)
+static dt_status put_frozen(dt_rewrite *r, const dt_node *norm)
 {
-    const dt_graph *g = &r->net->graph;
-    dt_graph *out = r->out;
-    out->value = dt_graph_keep(out, g->value, (size_t)g->value_count * sizeof *out->value);
-    out->node = dt_arena_get(out->arena, (size_t)g->node_count * sizeof *out->node);
-    r->value = dt_arena_get(out->arena, (size_t)g->value_count * sizeof *r->value);
-    if (!out->value || !out->node || !r->value) return no_memory(err);
-    out->value_count = out->value_room = g->value_count;
-    out->node_room = g->node_count;
-    for (int i = 0; i < g->value_count; i++) {
-        r->value[i] = i;
-        out->value[i].producer = -1;
+    phase *p = r->arg;
+    dt_batchnorm_conf c;
+    memcpy(&c, norm->conf, sizeof c);
+    c.frozen = true;
+    p->norms = true;
+    return dt_rewrite_put_as(r, norm, norm->op->name, &c, sizeof c);
+}
+
+static dt_status visit(dt_rewrite *r, int i)
+{
+    phase *p = r->arg;
+    const dt_node *node = &r->source->node[i];
+    const dt_fakequant_conf *c = dt_query_quantizer(node);
+    if (c) {
+        int least = c->site.weight ? p->conf->weight_bits : p->conf->activation_bits;
+        p->quantizes[!c->site.weight] = true;
+        if (least == DT_FLOAT_BITS) return leave_out(r, node);
+        if (least > c->site.bits) return put_with_bits(r, node, least);
     }
-    for (int i = 0; i < g->node_count; i++)
-        DT_TRY(add(r, &g->node[i], err));
-    const dt_recipe_phase *p = r->phase;
-    bool weights = p->weight_bits && !r->quantizes[0];
-    bool activations = p->activation_bits && !r->quantizes[1];
-    if (weights || activations || (p->ranges && !r->quantizes[0] && !r->quantizes[1]))
+    if (node->op->batch_stat && p->conf->norm) return put_frozen(r, node);
+    return dt_rewrite_put(r, node);
+}
+
+/* Names what a phase speaks of and the net has not. */
+static dt_status check_used(const phase *p, dt_error *err)
+{
+    const dt_recipe_phase *c = p->conf;
+    bool weights = c->weight_bits && !p->quantizes[0];
+    bool activations = c->activation_bits && !p->quantizes[1];
+    if (weights || activations || (c->ranges && !p->quantizes[0] && !p->quantizes[1]))
         return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = "phases" },
                        "%s of epoch %d: the net has no such quantizers",
                        weights       ? "weight_bits"
                        : activations ? "activation_bits"
                                      : "ranges",
-                       p->epoch);
-    if (p->norm && !r->norms)
+                       c->epoch);
+    if (c->norm && !p->norms)
         return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = "phases" },
-                       "norm of epoch %d: the net has no batch norm", p->epoch);
+                       "norm of epoch %d: the net has no batch norm", c->epoch);
     return DT_OK;
 }
 
-dt_status dt_net_phase(const dt_net *net, const dt_recipe_phase *phase, const dt_alloc *a,
+dt_status dt_net_phase(const dt_net *net, const dt_recipe_phase *conf, const dt_alloc *a,
                        dt_graph *out, dt_error *err)
 {
-    DT_TRY(dt_graph_init(out, a, err));
-    rewrite r = { .net = net, .phase = phase, .out = out };
-    dt_status st = rewrite_all(&r, err);
+    phase p = { .net = net, .conf = conf };
+    DT_TRY(dt_graph_rewrite(&net->graph, visit, &p, a, out, err));
+    dt_status st = check_used(&p, err);
     if (st != DT_OK) dt_graph_fini(out);
     return st;
 }

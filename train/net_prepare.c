@@ -5,25 +5,17 @@
 
 #include "autograd/op_batchnorm.h"
 #include "autograd/op_fakequant.h"
-#include "autograd/quantizer.h"
+#include "autograd/query.h"
 #include "train/net.h"
 
-static int readers(const dt_graph *g, int value)
+/* The parameter behind the weight of a product that a batch norm alone reads and that is used once;
+ * -1: there is no such. */
+static int weight_before(const dt_graph *g, const dt_node *norm)
 {
-    int n = 0;
-    for (int i = 0; i < g->node_count; i++)
-        for (int j = 0; j < g->node[i].in_count; j++)
-            n += g->node[i].in[j] == value;
-    return n;
-}
-
-/* The weight parameter behind a conv's weight input, through its quantizer if it has one. */
-static int weight_param(const dt_graph *g, const dt_node *conv)
-{
-    int w = conv->in[1];
-    while (g->value[w].producer >= 0)
-        w = g->node[g->value[w].producer].in[0];
-    return g->value[w].kind == DT_VALUE_PARAM && readers(g, w) == 1 ? w : -1;
+    const dt_node *product = dt_query_maker(g, norm->in[DT_BN_X]);
+    if (!product || dt_query_norm(g, NULL, product) != norm) return -1;
+    int w = dt_query_latent(g, product->in[product->op->product->w]);
+    return g->value[w].kind == DT_VALUE_PARAM && g->value[w].uses == 1 ? w : -1;
 }
 
 static void negate(real *x, int64_t n)
@@ -38,10 +30,8 @@ int dt_net_make_gamma_positive(dt_net *net, int *out_small)
     int changed = 0, small = 0;
     for (int i = 0; i < g->node_count; i++) {
         const dt_node *bn = &g->node[i];
-        if (strcmp(bn->op->name, "batchnorm") != 0) continue;
-        int x = bn->in[DT_BN_X], producer = g->value[x].producer;
-        bool after_conv = producer >= 0 && strcmp(g->node[producer].op->name, "conv2d") == 0;
-        int w = after_conv && readers(g, x) == 1 ? weight_param(g, &g->node[producer]) : -1;
+        if (!bn->op->batch_stat) continue;
+        int w = weight_before(g, bn);
         real *gamma = net->state.data[bn->in[DT_BN_GAMMA]];
         real *mean = net->state.data[bn->in[DT_BN_MEAN]];
         int64_t C = g->value[bn->in[DT_BN_GAMMA]].shape.dim[0];
@@ -130,8 +120,7 @@ bool dt_net_is_new_site(const dt_graph *before, const dt_node *site)
     for (int i = 0; before && i < before->node_count; i++) {
         const dt_node *other = &before->node[i];
         const dt_fakequant_conf *then = other->conf;
-        if (strcmp(other->op->name, "fakequant") != 0 || strcmp(other->name, site->name) != 0)
-            continue;
+        if (!other->op->quantizes || strcmp(other->name, site->name) != 0) continue;
         return then->site.bits != now->site.bits;
     }
     return true;
@@ -141,8 +130,7 @@ static dt_status hook(void *arg, const dt_node *node, const dt_op_run *run, bool
                       dt_error *err)
 {
     const calibration *c = arg;
-    if (strcmp(node->op->name, "fakequant") != 0 || !dt_net_is_new_site(c->before, node))
-        return DT_OK;
+    if (!node->op->quantizes || !dt_net_is_new_site(c->before, node)) return DT_OK;
     if (!after) return c->init ? start_site(node, run, err) : DT_OK;
     if (c->site) report_site(c, node, run);
     return DT_OK;

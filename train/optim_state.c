@@ -27,7 +27,7 @@ static int side_group(const dt_graph *g, int value)
     for (int i = 0; i < g->node_count; i++) {
         const dt_node *node = &g->node[i];
         const dt_fakequant_conf *c = node->conf;
-        if (strcmp(node->op->name, "fakequant") != 0) continue;
+        if (!node->op->quantizes) continue;
         for (int k = 1; k < node->in_count; k++)
             if (node->in[k] == value)
                 return c->site.weight ? DT_GROUP_QUANT_WEIGHTS : DT_GROUP_QUANT_ACTIVATIONS;

@@ -176,7 +176,7 @@ static dt_phase *phase_before(dt_run *r)
 
 static bool is_site(const dt_node *node)
 {
-    return strcmp(node->op->name, "fakequant") == 0;
+    return node->op->quantizes;
 }
 
 /* Whether a graph has sites that are new beside another. */

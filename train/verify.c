@@ -23,7 +23,7 @@ static void map_nodes(dt_verify *v)
     const dt_graph *g = &v->params.net->graph;
     for (int i = 0; i < g->node_count; i++) {
         v->node_of[i] = -1;
-        for (int k = 0; strcmp(g->node[i].op->name, "fakequant") == 0 && k < m->node_count; k++)
+        for (int k = 0; g->node[i].op->quantizes && k < m->node_count; k++)
             if (!m->value[m->node[k].out].is_sum && strcmp(m->node[k].name, g->node[i].name) == 0)
                 v->node_of[i] = k;
     }

@@ -12,7 +12,7 @@ static bool is_map(const dt_graph *g, int value)
 {
     if (g->value[value].shape.rank != 4) return false;
     for (int at; (at = g->value[value].producer) >= 0; value = g->node[at].in[0])
-        if (dt_lower_is(&g->node[at], "attention_scores")) return false;
+        if (g->node[at].op->matmul) return false;
     return true;
 }
 

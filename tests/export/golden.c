@@ -81,10 +81,10 @@ static void make_dyadic(testnet *t, const dt_node *n)
     real *const *data = t->net.state.data;
     const dt_graph *g = &t->net.graph;
     int64_t count = g->value[n->in[1]].shape.dim[0];
-    if (dt_lower_is(n, "fakequant"))
+    if (n->op->quantizes)
         for (int64_t i = 0; i < dt_shape_count(&g->value[n->in[1]].shape); i++)
             data[n->in[1]][i] = nearest_power(data[n->in[1]][i]);
-    if (!dt_lower_is(n, "batchnorm")) return;
+    if (!n->op->batch_stat) return;
     for (int64_t c = 0; c < count; c++) {
         data[n->in[DT_BN_GAMMA]][c] = c % 3 ? 1 : (real).5;
         data[n->in[DT_BN_VAR]][c] = (real)(1 - 1e-5);
@@ -97,7 +97,7 @@ static void apply(testnet *t, state s)
 {
     for (int i = 0; i < t->net.graph.node_count; i++) {
         const dt_node *n = &t->net.graph.node[i];
-        const dt_fakequant_conf *c = dt_lower_is(n, "fakequant") ? n->conf : NULL;
+        const dt_fakequant_conf *c = dt_query_quantizer(n);
         real *const *data = t->net.state.data;
         if (s == DYADIC) make_dyadic(t, n);
         if (s == SATURATING && c)
@@ -215,7 +215,7 @@ static void make_positive(testnet *t)
 {
     for (int i = 0; i < t->net.graph.node_count; i++) {
         const dt_node *n = &t->net.graph.node[i];
-        if (!dt_lower_is(n, "batchnorm")) continue;
+        if (!n->op->batch_stat) continue;
         for (int64_t c = 0; c < t->net.graph.value[n->in[DT_BN_GAMMA]].shape.dim[0]; c++)
             t->net.state.data[n->in[DT_BN_GAMMA]][c] =
                 (real)fabs((double)t->net.state.data[n->in[DT_BN_GAMMA]][c]) + (real).1;

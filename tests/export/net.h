@@ -41,7 +41,7 @@ static inline void testnet_randomize_norms(dt_net *net)
     dt_rng_open(&rng, 3, DT_RNG_TEST, 0, 0);
     for (int i = 0; i < net->graph.node_count; i++) {
         const dt_node *n = &net->graph.node[i];
-        if (strcmp(n->op->name, "batchnorm") != 0) continue;
+        if (!n->op->batch_stat) continue;
         for (int64_t c = 0; c < net->graph.value[n->in[DT_BN_GAMMA]].shape.dim[0]; c++) {
             net->state.data[n->in[DT_BN_GAMMA]][c] = (real)(dt_rng_uniform(&rng) * 3 - 1);
             net->state.data[n->in[DT_BN_BETA]][c] = (real)(dt_rng_uniform(&rng) - 0.3);

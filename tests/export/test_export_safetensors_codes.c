@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
+#include "autograd/query.h"
 #include "export/import.h"
 #include "export/layout.h"
 #include "tests/export/net.h"
@@ -35,7 +36,7 @@ START_TEST(codes_are_the_lowering_s)
     t.low.no_gain = true;
     ck_assert_int_eq(dt_lower_new(&t.low, &l, NULL), DT_OK);
     const dt_node *conv = testnet_node(&t, "conv2d", "conv2");
-    const dt_lower_product *p = l->product[dt_lower_index(&t.net.graph, conv)];
+    const dt_lower_product *p = l->product[dt_query_index(&t.net.graph, conv)];
     const dt_named_tensor *codes = dt_tensors_find(&set, "conv2.codes");
     ck_assert(codes && dt_shape_equal(&codes->shape, &DT_SHAPE(8, 4, 3, 3)));
     const int8_t *q = data_of(&set, "conv2.codes", DT_S8);

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
+#include "autograd/query.h"
 #include "integer/lower.h"
 #include "tests/export/net.h"
 #include "tests/export/onnx_read.h"
@@ -82,7 +83,7 @@ static void expect_rows(const testnet *t, const Onnx__ModelProto *m)
     char name[64];
     ck_assert_int_eq(dt_lower_new(&t->low, &l, NULL), DT_OK);
     const dt_node *qkv = testnet_node(t, "linear", "blocks.0.attn.qkv");
-    const dt_lower_product *p = l->product[dt_lower_index(&t->net.graph, qkv)];
+    const dt_lower_product *p = l->product[dt_query_index(&t->net.graph, qkv)];
     ck_assert(p->scales == (int64_t)3 * C && p->has_bias);
     for (int i = 0; i < 3; i++) {
         snprintf(name, sizeof name, "blocks.0.attn.%s.weight", part[i]);

@@ -1,6 +1,7 @@
 /* Every rule, on a net that breaks it and on one that does not. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/quantizer.h"
+#include "autograd/query.h"
 #include "export/target.h"
 #include "tests/export/net.h"
 #include "tests/support/run.h"
@@ -59,12 +60,12 @@ static void make_positive(testnet *t)
 {
     for (int i = 0; i < t->net.graph.node_count; i++) {
         const dt_node *n = &t->net.graph.node[i];
-        if (!dt_lower_is(n, "batchnorm")) continue;
+        if (!n->op->batch_stat) continue;
         for (int64_t c = 0; c < t->net.graph.value[n->in[DT_BN_GAMMA]].shape.dim[0]; c++)
             t->net.state.data[n->in[DT_BN_GAMMA]][c] = 1;
     }
     const dt_node *conv = testnet_node(t, "conv2d", "conv2");
-    const dt_node *site = conv ? dt_lower_site(&t->net.graph, conv->in[1]) : NULL;
+    const dt_node *site = conv ? dt_query_site(&t->net.graph, conv->in[1]) : NULL;
     if (site) t->net.state.data[site->in[0]][0] = -1000; /* the lowest code there is */
     const dt_node *input = testnet_node(t, "fakequant", "conv1.input_quant");
     const dt_fakequant_conf *c = input ? input->conf : NULL;

@@ -1,5 +1,6 @@
 /* What becomes of nets in TFLite. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/query.h"
 #include "export/tflite_file.h"
 
 #include "tests/export/net.h"
@@ -39,11 +40,11 @@ START_TEST(a_code_of_minus_128_is_refused)
     testnet_init(&t, RECIPE_SMALL RECIPE_W8("no"));
     const dt_node *conv = testnet_node(&t, "conv2d", "conv1");
     ck_assert_ptr_nonnull(conv);
-    const dt_node *site = dt_lower_site(&t.net.graph, conv->in[1]);
+    const dt_node *site = dt_query_site(&t.net.graph, conv->in[1]);
     real *w = t.net.state.data[site->in[0]];
     for (int i = 0; i < t.net.graph.node_count; i++) { /* a negative scale has its own refusal */
         const dt_node *norm = &t.net.graph.node[i];
-        if (!dt_lower_is(norm, "batchnorm")) continue;
+        if (!norm->op->batch_stat) continue;
         for (int64_t c = 0; c < t.net.graph.value[norm->in[DT_BN_GAMMA]].shape.dim[0]; c++)
             t.net.state.data[norm->in[DT_BN_GAMMA]][c] = 1;
     }

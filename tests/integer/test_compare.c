@@ -181,12 +181,11 @@ static void make_dyadic(testnet *t)
     const dt_graph *g = &t->net.graph;
     for (int i = 0; i < g->node_count; i++) {
         const dt_node *n = &g->node[i];
-        if (strcmp(n->op->name, "fakequant") == 0) {
+        if (n->op->quantizes) {
             real *s = t->net.state.data[n->in[1]];
             s[0] = (real)exp2(rint(log2((double)s[0])));
         }
-        for (int64_t c = 0;
-             strcmp(n->op->name, "batchnorm") == 0 && c < g->value[n->in[1]].shape.dim[0]; c++) {
+        for (int64_t c = 0; n->op->batch_stat && c < g->value[n->in[1]].shape.dim[0]; c++) {
             t->net.state.data[n->in[DT_BN_GAMMA]][c] = 1;
             t->net.state.data[n->in[DT_BN_VAR]][c] = (real)(1 - 1e-5);
         }

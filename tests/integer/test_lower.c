@@ -1,5 +1,6 @@
 /* What graphs mean in integers. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/query.h"
 #include "integer/lower.h"
 
 #include "fakequant/quantizers.h"
@@ -9,7 +10,7 @@
 static void cone(const testnet *t, bool needed[512])
 {
     ck_assert_int_le(t->net.graph.node_count, 512);
-    dt_lower_cone(&t->low, needed);
+    dt_query_cone(t->low.graph, &t->low.logits, 1, needed);
 }
 
 START_TEST(the_loss_is_not_needed)
@@ -32,9 +33,9 @@ START_TEST(a_norm_belongs_to_the_conv_before_it)
     testnet_init(&t, RECIPE_SMALL);
     cone(&t, needed);
     const dt_node *conv = testnet_node(&t, "conv2d", "conv2");
-    ck_assert_ptr_eq(dt_lower_norm(&t.net.graph, needed, conv),
+    ck_assert_ptr_eq(dt_query_norm(&t.net.graph, needed, conv),
                      testnet_node(&t, "batchnorm", "bn2"));
-    ck_assert_ptr_null(dt_lower_norm(&t.net.graph, needed, testnet_node(&t, "relu", "relu1")));
+    ck_assert_ptr_null(dt_query_norm(&t.net.graph, needed, testnet_node(&t, "relu", "relu1")));
     testnet_fini(&t);
 }
 END_TEST
@@ -44,9 +45,9 @@ START_TEST(padded_channels_keep_their_grid)
     testnet t;
     testnet_init(&t, RECIPE_RESNET RECIPE_W4A4);
     const dt_node *pad = testnet_node(&t, "pad_channels", "layer2.0.shortcut");
-    ck_assert_ptr_eq(dt_lower_site(&t.net.graph, pad->out[0]),
+    ck_assert_ptr_eq(dt_query_site(&t.net.graph, pad->out[0]),
                      testnet_node(&t, "fakequant", "layer1.2.output_quant"));
-    ck_assert_ptr_null(dt_lower_site(&t.net.graph, t.net.input));
+    ck_assert_ptr_null(dt_query_site(&t.net.graph, t.net.input));
     testnet_fini(&t);
 }
 END_TEST

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "autograd/quantizer.h"
+#include "autograd/query.h"
 #include "integer/lower.h"
 #include "tests/export/net.h"
 #include "tests/support/run.h"
@@ -13,7 +14,7 @@ static dt_status fold(const testnet *t, const char *conv, const char *norm, dt_a
 {
     const dt_node *n = testnet_node(t, "conv2d", conv), *bn = testnet_node(t, "batchnorm", norm);
     dt_lower_grid x;
-    const dt_node *site = dt_lower_site(&t->net.graph, n->in[0]);
+    const dt_node *site = dt_query_site(&t->net.graph, n->in[0]);
     DT_TRY(dt_lower_activation(&t->low, site, &x, err));
     dt_status st = dt_lower_fold(&t->low, n, bn, &x, arena, p, err);
     for (int64_t o = 0; st == DT_OK && o < p->O; o++) /* runtimes want exactly this product */
@@ -31,7 +32,7 @@ static void expect_channel(const testnet *t, const dt_lower_product *p, const ch
                            const char *norm, int64_t o)
 {
     const dt_node *n = testnet_node(t, "conv2d", conv);
-    const dt_node *site = dt_lower_site(&t->net.graph, n->in[1]);
+    const dt_node *site = dt_query_site(&t->net.graph, n->in[1]);
     const dt_fakequant_conf *c = site->conf;
     int bits = c->site.bits, qmin = -(1 << (bits - 1)) + (bits == 8), qmax = (1 << (bits - 1)) - 1;
     const real *w = t->net.state.data[site->in[0]];
@@ -111,7 +112,7 @@ START_TEST(the_lowest_code_cannot_change_its_sign)
     testnet_init(&t, RECIPE_SMALL RECIPE_W8("no"));
     dt_arena *arena = dt_arena_new(NULL, "test");
     const dt_node *conv = testnet_node(&t, "conv2d", "conv2");
-    const dt_node *site = dt_lower_site(&t.net.graph, conv->in[1]);
+    const dt_node *site = dt_query_site(&t.net.graph, conv->in[1]);
     int64_t K = dt_shape_count(&t.net.graph.value[site->in[0]].shape) / 8;
     t.net.state.data[site->in[0]][5 * K + 1] = -1e6; /* code -128 */
     for (int o = 0; o < 8; o++)

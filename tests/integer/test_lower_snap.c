@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
+#include "autograd/query.h"
 #include "integer/lower.h"
 #include "tests/export/net.h"
 #include "tests/support/run.h"
@@ -12,7 +13,7 @@ static dt_lower_product fold(const testnet *t, const char *conv, const char *nor
     dt_lower_product p;
     const dt_node *n = testnet_node(t, norm ? "conv2d" : "linear", conv);
     const dt_node *bn = norm ? testnet_node(t, "batchnorm", norm) : NULL;
-    ck_assert_int_eq(dt_lower_activation(&t->low, dt_lower_site(&t->net.graph, n->in[0]), &x, NULL),
+    ck_assert_int_eq(dt_lower_activation(&t->low, dt_query_site(&t->net.graph, n->in[0]), &x, NULL),
                      DT_OK);
     ck_assert_int_eq(dt_lower_fold(&t->low, n, bn, &x, arena, &p, NULL), DT_OK);
     return p;

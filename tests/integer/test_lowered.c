@@ -1,5 +1,6 @@
 /* The lowering of a whole network says what its parts say, and runs out of memory cleanly. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/query.h"
 #include "tests/export/net.h"
 #include "tests/support/failalloc.h"
 #include "tests/support/run.h"
@@ -14,20 +15,20 @@ START_TEST(every_site_and_product_is_there)
     const dt_graph *g = &t.net.graph;
     int products = 0, grids = 0;
     for (int i = 0; i < g->node_count; i++) {
-        ck_assert(!l->product[i] == !(l->needed[i] && dt_lower_is_product(&g->node[i])));
+        ck_assert(!l->product[i] == !(l->needed[i] && g->node[i].op->product));
         products += l->product[i] != NULL;
         grids += l->grid[i] != NULL;
         if (l->product[i]) ck_assert(l->product[i]->bias_code && l->product[i]->bits >= 4);
-        if (l->grid[i]) ck_assert(dt_lower_is(&g->node[i], "fakequant"));
+        if (l->grid[i]) ck_assert(g->node[i].op->quantizes);
     }
     ck_assert_int_eq(products, 20);
     ck_assert_int_gt(grids, products);
     const dt_node *conv = testnet_node(&t, "conv2d", "layer1.0.conv1");
-    const dt_node *site = dt_lower_site(g, conv->in[0]);
+    const dt_node *site = dt_query_site(g, conv->in[0]);
     dt_lower_grid x;
     ck_assert_int_eq(dt_lower_activation(&t.low, site, &x, NULL), DT_OK);
-    ck_assert_mem_eq(&x, l->grid[dt_lower_index(g, site)], sizeof x);
-    const dt_lower_product *p = l->product[dt_lower_index(g, conv)];
+    ck_assert_mem_eq(&x, l->grid[dt_query_index(g, site)], sizeof x);
+    const dt_lower_product *p = l->product[dt_query_index(g, conv)];
     ck_assert(p->bias_scale[3] == x.scale * p->scale[3]);
     dt_lower_free(l);
     testnet_fini(&t);

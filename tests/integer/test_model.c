@@ -1,5 +1,6 @@
 /* The integer model that a lowering gives, and what it refuses. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/query.h"
 #include "integer/model.h"
 
 #include "tests/integer/models.h"
@@ -115,7 +116,7 @@ START_TEST(what_has_no_integer_form_is_refused_by_name)
     /* 11 * 11 * 800 terms of up to 255 * 127 */
     testnet_init_model(&t, RECIPE_SMALL RECIPE_W8("yes"), &wide);
     const dt_node *conv = testnet_node(&t, "conv2d", "wide");
-    const dt_node *site = dt_lower_site(&t.net.graph, conv->in[1]);
+    const dt_node *site = dt_query_site(&t.net.graph, conv->in[1]);
     for (int64_t i = 0; i < dt_shape_count(&t.net.graph.value[site->in[0]].shape); i++)
         t.net.state.data[site->in[0]][i] = 1e6;
     refused(&t, "wide", "32 bits");

@@ -105,9 +105,7 @@ static dt_status on_node(void *arg, const dt_node *node, const dt_op_run *run, b
     const dt_int_model *m = w->r->model;
     for (int i = 0; after && i < m->node_count; i++) {
         const dt_int_value *v = &m->value[m->node[i].out];
-        if (v->is_sum || strcmp(m->node[i].name, node->name) != 0 ||
-            strcmp(node->op->name, "fakequant") != 0)
-            continue;
+        if (v->is_sum || strcmp(m->node[i].name, node->name) != 0 || !node->op->quantizes) continue;
         const real *y = run->out[0];
         const uint8_t *code = w->r->data[m->node[i].out];
         for (int64_t k = 0; k < PICTURES * dt_int_count(v); k++) {

@@ -128,7 +128,7 @@ static void print_sites(const dt_graph *g, char *text, size_t size)
 {
     size_t used = 0;
     for (int i = 0; i < g->node_count; i++) {
-        if (strcmp(g->node[i].op->name, "fakequant") != 0) continue;
+        if (!g->node[i].op->quantizes) continue;
         const dt_fakequant_conf *c = g->node[i].conf;
         used += (size_t)snprintf(text + used, size - used, "%s %s%d\n", g->node[i].name,
                                  c->site.is_signed ? "s" : "u", c->site.bits);

@@ -14,6 +14,8 @@
 #include "autograd/op_chain.h"
 #include "autograd/op_conv2d.h"
 #include "autograd/op_encode_codes.h"
+#include "autograd/op_gelu.h"
+#include "autograd/op_layernorm.h"
 #include "autograd/op_linear_codes.h"
 #include "train/session.h"
 
@@ -70,7 +72,8 @@ static void say_conv(printer *p, const void *conf)
 {
     const dt_conv2d_codes_conf *c = conf;
     say(p, " stride=%d,%d pad=%d,%d groups=%d sums=%d center=%d", c->conv.stride_h,
-        c->conv.stride_w, c->conv.pad_h, c->conv.pad_w, c->conv.groups, c->sums, c->center);
+        c->conv.stride_w, c->conv.pad_h, c->conv.pad_w, c->conv.groups, c->sums,
+        c->sums ? c->center : 0);
     say_quant(p, "x", c->x);
     say_quant(p, "w", c->w);
 }
@@ -85,7 +88,9 @@ static void say_linear(printer *p, const void *conf)
 static void say_encode(printer *p, const void *conf)
 {
     const dt_encode_codes_conf *c = conf;
-    say(p, " of=%d eps=%.9g by_tanh=%d", (int)c->of, c->eps, c->by_tanh);
+    say(p, " of=%d eps=%.9g by_tanh=%d", (int)c->of,
+        c->of == DT_ENCODE_LAYERNORM ? ((const dt_layernorm_conf *)c->function)->eps : 0.0,
+        c->of == DT_ENCODE_GELU && ((const dt_gelu_conf *)c->function)->by_tanh);
     say_quant(p, "quant", c->quant);
 }
 
@@ -132,6 +137,15 @@ static void say_ids(printer *p, const char *what, const int *id, int count)
         say(p, "%s%d", i ? "," : "=", id[i]);
 }
 
+/* The node that has v among its outputs, -1: none. */
+static int producer_of(const dt_graph *g, int v)
+{
+    int at = g->value[v].producer;
+    for (int i = 0; at >= 0 && i < g->node[at].out_count; i++)
+        if (g->node[at].out[i] == v) return at;
+    return -1;
+}
+
 static void say_graph(printer *p, const char *title, const dt_graph *g)
 {
     say(p, "graph %s: %d values, %d nodes\n", title, g->value_count, g->node_count);
@@ -142,8 +156,8 @@ static void say_graph(printer *p, const char *title, const dt_graph *g)
             "value %d %s%s%s kind=%d %s batched=%d nonneg=%d store=%d producer=%d role=%d "
             "layout=%d init=%d fan_in=%lld\n",
             i, v->name, v->alias ? " alias=" : "", v->alias ? v->alias : "", (int)v->kind,
-            dt_shape_print(&v->shape, shape), v->batched, v->nonneg, (int)v->store, v->producer,
-            (int)v->role, (int)v->layout, (int)v->init, (long long)v->fan_in);
+            dt_shape_print(&v->shape, shape), v->batched, v->nonneg, (int)v->store,
+            producer_of(g, i), (int)v->role, (int)v->layout, (int)v->init, (long long)v->fan_in);
     }
     for (int i = 0; i < g->node_count; i++) {
         const dt_node *n = &g->node[i];

@@ -80,7 +80,7 @@ START_TEST(all_pictures_are_counted)
     const dt_graph *g = &f.s.net.graph;
     int sites = 0;
     for (int i = 0; i < g->node_count; i++) {
-        if (!dt_lower_is(&g->node[i], "fakequant")) continue;
+        if (!g->node[i].op->quantizes) continue;
         const dt_fakequant_conf *c = g->node[i].conf;
         int64_t count = dt_shape_count(&g->value[g->node[i].in[0]].shape);
         ck_assert_int_eq(f.fit[i].count, c->site.weight ? 0 : 35 * count);

@@ -355,7 +355,7 @@ static int quantizers(const dt_graph *g, const char *name, int *out_bits)
     *out_bits = -1;
     for (int i = 0; i < g->node_count; i++) {
         const dt_fakequant_conf *c = g->node[i].conf;
-        if (strcmp(g->node[i].op->name, "fakequant") != 0) continue;
+        if (!g->node[i].op->quantizes) continue;
         count++;
         if (strcmp(g->node[i].name, name) == 0) *out_bits = c->site.bits;
     }

@@ -51,7 +51,7 @@ static int encoders(const test_net *t, dt_encode *e)
         const dt_node *node = &t->net.graph.node[i];
         const dt_fakequant_conf *c = node->conf;
         real p[DT_QUANT_MAX_PARAMS];
-        if (strcmp(node->op->name, "fakequant") != 0 || c->site.weight) continue;
+        if (!node->op->quantizes || c->site.weight) continue;
         for (int k = 1; k < node->in_count; k++)
             p[k - 1] = t->net.state.data[node->in[k]][0];
         e[n] = (dt_encode){ .scale = 1 };

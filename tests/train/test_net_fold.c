@@ -6,6 +6,7 @@
 
 #include "autograd/op_batchnorm.h"
 #include "autograd/op_fold_norm.h"
+#include "autograd/query.h"
 #include "core/rng.h"
 #include "integer/lower.h"
 #include "tests/support/nets.h"
@@ -81,9 +82,9 @@ static void check_conv(const dt_lower_source *src, const dt_node *conv, const dt
 {
     dt_lower_product p;
     dt_error err = { .status = DT_OK };
-    const dt_node *site = dt_lower_site(src->graph, conv->in[1]);
+    const dt_node *site = dt_query_site(src->graph, conv->in[1]);
     ck_assert_ptr_nonnull(site);
-    const real *w = src->state->data[dt_lower_latent(src->graph, site)];
+    const real *w = src->state->data[dt_query_latent(src->graph, site->in[0])];
     const real *s = src->state->data[site->in[1]];
     const real *gamma = src->state->data[norm->in[DT_BN_GAMMA]];
     const real *var = src->state->data[norm->in[DT_BN_VAR]];
@@ -113,7 +114,7 @@ START_TEST(codes_are_those_of_folded_weights)
     const dt_lower_source src = { g, &t.net.state, t.net.input, t.net.logits, NULL, false };
     dt_arena *arena = dt_arena_new(NULL, "test");
     for (int i = 0; i < g->node_count; i++) {
-        if (strcmp(g->node[i].op->name, "batchnorm") != 0) continue;
+        if (!g->node[i].op->batch_stat) continue;
         check_conv(&src, &g->node[g->value[g->node[i].in[DT_BN_X]].producer], &g->node[i], arena);
         found++;
     }
