@@ -127,7 +127,7 @@ START_TEST(the_lowest_code_of_a_folded_norm_is_kept)
     const dt_node *site = testnet_node(&t, "fakequant", "conv2.weight_quant");
     int64_t K = dt_shape_count(&t.net.graph.value[site->in[0]].shape) / 8;
     t.net.state.data[bn->in[DT_BN_GAMMA]][5] = -1;
-    t.net.state.data[dt_lower_latent(&t.net.graph, site)][5 * K + 1] = 1e6; /* code -128 */
+    t.net.state.data[dt_query_latent(&t.net.graph, site->in[0])][5 * K + 1] = 1e6; /* code -128 */
     dt_int_model *m = int_model(&t, "fp32");
     const dt_int_node *conv = &m->node[int_node(m, DT_INT_PRODUCT, "conv2")];
     ck_assert_int_eq(conv->weight[5 * K + 1], -128);
