@@ -39,6 +39,9 @@ int cli_fail(const dt_error *err);
 dt_status cli_recipe(const cli_args *args, dt_recipe **out, dt_error *err);
 /* The same, or words[0] is one of our checkpoints: the recipe that it holds, started from it. */
 dt_status cli_recipe_or_checkpoint(const cli_args *args, dt_recipe **out, dt_error *err);
+/* What evaluating and verifying read of the dataset: test pictures, and training ones to calibrate.
+ */
+dt_data_need cli_need(const cli_args *args);
 /* Quantizers without state: an error, or with --calibrate started from the first training batch. */
 dt_status cli_calibrate(dt_session *s, const cli_args *args, dt_error *err);
 /* What exporters read; borrows from the session. `attr` has room for CLI_SOURCE_TEXTS. */

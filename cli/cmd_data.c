@@ -26,12 +26,13 @@ static bool is_there(const char *folder, const char *name)
     return dt_data_path(path, folder, name, NULL) == DT_OK && dt_file_exists(path);
 }
 
-/* A file is a packed set; a folder with train and val is ImageNet's, others have class folders. */
-static dt_status open_set(const char *root, const cli_args *args, dt_data **out, dt_error *err)
+/* A file is a packed set; a folder with val is ImageNet's, others have class folders. */
+static dt_status open_set(const char *root, const cli_args *args, dt_data_need need, dt_data **out,
+                          dt_error *err)
 {
     struct stat st;
     bool file = stat(root, &st) == 0 && S_ISREG(st.st_mode);
-    bool imagenet = is_there(root, "train") && is_there(root, "val");
+    bool imagenet = is_there(root, "val") && !is_there(root, "test");
     const char *name = file ? "packed" : imagenet ? "imagenet" : "folder";
     const dt_dataset *row = (const dt_dataset *)(const void *)dt_table_find(&dt_datasets, name);
     const dt_opt *sizes = dt_opt_find(row->row.opts, "sizes");
@@ -40,7 +41,7 @@ static dt_status open_set(const char *root, const cli_args *args, dt_data **out,
         return dt_fail(err, DT_ERR_UNSUPPORTED, NULL, "too many options of '%s'", name);
     dt_opt_defaults(row->row.opts, conf);
     if (sizes) DT_TRY(dt_opt_set(sizes, conf, "any", NULL, err));
-    const dt_data_params p = { .root = root, .conf = conf, .threads = args->threads };
+    const dt_data_params p = { .root = root, .conf = conf, .threads = args->threads, .need = need };
     return dt_data_open(row, &p, out, err);
 }
 
@@ -108,6 +109,7 @@ static void print_check(const dt_check_report *r)
            "of a class", "width", "height", "mean pixels", "broken");
     for (int k = 0; k < DT_DATA_SPLITS; k++) {
         const dt_check_split *s = &r->split[k];
+        if (s->count == 0) continue; /* the set has no such split */
         int64_t good = s->count - s->broken;
         printf("%-6s %10lld %14s %14s %14s %12llu %8lld\n", k ? "test" : "train",
                (long long)s->count, range_text(class_range(r, k), a), range_text(s->width, b),
@@ -212,7 +214,8 @@ int cli_data(const cli_args *args)
         return 1;
     }
     if (a.threads == 0) a.threads = dt_cpu_count();
-    if (open_set(a.words[1], &a, &data, &err) != DT_OK) return cli_fail(&err);
+    if (open_set(a.words[1], &a, packs ? DT_NEED_BOTH : DT_NEED_ANY, &data, &err) != DT_OK)
+        return cli_fail(&err);
     cli_catch_stops();
     int code = packs ? pack(&a, data) : check(&a, data);
     dt_data_close(data);

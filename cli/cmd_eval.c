@@ -145,9 +145,11 @@ int cli_eval(const cli_args *args)
     dt_session s;
     dt_score score;
     if (cli_recipe(args, &recipe, &err) != DT_OK) return cli_fail(&err);
-    const dt_session_params p = {
-        .recipe = recipe, .threads = args->threads, .isa = args->isa, .plain = args->plain
-    };
+    const dt_session_params p = { .recipe = recipe,
+                                  .threads = args->threads,
+                                  .isa = args->isa,
+                                  .plain = args->plain,
+                                  .need = cli_need(args) };
     dt_status st = dt_session_open(&s, &p, &err);
     if (st == DT_OK) {
         if (!args->json) print_report(&s);

@@ -131,9 +131,11 @@ static dt_status export(dt_recipe *recipe, const cli_args *args, dt_error *err)
     DT_TRY(choose(args, &row, &target, err));
     const dt_exporter *e = dt_exporter_of(row);
     snprintf(path, sizeof path, "%s.%s", recipe->name, e->extension);
-    const dt_session_params p = {
-        .recipe = recipe, .threads = args->threads, .isa = args->isa, .no_data = !args->calibrate
-    };
+    const dt_session_params p = { .recipe = recipe,
+                                  .threads = args->threads,
+                                  .isa = args->isa,
+                                  .no_data = !args->calibrate,
+                                  .need = args->calibrate ? DT_NEED_TRAIN : DT_NEED_ANY };
     DT_TRY(dt_session_open(&s, &p, err));
     if (s.source == DT_INIT_RANDOM) fputs("no model.init: random weights\n", stderr);
     dt_status st = cli_calibrate(&s, args, err);

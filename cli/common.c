@@ -69,6 +69,11 @@ dt_status cli_recipe_or_checkpoint(const cli_args *args, dt_recipe **out, dt_err
     return st;
 }
 
+dt_data_need cli_need(const cli_args *args)
+{
+    return args->calibrate ? DT_NEED_BOTH : DT_NEED_TEST;
+}
+
 dt_status cli_calibrate(dt_session *s, const cli_args *args, dt_error *err)
 {
     int flipped, small;

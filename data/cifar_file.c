@@ -67,19 +67,23 @@ static dt_status load(const dt_cifar_set *set, const char *folder, const char *n
     return dt_cifar_check(&set->layout, f->data, size, path, &f->count, err);
 }
 
-static dt_status load_all(dt_cifar_set *set, const dt_cifar_spec *spec, const char *root,
-                          dt_data_info *info, dt_error *err)
+/* The first file that is read tells whether this is the folder. */
+static dt_status load_first(dt_cifar_set *set, const dt_cifar_spec *spec, const char *folder,
+                            const char *name, records *f, dt_error *err)
 {
-    char inner[DT_DATA_PATH];
-    DT_TRY(dt_data_path(inner, root, spec->folder, err));
-    bool is_parent = dt_file_exists(inner);
-    const char *folder = is_parent ? inner : root;
+    dt_status st = load(set, folder, name, f, err);
+    if (st != DT_ERR_NOT_FOUND) return st;
+    return dt_fail(err, st, &(dt_where){ .file = folder }, "has neither %s nor a sub-folder %s",
+                   name, spec->folder);
+}
+
+static dt_status load_train(dt_cifar_set *set, const dt_cifar_spec *spec, const char *folder,
+                            bool is_parent, dt_data_info *info, dt_error *err)
+{
     for (int i = 0; spec->train[i]; i++) {
-        dt_status st = load(set, folder, spec->train[i], &set->train[i], err);
-        if (st == DT_ERR_NOT_FOUND && !is_parent)
-            return dt_fail(err, st, &(dt_where){ .file = root },
-                           "has neither %s nor a sub-folder %s", spec->train[i], spec->folder);
-        if (st != DT_OK) return st;
+        records *f = &set->train[i];
+        DT_TRY(is_parent ? load(set, folder, spec->train[i], f, err)
+                         : load_first(set, spec, folder, spec->train[i], f, err));
         set->train_files = i + 1;
         info->count[DT_SPLIT_TRAIN] += set->train[i].count;
         if (set->train[i].count != set->train[0].count) /* cut off between two records */
@@ -88,7 +92,20 @@ static dt_status load_all(dt_cifar_set *set, const dt_cifar_spec *spec, const ch
                            (long long)set->train[i].count, spec->train[0],
                            (long long)set->train[0].count);
     }
-    DT_TRY(load(set, folder, spec->test, &set->test, err));
+    return DT_OK;
+}
+
+static dt_status load_all(dt_cifar_set *set, const dt_cifar_spec *spec, const dt_data_params *p,
+                          dt_data_info *info, dt_error *err)
+{
+    char inner[DT_DATA_PATH];
+    DT_TRY(dt_data_path(inner, p->root, spec->folder, err));
+    bool is_parent = dt_file_exists(inner), train = dt_data_needs(p->need, DT_SPLIT_TRAIN);
+    const char *folder = is_parent ? inner : p->root;
+    if (train) DT_TRY(load_train(set, spec, folder, is_parent, info, err));
+    if (!dt_data_needs(p->need, DT_SPLIT_TEST)) return DT_OK;
+    DT_TRY(train || is_parent ? load(set, folder, spec->test, &set->test, err)
+                              : load_first(set, spec, folder, spec->test, &set->test, err));
     info->count[DT_SPLIT_TEST] = set->test.count;
     return DT_OK;
 }
@@ -104,7 +121,7 @@ dt_status dt_cifar_open(const dt_cifar_spec *spec, int label, const dt_data_para
     dt_data_info info = { .classes = spec->layout.classes[label],
                           .H = DT_CIFAR_SIDE,
                           .W = DT_CIFAR_SIDE };
-    dt_status st = load_all(set, spec, p->root, &info, err);
+    dt_status st = load_all(set, spec, p, &info, err);
     if (st != DT_OK) {
         dt_cifar_close(set);
         return st;

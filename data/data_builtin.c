@@ -55,6 +55,10 @@ static dt_status open(const dt_data_params *p, void **out_self, dt_data_info *ou
     if (!s) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to open the dataset");
     *s = (set){ .alloc = p->alloc, .count = { c->train_pictures, c->test_pictures } };
     for (int i = 0; i < DT_DATA_SPLITS; i++) {
+        if (!dt_data_needs(p->need, (dt_split)i)) {
+            s->count[i] = 0;
+            continue;
+        }
         s->pictures[i] = dt_get_array(p->alloc, (size_t)s->count[i], DT_RENDER_BYTES, "builtin");
         if (s->pictures[i]) continue;
         close(s);

@@ -114,6 +114,11 @@ void dt_data_close(dt_data *data)
     dt_put(data->alloc, data);
 }
 
+bool dt_data_needs(dt_data_need need, dt_split split)
+{
+    return need != (split == DT_SPLIT_TEST ? DT_NEED_TRAIN : DT_NEED_TEST);
+}
+
 dt_status dt_data_path(char path[DT_DATA_PATH], const char *folder, const char *name, dt_error *err)
 {
     const dt_where where = { .file = folder };

@@ -21,13 +21,22 @@ enum {
     DT_DATA_PATH = 1024, /* bytes of a path */
 };
 
+/* Which splits the caller reads. One that is not asked for is not opened: its files need not be
+ * there, and it counts 0 samples. */
+typedef enum dt_data_need {
+    DT_NEED_BOTH,
+    DT_NEED_TRAIN,
+    DT_NEED_TEST,
+    DT_NEED_ANY, /* those that are there, one at least; rows without folders take it as BOTH */
+} dt_data_need;
+
 /* What an opened dataset holds. */
 typedef struct dt_data_info {
     int classes;                    /* labels are 0..classes-1 */
     int64_t H, W;                   /* pixels of every picture, 1..DT_DATA_MAX_SIDE; 0: they differ,
                                        and transforms must give them one size */
     bool coded;                     /* reading decodes: it costs milliseconds, not a copy */
-    int64_t count[DT_DATA_SPLITS];  /* samples of TRAIN and TEST, each 1..2^31-1 */
+    int64_t count[DT_DATA_SPLITS];  /* samples of TRAIN and TEST, 1..2^31-1 where asked for */
     const char *const *class_names; /* [classes], lives as long as the set; NULL: not known */
 } dt_data_info;
 
@@ -36,6 +45,7 @@ typedef struct dt_data_params {
     const void *conf;      /* options of the row (row.conf_size bytes); NULL: its defaults */
     const dt_alloc *alloc; /* NULL: dt_alloc_std(); must outlive the set */
     int threads;           /* for work at open; 0: one */
+    dt_data_need need;
 } dt_data_params;
 
 /* Where a sample comes from, for messages and packing. */
@@ -97,6 +107,8 @@ dt_status dt_data_name(const dt_data *data, dt_split split, int64_t index, dt_sa
                        dt_error *err) DT_MUST_CHECK;
 void dt_data_close(dt_data *data); /* NULL is fine */
 
+/* For rows: whether the split is to be opened, ANY included. */
+bool dt_data_needs(dt_data_need need, dt_split split);
 /* For rows: "<folder>/<name>" into `path`; ARG when it does not fit. */
 dt_status dt_data_path(char path[DT_DATA_PATH], const char *folder, const char *name,
                        dt_error *err) DT_MUST_CHECK;

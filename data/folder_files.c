@@ -82,6 +82,25 @@ static dt_status add_name(dt_folder_set *s, dt_names *list, const char *name, dt
     return DT_OK;
 }
 
+static dt_status add_class_name(void *set, const char *name, dt_error *err)
+{
+    dt_folder_set *s = set;
+    return add_name(s, &s->classes, name, err);
+}
+
+/* The classes that a label file names, sorted, each once. */
+static dt_status label_classes(dt_folder_set *s, const char *label_file, dt_error *err)
+{
+    dt_names *c = &s->classes;
+    DT_TRY(dt_folder_label_names(label_file, add_class_name, s, s->alloc, err));
+    if (c->count) qsort(c->at, c->count, sizeof *c->at, by_name);
+    size_t n = 0;
+    for (size_t i = 0; i < c->count; i++)
+        if (n == 0 || strcmp(c->at[n - 1], c->at[i]) != 0) c->at[n++] = c->at[i];
+    c->count = n;
+    return DT_OK;
+}
+
 /* Sorted names in `folder`: its sub-folders, or its pictures. Hidden ones are passed over. */
 static dt_status list(dt_folder_set *s, const char *folder, bool folders, dt_names *out_list,
                       dt_error *err)
@@ -176,63 +195,97 @@ static dt_status check_classes(dt_folder_set *s, const dt_names *other, const ch
     return DT_OK;
 }
 
-/* Classes of the training split, or of the root. */
-static dt_status list_classes(dt_folder_set *s, const char *folder, dt_error *err)
+static dt_status check_count(const dt_folder_set *s, const char *folder, dt_error *err)
 {
-    DT_TRY(list(s, folder, true, &s->classes, err));
     if (s->classes.count >= 2 && s->classes.count <= MAX_CLASSES) return DT_OK;
     return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = folder },
                    "%zu class folders; 2..%d are needed", s->classes.count, MAX_CLASSES);
 }
 
-static dt_status list_test(dt_folder_set *s, const dt_folder_spec *spec, const char *root,
-                           const char *test_name, dt_error *err)
+/* What lies in the root. Classes are the folders of the training split, without it those of the
+ * test split, or the names in the label file of a flat one. */
+typedef struct layout {
+    const char *root, *test_name; /* NULL: no folder of the test split */
+    bool has_train;
+    bool one; /* the root's own classes serve both splits */
+} layout;
+
+static dt_status find_folders(dt_folder_set *s, const dt_folder_spec *spec, dt_data_need need,
+                              layout *out, dt_error *err)
+{
+    const dt_where where = { .file = out->root };
+    split_files *train = &s->split[DT_SPLIT_TRAIN], *test = &s->split[DT_SPLIT_TEST];
+    train->folder = dt_arena_printf(s->arena, "%s/train", out->root);
+    if (!train->folder) return no_memory(err);
+    for (const char *const *t = spec->test; *t && !out->test_name; t++) {
+        test->folder = dt_arena_printf(s->arena, "%s/%s", out->root, *t);
+        if (!test->folder) return no_memory(err);
+        if (is_folder(test->folder)) out->test_name = *t;
+    }
+    out->has_train = is_folder(train->folder);
+    out->one = !out->has_train && !out->test_name && (spec->root_is_both || !is_folder(out->root));
+    if (out->one) {
+        train->folder = test->folder = dt_arena_strdup(s->arena, out->root);
+        return train->folder ? DT_OK : no_memory(err);
+    }
+    bool any = need == DT_NEED_ANY;
+    if (!out->has_train && need != DT_NEED_TEST && !(any && out->test_name))
+        return dt_fail(err, DT_ERR_NOT_FOUND, &where, "has no folder train");
+    if (!out->test_name && need != DT_NEED_TRAIN && !(any && out->has_train))
+        return dt_fail(err, DT_ERR_NOT_FOUND, &where, "has %s %s%s%s",
+                       out->has_train ? "a folder train, but no folder" : "no folder",
+                       spec->test[0], spec->test[1] ? " or " : "",
+                       spec->test[1] ? spec->test[1] : "");
+    return DT_OK;
+}
+
+/* The test split has class folders or, where a row knows label files, pictures of its own. */
+static dt_status list_test(dt_folder_set *s, const dt_folder_spec *spec, const layout *l,
+                           bool is_wanted, dt_error *err)
 {
     split_files *test = &s->split[DT_SPLIT_TEST];
     char labels[DT_DATA_PATH];
     dt_names other = { 0 };
     dt_status st = list(s, test->folder, true, &other, err);
     bool flat = st == DT_OK && spec->label_file && other.count == 0;
-    if (st == DT_OK && !flat) st = check_classes(s, &other, test->folder, test_name, err);
+    if (st == DT_OK && !flat && l->has_train)
+        st = check_classes(s, &other, test->folder, l->test_name, err);
+    if (!l->has_train && !flat) {
+        s->classes = other;
+        other = (dt_names){ 0 };
+    }
     dt_put(s->alloc, other.at);
     DT_TRY(st);
-    if (!flat) return list_split(s, test, err);
-    DT_TRY(dt_data_path(labels, root, spec->label_file, err));
-    return list_flat(s, labels, test, err);
+    if (flat) DT_TRY(dt_data_path(labels, l->root, spec->label_file, err));
+    if (flat && !l->has_train) DT_TRY(label_classes(s, labels, err));
+    if (!l->has_train) DT_TRY(check_count(s, flat ? labels : test->folder, err));
+    if (!is_wanted) return DT_OK;
+    return flat ? list_flat(s, labels, test, err) : list_split(s, test, err);
 }
 
-static dt_status list_all(dt_folder_set *s, const dt_folder_spec *spec, const char *root,
+static dt_status list_all(dt_folder_set *s, const dt_folder_spec *spec, const dt_data_params *p,
                           dt_error *err)
 {
-    const dt_where where = { .file = root };
-    split_files *train = &s->split[DT_SPLIT_TRAIN], *test = &s->split[DT_SPLIT_TEST];
-    const char *name = NULL;
-    train->folder = dt_arena_printf(s->arena, "%s/train", root);
-    if (!train->folder) return no_memory(err);
-    for (const char *const *t = spec->test; *t && !name; t++) {
-        test->folder = dt_arena_printf(s->arena, "%s/%s", root, *t);
-        if (!test->folder) return no_memory(err);
-        if (is_folder(test->folder)) name = *t;
+    layout l = { .root = p->root };
+    split_files *train = &s->split[DT_SPLIT_TRAIN];
+    bool wants_train = dt_data_needs(p->need, DT_SPLIT_TRAIN),
+         wants_test = dt_data_needs(p->need, DT_SPLIT_TEST);
+    DT_TRY(find_folders(s, spec, p->need, &l, err));
+    if (l.has_train || l.one) {
+        DT_TRY(list(s, train->folder, true, &s->classes, err));
+        DT_TRY(check_count(s, train->folder, err));
+        if (wants_train) DT_TRY(list_split(s, train, err));
     }
-    bool has_train = is_folder(train->folder);
-    if (has_train != (name != NULL) || (!has_train && !spec->root_is_both && is_folder(root)))
-        return dt_fail(err, DT_ERR_NOT_FOUND, &where, "%s%s%s%s",
-                       has_train ? "has a folder train, but no folder " : "has no folder train",
-                       has_train ? spec->test[0] : "", has_train && spec->test[1] ? " or " : "",
-                       has_train && spec->test[1] ? spec->test[1] : "");
-    if (!has_train) train->folder = test->folder = dt_arena_strdup(s->arena, root);
-    if (!train->folder) return no_memory(err);
-    DT_TRY(list_classes(s, train->folder, err));
-    DT_TRY(list_split(s, train, err));
-    return has_train ? list_test(s, spec, root, name, err) : list_split(s, test, err);
+    if (l.one) return wants_test ? list_split(s, &s->split[DT_SPLIT_TEST], err) : DT_OK;
+    return l.test_name ? list_test(s, spec, &l, wants_test, err) : DT_OK;
 }
 
 /* The first training picture sets the size; every other one must have it. */
 static dt_status check_sizes(dt_folder_set *s, dt_error *err)
 {
     const char *first = NULL;
-    bool one_folder = strcmp(s->split[0].folder, s->split[1].folder) == 0;
-    for (int k = 0; k < (one_folder ? 1 : DT_DATA_SPLITS); k++)
+    bool same = s->split[0].count && strcmp(s->split[0].folder, s->split[1].folder) == 0;
+    for (int k = 0; k < (same ? 1 : DT_DATA_SPLITS); k++)
         for (size_t i = 0; i < s->split[k].count; i++) {
             char path[DT_DATA_PATH];
             int64_t H, W;
@@ -269,7 +322,7 @@ dt_status dt_folder_open(const dt_folder_spec *spec, const dt_data_params *p,
     if (!s) return no_memory(err);
     s->alloc = p->alloc;
     s->arena = dt_arena_new(p->alloc, "folder");
-    dt_status st = s->arena ? list_all(s, spec, p->root, err) : no_memory(err);
+    dt_status st = s->arena ? list_all(s, spec, p, err) : no_memory(err);
     if (st == DT_OK && spec->same_size) st = check_sizes(s, err);
     if (st != DT_OK) {
         dt_folder_close(s);

@@ -40,4 +40,9 @@ typedef struct dt_names {
 dt_status dt_folder_labels(const char *path, const dt_names *files, const dt_names *classes,
                            int *out_labels, const dt_alloc *alloc, dt_error *err) DT_MUST_CHECK;
 
+/* Calls `add` with the class of every line. */
+typedef dt_status dt_folder_add(void *arg, const char *name, dt_error *err);
+dt_status dt_folder_label_names(const char *path, dt_folder_add *add, void *arg,
+                                const dt_alloc *alloc, dt_error *err) DT_MUST_CHECK;
+
 #endif

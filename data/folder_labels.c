@@ -8,8 +8,10 @@
 
 enum { MAX_BYTES = 1 << 28 };
 
-/* Position in a sorted list of the name that is text[0..n-1], -1: none. With `stems` an ending of a
- * listed name does not count. */
+enum { NONE = -1, TWO = -2 };
+
+/* Position in a sorted list of the name that is text[0..n-1], or NONE. With `stems` an ending of a
+ * listed name does not count; TWO: it is the stem of more than one. */
 static int64_t find(const dt_names *names, const char *text, size_t n, bool stems)
 {
     size_t low = 0, high = names->count;
@@ -20,11 +22,15 @@ static int64_t find(const dt_names *names, const char *text, size_t n, bool stem
         else
             high = middle;
     }
+    int64_t found = NONE;
     for (; low < names->count && strncmp(names->at[low], text, n) == 0; low++) {
         const char *rest = names->at[low] + n;
-        if (!*rest || (stems && *rest == '.' && !strchr(rest + 1, '.'))) return (int64_t)low;
+        if (!*rest) return (int64_t)low;
+        if (!stems || *rest != '.' || strchr(rest + 1, '.')) continue;
+        if (found != NONE) return TWO;
+        found = (int64_t)low;
     }
-    return -1;
+    return found;
 }
 
 static bool is_gap(char c)
@@ -43,55 +49,126 @@ static size_t word(const char **at, const char *end)
     return n;
 }
 
-static dt_status read_line(const char *line, const char *end, const dt_where *where,
-                           const dt_names *files, const dt_names *classes, int *labels,
-                           dt_error *err)
+/* The two words of a line. */
+typedef struct label_line {
+    const char *file, *class;
+    size_t file_size, class_size;
+} label_line;
+
+/* False: it is empty, or a heading. */
+static bool split_line(const char *line, const char *end, int number, label_line *out)
 {
-    const char *at = line;
-    size_t n = word(&at, end);
-    if (n == 0 || (where->line == 1 && n == 7 && memcmp(at, "ImageId", 7) == 0)) return DT_OK;
-    int64_t file = find(files, at, n, true);
-    const char *name = at;
-    int name_size = n > 100 ? 100 : (int)n;
-    at += n;
-    n = word(&at, end);
-    if (n == 0)
-        return dt_fail(err, DT_ERR_FORMAT, where,
-                       "must be a file and its class, such as ILSVRC2012_val_00000001 n01751748");
-    int64_t class = find(classes, at, n, false);
+    out->file = line;
+    out->file_size = word(&out->file, end);
+    if (out->file_size == 0) return false;
+    if (number == 1 && out->file_size == 7 && memcmp(out->file, "ImageId", 7) == 0) return false;
+    out->class = out->file + out->file_size;
+    out->class_size = word(&out->class, end);
+    return true;
+}
+
+static int shown(size_t n)
+{
+    return n > 100 ? 100 : (int)n;
+}
+
+typedef dt_status on_line(void *arg, const label_line *line, const dt_where *where, dt_error *err);
+
+static dt_status each_line(const char *text, const char *end, const char *path, on_line *fn,
+                           void *arg, dt_error *err)
+{
+    dt_where where = { .file = path };
+    for (const char *line = text; line < end;) {
+        const char *stop = memchr(line, '\n', (size_t)(end - line));
+        label_line l;
+        if (!stop) stop = end;
+        where.line++;
+        if (split_line(line, stop, where.line, &l)) {
+            if (l.class_size == 0)
+                return dt_fail(err, DT_ERR_FORMAT, &where,
+                               "must be a file and its class, such as ILSVRC2012_val_00000001 "
+                               "n01751748");
+            DT_TRY(fn(arg, &l, &where, err));
+        }
+        line = stop + 1;
+    }
+    return DT_OK;
+}
+
+/* Reads the file and walks its lines. */
+static dt_status walk(const char *path, on_line *fn, void *arg, const dt_alloc *alloc,
+                      dt_error *err)
+{
+    unsigned char *data;
+    size_t size;
+    DT_TRY(dt_file_read(alloc, path, MAX_BYTES, &data, &size, err));
+    size_t mark = size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    bool wide = size >= 2 && (memcmp(data, "\xff\xfe", 2) == 0 || memcmp(data, "\xfe\xff", 2) == 0);
+    const char *text = (const char *)data;
+    dt_status st = wide ? dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = path },
+                                  "is UTF-16; save it as UTF-8")
+                        : each_line(text + mark, text + size, path, fn, arg, err);
+    dt_put(alloc, data);
+    return st;
+}
+
+typedef struct matcher {
+    const dt_names *files, *classes;
+    int *labels;
+} matcher;
+
+static dt_status match(void *arg, const label_line *l, const dt_where *where, dt_error *err)
+{
+    const matcher *m = arg;
+    int64_t class = find(m->classes, l->class, l->class_size, false);
     if (class < 0)
         return dt_fail(err, DT_ERR_FORMAT, where, "'%.*s' is no class folder of the training split",
-                       n > 100 ? 100 : (int)n, at);
-    if (file < 0) return DT_OK; /* lists of the whole set may serve a part of it */
-    if (labels[file] >= 0 && labels[file] != class)
-        return dt_fail(err, DT_ERR_FORMAT, where, "'%.*s' has another class above", name_size,
-                       name);
-    labels[file] = (int)class;
+                       shown(l->class_size), l->class);
+    int64_t file = find(m->files, l->file, l->file_size, true);
+    if (file == TWO)
+        return dt_fail(err, DT_ERR_FORMAT, where,
+                       "'%.*s' may be two pictures; give it with its ending", shown(l->file_size),
+                       l->file);
+    if (file == NONE) return DT_OK; /* lists of the whole set may serve a part of it */
+    if (m->labels[file] >= 0 && m->labels[file] != class)
+        return dt_fail(err, DT_ERR_FORMAT, where, "'%.*s' has another class above",
+                       shown(l->file_size), l->file);
+    m->labels[file] = (int)class;
     return DT_OK;
 }
 
 dt_status dt_folder_labels(const char *path, const dt_names *files, const dt_names *classes,
                            int *labels, const dt_alloc *alloc, dt_error *err)
 {
-    unsigned char *data;
-    size_t size;
-    dt_where where = { .file = path };
+    matcher m = { files, classes, labels };
     for (size_t i = 0; i < files->count; i++)
         labels[i] = -1;
-    DT_TRY(dt_file_read(alloc, path, MAX_BYTES, &data, &size, err));
-    const char *text = (const char *)data, *end = text + size;
-    dt_status st = DT_OK;
-    for (const char *line = text; line < end && st == DT_OK;) {
-        const char *stop = memchr(line, '\n', (size_t)(end - line));
-        if (!stop) stop = end;
-        where.line++;
-        st = read_line(line, stop, &where, files, classes, labels, err);
-        line = stop + 1;
-    }
-    dt_put(alloc, data);
-    where.line = 0;
-    for (size_t i = 0; i < files->count && st == DT_OK; i++)
+    DT_TRY(walk(path, match, &m, alloc, err));
+    for (size_t i = 0; i < files->count; i++)
         if (labels[i] < 0)
-            st = dt_fail(err, DT_ERR_FORMAT, &where, "has no line for %s", files->at[i]);
-    return st;
+            return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = path }, "has no line for %s",
+                           files->at[i]);
+    return DT_OK;
+}
+
+typedef struct namer {
+    dt_folder_add *add;
+    void *arg;
+} namer;
+
+static dt_status name_class(void *arg, const label_line *l, const dt_where *where, dt_error *err)
+{
+    const namer *n = arg;
+    char name[256];
+    if (l->class_size >= sizeof name)
+        return dt_fail(err, DT_ERR_FORMAT, where, "a class has over %zu bytes", sizeof name - 1);
+    memcpy(name, l->class, l->class_size);
+    name[l->class_size] = '\0';
+    return n->add(n->arg, name, err);
+}
+
+dt_status dt_folder_label_names(const char *path, dt_folder_add *add, void *arg,
+                                const dt_alloc *alloc, dt_error *err)
+{
+    return walk(path, name_class, &(namer){ add, arg }, alloc, err);
 }

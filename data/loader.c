@@ -217,7 +217,9 @@ static dt_status plan_split(dt_loader *l, dt_error *err)
     dt_loader_params *p = &l->p;
     int64_t n = dt_data_count(p->data, DT_SPLIT_TRAIN);
     const dt_where val = { .key = "data.val" }, batch = { .key = "data.batch" };
-    if (p->val < 0 || p->val >= n)
+    if (dt_data_count(p->data, p->split == DT_SPLIT_TEST ? DT_SPLIT_TEST : DT_SPLIT_TRAIN) == 0)
+        return dt_fail(err, DT_ERR_ARG, NULL, "the set was opened without the split that is read");
+    if (p->split != DT_SPLIT_TEST && (p->val < 0 || p->val >= n))
         return dt_fail(err, DT_ERR_RANGE, &val, "%lld is outside 0..%lld of the training samples",
                        (long long)p->val, (long long)n - 1);
     if (p->split == DT_SPLIT_VAL && p->val == 0)

@@ -27,7 +27,7 @@ static dt_status bench(dt_session *s, int batches, double *ms, dt_bench_loader_r
 {
     struct rusage usage;
     dt_loader *loader;
-    DT_TRY(dt_session_open_data(s, err));
+    DT_TRY(dt_session_open_data(s, DT_NEED_TRAIN, err));
     DT_TRY(dt_session_loader(s, DT_SPLIT_TRAIN, s->data_conf->batch, &loader, err));
     dt_status st = time_batches(loader, batches, ms, err);
     double sum = 0;

@@ -148,6 +148,7 @@ static dt_status tell_sites(dt_recipe *recipe, const dt_inspection *in, const ch
 {
     dt_session s;
     const dt_session_params p = { .recipe = recipe,
+                                  .need = DT_NEED_TEST,
                                   .no_data = events->pictures == 0,
                                   .dynamics = events->dynamics };
     if (strlen(path) >= sizeof recipe->model.init)

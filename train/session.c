@@ -103,13 +103,14 @@ static dt_status set_extent(dt_session *s, dt_error *err)
                    (long long)s->picture.H);
 }
 
-dt_status dt_session_open_data(dt_session *s, dt_error *err)
+dt_status dt_session_open_data(dt_session *s, dt_data_need need, dt_error *err)
 {
     const dt_recipe_data *d = &s->recipe->data;
     const dt_data_params p = { .root = s->data_conf->root[0] ? s->data_conf->root : NULL,
                                .conf = d->choice.conf,
                                .alloc = s->alloc,
-                               .threads = s->threads };
+                               .threads = s->threads,
+                               .need = need };
     const dt_dataset *row = (const dt_dataset *)(const void *)d->choice.row;
     if (row->needs_root && !p.root)
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = s->recipe->name, .key = "data.root" },
@@ -220,7 +221,7 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     DT_TRY(dt_kernels_init(&s->kernels, p->isa, err));
     if (has_init) DT_TRY(read_init(s, &native, err));
     if (!p->no_data || number_attr(&s->init, "input.height") == 0)
-        DT_TRY(dt_session_open_data(s, err));
+        DT_TRY(dt_session_open_data(s, p->need, err));
     DT_TRY(input_of(s, &input, err));
     DT_TRY(dt_net_init(&s->net, s->recipe, &input, p->training, s->alloc, err));
     s->net.plain = p->plain;

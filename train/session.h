@@ -22,6 +22,7 @@ typedef struct dt_session_params {
     bool dynamics;   /* these without gradients: to check them or to read their state */
     bool teacher;    /* read the teacher of `distill`, as training does: to check it */
     bool plain;      /* run the graph without the fusing pass */
+    dt_data_need need; /* splits of the dataset that will be read; the others need not be there */
     bool no_data;    /* the dataset is opened only if `model.init` does not tell the picture size */
     bool skip_init;  /* parameters stay random: a resumed run brings its own */
     const dt_alloc *alloc;
@@ -51,7 +52,7 @@ dt_status dt_session_open(dt_session *s, const dt_session_params *p, dt_error *e
  * the dataset with the size that its pictures get. */
 dt_status dt_session_start(dt_session *s, dt_recipe *recipe, int threads, const dt_alloc *alloc,
                            dt_error *err) DT_MUST_CHECK;
-dt_status dt_session_open_data(dt_session *s, dt_error *err) DT_MUST_CHECK;
+dt_status dt_session_open_data(dt_session *s, dt_data_need need, dt_error *err) DT_MUST_CHECK;
 void dt_session_close(dt_session *s);
 
 /* A loader over a split with the recipe's settings. */

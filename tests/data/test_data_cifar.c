@@ -118,5 +118,30 @@ START_TEST(cifar100_has_fine_and_coarse_labels)
 }
 END_TEST
 
+START_TEST(what_is_not_read_need_not_be_there)
+{
+    test_dir d = test_dir_make();
+    const dt_dataset *row = (const dt_dataset *)dt_table_find(&dt_datasets, "cifar10");
+    dt_data_params p = { .root = d.path, .need = DT_NEED_TEST };
+    dt_data *data;
+    dt_error err;
+    ck_assert_int_eq(dt_data_open(row, &p, &data, &err), DT_ERR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, "has neither test_batch.bin nor a sub-folder"));
+    test_cifar_file(&d, "test_batch.bin", 1, 3, 5);
+    ck_assert_int_eq(dt_data_open(row, &p, &data, NULL), DT_OK);
+    ck_assert_int_eq(dt_data_count(data, DT_SPLIT_TRAIN), 0);
+    ck_assert_int_eq(dt_data_count(data, DT_SPLIT_TEST), 3);
+    dt_data_close(data);
+    p.need = DT_NEED_TRAIN;
+    ck_assert_int_eq(dt_data_open(row, &p, &data, NULL), DT_ERR_NOT_FOUND);
+    test_cifar10_files(&d, "", 3);
+    test_file(&d, "test_batch.bin", d.path, 20); /* damaged, but not looked at */
+    ck_assert_int_eq(dt_data_open(row, &p, &data, NULL), DT_OK);
+    ck_assert_int_eq(dt_data_count(data, DT_SPLIT_TRAIN), 15);
+    dt_data_close(data);
+    test_dir_remove(&d);
+}
+END_TEST
+
 DT_TEST_MAIN("data_cifar", cifar10_in_the_folder_or_below_it, damaged_sets_are_refused,
-             cifar100_has_fine_and_coarse_labels)
+             cifar100_has_fine_and_coarse_labels, what_is_not_read_need_not_be_there)

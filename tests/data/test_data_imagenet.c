@@ -21,10 +21,15 @@ static void add_train(const test_dir *d)
     add(d, "train/n01/a.jpg", 8, 9, 1);
 }
 
-static dt_status open_root(const test_dir *d, dt_data **data, dt_error *err)
+static dt_status open_for(const test_dir *d, dt_data_need need, dt_data **data, dt_error *err)
 {
     return dt_data_open((const dt_dataset *)dt_table_find(&dt_datasets, "imagenet"),
-                        &(dt_data_params){ .root = d->path }, data, err);
+                        &(dt_data_params){ .root = d->path, .need = need }, data, err);
+}
+
+static dt_status open_root(const test_dir *d, dt_data **data, dt_error *err)
+{
+    return open_for(d, DT_NEED_BOTH, data, err);
 }
 
 static void expect(const dt_data *data, dt_split split, int64_t index, int W, int H, int tag,
@@ -92,8 +97,10 @@ START_TEST(a_file_tells_the_classes_of_a_flat_folder)
     static const char *const good[] = {
         "ImageId,PredictionString\nv_10,n02 1 2 3 4\nv_1,n01 85 1\nv_2,n02 8 9\nother,n01 0\n",
         "v_1.JPEG n01\r\n\r\nv_10.JPEG\tn02\r\nv_2.JPEG n02",
+        "\xef\xbb\xbfv_1 n01\r\nv_10 n02\r\nv_2 n02\r\n", /* a byte order mark */
+        "\xef\xbb\xbfImageId,PredictionString\r\nv_10,n02\r\nv_1,n01\r\nv_2,n02",
     };
-    for (int i = 0; i < 2; i++) {
+    for (size_t i = 0; i < DT_ARRAY_LEN(good); i++) {
         test_file(&d, "val_labels.txt", good[i], strlen(good[i]));
         ck_assert_msg(open_root(&d, &data, &err) == DT_OK, "%s", err.text);
         expect(data, DT_SPLIT_TEST, 0, 3, 4, 4, 0);
@@ -101,8 +108,60 @@ START_TEST(a_file_tells_the_classes_of_a_flat_folder)
         expect(data, DT_SPLIT_TEST, 2, 4, 3, 6, 1);
         dt_data_close(data);
     }
+    test_file(&d, "val_labels.txt", "\xff\xfev\0_\0001\0 \0n\0001\0", 14);
+    ck_assert_int_eq(open_root(&d, &data, &err), DT_ERR_FORMAT);
+    ck_assert_ptr_nonnull(strstr(err.text, "val_labels.txt: is UTF-16; save it as UTF-8"));
+    add(&d, "val/v_2.png", 4, 3, 6); /* two of one stem */
+    labels_fail(&d, "v_1 n01\nv_10 n02\nv_2 n02\n", ":3: 'v_2' may be two pictures");
+    labels_fail(&d, "v_1 n01\nv_10 n02\nv_2.png n02\n", "has no line for v_2.JPEG");
     test_file(&d, "val_labels.txt", "v_1\0 n01", 9); /* a NUL is a gap, and ends no name */
     ck_assert_int_eq(open_root(&d, &data, &err), DT_ERR_FORMAT);
+    test_dir_remove(&d);
+}
+END_TEST
+
+START_TEST(what_is_not_read_need_not_be_there)
+{
+    test_dir d = test_dir_make();
+    dt_data *data;
+    dt_error err;
+    add(&d, "val/n01/a.JPEG", 7, 5, 1);
+    add(&d, "val/n02/a.JPEG", 7, 5, 2);
+    for (int k = 0; k < 2; k++) {
+        ck_assert_int_eq(open_for(&d, k ? DT_NEED_ANY : DT_NEED_TEST, &data, NULL), DT_OK);
+        ck_assert_int_eq(dt_data_count(data, DT_SPLIT_TRAIN), 0);
+        ck_assert_int_eq(dt_data_count(data, DT_SPLIT_TEST), 2);
+        ck_assert_str_eq(dt_data_info_of(data)->class_names[1], "n02");
+        expect(data, DT_SPLIT_TEST, 1, 7, 5, 2, 1);
+        dt_data_close(data);
+    }
+    ck_assert_int_eq(open_for(&d, DT_NEED_BOTH, &data, &err), DT_ERR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, ": has no folder train"));
+    ck_assert_int_eq(open_for(&d, DT_NEED_TRAIN, &data, &err), DT_ERR_NOT_FOUND);
+    test_dir_remove(&d);
+
+    d = test_dir_make(); /* a flat one: the label file names the classes */
+    add(&d, "val/a.JPEG", 7, 5, 1);
+    add(&d, "val/b.JPEG", 7, 5, 2);
+    test_file(&d, "val_labels.txt", "a n02\nb n07\nc n01\nd n02\n", 24);
+    ck_assert_msg(open_for(&d, DT_NEED_TEST, &data, &err) == DT_OK, "%s", err.text);
+    ck_assert_int_eq(dt_data_info_of(data)->classes, 3);
+    expect(data, DT_SPLIT_TEST, 0, 7, 5, 1, 1);
+    expect(data, DT_SPLIT_TEST, 1, 7, 5, 2, 2);
+    dt_data_close(data);
+    test_dir_remove(&d);
+
+    d = test_dir_make();
+    add_train(&d);
+    ck_assert_int_eq(open_for(&d, DT_NEED_TRAIN, &data, NULL), DT_OK);
+    ck_assert_int_eq(dt_data_count(data, DT_SPLIT_TRAIN), 3);
+    ck_assert_int_eq(dt_data_count(data, DT_SPLIT_TEST), 0);
+    dt_data_close(data);
+    ck_assert_int_eq(open_for(&d, DT_NEED_TEST, &data, &err), DT_ERR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, ": has a folder train, but no folder val"));
+    add(&d, "val/n01/a.JPEG", 7, 5, 1); /* classes are still those of the training split */
+    ck_assert_int_eq(open_for(&d, DT_NEED_TEST, &data, &err), DT_ERR_FORMAT);
+    ck_assert_ptr_nonnull(strstr(err.text, "class 'n02' is only in train"));
     test_dir_remove(&d);
 }
 END_TEST
@@ -127,4 +186,4 @@ START_TEST(wrong_folders_are_refused)
 END_TEST
 
 DT_TEST_MAIN("data_imagenet", pictures_have_any_size, a_file_tells_the_classes_of_a_flat_folder,
-             wrong_folders_are_refused)
+             what_is_not_read_need_not_be_there, wrong_folders_are_refused)

@@ -8,6 +8,7 @@ Exit status 77 (skipped) without Pillow.
 import glob
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -64,6 +65,21 @@ def run(args):
                  test.path("one.safetensors"))
     test.check(one == two, "threads change nothing")
     test.check(one == three, "packing changes nothing")
+
+    # What is not read need not be there: the test pictures alone can be evaluated and checked.
+    alone, init = test.path("alone"), "model.init=" + test.path("one #1", "last.h5")
+    shutil.copytree(os.path.join(root, "val"), os.path.join(alone, "val"))
+    scores = [test.succeed("eval", test.path("recipe.yaml"), init, "--json", "data.root=" + r)
+              for r in (root, alone)]
+    test.check(scores[0] == scores[1], str(scores))
+    told = json.loads(test.succeed("data", "check", alone, "--json"))
+    test.check(told["train"]["pictures"] == 0 and told["test"]["pictures"] == 20, str(told))
+    test.check("20" in test.succeed("data", "check", alone), "a table without the other split")
+    code, _, err = test.run("train", test.path("recipe.yaml"), "data.root=" + alone, "--out",
+                            test.path("no-train"))
+    test.check(code == 1 and alone + ": has no folder train" in err, err)
+    code, _, err = test.run("eval", test.path("recipe.yaml"), "data.root=" + alone, "--calibrate")
+    test.check(code == 1 and alone + ": has no folder train" in err, err)
 
     victim = sorted(glob.glob(os.path.join(root, "train", "*", "*.JPEG")))[7]
     with open(victim, "r+b") as f:
