@@ -173,6 +173,10 @@ struct dt_op_example {
 /* Row lookup; NULL when there is none. The array ends with NULL. */
 const dt_op *dt_op_find(const char *name);
 
+/* The row of an operation in a table of another folder: an array of structs of `size` bytes whose
+ * first member is the operation's name, NULL at the end. NULL: it has none there. */
+const void *dt_op_row(const dt_op *op, const void *rows, size_t size);
+
 /* `infer` of an operation that takes any shape and gives the same. */
 dt_status dt_infer_same(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
                         dt_error *err);

@@ -22,6 +22,15 @@ const dt_op *dt_op_find(const char *name)
     return NULL;
 }
 
+const void *dt_op_row(const dt_op *op, const void *rows, size_t size)
+{
+    for (const unsigned char *row = rows;; row += size) {
+        const char *name;
+        memcpy(&name, row, sizeof name);
+        if (!name || strcmp(name, op->name) == 0) return name ? row : NULL;
+    }
+}
+
 dt_status dt_infer_same(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
                         dt_error *err)
 {

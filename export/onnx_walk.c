@@ -306,9 +306,10 @@ static const dt_onnx_emitter emitters[] = {
 static dt_status emit(dt_onnx_walker *w, const dt_node *node)
 {
     const dt_onnx_emitter *const lists[] = { emitters, dt_onnx_token_emitters };
-    for (size_t k = 0; k < DT_ARRAY_LEN(lists); k++)
-        for (const dt_onnx_emitter *e = lists[k]; e->op; e++)
-            if (strcmp(node->op->name, e->op) == 0) return e->emit(w, node);
+    for (size_t k = 0; k < DT_ARRAY_LEN(lists); k++) {
+        const dt_onnx_emitter *e = dt_op_row(node->op, lists[k], sizeof *e);
+        if (e) return e->emit(w, node);
+    }
     return dt_fail(w->err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = node->name },
                    "operation '%s' has no ONNX form here", node->op->name);
 }

@@ -294,20 +294,22 @@ static dt_status walk_fold(builder *b, const dt_node *n)
     return DT_OK;
 }
 
-static const struct {
+typedef struct walker {
     const char *op;
     dt_status (*walk)(builder *b, const dt_node *n);
-} walkers[] = {
+} walker;
+
+static const walker walkers[] = {
     { "add", walk_add },        { "batchnorm", walk_batchnorm }, { "conv2d", walk_product },
     { "fakequant", walk_site }, { "fold_norm", walk_fold },      { "gap", walk_mean },
     { "linear", walk_product }, { "maxpool", walk_maxpool },     { "pad_channels", walk_pad },
-    { "relu", walk_relu },      { "relu6", walk_relu },
+    { "relu", walk_relu },      { "relu6", walk_relu },          { NULL, NULL },
 };
 
 static dt_status walk(builder *b, const dt_node *n)
 {
-    for (size_t i = 0; i < DT_ARRAY_LEN(walkers); i++)
-        if (strcmp(n->op->name, walkers[i].op) == 0) return walkers[i].walk(b, n);
+    const walker *w = dt_op_row(n->op, walkers, sizeof *w);
+    if (w) return w->walk(b, n);
     return dt_fail(b->err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = n->name },
                    "operation '%s' has no integer form", n->op->name);
 }

@@ -138,6 +138,20 @@ def words(path, text, wrong):
             wrong.append(f"{path}:{code.count(chr(10), 0, m.start()) + 1}: {m.group()}...)")
 
 
+# What an operation is, its descriptor tells (dt_op): its name is compared where tables are looked up.
+NAMES = re.compile(r"\bstrn?(?:case)?cmp\s*\([^;]*op->name|&\s*dt_op_\w+\b(?!\s*\()|"
+                   r"\bop\s*[!=]=\s*(?:&|dt_op_)|\bis_op\b|\b\w*_is\s*\([^();]*,\s*\"\"\s*\)")
+
+
+def facts(path, text, wrong):
+    if path.split("/")[0] in FREE or path == "autograd/ops.c":
+        return
+    code = bare(text)
+    for m in NAMES.finditer(code):
+        wrong.append(f"{path}:{code.count(chr(10), 0, m.start()) + 1}: asks which operation it is; "
+                     "facts are in dt_op")
+
+
 def layout(path, text, wrong):
     for i, line in enumerate(text.split("\n"), 1):
         if "\t" in line or line != line.rstrip():
@@ -187,6 +201,7 @@ def main(root):
                 if name.endswith((".c", ".h")):
                     includes(root, path, text, wrong)
                     words(path, text, wrong)
+                    facts(path, text, wrong)
                 tested(root, path, wrong)
     print("\n".join(wrong))
     print(f"{count} files, {len(wrong)} findings")
