@@ -140,7 +140,8 @@ def words(path, text, wrong):
 
 # What an operation is, its descriptor tells (dt_op): its name is compared where tables are looked up.
 NAMES = re.compile(r"\bstrn?(?:case)?cmp\s*\([^;]*op->name|&\s*dt_op_\w+\b(?!\s*\()|"
-                   r"\bop\s*[!=]=\s*(?:&|dt_op_)|\bis_op\b|\b\w*_is\s*\([^();]*,\s*\"\"\s*\)")
+                   r"\bop\s*[!=]=\s*(?:&|dt_op_)|\bis_op\b|"
+                   r"\bbool\s+\w+\s*\(\s*const\s+dt_(?:node|op)\s*\*\s*\w*\s*,\s*const\s+char\s*\*")
 
 
 def facts(path, text, wrong):
