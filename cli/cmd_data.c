@@ -27,8 +27,7 @@ static bool is_there(const char *folder, const char *name)
 }
 
 /* A file is a packed set; a folder with val is ImageNet's, others have class folders. */
-static dt_status open_set(const char *root, const cli_args *args, dt_data_need need, dt_data **out,
-                          dt_error *err)
+static dt_status open_set(const char *root, const cli_args *args, dt_data **out, dt_error *err)
 {
     struct stat st;
     bool file = stat(root, &st) == 0 && S_ISREG(st.st_mode);
@@ -41,7 +40,9 @@ static dt_status open_set(const char *root, const cli_args *args, dt_data_need n
         return dt_fail(err, DT_ERR_UNSUPPORTED, NULL, "too many options of '%s'", name);
     dt_opt_defaults(row->row.opts, conf);
     if (sizes) DT_TRY(dt_opt_set(sizes, conf, "any", NULL, err));
-    const dt_data_params p = { .root = root, .conf = conf, .threads = args->threads, .need = need };
+    const dt_data_params p = {
+        .root = root, .conf = conf, .threads = args->threads, .need = DT_NEED_ANY
+    };
     return dt_data_open(row, &p, out, err);
 }
 
@@ -214,8 +215,7 @@ int cli_data(const cli_args *args)
         return 1;
     }
     if (a.threads == 0) a.threads = dt_cpu_count();
-    if (open_set(a.words[1], &a, packs ? DT_NEED_BOTH : DT_NEED_ANY, &data, &err) != DT_OK)
-        return cli_fail(&err);
+    if (open_set(a.words[1], &a, &data, &err) != DT_OK) return cli_fail(&err);
     cli_catch_stops();
     int code = packs ? pack(&a, data) : check(&a, data);
     dt_data_close(data);

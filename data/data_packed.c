@@ -42,7 +42,7 @@ static dt_status read_head(set *s, dt_error *err)
     DT_TRY(dt_pack_pread(s->fd, s->path, 0, block, sizeof block, err));
     DT_TRY(dt_pack_head_read(block, s->path, (uint64_t)about.st_size, &s->head, err));
     DT_TRY(dt_pack_hash(s->fd, s->path, &s->head, block, hex, err));
-    if (memcmp(hex, block + DT_PACK_HASHED, DT_SHA256_HEX - 1) != 0)
+    if (memcmp(hex, block + dt_pack_hashed(s->head.version), DT_SHA256_HEX - 1) != 0)
         return damaged(s, err, "its SHA-256 does not fit");
     return DT_OK;
 }
@@ -101,6 +101,15 @@ static dt_status open_all(set *s, const char *root, dt_error *err)
     return read_classes(s, err);
 }
 
+static dt_status check_need(const set *s, dt_data_need need, dt_error *err)
+{
+    for (int k = 0; k < DT_DATA_SPLITS; k++)
+        if (need != DT_NEED_ANY && dt_data_needs(need, (dt_split)k) && s->head.count[k] == 0)
+            return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .file = s->path },
+                           "holds no %s pictures", k == DT_SPLIT_TEST ? "test" : "training");
+    return DT_OK;
+}
+
 static dt_status open_set(const dt_data_params *p, void **out_self, dt_data_info *out_info,
                           dt_error *err)
 {
@@ -109,12 +118,15 @@ static dt_status open_set(const dt_data_params *p, void **out_self, dt_data_info
     s->alloc = p->alloc;
     s->fd = -1;
     dt_status st = open_all(s, p->root, err);
+    if (st == DT_OK) st = check_need(s, p->need, err);
     if (st != DT_OK) {
         close_set(s);
         return st;
     }
     *out_self = s;
     *out_info = (dt_data_info){ .classes = (int)s->head.classes,
+                                .H = (int64_t)s->head.height,
+                                .W = (int64_t)s->head.width,
                                 .coded = true,
                                 .count = { (int64_t)s->head.count[0], (int64_t)s->head.count[1] },
                                 .class_names = s->names };
@@ -164,6 +176,12 @@ static dt_status read_picture(const void *self, dt_split split, int64_t index, d
     if (st != DT_OK) /* again, for the text with its name */
         return dt_picture_decode(out->file.data, size, place_of(s, split, index, place),
                                  &out->picture, err);
+    if (s->head.height &&
+        (out->picture.H != (int64_t)s->head.height || out->picture.W != (int64_t)s->head.width))
+        return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = place_of(s, split, index, place) },
+                       "%lldx%lld pixels; the file says %llux%llu of all pictures",
+                       (long long)out->picture.W, (long long)out->picture.H,
+                       (unsigned long long)s->head.width, (unsigned long long)s->head.height);
     out->label = (int)row[2];
     return DT_OK;
 }

@@ -27,6 +27,7 @@ typedef struct entry {
 typedef struct item { /* of a window */
     size_t start, size;
     uint32_t crc, label;
+    int64_t H, W;
     bool broken;
 } item;
 
@@ -163,7 +164,11 @@ static dt_status load(packer *k, int64_t i, int thread, dt_error *err)
     uint8_t *data = k->window.data + t->start;
     DT_TRY(read_into(name.path, data, t->size, err));
     t->crc = (uint32_t)crc32(0, data, (uInt)t->size);
-    return dt_picture_decode(data, t->size, name.path, &k->thread[thread].picture, err);
+    dt_picture *picture = &k->thread[thread].picture;
+    DT_TRY(dt_picture_decode(data, t->size, name.path, picture, err));
+    t->H = picture->H;
+    t->W = picture->W;
+    return DT_OK;
 }
 
 static void load_task(void *arg, int64_t i, int thread)
@@ -206,6 +211,12 @@ static dt_status append(packer *k, int64_t i, dt_error *err)
                                       .crc = t->crc,
                                       .sample = (uint32_t)(k->first + i),
                                       .split = (uint8_t)k->split };
+    if (k->count == 1) {
+        k->head.height = (uint64_t)t->H;
+        k->head.width = (uint64_t)t->W;
+    } else if ((uint64_t)t->H != k->head.height || (uint64_t)t->W != k->head.width) {
+        k->head.height = k->head.width = 0; /* and so it stays: no picture has none */
+    }
     k->written += t->size;
     k->report.count[k->split]++;
     return DT_OK;
@@ -248,7 +259,7 @@ static dt_status pack_pictures(packer *k, dt_error *err)
                                "stopped; nothing is written");
         }
         before += count;
-        if (k->report.count[split] == 0)
+        if (count && k->report.count[split] == 0)
             return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = k->p->path },
                            "no picture of the %s split can be read", split ? "test" : "training");
     }
@@ -351,10 +362,11 @@ static dt_status write_block(packer *k, int fd, dt_error *err)
     char hex[DT_SHA256_HEX];
     struct stat about;
     if (fstat(fd, &about) != 0) return hdf5_failed(k, err);
+    k->head.version = DT_PACK_VERSION;
     k->head.length = (uint64_t)about.st_size;
     dt_pack_head_write(&k->head, block);
     DT_TRY(dt_pack_hash(fd, k->temporary, &k->head, block, hex, err));
-    memcpy(block + DT_PACK_HASHED, hex, DT_SHA256_HEX - 1);
+    memcpy(block + dt_pack_hashed(DT_PACK_VERSION), hex, DT_SHA256_HEX - 1);
     return pwrite(fd, block, sizeof block, 0) == sizeof block ? DT_OK : hdf5_failed(k, err);
 }
 

@@ -8,7 +8,11 @@
  *    40  u64 bytes of a class name  48  u64 bytes of a picture's name
  *    56  u64 start of `pictures`    64  u64 its bytes
  *    72  u64 start of `index`       80  u64 start of `names`      88  u64 start of `classes`
- *    96  SHA-256 of bytes 0..95, index, names and classes, as 64 hexadecimal digits; zeros
+ *    96  u64 height and 104 u64 width of all pictures; 0 both: they differ
+ *   112  SHA-256 of bytes 0..111, index, names and classes, as 64 hexadecimal digits; zeros
+ *
+ * Version 1 has no sizes: its hash is that of bytes 0..95 and stands at 96. It is read, with sizes
+ * that are not known. One of the splits may be empty.
  *
  * Behind it four contiguous datasets: `pictures` u8, the files one after another; `index` u64
  * [N,4]: start in `pictures`, bytes, label and CRC-32 of each picture, training pictures first;
@@ -25,21 +29,24 @@
 
 enum {
     DT_PACK_BLOCK = 512,
-    DT_PACK_VERSION = 1,
-    DT_PACK_HASHED = 96, /* bytes of the block that are hashed; the hash follows */
+    DT_PACK_VERSION = 2,
     DT_PACK_COLUMNS = 4, /* of the index */
     DT_PACK_MAX_NAME = 4096,
 };
 
 /* What the block tells; the hash is that of the file. */
 typedef struct dt_pack_head {
+    uint64_t version; /* of a file that is read */
     uint64_t classes, length, count[DT_DATA_SPLITS], class_size, name_size;
     uint64_t pictures, picture_bytes, index, names, class_names; /* starts and one size */
+    uint64_t height, width;                                      /* of every picture, or 0 */
 } dt_pack_head;
 void dt_pack_head_write(const dt_pack_head *h, unsigned char block[DT_PACK_BLOCK]);
 /* FORMAT, UNSUPPORTED: no such block, another version, or regions that are not inside the file. */
 dt_status dt_pack_head_read(const unsigned char block[DT_PACK_BLOCK], const char *path,
                             uint64_t file_length, dt_pack_head *out, dt_error *err) DT_MUST_CHECK;
+/* Bytes of the block that are hashed; the hash follows them. */
+size_t dt_pack_hashed(uint64_t version);
 /* The hash that belongs behind the block's numbers, from the file's bytes, a window at a time. */
 dt_status dt_pack_hash(int fd, const char *path, const dt_pack_head *h,
                        const unsigned char block[DT_PACK_BLOCK], char hex[DT_SHA256_HEX],

@@ -30,14 +30,24 @@ uint64_t dt_pack_number(const unsigned char *from, size_t bytes)
     return value;
 }
 
-/* The u64 fields from NUMBERS_AT on, in their order. */
-enum { NUMBERS = 10 };
+/* The u64 fields from NUMBERS_AT on, in their order; version 1 lacks the last two. */
+enum { NUMBERS = 12 };
+static size_t numbers_of(uint64_t version)
+{
+    return version == 1 ? NUMBERS - 2 : NUMBERS;
+}
+
+size_t dt_pack_hashed(uint64_t version)
+{
+    return NUMBERS_AT + 8 * numbers_of(version);
+}
+
 static void list_numbers(dt_pack_head *h, uint64_t *out[NUMBERS])
 {
     uint64_t *const all[NUMBERS] = { &h->length,        &h->count[0],  &h->count[1],
                                      &h->class_size,    &h->name_size, &h->pictures,
                                      &h->picture_bytes, &h->index,     &h->names,
-                                     &h->class_names };
+                                     &h->class_names,   &h->height,    &h->width };
     memcpy(out, all, sizeof all);
 }
 
@@ -64,7 +74,8 @@ static bool is_sound(const dt_pack_head *h)
 {
     uint64_t n = h->count[0] + h->count[1];
     return h->classes >= 1 && h->classes <= MAX_CLASSES && h->count[0] <= INT32_MAX &&
-           h->count[1] <= INT32_MAX && h->count[0] >= 1 && h->count[1] >= 1 &&
+           h->count[1] <= INT32_MAX && n >= 1 && !h->height == !h->width &&
+           h->height <= DT_PICTURE_MAX_SIDE && h->width <= DT_PICTURE_MAX_SIDE &&
            h->class_size <= DT_PACK_MAX_NAME && h->name_size <= DT_PACK_MAX_NAME &&
            is_inside(h, h->pictures, h->picture_bytes, 1) &&
            is_inside(h, h->index, n, 8 * DT_PACK_COLUMNS) &&
@@ -82,12 +93,13 @@ dt_status dt_pack_head_read(const unsigned char block[DT_PACK_BLOCK], const char
         return dt_fail(err, DT_ERR_FORMAT, &where,
                        "is no packed dataset; detent data pack makes one");
     uint64_t version = dt_pack_number(block + VERSION_AT, 4);
-    if (version != DT_PACK_VERSION)
-        return dt_fail(err, DT_ERR_UNSUPPORTED, &where, "has format version %llu; %d is read",
+    if (version < 1 || version > DT_PACK_VERSION)
+        return dt_fail(err, DT_ERR_UNSUPPORTED, &where, "has format version %llu; 1..%d are read",
                        (unsigned long long)version, DT_PACK_VERSION);
+    h.version = version;
     h.classes = dt_pack_number(block + CLASSES_AT, 4);
     list_numbers(&h, number);
-    for (size_t i = 0; i < NUMBERS; i++)
+    for (size_t i = 0; i < numbers_of(version); i++)
         *number[i] = dt_pack_number(block + NUMBERS_AT + 8 * i, 8);
     if (h.length != file_length)
         return dt_fail(err, DT_ERR_FORMAT, &where, "is cut short or changed: %llu bytes of %llu",
@@ -136,7 +148,7 @@ dt_status dt_pack_hash(int fd, const char *path, const dt_pack_head *h,
     dt_sha256 hash;
     uint64_t n = h->count[0] + h->count[1];
     dt_sha256_init(&hash);
-    dt_sha256_add(&hash, block, DT_PACK_HASHED);
+    dt_sha256_add(&hash, block, dt_pack_hashed(h->version));
     DT_TRY(hash_region(&hash, fd, path, h->index, n * 8 * DT_PACK_COLUMNS, err));
     DT_TRY(hash_region(&hash, fd, path, h->names, n * h->name_size, err));
     DT_TRY(hash_region(&hash, fd, path, h->class_names, h->classes * h->class_size, err));

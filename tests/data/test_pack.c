@@ -106,9 +106,9 @@ START_TEST(any_changed_byte_is_noticed)
     uint64_t pictures = dt_pack_number(data + 56, 8), bytes = dt_pack_number(data + 64, 8),
              index = dt_pack_number(data + 72, 8), names = dt_pack_number(data + 80, 8),
              classes = dt_pack_number(data + 88, 8);
-    const size_t at[] = { 0,   8,     12,        16,         24,    32,         40,
-                          48,  56,    64,        72,         80,    88,         96,
-                          159, index, index + 8, index + 17, names, names + 40, classes };
+    const size_t at[] = { 0,   8,     12,        16,         24,    32,         40,     48,
+                          56,  64,    72,        80,         88,    96,         104,    112,
+                          175, index, index + 8, index + 17, names, names + 40, classes };
     for (size_t k = 0; k < sizeof at / sizeof *at; k++) {
         dt_data *set;
         data[at[k]] ^= 1;
@@ -165,6 +165,88 @@ START_TEST(broken_pictures_are_left_out_or_refused)
     test_file(&d, "val/zebra_with_a_long_name/v.png", "x", 1);
     ck_assert_int_eq(pack_as(&d, "y.h5", true, &report, &err), DT_ERR_FORMAT);
     ck_assert_ptr_nonnull(strstr(err.text, "no picture of the test split can be read"));
+    test_dir_remove(&d);
+}
+END_TEST
+
+/* A file of version 1, as it was written before sizes were kept, made of one of today. */
+static void make_version_1(const test_dir *d, const char *from, const char *to)
+{
+    unsigned char *data;
+    size_t size;
+    char hex[DT_SHA256_HEX];
+    dt_sha256 hash;
+    ck_assert_int_eq(dt_file_read(NULL, file_of(d, from), 1 << 24, &data, &size, NULL), DT_OK);
+    uint64_t n = dt_pack_number(data + 24, 8) + dt_pack_number(data + 32, 8);
+    memset(data + 96, 0, DT_PACK_BLOCK - 96);
+    data[8] = 1;
+    dt_sha256_init(&hash);
+    dt_sha256_add(&hash, data, 96);
+    dt_sha256_add(&hash, data + dt_pack_number(data + 72, 8), n * 32);
+    dt_sha256_add(&hash, data + dt_pack_number(data + 80, 8), n * dt_pack_number(data + 48, 8));
+    dt_sha256_add(&hash, data + dt_pack_number(data + 88, 8),
+                  dt_pack_number(data + 12, 4) * dt_pack_number(data + 40, 8));
+    dt_sha256_end(&hash, hex);
+    memcpy(data + 96, hex, 64);
+    test_file(d, to, data, size);
+    dt_put(NULL, data);
+}
+
+START_TEST(the_size_of_all_pictures_is_kept)
+{
+    test_dir d = test_dir_make();
+    dt_pack_report report;
+    dt_error err;
+    dt_data *data;
+    add(&d, "train/a/a.png", 3, 4, 1);
+    add(&d, "train/b/a.png", 3, 4, 2);
+    add(&d, "val/a/a.png", 3, 4, 3);
+    add(&d, "val/b/a.png", 3, 4, 4);
+    ck_assert_int_eq(pack_as(&d, "x.h5", false, &report, NULL), DT_OK);
+    ck_assert_int_eq(open_as("packed", file_of(&d, "x.h5"), &data, NULL), DT_OK);
+    ck_assert(dt_data_info_of(data)->H == 4 && dt_data_info_of(data)->W == 3);
+    dt_data_close(data);
+    make_version_1(&d, "x.h5", "old.h5");
+    ck_assert_msg(open_as("packed", file_of(&d, "old.h5"), &data, &err) == DT_OK, "%s", err.text);
+    ck_assert(dt_data_info_of(data)->H == 0 && dt_data_info_of(data)->W == 0);
+    uint8_t x[768];
+    int label;
+    ck_assert_int_eq(test_read(data, DT_SPLIT_TEST, 1, x, sizeof x, &label, NULL), DT_OK);
+    ck_assert(x[0] == 4 && label == 1);
+    dt_data_close(data);
+    add(&d, "val/b/b.png", 4, 3, 5); /* as many pixels, another size */
+    ck_assert_int_eq(pack_as(&d, "y.h5", false, &report, NULL), DT_OK);
+    ck_assert_int_eq(open_as("packed", file_of(&d, "y.h5"), &data, NULL), DT_OK);
+    ck_assert(dt_data_info_of(data)->H == 0 && dt_data_info_of(data)->W == 0);
+    dt_data_close(data);
+    test_dir_remove(&d);
+}
+END_TEST
+
+START_TEST(a_set_of_one_split_can_be_packed)
+{
+    test_dir d = test_dir_make();
+    dt_pack_report report;
+    dt_error err;
+    dt_data *data;
+    const dt_dataset *imagenet = (const dt_dataset *)dt_table_find(&dt_datasets, "imagenet"),
+                     *packed = (const dt_dataset *)dt_table_find(&dt_datasets, "packed");
+    add(&d, "val/a/a.png", 3, 4, 3);
+    add(&d, "val/b/a.png", 3, 4, 4);
+    dt_data_params p = { .root = d.path, .need = DT_NEED_ANY };
+    ck_assert_int_eq(dt_data_open(imagenet, &p, &data, NULL), DT_OK);
+    char path[128];
+    snprintf(path, sizeof path, "%s/x.h5", d.path);
+    ck_assert_int_eq(dt_pack_write(&(dt_pack_params){ .data = data, .path = path }, &report, NULL),
+                     DT_OK);
+    dt_data_close(data);
+    p = (dt_data_params){ .root = path, .need = DT_NEED_TEST };
+    ck_assert_int_eq(dt_data_open(packed, &p, &data, NULL), DT_OK);
+    ck_assert(dt_data_count(data, DT_SPLIT_TRAIN) == 0 && dt_data_count(data, DT_SPLIT_TEST) == 2);
+    dt_data_close(data);
+    p.need = DT_NEED_BOTH;
+    ck_assert_int_eq(dt_data_open(packed, &p, &data, &err), DT_ERR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, "x.h5: holds no training pictures"));
     test_dir_remove(&d);
 }
 END_TEST
@@ -238,4 +320,5 @@ END_TEST
 
 DT_TEST_MAIN("pack", a_packed_set_is_the_folder, any_changed_byte_is_noticed,
              broken_pictures_are_left_out_or_refused, a_stopped_pack_leaves_nothing,
+             the_size_of_all_pictures_is_kept, a_set_of_one_split_can_be_packed,
              a_full_disk_at_any_byte_is_an_error)

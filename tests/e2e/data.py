@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 
-from support import Test, leftovers, main
+from support import Test, leftovers, main, png
 
 RECIPE = """\
 model: {name: smallcnn, classes: 4, width: 8}
@@ -80,6 +80,27 @@ def run(args):
     test.check(code == 1 and alone + ": has no folder train" in err, err)
     code, _, err = test.run("eval", test.path("recipe.yaml"), "data.root=" + alone, "--calibrate")
     test.check(code == 1 and alone + ": has no folder train" in err, err)
+
+    # A packed set of pictures of one size trains as its folder does, with transforms that need it.
+    even, recipe = test.path("even"), test.path("even.yaml")
+    for split in "train", "val":
+        for k in range(8):
+            os.makedirs(os.path.join(even, split, "ab"[k % 2]), exist_ok=True)
+            with open(os.path.join(even, split, "ab"[k % 2], f"{k}.png"), "wb") as f:
+                f.write(png(32, 32, [bytes([16 * k, 31 * k, 7 * y] * 32) for y in range(32)]))
+    test.succeed("data", "pack", even, test.path("even.h5"))
+    test.write("even.yaml", "model: {name: smallcnn, classes: 2, width: 8}\n"
+               "data: {name: folder, root: even, batch: 4, train: [pad_crop: 4, hflip]}\n"
+               "train: {epochs: 1, seed: 3}\neval: {batch: 8}\n")
+    for name, *more in ("even-1",), ("even-2", "data.name=packed",
+                                     "data.root=" + test.path("even.h5")):
+        test.succeed("train", recipe, "--out", test.path(name), *more)
+    test.check(test.sha256(test.path("even-1", "last.h5")) ==
+               test.sha256(test.path("even-2", "last.h5")), "a pack of one size trains alike")
+    test.succeed("data", "pack", alone, test.path("alone.h5"))
+    packed_score = test.succeed("eval", test.path("recipe.yaml"), init, "--json",
+                                "data.name=packed", "data.root=" + test.path("alone.h5"))
+    test.check(packed_score == scores[0], packed_score)
 
     victim = sorted(glob.glob(os.path.join(root, "train", "*", "*.JPEG")))[7]
     with open(victim, "r+b") as f:

@@ -29,7 +29,7 @@ static void make_hash_fit(int fd, const unsigned char *data, size_t size)
     if (size < DT_PACK_BLOCK || dt_pack_head_read(data, "fuzz", size, &head, NULL) != DT_OK ||
         dt_pack_hash(fd, "fuzz", &head, data, hex, NULL) != DT_OK)
         return;
-    if (pwrite(fd, hex, DT_SHA256_HEX - 1, DT_PACK_HASHED) < 0) abort();
+    if (pwrite(fd, hex, DT_SHA256_HEX - 1, (off_t)dt_pack_hashed(head.version)) < 0) abort();
 }
 
 static void read_all(const dt_data *set)
