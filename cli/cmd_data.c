@@ -27,7 +27,8 @@ static bool is_there(const char *folder, const char *name)
 }
 
 /* A file is a packed set; a folder with val is ImageNet's, others have class folders. */
-static dt_status open_set(const char *root, const cli_args *args, dt_data **out, dt_error *err)
+static dt_status open_set(const char *root, const cli_args *args, bool lenient, dt_data **out,
+                          dt_error *err)
 {
     struct stat st;
     bool file = stat(root, &st) == 0 && S_ISREG(st.st_mode);
@@ -40,9 +41,11 @@ static dt_status open_set(const char *root, const cli_args *args, dt_data **out,
         return dt_fail(err, DT_ERR_UNSUPPORTED, NULL, "too many options of '%s'", name);
     dt_opt_defaults(row->row.opts, conf);
     if (sizes) DT_TRY(dt_opt_set(sizes, conf, "any", NULL, err));
-    const dt_data_params p = {
-        .root = root, .conf = conf, .threads = args->threads, .need = DT_NEED_ANY
-    };
+    const dt_data_params p = { .root = root,
+                               .conf = conf,
+                               .threads = args->threads,
+                               .need = DT_NEED_ANY,
+                               .lenient = lenient };
     return dt_data_open(row, &p, out, err);
 }
 
@@ -71,13 +74,30 @@ static bool on_pack(void *arg, int64_t done, int64_t total, uint64_t bytes)
     return !atomic_load(&cli_stop_requested);
 }
 
+/* Of any bytes, such as a file's name, a text that is UTF-8: bytes that are not become \xNN. */
+static json_t *text_json(const char *text)
+{
+    char safe[4 * 1024];
+    json_t *same = json_string(text);
+    if (same) return same;
+    size_t n = 0;
+    for (; *text && n + 5 < sizeof safe; text++)
+        if ((unsigned char)*text < 0x80)
+            safe[n++] = *text;
+        else
+            n += (size_t)snprintf(safe + n, 5, "\\x%02x", (unsigned)(unsigned char)*text);
+    safe[n] = '\0';
+    return json_string(safe);
+}
+
 static void on_broken(void *arg, dt_split split, int64_t index, const char *text)
 {
     const job *j = arg;
     if (j->broken) {
-        json_array_append_new(j->broken, json_pack("{s:s,s:I,s:s}", "split",
-                                                   split == DT_SPLIT_TRAIN ? "train" : "test",
-                                                   "index", (json_int_t)index, "reason", text));
+        json_array_append_new(j->broken,
+                              json_pack("{s:s,s:I,s:o}", "split",
+                                        split == DT_SPLIT_TRAIN ? "train" : "test", "index",
+                                        (json_int_t)index, "reason", text_json(text)));
         return;
     }
     cli_progress(NULL, 0);
@@ -103,47 +123,63 @@ static const char *range_text(dt_check_range r, char text[48])
     return text;
 }
 
-static void print_check(const dt_check_report *r)
+static void print_check(const dt_check_report *r, const dt_data_info *info)
 {
     char a[48], b[48], c[48];
-    printf("%d classes\n%-6s %10s %14s %14s %14s %12s %8s\n", r->classes, "split", "pictures",
-           "of a class", "width", "height", "mean pixels", "broken");
+    printf("%d classes\n%-6s %10s %14s %14s %14s %12s %8s %8s\n", r->classes, "split", "pictures",
+           "of a class", "width", "height", "mean pixels", "broken", "ignored");
     for (int k = 0; k < DT_DATA_SPLITS; k++) {
         const dt_check_split *s = &r->split[k];
         if (s->count == 0) continue; /* the set has no such split */
         int64_t good = s->count - s->broken;
-        printf("%-6s %10lld %14s %14s %14s %12llu %8lld\n", k ? "test" : "train",
+        printf("%-6s %10lld %14s %14s %14s %12llu %8lld %8lld\n", k ? "test" : "train",
                (long long)s->count, range_text(class_range(r, k), a), range_text(s->width, b),
                range_text(s->height, c),
-               (unsigned long long)(good ? s->pixels / (uint64_t)good : 0), (long long)s->broken);
+               (unsigned long long)(good ? s->pixels / (uint64_t)good : 0), (long long)s->broken,
+               (long long)info->passed[k]);
     }
 }
 
-static json_t *split_json(const dt_check_report *r, int k)
+static json_t *split_json(const dt_check_report *r, const dt_data_info *info, int k)
 {
     const dt_check_split *s = &r->split[k];
     json_t *counts = json_array();
     for (int i = 0; i < r->classes; i++)
         json_array_append_new(counts, json_integer((json_int_t)s->by_class[i]));
-    return json_pack("{s:I,s:I,s:I,s:[II],s:[II],s:o}", "pictures", (json_int_t)s->count, "broken",
-                     (json_int_t)s->broken, "pixels", (json_int_t)s->pixels, "width",
-                     (json_int_t)s->width.least, (json_int_t)s->width.most, "height",
-                     (json_int_t)s->height.least, (json_int_t)s->height.most, "by_class", counts);
+    return json_pack("{s:I,s:I,s:I,s:I,s:[II],s:[II],s:o}", "pictures", (json_int_t)s->count,
+                     "broken", (json_int_t)s->broken, "ignored", (json_int_t)info->passed[k],
+                     "pixels", (json_int_t)s->pixels, "width", (json_int_t)s->width.least,
+                     (json_int_t)s->width.most, "height", (json_int_t)s->height.least,
+                     (json_int_t)s->height.most, "by_class", counts);
 }
 
 static void print_json(const dt_check_report *r, const dt_data *data, json_t *broken)
 {
-    json_t *names = json_array();
-    for (int i = 0; i < r->classes; i++) {
-        json_t *name = json_string(dt_data_info_of(data)->class_names[i]);
-        json_array_append_new(names,
-                              name ? name : json_null()); /* a folder's name may be no UTF-8 */
-    }
-    json_t *o = json_pack("{s:o,s:o,s:o,s:o}", "classes", names, "train", split_json(r, 0), "test",
-                          split_json(r, 1), "broken", broken);
+    const dt_data_info *info = dt_data_info_of(data);
+    json_t *names = json_array(), *notes = json_array();
+    for (int i = 0; i < r->classes; i++)
+        json_array_append_new(names, text_json(info->class_names[i]));
+    for (size_t i = 0; i < info->note_count; i++)
+        json_array_append_new(notes, json_pack("{s:b,s:o}", "fault", (int)info->notes[i].fault,
+                                               "text", text_json(info->notes[i].text)));
+    json_t *o =
+        json_pack("{s:o,s:o,s:o,s:o,s:o}", "classes", names, "train", split_json(r, info, 0),
+                  "test", split_json(r, info, 1), "notes", notes, "broken", broken);
     if (o) json_dumpf(o, stdout, JSON_COMPACT);
     puts("");
     json_decref(o);
+}
+
+/* How many of the notes are faults; tells all of them unless the report is JSON. */
+static int64_t tell_notes(const cli_args *args, const dt_data *data)
+{
+    const dt_data_info *info = dt_data_info_of(data);
+    int64_t faults = 0;
+    for (size_t i = 0; i < info->note_count; i++) {
+        faults += info->notes[i].fault;
+        if (!args->json) printf("%s\n", info->notes[i].text);
+    }
+    return faults;
 }
 
 static int check(const cli_args *args, const dt_data *data)
@@ -159,11 +195,11 @@ static int check(const cli_args *args, const dt_data *data)
         return cli_fail(&err);
     }
     cli_progress(NULL, 0);
-    int64_t bad = report.split[0].broken + report.split[1].broken;
+    int64_t bad = report.split[0].broken + report.split[1].broken + tell_notes(args, data);
     if (args->json)
         print_json(&report, data, j.broken);
     else
-        print_check(&report);
+        print_check(&report, dt_data_info_of(data));
     dt_check_fini(&report);
     return bad ? 1 : 0;
 }
@@ -173,6 +209,7 @@ static int pack(const cli_args *args, const dt_data *data)
     dt_error err;
     dt_pack_report report;
     job j = { .args = args, .started = now() };
+    cli_notes(data);
     const dt_pack_params p = { .data = data,
                                .path = args->words[2],
                                .threads = args->threads,
@@ -215,7 +252,7 @@ int cli_data(const cli_args *args)
         return 1;
     }
     if (a.threads == 0) a.threads = dt_cpu_count();
-    if (open_set(a.words[1], &a, &data, &err) != DT_OK) return cli_fail(&err);
+    if (open_set(a.words[1], &a, !packs, &data, &err) != DT_OK) return cli_fail(&err);
     cli_catch_stops();
     int code = packs ? pack(&a, data) : check(&a, data);
     dt_data_close(data);

@@ -153,6 +153,7 @@ int cli_eval(const cli_args *args)
     dt_status st = dt_session_open(&s, &p, &err);
     if (st == DT_OK) {
         if (!args->json) print_report(&s);
+        if (!args->json) cli_notes(s.data);
         st = evaluate(&s, args, &score, &err);
         cli_progress(NULL, 0);
         if (st == DT_OK) print_score(&s, &score, args);

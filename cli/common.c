@@ -74,6 +74,13 @@ dt_data_need cli_need(const cli_args *args)
     return args->calibrate ? DT_NEED_BOTH : DT_NEED_TEST;
 }
 
+void cli_notes(const dt_data *data)
+{
+    const dt_data_info *info = data ? dt_data_info_of(data) : NULL;
+    for (size_t i = 0; info && i < info->note_count; i++)
+        fprintf(stderr, "%s\n", info->notes[i].text);
+}
+
 dt_status cli_calibrate(dt_session *s, const cli_args *args, dt_error *err)
 {
     int flipped, small;

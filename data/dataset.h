@@ -30,6 +30,12 @@ typedef enum dt_data_need {
     DT_NEED_ANY, /* those that are there, one at least; rows without folders take it as BOTH */
 } dt_data_need;
 
+/* Something about a set's files that the user should hear. */
+typedef struct dt_data_note {
+    const char *text; /* one line, with the place */
+    bool fault;       /* opening would refuse it, but was asked to go on */
+} dt_data_note;
+
 /* What an opened dataset holds. */
 typedef struct dt_data_info {
     int classes;                    /* labels are 0..classes-1 */
@@ -38,6 +44,9 @@ typedef struct dt_data_info {
     bool coded;                     /* reading decodes: it costs milliseconds, not a copy */
     int64_t count[DT_DATA_SPLITS];  /* samples of TRAIN and TEST, 1..2^31-1 where asked for */
     const char *const *class_names; /* [classes], lives as long as the set; NULL: not known */
+    int64_t passed[DT_DATA_SPLITS]; /* files and folders that are no part of the set */
+    const dt_data_note *notes;      /* [note_count], live as long as the set */
+    size_t note_count;
 } dt_data_info;
 
 typedef struct dt_data_params {
@@ -46,6 +55,7 @@ typedef struct dt_data_params {
     const dt_alloc *alloc; /* NULL: dt_alloc_std(); must outlive the set */
     int threads;           /* for work at open; 0: one */
     dt_data_need need;
+    bool lenient; /* for checking: classes without pictures are notes, not errors */
 } dt_data_params;
 
 /* Where a sample comes from, for messages and packing. */

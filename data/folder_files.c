@@ -2,15 +2,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/folder_files.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "core/file.h"
+#include "data/folder_list.h"
 
 enum { MAX_CLASSES = 100000, MAX_FILES = INT32_MAX };
 
@@ -23,6 +20,10 @@ typedef struct split_files {
     const char *folder;
     sample *at;
     size_t count, capacity;
+    dt_passed passed; /* inside class folders, or the flat one; names "<class>/<name>" */
+    int64_t beside;   /* passed over beside the class folders */
+    size_t empty;     /* classes without a picture */
+    const char *first_empty;
 } split_files;
 
 struct dt_folder_set {
@@ -31,17 +32,14 @@ struct dt_folder_set {
     int64_t H, W;
     dt_names classes;
     split_files split[DT_DATA_SPLITS];
+    bool lenient;
+    dt_data_note *notes;
+    size_t note_count, note_capacity;
 };
 
 static dt_status no_memory(dt_error *err)
 {
     return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the names of the pictures");
-}
-
-static int by_name(const void *a, const void *b)
-{
-    const char *const *x = a, *const *y = b;
-    return strcmp(*x, *y);
 }
 
 static bool is_folder(const char *path)
@@ -50,42 +48,49 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static bool has_picture_ending(const char *name)
+/* "<folder>: <what>" for the user. */
+static dt_status note(dt_folder_set *s, bool fault, const char *text, dt_error *err)
 {
-    static const char *const endings[] = { ".png", ".jpg", ".jpeg" };
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && dot != name && i < DT_ARRAY_LEN(endings); i++)
-        if (strcasecmp(dot, endings[i]) == 0) return true;
-    return false;
-}
-
-/* The listing tells what an entry is on most file systems; ask only where it does not, or where it
- * is a link: a folder may have a million entries. */
-static bool is_wanted(const char *folder, const struct dirent *e, bool folders, char *path)
-{
-    struct stat st;
-    if (e->d_name[0] == '.' || (!folders && !has_picture_ending(e->d_name))) return false;
-    if (e->d_type == DT_DIR || e->d_type == DT_REG) return folders == (e->d_type == DT_DIR);
-    if (dt_data_path(path, folder, e->d_name, NULL) != DT_OK || stat(path, &st) != 0) return false;
-    return folders ? S_ISDIR(st.st_mode) : S_ISREG(st.st_mode);
-}
-
-static dt_status add_name(dt_folder_set *s, dt_names *list, const char *name, dt_error *err)
-{
-    void *array = list->at;
-    DT_TRY(dt_grow(s->alloc, &array, &list->capacity, list->count + 1, sizeof *list->at, "folder",
-                   err));
-    list->at = array;
-    list->at[list->count] = dt_arena_strdup(s->arena, name);
-    if (!list->at[list->count]) return no_memory(err);
-    list->count++;
+    void *array = s->notes;
+    DT_TRY(dt_grow(s->alloc, &array, &s->note_capacity, s->note_count + 1, sizeof *s->notes,
+                   "folder", err));
+    s->notes = array;
+    s->notes[s->note_count] = (dt_data_note){ dt_arena_strdup(s->arena, text), fault };
+    if (!s->notes[s->note_count].text) return no_memory(err);
+    s->note_count++;
     return DT_OK;
+}
+
+static dt_status note_passed(dt_folder_set *s, const char *folder, int64_t count, const char *what,
+                             const char *first, dt_error *err)
+{
+    char text[2 * DT_DATA_PATH];
+    if (count == 0) return DT_OK;
+    snprintf(text, sizeof text, "%s: passed over %lld %s, such as %s", folder, (long long)count,
+             what, first);
+    return note(s, false, text, err);
+}
+
+/* Sub-folders of a split's folder, with notes of what is none of its classes. */
+static dt_status list_folders(dt_folder_set *s, const char *folder, bool flat_may_follow,
+                              dt_names *out, dt_passed *passed, dt_error *err)
+{
+    *passed = (dt_passed){ 0 };
+    DT_TRY(dt_folder_list(folder, true, s->alloc, s->arena, out, passed, err));
+    DT_TRY(
+        note_passed(s, folder, passed->folders, "hidden or system folders", passed->folder, err));
+    if (flat_may_follow && out->count == 0) {
+        passed->files = 0; /* they will be listed */
+        return DT_OK;
+    }
+    return note_passed(s, folder, passed->files, "files beside the class folders", passed->file,
+                       err);
 }
 
 static dt_status add_class_name(void *set, const char *name, dt_error *err)
 {
     dt_folder_set *s = set;
-    return add_name(s, &s->classes, name, err);
+    return dt_names_add(s->alloc, s->arena, &s->classes, name, err);
 }
 
 /* The classes that a label file names, sorted, each once. */
@@ -93,30 +98,12 @@ static dt_status label_classes(dt_folder_set *s, const char *label_file, dt_erro
 {
     dt_names *c = &s->classes;
     DT_TRY(dt_folder_label_names(label_file, add_class_name, s, s->alloc, err));
-    if (c->count) qsort(c->at, c->count, sizeof *c->at, by_name);
+    dt_names_sort(c);
     size_t n = 0;
     for (size_t i = 0; i < c->count; i++)
         if (n == 0 || strcmp(c->at[n - 1], c->at[i]) != 0) c->at[n++] = c->at[i];
     c->count = n;
     return DT_OK;
-}
-
-/* Sorted names in `folder`: its sub-folders, or its pictures. Hidden ones are passed over. */
-static dt_status list(dt_folder_set *s, const char *folder, bool folders, dt_names *out_list,
-                      dt_error *err)
-{
-    char path[DT_DATA_PATH];
-    DIR *dir = opendir(folder);
-    if (!dir)
-        return dt_fail(err, errno == ENOENT ? DT_ERR_NOT_FOUND : DT_ERR_IO,
-                       &(dt_where){ .file = folder }, "cannot open: %s", strerror(errno));
-    dt_status st = DT_OK;
-    for (struct dirent *e = readdir(dir); e && st == DT_OK; e = readdir(dir))
-        if (is_wanted(folder, e, folders, path)) st = add_name(s, out_list, e->d_name, err);
-    closedir(dir);
-    if (st == DT_OK && out_list->count)
-        qsort(out_list->at, out_list->count, sizeof *out_list->at, by_name);
-    return st;
 }
 
 static dt_status want_files(dt_folder_set *s, split_files *f, size_t more, dt_error *err)
@@ -129,13 +116,43 @@ static dt_status want_files(dt_folder_set *s, split_files *f, size_t more, dt_er
     return DT_OK;
 }
 
+static void add_passed(split_files *f, const char *class, const dt_passed *p)
+{
+    if (p->files && f->passed.files == 0)
+        snprintf(f->passed.file, sizeof f->passed.file, "%.100s/%.150s", class, p->file);
+    if (p->folders && f->passed.folders == 0)
+        snprintf(f->passed.folder, sizeof f->passed.folder, "%.100s/%.150s", class, p->folder);
+    f->passed.files += p->files;
+    f->passed.folders += p->folders;
+}
+
+/* A class without a picture, and what it holds instead: told, or kept for the refusal. */
+static dt_status add_empty(dt_folder_set *s, split_files *f, const char *folder, const dt_passed *p,
+                           dt_error *err)
+{
+    char text[3 * DT_DATA_PATH], files[400] = "", folders[400] = "";
+    if (p->files)
+        snprintf(files, sizeof files, "%lld files of other kinds, such as %s", (long long)p->files,
+                 p->file);
+    if (p->folders)
+        snprintf(folders, sizeof folders, "%lld folders, which are not looked into, such as %s",
+                 (long long)p->folders, p->folder);
+    snprintf(text, sizeof text, "%s: a class without a PNG or JPEG file: it %s%s%s%s", folder,
+             *files || *folders ? "holds " : "is empty", files, *files && *folders ? " and " : "",
+             folders);
+    if (s->lenient) return note(s, true, text, err);
+    if (f->empty++ == 0) f->first_empty = dt_arena_strdup(s->arena, text);
+    return f->first_empty ? DT_OK : no_memory(err);
+}
+
 static dt_status add_class(dt_folder_set *s, split_files *f, int label, const char *name,
                            dt_error *err)
 {
     char folder[DT_DATA_PATH];
     dt_names files = { 0 };
+    dt_passed passed = { 0 };
     DT_TRY(dt_data_path(folder, f->folder, name, err));
-    dt_status st = list(s, folder, false, &files, err);
+    dt_status st = dt_folder_list(folder, false, s->alloc, s->arena, &files, &passed, err);
     if (st == DT_OK) st = want_files(s, f, files.count, err);
     for (size_t i = 0; i < files.count && st == DT_OK; i++) {
         char *path = dt_arena_printf(s->arena, "%s/%s", name, files.at[i]);
@@ -144,8 +161,18 @@ static dt_status add_class(dt_folder_set *s, split_files *f, int label, const ch
         else
             f->at[f->count++] = (sample){ path, label };
     }
+    if (st == DT_OK && files.count == 0) st = add_empty(s, f, folder, &passed, err);
+    add_passed(f, name, &passed);
     dt_put(s->alloc, files.at);
     return st;
+}
+
+static dt_status note_split(dt_folder_set *s, const split_files *f, dt_error *err)
+{
+    DT_TRY(note_passed(s, f->folder, f->passed.files,
+                       "files that are no PNG or JPEG by their names", f->passed.file, err));
+    return note_passed(s, f->folder, f->passed.folders, "folders inside of classes",
+                       f->passed.folder, err);
 }
 
 static dt_status list_split(dt_folder_set *s, split_files *f, dt_error *err)
@@ -155,14 +182,18 @@ static dt_status list_split(dt_folder_set *s, split_files *f, dt_error *err)
     if (f->count == 0)
         return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .file = f->folder },
                        "no PNG or JPEG file in any of its %zu class folders", s->classes.count);
-    return DT_OK;
+    if (f->empty > 1)
+        return dt_fail(err, DT_ERR_FORMAT, NULL, "%s; %zu more classes have none", f->first_empty,
+                       f->empty - 1);
+    if (f->empty) return dt_fail(err, DT_ERR_FORMAT, NULL, "%s", f->first_empty);
+    return note_split(s, f, err);
 }
 
 /* Pictures that lie in the split's folder itself; a file tells their classes. */
 static dt_status list_flat(dt_folder_set *s, const char *label_file, split_files *f, dt_error *err)
 {
     dt_names files = { 0 };
-    dt_status st = list(s, f->folder, false, &files, err);
+    dt_status st = dt_folder_list(f->folder, false, s->alloc, s->arena, &files, &f->passed, err);
     if (st == DT_OK && files.count == 0)
         st = dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .file = f->folder },
                      "has neither class folders nor PNG or JPEG files");
@@ -175,7 +206,7 @@ static dt_status list_flat(dt_folder_set *s, const char *label_file, split_files
         f->at[f->count++] = (sample){ files.at[i], labels[i] };
     dt_put(s->alloc, labels);
     dt_put(s->alloc, files.at);
-    return st;
+    return st == DT_OK ? note_split(s, f, err) : st;
 }
 
 /* Both splits must have the same class folders, otherwise labels would mean different things. */
@@ -246,7 +277,9 @@ static dt_status list_test(dt_folder_set *s, const dt_folder_spec *spec, const l
     split_files *test = &s->split[DT_SPLIT_TEST];
     char labels[DT_DATA_PATH];
     dt_names other = { 0 };
-    dt_status st = list(s, test->folder, true, &other, err);
+    dt_passed passed;
+    dt_status st = list_folders(s, test->folder, spec->label_file != NULL, &other, &passed, err);
+    test->beside = passed.files + passed.folders;
     bool flat = st == DT_OK && spec->label_file && other.count == 0;
     if (st == DT_OK && !flat && l->has_train)
         st = check_classes(s, &other, test->folder, l->test_name, err);
@@ -272,11 +305,19 @@ static dt_status list_all(dt_folder_set *s, const dt_folder_spec *spec, const dt
          wants_test = dt_data_needs(p->need, DT_SPLIT_TEST);
     DT_TRY(find_folders(s, spec, p->need, &l, err));
     if (l.has_train || l.one) {
-        DT_TRY(list(s, train->folder, true, &s->classes, err));
+        dt_passed passed;
+        DT_TRY(list_folders(s, train->folder, false, &s->classes, &passed, err));
+        train->beside = passed.files + passed.folders;
         DT_TRY(check_count(s, train->folder, err));
         if (wants_train) DT_TRY(list_split(s, train, err));
     }
-    if (l.one) return wants_test ? list_split(s, &s->split[DT_SPLIT_TEST], err) : DT_OK;
+    if (l.one) { /* what it holds is told once */
+        size_t told = s->note_count;
+        dt_status st = wants_test ? list_split(s, &s->split[DT_SPLIT_TEST], err) : DT_OK;
+        if (wants_train) s->note_count = told;
+        s->split[DT_SPLIT_TEST].beside = train->beside;
+        return st;
+    }
     return l.test_name ? list_test(s, spec, &l, wants_test, err) : DT_OK;
 }
 
@@ -310,9 +351,15 @@ void dt_folder_close(void *self)
     dt_folder_set *s = self;
     for (int k = 0; k < DT_DATA_SPLITS; k++)
         dt_put(s->alloc, s->split[k].at);
+    dt_put(s->alloc, s->notes);
     dt_put(s->alloc, s->classes.at);
     dt_arena_free(s->arena);
     dt_put(s->alloc, s);
+}
+
+static int64_t passed_of(const split_files *f)
+{
+    return f->count ? f->beside + f->passed.files + f->passed.folders : 0;
 }
 
 dt_status dt_folder_open(const dt_folder_spec *spec, const dt_data_params *p,
@@ -321,6 +368,7 @@ dt_status dt_folder_open(const dt_folder_spec *spec, const dt_data_params *p,
     dt_folder_set *s = dt_get(p->alloc, sizeof *s, "folder");
     if (!s) return no_memory(err);
     s->alloc = p->alloc;
+    s->lenient = p->lenient;
     s->arena = dt_arena_new(p->alloc, "folder");
     dt_status st = s->arena ? list_all(s, spec, p, err) : no_memory(err);
     if (st == DT_OK && spec->same_size) st = check_sizes(s, err);
@@ -334,7 +382,10 @@ dt_status dt_folder_open(const dt_folder_spec *spec, const dt_data_params *p,
                                 .W = s->W,
                                 .coded = true,
                                 .count = { (int64_t)s->split[0].count, (int64_t)s->split[1].count },
-                                .class_names = s->classes.at };
+                                .class_names = s->classes.at,
+                                .passed = { passed_of(&s->split[0]), passed_of(&s->split[1]) },
+                                .notes = s->notes,
+                                .note_count = s->note_count };
     return DT_OK;
 }
 

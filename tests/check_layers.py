@@ -39,6 +39,7 @@ PARTS = {
     "autograd/fuse_attention.c": "autograd/test_fuse.c",
     "autograd/ops.c": "grad/test_op_gradients.c",
     "data/folder_files.c": "data/test_data_folder.c",
+    "data/folder_list.c": "data/test_data_folder.c",
     "data/folder_labels.c": "data/test_data_imagenet.c",
     "data/pack_block.c": "data/test_pack.c",
     "data/picture_jpeg.c": "data/pillow.py",

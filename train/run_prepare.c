@@ -90,6 +90,8 @@ static dt_status open_run(dt_run *r, bool resumes, dt_error *err)
                                   .skip_init = resumes,
                                   .alloc = r->p->alloc };
     DT_TRY(dt_session_open(&r->s, &p, err));
+    for (size_t i = 0; i < dt_data_info_of(r->s.data)->note_count; i++)
+        say(r, dt_data_info_of(r->s.data)->notes[i].text);
     DT_TRY(dt_optim_state_init(&r->optim, &r->s.recipe->train, &r->s.net.graph, r->p->alloc, err));
     DT_TRY(open_loaders(r, err));
     return dt_run_make_phases(r, err);

@@ -45,6 +45,7 @@ START_TEST(counts_classes_sizes_and_broken_files)
     add(&d, "train/b/1.png", 5, 2);
     add(&d, "train/b/2.png", 4, 4);
     add(&d, "val/a/1.png", 1, 1);
+    add(&d, "val/b/1.png", 1, 1);
     test_file(&d, "val/b/note.txt", "x", 1);
     ck_assert_int_eq(dt_data_open((const dt_dataset *)dt_table_find(&dt_datasets, "imagenet"),
                                   &(dt_data_params){ .root = d.path }, &data, NULL),
@@ -57,14 +58,14 @@ START_TEST(counts_classes_sizes_and_broken_files)
                                     .progress = on_progress,
                                     .arg = &s };
         ck_assert_int_eq(dt_check_run(&p, &r, NULL), DT_OK);
-        ck_assert(s.broken == 1 && s.done == 5 && s.total == 5);
+        ck_assert(s.broken == 1 && s.done == 6 && s.total == 6);
         ck_assert_ptr_nonnull(strstr(s.text, "train/a/2.png: no readable picture"));
         const dt_check_split *t = &r.split[DT_SPLIT_TRAIN];
         ck_assert(t->count == 4 && t->broken == 1 && t->pixels == 27 + 10 + 16);
         ck_assert(t->by_class[0] == 2 && t->by_class[1] == 2);
         ck_assert(t->width.least == 3 && t->width.most == 5);
         ck_assert(t->height.least == 2 && t->height.most == 9);
-        ck_assert(r.split[1].by_class[0] == 1 && r.split[1].by_class[1] == 0);
+        ck_assert(r.split[1].by_class[0] == 1 && r.split[1].by_class[1] == 1);
         dt_check_fini(&r);
         s.broken = 100;
         ck_assert_int_eq(dt_check_run(&p, &r, NULL), DT_ERR_ARG);

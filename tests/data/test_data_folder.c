@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/dataset.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "tests/data/files.h"
 #include "tests/data/png_write.h"
 #include "tests/support/run.h"
@@ -117,5 +120,121 @@ START_TEST(wrong_folders_are_refused)
 }
 END_TEST
 
+static bool has_note(const dt_data *data, bool fault, const char *text)
+{
+    const dt_data_info *info = dt_data_info_of(data);
+    for (size_t i = 0; i < info->note_count; i++)
+        if (info->notes[i].fault == fault && strstr(info->notes[i].text, text)) return true;
+    return false;
+}
+
+/* Whatever else lies about, labels mean the same. */
+START_TEST(other_folders_and_files_are_told)
+{
+    test_dir d = test_dir_make();
+    dt_data *data;
+    dt_error err;
+    add(&d, "train/apple/a.png", 7, 5, 1);
+    add(&d, "train/zebra/a.png", 7, 5, 2);
+    add(&d, "test/apple/a.png", 7, 5, 3);
+    add(&d, "test/zebra/a.png", 7, 5, 4);
+    ck_assert_int_eq(open_folder(&d, &data, NULL), DT_OK);
+    ck_assert(dt_data_info_of(data)->note_count == 0 && dt_data_info_of(data)->passed[0] == 0);
+    dt_data_close(data);
+    add(&d, "train/__MACOSX/apple/a.png", 7, 5, 9);
+    add(&d, "train/.git/a.png", 7, 5, 9);
+    add(&d, "train/apple/deeper/b.png", 7, 5, 9);
+    add(&d, "train/loose.png", 7, 5, 9);
+    add(&d, "train/apple/._a.png", 7, 5, 9);
+    test_file(&d, "train/apple/b.bmp", "x", 1);
+    test_file(&d, "train/zebra/Thumbs.db", "x", 1);
+    test_file(&d, "test/zebra/.DS_Store", "x", 1);
+    ck_assert_msg(open_folder(&d, &data, &err) == DT_OK, "%s", err.text);
+    const dt_data_info *info = dt_data_info_of(data);
+    ck_assert(info->classes == 2 && info->count[0] == 2 && info->count[1] == 2);
+    expect(data, DT_SPLIT_TRAIN, 1, 2, 1);
+    ck_assert(info->passed[0] == 7 && info->passed[1] == 1);
+    ck_assert(
+        has_note(data, false, "/train: passed over 2 hidden or system folders, such as .git"));
+    ck_assert(has_note(data, false,
+                       "/train: passed over 1 files beside the class folders, such "
+                       "as loose.png"));
+    ck_assert(has_note(data, false,
+                       "/train: passed over 3 files that are no PNG or JPEG by their "
+                       "names, such as apple/._a.png"));
+    ck_assert(has_note(data, false,
+                       "/train: passed over 1 folders inside of classes, such as "
+                       "apple/deeper"));
+    ck_assert(has_note(data, false, "/test: passed over 1 files that are no PNG"));
+    dt_data_close(data);
+    test_dir_remove(&d);
+}
+END_TEST
+
+START_TEST(classes_without_pictures_are_refused)
+{
+    test_dir d = test_dir_make();
+    char path[128];
+    add(&d, "train/a/a.png", 7, 5, 1);
+    add(&d, "train/b/a.png", 7, 5, 2);
+    add(&d, "test/a/a.png", 7, 5, 3);
+    add(&d, "test/b/a.png", 7, 5, 4);
+    test_file(&d, "train/aa/1.bmp", "x", 1); /* would shift the label of b */
+    test_file(&d, "train/aa/2.webp", "x", 1);
+    test_file(&d, "test/aa/1.bmp", "x", 1);
+    fails_with(&d, DT_ERR_FORMAT,
+               "train/aa: a class without a PNG or JPEG file: it holds 2 files of other kinds, "
+               "such as 1.bmp");
+    add(&d, "train/ab/deeper/a.png", 7, 5, 2);
+    add(&d, "test/ab/a.png", 7, 5, 2);
+    fails_with(&d, DT_ERR_FORMAT, "such as 1.bmp; 1 more classes have none");
+    add(&d, "train/aa/a.png", 7, 5, 2);
+    fails_with(&d, DT_ERR_FORMAT,
+               "train/ab: a class without a PNG or JPEG file: it holds 1 folders, which are not "
+               "looked into, such as deeper");
+    dt_data *data;
+    const dt_data_params lenient = { .root = d.path, .lenient = true };
+    ck_assert_int_eq(dt_data_open((const dt_dataset *)dt_table_find(&dt_datasets, "folder"),
+                                  &lenient, &data, NULL),
+                     DT_OK);
+    ck_assert_int_eq(dt_data_info_of(data)->classes, 4);
+    ck_assert(has_note(data, true, "train/ab: a class without a PNG or JPEG file"));
+    ck_assert(has_note(data, true, "test/aa: a class without a PNG or JPEG file"));
+    dt_data_close(data);
+    add(&d, "train/ab/a.png", 7, 5, 2);
+    add(&d, "test/aa/a.png", 7, 5, 2);
+    snprintf(path, sizeof path, "%s/train/c", d.path);
+    ck_assert_int_eq(symlink("/nowhere", path), 0);
+    fails_with(&d, DT_ERR_IO, "train/c: is a link that leads nowhere");
+    ck_assert_int_eq(remove(path), 0);
+    ck_assert_int_eq(mkdir(path, 0777), 0);
+    snprintf(path, sizeof path, "%s/test/c", d.path);
+    ck_assert_int_eq(mkdir(path, 0777), 0);
+    fails_with(&d, DT_ERR_FORMAT, "train/c: a class without a PNG or JPEG file: it is empty");
+    test_dir_remove(&d);
+}
+END_TEST
+
+START_TEST(odd_names_are_read_by_content)
+{
+    test_dir d = test_dir_make();
+    char path[128];
+    dt_data *data;
+    add(&d, "a/x.JPG", 7, 5, 1); /* a PNG by its bytes */
+    add(&d, "a/x.png", 7, 5, 2);
+    add(&d, "a/y.\xff\xfe.Jpeg", 7, 5, 3);
+    add(&d, "b/z.PnG", 7, 5, 4);
+    ck_assert_int_eq(open_folder(&d, &data, NULL), DT_OK);
+    for (int i = 0; i < 4; i++)
+        expect(data, DT_SPLIT_TRAIN, i, i + 1, i / 3);
+    dt_data_close(data);
+    snprintf(path, sizeof path, "%s/b/loop.png", d.path);
+    ck_assert_int_eq(symlink("loop.png", path), 0);
+    fails_with(&d, DT_ERR_IO, "b/loop.png: cannot open: "); /* a picture that cannot be read */
+    test_dir_remove(&d);
+}
+END_TEST
+
 DT_TEST_MAIN("data_folder", classes_and_files_are_sorted_by_name, one_folder_serves_both_splits,
-             wrong_folders_are_refused)
+             wrong_folders_are_refused, other_folders_and_files_are_told,
+             classes_without_pictures_are_refused, odd_names_are_read_by_content)

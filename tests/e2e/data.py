@@ -102,6 +102,27 @@ def run(args):
                                 "data.name=packed", "data.root=" + test.path("alone.h5"))
     test.check(packed_score == scores[0], packed_score)
 
+    # Classes without pictures: check names all of them, everything else refuses the first.
+    odd = test.path("odd")
+    shutil.copytree(root, odd)
+    for name in "n00", "n01":
+        for split in "train", "val":
+            os.makedirs(os.path.join(odd, split, name))
+            test.write(os.path.join(odd, split, name, "a.bmp"), "x")
+    os.makedirs(os.path.join(odd, "train", "__MACOSX"))
+    code, out, _ = test.run("data", "check", odd)
+    test.check(code == 1 and all(f"{split}/{name}: a class without" in out for name in
+                                 ("n00", "n01") for split in ("train", "val")), out)
+    test.check("passed over 1 hidden or system folders, such as __MACOSX" in out, out)
+    told = json.loads(test.run("data", "check", odd, "--json")[1])
+    test.check(told["train"]["ignored"] == 3 and len(told["notes"]) >= 5, str(told))
+    for verb in ("data", "pack", odd, test.path("odd.h5")), ("train", test.path("recipe.yaml"),
+                                                             "data.root=" + odd, "--out",
+                                                             test.path("odd-run")):
+        code, _, err = test.run(*verb)
+        test.check(code == 1 and "train/n00: a class without a PNG or JPEG file: it holds 1 files "
+                   "of other kinds, such as a.bmp; 1 more" in err, err)
+
     victim = sorted(glob.glob(os.path.join(root, "train", "*", "*.JPEG")))[7]
     with open(victim, "r+b") as f:
         f.truncate(os.path.getsize(victim) // 2)

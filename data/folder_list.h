@@ -1,0 +1,28 @@
+/* Listing one folder: what is wanted of it, sorted by the bytes of the names, and what is passed
+ * over. Inside data/ only. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_DATA_FOLDER_LIST_H
+#define DT_DATA_FOLDER_LIST_H
+
+#include "data/folder_files.h"
+
+/* What a listing left out. Hidden folders start with a dot, system folders are those that
+ * archivers, file managers and Python leave (__MACOSX, @eaDir, __pycache__, ...); neither is a
+ * class. */
+typedef struct dt_passed {
+    int64_t files, folders;
+    char file[256], folder[256]; /* the first by name of each */
+} dt_passed;
+
+/* Appends the sub-folders of `folder`, or its pictures (by their endings). A link that leads
+ * nowhere is an error among folders, where it may be a class, and a picture that cannot be read
+ * among files. `passed` is added to. Names are the arena's, the array `alloc`'s. NOT_FOUND, IO,
+ * NOMEM. */
+dt_status dt_folder_list(const char *folder, bool folders, const dt_alloc *alloc, dt_arena *arena,
+                         dt_names *out_list, dt_passed *passed, dt_error *err) DT_MUST_CHECK;
+/* Appends one name, copied. */
+dt_status dt_names_add(const dt_alloc *alloc, dt_arena *arena, dt_names *list, const char *name,
+                       dt_error *err) DT_MUST_CHECK;
+void dt_names_sort(dt_names *list);
+
+#endif
