@@ -113,6 +113,15 @@ START_TEST(from_a_file)
     ck_assert_int_eq(dt_yaml_read(arena, NULL, path, &root, &err), DT_OK);
     ck_assert_str_eq(dt_yaml_find(root, "a")->text, "7");
     ck_assert_str_eq(root->file, path);
+    /* as some editors write it: a byte order mark, and ends of lines of two bytes */
+    ck_assert_int_eq(dt_file_write(path,
+                                   "\xef\xbb\xbf"
+                                   "a: 7\r\nb: x y\r\n",
+                                   17, NULL),
+                     DT_OK);
+    ck_assert_int_eq(dt_yaml_read(arena, NULL, path, &root, &err), DT_OK);
+    ck_assert_str_eq(dt_yaml_find(root, "a")->text, "7");
+    ck_assert_str_eq(dt_yaml_find(root, "b")->text, "x y");
     unlink(path);
     ck_assert_int_eq(dt_yaml_read(arena, NULL, path, &root, &err), DT_ERR_NOT_FOUND);
     dt_arena_free(arena);
