@@ -17,13 +17,6 @@
 
 enum { MOST_FILES = 512 /* of a window */, NAME_ROWS = 1024 };
 
-typedef struct entry {
-    uint64_t start, size; /* in `pictures` */
-    uint32_t label, crc;
-    uint32_t sample; /* of the split, as the dataset numbers it */
-    uint8_t split;
-} entry;
-
 typedef struct item { /* of a window */
     size_t start, size;
     uint32_t crc, label;
@@ -36,7 +29,7 @@ typedef struct packer {
     hid_t file, pictures;
     dt_pack_head head;
     uint64_t total, written; /* bytes of all files, and of those in `pictures` */
-    entry *entries;
+    dt_pack_entry *entries;
     size_t count;
     /* The window: samples first..first+n-1 of a split. */
     dt_split split;
@@ -205,12 +198,12 @@ static dt_status append(packer *k, int64_t i, dt_error *err)
     if (!write_rows(k->pictures, H5T_NATIVE_UINT8, k->written, t->size, 1,
                     k->window.data + t->start))
         return hdf5_failed(k, err);
-    k->entries[k->count++] = (entry){ .start = k->written,
-                                      .size = t->size,
-                                      .label = t->label,
-                                      .crc = t->crc,
-                                      .sample = (uint32_t)(k->first + i),
-                                      .split = (uint8_t)k->split };
+    k->entries[k->count++] = (dt_pack_entry){ .start = k->written,
+                                              .size = t->size,
+                                              .label = t->label,
+                                              .crc = t->crc,
+                                              .sample = (uint32_t)(k->first + i),
+                                              .split = (uint8_t)k->split };
     if (k->count == 1) {
         k->head.height = (uint64_t)t->H;
         k->head.width = (uint64_t)t->W;
@@ -276,7 +269,7 @@ static bool write_index(packer *k)
     for (size_t i = 0; i < k->count && good; i += NAME_ROWS) {
         size_t n = k->count - i < NAME_ROWS ? k->count - i : NAME_ROWS;
         for (size_t j = 0; j < n; j++) {
-            const entry *e = &k->entries[i + j];
+            const dt_pack_entry *e = &k->entries[i + j];
             const uint64_t row[DT_PACK_COLUMNS] = { e->start, e->size, e->label, e->crc };
             memcpy(rows[j], row, sizeof row);
         }
@@ -297,7 +290,7 @@ static dt_status write_names(packer *k, char *rows, dt_error *err)
         memset(rows, 0, NAME_ROWS * size);
         for (size_t j = 0; j < n && st == DT_OK; j++) {
             dt_sample_name name;
-            const entry *e = &k->entries[i + j];
+            const dt_pack_entry *e = &k->entries[i + j];
             st = dt_data_name(k->p->data, (dt_split)e->split, e->sample, &name, err);
             if (st == DT_OK) memcpy(rows + j * size, name.name, strlen(name.name));
         }
@@ -370,6 +363,19 @@ static dt_status write_block(packer *k, int fd, dt_error *err)
     return pwrite(fd, block, sizeof block, 0) == sizeof block ? DT_OK : hdf5_failed(k, err);
 }
 
+/* What a disk has is not always what it was told. */
+static dt_status read_back(packer *k, int fd, dt_error *err)
+{
+    const dt_pack_written w = { .fd = fd,
+                                .path = k->p->path,
+                                .head = &k->head,
+                                .data = k->p->data,
+                                .entries = k->entries,
+                                .count = k->count,
+                                .window = &k->window };
+    return dt_pack_read_back(&w, err);
+}
+
 static dt_status pack_all(packer *k, dt_error *err)
 {
     DT_TRY(measure(k, err));
@@ -380,6 +386,7 @@ static dt_status pack_all(packer *k, dt_error *err)
     int fd = open(k->temporary, O_RDWR | O_CLOEXEC);
     if (fd < 0) return hdf5_failed(k, err);
     dt_status st = write_block(k, fd, err);
+    if (st == DT_OK) st = read_back(k, fd, err);
     if (close(fd) != 0 && st == DT_OK) st = hdf5_failed(k, err);
     if (st == DT_OK) st = dt_file_commit(k->temporary, k->p->path, err);
     k->report.bytes = k->head.length;

@@ -56,6 +56,27 @@ dt_status dt_pack_pread(int fd, const char *path, uint64_t at, void *data, size_
                         dt_error *err) DT_MUST_CHECK;
 uint64_t dt_pack_number(const unsigned char *from, size_t bytes);
 
+/* A picture of a file that is written. */
+typedef struct dt_pack_entry {
+    uint64_t start, size; /* in `pictures` */
+    uint32_t label, crc;
+    uint32_t sample; /* of the split, as the dataset numbers it */
+    uint8_t split;
+} dt_pack_entry;
+
+/* What a file was written from. */
+typedef struct dt_pack_written {
+    int fd;
+    const char *path; /* for messages */
+    const dt_pack_head *head;
+    const dt_data *data;
+    const dt_pack_entry *entries; /* [count] */
+    size_t count;
+    dt_bytes *window; /* room for a picture */
+} dt_pack_written;
+/* Reads all of it again: a disk may lose what it took. IO when something differs. */
+dt_status dt_pack_read_back(const dt_pack_written *w, dt_error *err) DT_MUST_CHECK;
+
 typedef struct dt_pack_report {
     int64_t count[DT_DATA_SPLITS], skipped;
     uint64_t bytes;
@@ -76,10 +97,10 @@ typedef struct dt_pack_params {
 } dt_pack_params;
 
 /* Decodes every picture (so what a packed file holds can be read) and writes the file beside
- * `path`, synced and renamed. Memory: the index, and a window of DT_PACK_WINDOW bytes of files or
- * one larger file, with a decoded picture for each thread. Only one thread of a process may write
- * (libhdf5). Errors: UNSUPPORTED (samples are no files); ARG (stopped by `progress`); those of
- * files. */
+ * `path`, read back, synced and renamed. Memory: the index, and a window of DT_PACK_WINDOW bytes of
+ * files or one larger file, with a decoded picture for each thread. Only one thread of a process
+ * may write (libhdf5). Errors: UNSUPPORTED (samples are no files); ARG (stopped by `progress`);
+ * those of files. */
 enum { DT_PACK_WINDOW = 32 << 20 };
 dt_status dt_pack_write(const dt_pack_params *p, dt_pack_report *out, dt_error *err) DT_MUST_CHECK;
 

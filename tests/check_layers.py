@@ -42,6 +42,7 @@ PARTS = {
     "data/folder_list.c": "data/test_data_folder.c",
     "data/folder_labels.c": "data/test_data_imagenet.c",
     "data/pack_block.c": "data/test_pack.c",
+    "data/pack_read_back.c": "data/test_pack.c",
     "data/picture_jpeg.c": "data/pillow.py",
     "data/picture_png.c": "data/test_picture.c",
     "export/onnx_product.c": "export/test_export_onnx.c",
