@@ -5,14 +5,14 @@ onnxruntime with the codes and logits of the integer model.
 
 usage: imagenet.py DETENT VENV [SIDE [STEPS]]
 
-VENV has onnxruntime, see tests/export/onnxruntime.sh; without it that part is skipped."""
+VENV has onnxruntime, and is made where it does not exist; without it that part is skipped."""
 import os
 import random
 import shutil
 import signal
 import time
 
-from support import Test, main, png
+from support import Test, main, onnxruntime_python, png
 
 CLASSES, EACH, VAL = 100, 20, 2
 NETS = ["resnet18", "mobilenet_v2"]
@@ -93,7 +93,8 @@ def check_net(test, net, venv, side, steps):
     print(f"{net} at {side}: {steps} steps in float and at W4A4, killed after step {step} and "
           f"resumed to the same bytes, exported {os.path.getsize(model)} bytes; "
           f"{time.monotonic() - start:.0f} s", flush=True)
-    if not os.path.exists(os.path.join(venv, "bin", "python")):
+    python = onnxruntime_python(venv)
+    if not python:
         test.skip("no onnxruntime")
         return
     rounding = "fp32"
@@ -101,7 +102,7 @@ def check_net(test, net, venv, side, steps):
         if " fma " not in f.read():
             rounding = "unfused"
     said = test.succeed("verify", recipe, "model.init=" + whole, "--runtime", "ort", "--python",
-                        os.path.join(venv, "bin", "python"), "--images", 20, "--rounding", rounding)
+                        python, "--images", 20, "--rounding", rounding)
     print("\n".join(said.splitlines()[-2:]), flush=True)
     test.check(said.splitlines()[-1] == "verified", f"{net}: onnxruntime differs")
 

@@ -10,6 +10,10 @@ import sys
 import tempfile
 import zlib
 
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(TESTS, "support"))
+import environment
+
 # 4-bit LSQ on pictures that the program draws: 20 steps in about a second.
 RECIPE = """\
 model: {name: smallcnn, width: 8}
@@ -145,6 +149,11 @@ def default_signals():
     """A test may itself run in the background, where a shell has SIGINT ignored."""
     for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
         signal.signal(number, signal.SIG_DFL)
+
+
+def onnxruntime_python(venv):
+    """A Python with tests/requirements.txt, or None where they cannot be installed."""
+    return environment.interpreter(venv, os.path.join(TESTS, "requirements.txt"))
 
 
 def main(function):

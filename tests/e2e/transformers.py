@@ -4,13 +4,13 @@ against the float network that is fed onnxruntime's own codes; and what is refus
 
 usage: transformers.py DETENT VENV
 
-VENV has onnxruntime, see tests/export/onnxruntime.sh; without it that part is skipped. The weights
+VENV has onnxruntime, and is made where it does not exist; without it that part is skipped. The weights
 come from a seed and a few steps, the pictures are made here."""
 import json
 import os
 import random
 
-from support import Test, main, png
+from support import Test, main, onnxruntime_python, png
 
 QUANT = """\
 quant:
@@ -71,7 +71,7 @@ def check_net(test, name, text, depth, steps, pictures, agree, python):
     test.check(said["format"] == "ONNX opset 17, IR 8", f"{name}: {said['format']}")
     test.check(said["missing"] == 0 and said["floats"] == 4 * depth + 1, f"{name}: {said}")
     test.check("blocks.0.norm1.weight" in test.succeed("inspect", model), f"{name}: inspect")
-    if not os.path.exists(python):
+    if not python:
         test.skip("no onnxruntime")
         return
     code, out, err = test.run("verify", recipe, init, "--threads", 1, "--runtime", "ort",
@@ -121,7 +121,7 @@ def check_refusals(test):
 
 def run(args):
     test = Test(args[0])
-    python = os.path.join(args[1], "bin", "python")
+    python = onnxruntime_python(args[1])
     make_pictures(test.path("data"))
     check_net(test, "small", SMALL, 2, 40, 200, 0.9, python)
     check_net(test, "deit", DEIT, 12, 2, 4, 0, python)

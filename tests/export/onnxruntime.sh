@@ -11,16 +11,7 @@
 set -eu
 detent=$1 venv=$2 root=$3
 here=$root/tests/export
-python=$venv/bin/python
-
-if ! "$python" -c 'import onnxruntime, onnx, numpy' 2>/dev/null; then
-    if ! { python3 -m venv "$venv" &&
-           "$python" -m pip install -q --disable-pip-version-check -r "$root/tests/requirements.txt"; }
-    then
-        echo "SKIP: onnxruntime cannot be installed"
-        exit 77
-    fi
-fi
+python=$(python3 "$root/tests/support/environment.py" "$venv" "$root/tests/requirements.txt")
 work=$(mktemp -d)
 export_flags=
 threads=

@@ -10,16 +10,7 @@
 set -eu
 detent=$1 venv=$2 root=$3 golden=$4
 here=$root/tests/export
-python=$venv/bin/python
-
-if ! "$python" -c 'import ai_edge_litert, onnxruntime, openvino, qonnx' 2>/dev/null; then
-    if ! { python3 -m venv "$venv" && "$python" -m pip install -q --disable-pip-version-check \
-               -r "$root/tests/requirements-runtimes.txt"; }
-    then
-        echo "SKIP: the runtimes cannot be installed"
-        exit 77
-    fi
-fi
+python=$(python3 "$root/tests/support/environment.py" "$venv" "$root/tests/requirements-runtimes.txt")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 threads="--threads 1" # so little work that threads cost more than they give on a busy machine
