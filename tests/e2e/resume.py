@@ -7,6 +7,7 @@ usage: resume.py DETENT [KILLS [SEED]]
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import time
@@ -133,7 +134,7 @@ def cut(test, recipe, whole):
     score = [line.split(";")[0] for line in out.splitlines() if line.startswith("last step 34")]
     told = test.succeed("eval", recipe, "model.init=" + os.path.join(folder, "last.h5"),
                         "model.ema=true")
-    for number in score[0].split(": ")[1].split(", "):
+    for number in re.findall(r"top-\d [\d.]+%|\d+ of \d+|loss [\d.]+", score[0]):
         test.check(number in told, f"max_steps: last.h5 is not what was scored, {number}: {told}")
     test.succeed("train", recipe, *LIVELY, "--out", folder, "--resume")
     expect_equal(test, folder, whole, "max_steps")
