@@ -68,6 +68,7 @@ static void print_report(const dt_export_report *r, const char *path, const cli_
                       "missing", r->missing, "floats", r->floats, "weight_bytes",
                       (json_int_t)r->weight_bytes, "trained_bytes", (json_int_t)r->trained_bytes);
         json_object_set_new(o, "memory", counts(r->memory, r->memory_count));
+        json_object_set_new(o, "depends", r->depends ? json_string(r->depends) : json_null());
         if (o) json_dumpf(o, stdout, JSON_COMPACT);
         puts("");
         json_decref(o);
@@ -86,6 +87,7 @@ static void print_report(const dt_export_report *r, const char *path, const cli_
         printf("%-8s %d layer norms, GELUs and softmaxes have no integer form: in float between "
                "quantizers\n",
                "note", r->floats);
+    if (r->depends) printf("%-8s %s\n", "note", r->depends);
 }
 
 /* The exporter of --format or --target, and the target or NULL. */

@@ -70,6 +70,7 @@ def check_net(test, name, text, depth, steps, pictures, agree, python):
     said = json.loads(test.succeed("export", recipe, init, "--out", model, "--json"))
     test.check(said["format"] == "ONNX opset 17, IR 8", f"{name}: {said['format']}")
     test.check(said["missing"] == 0 and said["floats"] == 4 * depth + 1, f"{name}: {said}")
+    test.check("ORT_ENABLE_ALL" in said["depends"], f"{name}: {said['depends']}")
     test.check("blocks.0.norm1.weight" in test.succeed("inspect", model), f"{name}: inspect")
     if not python:
         test.skip("no onnxruntime")

@@ -206,6 +206,7 @@ START_TEST(float_parts_need_permission)
     ck_assert_int_eq(onnx_count(m, "QuantizeLinear"), 0);
     ck_assert_str_eq(onnx_node(m, onnx_node(m, "logits")->input[0])->op_type, "Flatten");
     ck_assert_str_eq(onnx_meta(m, "detent.arithmetic"), "float parts");
+    ck_assert_ptr_nonnull(onnx_meta(m, "detent.optimization"));
     onnx__model_proto__free_unpacked(m, NULL);
     testnet_fini(&t);
     testnet_init(&t, RECIPE_RESNET RECIPE_QUANT("placement: paper"));

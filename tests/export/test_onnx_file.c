@@ -48,6 +48,7 @@ START_TEST(domains_opsets_and_texts_are_written)
     ck_assert_int_eq(halves->raw_data.data[0], 0x78);
     ck_assert_int_eq(halves->raw_data.data[1], 0x0f);
     ck_assert_str_eq(onnx_meta(m, "detent.arithmetic"), "integer");
+    ck_assert_ptr_null(onnx_meta(m, "detent.optimization"));
     ck_assert_str_eq(onnx_meta(m, "detent.bits.conv2"), "w4 a4");
     onnx__model_proto__free_unpacked(m, NULL);
     tempdir_fini(&dir);

@@ -140,10 +140,16 @@ START_TEST(a_transformer_is_fusible_but_for_its_norms)
     const Onnx__NodeProto *keys = onnx_node(m, "blocks.0.attn.scores.k/Transpose");
     ck_assert_int_eq(onnx_attr(keys, "perm")->ints[2], 3);
     ck_assert_str_eq(onnx_meta(m, "detent.arithmetic"), "float parts");
+    const char *level = onnx_meta(m, "detent.optimization");
+    ck_assert(level && strstr(level, "ORT_ENABLE_ALL"));
+    char kept[512];
+    ck_assert_uint_lt(strlen(level), sizeof kept);
+    strcpy(kept, level);
     onnx__model_proto__free_unpacked(m, NULL);
     ck_assert_int_eq(write_as("onnx", &t.src, false, NULL, &report, NULL), DT_OK);
     ck_assert_int_eq(report.missing, 0);
     ck_assert_int_eq(report.floats, 5);
+    ck_assert_str_eq(report.depends, kept);
     testnet_fini(&t);
 }
 END_TEST
