@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 
+HEADER = "| case | ms a step | to LSQ | middle half | spread | aim |"
 LSQ = "resnet20-lsq-w4a4-paper.yaml"
 TRACKER = "dynamics.oscillation={}"
 # name: recipe, overrides, the most that it may cost. Freezing threshold 0: every weight whose code
@@ -65,7 +66,7 @@ def main():
     if args.json:
         print(json.dumps(rows))
         return
-    print("| case | ms a step | to LSQ | middle half | spread | aim |\n| --- | --- | --- | --- | --- | --- |")
+    print(f"{HEADER}\n| --- | --- | --- | --- | --- | --- |")
     for r in rows:
         print(f"| {r['case']} | {r['ms']:.1f} | {r['ratio']:.3f} | {r['low']:.3f}..{r['high']:.3f} | "
               f"{r['min']:.3f}..{r['max']:.3f} | {r['aim'] or ''} |")
