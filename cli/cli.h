@@ -44,6 +44,8 @@ dt_status cli_recipe_or_checkpoint(const cli_args *args, dt_recipe **out, dt_err
 dt_data_need cli_need(const cli_args *args);
 /* What a user should hear about the files of a set, to standard error. */
 void cli_notes(const dt_data *data);
+/* What came of model.init, to stderr; with --json only that there is none. */
+void cli_tell_import(const dt_session *s, const cli_args *args);
 /* Quantizers without state: an error, or with --calibrate started from the first training batch. */
 dt_status cli_calibrate(dt_session *s, const cli_args *args, dt_error *err);
 /* What exporters read; borrows from the session. `attr` has room for CLI_SOURCE_TEXTS. */

@@ -16,18 +16,6 @@ static bool on_batch(void *arg, const dt_score *s, int64_t total)
     return true;
 }
 
-static void print_report(const dt_session *s)
-{
-    const dt_net_report *r = &s->report;
-    if (s->source == DT_INIT_RANDOM)
-        fprintf(stderr, "no model.init: random weights\n");
-    else
-        fprintf(stderr, "imported %s\n", s->recipe->model.init);
-    fprintf(stderr, "  matched    %d\n  missing    %d%s%s\n  unexpected %d%s%s\n", r->matched,
-            r->missing, r->missing ? ": " : "", r->missing ? r->missing_name[0] : "", r->unexpected,
-            r->unexpected ? ": " : "", r->unexpected ? r->unexpected_name[0] : "");
-}
-
 static bool is_integer(const cli_args *args)
 {
     return args->arith && strcmp(args->arith, "integer") == 0;
@@ -152,7 +140,7 @@ int cli_eval(const cli_args *args)
                                   .need = cli_need(args) };
     dt_status st = dt_session_open(&s, &p, &err);
     if (st == DT_OK) {
-        if (!args->json) print_report(&s);
+        cli_tell_import(&s, args);
         if (!args->json) cli_notes(s.data);
         st = evaluate(&s, args, &score, &err);
         cli_progress(NULL, 0);

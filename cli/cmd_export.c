@@ -139,7 +139,7 @@ static dt_status export(dt_recipe *recipe, const cli_args *args, dt_error *err)
                                   .no_data = !args->calibrate,
                                   .need = args->calibrate ? DT_NEED_TRAIN : DT_NEED_ANY };
     DT_TRY(dt_session_open(&s, &p, err));
-    if (s.source == DT_INIT_RANDOM) fputs("no model.init: random weights\n", stderr);
+    cli_tell_import(&s, args);
     dt_status st = cli_calibrate(&s, args, err);
     if (st == DT_OK && target) st = check_target(&s, target, args, err);
     if (st == DT_OK) st = write_file(&s, e, args, args->out ? args->out : path, &report, err);

@@ -74,7 +74,11 @@ static int dry_run(dt_recipe *recipe, const cli_args *args)
     dt_error err;
     size_t params;
     const dt_run_params p = {
-        .recipe = recipe, .threads = args->threads, .plain = args->plain, .isa = args->isa
+        .recipe = recipe,
+        .threads = args->threads,
+        .plain = args->plain,
+        .isa = args->isa,
+        .events = { .message = on_message },
     };
     if (dt_run_check(&p, &params, &err) != DT_OK) return cli_fail(&err);
     printf("%srecipe hash %s\n%zu parameters; nothing was written\n", recipe->text, recipe->hash,

@@ -217,7 +217,7 @@ int cli_verify(const cli_args *args)
     cli_catch_stops();
     dt_status st = dt_session_open(&s, &p, &err);
     if (st == DT_OK) {
-        if (s.source == DT_INIT_RANDOM) fputs("no model.init: random weights\n", stderr);
+        cli_tell_import(&s, args);
         st = verify(&s, args, &good, &err);
         dt_session_close(&s);
     }

@@ -93,6 +93,17 @@ dt_status cli_calibrate(dt_session *s, const cli_args *args, dt_error *err)
     return dt_session_calibrate(s, NULL, NULL, &flipped, &small, err);
 }
 
+void cli_tell_import(const dt_session *s, const cli_args *args)
+{
+    const dt_net_report *r = &s->report;
+    if (s->source == DT_INIT_RANDOM) fprintf(stderr, "no model.init: random weights\n");
+    if (s->source == DT_INIT_RANDOM || args->json) return;
+    fprintf(stderr, "imported %s\n", s->recipe->model.init);
+    fprintf(stderr, "  matched    %d\n  missing    %d%s%s\n  unexpected %d%s%s\n", r->matched,
+            r->missing, r->missing ? ": " : "", r->missing ? r->missing_name[0] : "", r->unexpected,
+            r->unexpected ? ", left out: " : "", r->unexpected ? r->unexpected_name[0] : "");
+}
+
 dt_export_source cli_source(const dt_session *s, struct dt_text_attr *attr)
 {
     attr[0] = (struct dt_text_attr){ "recipe.hash", s->recipe->hash };

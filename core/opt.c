@@ -78,6 +78,9 @@ void dt_opt_defaults(const dt_opt *opts, void *conf)
         case DT_OPT_TYPE_INTS:
             *(dt_opt_ints *)f = (dt_opt_ints){ 0 };
             break;
+        case DT_OPT_TYPE_WORDS:
+            *(dt_opt_words *)f = (dt_opt_words){ 0 };
+            break;
         case DT_OPT_END_MARK:
             break;
         }
@@ -150,6 +153,24 @@ static bool parse_ints(const dt_opt *opt, const char *value, dt_opt_ints *out)
     return true;
 }
 
+/* "a", "[a, b]", and in quotes. */
+static bool parse_words(const char *value, dt_opt_words *out)
+{
+    static const char apart[] = " ,[]\"'";
+    dt_opt_words list = { 0 };
+    const char *p = value + strspn(value, apart);
+    if (*value != '[' && strcspn(value, apart) != strlen(value)) return false;
+    if (*value == '[' && value[strlen(value) - 1] != ']') return false;
+    for (; *p; p += strspn(p, apart)) {
+        size_t n = strcspn(p, apart);
+        if (list.count == DT_OPT_LIST_MAX || n >= DT_OPT_WORD_MAX) return false;
+        memcpy(list.value[list.count++], p, n);
+        p += n;
+    }
+    *out = list;
+    return true;
+}
+
 dt_status dt_opt_set(const dt_opt *opt, void *conf, const char *value, const dt_where *where,
                      dt_error *err)
 {
@@ -184,6 +205,9 @@ dt_status dt_opt_set(const dt_opt *opt, void *conf, const char *value, const dt_
         break;
     case DT_OPT_TYPE_INTS:
         ok = parse_ints(opt, value, f);
+        break;
+    case DT_OPT_TYPE_WORDS:
+        ok = parse_words(value, f);
         break;
     case DT_OPT_END_MARK:
         break;
@@ -228,6 +252,15 @@ const char *dt_opt_print(const dt_opt *opt, const void *conf, char *text, size_t
         if (used < size) snprintf(text + used, size - used, "]");
         break;
     }
+    case DT_OPT_TYPE_WORDS: {
+        const dt_opt_words *list = f;
+        size_t used = (size_t)snprintf(text, size, "[");
+        for (int i = 0; i < list->count && used < size; i++)
+            used +=
+                (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", list->value[i]);
+        if (used < size) snprintf(text + used, size - used, "]");
+        break;
+    }
     case DT_OPT_END_MARK:
         break;
     }
@@ -255,6 +288,10 @@ const char *dt_opt_rule(const dt_opt *opt, char *text, size_t size)
     case DT_OPT_TYPE_INTS:
         snprintf(text, size, "an ascending list of whole numbers in %.10g..%.10g", opt->min,
                  opt->max);
+        break;
+    case DT_OPT_TYPE_WORDS:
+        snprintf(text, size, "a list of at most %d names or patterns under %d bytes",
+                 DT_OPT_LIST_MAX, DT_OPT_WORD_MAX);
         break;
     case DT_OPT_END_MARK:
         break;

@@ -9,13 +9,18 @@
 
 #include "core/status.h"
 
-enum { DT_OPT_STR_MAX = 512, DT_OPT_LIST_MAX = 16 };
+enum { DT_OPT_STR_MAX = 512, DT_OPT_LIST_MAX = 16, DT_OPT_WORD_MAX = 160 };
 
 typedef char dt_opt_str[DT_OPT_STR_MAX]; /* NUL-terminated; empty = not given */
 typedef struct dt_opt_ints {
     int count;
     int value[DT_OPT_LIST_MAX];
 } dt_opt_ints;
+
+typedef struct dt_opt_words {
+    int count;
+    char value[DT_OPT_LIST_MAX][DT_OPT_WORD_MAX]; /* without spaces, commas, brackets and quotes */
+} dt_opt_words;
 
 typedef enum dt_opt_type {
     DT_OPT_END_MARK = 0,
@@ -25,6 +30,7 @@ typedef enum dt_opt_type {
     DT_OPT_TYPE_ENUM,  /* int: index into `choices` */
     DT_OPT_TYPE_STR,   /* dt_opt_str */
     DT_OPT_TYPE_INTS,  /* dt_opt_ints: ascending list, each inside min..max */
+    DT_OPT_TYPE_WORDS, /* dt_opt_words */
 } dt_opt_type;
 
 typedef struct dt_opt {
@@ -61,6 +67,10 @@ typedef struct dt_opt {
     {                                                                                              \
 #field, DT_OPT_TYPE_INTS, offsetof(conf, field), 0, min, max, NULL, help                   \
     }
+#define DT_OPT_WORDS(conf, field, help)                                                            \
+    {                                                                                              \
+#field, DT_OPT_TYPE_WORDS, offsetof(conf, field), 0, 0, 0, NULL, help                      \
+    }
 #define DT_OPT_END                                                                                 \
     {                                                                                              \
         NULL, DT_OPT_END_MARK, 0, 0, 0, 0, NULL, NULL                                              \
@@ -90,7 +100,8 @@ dt_status dt_table_get(const dt_table *table, const char *name, const dt_where *
 const dt_opt *dt_opt_find(const dt_opt *opts, const char *key);
 /* Writes every default into `conf`. `opts` may be NULL. */
 void dt_opt_defaults(const dt_opt *opts, void *conf);
-/* Parses `value` (for INTS: "30 60" or "[30, 60]") into the field, checking type and range. */
+/* Parses `value` (for INTS: "30 60" or "[30, 60]"; for WORDS: "a" or "[a, b]") into the field,
+ * checking type and range. */
 dt_status dt_opt_set(const dt_opt *opt, void *conf, const char *value, const dt_where *where,
                      dt_error *err) DT_MUST_CHECK;
 /* Prints the field's value as a recipe writes it; numbers round-trip. Returns `text`. */

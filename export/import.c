@@ -3,6 +3,7 @@
 #include "export/import.h"
 
 #include "core/file.h"
+#include "core/glob.h"
 
 #define DT_IMPORTER(name) extern const dt_importer dt_importer_##name;
 #include "export/importers.def"
@@ -24,6 +25,19 @@ const dt_importer *dt_importer_of(const unsigned char *bytes, size_t size)
         if (importer->probe(bytes, size)) return importer;
     }
     return NULL;
+}
+
+/* Counts of batches, of averaged models, and of operations by profilers. */
+const char *const dt_import_pytorch_beside[] = { "num_batches_tracked", "*.num_batches_tracked",
+                                                 "n_averaged",          "total_ops",
+                                                 "*.total_ops",         "total_params",
+                                                 "*.total_params",      NULL };
+
+bool dt_import_is_beside(const dt_importer *importer, const char *name)
+{
+    for (const char *const *glob = importer ? importer->beside : NULL; glob && *glob; glob++)
+        if (dt_glob_match(*glob, name)) return true;
+    return false;
 }
 
 static dt_status unknown_kind(const char *path, dt_error *err)

@@ -9,7 +9,11 @@
 
 typedef struct dt_importer {
     dt_row row;    /* name, help */
+    bool native;   /* in the engine's own layouts and names */
     bool is_codes; /* holds what was exported: to be inspected, no start of a training */
+    /* Patterns of tensors that are not of a net and that nobody misses; NULL-terminated, or NULL.
+     */
+    const char *const *beside;
     /* True when `bytes` starts like such a file. */
     bool (*probe)(const unsigned char *bytes, size_t size);
     /* Adds the file's tensors and texts to the empty set `out`; they own their data, `bytes` may go
@@ -19,6 +23,10 @@ typedef struct dt_importer {
 } dt_importer;
 
 extern const dt_table dt_importers; /* rows are dt_importer */
+extern const dt_importer dt_importer_detent;
+extern const char *const dt_import_pytorch_beside[]; /* `beside` of PyTorch's names */
+/* Whether a tensor of such a file is beside the net; false without an importer. */
+bool dt_import_is_beside(const dt_importer *importer, const char *name);
 
 /* The importer of a file that starts so; NULL: none. */
 const dt_importer *dt_importer_of(const unsigned char *bytes, size_t size);

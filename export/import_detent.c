@@ -5,8 +5,13 @@
 #include "export/import.h"
 #include "train/container.h"
 
+/* The state of a run. */
+static const char *const beside[] = { "optimizer/*", "dynamics/*", "resume/*", NULL };
+
 const dt_importer dt_importer_detent = {
     .row = { .name = "detent", .help = "Detent checkpoint (.h5)" },
+    .native = true,
+    .beside = beside,
     .probe = dt_container_probe,
     .read = dt_container_read_bytes,
 };

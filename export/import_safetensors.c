@@ -5,6 +5,7 @@
 
 const dt_importer dt_importer_safetensors = {
     .row = { .name = "safetensors", .help = "safetensors file" },
+    .beside = dt_import_pytorch_beside,
     .probe = dt_safetensors_probe,
     .read = dt_safetensors_read,
 };

@@ -1,7 +1,7 @@
 /* PyTorch checkpoints, both layouts.
  *
  * The object may be a dictionary of tensors, or wrap it under `state_dict`, `model` or `net`.
- * `module.` in front of names (DataParallel) goes, `num_batches_tracked` is left out, numbers and
+ * `module.` in front of names (DataParallel) goes, what is beside a net is left out, numbers and
  * texts beside the tensors (epoch, best_prec1) become text attributes, all else is ignored.
  *
  * The whitelist: of all that a pickle may name, only the functions below and the storage types in
@@ -14,6 +14,7 @@
 #include "export/import.h"
 #include "export/torch_archive.h"
 
+extern const dt_importer dt_importer_torch;
 typedef dt_pickle_value value;
 
 enum {
@@ -203,12 +204,6 @@ static dt_status add_attribute(struct import *m, const char *name, const value *
     return dt_tensors_set_attr(m->out, name, text, m->err);
 }
 
-static bool ends_with(const char *name, const char *tail)
-{
-    size_t n = strlen(name), t = strlen(tail);
-    return n >= t && strcmp(name + n - t, tail) == 0;
-}
-
 static dt_status add_entry(struct import *m, const value *key, const value *v)
 {
     static const char prefix[] = "module.";
@@ -217,7 +212,7 @@ static dt_status add_entry(struct import *m, const value *key, const value *v)
     if (strlen(name) != key->size || key->size > MAX_NAME)
         return damaged(m, NULL, "the name of a tensor is too long or holds a NUL byte");
     if (strncmp(name, prefix, sizeof prefix - 1) == 0) name += sizeof prefix - 1;
-    if (!*name || ends_with(name, "num_batches_tracked")) return DT_OK;
+    if (!*name || dt_import_is_beside(&dt_importer_torch, name)) return DT_OK;
     v = unwrap_parameter(v);
     if (is_tensor(v)) return add_tensor(m, name, v);
     const char *global = dt_pickle_global(v);
@@ -304,6 +299,7 @@ static dt_status read(const char *path, const unsigned char *bytes, size_t size,
 
 const dt_importer dt_importer_torch = {
     .row = { .name = "torch", .help = "PyTorch checkpoint (.pth, .pt, .th), legacy and zip" },
+    .beside = dt_import_pytorch_beside,
     .probe = probe,
     .read = read,
 };

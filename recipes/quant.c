@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "recipes/glob.h"
+#include "core/glob.h"
 
 static const char *const side_keys[] = { "weights", "activations" };
 static const char *const role_keys[] = { NULL, "first", "last", "shortcut" };

@@ -29,8 +29,9 @@ typedef struct dt_recipe_model {
     dt_recipe_choice choice;
     int classes;
     bool allow_missing;
-    bool ema;        /* read the running means that a run with weight_ema kept */
-    dt_opt_str init; /* absolute path; empty: random weights */
+    bool ema;                      /* read the running means that a run with weight_ema kept */
+    dt_opt_str init;               /* absolute path; empty: random weights */
+    dt_opt_words allow_unexpected; /* patterns of tensors of `init` that may be left out */
 } dt_recipe_model;
 
 typedef struct dt_recipe_data {
@@ -78,8 +79,9 @@ typedef struct dt_recipe_train {
 /* A float net whose outputs are targets beside the labels. */
 typedef struct dt_recipe_distill {
     bool enabled;
-    dt_recipe_choice model; /* the student's unless another one is named */
-    dt_opt_str teacher;     /* absolute path of its checkpoint */
+    dt_recipe_choice model;        /* the student's unless another one is named */
+    dt_opt_str teacher;            /* absolute path of its checkpoint */
+    dt_opt_words allow_unexpected; /* as model's */
     double temperature, task, weight;
 } dt_recipe_distill;
 

@@ -55,6 +55,7 @@ static const char *type_name(dt_opt_type type)
     case DT_OPT_TYPE_STR:
         return "text";
     case DT_OPT_TYPE_INTS:
+    case DT_OPT_TYPE_WORDS:
         return "list";
     case DT_OPT_END_MARK:
         break;
@@ -71,6 +72,7 @@ static void print_default(const dt_opt *opt, char *text, size_t size)
         bool b;
         dt_opt_str s;
         dt_opt_ints list;
+        dt_opt_words words;
     } conf;
     dt_opt one[2] = { *opt, DT_OPT_END };
     one[0].offset = 0;

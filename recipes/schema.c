@@ -14,6 +14,9 @@ static const dt_opt model_opts[] = {
     DT_OPT_STR(dt_recipe_model, init, "", "checkpoint to start from, relative to the recipe"),
     DT_OPT_BOOL(dt_recipe_model, allow_missing, 0,
                 "parameters that `init` lacks keep their random start"),
+    DT_OPT_WORDS(dt_recipe_model, allow_unexpected,
+                 "tensors of `init` that the model lacks and that may be left out: names or "
+                 "patterns (* any characters, ? one)"),
     DT_OPT_BOOL(dt_recipe_model, ema, 0,
                 "read the running means that dynamics.weight_ema kept in `init`"),
     DT_OPT_END,
@@ -91,6 +94,9 @@ const dt_opt dt_phase_opts[] = {
 
 static const dt_opt distill_opts[] = {
     DT_OPT_STR(dt_recipe_distill, teacher, "", "checkpoint of a float net, relative to the recipe"),
+    DT_OPT_WORDS(dt_recipe_distill, allow_unexpected,
+                 "tensors of `teacher` that its model lacks and that may be left out, as "
+                 "model.allow_unexpected"),
     DT_OPT_FLOAT(dt_recipe_distill, temperature, 1, 0.01, 100,
                  "both nets' logits are divided by it; the loss is multiplied by its square"),
     DT_OPT_FLOAT(dt_recipe_distill, task, 1, 0, 1000, "factor of the loss with the labels"),
@@ -122,11 +128,17 @@ static const char *const quant_others[] = { "weights", "activations", "residual"
 static const char *const train_others[] = { "optimizer", "schedule", "groups", NULL };
 const char *const dt_recipe_group_names[] = { "quant", "quant_weights", "quant_activations", NULL };
 
-const char *const dt_unhashed_keys[] = {
-    "name",   "model.init",      "model.ema",          "data.root",
-    "expect", "train.max_steps", "train.save_minutes", "distill.teacher",
-    NULL
-};
+const char *const dt_unhashed_keys[] = { "name",
+                                         "model.init",
+                                         "model.allow_unexpected",
+                                         "model.ema",
+                                         "data.root",
+                                         "expect",
+                                         "train.max_steps",
+                                         "train.save_minutes",
+                                         "distill.teacher",
+                                         "distill.allow_unexpected",
+                                         NULL };
 
 void dt_sections(const dt_recipe_tables *t, dt_section out[DT_SECTION_COUNT])
 {

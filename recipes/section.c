@@ -32,7 +32,7 @@ bool dt_is_one_of(const char *key, const char *const *list)
     return false;
 }
 
-enum { MAX_NAMES = 128, LIST_TEXT = 512 };
+enum { MAX_NAMES = 128, LIST_TEXT = DT_OPT_LIST_MAX * (DT_OPT_WORD_MAX + 2) };
 
 static size_t add_keys(const dt_opt *opts, const char *names[MAX_NAMES], size_t n)
 {
@@ -99,10 +99,11 @@ static bool join(const dt_yaml_node *list, char text[LIST_TEXT])
 dt_status dt_option_set(const dt_yaml_node *node, const dt_opt *opt, void *conf, dt_error *err)
 {
     char path[DT_YAML_PATH], list[LIST_TEXT], rule[256];
-    bool is_text = opt->type == DT_OPT_TYPE_STR;
+    bool is_list = opt->type == DT_OPT_TYPE_INTS || opt->type == DT_OPT_TYPE_WORDS;
+    bool is_text = opt->type == DT_OPT_TYPE_STR || (opt->type == DT_OPT_TYPE_WORDS && node->raw);
     const char *text = is_text ? dt_yaml_text(node) : node->text;
     if (node->fault && !is_text) return dt_node_fail(node, DT_ERR_FORMAT, err, "%s", node->fault);
-    if (node->kind == DT_YAML_SEQ && opt->type == DT_OPT_TYPE_INTS && join(node, list)) text = list;
+    if (!text && node->kind == DT_YAML_SEQ && is_list && join(node, list)) text = list;
     if (!text)
         return dt_node_fail(node, DT_ERR_RANGE, err, "a %s is not %s",
                             node->kind == DT_YAML_MAP ? "map" : "list",
@@ -140,15 +141,19 @@ dt_status dt_option_emit(dt_reader *r, dt_yaml_node *out, const dt_opt *opt, con
 {
     char text[DT_OPT_STR_MAX];
     dt_yaml_node *node, *item;
-    if (opt->type != DT_OPT_TYPE_INTS) {
+    if (opt->type != DT_OPT_TYPE_INTS && opt->type != DT_OPT_TYPE_WORDS) {
         dt_opt_print(opt, conf, text, sizeof text);
         return dt_yaml_add(r->arena, out, DT_YAML_SCALAR, opt->key, text, origin, &node, err);
     }
-    dt_opt_ints list;
-    memcpy(&list, (const unsigned char *)conf + opt->offset, sizeof list);
+    const void *field = (const unsigned char *)conf + opt->offset;
+    bool words = opt->type == DT_OPT_TYPE_WORDS;
+    int count = words ? ((const dt_opt_words *)field)->count : ((const dt_opt_ints *)field)->count;
     DT_TRY(dt_yaml_add(r->arena, out, DT_YAML_SEQ, opt->key, NULL, origin, &node, err));
-    for (int i = 0; i < list.count; i++) {
-        snprintf(text, sizeof text, "%d", list.value[i]);
+    for (int i = 0; i < count; i++) {
+        if (words)
+            snprintf(text, sizeof text, "%s", ((const dt_opt_words *)field)->value[i]);
+        else
+            snprintf(text, sizeof text, "%d", ((const dt_opt_ints *)field)->value[i]);
         DT_TRY(dt_yaml_add(r->arena, node, DT_YAML_SCALAR, NULL, text, NULL, &item, err));
     }
     return DT_OK;

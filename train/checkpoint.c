@@ -282,7 +282,10 @@ static dt_status take(const char *path, dt_tensors *set, dt_session *s, const dt
     DT_TRY(get_position(path, set, at, err));
     DT_TRY(get_optimizer(path, set, s, o, err));
     DT_TRY(dt_checkpoint_dynamics(path, set, &s->dynamics, err));
-    DT_TRY(dt_net_import(&s->net, set, path, true, false, &report, err));
+    const dt_net_file file = {
+        .set = set, .path = path, .importer = &dt_importer_detent, .native = true
+    };
+    DT_TRY(dt_net_import(&s->net, &file, &report, err));
     s->quantizers_ready = true;
     const char *isa = dt_tensors_attr(set, "isa");
     if (isa && strcmp(isa, s->kernels.isa) != 0)

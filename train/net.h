@@ -5,6 +5,7 @@
 
 #include "autograd/exec.h"
 #include "core/tensorfile.h"
+#include "export/import.h"
 #include "recipes/recipe.h"
 
 typedef struct dt_net {
@@ -40,18 +41,32 @@ const dt_graph *dt_net_steps(const dt_net *net);
 /* What came of importing tensors by name. The lists name up to DT_NET_NAMES of them. */
 enum { DT_NET_NAMES = 8 };
 typedef struct dt_net_report {
-    int matched, missing, unexpected;
+    int matched, missing, unexpected; /* all that are unexpected were allowed */
     const char *missing_name[DT_NET_NAMES], *unexpected_name[DT_NET_NAMES]; /* borrowed */
     bool has_quantizers; /* the file had state of quantizers */
     int converted;       /* quantizers whose state was that of another form (net_adopt.h) */
 } dt_net_report;
 
-/* Copies tensors whose names and shapes fit (conv weights from [O,I,KH,KW] unless `native`).
- * Quantizer state may be missing: it is initialised from data. A wrong shape is SHAPE, a missing
- * tensor NOT_FOUND unless `allow_missing`, a value that is not finite or a negative variance
- * NUMERIC. Nothing is changed on failure. */
-dt_status dt_net_import(dt_net *net, const dt_tensors *set, const char *path, bool native,
-                        bool allow_missing, dt_net_report *out_report, dt_error *err) DT_MUST_CHECK;
+/* A file's tensors, and what may be amiss with them. */
+typedef struct dt_net_file {
+    const dt_tensors *set;
+    const char *path;            /* for messages, with `key` */
+    const char *key;             /* of the recipe that names the file; NULL: none */
+    const dt_importer *importer; /* says what is beside the net; NULL: nothing is */
+    bool native;                 /* in the engine's layouts; else conv weights are [O,I,KH,KW] */
+    bool allow_missing;          /* what is missing stays as it is */
+    const dt_opt_words *allow;   /* patterns of unexpected tensors that are left out; NULL: none */
+    const char *missing_advice;  /* what allows them, for messages; NULL: nothing does */
+    const char *unexpected_advice;
+} dt_net_file;
+
+/* Copies tensors whose names and shapes fit. Quantizer state may be missing: it is initialised from
+ * data, and that of a site in another form is left out. A wrong shape is SHAPE; a missing or
+ * unexpected tensor that is not allowed NOT_FOUND, and so is a file of less than a quarter of the
+ * net's tensors, whatever is allowed; a value that is not finite or a negative variance NUMERIC.
+ * Nothing is changed on failure. */
+dt_status dt_net_import(dt_net *net, const dt_net_file *file, dt_net_report *out_report,
+                        dt_error *err) DT_MUST_CHECK;
 
 /* Adds all parameters and buffers to a set, in the engine's own layout ([O,KH,KW,I]) or torch's.
  * Native data is borrowed from the net. */

@@ -101,6 +101,7 @@ dt_status dt_run_check(const dt_run_params *params, size_t *out_params, dt_error
 {
     dt_run r = { .p = params, .lock = -1 };
     dt_status st = open_run(&r, false, err);
+    if (st == DT_OK) say_import(&r);
     *out_params = st == DT_OK ? r.s.net.state.param_count : 0;
     dt_run_end(&r);
     return st;

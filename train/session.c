@@ -34,28 +34,21 @@ const dt_recipe_tables dt_tables = {
     .bits_range = bits_range,
 };
 
-dt_status dt_read_tensors(const char *path, const dt_alloc *a, dt_tensors *out, bool *out_native,
-                          dt_error *err)
+dt_status dt_read_tensors(const char *path, const dt_alloc *a, dt_tensors *out,
+                          const dt_importer **out_importer, dt_error *err)
 {
     unsigned char *bytes;
     size_t size;
     DT_TRY(dt_file_read(a, path, DT_IMPORT_MAX_BYTES, &bytes, &size, err));
     dt_tensors set = { 0 };
     dt_status st;
-    *out_native = dt_container_probe(bytes, size);
-    if (*out_native) {
-        st = dt_tensors_init(&set, a, err);
-        if (st == DT_OK) st = dt_container_read_bytes(path, bytes, size, a, &set, err);
-        if (st != DT_OK) dt_tensors_fini(&set);
-    } else {
-        const dt_importer *importer = dt_importer_of(bytes, size);
-        if (importer && importer->is_codes)
-            st = dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .file = path },
-                         "is an exported model; model.init takes the checkpoint that it was made "
-                         "of");
-        else
-            st = dt_import_bytes(path, bytes, size, a, &set, err);
-    }
+    const dt_importer *importer = dt_importer_of(bytes, size);
+    if (importer && importer->is_codes)
+        st = dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .file = path },
+                     "is an exported model; model.init takes the checkpoint that it was made of");
+    else
+        st = dt_import_bytes(path, bytes, size, a, &set, err);
+    *out_importer = importer;
     dt_put(a, bytes);
     if (st == DT_OK) *out = set;
     return st;
@@ -168,11 +161,11 @@ static dt_status take_means(dt_session *s, dt_error *err)
         "%s has no running means; runs with dynamics.weight_ema keep them", s->recipe->model.init);
 }
 
-static dt_status read_init(dt_session *s, bool *out_native, dt_error *err)
+static dt_status read_init(dt_session *s, const dt_importer **out_importer, dt_error *err)
 {
     const char *path = s->recipe->model.init;
-    DT_TRY(dt_read_tensors(path, s->alloc, &s->init, out_native, err));
-    s->source = *out_native ? DT_INIT_CHECKPOINT : DT_INIT_FOREIGN;
+    DT_TRY(dt_read_tensors(path, s->alloc, &s->init, out_importer, err));
+    s->source = (*out_importer)->native ? DT_INIT_CHECKPOINT : DT_INIT_FOREIGN;
     return s->recipe->model.ema ? take_means(s, err) : DT_OK;
 }
 
@@ -184,6 +177,24 @@ static dt_status adapt_init(dt_session *s, dt_error *err)
     s->init_file = s->init;
     s->init = adapted;
     return DT_OK;
+}
+
+static dt_status import_init(dt_session *s, const dt_importer *importer, dt_error *err)
+{
+    const dt_recipe_model *m = &s->recipe->model;
+    const dt_net_file file = {
+        .set = &s->init,
+        .path = m->init,
+        .importer = importer,
+        .native = s->source == DT_INIT_CHECKPOINT,
+        .allow_missing = m->allow_missing,
+        .allow = &m->allow_unexpected,
+        .missing_advice = "model.allow_missing=true starts them anew",
+        .unexpected_advice = "model.allow_unexpected=NAME leaves them out, which may be a pattern or "
+                             "a list",
+    };
+    if (!file.native) DT_TRY(adapt_init(s, err));
+    return dt_net_import(&s->net, &file, &s->report, err);
 }
 
 static dt_status open_dynamics(dt_session *s, dt_error *err)
@@ -213,22 +224,20 @@ static bool is_of_other_bits(const dt_tensors *set)
 
 static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *err)
 {
-    bool native = false, has_init = s->recipe->model.init[0] && !p->skip_init;
+    const dt_importer *importer = NULL;
+    bool has_init = s->recipe->model.init[0] && !p->skip_init;
     if (s->recipe->model.ema && !s->recipe->model.init[0])
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ s->recipe->name, 0, "model.ema" },
                        "needs model.init, the checkpoint whose running means it takes");
     dt_net_input input;
     DT_TRY(dt_kernels_init(&s->kernels, p->isa, err));
-    if (has_init) DT_TRY(read_init(s, &native, err));
+    if (has_init) DT_TRY(read_init(s, &importer, err));
     if (!p->no_data || number_attr(&s->init, "input.height") == 0)
         DT_TRY(dt_session_open_data(s, p->need, err));
     DT_TRY(input_of(s, &input, err));
     DT_TRY(dt_net_init(&s->net, s->recipe, &input, p->training, s->alloc, err));
     s->net.plain = p->plain;
-    if (has_init && !native) DT_TRY(adapt_init(s, err));
-    if (has_init)
-        DT_TRY(dt_net_import(&s->net, &s->init, s->recipe->model.init, native,
-                             s->recipe->model.allow_missing, &s->report, err));
+    if (has_init) DT_TRY(import_init(s, importer, err));
     if (is_of_other_bits(&s->init)) s->report.has_quantizers = false;
     if (p->training || p->dynamics) DT_TRY(open_dynamics(s, err));
     if (p->training || p->teacher)

@@ -72,7 +72,7 @@ dt_status dt_session_calibrate(dt_session *s, dt_site_fn site, void *arg, int *o
 extern const dt_recipe_tables dt_tables;
 
 /* Reads a file of tensors, our own or foreign, by content. */
-dt_status dt_read_tensors(const char *path, const dt_alloc *a, dt_tensors *out, bool *out_native,
-                          dt_error *err) DT_MUST_CHECK;
+dt_status dt_read_tensors(const char *path, const dt_alloc *a, dt_tensors *out,
+                          const dt_importer **out_importer, dt_error *err) DT_MUST_CHECK;
 
 #endif

@@ -19,39 +19,35 @@ static dt_status check_float(const dt_tensors *set, const char *path, dt_error *
     return DT_OK;
 }
 
-/* A deeper net of the same kind has all of a smaller one's tensors. */
-static dt_status check_whole(const dt_net_report *report, const char *path, const char *model,
-                             dt_error *err)
-{
-    if (!report->unexpected) return DT_OK;
-    return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .key = "distill.teacher" },
-                   "%s has '%s', which '%s' does not have (%d such); distill.model names its model",
-                   path, report->unexpected_name[0], model, report->unexpected);
-}
-
-static dt_status take(dt_teacher *t, const dt_tensors *set, const char *path, const char *model,
-                      bool native, dt_error *err)
+static dt_status take(dt_teacher *t, const dt_tensors *set, const dt_recipe_distill *d,
+                      const dt_importer *importer, dt_error *err)
 {
     dt_net_report report;
     dt_tensors adapted;
-    DT_TRY(check_float(set, path, err));
-    if (native) {
-        DT_TRY(dt_net_import(&t->net, set, path, true, false, &report, err));
-        return check_whole(&report, path, model, err);
-    }
-    DT_TRY(dt_foreign_vit(&t->net.graph, set, path, t->alloc, &adapted, err));
-    dt_status st = dt_net_import(&t->net, &adapted, path, false, false, &report, err);
-    if (st == DT_OK) st = check_whole(&report, path, model, err);
+    dt_net_file file = { .set = set,
+                         .path = d->teacher,
+                         .key = "distill.teacher",
+                         .importer = importer,
+                         .native = importer->native,
+                         .allow = &d->allow_unexpected,
+                         .missing_advice = "distill.model names its model",
+                         .unexpected_advice = "distill.model names its model, "
+                                              "distill.allow_unexpected what to leave out" };
+    DT_TRY(check_float(set, d->teacher, err));
+    if (file.native) return dt_net_import(&t->net, &file, &report, err);
+    DT_TRY(dt_foreign_vit(&t->net.graph, set, d->teacher, t->alloc, &adapted, err));
+    file.set = &adapted;
+    dt_status st = dt_net_import(&t->net, &file, &report, err);
     dt_tensors_fini(&adapted);
     return st;
 }
 
-static dt_status read(dt_teacher *t, const char *path, const char *model, dt_error *err)
+static dt_status read(dt_teacher *t, const dt_recipe_distill *d, dt_error *err)
 {
     dt_tensors set;
-    bool native;
-    DT_TRY(dt_read_tensors(path, t->alloc, &set, &native, err));
-    dt_status st = take(t, &set, path, model, native, err);
+    const dt_importer *importer;
+    DT_TRY(dt_read_tensors(d->teacher, t->alloc, &set, &importer, err));
+    dt_status st = take(t, &set, d, importer, err);
     dt_tensors_fini(&set);
     return st;
 }
@@ -81,7 +77,7 @@ dt_status dt_teacher_open(dt_teacher *t, const dt_recipe *recipe, const dt_net_i
     of.data.train_count = 0;
     DT_TRY(dt_net_init(&t->net, &of, input, false, a, err));
     t->enabled = true;
-    dt_status st = read(t, recipe->distill.teacher, of.model.choice.row->name, err);
+    dt_status st = read(t, &recipe->distill, err);
     if (st == DT_OK)
         hash(t);
     else

@@ -11,6 +11,7 @@ typedef struct {
     bool nesterov;
     dt_opt_str root;
     dt_opt_ints at;
+    dt_opt_words names;
 } conf;
 
 static const dt_opt opts[] = {
@@ -20,6 +21,7 @@ static const dt_opt opts[] = {
     DT_OPT_BOOL(conf, nesterov, 0, "Nesterov momentum"),
     DT_OPT_STR(conf, root, "data", "folder"),
     DT_OPT_INTS(conf, at, 1, 1000, "epochs"),
+    DT_OPT_WORDS(conf, names, "names"),
     DT_OPT_END,
 };
 
@@ -35,15 +37,39 @@ START_TEST(defaults_set_and_print)
     dt_opt_defaults(opts, &c);
     ck_assert(c.bits == 4 && c.rule == 1 && c.lr == 0.1 && !c.nesterov && c.at.count == 0);
     ck_assert_str_eq(c.root, "data");
-    static const char *const pairs[][2] = { { "bits", "3" },      { "rule", "CR" },
-                                            { "lr", "0.0033" },   { "nesterov", "true" },
-                                            { "root", "/x y/z" }, { "at", "[30, 60, 90]" } };
-    for (size_t i = 0; i < 6; i++) {
+    static const char *const pairs[][2] = { { "bits", "3" },        { "rule", "CR" },
+                                            { "lr", "0.0033" },     { "nesterov", "true" },
+                                            { "root", "/x y/z" },   { "at", "[30, 60, 90]" },
+                                            { "names", "[a.*, b]" } };
+    for (size_t i = 0; i < DT_ARRAY_LEN(pairs); i++) {
         ck_assert_int_eq(set(&c, pairs[i][0], pairs[i][1], NULL), DT_OK);
         const dt_opt *o = dt_opt_find(opts, pairs[i][0]);
         ck_assert_str_eq(dt_opt_print(o, &c, text, sizeof text), pairs[i][1]);
         ck_assert_str_ne(dt_opt_rule(o, text, sizeof text), "");
     }
+}
+END_TEST
+
+START_TEST(words_in_every_form)
+{
+    static const struct {
+        const char *text;
+        int count;
+        const char *last;
+    } good[] = { { "a.*", 1, "a.*" },   { "[a, b]", 2, "b" },
+                 { "[*.x]", 1, "*.x" }, { "['a', \"b.?\"]", 2, "b.?" },
+                 { "[]", 0, NULL },     { "", 0, NULL } };
+    static const char *const bad[] = { "a b", "a,b", "[a", "a]",
+                                       "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]" };
+    conf c;
+    dt_opt_defaults(opts, &c);
+    for (size_t i = 0; i < DT_ARRAY_LEN(good); i++) {
+        ck_assert_int_eq(set(&c, "names", good[i].text, NULL), DT_OK);
+        ck_assert_int_eq(c.names.count, good[i].count);
+        if (good[i].count) ck_assert_str_eq(c.names.value[good[i].count - 1], good[i].last);
+    }
+    for (size_t i = 0; i < DT_ARRAY_LEN(bad); i++)
+        ck_assert_int_eq(set(&c, "names", bad[i], NULL), DT_ERR_RANGE);
 }
 END_TEST
 
@@ -86,4 +112,5 @@ START_TEST(tables)
 }
 END_TEST
 
-DT_TEST_MAIN("opt", defaults_set_and_print, bad_values_change_nothing_and_name_the_rule, tables)
+DT_TEST_MAIN("opt", defaults_set_and_print, words_in_every_form,
+             bad_values_change_nothing_and_name_the_rule, tables)

@@ -76,6 +76,51 @@ def lost_in_evaluation(test, recipe, tensors):
     test.check(not os.path.exists(os.path.join(out, "best.h5")), "a best epoch of no number")
 
 
+def other_nets(test, recipe, tensors):
+    """Files of another net: refused by everyone, and no advice that would lose them."""
+    path, deep = test.path("deep.safetensors"), test.path("deep.pth")
+    extra = {f"layer4.{i}.gamma": ([2], array.array("f", [1, 2])) for i in range(5)}
+    write_safetensors(path, {**tensors, **extra})
+    write_torch(deep, {"state_dict": {**tensors, **extra}})
+    verbs = [["eval", recipe], ["export", recipe], ["verify", recipe], ["train", recipe, "--dry-run"],
+             ["train", recipe, "--out", test.path("never")]]
+    for words in verbs:
+        for file in path, deep:
+            refused(test, f"{words[0]} deeper", [*words, "model.init=" + file], file,
+                    "5 tensors", "'layer4.0.gamma'", "model.allow_unexpected")
+    allowed = ["model.init=" + path, "model.allow_unexpected=layer4.*"]
+    for words in [["eval", recipe], ["export", recipe, "--format", "safetensors", "--out",
+                                     test.path("x.safetensors")], verbs[3]]:
+        code, _, err = test.run(*words, *allowed)
+        test.check(code == 0 and "matched" in err and "unexpected 5" in err, f"{words}: {err}")
+    code, _, err = test.run("verify", recipe, *allowed)
+    test.check("matched" in err and "unexpected 5" in err, f"verify: {err}")
+    foreign = test.path("foreign.safetensors")
+    write_safetensors(foreign, {"stem." + name: t for name, t in tensors.items()})
+    for more in [], ["model.allow_missing=true"], ["model.allow_missing=true",
+                                                   "model.allow_unexpected=*"]:
+        line = refused(test, "other names", ["export", recipe, "model.init=" + foreign, *more],
+                       foreign, "'conv1.weight'")
+        test.check("allow_missing" not in line, f"advice: {line}")
+    short = test.path("short.safetensors")
+    write_safetensors(short, {n: t for n, t in tensors.items() if not n.startswith("fc.")})
+    refused(test, "no head", ["eval", recipe, "model.init=" + short], "model.allow_missing=true")
+    test.succeed("eval", recipe, "model.init=" + short, "model.allow_missing=true")
+
+
+def own_checkpoints(test, recipe, last):
+    """The same of our own: a quantized net's into a float one, a wider one's."""
+    quantized = test.write("quantized.yaml", RECIPE.replace("width: 8", "width: 12").replace(
+        "epochs: 2", "epochs: 1, max_steps: 2"))
+    test.succeed("train", quantized, "model.init=" + last, "--out", test.path("quantized"))
+    init = "model.init=" + test.path("quantized", "last.h5")
+    refused(test, "quantized", ["eval", recipe, init], "28 tensors", "conv1.input_quant.scale",
+            "model.allow_unexpected")
+    test.succeed("eval", recipe, init, "model.allow_unexpected=*_quant.*")
+    test.succeed("train", quantized, init, "--out", test.path("again"))
+    test.succeed("eval", quantized, init)
+
+
 def run(args):
     test = Test(args[0])
     recipe, run_folder = test.write("float.yaml", FLOAT), test.path("float")
@@ -86,6 +131,8 @@ def run(args):
     tensors = read_safetensors(whole)
     not_finite(test, recipe, tensors)
     lost_in_evaluation(test, recipe, tensors)
+    other_nets(test, recipe, tensors)
+    own_checkpoints(test, recipe, os.path.join(run_folder, "last.h5"))
     return test.end()
 
 

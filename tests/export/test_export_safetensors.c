@@ -33,7 +33,8 @@ START_TEST(everything_comes_back)
     for (int i = 0; i < g->value_count; i++) /* nothing of it is right before */
         for (int64_t k = 0; other.net.state.data[i] && k < dt_shape_count(&g->value[i].shape); k++)
             other.net.state.data[i][k] = -77;
-    ck_assert_int_eq(dt_net_import(&other.net, &set, "m", false, false, &found, NULL), DT_OK);
+    const dt_net_file file = { .set = &set, .path = "m" };
+    ck_assert_int_eq(dt_net_import(&other.net, &file, &found, NULL), DT_OK);
     for (int i = 0; i < g->value_count; i++) {
         size_t bytes = (size_t)dt_shape_count(&g->value[i].shape) * sizeof(real);
         if (t.net.state.data[i])

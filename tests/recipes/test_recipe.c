@@ -88,7 +88,7 @@ START_TEST(effective_text_is_complete_and_reads_back)
     ck_assert_str_eq(
         r->text,
         "name: x\nmodel:\n  name: resnet20\n  classes: 10\n  init: ''\n"
-        "  allow_missing: false\n  ema: false\n  shortcut: pad\n  head: linear\n"
+        "  allow_missing: false\n  allow_unexpected: []\n  ema: false\n  shortcut: pad\n  head: linear\n"
         "data:\n  name: cifar10\n  batch: 128\n  root: ''\n  normalize: imagenet\n"
         "  val: 0\n  limit: 0\n  train: []\n  test: []\nquant: none\n"
         "train:\n  epochs: 30\n  max_steps: 0\n  accumulate: 1\n  seed: 1\n  label_smoothing: 0\n  clip_norm: 0\n"
@@ -294,6 +294,33 @@ START_TEST(overrides_and_paths)
 END_TEST
 
 /* A key that is a text takes an override as it stands, and the effective recipe gives it back. */
+/* Lists of patterns, from the file and as they stand in an override; they change no result. */
+START_TEST(patterns_of_tensors)
+{
+    static const char *const ways[] = { "model.allow_unexpected=[*.ls1.gamma, head.*]",
+                                        "model.allow_unexpected=['*.ls1.gamma', \"head.*\"]" };
+    const char *text = "model: {name: resnet20, allow_unexpected: ['*.ls1.gamma', head.*]}\n"
+                       "data: {name: cifar10}\n";
+    dt_recipe *plain = must_read(FAKE_BASE, NULL);
+    for (int i = 0; i < 3; i++) {
+        dt_recipe *r = i < 2 ? must_read(FAKE_BASE, (const char *const[]){ ways[i], NULL })
+                             : must_read(text, NULL);
+        dt_recipe *again = must_read(r->text, NULL);
+        const dt_opt_words *w = &again->model.allow_unexpected;
+        ck_assert(w->count == 2 && strcmp(w->value[0], "*.ls1.gamma") == 0);
+        ck_assert_str_eq(w->value[1], "head.*");
+        ck_assert_str_eq(r->hash, plain->hash);
+        dt_recipe_free(again);
+        dt_recipe_free(r);
+    }
+    dt_recipe *r =
+        must_read(FAKE_BASE, (const char *const[]){ "model.allow_unexpected=*", NULL });
+    ck_assert_str_eq(r->model.allow_unexpected.value[0], "*");
+    dt_recipe_free(r);
+    dt_recipe_free(plain);
+}
+END_TEST
+
 START_TEST(texts_as_they_stand)
 {
     static const char *const odd[] = {
@@ -518,5 +545,5 @@ END_TEST
 
 DT_TEST_MAIN("recipe", defaults, values, effective_text_is_complete_and_reads_back,
              hash_leaves_out_what_changes_no_result, messages, dynamics, phases,
-             overrides_and_paths, texts_as_they_stand, relative_recipe_path,
+             overrides_and_paths, patterns_of_tensors, texts_as_they_stand, relative_recipe_path,
              every_allocation_may_fail, shipped_recipes, every_row_of_the_real_tables)

@@ -34,7 +34,8 @@ static dt_status load_weights(run *r, dt_error *err)
     dt_tensors set;
     dt_net_report report;
     DT_TRY(dt_import_file(r->recipe->model.init, NULL, &set, err));
-    dt_status st = dt_net_import(&r->net, &set, r->recipe->model.init, false, false, &report, err);
+    const dt_net_file file = { .set = &set, .path = r->recipe->model.init };
+    dt_status st = dt_net_import(&r->net, &file, &report, err);
     dt_tensors_fini(&set);
     return st;
 }

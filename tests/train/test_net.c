@@ -34,6 +34,18 @@ static void expect_equal_nets(const test_net *a, const test_net *b)
     }
 }
 
+static dt_status take(test_net *t, const dt_tensors *set, const char *path, bool native,
+                      bool allow_missing, dt_net_report *report, dt_error *err)
+{
+    const dt_net_file file = { .set = set,
+                               .path = path,
+                               .importer = native ? &dt_importer_detent : NULL,
+                               .native = native,
+                               .allow_missing = allow_missing,
+                               .missing_advice = "model.allow_missing=true starts them anew" };
+    return dt_net_import(&t->net, &file, report, err);
+}
+
 static void round_trip(bool native)
 {
     test_net a, b;
@@ -44,7 +56,7 @@ static void round_trip(bool native)
     scramble(&a, 1);
     ck_assert_int_eq(dt_tensors_init(&set, NULL, NULL), DT_OK);
     ck_assert_int_eq(dt_net_export(&a.net, native, &set, NULL), DT_OK);
-    ck_assert_int_eq(dt_net_import(&b.net, &set, "f", native, false, &report, NULL), DT_OK);
+    ck_assert_int_eq(take(&b, &set, "f", native, false, &report, NULL), DT_OK);
     ck_assert_uint_eq((size_t)report.matched, set.count);
     ck_assert(report.missing == 0 && report.unexpected == 0 && report.has_quantizers);
     expect_equal_nets(&a, &b);
@@ -120,7 +132,7 @@ START_TEST(quantizer_parameters_have_published_names)
         if (strcmp(name, "conv2.input_quant.alpha") == 0) name = "conv2.act_alpha";
         ck_assert_int_eq(dt_tensors_add(&renamed, name, t->dtype, &t->shape, t->data, NULL), DT_OK);
     }
-    ck_assert_int_eq(dt_net_import(&b.net, &renamed, "f", false, false, &report, NULL), DT_OK);
+    ck_assert_int_eq(take(&b, &renamed, "f", false, false, &report, NULL), DT_OK);
     ck_assert(report.missing == 0 && report.unexpected == 0 && report.has_quantizers);
     ck_assert_uint_eq((size_t)report.matched, set.count);
     expect_equal_nets(&a, &b);
@@ -131,7 +143,7 @@ START_TEST(quantizer_parameters_have_published_names)
 }
 END_TEST
 
-START_TEST(missing_and_unexpected_tensors_are_told)
+START_TEST(missing_tensors_are_told)
 {
     test_net t;
     dt_tensors set;
@@ -140,21 +152,91 @@ START_TEST(missing_and_unexpected_tensors_are_told)
     const float extra[2] = { 1, 2 };
     test_net_open(&t, TEST_FLOAT("smallcnn"), false);
     export_without(&t, "fc.", &set);
-    ck_assert_int_eq(dt_tensors_add(&set, "head.weight", DT_F32, &DT_SHAPE(2), extra, NULL), DT_OK);
     ck_assert_int_eq(
         dt_tensors_add(&set, "optimizer/momentum/x", DT_F32, &DT_SHAPE(2), extra, NULL), DT_OK);
-    ck_assert_int_eq(dt_net_import(&t.net, &set, "a.pth", true, false, &report, &err),
-                     DT_ERR_NOT_FOUND);
+    ck_assert_int_eq(take(&t, &set, "a.pth", true, false, &report, &err), DT_ERR_NOT_FOUND);
     ck_assert_str_eq(err.text, "a.pth: has no 'fc.weight' (2 of 27 tensors are missing); "
                                "model.allow_missing=true starts them anew");
-    ck_assert_int_eq(dt_net_import(&t.net, &set, "a.pth", true, true, &report, &err), DT_OK);
+    ck_assert_int_eq(take(&t, &set, "a.pth", true, true, &report, &err), DT_OK);
     ck_assert_int_eq(report.matched, 25);
     ck_assert_int_eq(report.missing, 2);
     ck_assert_str_eq(report.missing_name[1], "fc.bias");
-    ck_assert_int_eq(report.unexpected, 1);
-    ck_assert_str_eq(report.unexpected_name[0], "head.weight");
+    ck_assert_int_eq(report.unexpected, 0);
     dt_tensors_fini(&set);
     test_net_close(&t);
+}
+END_TEST
+
+/* A file with little or nothing of the net is refused whatever is allowed, and nothing advised. */
+START_TEST(a_file_of_another_net_is_no_start)
+{
+    test_net t;
+    dt_tensors set;
+    dt_net_report report;
+    dt_error err;
+    const float extra[64] = { 1 };
+    test_net_open(&t, TEST_FLOAT("smallcnn"), false);
+    ck_assert_int_eq(dt_tensors_init(&set, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_tensors_add(&set, "stem.conv.weight", DT_F32, &DT_SHAPE(2), extra, NULL),
+                     DT_OK);
+    for (int with = 0; with < 2; with++) {
+        if (with)
+            ck_assert_int_eq(dt_tensors_add(&set, "bn5.bias", DT_F32, &DT_SHAPE(64), extra, NULL),
+                             DT_OK);
+        for (int allow = 0; allow < 2; allow++) {
+            ck_assert_int_eq(take(&t, &set, "a.pth", false, allow, &report, &err),
+                             DT_ERR_NOT_FOUND);
+            ck_assert_msg(!strstr(err.text, "allow_missing"), "%s", err.text);
+            ck_assert_msg(strstr(err.text, with ? "has 1 of the net's 27" : "has 0 of") &&
+                              strstr(err.text, "'conv1.weight', but 'stem.conv.weight'"),
+                          "%s", err.text);
+        }
+    }
+    dt_tensors_fini(&set);
+    test_net_close(&t);
+}
+END_TEST
+
+START_TEST(unexpected_tensors_are_refused_unless_allowed)
+{
+    test_net t, before;
+    dt_tensors set;
+    dt_net_report report;
+    dt_error err;
+    dt_opt_words allow = { 1, { "blocks.*.gamma" } };
+    const float extra[2] = { 1, 2 };
+    static const char *const names[] = { "blocks.0.gamma", "blocks.1.gamma",
+                                         "x.total_ops",    "conv1.num_batches_tracked",
+                                         "ema/x",          "fc.scale" };
+    test_net_open(&t, TEST_FLOAT("smallcnn"), false);
+    test_net_open(&before, TEST_FLOAT("smallcnn"), false);
+    ck_assert_int_eq(dt_tensors_init(&set, NULL, NULL), DT_OK);
+    scramble(&t, 4);
+    ck_assert_int_eq(dt_net_export(&t.net, false, &set, NULL), DT_OK);
+    scramble(&t, 2);
+    scramble(&before, 2);
+    for (size_t i = 0; i < DT_ARRAY_LEN(names); i++)
+        ck_assert_int_eq(dt_tensors_add(&set, names[i], DT_F32, &DT_SHAPE(2), extra, NULL), DT_OK);
+    dt_net_file file = { .set = &set,
+                         .path = "a.st",
+                         .importer = (const dt_importer *)(const void *)dt_table_find(
+                             &dt_importers, "safetensors"),
+                         .unexpected_advice = "advice" };
+    ck_assert_int_eq(dt_net_import(&t.net, &file, &report, &err), DT_ERR_NOT_FOUND);
+    ck_assert_str_eq(err.text, "a.st: has 4 tensors that the net has not: 'blocks.0.gamma', "
+                               "'blocks.1.gamma', 'ema/x', ...; advice");
+    file.allow = &allow;
+    ck_assert_int_eq(dt_net_import(&t.net, &file, &report, &err), DT_ERR_NOT_FOUND);
+    ck_assert_str_eq(err.text,
+                     "a.st: has 2 tensors that the net has not: 'ema/x', 'fc.scale'; advice");
+    expect_equal_nets(&t, &before);
+    allow = (dt_opt_words){ 3, { "blocks.?.gamma", "ema/x", "fc.scale" } };
+    ck_assert_int_eq(dt_net_import(&t.net, &file, &report, &err), DT_OK);
+    ck_assert_int_eq(report.unexpected, 4);
+    ck_assert_str_eq(report.unexpected_name[3], "fc.scale");
+    dt_tensors_fini(&set);
+    test_net_close(&t);
+    test_net_close(&before);
 }
 END_TEST
 
@@ -172,7 +254,7 @@ START_TEST(wrong_shapes_change_nothing)
     scramble(&t, 2); /* the net */
     scramble(&before, 2);
     ck_assert_int_eq(dt_tensors_add(&set, "fc.bias", DT_F32, &DT_SHAPE(11), values, NULL), DT_OK);
-    ck_assert_int_eq(dt_net_import(&t.net, &set, "a.h5", true, false, &report, &err), DT_ERR_SHAPE);
+    ck_assert_int_eq(take(&t, &set, "a.h5", true, false, &report, &err), DT_ERR_SHAPE);
     ck_assert_str_eq(err.text, "a.h5: fc.bias: has the shape [11], the model wants [10]");
     expect_equal_nets(&t, &before);
     dt_tensors_fini(&set);
@@ -189,8 +271,7 @@ START_TEST(half_of_the_quantizers_is_refused)
     dt_error err;
     test_net_open(&t, TEST_LSQ("smallcnn", "paper"), false);
     export_without(&t, "conv3.input_quant.scale", &set);
-    ck_assert_int_eq(dt_net_import(&t.net, &set, "a.h5", true, true, &report, &err),
-                     DT_ERR_NOT_FOUND);
+    ck_assert_int_eq(take(&t, &set, "a.h5", true, true, &report, &err), DT_ERR_NOT_FOUND);
     ck_assert_str_eq(err.text,
                      "a.h5: has no 'conv3.input_quant.scale' though it has other quantizers");
     dt_tensors_fini(&set);
@@ -216,8 +297,7 @@ static void expect_refused(const char *name, dt_dtype type, double value, int64_
         memcpy(data + 8 * at, &value, 8);
     else
         memcpy(data + 4 * at, &(float){ (float)value }, 4);
-    ck_assert_int_eq(dt_net_import(&t.net, &set, "a.h5", true, false, &report, &err),
-                     DT_ERR_NUMERIC);
+    ck_assert_int_eq(take(&t, &set, "a.h5", true, false, &report, &err), DT_ERR_NUMERIC);
     ck_assert_str_eq(err.text, said);
     expect_equal_nets(&t, &before);
     dt_tensors_fini(&set);
@@ -393,7 +473,8 @@ START_TEST(graphs_of_phases)
 END_TEST
 
 DT_TEST_MAIN("net", graphs_of_phases, tensors_come_back, conv_weights_are_permuted,
-             quantizer_parameters_have_published_names, missing_and_unexpected_tensors_are_told,
+             quantizer_parameters_have_published_names, missing_tensors_are_told,
+             a_file_of_another_net_is_no_start, unexpected_tensors_are_refused_unless_allowed,
              values_that_are_no_numbers_are_refused, wrong_shapes_change_nothing,
              half_of_the_quantizers_is_refused, positive_scales_change_no_result,
              calibration_starts_every_site)

@@ -36,8 +36,8 @@ static void convert(const test_net *from, test_net *to)
     dt_error err = { .status = DT_OK };
     ck_assert_int_eq(dt_tensors_init(&set, NULL, NULL), DT_OK);
     ck_assert_int_eq(dt_net_export(&from->net, true, &set, NULL), DT_OK);
-    ck_assert_msg(dt_net_import(&to->net, &set, "f", true, false, &report, &err) == DT_OK, "%s",
-                  err.text);
+    const dt_net_file file = { .set = &set, .path = "f", .native = true };
+    ck_assert_msg(dt_net_import(&to->net, &file, &report, &err) == DT_OK, "%s", err.text);
     ck_assert(report.has_quantizers && report.missing == 0 && report.unexpected == 0);
     ck_assert_int_gt(report.converted, 4);
     dt_tensors_fini(&set);

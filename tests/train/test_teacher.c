@@ -134,7 +134,7 @@ START_TEST(a_deeper_net_is_refused)
              "{model: {name: resnet20}, data: {name: builtin}, distill: {teacher: '%s'}}",
              dir.file);
     dt_recipe *r = read_recipe(text);
-    ck_assert_int_eq(dt_teacher_open(&t, r, &input, NULL, &err), DT_ERR_FORMAT);
+    ck_assert_int_eq(dt_teacher_open(&t, r, &input, NULL, &err), DT_ERR_NOT_FOUND);
     ck_assert_msg(strstr(err.text, "distill.teacher: ") && strstr(err.text, "distill.model"), "%s",
                   err.text);
     dt_recipe_free(r);

@@ -1,7 +1,7 @@
 /* Names by pattern: `*` stands for any characters, dots too, `?` for one character. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DT_RECIPES_GLOB_H
-#define DT_RECIPES_GLOB_H
+#ifndef DT_CORE_GLOB_H
+#define DT_CORE_GLOB_H
 
 #include <stdbool.h>
 

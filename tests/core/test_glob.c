@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "recipes/glob.h"
+#include "core/glob.h"
 
 #include <string.h>
 

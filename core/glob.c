@@ -1,7 +1,7 @@
 /* Glob matcher. It needs only one place to go back to: when a later part fails, an earlier star
  * cannot help, because whatever it could swallow the last star can swallow too. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "recipes/glob.h"
+#include "core/glob.h"
 
 #include <stddef.h>
 
