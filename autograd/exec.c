@@ -146,6 +146,7 @@ static dt_op_run prepare(dt_exec *e, int i, void *(*value)(const dt_exec *e, int
         sh->out[j] = p->shape[node->out[j]];
     }
     run.saved = slot_memory(e, p->node[i].saved);
+    if (e->moves && p->node[i].moves >= 0) run.moves = e->moves + p->node[i].moves;
     run.lost = &e->lost;
     run.replay = e->replay;
     run.residual = e->residual ? e->residual[i] : NULL;
@@ -176,6 +177,17 @@ dt_status dt_exec_forward(dt_exec *e, dt_error *err)
         if (e->hook) DT_TRY(e->hook(e->hook_arg, node, &run, true, err));
     }
     return DT_OK;
+}
+
+void dt_exec_move(dt_exec *e, const double *moves)
+{
+    const dt_plan *p = e->plan;
+    for (int i = 0; i < p->graph->node_count; i++) {
+        if (p->node[i].moves < 0) continue;
+        shapes sh;
+        dt_op_run run = prepare(e, i, dt_exec_value, &sh);
+        p->graph->node[i].op->move(&run, moves + p->node[i].moves);
+    }
 }
 
 static real *gradient(const dt_exec *e, int value)

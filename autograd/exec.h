@@ -37,6 +37,8 @@ typedef struct dt_exec {
     void *hook_arg;
     uint64_t seed; /* of the random numbers of ops; the caller sets both before a forward pass */
     int64_t step;
+    double *moves; /* [plan->moves]: forward leaves here what running statistics are moved by, for
+                    * dt_exec_move, and they stay; NULL: they move. The caller's. */
     dt_replay replay; /* gradient tests */
     real **residual;  /* by node; gradient tests */
     bool lost; /* the last forward pass met values that are not finite, whatever came out of it */
@@ -57,6 +59,9 @@ void dt_exec_set_input(dt_exec *e, int value, const void *data);
 
 /* Errors come from the hook only. */
 dt_status dt_exec_forward(dt_exec *e, dt_error *err) DT_MUST_CHECK;
+/* Moves running statistics by what a forward pass left: those of a step's batches, in order, after
+ * all of them have run. */
+void dt_exec_move(dt_exec *e, const double *moves);
 /* Gradients into state->grad, of the parameters that the plan writes; the others have none then.
  * After a forward pass of a train plan. */
 void dt_exec_backward(dt_exec *e);

@@ -66,6 +66,9 @@ typedef struct dt_op_run {
     int64_t step;
     uint32_t stream; /* hash of the node's name */
     bool *lost;      /* set when a value that is not finite would be hidden: codes have no nan */
+    /* Forward in TRAIN mode: what running statistics are moved by goes here, and they stay; see
+     * dt_op.move. NULL: they move. */
+    double *moves;
     dt_replay replay;
     real *residual;
 } dt_op_run;
@@ -125,6 +128,10 @@ typedef struct dt_op {
      * between forward and backward: then forward runs again before the first backward pass that
      * reads out[0]. It gives the same bits, writes nothing else, and backward reads every input. */
     bool (*remakes)(const void *conf, const dt_shape *in);
+    /* Running statistics, NULL: none. Forward in TRAIN mode moves those that are its inputs, or
+     * leaves `moves` numbers from which `move` does it later, with the same bits. */
+    int64_t (*moves)(const void *conf, const dt_shape *in);
+    void (*move)(const dt_op_run *run, const double *moves); /* reads and writes inputs alone */
     bool fused; /* the fusing pass makes such nodes; the test of that pass is theirs */
 
     /* ---- facts: what the operation is, for passes that would otherwise ask for its name ---- */

@@ -6,6 +6,7 @@
 #include "autograd/op_batchnorm.h"
 
 #include <math.h>
+#include <string.h>
 
 dt_batchnorm_dims dt_batchnorm_dims_of(const dt_shape *x)
 {
@@ -44,19 +45,47 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
     out->forward_work = out->backward_work = dt_batchnorm_work_bytes(d, r->threads);
 }
 
-static void use_batch(const dt_op_run *r, const dt_batchnorm_conf *c, dt_batchnorm_dims d,
-                      const double *mean, const double *var)
+/* From the batch's mean [C] and biased variance [C]. */
+static void move_running(const dt_op_run *r, const dt_batchnorm_conf *c, const double *mean,
+                         const double *var)
 {
+    dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
     real *run_mean = r->in[DT_BN_MEAN], *run_var = r->in[DT_BN_VAR];
-    real *save_mean = r->saved, *save_inv = save_mean + d.C;
     double momentum = r->mode == DT_MODE_NORM ? 1 : c->momentum;
     double unbias = d.rows > 1 ? (double)d.rows / (double)(d.rows - 1) : 1;
     for (int64_t i = 0; i < d.C; i++) {
-        save_mean[i] = (real)mean[i];
-        save_inv[i] = (real)(1 / sqrt(var[i] + c->eps));
-        if (r->mode == DT_MODE_CALIBRATE) continue;
         run_mean[i] = (real)((1 - momentum) * (double)run_mean[i] + momentum * mean[i]);
         run_var[i] = (real)((1 - momentum) * (double)run_var[i] + momentum * unbias * var[i]);
+    }
+}
+
+int64_t dt_batchnorm_moves(const void *conf, const dt_shape *in)
+{
+    const dt_batchnorm_conf *c = conf;
+    return c->frozen ? 0 : 2 * dt_batchnorm_dims_of(in).C;
+}
+
+void dt_batchnorm_move(const dt_op_run *r, const double *moves)
+{
+    dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
+    const dt_batchnorm_conf *c = r->conf;
+    if (!c->frozen) move_running(r, c, moves, moves + d.C);
+}
+
+static void use_batch(const dt_op_run *r, const dt_batchnorm_conf *c, dt_batchnorm_dims d,
+                      const double *mean, const double *var)
+{
+    real *save_mean = r->saved, *save_inv = save_mean + d.C;
+    for (int64_t i = 0; i < d.C; i++) {
+        save_mean[i] = (real)mean[i];
+        save_inv[i] = (real)(1 / sqrt(var[i] + c->eps));
+    }
+    if (r->mode == DT_MODE_CALIBRATE) return;
+    if (r->mode == DT_MODE_TRAIN && r->moves) {
+        memcpy(r->moves, mean, (size_t)d.C * sizeof *mean);
+        memcpy(r->moves + d.C, var, (size_t)d.C * sizeof *var);
+    } else {
+        move_running(r, c, mean, var);
     }
 }
 
@@ -168,6 +197,8 @@ const dt_op dt_op_batchnorm = {
     .batch_stat = true,
     .infer = infer,
     .memory = memory,
+    .moves = dt_batchnorm_moves,
+    .move = dt_batchnorm_move,
     .forward = forward,
     .backward = backward,
     .examples = examples,

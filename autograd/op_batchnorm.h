@@ -30,6 +30,11 @@ size_t dt_batchnorm_work_bytes(dt_batchnorm_dims d, int threads);
 void dt_batchnorm_statistics(const dt_op_run *r, const dt_batchnorm_conf *c, bool known, void *work,
                              real *k);
 
+/* dt_op.moves and dt_op.move of ops whose configuration begins with that of batch norm: mean and
+ * biased variance of the batch. */
+int64_t dt_batchnorm_moves(const void *conf, const dt_shape *in);
+void dt_batchnorm_move(const dt_op_run *r, const double *moves);
+
 /* From the column sums of dy and of dy * (x - mean): gradients of gamma and beta where they are
  * wanted, and the factors of dx = k (dy - a - (x - mean) b). */
 void dt_batchnorm_factors(const dt_op_run *r, const dt_batchnorm_conf *c, const double *sum_dy,

@@ -273,6 +273,18 @@ static int saved_until(const dt_plan *p, int i)
     return back_time(p, p->node[i].leaves ? g->value[g->node[i].in[0]].producer : i);
 }
 
+static void plan_moves(dt_plan *p)
+{
+    for (int i = 0; i < p->graph->node_count; i++) {
+        const dt_node *node = &p->graph->node[i];
+        dt_shape in[DT_OP_MAX_IN];
+        if (!p->node[i].runs || !node->op->moves) continue;
+        get_shapes(p, node->in, node->in_count, in);
+        p->node[i].moves = p->moves;
+        p->moves += node->op->moves(node->conf, in);
+    }
+}
+
 static void plan_memory(dt_plan *p, const dt_kernels *k)
 {
     const dt_graph *g = p->graph;
@@ -323,6 +335,7 @@ static dt_status get_tables(dt_plan *p, bool **out_flags, dt_error *err)
         p->value_slot[i] = p->again_slot[i] = p->grad_slot[i] = -1;
     for (size_t i = 0; i < nodes; i++) {
         p->node[i].saved = p->node[i].forward_work = p->node[i].backward_work = -1;
+        p->node[i].moves = -1;
         p->node[i].late = p->node[i].again = p->node[i].again_work = -1;
         for (int j = 0; j < DT_OP_MAX_IN; j++)
             p->node[i].sum[j] = -1;
@@ -345,6 +358,7 @@ static dt_status plan_all(dt_plan *p, const dt_kernels *k, const int *outputs, i
         plan_gradients(p, outputs[0]);
         plan_late(p);
         plan_again(p);
+        plan_moves(p);
     }
     plan_memory(p, k);
     for (int i = 0; i < p->slot_count; i++)

@@ -33,6 +33,7 @@ typedef struct dt_plan_node {
     int late;       /* node that left this one's gradient unfinished, -1: none */
     int again;      /* node that runs forward again before this one's backward pass, -1: none */
     int again_work; /* slot: forward_work of that pass */
+    int64_t moves;  /* where its numbers are among those of dt_plan.moves, -1: it has none */
 } dt_plan_node;
 
 typedef struct dt_plan {
@@ -48,6 +49,7 @@ typedef struct dt_plan {
     dt_plan_node *node; /* by node */
     dt_slot *slot;
     int slot_count;
+    int64_t moves;      /* numbers that all running statistics are moved by, dt_op.moves */
     size_t arena_bytes; /* what the step needs */
     size_t sum_bytes;   /* what it would need without sharing */
     dt_arena *arena;

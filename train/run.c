@@ -110,14 +110,20 @@ static dt_dynamics_at dynamics_at(const dt_run *r)
     return (dt_dynamics_at){ r->at.step, r->at.steps_per_epoch, r->at.total_steps };
 }
 
+/* Levels of a step's sums of losses: of its mean, and of its samples. */
+typedef struct loss_sums {
+    double mean[DT_ACCUMULATE_LEVELS], samples[DT_ACCUMULATE_LEVELS];
+} loss_sums;
+
 /* Forward and backward pass of batch `index` of a step; the gradients go into the step's sums. */
-static dt_status one_batch(dt_run *r, int index, double *out_loss, dt_error *err)
+static dt_status one_batch(dt_run *r, int index, loss_sums *sums, double *out_loss, dt_error *err)
 {
     dt_batch batch;
     const dt_net *net = &r->s.net;
     dt_exec *e = &r->phase->exec;
     DT_TRY(dt_loader_next(r->train, &batch, err));
     DT_TRY(dt_run_feed(r, e, &batch, index, err));
+    dt_accumulate_forward(&r->sums, e, index);
     DT_TRY(dt_exec_forward(e, err));
     double loss = (double)((real *)dt_exec_value(e, net->step_loss))[0];
     if (!isfinite(loss) || e->lost) return not_finite(r, loss, err);
@@ -128,8 +134,9 @@ static dt_status one_batch(dt_run *r, int index, double *out_loss, dt_error *err
     dt_accumulate_add(&r->sums, &r->s.net.state, index);
     r->at.seen += batch.valid;
     r->at.correct += s.correct;
-    r->at.loss_sum += loss * (double)batch.valid;
-    *out_loss += loss / r->sums.batches;
+    r->at.loss_sum +=
+        dt_accumulate_number(&r->sums, sums->samples, index, loss * (double)batch.valid);
+    *out_loss = dt_accumulate_number(&r->sums, sums->mean, index, loss / r->sums.batches);
     return DT_OK;
 }
 
@@ -140,8 +147,10 @@ static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
         DT_TRY(dt_loader_seek(r->train, r->at.step / r->at.steps_per_epoch,
                               in_epoch * r->sums.batches, err));
     dt_dynamics_forward(&r->s.dynamics);
+    loss_sums sums = { { 0 }, { 0 } };
     for (int i = 0; i < r->sums.batches; i++)
-        DT_TRY(one_batch(r, i, out_loss, err));
+        DT_TRY(one_batch(r, i, &sums, out_loss, err));
+    dt_accumulate_move(&r->sums, &r->phase->exec);
     const dt_dynamics_at at = dynamics_at(r);
     dt_dynamics_gradient(&r->s.dynamics, &at);
     dt_optim_update(&r->optim, &r->s.net.state, lr, r->at.step);

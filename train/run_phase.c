@@ -257,7 +257,10 @@ static dt_status make_sums(dt_run *r, dt_error *err)
 {
     char text[160];
     int batches = r->s.recipe->train.accumulate, batch = r->s.data_conf->batch;
-    DT_TRY(dt_accumulate_init(&r->sums, batches, &r->s.net.graph, r->p->alloc, err));
+    int64_t moves = 0;
+    for (int i = 0; i < r->phase_count; i++)
+        if (r->phases[i].plan.moves > moves) moves = r->phases[i].plan.moves;
+    DT_TRY(dt_accumulate_init(&r->sums, batches, &r->s.net.graph, moves, r->p->alloc, err));
     if (batches == 1) return DT_OK;
     snprintf(text, sizeof text,
              "step: %d batches of %d, nominal batch %lld; sums of gradients %.1f MB", batches,
