@@ -58,6 +58,7 @@ typedef struct dt_conv_ahead {
 static inline void dt_conv_fetch(dt_conv_ahead *a, int64_t count)
 {
     if (count > a->left) count = a->left;
+    if (count <= 0) return; /* nothing is wanted: `at` may be NULL */
     for (int64_t i = 0; i < count; i += DT_ALIGN / 4)
         DT_PREFETCH(a->at + i);
     a->at += count, a->left -= count;
