@@ -16,7 +16,8 @@ typedef struct conf {
 } conf;
 
 static const dt_opt opts[] = {
-    DT_OPT_FLOAT(conf, decay, 0.9999, 0, 0.99999999, "share of the mean that is kept each step"),
+    /* A float holds no share nearer to 1, and one of 1 would never move the mean. */
+    DT_OPT_FLOAT(conf, decay, 0.9999, 0, 0.9999999, "share of the mean that is kept each step"),
     DT_OPT_BOOL(conf, warmup, 1, "a smaller share at first: (1 + t) / (10 + t) at step t"),
     DT_OPT_END,
 };

@@ -217,6 +217,24 @@ START_TEST(curvature_is_measured_when_weights_begin)
 }
 END_TEST
 
+/* Shares that a float rounds to 1 would hold the means where they began. */
+START_TEST(every_decay_moves_the_means)
+{
+    toy t;
+    const dt_opt *decay =
+        dt_opt_find(dt_table_find(&dt_dynamics_rows, "weight_ema")->opts, "decay");
+    ck_assert((float)decay->max < 1);
+    ck_assert_int_eq(dt_opt_set(decay, t.conf[0], "0.99999998", NULL, NULL), DT_ERR_RANGE);
+    open_toy(&t, "lsq", "weight_ema decay=0.9999999 warmup=no");
+    const real *mean = tensor(&t, "dynamics/weight_ema/mean/layer.weight"), was = mean[0];
+    t.state.data[t.w][0] = 1000;
+    dt_dynamics_step(&t.dynamics);
+    ck_assert(mean[0] > was && mean[0] < was + 1);
+    toy_close(&t);
+}
+END_TEST
+
 DT_TEST_MAIN("phases", only_other_bits_release_codes, frequencies_start_at_zero,
              means_start_anew_with_their_warmup, dampening_leaves_frozen_weights_alone,
-             evaluations_see_held_codes, curvature_is_measured_when_weights_begin)
+             evaluations_see_held_codes, curvature_is_measured_when_weights_begin,
+             every_decay_moves_the_means)
