@@ -202,7 +202,8 @@ static bool grid(const void *options, const dt_quant_site *site, const real *p, 
     int k = (1 << site->bits) - 1;
     (void)stats;
     parameters_of(options, k, p, &scale, &zero);
-    *out = (dt_grid){ .scale = (double)(real)scale, .zero_point = (int)rint(zero), .qmax = k };
+    *out = (dt_grid){ .scale = (double)(real)scale, .qmax = k };
+    if (isfinite(zero)) out->zero_point = (int)rint(zero); /* with a nan the scale tells */
     return true;
 }
 

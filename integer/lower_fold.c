@@ -71,6 +71,16 @@ void dt_lower_cap(dt_lower_grid *g)
     if (top < (float)(g->high - g->zero_point)) g->high = g->zero_point + (int)top;
 }
 
+/* Whether a ReLU6 bounds the value, be there a ReLU behind it or not. */
+static bool is_capped(const dt_graph *g, int value)
+{
+    const dt_node *node = dt_query_maker(g, value);
+    double low, high;
+    if (!node || !node->op->limits) return false;
+    node->op->limits(node->conf, &low, &high);
+    return high == DT_RELU6_HIGH || is_capped(g, node->in[0]);
+}
+
 dt_status dt_lower_activation(const dt_lower_source *src, const dt_node *site,
                               dt_lower_grid *out_grid, dt_error *err)
 {
@@ -98,10 +108,7 @@ dt_status dt_lower_activation(const dt_lower_source *src, const dt_node *site,
                        "scale %g is no positive number", g.scale);
     if (!grid_holds(c, params, &g))
         return refuse(site, "has an offset that is no whole number of steps", err);
-    const dt_node *before = dt_query_maker(src->graph, site->in[0]);
-    double low, high = 0;
-    if (before && before->op->limits) before->op->limits(before->conf, &low, &high);
-    if (high == DT_RELU6_HIGH) dt_lower_cap(&out);
+    if (is_capped(src->graph, site->in[0])) dt_lower_cap(&out);
     *out_grid = out;
     return DT_OK;
 }
@@ -240,6 +247,16 @@ static void fold_channel(const dt_lower_grid *x, double factor, double shift, in
     *out_bias = (int32_t)rint(shift / (double)unit);
 }
 
+/* Bias and scale are numbers, or there is no integer for them. */
+static dt_status check_channel(const dt_node *product, int64_t o, double factor, double shift,
+                               dt_error *err)
+{
+    if (isfinite(factor) && isfinite(shift)) return DT_OK;
+    return dt_fail(err, DT_ERR_NUMERIC, &(dt_where){ .key = product->name },
+                   "channel %lld has the factor %g and the bias %g, which are no numbers",
+                   (long long)o, factor, shift);
+}
+
 /* Turns the sign of a channel's codes. */
 static dt_status negate(const dt_node *product, const dt_node *norm, int64_t o, int64_t K,
                         int16_t *code, dt_error *err)
@@ -277,6 +294,7 @@ static dt_status fold_codes(const dt_lower_source *src, const dt_node *product, 
     p->scales = norm || c->site.groups > 1 ? p->O : 1;
     for (int64_t o = 0; o < p->O; o++) {
         p->negated[o] = p->negated[o] != (factor[o] < 0);
+        DT_TRY(check_channel(product, o, factor[o], shift[o], err));
         fold_channel(x, factor[o], shift[o], p->K, plain + o * p->K, &p->scale[o],
                      &p->bias_scale[o], &p->bias_code[o]);
         if (!isfinite(p->scale[o]) || !isfinite(p->bias_scale[o]))

@@ -219,7 +219,7 @@ static dt_status walk_relu(builder *b, const dt_node *n)
     x.relu = true;
     double low, high;
     n->op->limits(n->conf, &low, &high);
-    x.relu6 = high == DT_RELU6_HIGH;
+    x.relu6 = x.relu6 || high == DT_RELU6_HIGH; /* a ReLU behind it leaves its cap */
     if (x.kind == FORM_CODES) return end_on_grid(b, n, &x, b->m->value[x.a].grid);
     if (x.kind != FORM_SUMS && x.kind != FORM_ADDITION)
         return refuse(b, n, "its input has no integer form");

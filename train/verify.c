@@ -31,6 +31,16 @@ static void map_nodes(dt_verify *v)
         v->site[k].limit = limit_of(m, &m->node[k]);
 }
 
+/* No code is that of a nan, so none of E's can be compared with it. */
+static dt_status not_a_number(const dt_verify *v, const char *where, int64_t i, double x,
+                              dt_error *err)
+{
+    return dt_fail(err, DT_ERR_NUMERIC, &(dt_where){ .key = where },
+                   "is %s at element %lld of the batch from picture %lld on, in float arithmetic; "
+                   "codes cannot be compared with that",
+                   isnan(x) ? "nan" : "infinite", (long long)i, (long long)v->pictures);
+}
+
 /* Behind a quantizer of F: its codes beside E's; isolated, E's take their place. */
 static dt_status on_node(void *arg, const dt_node *node, const dt_op_run *run, bool after,
                          dt_error *err)
@@ -45,15 +55,18 @@ static dt_status on_node(void *arg, const dt_node *node, const dt_op_run *run, b
     real *x = run->out[0];
     uint8_t *got = dt_get(v->params.alloc, (size_t)count, "verify");
     if (!got) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to compare");
-    for (int64_t i = 0; i < count; i++) {
+    dt_status st = DT_OK;
+    for (int64_t i = 0; st == DT_OK && i < count; i++) {
+        if (!isfinite(x[i])) st = not_a_number(v, node->name, i, (double)x[i], err);
         double q = rint((double)x[i] / (double)y->grid.scale) + y->grid.zero_point;
         got[i] = (uint8_t)fmin(fmax(q, 0), 255);
         if (v->isolated) x[i] = (real)dt_grid_value(&y->grid, code[i]);
     }
-    dt_int_diff_add(v->isolated ? &v->site[at].isolated : &v->site[at].chained, y, got, code, e->n,
-                    v->pictures);
+    if (st == DT_OK)
+        dt_int_diff_add(v->isolated ? &v->site[at].isolated : &v->site[at].chained, y, got, code,
+                        e->n, v->pictures);
     dt_put(v->params.alloc, got);
-    return DT_OK;
+    return st;
 }
 
 dt_status dt_verify_init(dt_verify *v, const dt_verify_params *p, dt_error *err)
@@ -99,7 +112,11 @@ static dt_status forward_float(dt_verify *v, const dt_batch *batch, bool isolate
     v->isolated = isolated;
     dt_exec_set_input(&v->f.exec, v->params.net->input, batch->x);
     dt_exec_set_input(&v->f.exec, v->params.net->labels, v->f.labels);
-    return dt_exec_forward(&v->f.exec, err);
+    DT_TRY(dt_exec_forward(&v->f.exec, err));
+    const real *f = dt_exec_value(&v->f.exec, v->params.net->logits);
+    for (int64_t i = 0; i < v->params.net->classes * v->compare.tested.n; i++)
+        if (!isfinite(f[i])) return not_a_number(v, "logits", i, (double)f[i], err);
+    return DT_OK;
 }
 
 static void count_classes(dt_verify *v, const int32_t *labels, int64_t n)

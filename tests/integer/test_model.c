@@ -74,6 +74,32 @@ START_TEST(a_relu6_ends_the_grid_at_6)
 }
 END_TEST
 
+static int capped_build(dt_builder *b, const void *conf, int classes, int x)
+{
+    (void)conf;
+    x = dt_layer_conv2d(b, "conv1", DT_LAYER_FIRST, x, 6, 3, 1, 1, 1);
+    x = dt_layer_relu(b, "relu", dt_layer_relu6(b, "relu6", dt_layer_batchnorm(b, "bn1", x)));
+    x = dt_layer_conv2d(b, "conv2", DT_LAYER_BODY, x, 8, 3, 2, 1, 1);
+    x = dt_layer_gap(b, "avgpool", dt_layer_relu(b, "relu2", dt_layer_batchnorm(b, "bn2", x)));
+    return dt_layer_linear(b, "fc", DT_LAYER_LAST, x, classes);
+}
+
+/* A ReLU behind a ReLU6 takes nothing away from its cap. */
+START_TEST(a_relu_behind_a_relu6_leaves_the_cap)
+{
+    static const dt_model capped = { .row = { "capped", "for tests", NULL, 0 },
+                                     .build = capped_build };
+    testnet t;
+    testnet_init_model(&t, RECIPE_SMALL RECIPE_BITS("4"), &capped);
+    t.net.state.data[dt_graph_find(&t.net.graph, "conv2.input_quant.scale")][0] = (real)0.5;
+    dt_int_model *m = int_model(&t, "fp32");
+    const dt_int_node *n = &m->node[int_node(m, DT_INT_REQUANT, "conv2.input_quant")];
+    ck_assert_int_eq(m->value[n->out].grid.high, 12);
+    dt_int_model_free(m);
+    testnet_fini(&t);
+}
+END_TEST
+
 static void refused(const testnet *t, const char *name, const char *rule)
 {
     dt_error err = { .text = "" };
@@ -148,4 +174,5 @@ START_TEST(running_out_of_memory_is_an_error)
 END_TEST
 
 DT_TEST_MAIN("model", a_resnet_in_integers, a_relu_is_the_lowest_code, a_relu6_ends_the_grid_at_6,
-             what_has_no_integer_form_is_refused_by_name, running_out_of_memory_is_an_error)
+             a_relu_behind_a_relu6_leaves_the_cap, what_has_no_integer_form_is_refused_by_name,
+             running_out_of_memory_is_an_error)

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/verify.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "tests/support/run.h"
@@ -166,5 +167,30 @@ START_TEST(scores_count_only_over_many_pictures)
 }
 END_TEST
 
-DT_TEST_MAIN("verify", a_sound_model_is_verified, a_fault_of_the_engine_is_named,
-             a_fault_of_the_lowering_is_named, scores_count_only_over_many_pictures)
+/* A code is none of a nan's. */
+START_TEST(a_nan_of_the_float_net_is_told)
+{
+    setup t;
+    dt_verify v;
+    dt_error err = { .status = DT_OK };
+    set_up(&t);
+    dt_int_model *m = model_of(&t, "fp32");
+    const dt_verify_params p = {
+        .net = &t.s.net, .model = m, .kernels = &t.s.kernels, .threads = 1
+    };
+    int id = dt_graph_find(&t.s.net.graph, "bn2.running_mean");
+    ck_assert_int_ge(id, 0);
+    for (int64_t c = 0; c < dt_shape_count(&t.s.net.graph.value[id].shape); c++)
+        t.s.net.state.data[id][c] = (real)NAN;
+    ck_assert_int_eq(dt_verify_init(&v, &p, NULL), DT_OK);
+    ck_assert_int_eq(dt_verify_run(&v, t.loader, PICTURES, NULL, NULL, &err), DT_ERR_NUMERIC);
+    ck_assert_msg(strstr(err.text, "is nan at element") != NULL, "%s", err.text);
+    dt_verify_fini(&v);
+    dt_int_model_free(m);
+    tear_down(&t);
+}
+END_TEST
+
+DT_TEST_MAIN("verify", a_nan_of_the_float_net_is_told, a_sound_model_is_verified,
+             a_fault_of_the_engine_is_named, a_fault_of_the_lowering_is_named,
+             scores_count_only_over_many_pictures)
