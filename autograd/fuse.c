@@ -181,7 +181,7 @@ static void end_with_quantizer(pass *p, chain *c)
 static dt_status grow_chain(pass *p, int norm, dt_error *err)
 {
     const dt_node *node = &p->g->node[norm];
-    chain c = { .name = dt_query_maker(p->g, node->in[0])->name, .in_count = DT_BN_INPUTS, .value = node->out[0], .at = norm };
+    chain c = { .name = node->name, .in_count = DT_BN_INPUTS, .value = node->out[0], .at = norm };
     memcpy(&c.conf.norm, node->conf, sizeof c.conf.norm);
     memcpy(c.in, node->in, sizeof(int) * DT_BN_INPUTS);
     for (bool more = true; more;) {

@@ -106,7 +106,7 @@ void dt_batchnorm_statistics(const dt_op_run *r, const dt_batchnorm_conf *c, boo
     double *mean = work, *var = mean + d.C, *rest = mean + 5 * d.C;
     if (r->mode != DT_MODE_EVAL && !known)
         r->kernels->point.moments(r->threads, d.rows, d.C, r->in[0], rest, mean, var);
-    if (r->mode == DT_MODE_EVAL || (r->mode == DT_MODE_TRAIN && c->frozen))
+    if (r->mode == DT_MODE_EVAL || c->frozen)
         use_running(r, c, d);
     else
         use_batch(r, c, d, mean, var);

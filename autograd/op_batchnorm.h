@@ -7,7 +7,7 @@
 
 typedef struct dt_batchnorm_conf {
     double eps, momentum; /* PyTorch's: 1e-5, 0.1 */
-    bool frozen;          /* training uses the running values and leaves them alone */
+    bool frozen;          /* every mode uses the running values and leaves them alone */
 } dt_batchnorm_conf;
 
 /* First inputs of the op, and of nodes that contain it. */

@@ -26,8 +26,8 @@ typedef struct call {
     dt_encode encode[DT_CHAIN_STAGES];
     dt_quant_site site[DT_CHAIN_STAGES];
     real params[DT_CHAIN_STAGES][DT_QUANT_MAX_PARAMS];
-    real *values;         /* [threads][stages + 2][tile]; the last: x */
-    real *rows;           /* forward, x is sums: [threads][a block] */
+    real *values; /* [threads][stages + 3][tile]; the last two: x, and dx where it is not wanted */
+    real *rows;   /* forward, x is sums: [threads][a block] */
     dt_encode_sums *sums; /* backward: [blocks][stages] */
 } call;
 
@@ -72,7 +72,7 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
     dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
     dt_point_layout l = dt_point_lay_out(d.rows, d.C, NULL);
     size_t stages = (size_t)c->count;
-    size_t values = sizeof(real) * (stages + 2) * (size_t)(r->threads * tile_of(&l));
+    size_t values = sizeof(real) * (stages + 3) * (size_t)(r->threads * tile_of(&l));
     out->saved = aligned(dt_batchnorm_saved_bytes(d)) + 5 * sizeof(real) * (size_t)l.T;
     out->forward_work = aligned(dt_batchnorm_work_bytes(d, r->threads)) + aligned(values);
     out->backward_work = out->forward_work + sizeof(dt_encode_sums) * stages * (size_t)l.blocks;
@@ -95,7 +95,7 @@ static call begin(const dt_op_run *r)
     k.l = dt_point_lay_out(k.d.rows, k.d.C, (double *)r->work + 5 * k.d.C);
     k.tile = tile_of(&k.l);
     k.values = (real *)(void *)(work + aligned(dt_batchnorm_work_bytes(k.d, r->threads)));
-    size_t values = sizeof(real) * (size_t)((k.c->count + 2) * r->threads * k.tile);
+    size_t values = sizeof(real) * (size_t)((k.c->count + 3) * r->threads * k.tile);
     k.sums = (dt_encode_sums *)(void *)((unsigned char *)k.values + aligned(values));
     k.rows = (real *)(void *)k.sums;
     if (k.c->sums) expand(&k, 3, dt_sums_at(r->in[0], k.d.C).scale);
@@ -161,7 +161,7 @@ static void forward_block(void *arg, int64_t block, int thread)
 {
     const call *k = arg;
     int64_t n, first = block_begin(k, block, &n);
-    real *buffer = k->values + thread * (k->c->count + 2) * k->tile;
+    real *buffer = k->values + thread * (k->c->count + 3) * k->tile;
     for (int64_t at = 0; at < n; at += k->tile)
         forward_tile(k, first + at, n - at < k->tile ? n - at : k->tile, buffer);
 }
@@ -190,6 +190,11 @@ static void forward(const dt_op_run *r)
     const real *saved = r->saved, *beta = r->in[DT_BN_BETA];
     for (int64_t i = 0; i < k.d.C; i++)
         *r->lost = *r->lost || !isfinite(saved[i]) || !isfinite(factor[i]) || !isfinite(beta[i]);
+    for (int64_t i = 0; k.c->sums && i < k.d.C; i++)
+        *r->lost = *r->lost || !isfinite(dt_sums_at(r->in[0], k.d.C).scale[i]);
+    for (int i = 0; i < k.c->count; i++)
+        if (k.c->stage[i].kind == DT_CHAIN_QUANT)
+            *r->lost = *r->lost || !isfinite(k.encode[i].scale);
     expand(&k, 0, r->saved);
     expand(&k, 1, factor);
     expand(&k, 2, r->in[DT_BN_BETA]);
@@ -245,9 +250,10 @@ static void backward_tile(const call *k, int64_t at, int64_t n, int thread, real
                           dt_encode_sums *sums)
 {
     const dt_tile_kernels *t = &k->r->kernels->tile;
-    real *v[DT_CHAIN_STAGES + 2], *dz = k->r->d_in[0] + at;
-    for (int i = 0; i < k->c->count + 2; i++)
-        v[i] = k->values + (thread * (k->c->count + 2) + i) * k->tile;
+    real *v[DT_CHAIN_STAGES + 3];
+    for (int i = 0; i < k->c->count + 3; i++)
+        v[i] = k->values + (thread * (k->c->count + 3) + i) * k->tile;
+    real *dz = k->r->d_in[0] ? k->r->d_in[0] + at : v[k->c->count + 2];
     const real *x = get_x(k, at, n, v[k->c->count + 1]);
     t->norm(n, k->l.T, x, k->l.column[0], k->l.column[1], k->l.column[2], v[0]);
     for (int i = 0; i < k->c->count; i++)
@@ -359,7 +365,7 @@ static void backward(const dt_op_run *r)
         if (k.c->stage[i].kind == DT_CHAIN_QUANT) quantizer_gradients(&k, i);
     dt_batchnorm_factors(r, &k.c->norm, sum_dy, sum_dyx, factor, a, b);
     save_columns(&k, factor, a, b);
-    if (!r->leave) dt_parallel(r->threads, r->in_shape[0].dim[0], finish_picture, &k);
+    if (r->d_in[0] && !r->leave) dt_parallel(r->threads, r->in_shape[0].dim[0], finish_picture, &k);
 }
 
 /* Gradients are read tile by tile before their memory is overwritten. That of x may take the memory

@@ -116,7 +116,7 @@ static void decode(call *k, void *to)
     dt_parallel(k->r->threads, (k->x_count + CHUNK - 1) / CHUNK, decode_task, k);
 }
 
-/* Codes of the weight from its values on the grid: exact, for a value is a code times the scale. */
+/* Codes of the weight, and scales of y. */
 static void weight_codes(call *k)
 {
     const dt_conv2d_codes_conf *c = k->r->conf;
@@ -125,16 +125,8 @@ static void weight_codes(call *k)
     void *const *param = k->r->in + 2 + c->x->quantizer->param_count;
     for (int64_t o = 0; o < k->s.O; o++) {
         dt_grid grid = grid_of(c->w, &k->r->in_shape[1], param, c->w->site.groups > 1 ? o : 0);
-        real scale = (real)grid.scale, least = (real)grid.qmin, most = (real)grid.qmax;
-        for (int64_t i = o * per_output; i < (o + 1) * per_output; i++) {
-            real code = rint(w[i] / scale);
-            if (!(code >= least && code <= most)) { /* not finite */
-                *k->r->lost = true;
-                code = 0;
-                scale = (real)NAN;
-            }
-            k->w[i] = (int8_t)code;
-        }
+        int64_t at = o * per_output;
+        real scale = dt_fakequant_codes(&grid, per_output, w + at, k->w + at, k->r->lost);
         for (int64_t lane = o; lane < k->lanes; lane += k->s.O)
             k->scale[lane] = k->scale_x * scale;
     }

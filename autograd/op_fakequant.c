@@ -152,6 +152,20 @@ void dt_fakequant_plan(const dt_fakequant_conf *c, const dt_quant_site *site, vo
     dt_fakequant_encode(c, site, params, stats, e);
 }
 
+real dt_fakequant_codes(const dt_grid *grid, int64_t n, const real *w, int8_t *to, bool *lost)
+{
+    const real scale = (real)grid->scale, least = (real)grid->qmin, most = (real)grid->qmax;
+    bool bad = false;
+    for (int64_t i = 0; i < n; i++) {
+        real code = rint(w[i] / scale);
+        bool is = code >= least && code <= most;
+        bad = bad || !is;
+        to[i] = (int8_t)(is ? code : 0);
+    }
+    if (bad) *lost = true;
+    return bad ? (real)NAN : scale;
+}
+
 static void plan_group(const dt_op_run *r, const dt_quant_site *site, int64_t group, real *params,
                        dt_encode *e)
 {

@@ -18,6 +18,11 @@ void dt_fakequant_encode(const dt_fakequant_conf *c, const dt_quant_site *site, 
 void dt_fakequant_plan(const dt_fakequant_conf *c, const dt_quant_site *site, void *const *param,
                        const real *stats, int64_t group, real *params, dt_encode *e);
 
+/* Codes [n] of weights on a quantizer's grid: exact, for a value is a code times the scale. Returns
+ * the scale; where a value or the scale is not finite, which codes cannot say, that is nan and
+ * `lost` is set. */
+real dt_fakequant_codes(const dt_grid *grid, int64_t n, const real *w, int8_t *to, bool *lost);
+
 /* Gradients of one group's parameters where they are wanted: d_param[i] [groups] not NULL. */
 void dt_fakequant_param_grads(const dt_fakequant_conf *c, const dt_quant_site *site,
                               const real *params, const dt_encode *e, const dt_encode_sums *sums,

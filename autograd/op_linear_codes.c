@@ -115,7 +115,7 @@ static call begin(const dt_op_run *r)
     return k;
 }
 
-/* Codes of the weight from its values on the grid: exact, for a value is a code times the scale. */
+/* Codes of the weight, and what makes y of sums. */
 static void weight_codes(call *k)
 {
     const real *w = k->r->in[1], *bias = k->r->in[2];
@@ -123,15 +123,7 @@ static void weight_codes(call *k)
     for (int64_t o = 0; o < k->O; o++) {
         dt_grid grid =
             grid_of(k->c->w, &k->r->in_shape[1], param, k->c->w->site.groups > 1 ? o : 0);
-        real scale = (real)grid.scale;
-        for (int64_t i = o * k->K; i < (o + 1) * k->K; i++) {
-            real code = rint(w[i] / scale);
-            if (!(fabs(code) <= 128)) { /* not finite */
-                *k->r->lost = true;
-                code = 0;
-            }
-            k->w[i] = (int8_t)code;
-        }
+        real scale = dt_fakequant_codes(&grid, k->K, w + o * k->K, k->w + o * k->K, k->r->lost);
         for (int64_t lane = o; lane < k->lanes; lane += k->O) {
             k->scale[lane] = k->scale_x * scale;
             k->zero[lane] = 0;

@@ -121,13 +121,20 @@ static int last_read(const dt_plan *p, int v)
     return last;
 }
 
-static bool same_bytes(const dt_plan *p, int a, int b)
+static bool same_shape(const dt_plan *p, int a, int b)
 {
     return dt_shape_equal(&p->shape[a], &p->shape[b]);
 }
 
+static bool is_one_of(int v, const int *values, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (values[i] == v) return true;
+    return false;
+}
+
 /* Slots of computed values; an in-place op takes over its input's slot when nobody reads that
- * later. */
+ * later. Outputs are read after the step. */
 static void plan_values(dt_plan *p, const int *outputs, int output_count)
 {
     const dt_graph *g = p->graph;
@@ -137,9 +144,11 @@ static void plan_values(dt_plan *p, const int *outputs, int output_count)
         for (int j = 0; j < node->out_count; j++) {
             int v = node->out[j], x = node->in[0], last = last_read(p, v);
             if (last < i) last = i;
+            if (is_one_of(v, outputs, output_count)) last = 2 * g->node_count;
             int old = p->value_slot[x];
             bool shares = j == 0 && node->op->inplace && old >= 0 && last_read(p, x) == i &&
-                          p->slot[old].last == i && same_bytes(p, v, x);
+                          p->slot[old].last == i && same_shape(p, v, x) &&
+                          g->value[v].store == g->value[x].store;
             if (shares)
                 extend(p, p->value_slot[v] = old, last);
             else
@@ -147,8 +156,6 @@ static void plan_values(dt_plan *p, const int *outputs, int output_count)
                     new_slot(p, DT_SLOT_VALUE, v, i, last, dt_plan_value_bytes(p, v));
         }
     }
-    for (int i = 0; i < output_count; i++)
-        extend(p, p->value_slot[outputs[i]], 2 * g->node_count);
 }
 
 /* Gradients are real whatever the value is stored as. */
@@ -162,7 +169,7 @@ static int shared_gradient(const dt_plan *p, const dt_node *node, int j)
 {
     int k = j == 0 && node->op->grad_inplace ? 0 : -1;
     if (node->op->grad_shares) k = node->op->grad_shares(node->conf, j);
-    if (k < 0 || !same_bytes(p, node->in[j], node->out[k])) return -1;
+    if (k < 0 || !same_shape(p, node->in[j], node->out[k])) return -1;
     return p->grad_slot[node->out[k]];
 }
 
@@ -178,8 +185,17 @@ static bool read_gradients(dt_plan *p, const dt_node *node, int time)
     return any;
 }
 
+/* Does the node want a gradient of the same value at an input before j? */
+static bool wanted_before(const dt_plan_node *pn, const dt_node *node, int j)
+{
+    for (int k = 0; k < j; k++)
+        if (pn->wants[k] && node->in[k] == node->in[j]) return true;
+    return false;
+}
+
 /* Slots of gradients, in the order of the backward pass. The first contribution overwrites, later
- * ones add; the first may take over the slot of the gradient it is computed from. */
+ * ones add; the first may take over the slot of the gradient it is computed from. An op makes its
+ * gradients in any order, so of one value at two inputs the second goes to memory of its own. */
 static void plan_gradients(dt_plan *p, int loss)
 {
     const dt_graph *g = p->graph;
@@ -198,7 +214,7 @@ static void plan_gradients(dt_plan *p, int loss)
             pn->add[j] = p->writes[v];
             p->writes[v] = true;
             size_t bytes = gradient_bytes(p, v);
-            if (pn->add[j] && !(node->op->accumulates >> j & 1))
+            if (pn->add[j] && (!(node->op->accumulates >> j & 1) || wanted_before(pn, node, j)))
                 pn->sum[j] = new_slot(p, DT_SLOT_SUM, i, time, time, bytes);
             if (g->value[v].kind == DT_VALUE_PARAM) continue;
             int shared = shared_gradient(p, node, j);
@@ -259,6 +275,9 @@ static void plan_again(dt_plan *p)
         dt_slot *s = &p->slot[p->value_slot[v]];
         int time = back_time(p, reader);
         if (!p->node[reader].runs_back || s->last < time) continue;
+        /* An output's slot, and one that the reader works in, are wanted for longer. */
+        if (s->last == 2 * g->node_count) continue;
+        if (p->value_slot[g->node[reader].out[0]] == p->value_slot[v]) continue;
         p->again_slot[v] = new_slot(p, DT_SLOT_VALUE, v, time, s->last, s->bytes);
         s->last = reader;
         p->node[reader].again = i;

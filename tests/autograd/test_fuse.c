@@ -209,4 +209,39 @@ START_TEST(nothing_hides_a_nan)
 }
 END_TEST
 
-DT_TEST_MAIN("fuse", fused_and_plain_agree, nothing_hides_a_nan)
+/* Nor is a scale that is nan hidden by any product of codes: linear layers, convolutions. */
+START_TEST(no_product_hides_a_nan_scale)
+{
+    static const char *const recipes[] = { TEST_LSQ(VIT, "paper"), TEST_LSQ("smallcnn", "paper") };
+    fill_batch();
+    dt_kernels k;
+    ck_assert_int_eq(dt_kernels_init(&k, "", NULL), DT_OK);
+    for (size_t r = 0; r < DT_ARRAY_LEN(recipes); r++) {
+        side s;
+        int tried = 0;
+        open_side(&s, recipes[r], &k, false, DT_MODE_EVAL, 1);
+        const dt_graph *g = dt_net_steps(&s.t.net);
+        for (int i = 0; i < g->node_count; i++) {
+            const dt_node *node = &g->node[i];
+            bool linear = strcmp(node->op->name, "linear_codes") == 0;
+            if (!linear && strcmp(node->op->name, "conv2d_codes") != 0) continue;
+            for (int j = linear ? 3 : 2; j < node->in_count; j++) {
+                real *x = s.t.net.state.data[node->in[j]], kept = x[0];
+                if (!strstr(g->value[node->in[j]].name, "_quant.scale") ||
+                    strstr(g->value[node->in[j]].name, "_start"))
+                    continue;
+                x[0] = NAN;
+                ck_assert_int_eq(dt_exec_forward(&s.exec, NULL), DT_OK);
+                ck_assert_msg(s.exec.lost || isnan((double)value_of(&s, s.t.net.loss)[0]), "%s",
+                              g->value[node->in[j]].name);
+                x[0] = kept;
+                tried++;
+            }
+        }
+        ck_assert_int_gt(tried, 5);
+        close_side(&s);
+    }
+}
+END_TEST
+
+DT_TEST_MAIN("fuse", fused_and_plain_agree, nothing_hides_a_nan, no_product_hides_a_nan_scale)
