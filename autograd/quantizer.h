@@ -105,6 +105,19 @@ typedef struct dt_quantizer {
                   real *params);
     void (*plan)(const void *conf, const dt_quant_site *site, const real *params, const real *stats,
                  dt_encode *out);
+    /* Of a range that is learned, all of one group; NULL in methods that learn none. Updates are
+     * held to it by fakequant/floor.h.
+     * `range`: the size of what `plan` makes of the parameters, a step or an extent; not positive
+     * where they make no range. `out_first`: the size that it started with, in the same unit; 0 is
+     * not known. */
+    void (*range)(const void *conf, const dt_quant_site *site, const real *params, double *out_size,
+                  double *out_first);
+    /* Writes the range of `from`, times a positive factor, into `params`. */
+    void (*resize)(const void *conf, const dt_quant_site *site, const real *from, double factor,
+                   real *params);
+    /* Puts parameters beyond what `plan` reads at the end of that, for files that others read.
+     * NULL: it reads all. */
+    void (*settle)(const void *conf, const dt_quant_site *site, real *params);
     /* The scale and offset that `plan` would give if it rounded neither (integer zero points,
      * powers of two); gradients are those of this plan, with its distance from the other one held
      * constant. For the tests; NULL: plan rounds nothing. */

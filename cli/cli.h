@@ -47,6 +47,8 @@ void cli_notes(const dt_data *data);
 /* What came of model.init, to stderr; with --json only that there is none. */
 void cli_tell_import(const dt_session *s, const cli_args *args);
 /* Quantizers without state: an error, or with --calibrate started from the first training batch. */
+/* Warns of sites at the floor of their range. */
+void cli_tell_floor(const dt_session *s);
 dt_status cli_calibrate(dt_session *s, const cli_args *args, dt_error *err);
 /* What exporters read; borrows from the session. `attr` has room for CLI_SOURCE_TEXTS. */
 enum { CLI_SOURCE_TEXTS = 2 };

@@ -49,6 +49,8 @@ static void on_site(void *arg, const dt_inspect_site *s)
                               s->bits, "range", range, "groups", (json_int_t)s->groups, "scale_low",
                               cli_number(s->scale_low), "scale_high", cli_number(s->scale_high),
                               "low", cli_number(s->low), "high", cli_number(s->high));
+        if (o && s->at_floor)
+            json_object_set_new(o, "at_floor", json_integer((json_int_t)s->at_floor));
         if (o && s->measured) json_object_set_new(o, "clipped", json_real(s->clipped));
         if (o && s->measured && isfinite(s->sqnr_db))
             json_object_set_new(o, "sqnr_db", json_real(s->sqnr_db));
@@ -66,6 +68,7 @@ static void on_site(void *arg, const dt_inspect_site *s)
         printf(" %8s %6s", "", "");
     printf(" %6lld  %.6g", (long long)s->groups, s->scale_low);
     if (s->scale_high > s->scale_low) printf("..%.6g", s->scale_high);
+    if (s->at_floor) printf("  at its floor: %lld", (long long)s->at_floor);
     puts("");
 }
 

@@ -194,6 +194,7 @@ static dt_status verify(dt_session *s, const cli_args *args, bool *out_good, dt_
     dt_int_model *m;
     bool done;
     DT_TRY(cli_calibrate(s, args, err));
+    if (args->runtime) DT_TRY(cli_runtime_check(s, args, err));
     DT_TRY(verify_floats(s, args, &done, out_good, err));
     if (done) return DT_OK;
     DT_TRY(cli_model(s, args, &m, err));

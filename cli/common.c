@@ -84,7 +84,10 @@ void cli_notes(const dt_data *data)
 dt_status cli_calibrate(dt_session *s, const cli_args *args, dt_error *err)
 {
     int flipped, small;
-    if (s->quantizers_ready) return DT_OK;
+    if (s->quantizers_ready) {
+        cli_tell_floor(s);
+        return DT_OK;
+    }
     if (!args->calibrate)
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = args->words[0] },
                        "the quantizers have no state of their bits; give a trained checkpoint as "
@@ -102,6 +105,17 @@ void cli_tell_import(const dt_session *s, const cli_args *args)
     fprintf(stderr, "  matched    %d\n  missing    %d%s%s\n  unexpected %d%s%s\n", r->matched,
             r->missing, r->missing ? ": " : "", r->missing ? r->missing_name[0] : "", r->unexpected,
             r->unexpected ? ", left out: " : "", r->unexpected ? r->unexpected_name[0] : "");
+}
+
+void cli_tell_floor(const dt_session *s)
+{
+    char names[400];
+    int n = dt_hold_at_floor(&s->net.graph, &s->net.state, names, sizeof names);
+    if (n)
+        fprintf(stderr,
+                "warning: %d quantization site%s at the floor of its range, and may let nothing "
+                "through: %s\n",
+                n, n == 1 ? " is" : "s are", names);
 }
 
 dt_export_source cli_source(const dt_session *s, struct dt_text_attr *attr)

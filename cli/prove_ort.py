@@ -29,7 +29,10 @@ def run(op, inputs, constants, domain="com.microsoft", **attributes):
         [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()])
     model = helper.make_model(graph, ir_version=7, opset_imports=[
         helper.make_opsetid("", 13), helper.make_opsetid("com.microsoft", 1)])
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    session = ort.InferenceSession(model.SerializeToString(), options,
+                                   providers=["CPUExecutionProvider"])
     return session.run(None, inputs)[0]
 
 

@@ -76,6 +76,21 @@ static dt_status open_script(const cli_args *args, bool proof, cli_peer *p, dt_e
     return cli_peer_open(p, script, err);
 }
 
+dt_status cli_runtime_check(const dt_session *s, const cli_args *args, dt_error *err)
+{
+    struct dt_text_attr attr[CLI_SOURCE_TEXTS];
+    const dt_export_source src = cli_source(s, attr);
+    const dt_row *row = dt_table_find(&dt_targets, args->runtime);
+    dt_target_report r = { .count = 0 };
+    if (row) DT_TRY(dt_target_check(dt_target_of(row), &src, true, &r, err));
+    for (int i = 0; i < r.count; i++)
+        if (r.finding[i].rule->stops)
+            return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "--runtime" },
+                           "'%s' stops on this net, for %s; rule: %s; fix: %s", args->runtime,
+                           r.finding[i].places, r.finding[i].rule->text, r.finding[i].rule->fix);
+    return DT_OK;
+}
+
 static bool is_code(const dt_int_run *r, int node)
 {
     return !r->model->value[r->model->node[node].out].is_sum;

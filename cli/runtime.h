@@ -6,6 +6,10 @@
 
 #include "cli/cli.h"
 
+/* Refuses what the runtime would stop at, by the rules of the target of its name: UNSUPPORTED names
+ * places, numbers and the rule. */
+dt_status cli_runtime_check(const dt_session *s, const cli_args *args, dt_error *err);
+
 /* Exports the session's net, runs `args->images` pictures of the test split through the engine and
  * through the runtime called args->runtime,
  * from the file that args->format or the runtime's own exporter writes. The script prints what it

@@ -39,7 +39,7 @@ def open_session(model, folder):
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.optimized_model_filepath = os.path.join(folder, "optimized.onnx")
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     options.intra_op_num_threads = 2
     session = ort.InferenceSession(model.SerializeToString(), options,
                                    providers=["CPUExecutionProvider"])

@@ -27,6 +27,7 @@ typedef struct dt_target_finding {
 typedef struct dt_target_rule {
     const char *text, *fix; /* "activations have one scale", "quant.activations..." */
     bool note;              /* the net runs nevertheless: slower, or in float */
+    bool stops;             /* the runtime itself stops where it is broken */
     bool lowered;           /* looks at integers; comes after those that do not */
     void (*find)(const dt_target_net *net, dt_target_finding *out);
 } dt_target_rule;
@@ -60,6 +61,6 @@ void dt_target_add(dt_target_finding *f, const char *fmt, ...) DT_PRINTF(2, 3);
 /* The rules that there are. */
 extern const dt_target_rule dt_rule_complete, dt_rule_activation_scale, dt_rule_weight_scale,
     dt_rule_narrow, dt_rule_no_offset, dt_rule_unsigned_7, dt_rule_few_thresholds, dt_rule_levels,
-    dt_rule_skip_only;
+    dt_rule_skip_only, dt_rule_pool_ratio;
 
 #endif

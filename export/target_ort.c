@@ -6,5 +6,6 @@
 const dt_target dt_target_ort = {
     .row = { "ort", "onnxruntime on CPUs: integer kernels for all of the net" },
     .format = { "onnx", "qoperator", "onnx_int4" },
-    .rule = { &dt_rule_complete, &dt_rule_activation_scale, &dt_rule_weight_scale },
+    .rule = { &dt_rule_complete, &dt_rule_activation_scale, &dt_rule_weight_scale,
+              &dt_rule_pool_ratio },
 };

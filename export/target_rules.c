@@ -174,3 +174,32 @@ const dt_target_rule dt_rule_skip_only = {
     .note = true,
     .find = find_both_addends,
 };
+
+/* As the runtime computes it, in float32. */
+static void find_pool_ratios(const dt_target_net *net, dt_target_finding *f)
+{
+    const float least = 0x1p-32f, most = 256;
+    const dt_graph *g = net->src->graph;
+    int i = 0;
+    for (const dt_node *n = next_node(net, &i); n; n = next_node(net, &i)) {
+        const dt_node *from = n->op->window_mean ? dt_query_site(g, n->in[0]) : NULL, *to = NULL;
+        if (!from || dt_query_readers(g, net->needed, n->out[0], &to) != 1) continue;
+        const dt_lower_grid *x = grid_of(net, from),
+                            *y = dt_query_quantizer(to) ? grid_of(net, to) : NULL;
+        const dt_shape *shape = &g->value[n->in[0]].shape;
+        float pixels = (float)(shape->dim[1] * shape->dim[2]);
+        float ratio = x && y ? x->scale / (y->scale * pixels) : 1;
+        if (!(ratio >= least && ratio < most))
+            dt_target_add(f, "%s has %g, of %g / (%g x %g)", n->name, (double)ratio,
+                          (double)x->scale, (double)y->scale, (double)pixels);
+    }
+}
+const dt_target_rule dt_rule_pool_ratio = {
+    .text =
+        "the scale before an average pool over the scale behind it times the pixels is at least "
+        "2^-32 and less than 256, or the runtime stops there",
+    .fix = "train again with a lower train.optimizer.lr or train.quant_lr, or --calibrate",
+    .stops = true,
+    .lowered = true,
+    .find = find_pool_ratios,
+};

@@ -13,12 +13,13 @@
  * are ternary in all other grids.
  *
  * Deviations: ties go to the smaller magnitude (the code's order depends on a hash set); alpha
- * never falls below 1e-4 (there it may turn negative). */
+ * stays positive, as floor.h says (there it may turn negative). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <stddef.h>
 
 #include "fakequant/apot_levels.h"
+#include "fakequant/floor.h"
 #include "fakequant/quantizers.h"
 
 enum { VARIANT_CIFAR, VARIANT_IMAGENET };
@@ -160,20 +161,33 @@ static void transform_back(const void *options, const dt_quant_site *site, const
         dx[i] = (real)(((double)dt[i] - mean - (double)t[i] * along) / std);
 }
 
+static real first_alpha(const conf *c, const dt_quant_site *site)
+{
+    return site->weight ? 3 : c->variant == VARIANT_CIFAR ? 8 : 6;
+}
+
 static dt_status init(const void *options, const dt_quant_site *site, const real *x, real *p,
                       dt_error *err)
 {
     (void)x;
     (void)err;
-    const conf *c = options;
-    p[0] = site->weight ? 3 : c->variant == VARIANT_CIFAR ? 8 : 6;
+    p[0] = first_alpha(options, site);
     return DT_OK;
 }
 
-static real positive(real alpha)
+static void range(const void *options, const dt_quant_site *site, const real *p, double *out_size,
+                  double *out_first)
 {
-    const real least = (real)1e-4;
-    return alpha < least ? least : alpha;
+    *out_size = (double)p[0];
+    *out_first = (double)first_alpha(options, site);
+}
+
+static void resize(const void *options, const dt_quant_site *site, const real *from, double factor,
+                   real *p)
+{
+    (void)options;
+    (void)site;
+    p[0] = (real)((double)from[0] * factor);
 }
 
 static void plan(const void *options, const dt_quant_site *site, const real *p, const real *stats,
@@ -196,7 +210,7 @@ static void plan(const void *options, const dt_quant_site *site, const real *p, 
         out->qmin = s->level[0];
         out->qmax = s->level[s->count - 1];
     }
-    out->scale = positive(p[0]) / out->qmax;
+    out->scale = dt_floor_positive(p[0]) / out->qmax;
 }
 
 static void param_grad(const void *options, const dt_quant_site *site, const real *p,
@@ -289,6 +303,8 @@ const dt_quantizer dt_quantizer_apot = {
     .transform_back = transform_back,
     .init = init,
     .plan = plan,
+    .range = range,
+    .resize = resize,
     .param_grad = param_grad,
     .grid = grid,
     .uniform = uniform,

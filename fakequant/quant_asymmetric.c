@@ -19,6 +19,7 @@
 #include <stddef.h>
 
 #include "core/mathx.h"
+#include "fakequant/floor.h"
 #include "fakequant/quantizers.h"
 #include "fakequant/range.h"
 #include "fakequant/uniform.h"
@@ -122,8 +123,7 @@ static bool adopt(const void *options, const dt_quant_site *site, dt_quant_read_
 /* Scale and the zero point before it is rounded. */
 static void parameters_of(const conf *c, int k, const real *p, double *scale, double *zero)
 {
-    double extent = (double)p[HIGH_START] - (double)p[LOW_START];
-    double least = extent > 0 ? extent * 1e-8 / k : 1e-20;
+    const double least = DT_FLOOR_LEAST;
     if (c->form == FORM_SCALE_OFFSET) {
         *scale = fmax((double)p[FIRST], least);
         *zero = fmin(fmax((double)p[SECOND], 0), k);
@@ -138,6 +138,46 @@ static void parameters_of(const conf *c, int k, const real *p, double *scale, do
     high = fmax(high, 0);
     *scale = fmax((high - low) / k, least);
     *zero = fmin(-low / *scale, k);
+}
+
+static void range(const void *options, const dt_quant_site *site, const real *p, double *out_size,
+                  double *out_first)
+{
+    const conf *c = options;
+    int k = (1 << site->bits) - 1;
+    double low = (double)p[FIRST], high = (double)p[SECOND];
+    if (c->form == FORM_BETA_GAMMA) {
+        low = factor_of(c, low) * (double)p[LOW_START];
+        high = factor_of(c, high) * (double)p[HIGH_START];
+    }
+    *out_size = c->form == FORM_SCALE_OFFSET ? (double)p[FIRST] * k : fmax(high, 0) - fmin(low, 0);
+    *out_first = (double)p[HIGH_START] - (double)p[LOW_START];
+}
+
+/* A zero point stays; ends move together. */
+static void resize(const void *options, const dt_quant_site *site, const real *from, double factor,
+                   real *p)
+{
+    (void)site;
+    const conf *c = options;
+    for (int i = FIRST; i <= SECOND; i++) {
+        double v = (double)from[i], share = factor_of(c, v) * factor;
+        bool logit = c->form == FORM_BETA_GAMMA && c->sigmoid;
+        if (i == FIRST || c->form != FORM_SCALE_OFFSET)
+            p[i] = (real)(logit ? dt_log(share / (1 - share)) : v * factor);
+    }
+}
+
+/* Low ends at most 0, high ends at least; zero points among the codes. */
+static void settle(const void *options, const dt_quant_site *site, real *p)
+{
+    const conf *c = options;
+    real k = (real)((1 << site->bits) - 1);
+    if (c->form == FORM_BETA_GAMMA && c->sigmoid) return;
+    if (c->form == FORM_MINMAX ? p[FIRST] > 0 : c->form == FORM_BETA_GAMMA && p[FIRST] < 0)
+        p[FIRST] = 0;
+    if (p[SECOND] < 0) p[SECOND] = 0;
+    if (c->form == FORM_SCALE_OFFSET && p[SECOND] > k) p[SECOND] = k;
 }
 
 static void plan_with(const conf *c, const dt_quant_site *site, const real *p, bool rounded,
@@ -258,6 +298,9 @@ const dt_quantizer dt_quantizer_asymmetric = {
     .init = init,
     .adopt = adopt,
     .plan = plan,
+    .range = range,
+    .resize = resize,
+    .settle = settle,
     .plan_unrounded = plan_unrounded,
     .param_grad = param_grad,
     .grid = grid,

@@ -8,7 +8,7 @@
  *
  * Deviations: at 8 bits the rule above gives a range of 18 deviations, so such sites start at the
  * scale of least square error; 8-bit weights use -127..127, so that a negative BN factor can be
- * folded into codes; s never falls below 1e-8 of where it started (the gradient passes).
+ * folded into codes; s stays positive, as floor.h says.
  *
  * Options beyond the paper: `mask` says which x are inside (strictly between the end codes, as in
  * the paper; ends included; or rounded before clipping, half a step more on both sides); `domain`
@@ -18,6 +18,7 @@
 #include <math.h>
 
 #include "core/mathx.h"
+#include "fakequant/floor.h"
 #include "fakequant/quantizers.h"
 #include "fakequant/range.h"
 #include "fakequant/uniform.h"
@@ -86,9 +87,34 @@ static real scale_of(const conf *c, const real *p, bool rounded)
         double t = bounded(p[SCALE]);
         return rounded ? (real)ldexp(1, (int)ceil(t)) : (real)dt_exp(t * ln2);
     }
-    real least = p[SCALE_START] * (real)1e-8;
-    if (!(least > 0)) least = (real)1e-20;
-    return p[SCALE] < least ? least : p[SCALE];
+    return dt_floor_positive(p[SCALE]);
+}
+
+static void range(const void *options, const dt_quant_site *site, const real *p, double *out_size,
+                  double *out_first)
+{
+    (void)site;
+    const conf *c = options;
+    bool linear = c->domain == DOMAIN_LINEAR;
+    *out_size = linear ? (double)p[SCALE] : (double)scale_of(c, p, false);
+    *out_first = (double)p[SCALE_START];
+}
+
+static void resize(const void *options, const dt_quant_site *site, const real *from, double factor,
+                   real *p)
+{
+    (void)site;
+    const conf *c = options;
+    double t = (double)from[SCALE];
+    p[SCALE] = (real)(c->domain == DOMAIN_LINEAR ? t * factor
+                      : c->domain == DOMAIN_LOG  ? t + dt_log(factor)
+                                                 : t + dt_log(factor) / ln2);
+}
+
+static void settle(const void *options, const dt_quant_site *site, real *p)
+{
+    (void)site;
+    if (((const conf *)options)->domain != DOMAIN_LINEAR) p[SCALE] = (real)bounded(p[SCALE]);
 }
 
 static void plan(const void *options, const dt_quant_site *site, const real *p, const real *stats,
@@ -224,6 +250,9 @@ const dt_quantizer dt_quantizer_lsq = {
     .param_count = 2,
     .init = init,
     .plan = plan,
+    .range = range,
+    .resize = resize,
+    .settle = settle,
     .plan_unrounded = plan_unrounded,
     .param_grad = param_grad,
     .grid = grid,

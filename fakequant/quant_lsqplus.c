@@ -16,6 +16,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
+#include "fakequant/floor.h"
 #include "fakequant/quantizers.h"
 #include "fakequant/range.h"
 #include "fakequant/uniform.h"
@@ -121,11 +122,9 @@ static void plan_unrounded(const void *options, const dt_quant_site *site, const
 {
     (void)stats;
     const conf *c = options;
-    real least = p[SCALE_START] * (real)1e-8;
     int qmin, qmax;
-    if (!(least > 0)) least = (real)1e-20;
     codes_of(c, site, &qmin, &qmax);
-    out->scale = p[SCALE] < least ? least : p[SCALE];
+    out->scale = dt_floor_positive(p[SCALE]);
     out->offset = has_offset(c, site) ? p[OFFSET] : 0;
     out->qmin = (real)qmin;
     out->qmax = (real)qmax;
@@ -144,6 +143,24 @@ static void plan(const void *options, const dt_quant_site *site, const real *p, 
     plan_unrounded(options, site, p, stats, out);
     if (((const conf *)options)->offset == OFFSET_INTEGER && has_offset(options, site))
         out->offset = out->scale * (real)-zero_point(out);
+}
+
+static void range(const void *options, const dt_quant_site *site, const real *p, double *out_size,
+                  double *out_first)
+{
+    (void)options;
+    (void)site;
+    *out_size = (double)p[SCALE];
+    *out_first = (double)p[SCALE_START];
+}
+
+/* The offset is learned beside it and stays. */
+static void resize(const void *options, const dt_quant_site *site, const real *from, double factor,
+                   real *p)
+{
+    (void)options;
+    (void)site;
+    p[SCALE] = (real)((double)from[SCALE] * factor);
 }
 
 static void param_grad(const void *options, const dt_quant_site *site, const real *p,
@@ -227,6 +244,8 @@ const dt_quantizer dt_quantizer_lsqplus = {
     .init = init,
     .adopt = adopt,
     .plan = plan,
+    .range = range,
+    .resize = resize,
     .plan_unrounded = plan_unrounded,
     .param_grad = param_grad,
     .grid = grid,

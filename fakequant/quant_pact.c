@@ -10,10 +10,12 @@
  *
  * alpha starts at 10 and decay is 2e-4 as in a reproduction for CIFAR-10 (KwangHoonAn/PACT); the
  * paper's decay is not known. The optimizer's weight decay of quantizers would count twice.
- * Deviation: alpha never falls below 1e-4, where the layer would be dead. */
+ * Deviation: alpha stays positive, as floor.h says; where it started is the option. An alpha from
+ * data is not kept, and its floor is 1e-4. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stddef.h>
 
+#include "fakequant/floor.h"
 #include "fakequant/quantizers.h"
 #include "fakequant/range.h"
 
@@ -66,10 +68,27 @@ static void plan(const void *options, const dt_quant_site *site, const real *p, 
 {
     (void)options;
     (void)stats;
-    const real least = (real)1e-4;
     out->qmax = (real)steps_of(site);
-    out->scale = (p[0] < least ? least : p[0]) / out->qmax;
+    out->scale = dt_floor_positive(p[0]) / out->qmax;
     out->mask = DT_MASK_UPPER_OPEN;
+}
+
+static const double least_alpha = 1e-4; /* of one whose start is not known */
+
+static void range(const void *options, const dt_quant_site *site, const real *p, double *out_size,
+                  double *out_first)
+{
+    const conf *c = options;
+    *out_size = (double)p[0];
+    *out_first = c->range.rule || site->has_range ? least_alpha / DT_FLOOR_FIRST : c->alpha;
+}
+
+static void resize(const void *options, const dt_quant_site *site, const real *from, double factor,
+                   real *p)
+{
+    (void)options;
+    (void)site;
+    p[0] = (real)((double)from[0] * factor);
 }
 
 static void param_grad(const void *options, const dt_quant_site *site, const real *p,
@@ -126,6 +145,8 @@ const dt_quantizer dt_quantizer_pact = {
     .check = check,
     .init = init,
     .plan = plan,
+    .range = range,
+    .resize = resize,
     .param_grad = param_grad,
     .grid = grid,
     .uniform = uniform,

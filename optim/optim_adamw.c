@@ -54,5 +54,6 @@ const dt_optimizer dt_optimizer_adamw = {
     .weight_decay_offset = offsetof(conf, weight_decay),
     .state_count = 2,
     .state_names = state_names,
+    .pushes = 1u << 0,
     .step = step,
 };

@@ -59,5 +59,6 @@ const dt_optimizer dt_optimizer_sgd = {
     .weight_decay_offset = offsetof(conf, weight_decay),
     .state_count = 1,
     .state_names = state_names,
+    .pushes = 1u << 0,
     .step = step,
 };

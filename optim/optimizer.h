@@ -17,6 +17,7 @@ typedef struct dt_optimizer {
     size_t lr_offset, weight_decay_offset;
     int state_count;                /* buffers of a parameter's size, 0..DT_OPTIMIZER_STATES */
     const char *const *state_names; /* [state_count]; names in checkpoints */
+    unsigned pushes; /* bit k: buffer k carries past gradients into the next update */
     /* One update of a parameter. `lr` and `decay` are this step's; the configuration's own lr and
      * weight_decay are not read. `state[i]` is zero before the first step. No buffer overlaps
      * another one. `step` counts from 0. */

@@ -22,6 +22,7 @@
 #include "train/container.h"
 #include "train/evaluate.h"
 #include "train/evaluate_integer.h"
+#include "train/hold.h"
 #include "train/inspect.h"
 #include "train/run.h"
 #include "train/session.h"

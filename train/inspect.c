@@ -11,6 +11,7 @@
 #include "export/import.h"
 #include "train/checkpoint.h"
 #include "train/container.h"
+#include "train/hold.h"
 #include "train/inspect_activations.h"
 #include "train/session.h"
 
@@ -61,6 +62,8 @@ static void tell_site(const dt_session *s, const dt_node *node, const dt_inspect
                              .weight = c->site.weight,
                              .groups = c->site.groups };
     /* Statistics of a transform exist only while the net runs: such a grid is not told. */
+    for (int64_t k = 0; k < c->site.groups; k++)
+        site.at_floor += dt_hold_group_at_floor(node, &s->net.state, k);
     bool fixed = q->grid && !dt_quant_transforms(q, &c->site);
     for (int64_t k = 0; fixed && k < c->site.groups; k++) {
         real params[DT_QUANT_MAX_PARAMS];

@@ -33,6 +33,7 @@ typedef struct dt_inspect_site {
     int64_t groups;
     double scale_low, scale_high; /* smallest and largest of the groups */
     double low, high;             /* values of qmin and qmax */
+    int64_t at_floor;             /* groups whose learned range is at its floor */
     bool measured;                /* on pictures: what follows */
     double clipped, sqnr_db;      /* share of values outside of the grid; +inf: nothing lost */
 } dt_inspect_site;

@@ -82,12 +82,13 @@ dt_status dt_metrics_open(dt_metrics *m, const char *folder, int64_t step, bool 
                           dt_error *err)
 {
     char jsonl[1024], csv[1024];
-    *m = (dt_metrics){ NULL, NULL };
+    *m = (dt_metrics){ .jsonl = NULL };
     snprintf(jsonl, sizeof jsonl, "%s/metrics.jsonl", folder);
     snprintf(csv, sizeof csv, "%s/summary.csv", folder);
     DT_TRY(cut_back(jsonl, step, goes_on, json_step, err));
     DT_TRY(cut_back(csv, step, goes_on, csv_step, err));
     DT_TRY(append(jsonl, &m->jsonl, err));
+    setvbuf(m->jsonl, m->line, _IOFBF, sizeof m->line);
     dt_status st = append(csv, &m->csv, err);
     /* A run that was killed at once may have left an empty file. */
     if (st == DT_OK && fseek(m->csv, 0, SEEK_END) == 0 && ftell(m->csv) == 0) {
@@ -102,7 +103,7 @@ void dt_metrics_close(dt_metrics *m)
 {
     if (m->jsonl) fclose(m->jsonl);
     if (m->csv) fclose(m->csv);
-    *m = (dt_metrics){ NULL, NULL };
+    *m = (dt_metrics){ .jsonl = NULL };
 }
 
 /* JSON has no word for nan and infinity: null. */
@@ -128,6 +129,18 @@ dt_status dt_metrics_step(dt_metrics *m, const dt_run_position *at, double loss,
                       json_pack("{s:s,s:I,s:o,s:f}", "kind", "step", "step", (json_int_t)at->step,
                                 "loss", number(loss), "lr", lr),
                       err);
+}
+
+/* By hand, for it comes within a step, which does not allocate: sites and parameters are named by
+ * models and quantizers, and the numbers are finite. */
+dt_status dt_metrics_held(dt_metrics *m, const dt_hold_event *e, int64_t step, dt_error *err)
+{
+    fprintf(m->jsonl,
+            "{\"kind\":\"held\",\"step\":%lld,\"site\":\"%s\",\"group\":%lld,\"floor\":%s,"
+            "\"parameter\":\"%s\",\"updated\":%.9g,\"held\":%.9g}\n",
+            (long long)step, e->site, (long long)e->group, e->at_floor ? "true" : "false",
+            e->parameter, e->updated, e->held);
+    return flush(m->jsonl, "metrics.jsonl", err);
 }
 
 typedef struct dynamics_lines {

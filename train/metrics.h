@@ -6,10 +6,12 @@
 
 #include <stdio.h>
 
+#include "train/hold.h"
 #include "train/run.h"
 
 typedef struct dt_metrics {
     FILE *jsonl, *csv;
+    char line[1024]; /* of jsonl, so that a step that writes allocates nothing; it does not move */
 } dt_metrics;
 
 /* Opens both in `folder`; entries beyond `step` are removed first. `goes_on`: so are those of an
@@ -19,6 +21,9 @@ dt_status dt_metrics_open(dt_metrics *m, const char *folder, int64_t step, bool 
 dt_status dt_metrics_step(dt_metrics *m, const dt_run_position *at, double loss, double lr,
                           dt_error *err) DT_MUST_CHECK;
 dt_status dt_metrics_epoch(dt_metrics *m, const dt_run_epoch *e, dt_error *err) DT_MUST_CHECK;
+/* An update that was held, by the step that it ended. */
+dt_status dt_metrics_held(dt_metrics *m, const dt_hold_event *e, int64_t step,
+                          dt_error *err) DT_MUST_CHECK;
 /* A line for each layer and row that has statistics. */
 dt_status dt_metrics_dynamics(dt_metrics *m, dt_dynamics *d, int64_t step,
                               dt_error *err) DT_MUST_CHECK;

@@ -68,6 +68,12 @@ typedef struct dt_net_file {
 dt_status dt_net_import(dt_net *net, const dt_net_file *file, dt_net_report *out_report,
                         dt_error *err) DT_MUST_CHECK;
 
+/* Refuses learned ranges that are none: a scale that is not finite or not positive would be used as
+ * another one (NUMERIC; the text names `path`, site, group and number). Of the sites of `sites`, a
+ * graph over the net's values; others are not looked at. */
+dt_status dt_net_check_ranges(const dt_graph *sites, const dt_state *state, const char *path,
+                              dt_error *err) DT_MUST_CHECK;
+
 /* Adds all parameters and buffers to a set, in the engine's own layout ([O,KH,KW,I]) or torch's.
  * Native data is borrowed from the net. */
 dt_status dt_net_export(const dt_net *net, bool native, dt_tensors *set,

@@ -127,6 +127,12 @@ void dt_optim_restart(dt_optim_state *o, const dt_graph *g, int64_t step)
                        (size_t)dt_shape_count(&g->value[i].shape) * sizeof(real));
 }
 
+void dt_optim_let_go(const dt_optim_state *o, int value, int64_t element)
+{
+    for (int k = 0; k < o->of[value].optimizer->state_count; k++)
+        if (o->of[value].optimizer->pushes >> k & 1) o->buffer[k][value][element] = 0;
+}
+
 /* Sum of squares, in 8 lanes and index order. */
 static double squares(const real *x, int64_t n)
 {

@@ -37,6 +37,9 @@ void dt_optim_join(dt_optim_state *o, int value, int64_t step);
 /* Zeroes the buffers of the parameters that join in this step. */
 void dt_optim_restart(dt_optim_state *o, const dt_graph *g, int64_t step);
 
+/* Lets go of what past gradients carry into the next update of one element of a parameter. */
+void dt_optim_let_go(const dt_optim_state *o, int value, int64_t element);
+
 /* Scales all gradients that are there by most / (norm + 1e-6) if that is below 1, norm being that
  * of all of them together (Pascanu 2013, arXiv:1211.5063; PyTorch's form). Returns the norm before.
  */

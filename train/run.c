@@ -140,6 +140,24 @@ static dt_status one_batch(dt_run *r, int index, loss_sums *sums, double *out_lo
     return DT_OK;
 }
 
+/* A range that an update would have carried to nothing. Every one goes to the log; the first of a
+ * site, and the first at its floor, are told. */
+static dt_status on_held(void *arg, const dt_hold_event *e, dt_error *err)
+{
+    dt_run *r = arg;
+    char text[400], group[32] = "";
+    if (e->first) {
+        if (e->groups > 1) snprintf(group, sizeof group, " of group %lld", (long long)e->group);
+        snprintf(text, sizeof text,
+                 "step %lld: '%s' held at %s, %s%s %.6g (the update gave %.6g); a lower "
+                 "train.optimizer.lr or train.quant_lr may help",
+                 (long long)r->at.step + 1, e->site, e->at_floor ? "its floor" : "half",
+                 e->parameter, group, e->held, e->updated);
+        say(r, text);
+    }
+    return dt_metrics_held(&r->metrics, e, r->at.step + 1, err);
+}
+
 static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
 {
     int64_t in_epoch = r->at.step % r->at.steps_per_epoch;
@@ -153,7 +171,9 @@ static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
     dt_accumulate_move(&r->sums, &r->phase->exec);
     const dt_dynamics_at at = dynamics_at(r);
     dt_dynamics_gradient(&r->s.dynamics, &at);
+    dt_hold_begin(&r->hold, &r->s.net.state);
     dt_optim_update(&r->optim, &r->s.net.state, lr, r->at.step);
+    DT_TRY(dt_hold_end(&r->hold, r->phase->plain, &r->optim, &r->s.net.state, on_held, r, err));
     dt_dynamics_step(&r->s.dynamics);
     r->at.step++;
     return DT_OK;
@@ -280,6 +300,19 @@ static dt_status end_cut(dt_run *r, double lr, dt_error *err)
 
 enum { LOG_EVERY = 50 }; /* steps */
 
+/* At the end of a run. */
+static void say_floor(const dt_run *r)
+{
+    char names[400], text[600];
+    int n = dt_hold_at_floor(r->phase->plain, &r->s.net.state, names, sizeof names);
+    if (n == 0) return;
+    snprintf(text, sizeof text,
+             "warning: %d quantization site%s at the floor of its range, and may let nothing "
+             "through: %s",
+             n, n == 1 ? " is" : "s are", names);
+    say(r, text);
+}
+
 static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
 {
     double lr = learning_rate(r);
@@ -315,6 +348,7 @@ static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
         DT_TRY(score(r, &e, err));
         r->score = e.score;
     }
+    say_floor(r);
     char path[1024];
     snprintf(path, sizeof path, "%s/DONE", r->p->folder);
     DT_TRY(dt_file_write(path, "", 0, err));

@@ -5,6 +5,7 @@
 
 #include "train/accumulate.h"
 #include "train/checkpoint.h"
+#include "train/hold.h"
 #include "train/metrics.h"
 
 enum { DT_RUN_PHASES = 16 };
@@ -31,6 +32,7 @@ typedef struct dt_run {
     dt_loader *train, *test, *val; /* val: NULL without data.val */
     int64_t skipped[3];            /* pictures left out that were told of, by split */
     dt_optim_state optim;
+    dt_hold hold;
     void *step_memory; /* the largest of all plans, shared by their executors */
     size_t step_bytes;
     dt_phase phases[DT_RUN_PHASES];

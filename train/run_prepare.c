@@ -76,6 +76,7 @@ static dt_status resume(dt_run *r, const char *path, dt_error *err)
              (long long)r->at.last_step);
     say(r, text);
     dt_run_resume_phase(r);
+    DT_TRY(dt_net_check_ranges(r->phase->plain, &r->s.net.state, path, err));
     return DT_OK; /* the first step seeks its batches */
 }
 
@@ -93,6 +94,7 @@ static dt_status open_run(dt_run *r, bool resumes, dt_error *err)
     for (size_t i = 0; i < dt_data_info_of(r->s.data)->note_count; i++)
         say(r, dt_data_info_of(r->s.data)->notes[i].text);
     DT_TRY(dt_optim_state_init(&r->optim, &r->s.recipe->train, &r->s.net.graph, r->p->alloc, err));
+    DT_TRY(dt_hold_init(&r->hold, &r->s.net.graph, r->p->alloc, err));
     DT_TRY(open_loaders(r, err));
     return dt_run_make_phases(r, err);
 }
@@ -137,6 +139,7 @@ void dt_run_end(dt_run *r)
 {
     dt_metrics_close(&r->metrics);
     dt_run_end_plans(r);
+    dt_hold_fini(&r->hold);
     dt_optim_state_fini(&r->optim);
     dt_loader_close(r->train);
     dt_loader_close(r->test);

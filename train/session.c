@@ -239,6 +239,8 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     s->net.plain = p->plain;
     if (has_init) DT_TRY(import_init(s, importer, err));
     if (is_of_other_bits(&s->init)) s->report.has_quantizers = false;
+    if (s->report.has_quantizers)
+        DT_TRY(dt_net_check_ranges(&s->net.graph, &s->net.state, s->recipe->model.init, err));
     if (p->training || p->dynamics) DT_TRY(open_dynamics(s, err));
     if (p->training || p->teacher)
         DT_TRY(dt_teacher_open(&s->teacher, s->recipe, &input, s->alloc, err));

@@ -124,6 +124,7 @@ def run(args):
                                ("dynamics", DYNAMICS, signal.SIGTERM),
                                ("folded", FOLDED, signal.SIGHUP)):
         check_recipe(test, test.write(name + ".yaml", text), kills, random.Random(seed), number)
+    check_held(test)
     return test.end()
 
 
@@ -139,6 +140,28 @@ def cut(test, recipe, whole):
     test.succeed("train", recipe, *LIVELY, "--out", folder, "--resume")
     expect_equal(test, folder, whole, "max_steps")
     shutil.rmtree(folder)
+
+
+def check_held(test):
+    """A rate that carries scales past zero: told, held, logged, and resumed with the same bits."""
+    recipe = test.write("wild.yaml", RECIPE)
+    wild = ["train.quant_lr=100", "train.quant_decay=true", "train.optimizer.weight_decay=1",
+            "train.epochs=3"]
+    whole, cut = test.path("wild"), test.path("cut")
+    code, _, err = test.run("train", recipe, *wild, "--out", whole)
+    test.check(code == 0 and "held at half" in err and "held at its floor" in err,
+               f"a wild rate: exit code {code}: {err}")
+    held = [line for line in log(whole) if line["kind"] == "held"]
+    test.check(held and all(line["held"] > 0 for line in held if line["parameter"] == "scale"),
+               f"held: {held}")
+    sites = json.loads(test.succeed("inspect", os.path.join(whole, "last.h5"), "--json"))["sites"]
+    test.check(sites and all(site["scale_low"] > 0 for site in sites), f"scales: {sites}")
+    low = [site["name"] for site in sites if site.get("at_floor")]
+    test.check(bool(low) == ("at the floor of its range" in err) and
+               all(name in err for name in low[:4]), f"the end says nothing of {low}: {err}")
+    test.succeed("train", recipe, *wild, "train.max_steps=13", "--out", cut)
+    test.succeed("train", recipe, *wild, "--out", cut, "--resume")
+    test.check(state(cut) == state(whole), "held ranges: a resumed run has other bits")
 
 
 def check_recipe(test, recipe, kills, rng, number):

@@ -114,4 +114,35 @@ START_TEST(activations_have_one_scale)
 }
 END_TEST
 
-DT_TEST_MAIN("target_rules", each_rule_finds_its_places, activations_have_one_scale)
+/* onnxruntime's own bounds, to the last bit. */
+START_TEST(the_ratio_of_a_pool_is_bounded)
+{
+    static const struct {
+        float ratio;
+        bool breaks;
+    } ratios[] = { { 1, false },        { 255.99998f, false },     { 256, true },
+                   { 0x1p-32f, false }, { 0x1.fffffep-33f, true }, { 1e30f, true } };
+    testnet t;
+    dt_target_report r;
+    testnet_init(&t, RECIPE_SMALL RECIPE_W4A4);
+    make_positive(&t);
+    const dt_node *x = testnet_node(&t, "fakequant", "avgpool.input_quant");
+    const dt_node *y = testnet_node(&t, "fakequant", "avgpool.output_quant");
+    ck_assert(x && y);
+    float pixels = 1;
+    for (int i = 1; i < 3; i++)
+        pixels *= (float)t.net.graph.value[x->out[0]].shape.dim[i];
+    for (size_t i = 0; i < DT_ARRAY_LEN(ratios); i++) {
+        t.net.state.data[y->in[1]][0] = 1 / pixels;
+        t.net.state.data[x->in[1]][0] = ratios[i].ratio;
+        ck_assert_int_eq(dt_target_check(target("ort"), &t.src, false, &r, NULL), DT_OK);
+        const dt_target_finding *f = found(&r, &dt_rule_pool_ratio);
+        ck_assert_msg((f != NULL) == ratios[i].breaks, "ratio %g", (double)ratios[i].ratio);
+        if (f) ck_assert(r.broken == 1 && strstr(f->places, "avgpool has"));
+    }
+    testnet_fini(&t);
+}
+END_TEST
+
+DT_TEST_MAIN("target_rules", each_rule_finds_its_places, activations_have_one_scale,
+             the_ratio_of_a_pool_is_bounded)

@@ -11,6 +11,7 @@
 #include "autograd/op_fakequant.h"
 #include "core/alloc.h"
 #include "core/rng.h"
+#include "fakequant/floor.h"
 #include "tests/support/quant_rows.h"
 
 enum { COUNT = 4000, SAMPLE = 1000, MOST_LEVELS = 256 }; /* probes; values seen by init */
@@ -338,6 +339,106 @@ START_TEST(homogeneous_rows_obey_euler)
 }
 END_TEST
 
+/* What an optimizer may do to a group: pushed past 0, or by any factor. */
+static void push(const frozen *f, int how, real *params)
+{
+    static const double factors[] = { 0, -1, -1e6, 1e-9, 0.3, -0.0 };
+    for (int i = 0; i < f->q->param_count; i++)
+        if (f->q->params[i].learned)
+            params[i] = how % 2 ? params[i] * (real)factors[how / 2 % 6]
+                                : params[i] - (real)(how / 2 % 2 ? 1e5 : 3);
+}
+
+static double size_of(const frozen *f, const real *params, double *first)
+{
+    double size;
+    f->q->range(f->options, &f->site, params, &size, first);
+    return size;
+}
+
+/* What exports write is what is used. */
+static void check_settled(const frozen *f, const real *params, const dt_encode *e)
+{
+    real p[DT_QUANT_MAX_PARAMS];
+    dt_encode settled;
+    if (!f->q->settle) return;
+    memcpy(p, params, sizeof p);
+    f->q->settle(f->options, &f->site, p);
+    plan(f, p, &settled);
+    QUANT_HOLDS(settled.scale == e->scale && settled.offset == e->offset,
+                "%s: scale %g, settled %g", f->name, (double)e->scale, (double)settled.scale);
+    double first, size = size_of(f, p, &first);
+    QUANT_HOLDS(size > 0, "%s: %g", f->name, size);
+}
+
+static void check_held(const frozen *f)
+{
+    const dt_fakequant_conf c = { .quantizer = f->q, .options = f->options, .site = f->site };
+    bool learns = false;
+    for (int i = 0; i < f->q->param_count; i++)
+        learns = learns || f->q->params[i].learned;
+    QUANT_HOLDS(learns == (f->q->range != NULL) && learns == (f->q->resize != NULL),
+                "%s: what is learned has a range that can be held", f->name);
+    if (!learns) return;
+    real p[DT_QUANT_MAX_PARAMS], before[DT_QUANT_MAX_PARAMS];
+    double first, start = size_of(f, f->params, &first), size;
+    QUANT_HOLDS(dt_floor_usable(&c, memcpy(p, f->params, sizeof p), &size) && size == start &&
+                    !dt_floor_is_at(&c, p),
+                "%s: starts with a range of %g", f->name, start);
+    for (int how = 0; how < 24; how++) {
+        memcpy(p, f->params, sizeof p);
+        for (int i = 0; i < 24; i++) { /* again and again, as momentum does */
+            dt_encode e;
+            memcpy(before, p, sizeof p);
+            double was = size_of(f, before, &first);
+            push(f, how, p);
+            if (!isfinite(p[0]) || !isfinite(p[1])) break; /* on which a run ends */
+            dt_floor_hold(&c, before, p);
+            double now = size_of(f, p, &first);
+            QUANT_HOLDS(now >= was * 0.4999 || dt_floor_is_at(&c, p), "%s: from %g to %g at once",
+                        f->name, was, now);
+            QUANT_HOLDS(now >= first * DT_FLOOR_FIRST * 0.999, "%s: %g, below the floor of %g",
+                        f->name, now, first);
+            plan(f, p, &e);
+            QUANT_HOLDS(e.scale > 0 && isfinite(e.scale), "%s: scale %g", f->name, (double)e.scale);
+            QUANT_HOLDS(dt_floor_usable(&c, p, &size), "%s: %g is no range", f->name, size);
+            check_settled(f, p, &e);
+        }
+    }
+}
+
+START_TEST(learned_ranges_are_held)
+{
+    for_all(check_held);
+}
+END_TEST
+
+/* An update that stays away from the floor keeps its bits. */
+static void check_free(const frozen *f)
+{
+    const dt_fakequant_conf c = { .quantizer = f->q, .options = f->options, .site = f->site };
+    real p[DT_QUANT_MAX_PARAMS], want[DT_QUANT_MAX_PARAMS];
+    for (int how = 0; f->q->range && how < 2; how++) {
+        memcpy(p, f->params, sizeof p);
+        for (int i = 0; i < f->q->param_count; i++)
+            if (f->q->params[i].learned) p[i] *= (real)(how % 2 ? 1.05 : 0.97);
+        memcpy(want, p, sizeof p);
+        QUANT_HOLDS(dt_floor_hold(&c, f->params, p) == DT_HELD_NOT &&
+                        memcmp(p, want, sizeof p) == 0,
+                    "%s: a small update is held", f->name);
+        p[0] = (real)NAN; /* is for the run to see */
+        QUANT_HOLDS(dt_floor_hold(&c, f->params, p) == DT_HELD_NOT && isnan(p[0]) &&
+                        !dt_floor_usable(&c, p, &(double){ 0 }),
+                    "%s: a nan is hidden", f->name);
+    }
+}
+
+START_TEST(small_updates_keep_their_bits)
+{
+    for_all(check_free);
+}
+END_TEST
+
 /* Every option: its least, greatest and default value survive printing and reading. */
 static void check_options(const dt_quantizer *q)
 {
@@ -370,5 +471,5 @@ END_TEST
 
 DT_TEST_MAIN("quantizers", idempotent, monotone_with_all_its_levels,
              on_the_grid_with_half_a_gap_of_error, special_values_are_defined, scale_stays_positive,
-             homogeneous_rows_obey_euler, uniform_rows_are_what_they_say,
-             integer_rows_are_what_they_say, options_round_trip)
+             learned_ranges_are_held, small_updates_keep_their_bits, homogeneous_rows_obey_euler,
+             uniform_rows_are_what_they_say, integer_rows_are_what_they_say, options_round_trip)
