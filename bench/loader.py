@@ -20,6 +20,8 @@ import sys
 import tempfile
 import time
 
+import torch_env
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 AHEAD = 4  # batches that two workers prepare
 RECIPE = """\
@@ -88,7 +90,7 @@ def main():
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--batches", type=int, default=12)
     p.add_argument("--detent", default=os.path.join(ROOT, "build", "detent"))
-    p.add_argument("--python", default="/usr/bin/python3", help="that has torchvision")
+    p.add_argument("--python", help="that has torchvision; default: as vs_pytorch.py")
     p.add_argument("--samples", default=os.path.join(
         os.environ.get("DETENT_SHARED") or os.path.join(ROOT, "..", "shared"),
         "data", "imagenet-samples"))
@@ -96,6 +98,7 @@ def main():
     args = p.parse_args()
     if args.torch:
         return run_torch(args.torch[0], int(args.torch[1]), int(args.torch[2]), 2)
+    args.python = args.python or torch_env.interpreter()
     with tempfile.TemporaryDirectory(prefix="detent-loader-") as folder:
         root, packed = os.path.join(folder, "set"), os.path.join(folder, "set.h5")
         count = args.batch * (args.batches + 3 * AHEAD)

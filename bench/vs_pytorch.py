@@ -9,14 +9,20 @@ in brackets, their smallest and largest. Ratios are taken within each round.
 
     ninja -C build detent && bench/vs_pytorch.py --rounds 15 [--model mobilenet_v2]
 
-Every PyTorch case runs in a process of its own with the interpreter --python. In a trial, five steps
-of each in turn after a first one, it picks what is fastest there: the memory format, and of LSQ written
-in tensor operations (divide, clamp, round, multiply) or with the fused
-torch._fake_quantize_learnable_per_tensor_affine. Memory is the peak of the process less what it had
-before the net was built.
+PyTorch is that of requirements.txt, installed at the first run into a folder that git ignores; --python
+names another interpreter that has one. Every case runs in a process of its own. In a trial, five steps
+of each in turn after a first two, it picks what is fastest there: the memory format, LSQ written in
+tensor operations (divide, clamp, round, multiply) or with the fused
+torch._fake_quantize_learnable_per_tensor_affine, and either as it is or through torch.compile, after an
+eager step in which LSQ's scales start. Compiled code is kept beside the environment. Where the
+processes do not fit into memory together they run one after the other, and are started anew in each
+round. Memory is the peak while steps are timed less what the process had before the net was built, with
+the compiler loaded.
 """
 import argparse
 import dataclasses
+import gc
+import itertools
 import json
 import multiprocessing
 import os
@@ -25,7 +31,11 @@ import subprocess
 import sys
 import time
 
-TRIAL_TURNS = 5
+import torch_env
+
+TRIAL_TURNS, WARM_TURNS = 5, 2
+MEMORY_KEPT = 1.5  # so many times what processes took must be there for as many more
+STEPS_HEADER = "| step | PyTorch, ms | Detent, ms | PyTorch, MB | Detent, MB | PyTorch's fastest |"
 FLOAT, PAPER, DEPLOY = "float", "W4A4 LSQ, paper", "W4A4 LSQ, deploy"
 
 
@@ -69,10 +79,38 @@ for name, model in MODELS.items():
     model.name = name
 
 
-def peak_mb():
-    import resource
+class Memory:
+    """Of this process, in MB. Linux forgets a peak when it is told to; elsewhere it is that of its life."""
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    @staticmethod
+    def status(key, path="/proc/self/status"):
+        with open(path) as f:
+            return next(int(line.split()[1]) * 1024 / 1e6 for line in f if line.startswith(key + ":"))
+
+    @classmethod
+    def peak(cls):
+        try:
+            return cls.status("VmHWM")
+        except (OSError, StopIteration):
+            import resource
+
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+    @staticmethod
+    def forget_peak():
+        try:
+            with open("/proc/self/clear_refs", "w") as f:
+                f.write("5")
+        except OSError:
+            pass
+
+    @classmethod
+    def short_for(cls, mb):
+        """Whether so much more does not fit, with some to spare; where nothing tells, it does."""
+        try:
+            return cls.status("MemAvailable", "/proc/meminfo") < MEMORY_KEPT * mb
+        except (OSError, StopIteration):
+            return False
 
 
 def timed(steps, count):
@@ -84,60 +122,101 @@ def timed(steps, count):
     return statistics.median(times)
 
 
-def trial(pipe, threads, *words):
-    """Times a step for every True that comes."""
-    import torch
-    import torch_nets
+class Trial:
+    """A variant in a process of its own, which times steps when it is asked to."""
 
-    torch.set_num_threads(threads)
-    steps = torch_nets.Steps(*words)
-    while pipe.recv():
-        pipe.send(timed(steps, 1))
-
-
-def fastest(choices, threads, *words):
-    """The choice with the fastest steps, each timed in its turn, so that all have the same hour; each
-    in a process of its own, so that memory tells of the chosen one only."""
-    fork = multiprocessing.get_context("fork")
-    times = {choice: [] for choice in choices}
-    pipes, children = {}, []
-    for choice in choices:
-        pipes[choice], end = fork.Pipe()
-        children.append(fork.Process(target=trial, args=(end, threads, *words, *choice)))
-        children[-1].start()
+    def __init__(self, words, threads):
+        fork = multiprocessing.get_context("fork")
+        self.pipe, end = fork.Pipe()
+        self.child = fork.Process(target=self.work, args=(end, words, threads))
+        self.child.start()
         end.close()
-    for turn in range(1 + TRIAL_TURNS):
-        for choice, pipe in pipes.items():
+        self.mb, self.times = 0, []
+        for _ in range(WARM_TURNS):
+            self.turn()
+        self.times = []
+
+    @staticmethod
+    def work(pipe, words, threads):
+        import torch
+        import torch_nets
+
+        torch.set_num_threads(threads)
+        steps = torch_nets.Steps(*words)
+        while pipe.recv():
+            pipe.send((timed(steps, 1), Memory.peak()))
+
+    def turn(self):
+        try:
+            self.pipe.send(True)
+            ms, self.mb = self.pipe.recv()
+        except (EOFError, OSError):  # it ended: for want of memory, or it cannot be compiled
+            ms = float("inf")
+        self.times.append(ms)
+
+    def end(self):
+        if self.child.is_alive():
             try:
-                pipe.send(True)
-                ms = pipe.recv()
-            except (EOFError, OSError):  # it ended, for want of memory
-                ms = float("inf")
-            if turn:
-                times[choice].append(ms)
-    for pipe, child in zip(pipes.values(), children):
-        if child.is_alive():
-            pipe.send(False)
-        child.join()
-    return min(choices, key=lambda choice: statistics.median(times[choice]))
+                self.pipe.send(False)
+            except OSError:
+                pass
+        self.child.join()
+        return statistics.median(self.times)
 
 
-def worker(model, placement, batch, threads):
+def fastest(choices, one_by_one, threads, *words):
+    """The choice with the fastest steps, and the times of all of them. They are timed in turn, so that
+    all have the same hour, unless they do not fit into memory together."""
+    found, trials = {}, {}
+    for choice in choices:
+        trial = trials[choice] = Trial((*words, *choice), threads)
+        one_by_one = one_by_one or Memory.short_for(trial.mb * (len(choices) - len(trials)))
+        if one_by_one:
+            for other, waiting in trials.items():
+                for _ in range(TRIAL_TURNS):
+                    waiting.turn()
+                found[other] = waiting.end()
+            trials = {}
+    for _ in range(TRIAL_TURNS):
+        for trial in trials.values():
+            trial.turn()
+    found.update({choice: trial.end() for choice, trial in trials.items()})
+    return min(choices, key=found.get), found
+
+
+def told(choice):
+    """(channels_last, fused, compiled) in words"""
+    last, fused, compiled = choice
+    return (("channels_last" if last else "contiguous") + (", fused LSQ" if fused else "")
+            + (", compiled" if compiled else ""))
+
+
+def worker(model, placement, args):
     """Reads numbers of steps, a line each; answers with a line of JSON each."""
-    choices = [(last, fused) for last in (False, True) for fused in (False, True)[: 1 + bool(placement)]]
-    best = fastest(choices, threads, model, placement, batch)
+    hello = {"choice": json.loads(args.choice) if args.choice else None}
+    if not hello["choice"]:
+        choices = list(itertools.product((False, True), (False, True)[: 1 + bool(placement)],
+                                         (False, True)))
+        hello["choice"], found = fastest(choices, args.one_by_one, args.threads, model, placement,
+                                         args.batch)
+        hello["trial"] = {told(choice): ms for choice, ms in found.items()}
     import torch
     import torch_nets
 
-    torch.set_num_threads(threads)
-    base = peak_mb()
-    steps = torch_nets.Steps(model, placement, batch, *best)
+    torch.set_num_threads(args.threads)
+    if hello["choice"][2]:
+        torch_nets.load_compiler()
+    Memory.forget_peak()
+    base = Memory.peak()
+    steps = torch_nets.Steps(model, placement, args.batch, *hello["choice"])
     timed(steps, 3)
-    how = ("channels_last" if best[0] else "contiguous") + (", fused LSQ" if best[1] else "")
-    print(json.dumps({"version": torch.__version__, "how": how}), flush=True)
+    gc.collect()
+    Memory.forget_peak()
+    hello.update(version=torch.__version__, how=told(hello["choice"]))
+    print(json.dumps(hello), flush=True)
     for line in sys.stdin:
         ms = timed(steps, int(line))
-        print(json.dumps({"ms": ms, "mb": peak_mb() - base}), flush=True)
+        print(json.dumps({"ms": ms, "mb": Memory.peak() - base}), flush=True)
 
 
 def spread(values):
@@ -145,28 +224,41 @@ def spread(values):
 
 
 class Torch:
-    """A PyTorch process that runs steps when it is asked to."""
+    """A PyTorch process that runs steps when it is asked to. What its trial chose outlives it."""
 
     def __init__(self, placement, args):
-        command = [args.python, os.path.abspath(__file__), "--worker", placement or "float"]
-        command += ["--model", args.model, "--batch", str(args.batch)]
-        command += ["--threads", str(args.threads)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        self.python = args.python
+        self.command = [args.python, os.path.abspath(__file__), "--worker", placement or "float"]
+        self.command += ["--model", args.model, "--batch", str(args.batch)]
+        self.command += ["--threads", str(args.threads)]
+        self.command += ["--one-by-one"] if args.one_by_one else []
+        self.start()
+        print(json.dumps(self.hello), file=sys.stderr)
+        self.command += ["--choice", json.dumps(self.hello["choice"])]
+        self.mb = self.measure(1)["mb"]
+
+    def start(self):
+        env = dict(os.environ, TORCHINDUCTOR_CACHE_DIR=os.path.join(
+            torch_env.FOLDER, "compiled"))
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True, env=env)
         first = self.process.stdout.readline()
         if not first:
-            sys.exit(f"vs_pytorch: {args.python} has no working PyTorch or torchvision; see --python")
+            sys.exit(f"vs_pytorch: {self.python} has no working PyTorch or torchvision; see --python")
         self.hello = json.loads(first)
 
     def measure(self, steps):
+        if not self.process:
+            self.start()
         self.process.stdin.write(f"{steps}\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
     def end(self):
-        self.process.stdin.close()
-        self.process.wait()
+        if self.process:
+            self.process.stdin.close()
+            self.process.wait()
+            self.process = None
 
 
 def detent(name, threads, args):
@@ -184,18 +276,33 @@ def detent(name, threads, args):
     return {"ms": r["ms_median"], "mb": r["peak_mb"] - r["base_mb"], "isa": r["isa"]}
 
 
+def take_turns(rows, theirs, alone, args):
+    """One round of all cases."""
+    for name, torch in theirs.items():
+        rows.setdefault(("PyTorch", name), []).append(torch.measure(args.steps))
+        if alone:
+            torch.end()
+        rows.setdefault(("Detent", name), []).append(detent(name, args.threads, args))
+    if args.threads > 1:
+        rows.setdefault(("one thread", PAPER), []).append(detent(PAPER, 1, args))
+
+
 def measure(args):
     """Rows {case: [a result a round]}; cases are (side, name, threads)."""
     cases = MODELS[args.model].cases()
-    theirs = {name: Torch(cases[name][2], args) for name in cases}
+    theirs = {}
+    for name in cases:
+        theirs[name] = Torch(cases[name][2], args)
+        theirs[name].end()  # the next one's trial has the memory
+    alone = args.one_by_one or Memory.short_for(sum(t.mb for t in theirs.values()))
     rows = {}
-    for turn in range(args.rounds):
-        print(f"round {turn + 1} of {args.rounds}", file=sys.stderr)
-        for name in cases:
-            rows.setdefault(("PyTorch", name), []).append(theirs[name].measure(args.steps))
-            rows.setdefault(("Detent", name), []).append(detent(name, args.threads, args))
-        if args.threads > 1:
-            rows.setdefault(("one thread", PAPER), []).append(detent(PAPER, 1, args))
+    try:
+        for turn in range(args.rounds):
+            print(f"round {turn + 1} of {args.rounds}", file=sys.stderr)
+            take_turns(rows, theirs, alone, args)
+    except KeyboardInterrupt:  # what was finished is shown
+        args.rounds = min(len(r) for r in rows.values())
+        rows = {case: r[: args.rounds] for case, r in rows.items()}
     for t in theirs.values():
         t.end()
     return rows, {name: t.hello for name, t in theirs.items()}
@@ -242,8 +349,7 @@ def show(rows, hellos, args):
         f"{model.title}, {model.side}x{model.side}, batch {args.batch}, {args.threads} threads; {args.rounds} rounds of "
         f"{args.steps} steps; {processor()}, {isa}; PyTorch {hellos[FLOAT]['version']}\n"
     )
-    print("| step | PyTorch, ms | Detent, ms | PyTorch, MB | Detent, MB | PyTorch's fastest |")
-    print("| --- | ---: | ---: | ---: | ---: | --- |")
+    print(f"{STEPS_HEADER}\n| --- | ---: | ---: | ---: | ---: | --- |")
     for name in hellos:
         a, b = rows[("PyTorch", name)], rows[("Detent", name)]
         print(
@@ -265,15 +371,18 @@ def main():
     p.add_argument("--steps", type=int, default=5, help="timed in each round, after warming up")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--batch", type=int, help="default: that of the model")
-    p.add_argument("--python", default="/usr/bin/python3", help="interpreter that has PyTorch")
+    p.add_argument("--python", help="interpreter that has PyTorch; default: one that is made")
+    p.add_argument("--one-by-one", action="store_true", help="one PyTorch process at a time")
     p.add_argument("--detent", help="the program; default: build/detent")
     p.add_argument("--json", action="store_true", help="print JSON instead of tables")
     p.add_argument("--worker", help=argparse.SUPPRESS)
+    p.add_argument("--choice", help=argparse.SUPPRESS)
     args = p.parse_args()
     args.batch = args.batch or MODELS[args.model].batch
     if args.worker:
-        worker(MODELS[args.model], None if args.worker == "float" else args.worker, args.batch, args.threads)
+        worker(MODELS[args.model], None if args.worker == "float" else args.worker, args)
         return
+    args.python = args.python or torch_env.interpreter()
     rows, hellos = measure(args)
     if args.json:
         cases = [{"side": a, "case": b, "rounds": r} for (a, b), r in rows.items()]

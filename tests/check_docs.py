@@ -30,11 +30,16 @@ def numbers(page, row):
 
 
 def main():
-    performance, export = text("docs", "performance.md"), text("docs", "export.md")
+    performance, export, readme = (text("docs", "performance.md"), text("docs", "export.md"),
+                                   text("README.md"))
     wrong = []
-    for script, name in (("extras.py", "HEADER"),):
+    for script, name in ("extras.py", "HEADER"), ("vs_pytorch.py", "STEPS_HEADER"):
         if constant(script, name) + "\n" not in performance:
             wrong.append(f"docs/performance.md has no table with the columns of bench/{script}")
+    version = re.search(r"^torch==([\d.]+)$", text("bench", "requirements.txt"), re.M)[1]
+    for name, page in ("README.md", readme), ("docs/performance.md", performance):
+        if f"PyTorch {version}" not in page:
+            wrong.append(f"{name} does not name PyTorch {version}, with which bench/ compares")
     for row, again in ("onnx |", "ONNX, QDQ"), ("onnx_int4 |", "ONNX, INT4"):
         (first, *_), second = numbers(export, row)[0], numbers(export, again)[0]
         if first != second[-1]:
