@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "core/atomic.h"
 
 static bool on_batch(void *arg, const dt_score *s, int64_t total)
 {
@@ -50,10 +51,16 @@ static dt_status write_predictions(const char *path, const int32_t *classes, int
                                    dt_error *err)
 {
     dt_atomic_file f;
+    dt_status st = DT_OK;
     DT_TRY(dt_atomic_begin(&f, path, err));
-    for (int64_t i = 0; i < count; i++)
-        fprintf(f.stream, "%d\n", (int)classes[i]);
-    return dt_atomic_end(&f, err);
+    for (int64_t i = 0; i < count && st == DT_OK; i++) {
+        char line[16];
+        int n = snprintf(line, sizeof line, "%d\n", (int)classes[i]);
+        st = dt_atomic_write(&f, line, (size_t)n, err);
+    }
+    if (st == DT_OK) return dt_atomic_end(&f, NULL, NULL, err);
+    dt_atomic_cancel(&f);
+    return st;
 }
 
 /* One of the two is NULL. */

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/atomic.h"
 #include "peer_scripts.h"
 
 enum { NO_EXEC = 127, VERDICT = 400 };

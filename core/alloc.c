@@ -158,3 +158,16 @@ char *dt_arena_printf(dt_arena *arena, const char *fmt, ...)
     va_end(again);
     return text;
 }
+
+char *dt_format(const dt_alloc *a, const char *fmt, ...)
+{
+    va_list args, again;
+    va_start(args, fmt);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, fmt, args);
+    va_end(args);
+    char *text = n < 0 ? NULL : dt_get(a, (size_t)n + 1, "text");
+    if (text) vsnprintf(text, (size_t)n + 1, fmt, again);
+    va_end(again);
+    return text;
+}

@@ -32,6 +32,9 @@ void dt_put(const dt_alloc *a, void *memory);
 dt_status dt_grow(const dt_alloc *a, void **array, size_t *capacity, size_t count, size_t size,
                   const char *tag, dt_error *err) DT_MUST_CHECK;
 
+/* A formatted text of any length, to be given back with dt_put(a, .); NULL: no memory. */
+char *dt_format(const dt_alloc *a, const char *fmt, ...) DT_PRINTF(2, 3) DT_MUST_CHECK;
+
 /* *out = a * b; false when it does not fit. */
 bool dt_size_mul(size_t a, size_t b, size_t *out) DT_MUST_CHECK;
 

@@ -1,8 +1,7 @@
-/* Files: POSIX calls; SHA-256 is nettle's. */
+/* Files and folders: POSIX calls; SHA-256 is nettle's. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <nettle/sha2.h>
@@ -11,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static dt_status io_error(const char *path, const char *doing, dt_error *err)
+dt_status dt_file_failed(const char *path, const char *doing, dt_error *err)
 {
     int e = errno;
     const dt_where where = { .file = path };
@@ -23,7 +22,7 @@ dt_status dt_fd_open(const char *path, int *out_fd, dt_error *err)
 {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) return io_error(path, "open", err);
+    if (fd < 0) return dt_file_failed(path, "open", err);
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
         *out_fd = fd;
         return DT_OK;
@@ -38,7 +37,7 @@ dt_status dt_file_open(const char *path, FILE **out, dt_error *err)
     DT_TRY(dt_fd_open(path, &fd, err));
     FILE *f = fdopen(fd, "rb");
     if (!f) {
-        dt_status st = io_error(path, "open", err);
+        dt_status st = dt_file_failed(path, "open", err);
         close(fd);
         return st;
     }
@@ -51,7 +50,7 @@ static dt_status read_all(const dt_alloc *a, FILE *f, const char *path, size_t l
 {
     const dt_where where = { .file = path };
     struct stat st;
-    if (fstat(fileno(f), &st) != 0) return io_error(path, "read", err);
+    if (fstat(fileno(f), &st) != 0) return dt_file_failed(path, "read", err);
     if (st.st_size < 0 || (uintmax_t)st.st_size > limit)
         return dt_fail(err, DT_ERR_FORMAT, &where, "%lld bytes; at most %zu are read",
                        (long long)st.st_size, limit);
@@ -83,39 +82,113 @@ bool dt_file_exists(const char *path)
     return stat(path, &st) == 0;
 }
 
+bool dt_file_is_named(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0;
+}
+
+dt_status dt_path_join(const char *folder, const char *name, char **out, dt_error *err)
+{
+    *out = dt_format(NULL, "%s/%s", folder, name);
+    return *out ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a path");
+}
+
+/* What a file system says that cannot sync folders; renames are atomic there all the same. */
+static bool cannot_sync(int reason)
+{
+    return reason == EINVAL || reason == ENOTSUP || reason == ENOSYS || reason == EROFS;
+}
+
+dt_status dt_dir_sync_of(const char *path, dt_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder =
+        slash ? dt_format(NULL, "%.*s", (int)(slash - path) + 1, path) : dt_format(NULL, ".");
+    if (!folder) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a path");
+    dt_status st = DT_OK;
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno != EACCES) st = dt_file_failed(folder, "open", err);
+    if (fd >= 0 && fsync(fd) != 0 && !cannot_sync(errno))
+        st = dt_file_failed(folder, "sync the folder", err);
+    if (fd >= 0) close(fd);
+    dt_put(NULL, folder);
+    return st;
+}
+
+/* Makes the folder `part` if it is not there. */
+static dt_status make_one(const char *part, dt_error *err)
+{
+    if (mkdir(part, 0777) == 0) return dt_dir_sync_of(part, err);
+    return errno == EEXIST ? DT_OK : dt_file_failed(part, "make the folder", err);
+}
+
 dt_status dt_dir_make(const char *path, dt_error *err)
 {
-    char part[1024];
     const dt_where where = { .file = path };
     size_t n = strlen(path);
-    if (n == 0 || n >= sizeof part) return dt_fail(err, DT_ERR_ARG, &where, "bad folder name");
-    for (size_t i = 1; i <= n; i++) {
-        if (path[i] != '/' && path[i] != '\0') continue;
-        memcpy(part, path, i);
+    char *part = dt_format(NULL, "%s", path);
+    dt_status st = DT_OK;
+    if (n == 0) st = dt_fail(err, DT_ERR_ARG, &where, "a folder without a name");
+    if (!part) st = dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a path");
+    for (size_t i = 1; st == DT_OK && i <= n; i++) {
+        if ((path[i] != '/' && path[i] != '\0') || path[i - 1] == '/') continue;
         part[i] = '\0';
-        if (mkdir(part, 0777) == 0 || errno == EEXIST) continue;
-        return io_error(part, "make the folder", err);
+        st = make_one(part, err);
+        part[i] = path[i];
     }
-    struct stat st;
-    if (stat(path, &st) != 0) return io_error(path, "make the folder", err);
-    if (!S_ISDIR(st.st_mode)) return dt_fail(err, DT_ERR_IO, &where, "is no folder");
+    dt_put(NULL, part);
+    DT_TRY(st);
+    struct stat about;
+    if (stat(path, &about) != 0) return dt_file_failed(path, "make the folder", err);
+    if (!S_ISDIR(about.st_mode)) return dt_fail(err, DT_ERR_IO, &where, "is no folder");
     return DT_OK;
+}
+
+static dt_status lock_failed(const char *path, dt_error *err)
+{
+    const dt_where where = { .file = path };
+    if (errno == EWOULDBLOCK)
+        return dt_fail(err, DT_ERR_ARG, &where, "another process is at work in this folder");
+    return dt_fail(err, DT_ERR_IO, &where, "cannot lock: %s; a file system with flock(2) is needed",
+                   strerror(errno));
+}
+
+static bool leads_to(const char *path, int fd)
+{
+    struct stat there, here;
+    return stat(path, &there) == 0 && fstat(fd, &here) == 0 && there.st_dev == here.st_dev &&
+           there.st_ino == here.st_ino;
 }
 
 dt_status dt_dir_lock(const char *path, int *out_lock, dt_error *err)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return io_error(path, "open", err);
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-        *out_lock = fd;
-        return DT_OK;
+    for (int tries = 0; tries < 10; tries++) {
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0) return dt_file_failed(path, "open", err);
+        int taken;
+        do
+            taken = flock(fd, LOCK_EX | LOCK_NB);
+        while (taken != 0 && errno == EINTR);
+        if (taken != 0) {
+            dt_status st = lock_failed(path, err);
+            close(fd);
+            return st;
+        }
+        if (leads_to(path, fd)) { /* it may have been removed before it was locked */
+            *out_lock = fd;
+            return DT_OK;
+        }
+        close(fd);
     }
-    bool taken = errno == EWOULDBLOCK;
-    dt_status st = taken ? dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = path },
-                                   "another process is at work in this folder")
-                         : io_error(path, "lock", err);
-    close(fd);
-    return st;
+    return dt_fail(err, DT_ERR_IO, &(dt_where){ .file = path }, "another process replaces it");
+}
+
+dt_status dt_dir_check_lock(int lock, const char *path, dt_error *err)
+{
+    if (leads_to(path, lock)) return DT_OK;
+    return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = path },
+                   "was removed or replaced during the run; nothing more is written");
 }
 
 void dt_dir_unlock(int lock)
@@ -123,105 +196,18 @@ void dt_dir_unlock(int lock)
     if (lock >= 0) close(lock);
 }
 
-static dt_status sync_path(const char *path, int flags, dt_error *err)
+dt_status dt_fd_write(int fd, const char *path, const void *data, size_t size, dt_error *err)
 {
-    int fd = open(path, flags);
-    if (fd < 0) return io_error(path, "open", err);
-    int bad = fsync(fd);
-    if (close(fd) != 0) bad = -1;
-    return bad ? io_error(path, "sync", err) : DT_OK;
-}
-
-static void sync_folder_of(const char *path)
-{
-    char folder[1024];
-    const char *slash = strrchr(path, '/');
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1,
-             slash ? path : ".");
-    /* Some file systems refuse to sync folders; the rename itself is still atomic. */
-    dt_status ignored = sync_path(folder, O_RDONLY | O_DIRECTORY, NULL);
-    (void)ignored;
-}
-
-dt_status dt_file_commit(const char *temporary, const char *path, dt_error *err)
-{
-    DT_TRY(sync_path(temporary, O_RDWR, err));
-    if (rename(temporary, path) != 0) return io_error(path, "write", err);
-    sync_folder_of(path);
+    const char *from = data;
+    while (size > 0) {
+        ssize_t n = write(fd, from, size);
+        if (n < 0 && errno == EINTR) continue;
+        if (n == 0) errno = EIO; /* a device that takes nothing */
+        if (n <= 0) return dt_file_failed(path, "write", err);
+        from += n;
+        size -= (size_t)n;
+    }
     return DT_OK;
-}
-
-dt_status dt_atomic_begin(dt_atomic_file *f, const char *path, dt_error *err)
-{
-    const dt_where where = { .file = path };
-    f->stream = NULL;
-    if (strlen(path) >= sizeof f->path) return dt_fail(err, DT_ERR_ARG, &where, "name too long");
-    snprintf(f->path, sizeof f->path, "%s", path);
-    snprintf(f->temporary, sizeof f->temporary, "%s.tmp%ld", path, (long)getpid());
-    f->stream = fopen(f->temporary, "wb");
-    return f->stream ? DT_OK : io_error(path, "write", err);
-}
-
-void dt_atomic_cancel(dt_atomic_file *f)
-{
-    if (!f->stream) return;
-    fclose(f->stream);
-    f->stream = NULL;
-    remove(f->temporary);
-}
-
-dt_status dt_atomic_end(dt_atomic_file *f, dt_error *err)
-{
-    errno = 0;
-    bool bad = fflush(f->stream) != 0 || ferror(f->stream);
-    int reason = errno;
-    if (fclose(f->stream) != 0 && !bad) {
-        bad = true;
-        reason = errno;
-    }
-    f->stream = NULL;
-    dt_status st;
-    if (bad) {
-        errno = reason ? reason : EIO;
-        st = io_error(f->path, "write", err);
-    } else {
-        st = dt_file_commit(f->temporary, f->path, err);
-    }
-    if (st != DT_OK) remove(f->temporary);
-    return st;
-}
-
-static bool is_temporary(const char *name)
-{
-    const char *end = strstr(name, ".tmp");
-    if (!end || end == name) return false;
-    end += strlen(".tmp");
-    return *end && end[strspn(end, "0123456789")] == '\0';
-}
-
-void dt_dir_remove_temporaries(const char *folder)
-{
-    char path[2048];
-    DIR *dir = opendir(folder);
-    if (!dir) return;
-    for (struct dirent *entry; (entry = readdir(dir));) {
-        if (!is_temporary(entry->d_name)) continue;
-        int n = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        if (n > 0 && (size_t)n < sizeof path) unlink(path);
-    }
-    closedir(dir);
-}
-
-dt_status dt_file_write(const char *path, const void *data, size_t size, dt_error *err)
-{
-    dt_atomic_file f;
-    DT_TRY(dt_atomic_begin(&f, path, err));
-    errno = 0;
-    if (fwrite(data, 1, size, f.stream) == size) return dt_atomic_end(&f, err);
-    int reason = errno ? errno : EIO; /* end would find the stream's flag, but not the reason */
-    dt_atomic_cancel(&f);
-    errno = reason;
-    return io_error(path, "write", err);
 }
 
 _Static_assert(sizeof(struct sha256_ctx) <= sizeof((dt_sha256){ { 0 } }.state), "sha256 state");

@@ -1,4 +1,4 @@
-/* Files: whole reads with a limit, and writes that are there completely or not at all. */
+/* Files and folders: whole reads with a limit, locks, SHA-256. Writing is core/atomic.h's. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_CORE_FILE_H
 #define DT_CORE_FILE_H
@@ -20,33 +20,31 @@ dt_status dt_file_read(const dt_alloc *a, const char *path, size_t limit, unsign
                        size_t *out_size, dt_error *err) DT_MUST_CHECK;
 
 bool dt_file_exists(const char *path);
-/* Makes a folder and its parents; it is fine if it is there. */
+/* Something has that name, be it a link that leads nowhere. */
+bool dt_file_is_named(const char *path);
+/* "<folder>/<name>", to be given back with dt_put(NULL, .). NOMEM */
+dt_status dt_path_join(const char *folder, const char *name, char **out,
+                       dt_error *err) DT_MUST_CHECK;
+
+/* Makes a folder and its parents, synced; it is fine if it is there. */
 dt_status dt_dir_make(const char *path, dt_error *err) DT_MUST_CHECK;
+/* Syncs the folder that holds `path`, so that its names outlive a loss of power. File systems that
+ * cannot, and folders that may not be read, are passed over. IO, NOMEM */
+dt_status dt_dir_sync_of(const char *path, dt_error *err) DT_MUST_CHECK;
 
 /* Takes the folder for this process: no other one gets it until dt_dir_unlock or the end of the
- * process, however it ends. `out_lock` is for dt_dir_unlock. Errors: IO; ARG when it is taken. */
+ * process, however it ends, and whatever path leads there. `out_lock` is for dt_dir_unlock.
+ * Errors: NOT_FOUND, IO (also a file system without flock); ARG when it is taken. */
 dt_status dt_dir_lock(const char *path, int *out_lock, dt_error *err) DT_MUST_CHECK;
+/* ARG when `path` leads to another folder by now than the one that was locked. */
+dt_status dt_dir_check_lock(int lock, const char *path, dt_error *err) DT_MUST_CHECK;
 void dt_dir_unlock(int lock); /* -1 is fine */
 
-/* A file that appears under its name only when it is complete: written to "<path>.tmp<pid>" beside
- * it, synced, renamed, folder synced. */
-typedef struct dt_atomic_file {
-    FILE *stream; /* write here; NULL after dt_atomic_end */
-    char path[1024], temporary[1056];
-} dt_atomic_file;
-dt_status dt_atomic_begin(dt_atomic_file *f, const char *path, dt_error *err) DT_MUST_CHECK;
-/* Checks the stream for errors, syncs and renames. On failure the temporary file is removed and
- * what was at `path` before is untouched. */
-dt_status dt_atomic_end(dt_atomic_file *f, dt_error *err) DT_MUST_CHECK;
-void dt_atomic_cancel(dt_atomic_file *f); /* removes the temporary file; fine after end */
-/* All of `data` at once. */
-dt_status dt_file_write(const char *path, const void *data, size_t size,
-                        dt_error *err) DT_MUST_CHECK;
-/* Removes the temporary files "<name>.tmp<number>" that killed processes left in a folder. Only for
- * a folder that no other process writes to. What cannot be removed stays. */
-void dt_dir_remove_temporaries(const char *folder);
-/* For writers that open files by name (HDF5): sync `temporary` and rename it to `path`. */
-dt_status dt_file_commit(const char *temporary, const char *path, dt_error *err) DT_MUST_CHECK;
+/* All of `data`, whatever a single write(2) takes; `path` is for messages. IO */
+dt_status dt_fd_write(int fd, const char *path, const void *data, size_t size,
+                      dt_error *err) DT_MUST_CHECK;
+/* The error of errno: NOT_FOUND or IO, "<path>: cannot <doing>: <reason>". */
+dt_status dt_file_failed(const char *path, const char *doing, dt_error *err);
 
 enum { DT_SHA256_HEX = 65 };
 /* SHA-256 of several pieces, in hexadecimal. */

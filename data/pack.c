@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "core/file.h"
+#include "core/atomic.h"
 #include "core/thread.h"
 #include "data/hdf5.h"
 
@@ -38,7 +38,7 @@ typedef struct packer {
     dt_bytes window;
     dt_sample *thread; /* [threads] */
     dt_pack_report report;
-    char temporary[DT_DATA_PATH + 32];
+    char *temporary; /* in which the file is made; NULL: not yet */
 } packer;
 
 static dt_status no_memory(dt_error *err)
@@ -126,6 +126,7 @@ static bool write_rows(hid_t set, hid_t type, hsize_t first, hsize_t count, hsiz
 
 static dt_status create(packer *k, dt_error *err)
 {
+    DT_TRY(dt_temporary_make(k->p->path, &k->temporary, err));
     hid_t plist = H5Pcreate(H5P_FILE_CREATE);
     H5Pset_userblock(plist, DT_PACK_BLOCK);
     k->file = H5Fcreate(k->temporary, H5F_ACC_TRUNC, plist, H5P_DEFAULT);
@@ -416,7 +417,6 @@ dt_status dt_pack_write(const dt_pack_params *p, dt_pack_report *out, dt_error *
     if (!k) return no_memory(err);
     k->p = p;
     k->file = k->pictures = -1;
-    snprintf(k->temporary, sizeof k->temporary, "%s.tmp%ld", p->path, (long)getpid());
     dt_hdf5 hdf5;
     dt_hdf5_begin(&hdf5);
     dt_status st = get_memory(k, err);
@@ -424,7 +424,7 @@ dt_status dt_pack_write(const dt_pack_params *p, dt_pack_report *out, dt_error *
     if (st != DT_OK) {
         dt_status ignored = close_file(k, NULL);
         (void)ignored;
-        remove(k->temporary);
+        if (k->temporary) remove(k->temporary);
     } else {
         *out = k->report;
     }
@@ -434,6 +434,7 @@ dt_status dt_pack_write(const dt_pack_params *p, dt_pack_report *out, dt_error *
     dt_bytes_trim(&k->window, 0);
     dt_put(p->alloc, k->thread);
     dt_put(p->alloc, k->entries);
+    dt_put(NULL, k->temporary);
     dt_put(p->alloc, k);
     return st;
 }

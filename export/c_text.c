@@ -10,7 +10,7 @@ void dt_c_say(dt_c_text *t, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    vfprintf(t->f, fmt, args);
+    dt_text_sayv(t->out, fmt, args);
     va_end(args);
 }
 

@@ -8,7 +8,7 @@
 typedef struct dt_c_text {
     const dt_c_program *p;
     const dt_int_model *m;
-    FILE *f;
+    dt_text *out;
 } dt_c_text;
 
 void dt_c_say(dt_c_text *t, const char *fmt, ...) DT_PRINTF(2, 3);

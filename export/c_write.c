@@ -61,10 +61,10 @@ static void say_functions(dt_c_text *t)
         M, M, net, net, M, DT_C_TESTS, net);
 }
 
-void dt_c_write_header(const dt_c_program *p, FILE *f)
+void dt_c_write_header(const dt_c_program *p, dt_text *out)
 {
     char name[96];
-    dt_c_text t = { p, p->plan->model, f };
+    dt_c_text t = { p, p->plan->model, out };
     dt_c_say(&t,
              "/* %s: a network in integer arithmetic, written by Detent%s%s. Rounding: %s.\n"
              " * The program around the numbers: SPDX-License-Identifier: Apache-2.0\n *\n",
@@ -206,10 +206,10 @@ static void say_tests(dt_c_text *t)
     dt_c_say_part(t, c99_self_test);
 }
 
-void dt_c_write_source(const dt_c_program *p, FILE *f)
+void dt_c_write_source(const dt_c_program *p, dt_text *out)
 {
     char name[96];
-    dt_c_text t = { p, p->plan->model, f };
+    dt_c_text t = { p, p->plan->model, out };
     dt_c_say(&t,
              "/* %s: see %s. */\n#include \"%s\"\n\n#include <stddef.h>\n\n"
              "#if %s_ID != 0x%.8s\n#error \"%s is of another export\"\n#endif\n\n",

@@ -4,9 +4,8 @@
 #ifndef DT_EXPORT_C_WRITE_H
 #define DT_EXPORT_C_WRITE_H
 
-#include <stdio.h>
-
 #include "core/file.h"
+#include "core/text.h"
 #include "export/c_numbers.h"
 #include "export/c_plan.h"
 #include "export/exporter.h"
@@ -37,7 +36,7 @@ typedef struct dt_c_program {
  * + picture. */
 uint8_t dt_c_test_code(const dt_lower_grid *g, int picture, uint32_t *noise);
 
-void dt_c_write_header(const dt_c_program *p, FILE *f);
-void dt_c_write_source(const dt_c_program *p, FILE *f);
+void dt_c_write_header(const dt_c_program *p, dt_text *out);
+void dt_c_write_source(const dt_c_program *p, dt_text *out);
 
 #endif

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/file.h"
+#include "core/atomic.h"
 #include "export/c_write.h"
 #include "integer/run.h"
 
@@ -212,13 +212,32 @@ static void set_id(dt_c_program *p)
     dt_sha256_end(&h, p->id);
 }
 
-static dt_status write_one(const dt_c_program *p, void (*text)(const dt_c_program *p, FILE *f),
-                           const char *path, dt_error *err)
+typedef void write_text(const dt_c_program *p, dt_text *out);
+
+/* Begins the file and fills it. */
+static dt_status fill_file(const dt_c_program *p, write_text *write, const char *path,
+                           dt_atomic_file *f, dt_error *err)
 {
-    dt_atomic_file f;
-    DT_TRY(dt_atomic_begin(&f, path, err));
-    text(p, f.stream);
-    return dt_atomic_end(&f, err);
+    dt_text text = { .alloc = p->src->alloc };
+    write(p, &text);
+    dt_status st = text.failed ? no_memory(err) : dt_atomic_begin(f, path, err);
+    if (st == DT_OK) {
+        st = dt_atomic_write(f, text.bytes, text.size, err);
+        if (st != DT_OK) dt_atomic_cancel(f);
+    }
+    dt_text_fini(&text);
+    return st;
+}
+
+static dt_status write_both(const dt_c_program *p, const char *header, const char *source,
+                            dt_error *err)
+{
+    dt_atomic_file h, c;
+    DT_TRY(fill_file(p, dt_c_write_header, header, &h, err));
+    dt_status st = fill_file(p, dt_c_write_source, source, &c, err);
+    if (st == DT_OK) return dt_atomic_end_pair(&h, &c, err);
+    dt_atomic_cancel(&h);
+    return st;
 }
 
 static void describe(const dt_c_program *p, dt_export_report *r)
@@ -278,8 +297,7 @@ static dt_status write_program(dt_c_program *p, const conf *c, dt_arena *arena, 
     if (path && is_folder(path)) DT_TRY(dt_dir_make(path, err));
     describe(p, report);
     if (!path) return DT_OK;
-    DT_TRY(write_one(p, dt_c_write_header, header, err));
-    return write_one(p, dt_c_write_source, source, err);
+    return write_both(p, header, source, err);
 }
 
 static dt_status write_model(const dt_export_source *src, const conf *c, const dt_int_model *m,

@@ -3,7 +3,7 @@
 #include "export/onnx_file.h"
 
 #include "autograd/quantizer.h"
-#include "core/file.h"
+#include "core/atomic.h"
 
 /* Measured by bench/ort_levels.py, see docs/export.md; of integer nets no logit differs there. */
 static const char depends_on_level[] = "results of float parts depend on onnxruntime's "

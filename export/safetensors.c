@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/file.h"
+#include "core/atomic.h"
 
 enum { PREFIX = 8, MAX_HEADER = 100000000, MAX_TENSORS = 1 << 16, MAX_NAME = 512 };
 static const char metadata_key[] = "__metadata__";
@@ -315,11 +315,12 @@ static dt_status write_file(const char *path, const unsigned char *head, size_t 
 {
     dt_atomic_file f;
     DT_TRY(dt_atomic_begin(&f, path, err));
-    /* Errors stick to the stream; dt_atomic_end reports them. */
-    fwrite(head, 1, head_size, f.stream);
-    for (size_t i = 0; i < count; i++)
-        fwrite(order[i]->data, 1, bytes_of(order[i]), f.stream);
-    return dt_atomic_end(&f, err);
+    dt_status st = dt_atomic_write(&f, head, head_size, err);
+    for (size_t i = 0; i < count && st == DT_OK; i++)
+        st = dt_atomic_write(&f, order[i]->data, bytes_of(order[i]), err);
+    if (st == DT_OK) return dt_atomic_end(&f, NULL, NULL, err);
+    dt_atomic_cancel(&f);
+    return st;
 }
 
 dt_status dt_safetensors_write(const char *path, const dt_tensors *set, const dt_alloc *a,

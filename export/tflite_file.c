@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/tflite_file.h"
 
-#include "core/file.h"
+#include "core/atomic.h"
 #include "export/tflite_walk.h"
 
 static dt_status no_memory(dt_error *err)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/atomic.h"
 #include "train/hdf5image.h"
 
 #define MAX_BYTES ((size_t)16 << 30) /* of a checkpoint */

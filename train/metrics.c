@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/file.h"
+#include "core/atomic.h"
 
 #define CSV_HEAD                                                                                   \
     "epoch,step,lr,train_loss,train_top1,test_loss,test_top1,test_top5,val_top1,seconds\n"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/file.h"
+#include "core/atomic.h"
 #include "optim/schedule.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/file.h"
+#include "core/atomic.h"
 #include "train/run_parts.h"
 
 static void say(const dt_run *r, const char *text)
@@ -109,6 +109,10 @@ dt_status dt_run_check(const dt_run_params *params, size_t *out_params, dt_error
     return st;
 }
 
+/* What a run writes as a whole; the logs only when they are cut back. */
+static const char *const written[] = { "last.h5",     "best.h5",       "DONE",
+                                       "recipe.yaml", "metrics.jsonl", "summary.csv" };
+
 dt_status dt_run_prepare(dt_run *r, dt_error *err)
 {
     char last[1024], path[1024];
@@ -120,7 +124,7 @@ dt_status dt_run_prepare(dt_run *r, dt_error *err)
     DT_TRY(open_run(r, resumes, err));
     DT_TRY(dt_dir_make(r->p->folder, err));
     DT_TRY(dt_dir_lock(r->p->folder, &r->lock, err));
-    dt_dir_remove_temporaries(r->p->folder);
+    dt_dir_remove_temporaries(r->p->folder, written, DT_ARRAY_LEN(written));
     say_import(r);
     if (resumes)
         DT_TRY(resume(r, last, err));

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/file.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/atomic.h"
 #include "tests/support/run.h"
 
-START_TEST(write_read_and_replace)
+START_TEST(read_and_folders)
 {
     char dir[] = "/tmp/detent-test-XXXXXX", path[64], sub[64];
     ck_assert_ptr_nonnull(mkdtemp(dir));
     snprintf(path, sizeof path, "%s/file", dir);
     snprintf(sub, sizeof sub, "%s/a/b", dir);
-    ck_assert_int_eq(dt_file_write(path, "first", 5, NULL), DT_OK);
     ck_assert_int_eq(dt_file_write(path, "second", 6, NULL), DT_OK);
     unsigned char *data;
     size_t size;
@@ -27,6 +28,7 @@ START_TEST(write_read_and_replace)
     ck_assert_int_eq(dt_file_read(NULL, sub, 100, &data, &size, NULL), DT_ERR_NOT_FOUND);
     ck_assert_int_eq(dt_dir_make(sub, NULL), DT_OK);
     ck_assert_int_eq(dt_dir_make(sub, NULL), DT_OK);
+    ck_assert_int_eq(dt_dir_make("", NULL), DT_ERR_ARG);
     ck_assert_int_ne(dt_dir_make(path, NULL), DT_OK);
     ck_assert(dt_file_exists(sub));
     ck_assert_int_eq(remove(path), 0);
@@ -64,43 +66,6 @@ START_TEST(what_is_no_file_is_refused_at_once)
 }
 END_TEST
 
-START_TEST(a_full_disk_is_an_error_and_keeps_nothing)
-{
-    dt_error err;
-    dt_atomic_file f;
-    ck_assert_int_eq(dt_atomic_begin(&f, "/nowhere/at/all", &err), DT_ERR_NOT_FOUND);
-    if (access("/dev/full", W_OK) != 0) return;
-    f.stream = fopen("/dev/full", "wb");
-    strcpy(f.path, "/tmp/detent-never");
-    strcpy(f.temporary, "/tmp/detent-never.tmp");
-    fputs("text", f.stream);
-    ck_assert_int_eq(dt_atomic_end(&f, &err), DT_ERR_IO);
-    ck_assert_ptr_nonnull(strstr(err.text, "No space left"));
-    ck_assert(!dt_file_exists("/tmp/detent-never"));
-}
-END_TEST
-
-START_TEST(only_temporary_files_are_removed)
-{
-    static const char *const names[] = { "last.h5.tmp4711", "last.h5", "a.tmp", "b.tmp12x",
-                                         ".tmp9" };
-    char folder[] = "/tmp/detent-test-XXXXXX", path[96];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    for (size_t i = 0; i < DT_ARRAY_LEN(names); i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        ck_assert_int_eq(dt_file_write(path, "x", 1, NULL), DT_OK);
-    }
-    dt_dir_remove_temporaries(folder);
-    for (size_t i = 0; i < DT_ARRAY_LEN(names); i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        ck_assert_msg(dt_file_exists(path) == (i > 0), "%s", names[i]);
-        remove(path);
-    }
-    ck_assert_int_eq(remove(folder), 0);
-    dt_dir_remove_temporaries(folder); /* is not there: fine */
-}
-END_TEST
-
 START_TEST(a_folder_is_locked_once)
 {
     char dir[] = "/tmp/detent-test-XXXXXX";
@@ -120,6 +85,32 @@ START_TEST(a_folder_is_locked_once)
 }
 END_TEST
 
+START_TEST(a_lock_is_of_the_folder_that_is_there)
+{
+    char dir[] = "/tmp/detent-test-XXXXXX", other[48], link[48];
+    int first = -1, second = -1;
+    dt_error err;
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    snprintf(other, sizeof other, "%s.moved", dir);
+    snprintf(link, sizeof link, "%s.link", dir);
+    ck_assert_int_eq(symlink(dir, link), 0);
+    ck_assert_int_eq(dt_dir_lock(dir, &first, &err), DT_OK);
+    ck_assert_int_eq(dt_dir_lock(link, &second, &err), DT_ERR_ARG); /* another way there */
+    ck_assert_int_eq(dt_dir_check_lock(first, dir, &err), DT_OK);
+    ck_assert_int_eq(rename(dir, other), 0);
+    ck_assert_int_eq(dt_dir_check_lock(first, dir, &err), DT_ERR_ARG);
+    ck_assert_int_eq(mkdir(dir, 0777), 0);
+    ck_assert_int_eq(dt_dir_check_lock(first, dir, &err), DT_ERR_ARG);
+    ck_assert_ptr_nonnull(strstr(err.text, "removed or replaced"));
+    ck_assert_int_eq(dt_dir_lock(dir, &second, &err), DT_OK);
+    dt_dir_unlock(first);
+    dt_dir_unlock(second);
+    ck_assert_int_eq(unlink(link), 0);
+    ck_assert_int_eq(rmdir(dir), 0);
+    ck_assert_int_eq(rmdir(other), 0);
+}
+END_TEST
+
 START_TEST(sha256_of_abc)
 {
     dt_sha256 h;
@@ -132,6 +123,5 @@ START_TEST(sha256_of_abc)
 }
 END_TEST
 
-DT_TEST_MAIN("file", write_read_and_replace, what_is_no_file_is_refused_at_once,
-             a_full_disk_is_an_error_and_keeps_nothing, only_temporary_files_are_removed,
-             a_folder_is_locked_once, sha256_of_abc)
+DT_TEST_MAIN("file", read_and_folders, what_is_no_file_is_refused_at_once, a_folder_is_locked_once,
+             a_lock_is_of_the_folder_that_is_there, sha256_of_abc)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/file.h"
+#include "core/atomic.h"
 #include "data/dataset.h"
 
 typedef struct test_dir {

@@ -276,7 +276,7 @@ START_TEST(a_stopped_pack_leaves_nothing)
     ck_assert_int_eq(total, TRAIN + TEST);
     ck_assert_int_eq(remove(out.path), 0); /* the folder is empty */
     const dt_pack_params nowhere = { .data = data, .path = "/nowhere/x.h5" };
-    ck_assert_int_eq(dt_pack_write(&nowhere, &report, &err), DT_ERR_IO);
+    ck_assert_int_eq(dt_pack_write(&nowhere, &report, &err), DT_ERR_NOT_FOUND);
     dt_data_close(data);
     test_dir_remove(&d);
 }

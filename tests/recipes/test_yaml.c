@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/file.h"
+#include "core/atomic.h"
 #include "tests/support/run.h"
 
 static dt_status parse(dt_arena *arena, const char *text, dt_yaml_node **root, dt_error *err)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/atomic.h"
 #include "export/import.h"
 #include "tests/support/failalloc.h"
 #include "tests/support/run.h"

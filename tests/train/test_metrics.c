@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/atomic.h"
 #include "tests/support/run.h"
 #include "tests/support/tempdir.h"
 
