@@ -56,16 +56,29 @@ static dt_status check_finite(const dt_run *r, dt_error *err)
 static dt_status save_as(dt_run *r, const char *name, const dt_run_position *at,
                          const dt_tensors *before, dt_error *err)
 {
-    char path[1024];
+    char *path;
     DT_TRY(check_finite(r, err));
-    snprintf(path, sizeof path, "%s/%s", r->p->folder, name);
+    DT_TRY(dt_dir_check_lock(r->lock, r->p->folder, err));
+    DT_TRY(dt_path_join(r->p->folder, name, &path, err));
     r->saved_at = now();
-    return dt_checkpoint_save(path, &r->s, &r->optim, at, before, err);
+    dt_status st = dt_checkpoint_save(path, &r->s, &r->optim, at, before, err);
+    dt_put(NULL, path);
+    return st;
 }
 
 static dt_status save(dt_run *r, const char *name, dt_error *err)
 {
     return save_as(r, name, &r->at, NULL, err);
+}
+
+dt_status dt_run_write(const dt_run *r, const char *name, const char *text, dt_error *err)
+{
+    char *path;
+    DT_TRY(dt_dir_check_lock(r->lock, r->p->folder, err));
+    DT_TRY(dt_path_join(r->p->folder, name, &path, err));
+    dt_status st = dt_file_write(path, text, strlen(text), err);
+    dt_put(NULL, path);
+    return st;
 }
 
 static double learning_rate(const dt_run *r)
@@ -349,9 +362,7 @@ static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
         r->score = e.score;
     }
     say_floor(r);
-    char path[1024];
-    snprintf(path, sizeof path, "%s/DONE", r->p->folder);
-    DT_TRY(dt_file_write(path, "", 0, err));
+    DT_TRY(dt_run_write(r, "DONE", "", err));
     *result = (dt_run_result){ true, r->score, r->at.step };
     return DT_OK;
 }

@@ -1,5 +1,6 @@
 /* From a recipe to the first step. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -62,22 +63,39 @@ static dt_status start(dt_run *r, dt_error *err)
     return DT_OK;
 }
 
-static dt_status resume(dt_run *r, const char *path, dt_error *err)
+/* It was done with fewer steps. */
+static dt_status undo_done(const dt_run *r, dt_error *err)
 {
-    char note[256], text[1024];
+    char *path;
+    DT_TRY(dt_path_join(r->p->folder, "DONE", &path, err));
+    dt_status st = DT_OK;
+    if (remove(path) != 0 && errno != ENOENT) st = dt_file_failed(path, "remove", err);
+    dt_put(NULL, path);
+    return st;
+}
+
+static dt_status resume_from(dt_run *r, const char *path, dt_error *err)
+{
+    char note[256], text[96];
     DT_TRY(dt_checkpoint_load(path, &r->s, &r->optim, &r->at, note, sizeof note, err));
     if (note[0]) say(r, note);
     if (r->at.step > r->at.last_step) r->at.last_step = r->at.step;
-    if (r->at.step < r->at.last_step) { /* it was done with fewer steps */
-        snprintf(text, sizeof text, "%s/DONE", r->p->folder);
-        remove(text);
-    }
+    if (r->at.step < r->at.last_step) DT_TRY(undo_done(r, err));
     snprintf(text, sizeof text, "resumed at step %lld of %lld", (long long)r->at.step,
              (long long)r->at.last_step);
     say(r, text);
     dt_run_resume_phase(r);
     DT_TRY(dt_net_check_ranges(r->phase->plain, &r->s.net.state, path, err));
     return DT_OK; /* the first step seeks its batches */
+}
+
+static dt_status resume(dt_run *r, dt_error *err)
+{
+    char *path;
+    DT_TRY(dt_path_join(r->p->folder, "last.h5", &path, err));
+    dt_status st = resume_from(r, path, err);
+    dt_put(NULL, path);
+    return st;
 }
 
 /* What reads the recipe and may refuse it; writes nothing. */
@@ -113,27 +131,72 @@ dt_status dt_run_check(const dt_run_params *params, size_t *out_params, dt_error
 static const char *const written[] = { "last.h5",     "best.h5",       "DONE",
                                        "recipe.yaml", "metrics.jsonl", "summary.csv" };
 
-dt_status dt_run_prepare(dt_run *r, dt_error *err)
+static dt_status is_there(const dt_run *r, const char *name, bool *out, dt_error *err)
 {
-    char last[1024], path[1024];
-    snprintf(last, sizeof last, "%s/last.h5", r->p->folder);
-    bool resumes = r->p->resume && dt_file_exists(last);
-    if (!r->p->resume && dt_file_exists(last))
-        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = r->p->folder },
+    char *path;
+    DT_TRY(dt_path_join(r->p->folder, name, &path, err));
+    *out = dt_file_is_named(path);
+    dt_put(NULL, path);
+    return DT_OK;
+}
+
+/* Looks into the locked folder for a run, which only --resume may touch. */
+static dt_status look(dt_run *r, bool *out_resumes, dt_error *err)
+{
+    const dt_where where = { .file = r->p->folder };
+    bool last, best, done;
+    DT_TRY(is_there(r, "last.h5", &last, err));
+    DT_TRY(is_there(r, "best.h5", &best, err));
+    DT_TRY(is_there(r, "DONE", &done, err));
+    if (!r->p->resume && (last || best || done))
+        return dt_fail(err, DT_ERR_ARG, &where,
                        "holds a run already; go on with --resume, or give another --out");
-    DT_TRY(open_run(r, resumes, err));
-    DT_TRY(dt_dir_make(r->p->folder, err));
+    if (done && !last) /* best.h5 alone: killed before its first last.h5, and begun anew */
+        return dt_fail(err, DT_ERR_ARG, &where,
+                       "holds a finished run without its last.h5, nothing can go on; give another "
+                       "--out");
+    *out_resumes = last;
+    return DT_OK;
+}
+
+static dt_status lock(dt_run *r, dt_error *err)
+{
     DT_TRY(dt_dir_lock(r->p->folder, &r->lock, err));
     dt_dir_remove_temporaries(r->p->folder, written, DT_ARRAY_LEN(written));
+    return DT_OK;
+}
+
+/* Opens the run in its folder, which is this process's before anybody looks into it. A folder that
+ * is not there is made when the recipe is known to be good, and may be another's by then. */
+static dt_status open_in_folder(dt_run *r, bool *out_resumes, dt_error *err)
+{
+    bool began = false;
+    *out_resumes = false;
+    if (dt_file_exists(r->p->folder)) {
+        DT_TRY(lock(r, err));
+        DT_TRY(look(r, out_resumes, err));
+        return open_run(r, *out_resumes, err);
+    }
+    DT_TRY(open_run(r, false, err));
+    DT_TRY(dt_dir_make(r->p->folder, err));
+    DT_TRY(lock(r, err));
+    DT_TRY(look(r, &began, err));
+    if (!began) return DT_OK;
+    return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = r->p->folder },
+                   "another process has begun a run here; start again to go on with it");
+}
+
+dt_status dt_run_prepare(dt_run *r, dt_error *err)
+{
+    bool resumes;
+    DT_TRY(open_in_folder(r, &resumes, err));
     say_import(r);
     if (resumes)
-        DT_TRY(resume(r, last, err));
+        DT_TRY(resume(r, err));
     else
         DT_TRY(start(r, err));
     DT_TRY(dt_run_make_plans(r, err));
-    snprintf(path, sizeof path, "%s/recipe.yaml", r->p->folder);
-    const char *text = r->s.recipe->text;
-    DT_TRY(dt_file_write(path, text, strlen(text), err));
+    DT_TRY(dt_run_write(r, "recipe.yaml", r->s.recipe->text, err));
     bool cut = r->at.step % r->at.steps_per_epoch != 0;
     return dt_metrics_open(&r->metrics, r->p->folder, r->at.step,
                            cut && r->at.step < r->at.last_step, err);
