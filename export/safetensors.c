@@ -204,24 +204,30 @@ static dt_status parse_header(const char *path, const unsigned char *text, size_
     return DT_OK;
 }
 
+/* The header of a file, whose entries name parts of `bytes`. Metadata goes into `out`. The caller
+ * gives `*out_header` and r->entry back, also on failure. */
+static dt_status read_header(struct reader *r, const unsigned char *bytes, size_t size,
+                             const dt_alloc *a, json_t **out_header)
+{
+    *out_header = NULL;
+    if (!dt_safetensors_probe(bytes, size)) return damaged(r, NULL, "is no safetensors file");
+    uint64_t n = header_size(bytes);
+    if (n > size - PREFIX) return damaged(r, NULL, "the file ends inside its header");
+    r->data = bytes + PREFIX + n;
+    r->size = size - PREFIX - (size_t)n;
+    DT_TRY(parse_header(r->path, bytes + PREFIX, (size_t)n, out_header, r->err));
+    size_t count = json_object_size(*out_header);
+    if (count > MAX_TENSORS) return damaged(r, NULL, "more than 65536 tensors");
+    r->entry = dt_get_array(a, count, sizeof *r->entry, "safetensors");
+    return r->entry ? read_entries(r, *out_header) : no_memory(r->path, r->err);
+}
+
 dt_status dt_safetensors_read(const char *path, const unsigned char *bytes, size_t size,
                               const dt_alloc *a, dt_tensors *out, dt_error *err)
 {
     struct reader r = { .path = path, .out = out, .err = err };
-    if (!dt_safetensors_probe(bytes, size)) return damaged(&r, NULL, "is no safetensors file");
-    uint64_t n = header_size(bytes);
-    if (n > size - PREFIX) return damaged(&r, NULL, "the file ends inside its header");
-    r.data = bytes + PREFIX + n;
-    r.size = size - PREFIX - (size_t)n;
-    json_t *header = NULL;
-    DT_TRY(parse_header(path, bytes + PREFIX, (size_t)n, &header, err));
-    dt_status st = DT_OK;
-    size_t count = json_object_size(header);
-    if (count > MAX_TENSORS) st = damaged(&r, NULL, "more than 65536 tensors");
-    if (st == DT_OK) {
-        r.entry = dt_get_array(a, count, sizeof *r.entry, "safetensors");
-        st = r.entry ? read_entries(&r, header) : no_memory(path, err);
-    }
+    json_t *header;
+    dt_status st = read_header(&r, bytes, size, a, &header);
     if (st == DT_OK) st = add_tensors(&r);
     dt_put(a, r.entry);
     json_decref(header);
@@ -302,7 +308,10 @@ static dt_status print_header(const char *path, const json_t *header, const dt_a
     unsigned char *text = n ? dt_get(a, PREFIX + padded, "safetensors") : NULL;
     if (!text) return no_memory(path, err);
     memset(text + PREFIX, ' ', padded);
-    json_dumpb(header, (char *)text + PREFIX, n, JSON_COMPACT);
+    if (json_dumpb(header, (char *)text + PREFIX, n, JSON_COMPACT) != n) {
+        dt_put(a, text);
+        return no_memory(path, err);
+    }
     for (int i = 0; i < PREFIX; i++)
         text[i] = (unsigned char)((uint64_t)padded >> 8 * i);
     *out = text;
@@ -310,15 +319,62 @@ static dt_status print_header(const char *path, const json_t *header, const dt_a
     return DT_OK;
 }
 
+struct writer {
+    const dt_tensors *set;
+    const dt_named_tensor **order;
+    const dt_alloc *alloc;
+};
+
+static bool same_texts(const dt_tensors *a, const dt_tensors *b)
+{
+    bool same = a->attr_count == b->attr_count;
+    for (size_t i = 0; same && i < a->attr_count; i++) {
+        const char *text = dt_tensors_attr(b, a->attr[i].key);
+        same = text && strcmp(text, a->attr[i].value) == 0;
+    }
+    return same;
+}
+
+static bool same_tensors(const struct writer *w, const struct reader *r)
+{
+    bool same = r->count == w->set->count;
+    for (size_t i = 0; same && i < r->count; i++) {
+        const struct entry *e = &r->entry[i];
+        const dt_named_tensor *t = w->order[i];
+        same = strcmp(e->name, t->name) == 0 && e->dtype == t->dtype &&
+               dt_shape_equal(&e->shape, &t->shape) && e->end - e->begin == bytes_of(t) &&
+               memcmp(r->data + e->begin, t->data, bytes_of(t)) == 0;
+    }
+    return same;
+}
+
+/* The file that was written holds the set. */
+static dt_status check_file(void *arg, const char *path, const unsigned char *bytes, size_t size,
+                            dt_error *err)
+{
+    const struct writer *w = arg;
+    dt_tensors texts;
+    struct reader r = { .path = path, .out = &texts, .err = err };
+    json_t *header;
+    DT_TRY(dt_tensors_init(&texts, w->alloc, err));
+    dt_status st = read_header(&r, bytes, size, w->alloc, &header);
+    if (st == DT_OK && (!same_texts(w->set, &texts) || !same_tensors(w, &r)))
+        st = damaged(&r, NULL, "what was written is not what is read back");
+    dt_put(w->alloc, r.entry);
+    json_decref(header);
+    dt_tensors_fini(&texts);
+    return st;
+}
+
 static dt_status write_file(const char *path, const unsigned char *head, size_t head_size,
-                            const dt_named_tensor *const *order, size_t count, dt_error *err)
+                            struct writer *w, dt_error *err)
 {
     dt_atomic_file f;
     DT_TRY(dt_atomic_begin(&f, path, err));
     dt_status st = dt_atomic_write(&f, head, head_size, err);
-    for (size_t i = 0; i < count && st == DT_OK; i++)
-        st = dt_atomic_write(&f, order[i]->data, bytes_of(order[i]), err);
-    if (st == DT_OK) return dt_atomic_end(&f, NULL, NULL, err);
+    for (size_t i = 0; i < w->set->count && st == DT_OK; i++)
+        st = dt_atomic_write(&f, w->order[i]->data, bytes_of(w->order[i]), err);
+    if (st == DT_OK) return dt_atomic_end(&f, check_file, w, err);
     dt_atomic_cancel(&f);
     return st;
 }
@@ -329,18 +385,18 @@ dt_status dt_safetensors_write(const char *path, const dt_tensors *set, const dt
     unsigned char *head = NULL;
     size_t head_size = 0;
     json_t *header = json_object();
-    const dt_named_tensor **order = dt_get_array(a, set->count, sizeof *order, "safetensors");
-    dt_status st = header && order ? DT_OK : no_memory(path, err);
+    struct writer w = { set, dt_get_array(a, set->count, sizeof *w.order, "safetensors"), a };
+    dt_status st = header && w.order ? DT_OK : no_memory(path, err);
     if (st == DT_OK) {
         for (size_t i = 0; i < set->count; i++)
-            order[i] = &set->item[i];
-        if (set->count) qsort(order, set->count, sizeof *order, by_size_and_name);
-        st = make_header(path, set, order, header, err);
+            w.order[i] = &set->item[i];
+        if (set->count) qsort(w.order, set->count, sizeof *w.order, by_size_and_name);
+        st = make_header(path, set, w.order, header, err);
     }
     if (st == DT_OK) st = print_header(path, header, a, &head, &head_size, err);
-    if (st == DT_OK) st = write_file(path, head, head_size, order, set->count, err);
+    if (st == DT_OK) st = write_file(path, head, head_size, &w, err);
     dt_put(a, head);
-    dt_put(a, order);
+    dt_put(a, w.order);
     json_decref(header);
     return st;
 }
