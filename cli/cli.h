@@ -33,6 +33,15 @@ typedef struct cli_verb {
 /* Parses argv[1..] of a verb; returns -1 to go on, or the exit code (after --help or an error). */
 int cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *out);
 
+/* For the whole program: of 0, 1 and 2 those that are closed become /dev/null, so that no file that
+ * is opened later takes their number; and what was printed is checked when the process ends: if it
+ * did not arrive, a line says so and the exit code is 1. */
+void cli_open_streams(void);
+/* Prints one JSON object and a line's end, and gives it back. Real numbers have `digits`, 0: all.
+ * NULL or what JSON cannot say ends the process with 1. */
+struct json_t;
+void cli_print_json(struct json_t *o, int digits);
+
 /* Prints the text on a line of its own and returns 1, the exit code of every refusal. */
 int cli_fail(const dt_error *err);
 /* Reads the recipe words[0] with the overrides behind it, printing each override to stderr. */
@@ -71,6 +80,8 @@ extern atomic_int cli_stop_requested;
 void cli_catch_stops(void);
 /* A group of processes that such a signal ends too; 0: none. */
 void cli_stop_also(int group);
+/* A reader of the output that goes away ends nothing; it is told when the process ends. */
+void cli_outlive_readers(void);
 /* For the whole program: a file beyond the limit of its size is an error of the write, as a full
  * disk is, instead of an end without a checkpoint. */
 void cli_ignore_signals(void);

@@ -20,9 +20,7 @@ static void print_json(const char *name, const dt_bench_result *r)
         "fma_peak", r->fma_peak, "fma_share", r->fma_share, "planned_mb", r->planned_mb, "peak_mb",
         r->peak_mb, "base_mb", r->base_mb, "arena_mb", r->arena_mb, "arena_real_mb",
         r->arena_real_mb, "loader_share", r->loader_share, "ops", ops);
-    if (o) json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    puts("");
-    json_decref(o);
+    cli_print_json(o, 6);
 }
 
 static void print_table(const char *name, const dt_bench_result *r)
@@ -62,9 +60,7 @@ static void print_kernel(void *arg, const dt_bench_kernel *r)
         json_t *o = json_pack("{s:s,s:s,s:s,s:i,s:f,s:f,s:f}", "shape", r->shape, "pass", r->pass,
                               "isa", r->isa, "per_step", r->per_step, "ms", r->ms, "gops", r->gops,
                               "fma_share", r->fma_share);
-        if (o) json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
-        puts("");
-        json_decref(o);
+        cli_print_json(o, 6);
     }
     fflush(stdout);
 }
@@ -109,9 +105,7 @@ static int bench_loader(const cli_args *args)
                       (json_int_t)r.batch, "picture", (json_int_t)r.H, (json_int_t)r.W, "threads",
                       r.threads, "batches", r.batches, "ms", r.ms, "img_per_s", r.images_per_s,
                       "peak_mb", r.peak_mb, "skipped", (json_int_t)r.skipped);
-        if (o) json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
-        puts("");
-        json_decref(o);
+        cli_print_json(o, 6);
     } else if (st == DT_OK) {
         printf("%s: batches of %lld pictures, %lldx%lld, %d threads\n%.2f ms a batch of %d, %.0f "
                "pictures/s; most memory of the process %.1f MB\n",

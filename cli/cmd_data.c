@@ -165,9 +165,7 @@ static void print_json(const dt_check_report *r, const dt_data *data, json_t *br
     json_t *o =
         json_pack("{s:o,s:o,s:o,s:o,s:o}", "classes", names, "train", split_json(r, info, 0),
                   "test", split_json(r, info, 1), "notes", notes, "broken", broken);
-    if (o) json_dumpf(o, stdout, JSON_COMPACT);
-    puts("");
-    json_decref(o);
+    cli_print_json(o, 0);
 }
 
 /* How many of the notes are faults; tells all of them unless the report is JSON. */
@@ -223,9 +221,7 @@ static int pack(const cli_args *args, const dt_data *data)
             json_pack("{s:s,s:I,s:I,s:I,s:I}", "file", args->words[2], "train",
                       (json_int_t)report.count[0], "test", (json_int_t)report.count[1], "skipped",
                       (json_int_t)report.skipped, "bytes", (json_int_t)report.bytes);
-        if (o) json_dumpf(o, stdout, JSON_COMPACT);
-        puts("");
-        json_decref(o);
+        cli_print_json(o, 0);
         return 0;
     }
     if (report.skipped)
@@ -252,6 +248,7 @@ int cli_data(const cli_args *args)
         return 1;
     }
     if (a.threads == 0) a.threads = dt_cpu_count();
+    if (packs) cli_outlive_readers();
     if (open_set(a.words[1], &a, !packs, &data, &err) != DT_OK) return cli_fail(&err);
     cli_catch_stops();
     int code = packs ? pack(&a, data) : check(&a, data);

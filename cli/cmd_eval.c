@@ -36,9 +36,7 @@ static void print_score(const dt_session *s, const dt_score *score, const cli_ar
             json_pack("{s:I,s:I,s:f,s:f,s:f,s:s,s:s}", "correct", (json_int_t)score->correct,
                       "count", (json_int_t)score->count, "top1", top1, "top5", top5, "loss",
                       score->loss, "arith", arith, "isa", s->kernels.isa);
-        if (o) json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
-        puts("");
-        json_decref(o);
+        cli_print_json(o, 9);
         return;
     }
     printf("%s: %lld of %lld correct, top-1 %.2f%%, top-5 %.2f%%, loss %.4f (%s arithmetic)\n",

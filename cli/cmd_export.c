@@ -69,9 +69,7 @@ static void print_report(const dt_export_report *r, const char *path, const cli_
                       (json_int_t)r->weight_bytes, "trained_bytes", (json_int_t)r->trained_bytes);
         json_object_set_new(o, "memory", counts(r->memory, r->memory_count));
         json_object_set_new(o, "depends", r->depends ? json_string(r->depends) : json_null());
-        if (o) json_dumpf(o, stdout, JSON_COMPACT);
-        puts("");
-        json_decref(o);
+        cli_print_json(o, 0);
         return;
     }
     printf("%-8s %s%s\n%-8s %s\n%-8s %zu\n", "file", path,
@@ -129,7 +127,7 @@ static dt_status export(dt_recipe *recipe, const cli_args *args, dt_error *err)
     dt_export_report report;
     const dt_row *row;
     const dt_target *target;
-    char path[DT_OPT_STR_MAX + 16];
+    char path[DT_OPT_STR_MAX + 16]; /* a name and an extension of ours */
     DT_TRY(choose(args, &row, &target, err));
     const dt_exporter *e = dt_exporter_of(row);
     snprintf(path, sizeof path, "%s.%s", recipe->name, e->extension);

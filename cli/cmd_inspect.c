@@ -217,10 +217,8 @@ static int print_all(const dt_inspection *in, const cli_args *args)
     else
         json_decref(v.dynamics);
     if (params) json_object_set_new(o, "parameters", json_integer((json_int_t)params));
-    int bad = !o || json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    puts("");
-    json_decref(o);
-    return bad ? 1 : 0;
+    cli_print_json(o, 9);
+    return 0;
 }
 
 int cli_inspect(const cli_args *args)

@@ -16,9 +16,7 @@ static void print_rows(const dt_table *table, bool json)
             printf("%-20s %s\n", (*r)->name, (*r)->help);
     }
     if (!json) return;
-    json_dumpf(list, stdout, JSON_COMPACT);
-    puts("");
-    json_decref(list);
+    cli_print_json(list, 0);
 }
 
 static void print_key(void *user, const dt_recipe_key *k)
@@ -39,9 +37,7 @@ static void print_keys(bool json)
     json_t *list = json ? json_array() : NULL;
     dt_recipe_list_keys(&dt_tables, print_key, list);
     if (!list) return;
-    json_dumpf(list, stdout, JSON_COMPACT);
-    puts("");
-    json_decref(list);
+    cli_print_json(list, 0);
 }
 
 int cli_list(const cli_args *args)

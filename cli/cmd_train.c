@@ -86,14 +86,11 @@ static int dry_run(dt_recipe *recipe, const cli_args *args)
     return 0;
 }
 
-static int train(dt_recipe *recipe, const cli_args *args)
+static int train_in(dt_recipe *recipe, const char *folder, const cli_args *args)
 {
     dt_error err;
     dt_run_result result;
-    char folder[600];
     view v = { 0 };
-    snprintf(folder, sizeof folder, "%s", args->out ? args->out : "");
-    if (!args->out) snprintf(folder, sizeof folder, "runs/%s", recipe->name);
     const dt_run_params p = {
         .recipe = recipe,
         .folder = folder,
@@ -105,6 +102,7 @@ static int train(dt_recipe *recipe, const cli_args *args)
         .events = { on_message, on_site, on_progress, on_epoch, &v },
     };
     cli_catch_stops();
+    cli_outlive_readers();
     fprintf(stderr, "recipe %s, hash %.12s, run folder %s\n", recipe->name, recipe->hash, folder);
     if (dt_run_train(&p, &result, &err) != DT_OK) return cli_fail(&err);
     cli_progress(NULL, 0);
@@ -116,6 +114,20 @@ static int train(dt_recipe *recipe, const cli_args *args)
            100.0 * (double)result.score.correct5 / (double)result.score.count, result.score.loss,
            folder);
     return 0;
+}
+
+static int train(dt_recipe *recipe, const cli_args *args)
+{
+    dt_error err;
+    char *folder =
+        args->out ? dt_format(NULL, "%s", args->out) : dt_format(NULL, "runs/%s", recipe->name);
+    if (!folder) {
+        dt_fail(&err, DT_ERR_NOMEM, NULL, "no memory");
+        return cli_fail(&err);
+    }
+    int code = train_in(recipe, folder, args);
+    dt_put(NULL, folder);
+    return code;
 }
 
 int cli_train(const cli_args *args)

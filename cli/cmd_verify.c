@@ -125,9 +125,7 @@ static void print_json(const dt_verify *v, bool good)
                           (json_int_t)v->correct_integer, "same_class", (json_int_t)v->same_class,
                           "first_engine", first_json(v, dt_verify_first_engine(v)), "first_float",
                           first_json(v, dt_verify_first_float(v)), "nodes", nodes);
-    if (o) json_dumpf(o, stdout, JSON_COMPACT);
-    puts("");
-    json_decref(o);
+    cli_print_json(o, 0);
 }
 
 static dt_status compare(dt_session *s, const dt_int_model *m, const cli_args *args, bool *out_good,

@@ -38,6 +38,7 @@ static void print_usage(FILE *to)
 int main(int argc, char **argv)
 {
     cli_ignore_signals();
+    cli_open_streams();
     const char *name = argc > 1 ? argv[1] : "";
     if (strcmp(name, "--version") == 0) {
         puts("detent " DT_VERSION);

@@ -130,9 +130,7 @@ static void print_json(const table *t)
             json_object_set_new(equal, way_name(w), json_boolean(is_equal(t, w)));
     json_t *o = json_pack("{s:b,s:s,s:o,s:O}", "proved", is_equal(t, 0), "rounding",
                           t->m->contract->name, "equal", equal, "differ", t->list);
-    if (o) json_dumpf(o, stdout, JSON_COMPACT);
-    puts("");
-    json_decref(o);
+    cli_print_json(o, 0);
 }
 
 dt_status cli_prove(const dt_session *s, const dt_int_model *m, const cli_args *args,

@@ -112,8 +112,7 @@ static void print_json(const exchange *e, bool good)
     json_object_set_new(e->about, "correct", json_integer((json_int_t)v->correct));
     json_object_set_new(e->about, "correct_runtime", json_integer((json_int_t)v->correct_foreign));
     json_object_set_new(e->about, "nodes", sites);
-    json_dumpf(e->about, stdout, JSON_COMPACT);
-    puts("");
+    cli_print_json(json_incref(e->about), 0);
 }
 
 static void print_list(const char *what, const json_t *counts)

@@ -48,3 +48,8 @@ void cli_ignore_signals(void)
 {
     signal(SIGXFSZ, SIG_IGN);
 }
+
+void cli_outlive_readers(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+}
