@@ -146,16 +146,23 @@ char *dt_arena_strdup(dt_arena *arena, const char *text)
     return copy;
 }
 
-char *dt_arena_printf(dt_arena *arena, const char *fmt, ...)
+char *dt_arena_vprintf(dt_arena *arena, const char *fmt, va_list args)
 {
-    va_list args, again;
-    va_start(args, fmt);
+    va_list again;
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, fmt, args);
-    va_end(args);
     char *text = n < 0 ? NULL : dt_arena_get(arena, (size_t)n + 1);
     if (text) vsnprintf(text, (size_t)n + 1, fmt, again);
     va_end(again);
+    return text;
+}
+
+char *dt_arena_printf(dt_arena *arena, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    char *text = dt_arena_vprintf(arena, fmt, args);
+    va_end(args);
     return text;
 }
 

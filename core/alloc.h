@@ -4,6 +4,7 @@
 #ifndef DT_CORE_ALLOC_H
 #define DT_CORE_ALLOC_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,5 +47,7 @@ void dt_arena_free(dt_arena *arena);                                      /* NUL
 void *dt_arena_get(dt_arena *arena, size_t size) DT_MUST_CHECK;           /* zeroed, aligned */
 char *dt_arena_strdup(dt_arena *arena, const char *text) DT_MUST_CHECK;
 char *dt_arena_printf(dt_arena *arena, const char *fmt, ...) DT_PRINTF(2, 3) DT_MUST_CHECK;
+char *dt_arena_vprintf(dt_arena *arena, const char *fmt, va_list args)
+    DT_PRINTF(2, 0) DT_MUST_CHECK;
 
 #endif

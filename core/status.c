@@ -6,15 +6,34 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { PLACE_MOST = 200 }; /* bytes of a file or key that leave room for the reason */
+
 static void append(dt_error *err, const char *fmt, ...) DT_PRINTF(2, 3);
+
+/* A text that does not fit ends in dots. */
+static void add(dt_error *err, const char *fmt, va_list args)
+{
+    size_t used = strlen(err->text), room = sizeof err->text - used;
+    int n = vsnprintf(err->text + used, room, fmt, args);
+    if (n >= 0 && (size_t)n >= room && room > 4) memcpy(err->text + sizeof err->text - 4, "...", 4);
+}
 
 static void append(dt_error *err, const char *fmt, ...)
 {
-    size_t used = strlen(err->text);
     va_list args;
     va_start(args, fmt);
-    vsnprintf(err->text + used, sizeof err->text - used, fmt, args);
+    add(err, fmt, args);
     va_end(args);
+}
+
+/* Begin and end of a long one: the reason behind it must be read too. */
+static void append_place(dt_error *err, const char *place)
+{
+    size_t n = strlen(place);
+    if (n <= PLACE_MOST)
+        append(err, "%s", place);
+    else
+        append(err, "%.*s...%s", PLACE_MOST / 2, place, place + n - PLACE_MOST / 2);
 }
 
 /* A message is one line whatever a file name or a foreign string held. */
@@ -30,16 +49,19 @@ dt_status dt_fail(dt_error *err, dt_status status, const dt_where *where, const 
     err->status = status;
     err->text[0] = '\0';
     if (where) {
-        if (where->file && where->line > 0)
-            append(err, "%s:%d: ", where->file, where->line);
-        else if (where->file)
-            append(err, "%s: ", where->file);
-        if (where->key) append(err, "%s: ", where->key);
+        if (where->file) {
+            append_place(err, where->file);
+            if (where->line > 0) append(err, ":%d", where->line);
+            append(err, ": ");
+        }
+        if (where->key) {
+            append_place(err, where->key);
+            append(err, ": ");
+        }
     }
-    size_t used = strlen(err->text);
     va_list args;
     va_start(args, fmt);
-    vsnprintf(err->text + used, sizeof err->text - used, fmt, args);
+    add(err, fmt, args);
     va_end(args);
     keep_one_line(err->text);
     return status;

@@ -25,7 +25,8 @@ typedef struct dt_error {
     char text[512];
 } dt_error;
 
-/* Place of a user error. `file` and `key` may be NULL, `line` 0. Printed as "file:line: key: ". */
+/* Place of a user error; of long names the text has begin and end. `file` and `key` may be NULL,
+ * `line` 0. Printed as "file:line: key: ". */
 typedef struct dt_where {
     const char *file;
     int line;

@@ -18,7 +18,7 @@ enum {
     DT_DATA_SPLITS = 2,   /* splits a dataset stores */
     DT_DATA_CHANNELS = 3, /* R, G, B */
     DT_DATA_MAX_SIDE = DT_PICTURE_MAX_SIDE,
-    DT_DATA_PATH = 1024, /* bytes of a path */
+    DT_DATA_PATH = 4096, /* bytes of a path, as many as the kernel takes */
 };
 
 /* Which splits the caller reads. One that is not asked for is not opened: its files need not be

@@ -18,9 +18,10 @@ static dt_status add_texts(const dt_export_source *src, dt_tensors *set, dt_erro
     for (size_t i = 0; i < src->attr_count; i++)
         DT_TRY(dt_tensors_set_attr(set, src->attr[i].key, src->attr[i].value, err));
     for (int i = 0; i < g->node_count; i++) {
-        char key[DT_OPT_STR_MAX], bits[DT_EXPORT_KIND_TEXT];
+        char bits[DT_EXPORT_KIND_TEXT];
         if (!g->node[i].op->product) continue;
-        snprintf(key, sizeof key, "bits.%s", g->node[i].name);
+        const char *key = dt_arena_printf(set->arena, "bits.%s", g->node[i].name);
+        if (!key) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
         dt_export_bits(g, &g->node[i], bits);
         DT_TRY(dt_tensors_set_attr(set, key, bits, err));
     }

@@ -24,8 +24,8 @@
 static dt_status add(dt_tensors *set, const char *owner, const char *what, dt_dtype type,
                      int64_t count, const void *data, dt_error *err)
 {
-    char name[DT_OPT_STR_MAX];
-    snprintf(name, sizeof name, "%s.%s", owner, what);
+    const char *name = dt_arena_printf(set->arena, "%s.%s", owner, what);
+    if (!name) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     return dt_tensors_add(set, name, type, &DT_SHAPE(count), data, err);
 }
 
@@ -33,12 +33,13 @@ static dt_status add(dt_tensors *set, const char *owner, const char *what, dt_dt
 static dt_status add_weights(const dt_value *v, const char *owner, const dt_lower_product *p,
                              dt_tensors *set, dt_error *err)
 {
-    char name[DT_OPT_STR_MAX];
     const void *data = p->quantized ? (const void *)p->code : p->weight;
     bool moved = v->layout == DT_LAYOUT_OIHW;
     dt_dtype type = p->quantized ? DT_S8 : DT_F32;
     dt_shape shape = dt_layout_shape(v);
-    snprintf(name, sizeof name, "%s.%s", owner, p->quantized ? "codes" : "weight");
+    const char *name =
+        dt_arena_printf(set->arena, "%s.%s", owner, p->quantized ? "codes" : "weight");
+    if (!name) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     DT_TRY(dt_tensors_add(set, name, type, &shape, moved ? NULL : data, err));
     if (moved)
         dt_layout_to_foreign(&v->shape, dt_dtype_size(type), data,
@@ -49,7 +50,7 @@ static dt_status add_weights(const dt_value *v, const char *owner, const dt_lowe
 static dt_status add_product(const dt_graph *g, const dt_node *n, const dt_lower_product *p,
                              dt_tensors *set, dt_error *err)
 {
-    char key[DT_OPT_STR_MAX], bits[DT_EXPORT_KIND_TEXT];
+    char bits[DT_EXPORT_KIND_TEXT];
     int weight = dt_query_latent(g, n->in[n->op->product->w]);
     DT_TRY(add_weights(&g->value[weight], n->name, p, set, err));
     if (p->quantized) DT_TRY(add(set, n->name, "scale", DT_F32, p->scales, p->scale, err));
@@ -58,7 +59,8 @@ static dt_status add_product(const dt_graph *g, const dt_node *n, const dt_lower
         DT_TRY(add(set, n->name, "bias_codes", DT_I32, p->O, p->bias_code, err));
         DT_TRY(add(set, n->name, "bias_scale", DT_F32, p->scales, p->bias_scale, err));
     }
-    snprintf(key, sizeof key, "bits.%s", n->name);
+    const char *key = dt_arena_printf(set->arena, "bits.%s", n->name);
+    if (!key) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     dt_export_bits(g, n, bits);
     return dt_tensors_set_attr(set, key, bits, err);
 }

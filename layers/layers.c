@@ -11,17 +11,13 @@
 
 const char *dt_layer_name(dt_builder *b, const char *fmt, ...)
 {
-    enum { MOST = 128 };
     va_list args;
-    char *name = dt_arena_get(b->graph->arena, MOST);
-    if (!name) {
-        dt_builder_fail(b, dt_fail(b->err, DT_ERR_NOMEM, NULL, "no memory"));
-        return "";
-    }
     va_start(args, fmt);
-    vsnprintf(name, MOST, fmt, args);
+    const char *name = dt_arena_vprintf(b->graph->arena, fmt, args);
     va_end(args);
-    return name;
+    if (name) return name;
+    dt_builder_fail(b, dt_fail(b->err, DT_ERR_NOMEM, NULL, "no memory"));
+    return "";
 }
 
 int dt_part_node(dt_builder *b, const char *op, const char *name, const void *conf, const int *in,

@@ -38,7 +38,9 @@ static dt_status read_name(dt_recipe *recipe, const dt_yaml_node *in, dt_error *
             n -= 5;
         else if (n > 4 && strcmp(base + n - 4, ".yml") == 0)
             n -= 4;
-        snprintf(recipe->name, sizeof recipe->name, "%.*s", (int)(n < 200 ? n : 200), base);
+        if (n >= sizeof recipe->name)
+            return dt_node_fail(out, DT_ERR_RANGE, err, "the recipe's file has too long a name");
+        snprintf(recipe->name, sizeof recipe->name, "%.*s", (int)n, base);
     }
     if (!*recipe->name || recipe->name[0] == '.' || strchr(recipe->name, '/')) {
         const dt_yaml_node *at = dt_yaml_find(in, "name");

@@ -43,10 +43,12 @@ static dt_status put_position(dt_tensors *set, const dt_run_position *at, dt_err
     return put_real(set, "run.best_top1", at->best, err);
 }
 
-static void optimizer_name(char *text, size_t size, const dt_optim_state *o, int k, int value,
-                           const char *param)
+/* In the set's memory; NULL: there is none. */
+static char *optimizer_name(const dt_tensors *set, const dt_optim_state *o, int k, int value,
+                            const char *param)
 {
-    snprintf(text, size, "optimizer/%s/%s", o->of[value].optimizer->state_names[k], param);
+    return dt_arena_printf(set->arena, "optimizer/%s/%s", o->of[value].optimizer->state_names[k],
+                           param);
 }
 
 static dt_status put_optimizer(dt_tensors *set, const dt_session *s, const dt_optim_state *o,
@@ -55,9 +57,9 @@ static dt_status put_optimizer(dt_tensors *set, const dt_session *s, const dt_op
     const dt_graph *g = &s->net.graph;
     for (int k = 0; k < DT_OPTIMIZER_STATES; k++)
         for (int i = 0; i < g->value_count; i++) {
-            char name[512];
             if (!o->buffer[k][i]) continue;
-            optimizer_name(name, sizeof name, o, k, i, g->value[i].name);
+            const char *name = optimizer_name(set, o, k, i, g->value[i].name);
+            if (!name) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
             DT_TRY(dt_tensors_add(set, name, DT_F32, &g->value[i].shape, o->buffer[k][i], err));
         }
     return DT_OK;
@@ -246,9 +248,9 @@ static dt_status get_optimizer(const char *path, const dt_tensors *set, const dt
     const dt_graph *g = &s->net.graph;
     for (int k = 0; k < DT_OPTIMIZER_STATES; k++)
         for (int i = 0; i < g->value_count; i++) {
-            char name[512];
             if (!o->buffer[k][i]) continue;
-            optimizer_name(name, sizeof name, o, k, i, g->value[i].name);
+            const char *name = optimizer_name(set, o, k, i, g->value[i].name);
+            if (!name) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
             const dt_named_tensor *t = dt_tensors_find(set, name);
             if (!t || t->dtype != DT_F32 || !dt_shape_equal(&t->shape, &g->value[i].shape))
                 return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ path, 0, name },

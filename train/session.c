@@ -147,8 +147,9 @@ static dt_status take_means(dt_session *s, dt_error *err)
 {
     int taken = 0;
     for (size_t i = 0; i < s->init.count; i++) {
-        char name[512];
-        snprintf(name, sizeof name, "dynamics/weight_ema/mean/%s", s->init.item[i].name);
+        const char *name =
+            dt_arena_printf(s->init.arena, "dynamics/weight_ema/mean/%s", s->init.item[i].name);
+        if (!name) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
         const dt_named_tensor *mean = dt_tensors_find(&s->init, name);
         if (!mean || !dt_shape_equal(&mean->shape, &s->init.item[i].shape)) continue;
         s->init.item[i].data = mean->data;

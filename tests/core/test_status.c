@@ -28,6 +28,24 @@ START_TEST(long_and_dirty_text_stays_one_line)
 }
 END_TEST
 
+START_TEST(a_long_place_leaves_room_for_the_reason)
+{
+    dt_error err;
+    char name[5000];
+    memset(name, 'n', sizeof name);
+    name[0] = 'a';
+    memcpy(name + sizeof name - 3, "yz", 3);
+    dt_fail(&err, DT_ERR_IO, &(dt_where){ name, 7, name }, "the reason is %d", 5);
+    ck_assert_int_eq(strncmp(err.text, "annn", 4), 0);
+    ck_assert_ptr_nonnull(strstr(err.text, "nyz:7: annn"));
+    ck_assert_ptr_nonnull(strstr(err.text, "n...n"));
+    ck_assert_ptr_nonnull(strstr(err.text, "nyz: the reason is 5"));
+    dt_fail(&err, DT_ERR_IO, NULL, "%s", name);
+    ck_assert_uint_eq(strlen(err.text), sizeof err.text - 1);
+    ck_assert_str_eq(err.text + sizeof err.text - 5, "n..."); /* a cut that is seen */
+}
+END_TEST
+
 START_TEST(every_status_has_a_name)
 {
     for (int s = DT_OK; s <= DT_ERR_UNSUPPORTED; s++)
@@ -37,4 +55,4 @@ START_TEST(every_status_has_a_name)
 END_TEST
 
 DT_TEST_MAIN("status", place_key_and_rule, long_and_dirty_text_stays_one_line,
-             every_status_has_a_name)
+             a_long_place_leaves_room_for_the_reason, every_status_has_a_name)
