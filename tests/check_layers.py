@@ -90,6 +90,7 @@ PARTS = {
     "recipes/dynamics.c": "recipes/test_recipe.c",
     "recipes/phases.c": "recipes/test_recipe.c",
     "train/net_ranges.c": "train/test_hold.c",
+    "train/metrics_check.c": "train/test_metrics.c",
     "train/net_phase.c": "train/test_net.c",
     "train/bench_data.c": "train/test_bench.c",
     "train/bench_loader.c": "train/test_bench.c",

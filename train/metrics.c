@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/atomic.h"
 
@@ -78,25 +79,45 @@ static dt_status flush(FILE *f, const char *name, dt_error *err)
                    strerror(errno ? errno : EIO));
 }
 
-dt_status dt_metrics_open(dt_metrics *m, const char *folder, int64_t step, bool goes_on,
-                          dt_error *err)
+static dt_status open_both(dt_metrics *m, const char *jsonl, const char *csv, int64_t step,
+                           bool goes_on, dt_error *err)
 {
-    char jsonl[1024], csv[1024];
-    *m = (dt_metrics){ .jsonl = NULL };
-    snprintf(jsonl, sizeof jsonl, "%s/metrics.jsonl", folder);
-    snprintf(csv, sizeof csv, "%s/summary.csv", folder);
     DT_TRY(cut_back(jsonl, step, goes_on, json_step, err));
     DT_TRY(cut_back(csv, step, goes_on, csv_step, err));
     DT_TRY(append(jsonl, &m->jsonl, err));
     setvbuf(m->jsonl, m->line, _IOFBF, sizeof m->line);
-    dt_status st = append(csv, &m->csv, err);
+    DT_TRY(append(csv, &m->csv, err));
     /* A run that was killed at once may have left an empty file. */
-    if (st == DT_OK && fseek(m->csv, 0, SEEK_END) == 0 && ftell(m->csv) == 0) {
-        fputs(CSV_HEAD, m->csv);
-        st = flush(m->csv, csv, err);
-    }
+    if (fseek(m->csv, 0, SEEK_END) != 0 || ftell(m->csv) != 0) return DT_OK;
+    fputs(CSV_HEAD, m->csv);
+    return flush(m->csv, csv, err);
+}
+
+dt_status dt_metrics_open(dt_metrics *m, const char *folder, int64_t step, bool goes_on,
+                          dt_error *err)
+{
+    char *jsonl = NULL, *csv = NULL;
+    *m = (dt_metrics){ .jsonl = NULL };
+    dt_status st = dt_path_join(folder, "metrics.jsonl", &jsonl, err);
+    if (st == DT_OK) st = dt_path_join(folder, "summary.csv", &csv, err);
+    if (st == DT_OK) st = open_both(m, jsonl, csv, step, goes_on, err);
     if (st != DT_OK) dt_metrics_close(m);
+    dt_put(NULL, jsonl);
+    dt_put(NULL, csv);
     return st;
+}
+
+/* Where there is nothing to sync (a link to /dev/null) that is fine. */
+static dt_status sync_log(FILE *f, const char *name, dt_error *err)
+{
+    if (fsync(fileno(f)) == 0 || errno == EINVAL) return DT_OK;
+    return dt_file_failed(name, "sync", err);
+}
+
+dt_status dt_metrics_sync(const dt_metrics *m, dt_error *err)
+{
+    DT_TRY(sync_log(m->jsonl, "metrics.jsonl", err));
+    return sync_log(m->csv, "summary.csv", err);
 }
 
 void dt_metrics_close(dt_metrics *m)

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "core/text.h"
 #include "train/hold.h"
 #include "train/run.h"
 
@@ -27,6 +28,12 @@ dt_status dt_metrics_held(dt_metrics *m, const dt_hold_event *e, int64_t step,
 /* A line for each layer and row that has statistics. */
 dt_status dt_metrics_dynamics(dt_metrics *m, dt_dynamics *d, int64_t step,
                               dt_error *err) DT_MUST_CHECK;
+/* Brings what was logged to the disk; a checkpoint that counts on it comes after. */
+dt_status dt_metrics_sync(const dt_metrics *m, dt_error *err) DT_MUST_CHECK;
+/* Appends to `note` which of the whole epochs up to at->step the logs in `folder` tell nothing of
+ * (metrics_check.c). */
+dt_status dt_metrics_missing(const char *folder, const dt_run_position *at, dt_text *note,
+                             dt_error *err) DT_MUST_CHECK;
 void dt_metrics_close(dt_metrics *m);
 
 #endif

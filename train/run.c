@@ -58,6 +58,7 @@ static dt_status save_as(dt_run *r, const char *name, const dt_run_position *at,
 {
     char *path;
     DT_TRY(check_finite(r, err));
+    DT_TRY(dt_metrics_sync(&r->metrics, err)); /* what the checkpoint counts on */
     DT_TRY(dt_dir_check_lock(r->lock, r->p->folder, err));
     DT_TRY(dt_path_join(r->p->folder, name, &path, err));
     r->saved_at = now();
@@ -362,6 +363,7 @@ static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
         r->score = e.score;
     }
     say_floor(r);
+    DT_TRY(dt_metrics_sync(&r->metrics, err));
     DT_TRY(dt_run_write(r, "DONE", "", err));
     *result = (dt_run_result){ true, r->score, r->at.step };
     return DT_OK;

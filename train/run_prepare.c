@@ -186,6 +186,19 @@ static dt_status open_in_folder(dt_run *r, bool *out_resumes, dt_error *err)
                    "another process has begun a run here; start again to go on with it");
 }
 
+/* Logs for what comes. Epochs that they lack are no reason not to go on. */
+static dt_status open_logs(dt_run *r, dt_error *err)
+{
+    dt_text note = { .alloc = r->p->alloc };
+    bool cut = r->at.step % r->at.steps_per_epoch != 0;
+    DT_TRY(dt_metrics_open(&r->metrics, r->p->folder, r->at.step,
+                           cut && r->at.step < r->at.last_step, err));
+    dt_status st = dt_metrics_missing(r->p->folder, &r->at, &note, err);
+    if (st == DT_OK && note.size) say(r, note.bytes);
+    dt_text_fini(&note);
+    return st;
+}
+
 dt_status dt_run_prepare(dt_run *r, dt_error *err)
 {
     bool resumes;
@@ -197,9 +210,7 @@ dt_status dt_run_prepare(dt_run *r, dt_error *err)
         DT_TRY(start(r, err));
     DT_TRY(dt_run_make_plans(r, err));
     DT_TRY(dt_run_write(r, "recipe.yaml", r->s.recipe->text, err));
-    bool cut = r->at.step % r->at.steps_per_epoch != 0;
-    return dt_metrics_open(&r->metrics, r->p->folder, r->at.step,
-                           cut && r->at.step < r->at.last_step, err);
+    return open_logs(r, err);
 }
 
 void dt_run_end(dt_run *r)

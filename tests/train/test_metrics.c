@@ -148,6 +148,36 @@ START_TEST(foreign_lines_are_dropped)
 }
 END_TEST
 
+static void expect_missing(int64_t step, const char *want)
+{
+    const dt_run_position at = { .step = step, .steps_per_epoch = 20 };
+    dt_text note = { 0 };
+    ck_assert_int_eq(dt_metrics_missing(dir.folder, &at, &note, NULL), DT_OK);
+    ck_assert_str_eq(note.size ? note.bytes : "", want);
+    dt_text_fini(&note);
+}
+
+/* Lost with the power, or by an editor. */
+START_TEST(epochs_that_logs_lack_are_told)
+{
+    dt_metrics m;
+    begin();
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, false, NULL), DT_OK);
+    expect_missing(0, "");
+    log_steps(&m, 10, 60);
+    ck_assert_int_eq(dt_metrics_sync(&m, NULL), DT_OK);
+    expect_missing(70, "");
+    expect_missing(40, "");
+    log_steps(&m, 120, 130);
+    dt_metrics_close(&m);
+    expect_missing(130, "metrics.jsonl lacks 2 of the 6 epochs before this step, in 4..5; "
+                        "summary.csv lacks 2 of the 6 epochs before this step, in 4..5");
+    ck_assert_int_eq(dt_file_write(dir.file, "", 0, NULL), DT_OK);
+    expect_missing(60, "metrics.jsonl lacks 3 of the 3 epochs before this step, in 1..3");
+    end();
+}
+END_TEST
+
 START_TEST(a_start_from_nothing_empties_old_logs)
 {
     dt_metrics m;
@@ -191,5 +221,6 @@ END_TEST
 
 DT_TEST_MAIN("metrics", a_resumed_log_is_an_undisturbed_one, what_is_no_number_is_null,
              an_epoch_that_goes_on_is_logged_once, foreign_lines_are_dropped,
+             epochs_that_logs_lack_are_told,
              a_start_from_nothing_empties_old_logs, a_folder_that_is_not_there_is_an_error,
              an_empty_summary_gets_its_head)
