@@ -145,6 +145,24 @@ const char *dt_tensors_attr(const dt_tensors *set, const char *key)
     return NULL;
 }
 
+static bool same_tensor(const dt_named_tensor *a, const dt_named_tensor *b)
+{
+    return b && a->dtype == b->dtype && dt_shape_equal(&a->shape, &b->shape) &&
+           memcmp(a->data, b->data, (size_t)dt_shape_count(&a->shape) * dtypes[a->dtype].size) == 0;
+}
+
+bool dt_tensors_equal(const dt_tensors *a, const dt_tensors *b)
+{
+    bool same = a->count == b->count && a->attr_count == b->attr_count;
+    for (size_t i = 0; same && i < a->attr_count; i++) {
+        const char *text = dt_tensors_attr(b, a->attr[i].key);
+        same = text && strcmp(text, a->attr[i].value) == 0;
+    }
+    for (size_t i = 0; same && i < a->count; i++)
+        same = same_tensor(&a->item[i], dt_tensors_find(b, a->item[i].name));
+    return same;
+}
+
 /* IEEE half to float, subnormals included. */
 static float half_to_f32(uint16_t h)
 {

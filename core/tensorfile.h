@@ -54,6 +54,8 @@ const dt_named_tensor *dt_tensors_find(const dt_tensors *set, const char *name);
 dt_status dt_tensors_set_attr(dt_tensors *set, const char *key, const char *value, dt_error *err)
     DT_MUST_CHECK; /* copies both; replaces a key that is there */
 const char *dt_tensors_attr(const dt_tensors *set, const char *key); /* NULL: none */
+/* The same tensors, bit by bit, and the same texts, in whatever order. */
+bool dt_tensors_equal(const dt_tensors *a, const dt_tensors *b);
 
 /* Converts `count` elements of any real or integer type to float. */
 void dt_to_f32(dt_dtype from, const void *src, size_t count, float *dst);

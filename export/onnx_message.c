@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "export/import.h"
 #include "onnx.pb-c.h"
 
 typedef struct pointers { /* a list that grows; items live in the arena */
@@ -92,13 +93,12 @@ static char *copy_text(dt_onnx *m, const char *text)
 
 const char *dt_onnx_text(dt_onnx *m, const char *fmt, ...)
 {
-    char text[512];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
+    const char *text = m->failed ? NULL : dt_arena_vprintf(m->arena, fmt, args);
     va_end(args);
-    const char *copy = copy_text(m, text);
-    return copy ? copy : "";
+    if (!text) m->failed = true;
+    return text ? text : "";
 }
 
 /* Appends to one of the graph's arrays of pointers. */
@@ -353,4 +353,38 @@ dt_status dt_onnx_pack(dt_onnx *m, const char *name, const char *version, unsign
     *out_bytes = bytes;
     *out_size = size;
     return DT_OK;
+}
+
+static bool has_constant(const dt_tensors *set, const Onnx__TensorProto *t)
+{
+    const dt_named_tensor *got = dt_tensors_find(set, t->name);
+    if (!got || (size_t)got->shape.rank != t->n_dims) return t->raw_data.len == 0;
+    for (size_t i = 0; i < t->n_dims; i++)
+        if (got->shape.dim[i] != t->dims[i]) return false;
+    return t->data_type == DT_ONNX_S4 || /* comes back as bytes */
+           memcmp(got->data, t->raw_data.data, t->raw_data.len) == 0;
+}
+
+static bool holds(const dt_onnx *m, const dt_tensors *set)
+{
+    Onnx__TensorProto *const *constants = m->constants.item;
+    Onnx__StringStringEntryProto *const *metas = m->metas.item;
+    for (size_t i = 0; i < m->graph.n_initializer; i++)
+        if (!has_constant(set, constants[i])) return false;
+    for (size_t i = 0; i < m->model.n_metadata_props; i++)
+        if (*metas[i]->key && !dt_tensors_attr(set, metas[i]->key)) return false;
+    return true;
+}
+
+dt_status dt_onnx_check(void *model, const char *path, const unsigned char *bytes, size_t size,
+                        dt_error *err)
+{
+    const dt_onnx *m = model;
+    dt_tensors set;
+    DT_TRY(dt_import_bytes(path, bytes, size, m->alloc, &set, err));
+    bool same = holds(m, &set);
+    dt_tensors_fini(&set);
+    if (same) return DT_OK;
+    return dt_fail(err, DT_ERR_IO, &(dt_where){ .file = path },
+                   "what was written is not what is read back");
 }

@@ -64,4 +64,9 @@ void dt_onnx_describe(const dt_onnx *m, dt_export_report *report);
 dt_status dt_onnx_pack(dt_onnx *m, const char *name, const char *version, unsigned char **out_bytes,
                        size_t *out_size, dt_error *err) DT_MUST_CHECK;
 
+/* The bytes of a file are the model's: they can be read, and its constants and texts are there. A
+ * dt_file_check; `model` is the dt_onnx. */
+dt_status dt_onnx_check(void *model, const char *path, const unsigned char *bytes, size_t size,
+                        dt_error *err) DT_MUST_CHECK;
+
 #endif

@@ -327,12 +327,9 @@ struct writer {
 
 static bool same_texts(const dt_tensors *a, const dt_tensors *b)
 {
-    bool same = a->attr_count == b->attr_count;
-    for (size_t i = 0; same && i < a->attr_count; i++) {
-        const char *text = dt_tensors_attr(b, a->attr[i].key);
-        same = text && strcmp(text, a->attr[i].value) == 0;
-    }
-    return same;
+    const dt_tensors x = { .attr = a->attr, .attr_count = a->attr_count };
+    const dt_tensors y = { .attr = b->attr, .attr_count = b->attr_count };
+    return dt_tensors_equal(&x, &y);
 }
 
 static bool same_tensors(const struct writer *w, const struct reader *r)

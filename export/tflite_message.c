@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "export/flatbuffer.h"
+#include "export/import.h"
 
 enum { SCHEMA_VERSION = 3, BUFFER_ALIGN = 16 };
 
@@ -49,6 +50,7 @@ struct dt_tflite {
     int code_of[DT_TFL_OPS]; /* its number in this file, + 1; 0: not used */
     int version[DT_TFL_OPS], used[DT_TFL_OPS], code_count;
     size_t weight_bytes, trained_bytes;
+    size_t constants, constant_bytes; /* of tensors with data, a byte an element of 4 bits */
 };
 
 static void push(dt_tflite *m, list *l, dt_fb_object *object)
@@ -109,6 +111,8 @@ static unsigned char *pack_halves(const dt_tflite *m, const signed char *from, s
 static size_t add_buffer(dt_tflite *m, const dt_tfl_tensor *t, size_t count)
 {
     size_t bytes = data_bytes(t->type, count);
+    m->constants++;
+    m->constant_bytes += t->type == DT_TFL_S4 ? count : bytes;
     unsigned char *halves = t->type == DT_TFL_S4 ? pack_halves(m, t->data, count) : NULL;
     dt_fb_object *buffer = dt_fb_table(m->fb);
     if (t->type == DT_TFL_S4 && !halves) m->failed = true;
@@ -262,4 +266,20 @@ dt_status dt_tflite_pack(dt_tflite *m, const char *description, int input, int o
     dt_fb_set_object(root, 3, dt_fb_string(m->fb, description));
     dt_fb_set_object(root, 4, dt_fb_objects(m->fb, m->buffers.item, m->buffers.count));
     return dt_fb_pack(m->fb, root, "TFL3", out_bytes, out_size, err);
+}
+
+dt_status dt_tflite_check(void *model, const char *path, const unsigned char *bytes, size_t size,
+                          dt_error *err)
+{
+    const dt_tflite *m = model;
+    dt_tensors set;
+    size_t total = 0;
+    DT_TRY(dt_import_bytes(path, bytes, size, m->alloc, &set, err));
+    for (size_t i = 0; i < set.count; i++)
+        total += (size_t)dt_shape_count(&set.item[i].shape) * dt_dtype_size(set.item[i].dtype);
+    bool same = set.count == m->constants && total == m->constant_bytes;
+    dt_tensors_fini(&set);
+    if (same) return DT_OK;
+    return dt_fail(err, DT_ERR_IO, &(dt_where){ .file = path },
+                   "what was written is not what is read back");
 }

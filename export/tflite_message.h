@@ -67,4 +67,9 @@ void dt_tflite_describe(const dt_tflite *m, dt_export_report *report);
 dt_status dt_tflite_pack(dt_tflite *m, const char *description, int input, int output,
                          unsigned char **out_bytes, size_t *out_size, dt_error *err) DT_MUST_CHECK;
 
+/* The bytes of a file are the model's: they can be read, and all its constants are there. A
+ * dt_file_check; `model` is the dt_tflite. */
+dt_status dt_tflite_check(void *model, const char *path, const unsigned char *bytes, size_t size,
+                          dt_error *err) DT_MUST_CHECK;
+
 #endif

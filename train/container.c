@@ -45,15 +45,35 @@ static void fill_block(unsigned char *file, size_t size)
     memcpy(file + HASH_AT, hex, DT_SHA256_HEX - 1);
 }
 
+/* The file that was written holds the set. */
+static dt_status check_file(void *arg, const char *path, const unsigned char *bytes, size_t size,
+                            dt_error *err)
+{
+    const dt_tensors *want = arg;
+    dt_tensors got;
+    DT_TRY(dt_tensors_init(&got, NULL, err));
+    dt_status st = dt_container_read_bytes(path, bytes, size, NULL, &got, err);
+    if (st == DT_OK && !dt_tensors_equal(want, &got))
+        st = dt_fail(err, DT_ERR_IO, &(dt_where){ .file = path },
+                     "what was written is not what is read back");
+    dt_tensors_fini(&got);
+    return st;
+}
+
 dt_status dt_container_write(const char *path, const dt_tensors *set, dt_error *err)
 {
     unsigned char *file;
     size_t size;
     DT_TRY(dt_hdf5image_make(path, set, DT_CONTAINER_BLOCK, &file, &size, err));
     fill_block(file, size);
-    dt_status st = dt_file_write(path, file, size, err);
-    dt_put(NULL, file);
-    return st;
+    dt_atomic_file f;
+    dt_status st = dt_atomic_begin(&f, path, err);
+    if (st == DT_OK) {
+        st = dt_atomic_write(&f, file, size, err);
+        if (st != DT_OK) dt_atomic_cancel(&f);
+    }
+    dt_put(NULL, file); /* before it is read back, which takes memory */
+    return st == DT_OK ? dt_atomic_end(&f, check_file, (void *)(uintptr_t)set, err) : st;
 }
 
 bool dt_container_probe(const unsigned char *bytes, size_t size)

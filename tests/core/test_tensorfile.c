@@ -29,6 +29,38 @@ START_TEST(add_find_and_attributes)
 }
 END_TEST
 
+static dt_tensors two(float x, const char *first, const char *second, const char *text)
+{
+    dt_tensors set;
+    ck_assert_int_eq(dt_tensors_init(&set, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_tensors_add(&set, first, DT_F32, &DT_SHAPE(2), NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_tensors_add(&set, second, DT_F32, &DT_SHAPE(2), NULL, NULL), DT_OK);
+    for (size_t i = 0; i < 2; i++)
+        ((float *)dt_tensors_data(&set, i))[1] = set.item[i].name[0] == 'b' ? x : 1;
+    if (text) ck_assert_int_eq(dt_tensors_set_attr(&set, "k", text, NULL), DT_OK);
+    return set;
+}
+
+START_TEST(sets_are_compared_by_bits)
+{
+    dt_tensors a = two(NAN, "a", "b", "text");
+    struct {
+        dt_tensors set;
+        bool same;
+    } other[] = { { two(NAN, "b", "a", "text"), true },
+                  { two(0, "a", "b", "text"), false },
+                  { two(NAN, "a", "c", "text"), false },
+                  { two(NAN, "a", "b", "texts"), false },
+                  { two(NAN, "a", "b", NULL), false } };
+    for (size_t i = 0; i < DT_ARRAY_LEN(other); i++) {
+        ck_assert_msg(dt_tensors_equal(&a, &other[i].set) == other[i].same, "%zu", i);
+        ck_assert_msg(dt_tensors_equal(&other[i].set, &a) == other[i].same, "%zu", i);
+        dt_tensors_fini(&other[i].set);
+    }
+    dt_tensors_fini(&a);
+}
+END_TEST
+
 START_TEST(conversions)
 {
     float f[4];
@@ -46,4 +78,4 @@ START_TEST(conversions)
 }
 END_TEST
 
-DT_TEST_MAIN("tensorfile", add_find_and_attributes, conversions)
+DT_TEST_MAIN("tensorfile", add_find_and_attributes, sets_are_compared_by_bits, conversions)

@@ -182,6 +182,47 @@ def files_of_people(f):
     shutil.rmtree(folder)
 
 
+def long_paths(f):
+    """A path of any length is the one that is written to, or refused."""
+    part = "n" * 200
+    for parts in 3, 5, 12, 25:  # 25: more than the kernel takes
+        folder = os.path.join(f.test.path("long"), *[part] * parts)
+        code, _, err = f.train(folder)
+        whole = len(folder) + len("/metrics.jsonl") < 4096
+        f.test.check(code == (0 if whole else 1), f"a path of {len(folder)} bytes: {code} {err}")
+        if whole:
+            expect_whole(f, folder, f"a path of {len(folder)} bytes")
+            code, _, err = f.train(folder, "train.seed=9")
+            f.test.check("holds a run" in one_line(f, "long path", code, err), err)
+            for out in os.path.join(folder, "net.onnx"), os.path.join(folder, "net.c"):
+                code, _, err = f.run("export", f.whole + "/last.h5", "--out", out, "--format",
+                                     out.rsplit(".", 1)[1])
+                f.test.check((code == 0) == os.path.exists(out), f"{out}: {code} {err}")
+            code, _, err = f.run("inspect", os.path.join(folder, "last.h5"), "--sha256")
+            f.test.check(code == 0, f"inspect of {len(folder)} bytes: {code} {err}")
+        left = [n for n in os.listdir(os.path.dirname(f.whole)) if n.startswith("long") and n != "long"]
+        f.test.check(not left, f"a cut path: {left}")
+        for top, folders, files in os.walk(f.test.path("long")):
+            f.test.check(top == folder or not files, f"{len(top)} bytes of {len(folder)}: {files}")
+        shutil.rmtree(f.test.path("long"), ignore_errors=True)
+
+
+def lost_logs(f):
+    """A loss of power may take what was not synced: lines that are gone are told, and go on."""
+    folder = f.test.path("lost")
+    f.train(folder, "train.max_steps=2")
+    os.truncate(os.path.join(folder, "summary.csv"), 0)
+    code, _, err = f.train(folder, "--resume")
+    f.test.check(code == 0 and "summary.csv lacks 1 of the 1 epochs" in err, f"lost logs: {err}")
+    shutil.rmtree(folder)
+    for at, name in (1, "metrics.jsonl"), (1, "summary.csv"):
+        code, _, err = f.train(folder, preload=f.calls, call="fsync", at=at, do=errno.EIO, path=name)
+        line = one_line(f, f"{name} cannot be synced", code, err)
+        f.test.check(name in line and not os.path.exists(os.path.join(folder, "last.h5")),
+                     f"{name}: a checkpoint before its log: {line}")
+        shutil.rmtree(folder)
+
+
 def deaths(f):
     """Killed at any call, a run goes on to the bits of an undisturbed one."""
     folder = f.test.path("killed")
@@ -312,9 +353,40 @@ def failing_allocs(f):
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def output(f):
+    """What is printed arrives, or the exit code says so; a closed stream is nobody else's."""
+    last = os.path.join(f.whole, "last.h5")
+    verbs = [["--version"], ["--help"], ["train", "--help"], ["list", "keys"],
+             ["list", "models", "--json"], ["inspect", last], ["inspect", last, "--json"],
+             ["inspect", last, "--sha256"], ["train", f.recipe, "--dry-run"],
+             ["eval", f.recipe, "model.init=" + last], ["verify", last, "--images", "16"],
+             ["eval", f.recipe, "model.init=" + last, "--json"],
+             ["verify", last, "--images", "16", "--json"], ["verify", last, "--prove", "--json"],
+             ["export", last, "--dry-run"], ["export", last, "--dry-run", "--json"],
+             ["bench", "loader", f.recipe, "--steps", "1", "--json"]]
+    for args in verbs if f.all else verbs[:6] + verbs[8:9] + verbs[11:13] + verbs[15:17]:
+        with open("/dev/full", "w") as full:
+            p = subprocess.run([f.test.detent, *args], stdout=full, stderr=subprocess.PIPE, text=True)
+        line = one_line(f, f"{args} > /dev/full", p.returncode, p.stderr)
+        f.test.check("standard output: cannot write: No space" in line, f"{args}: {line}")
+    p = subprocess.run(f"'{f.test.detent}' list keys | head -n 1", shell=True, capture_output=True,
+                       text=True)
+    f.test.check(p.returncode == 0 and not p.stderr, f"list keys | head: {p.stderr}")
+    folder = f.test.path("unheard")
+    command = f"'{f.test.detent}' train '{f.recipe}' --threads 1 --out '{folder}'"
+    for what, redirected, code in ("all closed", "<&- >&- 2>&-", 0), ("2 closed", "2>&-", 0), \
+            ("no reader", "2> '%s' | true; exit ${PIPESTATUS[0]}" % f.test.path("err"), 1):
+        p = subprocess.run(["bash", "-c", f"{command} {redirected}"], stdin=subprocess.DEVNULL,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        f.test.check(p.returncode == code, f"train, {what}: exit code {p.returncode}")
+        expect_whole(f, folder, f"train, {what}")
+        shutil.rmtree(folder)
+    f.test.check("Broken pipe" in read(f.test.path("err")).decode(), "no reader: not told")
+
+
 def run(args):
     f = Faults(args)
-    for part in second_starts, finished_runs, files_of_people, deaths, failing_calls, \
+    for part in output, second_starts, finished_runs, files_of_people, long_paths, lost_logs, deaths, failing_calls, \
             failing_exports, failing_allocs:
         start, before = time.monotonic(), f.tried
         part(f)
