@@ -110,12 +110,12 @@ def one_line(f, what, code, err):
 def second_starts(f):
     """Of two starts into one folder one is refused, whenever its lock comes."""
     for resume in [], ["--resume"]:
-        for made in False, True:
+        for made in (False, True) if f.all or not resume else (True,):
             folder = f.test.path("twice")
             if made:
                 os.mkdir(folder)
             late = f.start("train", f.recipe, "train.seed=9", "--out", folder, "--threads", "1",
-                           *resume, preload=f.calls, call="flock", at=1, do="wait:1500")
+                           *resume, preload=f.calls, call="flock", at=1, do="wait:1000")
             deadline = time.monotonic() + 60
             while not os.path.exists(folder) and time.monotonic() < deadline:
                 time.sleep(0.01)
@@ -129,8 +129,9 @@ def second_starts(f):
     other = f.test.path("link")
     os.symlink(folder, other)
     first = f.start("train", f.recipe, "--out", folder, "--threads", "1", preload=f.calls,
-                    call="rename", at=3, do="wait:1500")
-    while not os.path.exists(os.path.join(folder, "recipe.yaml")):
+                    call="rename", at=3, do="wait:1000")
+    while not os.path.exists(folder) or not any(n.startswith("last.h5.tmp") for n in
+                                                os.listdir(folder)):
         time.sleep(0.01)
     code, _, err = f.train(other, "train.seed=9")
     f.test.check("another process" in one_line(f, "by another path", code, err), err)
@@ -226,7 +227,7 @@ def lost_logs(f):
 def deaths(f):
     """Killed at any call, a run goes on to the bits of an undisturbed one."""
     folder = f.test.path("killed")
-    for call, few in ("rename", 7), ("fsync", 4), ("write", 4):
+    for call, few in ("rename", 4), ("fsync", 2), ("write", 2):
         count = f.count(["train", f.recipe, "--out", folder, "--threads", "1"], preload=f.calls,
                         call=call)
         shutil.rmtree(folder)
@@ -243,7 +244,7 @@ def deaths(f):
 def failing_calls(f):
     """A run that meets an error says so, leaves no half of a file, and can go on."""
     folder = f.test.path("failed")
-    cases = [("rename", errno.EIO, 4), ("fsync", errno.EIO, 6), ("write", errno.ENOSPC, 4),
+    cases = [("rename", errno.EIO, 2), ("fsync", errno.EIO, 4), ("write", errno.ENOSPC, 2),
              ("mkdir", errno.EACCES, 1)]
     for call, reason, few in cases:
         count = f.count(["train", f.recipe, "--out", folder, "--threads", "1"], preload=f.calls,
@@ -333,7 +334,7 @@ def pair_of_two(f, what, files, before, good):
 def failing_allocs(f):
     """Memory that ends: a refusal, or the file that should be there."""
     folder = f.test.path("exports")
-    cases = [("safetensors", "libjansson", 12)]
+    cases = [("safetensors", "libjansson", 6)]
     if f.all:
         cases += [(name, "libjansson", 0) for name in FORMATS] + \
                  [(name, "detent", 0) for name in FORMATS]
