@@ -196,20 +196,22 @@ static dt_status run_tests(dt_c_program *p, dt_arena *arena, dt_error *err)
 
 /* --- files --- */
 
-/* Over all that decides what is computed, so that a header and a source of two exports are told
- * apart. */
-static void set_id(dt_c_program *p)
+/* Over the text of both files, so that a header and a source of two exports are told apart. */
+static dt_status set_id(dt_c_program *p, dt_error *err)
 {
-    const dt_c_plan *plan = p->plan;
+    dt_text text = { .alloc = p->src->alloc };
     dt_sha256 h;
-    dt_sha256_init(&h);
-    dt_sha256_add(&h, p->net, strlen(p->net));
-    dt_sha256_add(&h, plan->model->contract->name, strlen(plan->model->contract->name));
-    dt_sha256_add(&h, p->crc, (size_t)plan->steps * sizeof *p->crc);
-    dt_sha256_add(&h, &plan->arena_bytes, sizeof plan->arena_bytes);
-    for (int i = 0; i < plan->model->node_count; i++)
-        dt_sha256_add(&h, p->weights[i].bytes, p->weights[i].size);
-    dt_sha256_end(&h, p->id);
+    p->id[0] = '\0';
+    dt_c_write_header(p, &text);
+    dt_c_write_source(p, &text);
+    dt_status st = text.failed ? no_memory(err) : DT_OK;
+    if (st == DT_OK) {
+        dt_sha256_init(&h);
+        dt_sha256_add(&h, text.bytes, text.size);
+        dt_sha256_end(&h, p->id);
+    }
+    dt_text_fini(&text);
+    return st;
 }
 
 typedef void write_text(const dt_c_program *p, dt_text *out);
@@ -293,7 +295,7 @@ static dt_status write_program(dt_c_program *p, const conf *c, dt_arena *arena, 
     DT_TRY(set_pixels(p, arena, err));
     DT_TRY(run_tests(p, arena, err));
     count_sizes(p);
-    set_id(p);
+    DT_TRY(set_id(p, err));
     if (path && is_folder(path)) DT_TRY(dt_dir_make(path, err));
     describe(p, report);
     if (!path) return DT_OK;
