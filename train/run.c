@@ -72,12 +72,13 @@ static dt_status save(dt_run *r, const char *name, dt_error *err)
     return save_as(r, name, &r->at, NULL, err);
 }
 
-dt_status dt_run_write(const dt_run *r, const char *name, const char *text, dt_error *err)
+dt_status dt_run_write(const dt_run *r, const char *name, const char *text, dt_file_check *check,
+                       void *arg, dt_error *err)
 {
     char *path;
     DT_TRY(dt_dir_check_lock(r->lock, r->p->folder, err));
     DT_TRY(dt_path_join(r->p->folder, name, &path, err));
-    dt_status st = dt_file_write(path, text, strlen(text), err);
+    dt_status st = dt_file_write_checked(path, text, strlen(text), check, arg, err);
     dt_put(NULL, path);
     return st;
 }
@@ -364,7 +365,7 @@ static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
     }
     say_floor(r);
     DT_TRY(dt_metrics_sync(&r->metrics, err));
-    DT_TRY(dt_run_write(r, "DONE", "", err));
+    DT_TRY(dt_run_write(r, "DONE", "", NULL, NULL, err));
     *result = (dt_run_result){ true, r->score, r->at.step };
     return DT_OK;
 }

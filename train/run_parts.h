@@ -3,6 +3,7 @@
 #ifndef DT_TRAIN_RUN_PARTS_H
 #define DT_TRAIN_RUN_PARTS_H
 
+#include "core/atomic.h"
 #include "train/accumulate.h"
 #include "train/checkpoint.h"
 #include "train/hold.h"
@@ -52,10 +53,10 @@ typedef struct dt_run {
 dt_status dt_run_prepare(dt_run *r, dt_error *err) DT_MUST_CHECK;
 void dt_run_end(dt_run *r);
 
-/* Writes a text to a file of the folder, as a whole (run.c). ARG when the folder at the run's path
- * is no longer the one that was locked. */
-dt_status dt_run_write(const dt_run *r, const char *name, const char *text,
-                       dt_error *err) DT_MUST_CHECK;
+/* Writes a text to a file of the folder, as a whole (run.c); `check` with its `arg` may be NULL.
+ * ARG when the folder at the run's path is no longer the one that was locked. */
+dt_status dt_run_write(const dt_run *r, const char *name, const char *text, dt_file_check *check,
+                       void *arg, dt_error *err) DT_MUST_CHECK;
 
 /* The plans of all phases, made and printed, and their memory (run_phase.c). */
 dt_status dt_run_make_plans(dt_run *r, dt_error *err) DT_MUST_CHECK;

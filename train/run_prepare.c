@@ -186,6 +186,25 @@ static dt_status open_in_folder(dt_run *r, bool *out_resumes, dt_error *err)
                    "another process has begun a run here; start again to go on with it");
 }
 
+/* The file reads back to the run's recipe. */
+static dt_status check_recipe(void *arg, const char *path, const unsigned char *bytes, size_t size,
+                              dt_error *err)
+{
+    const dt_recipe *want = arg;
+    dt_recipe *got;
+    char *text = dt_format(NULL, "%.*s", (int)size, (const char *)bytes);
+    if (!text) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to read the recipe back");
+    const dt_recipe_params p = { .tables = &dt_tables, .path = path, .text = text };
+    dt_status st = dt_recipe_read(&p, &got, err);
+    dt_put(NULL, text);
+    DT_TRY(st);
+    if (strcmp(got->hash, want->hash) != 0 || strcmp(got->text, want->text) != 0)
+        st = dt_fail(err, DT_ERR_IO, &(dt_where){ .file = path },
+                     "what was written is not what is read back");
+    dt_recipe_free(got);
+    return st;
+}
+
 /* Logs for what comes. Epochs that they lack are no reason not to go on. */
 static dt_status open_logs(dt_run *r, dt_error *err)
 {
@@ -209,7 +228,7 @@ dt_status dt_run_prepare(dt_run *r, dt_error *err)
     else
         DT_TRY(start(r, err));
     DT_TRY(dt_run_make_plans(r, err));
-    DT_TRY(dt_run_write(r, "recipe.yaml", r->s.recipe->text, err));
+    DT_TRY(dt_run_write(r, "recipe.yaml", r->s.recipe->text, check_recipe, r->s.recipe, err));
     return open_logs(r, err);
 }
 

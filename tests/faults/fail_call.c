@@ -4,7 +4,8 @@
  *   FAULT_AT=n         the n-th such call, from 1; 0: none, calls are only counted
  *   FAULT_FOREVER=1    and all after it
  *   FAULT_PATH=text    only calls on files with this in their path
- *   FAULT_DO=what      an error number; "short" (a write takes one byte); "kill"; "wait:MS"
+ *   FAULT_DO=what      an error number; "short" (a write takes one byte); "flip" (a write
+ *                      puts down another first byte, and says nothing); "kill"; "wait:MS"
  *   FAULT_LOG=file     at the end: the number of calls
  *
  * Calls that the C library makes for itself (those of FILE) are not seen. */
@@ -22,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-typedef enum action { PASS, FAIL, SHORT } action;
+typedef enum action { PASS, FAIL, SHORT, FLIP } action;
 
 static struct {
     const char *call, *path, *act, *log;
@@ -65,6 +66,7 @@ static action act(void)
 {
     if (!fault.act || strcmp(fault.act, "kill") == 0) kill(getpid(), SIGKILL);
     if (strcmp(fault.act, "short") == 0) return SHORT;
+    if (strcmp(fault.act, "flip") == 0) return FLIP;
     if (strncmp(fault.act, "wait:", 5) == 0) {
         long ms = atol(fault.act + 5);
         const struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
@@ -106,10 +108,20 @@ SEEN int close(int fd)
     return -1;
 }
 
+/* The first byte, changed. */
+static unsigned char flipped(const void *data)
+{
+    return *(const unsigned char *)data ^ 0x55;
+}
+
 SEEN ssize_t write(int fd, const void *data, size_t size)
 {
     action a = meet("write", fd, NULL);
     if (a == FAIL) return -1;
+    if (a == FLIP && size) {
+        const unsigned char byte = flipped(data);
+        return syscall(SYS_write, fd, &byte, 1); /* the caller goes on with the rest */
+    }
     return syscall(SYS_write, fd, data, a == SHORT && size ? 1 : size);
 }
 
@@ -118,6 +130,11 @@ SEEN ssize_t pwrite64(int fd, const void *data, size_t size, off_t at)
 {
     action a = meet("pwrite", fd, NULL);
     if (a == FAIL) return -1;
+    if (a == FLIP && size) {
+        const unsigned char byte = flipped(data);
+        long done = syscall(SYS_pwrite64, fd, data, size, at);
+        return syscall(SYS_pwrite64, fd, &byte, 1, at) == 1 ? done : -1;
+    }
     return syscall(SYS_pwrite64, fd, data, a == SHORT && size ? 1 : size, at);
 }
 

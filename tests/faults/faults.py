@@ -16,7 +16,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
-from support import Test, leftovers, main  # noqa: E402
+from support import Test, leftovers, main, png  # noqa: E402
 
 # Two epochs of two steps.
 RECIPE = """\
@@ -331,6 +331,61 @@ def pair_of_two(f, what, files, before, good):
         f.test.check(files[n] in (before[n], good[n]), f"{what}: {n} is neither old nor new")
 
 
+def damage(f):
+    """A disk that keeps other bytes than it was given: seen before the file has its name."""
+    folder = f.test.path("exports")
+    for name in FORMATS if f.all else ["onnx", "c"]:
+        count, at = len(export(f, name)[2]), 0
+        shutil.rmtree(folder)
+        for at in range(1, count + 1):
+            code, line, files = export(f, name, preload=f.calls, call="write", at=at, do="flip",
+                                       path=folder)
+            f.test.check(code == 1 and not files and line, f"{name}, write {at} damaged: {line}")
+            shutil.rmtree(folder)
+    folder = f.test.path("damaged")
+    code, _, err = f.train(folder, preload=f.calls, call="write", at=1, do="flip", path="last.h5")
+    f.test.check("come back" in one_line(f, "last.h5 damaged", code, err), err)
+    f.test.check(not os.path.exists(os.path.join(folder, "last.h5")), "a damaged last.h5")
+    shutil.rmtree(folder)
+
+
+def packing(f):
+    """A packed set is there and good, or not there."""
+    folder, out = f.test.path("set"), f.test.path("packs", "set.h5")
+    os.mkdir(f.test.path("packs"))
+    for split in "train", "val":
+        for label in "a", "b":
+            os.makedirs(os.path.join(folder, split, label))
+            for i in range(4):
+                f.test.write(os.path.join(folder, split, label, f"{i}.png"),
+                             png(8, 8, [bytes([37 * i + ord(label)]) * 24] * 8))
+    command = ["data", "pack", folder, out, "--threads", "1"]
+    code, _, err = f.run(*command)
+    f.test.check(code == 0, f"pack: {err}")
+    good = read(out)
+    os.remove(out)
+    for call, do, few in ("pwrite", errno.ENOSPC, 5), ("pwrite", errno.EIO, 2), \
+            ("pwrite", "flip", 6), ("fsync", errno.EIO, 2), ("rename", errno.EIO, 1), \
+            ("ftruncate", errno.EIO, 1), ("rename", "kill", 1):
+        count = f.count(command, preload=f.calls, call=call, path="packs")
+        os.remove(out)
+        for at in f.places(count, few):
+            what = f"pack, {call} {at}: {do}"
+            code, _, err = f.run(*command, preload=f.calls, call=call, at=at, do=do, path="packs")
+            if code == 0:  # what is written over later may be damaged before
+                f.test.check(read(out) == good, f"{what}: exit code 0 and another file")
+                os.remove(out)
+                continue
+            f.test.check(code == (-signal.SIGKILL if do == "kill" else 1) and (err or do == "kill"),
+                         f"{what}: {code} {err}")
+            left = os.listdir(f.test.path("packs"))
+            f.test.check(not left or do == "kill" or (call == "fsync" and left == ["set.h5"] and
+                                                      read(out) == good), f"{what}: left {left}")
+            for name in left:
+                os.remove(f.test.path("packs", name))
+    shutil.rmtree(f.test.path("packs"))
+
+
 def failing_allocs(f):
     """Memory that ends: a refusal, or the file that should be there."""
     folder = f.test.path("exports")
@@ -387,8 +442,9 @@ def output(f):
 
 def run(args):
     f = Faults(args)
-    for part in output, second_starts, finished_runs, files_of_people, long_paths, lost_logs, deaths, failing_calls, \
-            failing_exports, failing_allocs:
+    parts = [output, second_starts, finished_runs, files_of_people, long_paths, lost_logs, deaths,
+             failing_calls, failing_exports, damage, packing, failing_allocs]
+    for part in parts:
         start, before = time.monotonic(), f.tried
         part(f)
         print(f"{part.__name__}: {f.tried - before} faults, {time.monotonic() - start:.1f} s")
