@@ -130,7 +130,7 @@ def second_starts(f):
     os.symlink(folder, other)
     first = f.start("train", f.recipe, "--out", folder, "--threads", "1", preload=f.calls,
                     call="rename", at=3, do="wait:1000")
-    while not os.path.exists(folder) or not any(n.startswith("last.h5.tmp") for n in
+    while not os.path.exists(folder) or not any(n.startswith("best.h5.tmp") for n in
                                                 os.listdir(folder)):
         time.sleep(0.01)
     code, _, err = f.train(other, "train.seed=9")
