@@ -108,8 +108,8 @@ def check_refusals(test):
     recipe = test.path("small.yaml")
     init = "model.init=" + test.path("small", "last.h5")
     nowhere = test.path("nowhere.onnx")
-    refuse(test, ["output of 'patch_embed.proj'", "--allow-float"], "export", paper, init, "--out",
-           nowhere, "--calibrate")
+    refuse(test, ["output of 'patch_embed.proj'", "--allow-float"], "export", paper, "--out", nowhere,
+           "--calibrate")
     offset = "quant.activations.method=lsqplus"
     refuse(test, ["patch_embed", "offset"], "export", recipe, init, offset, "--calibrate", "--out",
            nowhere)
