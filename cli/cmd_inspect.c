@@ -18,6 +18,7 @@ static const struct {
     { "run.step", "step", true },
     { "run.steps_per_epoch", "steps per epoch", true },
     { "isa", "isa", false },
+    { "blas", "blas", false },
     { "input.height", "input height", true },
     { "input.width", "input width", true },
 };

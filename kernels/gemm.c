@@ -3,6 +3,8 @@
 #include "kernels/gemm.h"
 
 #include <cblas.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "core/thread.h"
 
@@ -19,6 +21,14 @@ typedef struct call {
 void dt_gemm_serial(void)
 {
     openblas_set_num_threads(1);
+}
+
+void dt_gemm_name(char *text, size_t size)
+{
+    const char *config = openblas_get_config(); /* name, version, then how it was built */
+    size_t name = strcspn(config, " ");
+    size_t words = name + (config[name] ? 1 + strcspn(config + name + 1, " ") : 0);
+    snprintf(text, size, "%.*s %s", (int)words, config, openblas_get_corename());
 }
 
 void dt_gemm_one(const dt_gemm_part *p)

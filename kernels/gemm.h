@@ -43,6 +43,11 @@ typedef struct dt_gemm_part {
     int64_t lda, ldb, ldc;
 } dt_gemm_part;
 
+/* The library, its version and the kind of core that it chose its kernels for, of which the last
+ * bits of its sums depend: "OpenBLAS 0.3.21 SkylakeX". Cut to `size`. */
+enum { DT_GEMM_NAME = 96 };
+void dt_gemm_name(char *text, size_t size);
+
 /* Tells the library to use the calling thread only. */
 void dt_gemm_serial(void);
 void dt_gemm_one(const dt_gemm_part *p);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/gemm.h"
 #include "train/container.h"
 
 enum { NUMBER = 40 };
@@ -84,7 +85,10 @@ static dt_status fill(dt_tensors *set, const dt_session *s, const dt_optim_state
     DT_TRY(put_text(set, "recipe", s->recipe->text, err));
     DT_TRY(put_text(set, "recipe.hash", s->recipe->hash, err));
     DT_TRY(put_text(set, "recipe.name", s->recipe->name, err));
+    char blas[DT_GEMM_NAME];
+    dt_gemm_name(blas, sizeof blas);
     DT_TRY(put_text(set, "isa", s->kernels.isa, err));
+    DT_TRY(put_text(set, "blas", blas, err));
     DT_TRY(put_int(set, "input.height", s->net.H, err));
     if (s->teacher.enabled) DT_TRY(put_text(set, "teacher.sha256", s->teacher.sha256, err));
     return put_int(set, "input.width", s->net.W, err);
@@ -274,6 +278,24 @@ dt_status dt_checkpoint_dynamics(const char *path, const dt_tensors *set, dt_dyn
     return DT_OK;
 }
 
+/* What the last bits depend on, where it is not what the checkpoint was made with. */
+static void note_kernels(const dt_tensors *set, const dt_session *s, char *note, size_t note_size)
+{
+    char blas[DT_GEMM_NAME];
+    dt_gemm_name(blas, sizeof blas);
+    const char *had_isa = dt_tensors_attr(set, "isa"), *had_blas = dt_tensors_attr(set, "blas");
+    bool isa = had_isa && strcmp(had_isa, s->kernels.isa) != 0;
+    bool other = had_blas && strcmp(had_blas, blas) != 0;
+    if (!isa && !other) return;
+    const char *both = isa && other ? " and " : "";
+    snprintf(
+        note, note_size,
+        "the checkpoint was made with %.60s%s%s%.95s, this run uses %s%s%s: results may differ in "
+        "the last bits from a run that was not stopped",
+        isa ? had_isa : "", isa ? " kernels" : "", both, other ? had_blas : "",
+        isa ? s->kernels.isa : "", both, other ? blas : "");
+}
+
 static dt_status take(const char *path, dt_tensors *set, dt_session *s, const dt_optim_state *o,
                       dt_run_position *at, char *note, size_t note_size, dt_error *err)
 {
@@ -289,12 +311,7 @@ static dt_status take(const char *path, dt_tensors *set, dt_session *s, const dt
     };
     DT_TRY(dt_net_import(&s->net, &file, &report, err));
     s->quantizers_ready = true;
-    const char *isa = dt_tensors_attr(set, "isa");
-    if (isa && strcmp(isa, s->kernels.isa) != 0)
-        snprintf(note, note_size,
-                 "the checkpoint was made with %s kernels, this run uses %s: results may differ in "
-                 "the last bits from a run that was not stopped",
-                 isa, s->kernels.isa);
+    note_kernels(set, s, note, note_size);
     return DT_OK;
 }
 

@@ -76,7 +76,7 @@ static dt_status undo_done(const dt_run *r, dt_error *err)
 
 static dt_status resume_from(dt_run *r, const char *path, dt_error *err)
 {
-    char note[256], text[96];
+    char note[DT_CHECKPOINT_NOTE], text[96];
     DT_TRY(dt_checkpoint_load(path, &r->s, &r->optim, &r->at, note, sizeof note, err));
     if (note[0]) say(r, note);
     if (r->at.step > r->at.last_step) r->at.last_step = r->at.step;

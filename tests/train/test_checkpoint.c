@@ -71,7 +71,7 @@ START_TEST(everything_comes_back)
 {
     tempdir dir;
     run a, b;
-    char note[256];
+    char note[DT_CHECKPOINT_NOTE];
     dt_error err = { .status = DT_OK };
     dt_run_position at = { .steps_per_epoch = 4, .total_steps = 120, .last_step = 120 };
     tempdir_init(&dir, "last.h5");
@@ -137,7 +137,7 @@ START_TEST(another_recipe_is_refused_by_its_keys)
 {
     tempdir dir;
     run a, b;
-    char note[256];
+    char note[DT_CHECKPOINT_NOTE];
     dt_error err;
     dt_run_position at = { .steps_per_epoch = 4 };
     tempdir_init(&dir, "last.h5");
@@ -168,7 +168,7 @@ static dt_status load_changed(void (*change)(dt_tensors *set), char *note, dt_er
     change(&set);
     ck_assert_int_eq(dt_container_write(dir.file, &set, NULL), DT_OK);
     dt_tensors_fini(&set);
-    dt_status st = dt_checkpoint_load(dir.file, &r.s, &r.o, &at, note, 256, err);
+    dt_status st = dt_checkpoint_load(dir.file, &r.s, &r.o, &at, note, DT_CHECKPOINT_NOTE, err);
     close_run(&r);
     tempdir_fini(&dir);
     return st;
@@ -199,6 +199,17 @@ static void other_isa(dt_tensors *set)
     set_attr(set, "isa", "avx512");
 }
 
+static void other_blas(dt_tensors *set)
+{
+    set_attr(set, "blas", "OpenBLAS 0.3.21 Zen9");
+}
+
+static void other_both(dt_tensors *set)
+{
+    other_isa(set);
+    other_blas(set);
+}
+
 static void nothing(dt_tensors *set)
 {
     (void)set;
@@ -206,7 +217,7 @@ static void nothing(dt_tensors *set)
 
 START_TEST(odd_texts_are_refused_or_told)
 {
-    char note[256];
+    char note[DT_CHECKPOINT_NOTE];
     dt_error err;
     ck_assert_int_eq(load_changed(nothing, note, &err), DT_OK);
     ck_assert_str_eq(note, "");
@@ -217,7 +228,13 @@ START_TEST(odd_texts_are_refused_or_told)
     ck_assert_int_eq(load_changed(other_epoch, note, &err), DT_ERR_ARG);
     ck_assert_ptr_nonnull(strstr(err.text, "had 5 steps an epoch, the dataset gives 4 now"));
     ck_assert_int_eq(load_changed(other_isa, note, &err), DT_OK);
-    ck_assert_ptr_nonnull(strstr(note, "made with avx512 kernels, this run uses scalar"));
+    ck_assert_ptr_nonnull(strstr(note, "made with avx512 kernels, this run uses scalar:"));
+    ck_assert_int_eq(load_changed(other_blas, note, &err), DT_OK);
+    ck_assert_ptr_nonnull(strstr(note, "made with OpenBLAS 0.3.21 Zen9, this run uses OpenBLAS "));
+    ck_assert_int_eq(load_changed(other_both, note, &err), DT_OK);
+    ck_assert_ptr_nonnull(strstr(note,
+                                 "avx512 kernels and OpenBLAS 0.3.21 Zen9, this run uses scalar "
+                                 "and OpenBLAS "));
 }
 END_TEST
 
