@@ -25,7 +25,15 @@ static void init_value(const dt_value *v, real *data, uint64_t seed)
         data[i] = v->init == DT_INIT_ONE ? 1 : 0;
 }
 
-static dt_status state_fill(dt_state *s, bool with_grads, uint64_t seed, dt_error *err)
+static void share_value(dt_state *s, const dt_state *base, int i)
+{
+    s->data[i] = base->data[i];
+    if (s->grad_memory) s->grad[i] = s->grad_memory[i] = base->grad_memory[i];
+}
+
+/* `base`: whose memory its values keep; NULL: none. */
+static dt_status state_fill(dt_state *s, const dt_state *base, bool with_grads, uint64_t seed,
+                            dt_error *err)
 {
     const dt_graph *g = s->graph;
     size_t table = sizeof(real *) * (size_t)(g->value_count + 1);
@@ -38,6 +46,10 @@ static dt_status state_fill(dt_state *s, bool with_grads, uint64_t seed, dt_erro
         const dt_value *v = &g->value[i];
         bool param = v->kind == DT_VALUE_PARAM;
         if (!param && v->kind != DT_VALUE_BUFFER) continue;
+        if (base && i < base->graph->value_count) {
+            share_value(s, base, i);
+            continue;
+        }
         size_t bytes = (size_t)dt_shape_count(&v->shape) * sizeof(real);
         s->data[i] = dt_arena_get(s->arena, bytes);
         if (param && with_grads) s->grad[i] = s->grad_memory[i] = dt_arena_get(s->arena, bytes);
@@ -50,14 +62,26 @@ static dt_status state_fill(dt_state *s, bool with_grads, uint64_t seed, dt_erro
     return DT_OK;
 }
 
-dt_status dt_state_init(dt_state *s, const dt_graph *g, bool with_grads, uint64_t seed,
-                        const dt_alloc *a, dt_error *err)
+static dt_status state_make(dt_state *s, const dt_graph *g, const dt_state *base, bool with_grads,
+                            uint64_t seed, const dt_alloc *a, dt_error *err)
 {
     *s = (dt_state){ .graph = g, .arena = dt_arena_new(a, "parameters") };
     if (!s->arena) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for parameters");
-    dt_status st = state_fill(s, with_grads, seed, err);
+    dt_status st = state_fill(s, base, with_grads, seed, err);
     if (st != DT_OK) dt_state_fini(s);
     return st;
+}
+
+dt_status dt_state_init(dt_state *s, const dt_graph *g, bool with_grads, uint64_t seed,
+                        const dt_alloc *a, dt_error *err)
+{
+    return state_make(s, g, NULL, with_grads, seed, a, err);
+}
+
+dt_status dt_state_overlay(dt_state *s, const dt_graph *g, const dt_state *base, uint64_t seed,
+                           const dt_alloc *a, dt_error *err)
+{
+    return state_make(s, g, base, base->grad_memory != NULL, seed, a, err);
 }
 
 void dt_state_fini(dt_state *s)
@@ -73,7 +97,9 @@ dt_status dt_exec_init(dt_exec *e, const dt_plan *p, dt_state *s, const dt_kerne
     if (!e->arena) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for an executor");
     e->slot = dt_arena_get(e->arena, sizeof *e->slot * (size_t)(p->slot_count + 1));
     e->input = dt_arena_get(e->arena, sizeof *e->input * (size_t)(p->graph->value_count + 1));
-    bool ok = e->slot && e->input;
+    e->given_grad =
+        dt_arena_get(e->arena, sizeof *e->given_grad * (size_t)(p->graph->value_count + 1));
+    bool ok = e->slot && e->input && e->given_grad;
 #ifndef __SANITIZE_ADDRESS__
     if (ok && !memory) ok = (memory = dt_arena_get(e->arena, p->arena_bytes)) != NULL;
 #endif
@@ -97,6 +123,7 @@ void dt_exec_fini(dt_exec *e)
 void *dt_exec_value(const dt_exec *e, int value)
 {
     dt_value_kind kind = e->plan->graph->value[value].kind;
+    if (e->plan->given[value]) return e->input[value];
     if (kind == DT_VALUE_PARAM || kind == DT_VALUE_BUFFER) return e->state->data[value];
     int slot = e->plan->value_slot[value];
     return slot >= 0 ? e->slot[slot] : e->input[value];
@@ -105,6 +132,17 @@ void *dt_exec_value(const dt_exec *e, int value)
 void dt_exec_set_input(dt_exec *e, int value, const void *data)
 {
     e->input[value] = (void *)(uintptr_t)data; /* ops write to no input of this kind */
+}
+
+void dt_exec_set_gradient(dt_exec *e, int value, const real *gradient)
+{
+    e->given_grad[value] = gradient;
+}
+
+const real *dt_exec_gradient(const dt_exec *e, int value)
+{
+    int slot = e->plan->grad_slot[value];
+    return slot >= 0 ? e->slot[slot] : NULL;
 }
 
 typedef struct shapes {
@@ -142,7 +180,9 @@ static dt_op_run prepare(dt_exec *e, int i, void *(*value)(const dt_exec *e, int
         sh->in[j] = p->shape[node->in[j]];
     }
     for (int j = 0; j < node->out_count; j++) {
-        run.out[j] = value(e, node->out[j]);
+        /* what is given is not overwritten by a node that makes something else, too */
+        int v = node->out[j];
+        run.out[j] = p->given[v] ? slot_memory(e, p->value_slot[v]) : value(e, v);
         sh->out[j] = p->shape[node->out[j]];
     }
     run.saved = slot_memory(e, p->node[i].saved);
@@ -206,7 +246,7 @@ static void backward_node(dt_exec *e, int i)
     run.work = slot_memory(e, pn->backward_work);
     run.leave = pn->leaves;
     for (int j = 0; j < node->out_count; j++)
-        run.d_out[j] = gradient(e, node->out[j]);
+        run.d_out[j] = p->given[node->out[j]] ? NULL : gradient(e, node->out[j]);
     if (pn->late >= 0) {
         late = prepare(e, pn->late, value_back, &late_sh);
         late.d_in[0] = run.d_out[0];
@@ -245,17 +285,25 @@ static void offer_gradients(dt_exec *e)
         e->state->grad[i] = p->writes[i] ? e->state->grad_memory[i] : NULL;
 }
 
+/* The gradients that a backward pass begins with. */
+static void start_gradients(dt_exec *e)
+{
+    const dt_plan *p = e->plan;
+    if (p->seed_count == 0) gradient(e, p->loss)[0] = 1;
+    for (int i = 0; i < p->seed_count; i++) {
+        int v = p->seed[i];
+        memcpy(gradient(e, v), e->given_grad[v],
+               (size_t)dt_shape_count(&p->shape[v]) * sizeof(real));
+    }
+}
+
 void dt_exec_backward(dt_exec *e)
 {
     const dt_plan *p = e->plan;
-    bool first = true;
     offer_gradients(e);
+    start_gradients(e);
     for (int i = p->graph->node_count - 1; i >= 0; i--) {
         if (!p->node[i].runs_back) continue;
-        if (first) { /* the loss: its gradient is 1 */
-            gradient(e, p->graph->node[i].out[0])[0] = 1;
-            first = false;
-        }
         if (p->node[i].again >= 0) make_again(e, p->node[i].again);
         double start = e->op_seconds ? now() : 0;
         backward_node(e, i);

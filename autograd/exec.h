@@ -20,6 +20,11 @@ typedef struct dt_state {
 /* Allocates and initialises: weights by fan_in and the stream (seed, INIT, name). */
 dt_status dt_state_init(dt_state *s, const dt_graph *g, bool with_grads, uint64_t seed,
                         const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
+/* The state of a graph that has the values of base's graph under their numbers, and more: those are
+ * base's, parameters and buffers that were added have memory of their own. `base` must outlive it.
+ */
+dt_status dt_state_overlay(dt_state *s, const dt_graph *g, const dt_state *base, uint64_t seed,
+                           const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
 void dt_state_fini(dt_state *s);
 
 /* Called around every forward node; run->out is filled when `after`. */
@@ -30,8 +35,9 @@ typedef struct dt_exec {
     const dt_plan *plan;
     const dt_kernels *kernels;
     dt_state *state;
-    void **slot;  /* memory of each slot */
-    void **input; /* by value: memory of DT_VALUE_INPUT, the caller's */
+    void **slot;             /* memory of each slot */
+    void **input;            /* by value: memory of inputs and given values, the caller's */
+    const real **given_grad; /* by value: gradients from outside, the caller's */
     dt_arena *arena;
     dt_exec_hook hook; /* NULL: none */
     void *hook_arg;
@@ -54,8 +60,13 @@ void dt_exec_fini(dt_exec *e);
 
 /* Borrowed until the next forward pass. */
 void *dt_exec_value(const dt_exec *e, int value);
-/* `data` is borrowed and only read. */
+/* Of inputs and given values. `data` is borrowed and only read. */
 void dt_exec_set_input(dt_exec *e, int value, const void *data);
+/* Of the request's seeds, before a backward pass; `gradient` is borrowed until it ends. */
+void dt_exec_set_gradient(dt_exec *e, int value, const real *gradient);
+/* Of the request's `gradients`, after a backward pass and until the next forward pass; NULL:
+ * nothing that was wanted depends on the value. */
+const real *dt_exec_gradient(const dt_exec *e, int value);
 
 /* Errors come from the hook only. */
 dt_status dt_exec_forward(dt_exec *e, dt_error *err) DT_MUST_CHECK;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "autograd/query.h"
 #include "autograd/sums.h"
 
 static int back_time(const dt_plan *p, int node)
@@ -47,29 +48,33 @@ static dt_status infer_shapes(dt_plan *p, dt_error *err)
     return DT_OK;
 }
 
+/* Marks the node that makes a value, unless it is given. */
+static void need(dt_plan *p, int value)
+{
+    int producer = p->graph->value[value].producer;
+    if (producer >= 0 && !p->given[value]) p->node[producer].runs = true;
+}
+
 /* Marks the nodes that the outputs need. */
 static void mark_needed(dt_plan *p, const int *outputs, int count)
 {
     const dt_graph *g = p->graph;
-    for (int i = 0; i < count; i++) {
-        int producer = g->value[outputs[i]].producer;
-        if (producer >= 0) p->node[producer].runs = true;
-    }
-    for (int i = g->node_count - 1; i >= 0; i--) {
-        if (!p->node[i].runs) continue;
-        for (int j = 0; j < g->node[i].in_count; j++) {
-            int producer = g->value[g->node[i].in[j]].producer;
-            if (producer >= 0) p->node[producer].runs = true;
-        }
-    }
+    for (int i = 0; i < count; i++)
+        need(p, outputs[i]);
+    for (int i = g->node_count - 1; i >= 0; i--)
+        for (int j = 0; p->node[i].runs && j < g->node[i].in_count; j++)
+            need(p, g->node[i].in[j]);
 }
 
-/* Marks which inputs get gradients: those through which a parameter is reached. */
-static void mark_gradients(dt_plan *p, bool *has_grad)
+/* Marks which inputs get gradients: those through which a parameter is reached, or a value whose
+ * gradient is wanted. */
+static void mark_gradients(dt_plan *p, const bool *frozen, bool *has_grad)
 {
     const dt_graph *g = p->graph;
-    for (int i = 0; i < g->value_count; i++)
-        has_grad[i] = g->value[i].kind == DT_VALUE_PARAM;
+    for (int i = 0; i < g->value_count; i++) {
+        bool param = g->value[i].kind == DT_VALUE_PARAM && !p->given[i];
+        has_grad[i] = p->keeps_grad[i] || (param && !(frozen && frozen[i]));
+    }
     for (int i = 0; i < g->node_count; i++) {
         const dt_node *node = &g->node[i];
         dt_plan_node *pn = &p->node[i];
@@ -79,7 +84,7 @@ static void mark_gradients(dt_plan *p, bool *has_grad)
             pn->runs_back = pn->runs_back || pn->wants[j];
         }
         for (int j = 0; j < node->out_count && pn->runs_back; j++)
-            has_grad[node->out[j]] = true;
+            has_grad[node->out[j]] = has_grad[node->out[j]] || !p->given[node->out[j]];
     }
 }
 
@@ -101,15 +106,12 @@ static int last_read(const dt_plan *p, int v)
 {
     const dt_graph *g = p->graph;
     int last = -1;
-    for (int i = 0; i < g->node_count; i++) {
-        const dt_node *node = &g->node[i];
-        if (!p->node[i].runs) continue;
-        for (int j = 0; j < node->in_count; j++) {
-            if (node->in[j] != v) continue;
-            if (i > last) last = i;
-            bool back = p->node[i].runs_back && (node->op->reads_in >> j & 1);
-            if (back && back_time(p, i) > last) last = back_time(p, i);
-        }
+    DT_QUERY_EACH_USE(u, g, v)
+    {
+        if (!p->node[u->node].runs) continue;
+        bool back = p->node[u->node].runs_back && (g->node[u->node].op->reads_in >> u->input & 1);
+        int time = back ? back_time(p, u->node) : u->node;
+        if (time > last) last = time;
     }
     int producer = g->value[v].producer;
     if (producer < 0 || !p->node[producer].runs_back) return last;
@@ -142,12 +144,12 @@ static void plan_values(dt_plan *p, const int *outputs, int output_count)
         const dt_node *node = &g->node[i];
         if (!p->node[i].runs) continue;
         for (int j = 0; j < node->out_count; j++) {
-            int v = node->out[j], x = node->in[0], last = last_read(p, v);
+            int v = node->out[j], x = node->in[0], last = p->given[v] ? i : last_read(p, v);
             if (last < i) last = i;
             if (is_one_of(v, outputs, output_count)) last = 2 * g->node_count;
             int old = p->value_slot[x];
-            bool shares = j == 0 && node->op->inplace && old >= 0 && last_read(p, x) == i &&
-                          p->slot[old].last == i && same_shape(p, v, x) &&
+            bool shares = j == 0 && node->op->inplace && old >= 0 && !p->given[x] &&
+                          last_read(p, x) == i && p->slot[old].last == i && same_shape(p, v, x) &&
                           g->value[v].store == g->value[x].store;
             if (shares)
                 extend(p, p->value_slot[v] = old, last);
@@ -170,6 +172,7 @@ static int shared_gradient(const dt_plan *p, const dt_node *node, int j)
     int k = j == 0 && node->op->grad_inplace ? 0 : -1;
     if (node->op->grad_shares) k = node->op->grad_shares(node->conf, j);
     if (k < 0 || !same_shape(p, node->in[j], node->out[k])) return -1;
+    if (p->keeps_grad[node->out[k]]) return -1;
     return p->grad_slot[node->out[k]];
 }
 
@@ -178,7 +181,7 @@ static bool read_gradients(dt_plan *p, const dt_node *node, int time)
 {
     bool any = false;
     for (int j = 0; j < node->out_count; j++) {
-        if (!p->writes[node->out[j]]) continue;
+        if (!p->writes[node->out[j]] || p->given[node->out[j]]) continue;
         extend(p, p->grad_slot[node->out[j]], time);
         any = true;
     }
@@ -196,12 +199,16 @@ static bool wanted_before(const dt_plan_node *pn, const dt_node *node, int j)
 /* Slots of gradients, in the order of the backward pass. The first contribution overwrites, later
  * ones add; the first may take over the slot of the gradient it is computed from. An op makes its
  * gradients in any order, so of one value at two inputs the second goes to memory of its own. */
-static void plan_gradients(dt_plan *p, int loss)
+static void plan_gradients(dt_plan *p)
 {
     const dt_graph *g = p->graph;
-    p->grad_slot[loss] =
-        new_slot(p, DT_SLOT_GRAD, loss, g->node_count, g->node_count, gradient_bytes(p, loss));
-    p->writes[loss] = true;
+    int n = g->node_count;
+    for (int i = 0; i < p->seed_count || (p->seed_count == 0 && i == 0); i++) {
+        int v = p->seed_count ? p->seed[i] : p->loss;
+        if (p->writes[v]) continue;
+        p->grad_slot[v] = new_slot(p, DT_SLOT_GRAD, v, n, n, gradient_bytes(p, v));
+        p->writes[v] = true;
+    }
     for (int i = g->node_count - 1; i >= 0; i--) {
         const dt_node *node = &g->node[i];
         dt_plan_node *pn = &p->node[i];
@@ -226,19 +233,20 @@ static void plan_gradients(dt_plan *p, int loss)
                 p->grad_slot[v] = new_slot(p, DT_SLOT_GRAD, v, time, time, bytes);
         }
     }
+    for (int v = 0; v < g->value_count; v++)
+        if (p->keeps_grad[v]) extend(p, p->grad_slot[v], 2 * n);
 }
 
 /* The node that reads v, -1: none, or several. */
 static int only_reader(const dt_plan *p, int v)
 {
-    const dt_graph *g = p->graph;
     int reader = -1;
-    for (int i = 0; i < g->node_count; i++)
-        for (int j = 0; p->node[i].runs && j < g->node[i].in_count; j++) {
-            if (g->node[i].in[j] != v) continue;
-            if (reader >= 0) return -1;
-            reader = i;
-        }
+    DT_QUERY_EACH_USE(u, p->graph, v)
+    {
+        if (!p->node[u->node].runs) continue;
+        if (reader >= 0) return -1;
+        reader = u->node;
+    }
     return reader;
 }
 
@@ -253,6 +261,7 @@ static void plan_late(dt_plan *p)
         int v = node->in[0], producer = g->value[v].producer;
         if (!pn->runs_back || !pn->wants[0] || pn->add[0] || !node->op->finish_grad) continue;
         if (producer < 0 || !p->node[producer].runs_back || only_reader(p, v) < 0) continue;
+        if (p->keeps_grad[v] || p->given[v]) continue;
         if (!g->node[producer].op->takes_late || g->node[producer].out[0] != v) continue;
         pn->leaves = true;
         p->node[producer].late = i;
@@ -335,7 +344,7 @@ static void plan_memory(dt_plan *p, const dt_kernels *k)
 }
 
 /* `out_flags`: by value, for mark_gradients. */
-static dt_status get_tables(dt_plan *p, bool **out_flags, dt_error *err)
+static dt_status get_tables(dt_plan *p, const dt_plan_request *r, bool **out_flags, dt_error *err)
 {
     size_t values = (size_t)p->graph->value_count, nodes = (size_t)p->graph->node_count;
     size_t slots = values * 3 + nodes * (4 + DT_OP_MAX_IN);
@@ -346,9 +355,12 @@ static dt_status get_tables(dt_plan *p, bool **out_flags, dt_error *err)
     p->node = dt_arena_get(p->arena, nodes * sizeof *p->node);
     p->slot = dt_arena_get(p->arena, slots * sizeof *p->slot);
     p->writes = dt_arena_get(p->arena, values * sizeof *p->writes);
+    p->given = dt_arena_get(p->arena, values * sizeof *p->given);
+    p->keeps_grad = dt_arena_get(p->arena, values * sizeof *p->keeps_grad);
+    p->seed = dt_arena_get(p->arena, ((size_t)r->seed_count + 1) * sizeof *p->seed);
     *out_flags = dt_arena_get(p->arena, values * sizeof **out_flags);
     if (!p->shape || !p->value_slot || !p->again_slot || !p->grad_slot || !p->node || !p->slot ||
-        !p->writes || !*out_flags)
+        !p->writes || !p->given || !p->keeps_grad || !p->seed || !*out_flags)
         return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a plan");
     for (size_t i = 0; i < values; i++)
         p->value_slot[i] = p->again_slot[i] = p->grad_slot[i] = -1;
@@ -362,39 +374,57 @@ static dt_status get_tables(dt_plan *p, bool **out_flags, dt_error *err)
     return DT_OK;
 }
 
-static dt_status plan_all(dt_plan *p, const dt_kernels *k, const int *outputs, int output_count,
-                          dt_error *err)
+/* The request's lists by value. */
+static dt_status read_request(dt_plan *p, const dt_plan_request *r, dt_error *err)
+{
+    const dt_graph *g = p->graph;
+    p->loss = p->mode == DT_MODE_TRAIN && r->seed_count == 0 ? r->outputs[0] : -1;
+    p->seed_count = r->seed_count;
+    for (int i = 0; i < r->given_count; i++)
+        p->given[r->given[i]] = true;
+    for (int i = 0; i < r->seed_count; i++)
+        p->seed[i] = r->seeds[i];
+    for (int i = 0; i < r->gradient_count; i++) {
+        const dt_value *v = &g->value[r->gradients[i]];
+        p->keeps_grad[r->gradients[i]] = true;
+        if (v->kind == DT_VALUE_PARAM || v->kind == DT_VALUE_BUFFER)
+            return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = v->name },
+                           "gradients of parameters are in the state");
+    }
+    if (p->loss >= 0 && dt_shape_count(&p->shape[p->loss]) != 1)
+        return dt_fail(err, DT_ERR_ARG, NULL, "the loss must be a single number");
+    return DT_OK;
+}
+
+static dt_status plan_all(dt_plan *p, const dt_plan_request *r, dt_error *err)
 {
     bool *flags;
-    DT_TRY(get_tables(p, &flags, err));
+    DT_TRY(get_tables(p, r, &flags, err));
     DT_TRY(infer_shapes(p, err));
-    mark_needed(p, outputs, output_count);
-    if (p->mode == DT_MODE_TRAIN) mark_gradients(p, flags);
-    plan_values(p, outputs, output_count);
+    DT_TRY(read_request(p, r, err));
+    mark_needed(p, r->outputs, r->output_count);
+    if (p->mode == DT_MODE_TRAIN) mark_gradients(p, r->frozen, flags);
+    plan_values(p, r->outputs, r->output_count);
     if (p->mode == DT_MODE_TRAIN) {
-        if (dt_shape_count(&p->shape[outputs[0]]) != 1)
-            return dt_fail(err, DT_ERR_ARG, NULL, "the loss must be a single number");
-        plan_gradients(p, outputs[0]);
+        plan_gradients(p);
         plan_late(p);
         plan_again(p);
         plan_moves(p);
     }
-    plan_memory(p, k);
+    plan_memory(p, r->kernels);
     for (int i = 0; i < p->slot_count; i++)
         p->sum_bytes += p->slot[i].bytes;
     return dt_slots_place(p->slot, p->slot_count, p->arena, &p->arena_bytes, err);
 }
 
-dt_status dt_plan_init(dt_plan *p, const dt_graph *g, const dt_kernels *k, dt_mode mode,
-                       int64_t batch, int threads, const int *outputs, int output_count,
-                       const dt_alloc *a, dt_error *err)
+dt_status dt_plan_init(dt_plan *p, const dt_plan_request *r, const dt_alloc *a, dt_error *err)
 {
-    if (batch < 1 || threads < 1 || threads > DT_MAX_THREADS || output_count < 1)
+    if (r->batch < 1 || r->threads < 1 || r->threads > DT_MAX_THREADS || r->output_count < 1)
         return dt_fail(err, DT_ERR_ARG, NULL, "a plan wants a batch, threads and outputs");
-    *p = (dt_plan){ .graph = g, .mode = mode, .batch = batch, .threads = threads };
+    *p = (dt_plan){ .graph = r->graph, .mode = r->mode, .batch = r->batch, .threads = r->threads };
     p->arena = dt_arena_new(a, "plan");
     if (!p->arena) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a plan");
-    dt_status st = plan_all(p, k, outputs, output_count, err);
+    dt_status st = plan_all(p, r, err);
     if (st != DT_OK) dt_plan_fini(p);
     return st;
 }

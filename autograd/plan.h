@@ -41,11 +41,16 @@ typedef struct dt_plan {
     dt_mode mode;
     int64_t batch;
     int threads;
-    dt_shape *shape;    /* by value */
-    int *value_slot;    /* by value, -1: no memory in the arena */
-    int *again_slot;    /* by value: of one that is made again for backward, -1: value_slot */
-    int *grad_slot;     /* by value, -1: none, or a parameter's */
-    bool *writes;       /* by value: the backward pass gives it a gradient */
+    dt_shape *shape;  /* by value */
+    int *value_slot;  /* by value, -1: no memory in the arena */
+    int *again_slot;  /* by value: of one that is made again for backward, -1: value_slot */
+    int *grad_slot;   /* by value, -1: none, or a parameter's */
+    bool *writes;     /* by value: the backward pass gives it a gradient */
+    bool *given;      /* by value: comes from outside */
+    bool *keeps_grad; /* by value: its gradient is there to the end */
+    int *seed;        /* values whose gradients come from outside; none: loss */
+    int seed_count;
+    int loss;           /* TRAIN without seeds; -1: none */
     dt_plan_node *node; /* by node */
     dt_slot *slot;
     int slot_count;
@@ -55,11 +60,34 @@ typedef struct dt_plan {
     dt_arena *arena;
 } dt_plan;
 
-/* Plans the computation of `outputs` (values kept to the end of the step). In DT_MODE_TRAIN
- * `outputs[0]` is the loss, a single number, and gradients of all parameters are planned. */
-dt_status dt_plan_init(dt_plan *p, const dt_graph *g, const dt_kernels *k, dt_mode mode,
-                       int64_t batch, int threads, const int *outputs, int output_count,
-                       const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
+/* What is to be computed of a graph: all of it, or a part between values that are given and values
+ * that are wanted. Lists are read by dt_plan_init only. */
+typedef struct dt_plan_request {
+    const dt_graph *graph; /* borrowed by the plan */
+    const dt_kernels *kernels;
+    dt_mode mode;
+    int64_t batch;
+    int threads;
+    const int *outputs; /* values kept to the end of the step */
+    int output_count;
+    /* Values that come from outside (dt_exec_set_input), whatever computes them in the graph: their
+     * makers do not run for them. */
+    const int *given;
+    int given_count;
+    /* ---- DT_MODE_TRAIN ---- */
+    /* Values whose gradients come from outside (dt_exec_set_gradient). None: outputs[0] is the
+     * loss, a single number, whose gradient is 1. */
+    const int *seeds;
+    int seed_count;
+    /* Values (given ones too) whose gradients are there after the backward pass
+     * (dt_exec_gradient). */
+    const int *gradients;
+    int gradient_count;
+    const bool *frozen; /* by value: parameters that get no gradient; NULL: none */
+} dt_plan_request;
+
+dt_status dt_plan_init(dt_plan *p, const dt_plan_request *r, const dt_alloc *a,
+                       dt_error *err) DT_MUST_CHECK;
 void dt_plan_fini(dt_plan *p);
 
 /* Gives every slot an offset such that slots whose lifetimes meet do not overlap: larger ones

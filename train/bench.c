@@ -163,8 +163,15 @@ static dt_status prepare(bench *b, dt_error *err)
     DT_TRY(dt_optim_state_init(&b->optim, &recipe->train, &b->net.graph, b->p->alloc, err));
     b->lr = dt_optimizer_lr(b->optim.optimizer, recipe->train.optimizer.conf);
     const int outputs[] = { b->net.loss, b->net.logits };
-    DT_TRY(dt_plan_init(&b->plan, dt_net_steps(&b->net), &b->kernels, DT_MODE_TRAIN, b->batch,
-                        b->threads, outputs, 2, b->p->alloc, err));
+    DT_TRY(dt_plan_init(&b->plan,
+                        &(dt_plan_request){ .graph = dt_net_steps(&b->net),
+                                            .kernels = &b->kernels,
+                                            .mode = DT_MODE_TRAIN,
+                                            .batch = b->batch,
+                                            .threads = b->threads,
+                                            .outputs = outputs,
+                                            .output_count = 2 },
+                        b->p->alloc, err));
     give_free_pages_back();
     b->resident = resident_mb();
     return dt_exec_init(&b->exec, &b->plan, &b->net.state, &b->kernels, NULL, b->p->alloc, err);

@@ -10,7 +10,15 @@ dt_status dt_evaluator_init(dt_evaluator *e, dt_net *net, const dt_graph *graph,
 {
     *e = (dt_evaluator){ .net = net, .alloc = a };
     const int outputs[] = { net->loss, net->logits };
-    DT_TRY(dt_plan_init(&e->plan, graph, k, DT_MODE_EVAL, batch, threads, outputs, 2, a, err));
+    DT_TRY(dt_plan_init(&e->plan,
+                        &(dt_plan_request){ .graph = graph,
+                                            .kernels = k,
+                                            .mode = DT_MODE_EVAL,
+                                            .batch = batch,
+                                            .threads = threads,
+                                            .outputs = outputs,
+                                            .output_count = 2 },
+                        a, err));
     dt_status st = dt_exec_init(&e->exec, &e->plan, &net->state, k, memory, a, err);
     if (st == DT_OK) {
         e->labels = dt_get_array(a, (size_t)batch, sizeof *e->labels, "labels");

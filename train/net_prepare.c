@@ -144,8 +144,15 @@ dt_status dt_net_calibrate_phase(dt_net *net, const dt_graph *graph, const dt_gr
     dt_plan plan;
     dt_exec exec;
     calibration c = { net, before, init, site, arg };
-    DT_TRY(
-        dt_plan_init(&plan, graph, k, DT_MODE_CALIBRATE, batch, threads, &net->logits, 1, a, err));
+    DT_TRY(dt_plan_init(&plan,
+                        &(dt_plan_request){ .graph = graph,
+                                            .kernels = k,
+                                            .mode = DT_MODE_CALIBRATE,
+                                            .batch = batch,
+                                            .threads = threads,
+                                            .outputs = &net->logits,
+                                            .output_count = 1 },
+                        a, err));
     dt_status st = dt_exec_init(&exec, &plan, &net->state, k, NULL, a, err);
     if (st == DT_OK) {
         exec.hook = hook;

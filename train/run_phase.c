@@ -19,8 +19,15 @@ static dt_status plan(dt_run *r, const dt_graph *g, dt_mode mode, dt_plan *out, 
     const int outputs[] = { mode == DT_MODE_TRAIN ? net->step_loss : net->loss, net->logits };
     int64_t batch = mode == DT_MODE_EVAL ? r->s.recipe->eval.batch : r->s.data_conf->batch;
     char line[400], text[512];
-    DT_TRY(dt_plan_init(out, g, &r->s.kernels, mode, batch, r->s.threads, outputs, 2, r->p->alloc,
-                        err));
+    DT_TRY(dt_plan_init(out,
+                        &(dt_plan_request){ .graph = g,
+                                            .kernels = &r->s.kernels,
+                                            .mode = mode,
+                                            .batch = batch,
+                                            .threads = r->s.threads,
+                                            .outputs = outputs,
+                                            .output_count = 2 },
+                        r->p->alloc, err));
     if (out->arena_bytes > r->step_bytes) r->step_bytes = out->arena_bytes;
     dt_plan_print(out, line, sizeof line);
     snprintf(text, sizeof text, "plan: %s", line);

@@ -100,8 +100,15 @@ dt_status dt_teacher_make_plan(dt_teacher *t, const dt_kernels *k, int64_t batch
 {
     const int outputs[] = { t->net.logits };
     t->net.plain = plain;
-    return dt_plan_init(&t->plan, dt_net_steps(&t->net), k, DT_MODE_EVAL, batch, threads, outputs,
-                        1, t->alloc, err);
+    return dt_plan_init(&t->plan,
+                        &(dt_plan_request){ .graph = dt_net_steps(&t->net),
+                                            .kernels = k,
+                                            .mode = DT_MODE_EVAL,
+                                            .batch = batch,
+                                            .threads = threads,
+                                            .outputs = outputs,
+                                            .output_count = 1 },
+                        t->alloc, err);
 }
 
 dt_status dt_teacher_start(dt_teacher *t, const dt_kernels *k, void *memory, dt_error *err)

@@ -59,9 +59,16 @@ static void open_side(side *s, const char *recipe, const dt_kernels *k, bool pla
             DT_OK);
     set_parameters(net);
     const int outputs[] = { net->loss, net->logits };
-    ck_assert_int_eq(
-        dt_plan_init(&s->plan, dt_net_steps(net), k, mode, BATCH, threads, outputs, 2, NULL, &err),
-        DT_OK);
+    ck_assert_int_eq(dt_plan_init(&s->plan,
+                                  &(dt_plan_request){ .graph = dt_net_steps(net),
+                                                      .kernels = k,
+                                                      .mode = mode,
+                                                      .batch = BATCH,
+                                                      .threads = threads,
+                                                      .outputs = outputs,
+                                                      .output_count = 2 },
+                                  NULL, &err),
+                     DT_OK);
     ck_assert_int_eq(dt_exec_init(&s->exec, &s->plan, &net->state, k, NULL, NULL, &err), DT_OK);
     dt_exec_set_input(&s->exec, net->input, pictures);
     dt_exec_set_input(&s->exec, net->labels, labels);

@@ -172,7 +172,15 @@ static void check_plan(const test_net *t, const dt_graph *g, const dt_kernels *k
     dt_plan p;
     dt_error err = { .status = DT_OK };
     const int outputs[] = { t->net.loss, t->net.logits };
-    ck_assert_msg(dt_plan_init(&p, g, k, mode, batch, threads, outputs, 2, NULL, &err) == DT_OK,
+    ck_assert_msg(dt_plan_init(&p,
+                               &(dt_plan_request){ .graph = g,
+                                                   .kernels = k,
+                                                   .mode = mode,
+                                                   .batch = batch,
+                                                   .threads = threads,
+                                                   .outputs = outputs,
+                                                   .output_count = 2 },
+                               NULL, &err) == DT_OK,
                   "%s", err.text);
     ck_assert_uint_lt(p.arena_bytes, p.sum_bytes);
     check_slots(&p);
@@ -218,16 +226,32 @@ START_TEST(a_training_arena_is_far_below_the_sum)
     ck_assert_int_eq(dt_kernels_init(&k, NULL, NULL), DT_OK);
     test_net_open(&t, TEST_FLOAT("resnet20"), false);
     const int outputs[] = { t.net.loss, t.net.logits };
-    ck_assert_int_eq(
-        dt_plan_init(&p, &t.net.graph, &k, DT_MODE_TRAIN, 128, 2, outputs, 2, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_plan_init(&p,
+                                  &(dt_plan_request){ .graph = &t.net.graph,
+                                                      .kernels = &k,
+                                                      .mode = DT_MODE_TRAIN,
+                                                      .batch = 128,
+                                                      .threads = 2,
+                                                      .outputs = outputs,
+                                                      .output_count = 2 },
+                                  NULL, NULL),
+                     DT_OK);
     ck_assert_uint_lt(p.arena_bytes, p.sum_bytes * 8 / 10);
     dt_plan_print(&p, text, sizeof text);
     ck_assert_ptr_nonnull(strstr(text, "train batch 128: arena "));
     /* Convs: 432 1024 + 6 2304 1024 + (4608 + 5 9216) 256 + (18432 + 5 36864) 64; linear 640. */
     ck_assert_int_eq(dt_plan_macs(&p), 128 * 40551040LL);
     dt_plan_fini(&p);
-    ck_assert_int_eq(
-        dt_plan_init(&p, &t.net.graph, &k, DT_MODE_EVAL, 128, 2, outputs, 2, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_plan_init(&p,
+                                  &(dt_plan_request){ .graph = &t.net.graph,
+                                                      .kernels = &k,
+                                                      .mode = DT_MODE_EVAL,
+                                                      .batch = 128,
+                                                      .threads = 2,
+                                                      .outputs = outputs,
+                                                      .output_count = 2 },
+                                  NULL, NULL),
+                     DT_OK);
     ck_assert_uint_lt(p.arena_bytes, p.sum_bytes / 4);
     dt_plan_fini(&p);
     test_net_close(&t);
@@ -249,9 +273,16 @@ START_TEST(sums_of_few_products_are_made_twice)
         dt_plan p;
         const int outputs[] = { t.net.loss, t.net.logits };
         int twice = 0;
-        ck_assert_int_eq(
-            dt_plan_init(&p, dt_net_steps(&t.net), &k, cases[c].mode, 8, 2, outputs, 2, NULL, NULL),
-            DT_OK);
+        ck_assert_int_eq(dt_plan_init(&p,
+                                      &(dt_plan_request){ .graph = dt_net_steps(&t.net),
+                                                          .kernels = &k,
+                                                          .mode = cases[c].mode,
+                                                          .batch = 8,
+                                                          .threads = 2,
+                                                          .outputs = outputs,
+                                                          .output_count = 2 },
+                                      NULL, NULL),
+                         DT_OK);
         for (int v = 0; v < p.graph->value_count; v++) {
             if (p.again_slot[v] < 0) continue;
             const dt_slot *first = &p.slot[p.value_slot[v]], *again = &p.slot[p.again_slot[v]];
@@ -275,15 +306,37 @@ START_TEST(bad_requests_are_refused)
     ck_assert_int_eq(dt_kernels_init(&k, "scalar", NULL), DT_OK);
     test_net_open(&t, TEST_FLOAT("smallcnn"), false);
     const int logits = t.net.logits;
-    ck_assert_int_eq(
-        dt_plan_init(&p, &t.net.graph, &k, DT_MODE_TRAIN, 4, 1, &logits, 1, NULL, &err),
-        DT_ERR_ARG);
-    ck_assert_str_eq(err.text, "the loss must be a single number");
-    ck_assert_int_eq(dt_plan_init(&p, &t.net.graph, &k, DT_MODE_EVAL, 0, 1, &logits, 1, NULL, &err),
+    ck_assert_int_eq(dt_plan_init(&p,
+                                  &(dt_plan_request){ .graph = &t.net.graph,
+                                                      .kernels = &k,
+                                                      .mode = DT_MODE_TRAIN,
+                                                      .batch = 4,
+                                                      .threads = 1,
+                                                      .outputs = &logits,
+                                                      .output_count = 1 },
+                                  NULL, &err),
                      DT_ERR_ARG);
-    ck_assert_int_eq(
-        dt_plan_init(&p, &t.net.graph, &k, DT_MODE_EVAL, INT64_MAX / 8, 1, &logits, 1, NULL, &err),
-        DT_ERR_SHAPE);
+    ck_assert_str_eq(err.text, "the loss must be a single number");
+    ck_assert_int_eq(dt_plan_init(&p,
+                                  &(dt_plan_request){ .graph = &t.net.graph,
+                                                      .kernels = &k,
+                                                      .mode = DT_MODE_EVAL,
+                                                      .batch = 0,
+                                                      .threads = 1,
+                                                      .outputs = &logits,
+                                                      .output_count = 1 },
+                                  NULL, &err),
+                     DT_ERR_ARG);
+    ck_assert_int_eq(dt_plan_init(&p,
+                                  &(dt_plan_request){ .graph = &t.net.graph,
+                                                      .kernels = &k,
+                                                      .mode = DT_MODE_EVAL,
+                                                      .batch = INT64_MAX / 8,
+                                                      .threads = 1,
+                                                      .outputs = &logits,
+                                                      .output_count = 1 },
+                                  NULL, &err),
+                     DT_ERR_SHAPE);
     test_net_close(&t);
 }
 END_TEST

@@ -22,9 +22,16 @@ typedef struct setup {
 static void open_exec(setup *s, dt_mode mode, dt_plan *p, dt_exec *e)
 {
     const int outputs[] = { s->t.net.loss, s->t.net.logits };
-    ck_assert_int_eq(
-        dt_plan_init(p, dt_net_steps(&s->t.net), &s->k, mode, BATCH, 2, outputs, 2, NULL, NULL),
-        DT_OK);
+    ck_assert_int_eq(dt_plan_init(p,
+                                  &(dt_plan_request){ .graph = dt_net_steps(&s->t.net),
+                                                      .kernels = &s->k,
+                                                      .mode = mode,
+                                                      .batch = BATCH,
+                                                      .threads = 2,
+                                                      .outputs = outputs,
+                                                      .output_count = 2 },
+                                  NULL, NULL),
+                     DT_OK);
     ck_assert_int_eq(dt_exec_init(e, p, &s->t.net.state, &s->k, NULL, NULL, NULL), DT_OK);
 }
 

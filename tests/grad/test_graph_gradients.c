@@ -300,7 +300,16 @@ START_TEST(planned_gradients_are_central_differences)
     dt_exec e;
     int x, labels, loss = build(&g, &x, &labels);
     ck_assert_int_eq(dt_kernels_init(&k, "", NULL), DT_OK);
-    ck_assert_int_eq(dt_plan_init(&p, &g, &k, DT_MODE_TRAIN, N, 2, &loss, 1, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_plan_init(&p,
+                                  &(dt_plan_request){ .graph = &g,
+                                                      .kernels = &k,
+                                                      .mode = DT_MODE_TRAIN,
+                                                      .batch = N,
+                                                      .threads = 2,
+                                                      .outputs = &loss,
+                                                      .output_count = 1 },
+                                  NULL, NULL),
+                     DT_OK);
     ck_assert_int_eq(dt_state_init(&s, &g, true, 1, NULL, NULL), DT_OK);
     ck_assert_int_eq(dt_exec_init(&e, &p, &s, &k, NULL, NULL, NULL), DT_OK);
     ck_assert_uint_lt(p.arena_bytes, p.sum_bytes);

@@ -136,8 +136,15 @@ START_TEST(the_float_network_is_near)
     float *x = int_pictures(PICTURES, 1);
     ck_assert_int_eq(dt_kernels_init(&k, NULL, NULL), DT_OK);
     dt_int_run r = start(m, &dt_int_engine, &k, 1, x);
-    ck_assert_int_eq(dt_plan_init(&plan, &t.net.graph, &k, DT_MODE_EVAL, PICTURES, 1, &t.net.logits,
-                                  1, NULL, NULL),
+    ck_assert_int_eq(dt_plan_init(&plan,
+                                  &(dt_plan_request){ .graph = &t.net.graph,
+                                                      .kernels = &k,
+                                                      .mode = DT_MODE_EVAL,
+                                                      .batch = PICTURES,
+                                                      .threads = 1,
+                                                      .outputs = &t.net.logits,
+                                                      .output_count = 1 },
+                                  NULL, NULL),
                      DT_OK);
     ck_assert_int_eq(dt_exec_init(&exec, &plan, &t.net.state, &k, NULL, NULL, NULL), DT_OK);
     watch w = { .r = &r };

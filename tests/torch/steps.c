@@ -66,8 +66,15 @@ static dt_status prepare(run *r, char **argv, dt_error *err)
     DT_TRY(read_batches(r, argv[2], err));
     const int outputs[] = { r->net.loss, r->net.logits };
     DT_TRY(dt_optim_state_init(&r->optim, &r->recipe->train, &r->net.graph, NULL, err));
-    DT_TRY(dt_plan_init(&r->plan, dt_net_steps(&r->net), &r->kernels, DT_MODE_TRAIN, r->batch,
-                        dt_cpu_count(), outputs, 2, NULL, err));
+    DT_TRY(dt_plan_init(&r->plan,
+                        &(dt_plan_request){ .graph = dt_net_steps(&r->net),
+                                            .kernels = &r->kernels,
+                                            .mode = DT_MODE_TRAIN,
+                                            .batch = r->batch,
+                                            .threads = dt_cpu_count(),
+                                            .outputs = outputs,
+                                            .output_count = 2 },
+                        NULL, err));
     DT_TRY(dt_exec_init(&r->exec, &r->plan, &r->net.state, &r->kernels, NULL, NULL, err));
     r->out = fopen(argv[5], "wb");
     return r->out ? DT_OK : dt_fail(err, DT_ERR_IO, &(dt_where){ .file = argv[5] }, "cannot write");
@@ -88,8 +95,15 @@ static dt_status evaluate(run *r, dt_error *err)
     dt_plan plan;
     dt_exec e = { 0 };
     const dt_shape logits = DT_SHAPE(r->batch, r->net.classes);
-    DT_TRY(dt_plan_init(&plan, dt_net_steps(&r->net), &r->kernels, DT_MODE_EVAL, r->batch,
-                        dt_cpu_count(), &r->net.logits, 1, NULL, err));
+    DT_TRY(dt_plan_init(&plan,
+                        &(dt_plan_request){ .graph = dt_net_steps(&r->net),
+                                            .kernels = &r->kernels,
+                                            .mode = DT_MODE_EVAL,
+                                            .batch = r->batch,
+                                            .threads = dt_cpu_count(),
+                                            .outputs = &r->net.logits,
+                                            .output_count = 1 },
+                        NULL, err));
     dt_status st = dt_exec_init(&e, &plan, &r->net.state, &r->kernels, NULL, NULL, err);
     if (st == DT_OK) {
         dt_exec_set_input(&e, r->net.input, r->pictures);

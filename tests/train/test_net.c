@@ -333,8 +333,15 @@ static void logits(test_net *t, real *out)
     for (int i = 0; i < BATCH * PICTURE; i++)
         x[i] = (float)dt_rng_normal(&rng);
     ck_assert_int_eq(dt_kernels_init(&k, "scalar", NULL), DT_OK);
-    ck_assert_int_eq(dt_plan_init(&plan, &t->net.graph, &k, DT_MODE_EVAL, BATCH, 1, &t->net.logits,
-                                  1, NULL, NULL),
+    ck_assert_int_eq(dt_plan_init(&plan,
+                                  &(dt_plan_request){ .graph = &t->net.graph,
+                                                      .kernels = &k,
+                                                      .mode = DT_MODE_EVAL,
+                                                      .batch = BATCH,
+                                                      .threads = 1,
+                                                      .outputs = &t->net.logits,
+                                                      .output_count = 1 },
+                                  NULL, NULL),
                      DT_OK);
     ck_assert_int_eq(dt_exec_init(&exec, &plan, &t->net.state, &k, NULL, NULL, NULL), DT_OK);
     dt_exec_set_input(&exec, t->net.input, x);

@@ -43,7 +43,15 @@ static void logits_of(test_net *t, const dt_graph *g, const dt_kernels *k, real 
     dt_rng_open(&rng, 1, DT_RNG_TEST, 0, 0);
     for (int i = 0; i < BATCH * PICTURE; i++)
         x[i] = (float)dt_rng_normal(&rng);
-    ck_assert_int_eq(dt_plan_init(&plan, g, k, DT_MODE_EVAL, BATCH, 1, outputs, 1, NULL, NULL),
+    ck_assert_int_eq(dt_plan_init(&plan,
+                                  &(dt_plan_request){ .graph = g,
+                                                      .kernels = k,
+                                                      .mode = DT_MODE_EVAL,
+                                                      .batch = BATCH,
+                                                      .threads = 1,
+                                                      .outputs = outputs,
+                                                      .output_count = 1 },
+                                  NULL, NULL),
                      DT_OK);
     ck_assert_int_eq(dt_exec_init(&exec, &plan, &t->net.state, k, NULL, NULL, NULL), DT_OK);
     dt_exec_set_input(&exec, t->net.input, x);

@@ -53,8 +53,16 @@ static void logits_of(dt_net *net, const dt_kernels *k, const float *x, real *ou
     dt_plan plan;
     dt_exec exec;
     const int outputs[] = { net->logits };
-    ck_assert_int_eq(
-        dt_plan_init(&plan, &net->graph, k, DT_MODE_EVAL, BATCH, 1, outputs, 1, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_plan_init(&plan,
+                                  &(dt_plan_request){ .graph = &net->graph,
+                                                      .kernels = k,
+                                                      .mode = DT_MODE_EVAL,
+                                                      .batch = BATCH,
+                                                      .threads = 1,
+                                                      .outputs = outputs,
+                                                      .output_count = 1 },
+                                  NULL, NULL),
+                     DT_OK);
     ck_assert_int_eq(dt_exec_init(&exec, &plan, &net->state, k, NULL, NULL, NULL), DT_OK);
     dt_exec_set_input(&exec, net->input, x);
     ck_assert_int_eq(dt_exec_forward(&exec, NULL), DT_OK);
