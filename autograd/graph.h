@@ -61,6 +61,10 @@ typedef struct dt_value {
 typedef struct dt_node {
     const dt_op *op;
     const char *name;
+    /* ---- of a graph without quantizers, for placing them (layers/place.h) ---- */
+    int role; /* dt_layer_role (fakequant/choice.h) */
+    const char
+        *stream; /* the output goes on to additions, as "<stream>.output"; NULL: it does not */
     const void *conf;
     int in[DT_OP_MAX_IN], in_count;
     int out[DT_OP_MAX_OUT], out_count;

@@ -145,6 +145,7 @@ typedef struct dt_op {
     bool folds_norm;  /* a weight times the factor of a batch norm, or divided (op_fold_norm.h) */
     bool sum;         /* of in[0] and in[1] */
     bool window_mean; /* over rows and columns */
+    bool function;    /* element-wise, of in[0] alone */
     bool row_shares;  /* rows of the last axis become shares of 1 */
     bool in_float;    /* has no exact form in integers: it stays between two quantizers */
     /* The output is in[0] limited to low..high (-INFINITY, INFINITY: open). NULL: it is not. */

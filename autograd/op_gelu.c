@@ -72,6 +72,7 @@ const dt_op dt_op_gelu = {
     .grad_inplace = true,
     .in_float = true,
     .encode_of = DT_ENCODE_GELU,
+    .function = true,
     .infer = dt_infer_same,
     .forward = forward,
     .backward = backward,

@@ -43,6 +43,7 @@ const dt_op dt_op_relu6 = {
     .sign = DT_SIGN_NONNEG,
     .grad_kind = DT_GRAD_KINK,
     .limits = limits,
+    .function = true,
     .infer = dt_infer_same,
     .forward = forward,
     .backward = backward,

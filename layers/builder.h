@@ -1,7 +1,7 @@
-/* Building a graph from layers. A layer makes its parameters under torchvision's names, its nodes,
- * and the quantization sites that the placement asks for. Functions return the value of the layer's
- * output, or -1 once anything failed: the first error sticks in `status` and `err`, so that models
- * read as a list of layers. */
+/* Building a graph from layers. A layer makes its parameters under torchvision's names and its
+ * nodes, and says what role they have; quantizers are placed when the graph is whole
+ * (layers/place.h). Functions return the value of the layer's output, or -1 once anything failed:
+ * the first error sticks in `status` and `err`, so that models read as a list of layers. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_LAYERS_BUILDER_H
 #define DT_LAYERS_BUILDER_H
@@ -11,17 +11,7 @@
 
 typedef struct dt_builder {
     dt_graph *graph;
-    bool quantized;           /* false: a float net, no sites at all */
-    int placement;            /* dt_placement */
-    bool share;               /* layers that quantize one value in the same way share the node */
-    dt_quant_choice residual; /* DEPLOY: streams, pooling and logits */
-    /* What the recipe says of a conv or linear. */
-    dt_status (*choose)(void *arg, const char *layer, dt_layer_role role, dt_side side,
-                        dt_quant_choice *out, dt_error *err);
-    void *choose_arg;
-    int batches;                  /* of a training step; 0: 1 */
-    bool small_init;              /* linear layers start at DT_INIT_SMALL; set by models */
-    double input_low, input_high; /* range of the picture's values, after normalising */
+    bool small_init; /* linear layers start at DT_INIT_SMALL; set by models */
     dt_status status;
     dt_error *err;
 } dt_builder;
@@ -36,19 +26,18 @@ int dt_layer_conv2d(dt_builder *b, const char *name, dt_layer_role role, int x, 
 int dt_layer_batchnorm(dt_builder *b, const char *name, int x);
 int dt_layer_relu(dt_builder *b, const char *name, int x);
 int dt_layer_relu6(dt_builder *b, const char *name, int x);
-/* branch + skip, then relu: the end of a residual block. In DEPLOY both inputs and the output are
- * quantized at the residual's bits. */
+/* branch + skip, then relu: the end of a residual block. */
 int dt_layer_residual(dt_builder *b, const char *name, int branch, int skip);
 /* The same without a relu. */
 int dt_layer_add(dt_builder *b, const char *name, int branch, int skip);
-/* In DEPLOY quantizes a value that feeds an add later; elsewhere gives x back. */
+/* Says of x, which a node made, that it feeds an add later, as "<name>.output"; gives x back. */
 int dt_layer_stream(dt_builder *b, const char *name, int x);
 /* Option-A shortcut: subsample, pad channels with zeros on both sides. */
 int dt_layer_pad_shortcut(dt_builder *b, const char *name, int x, int64_t out, int stride);
 int dt_layer_maxpool(dt_builder *b, const char *name, int x, int kernel, int stride, int pad);
-/* [N,H,W,C] -> [N,C]. In DEPLOY input and output are quantized. */
+/* [N,H,W,C] -> [N,C] */
 int dt_layer_gap(dt_builder *b, const char *name, int x);
-/* [...,I] -> [...,out] with bias. The layer of role LAST gives the logits, quantized in DEPLOY. */
+/* [...,I] -> [...,out] with bias. The layer of role LAST gives the logits. */
 int dt_layer_linear(dt_builder *b, const char *name, dt_layer_role role, int x, int64_t out);
 
 #endif

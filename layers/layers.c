@@ -1,4 +1,4 @@
-/* Layers: parameters, nodes and sites. */
+/* Layers: parameters and nodes. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +18,12 @@ const char *dt_layer_name(dt_builder *b, const char *fmt, ...)
     if (name) return name;
     dt_builder_fail(b, dt_fail(b->err, DT_ERR_NOMEM, NULL, "no memory"));
     return "";
+}
+
+int dt_builder_fail(dt_builder *b, dt_status status)
+{
+    if (b->status == DT_OK) b->status = status;
+    return -1;
 }
 
 int dt_part_node(dt_builder *b, const char *op, const char *name, const void *conf, const int *in,
@@ -41,25 +47,19 @@ int dt_part_value(dt_builder *b, const char *layer, const char *part, dt_value v
     return st == DT_OK ? id : dt_builder_fail(b, st);
 }
 
-dt_quant_choice dt_part_choose(dt_builder *b, const char *layer, dt_layer_role role, dt_side side)
+/* The node that makes x, to be told more of; NULL: none, or something failed. */
+static dt_node *maker_of(const dt_builder *b, int x)
 {
-    dt_quant_choice c = { .quantized = false };
-    if (!b->quantized || b->status != DT_OK) return c;
-    dt_status st = b->choose(b->choose_arg, layer, role, side, &c, b->err);
-    if (st != DT_OK) dt_builder_fail(b, st);
-    return c;
+    if (b->status != DT_OK || x < 0) return NULL;
+    int at = b->graph->value[x].producer;
+    return at >= 0 ? &b->graph->node[at] : NULL;
 }
 
-static bool deploys(const dt_builder *b)
+int dt_part_role(dt_builder *b, dt_layer_role role, int y)
 {
-    return b->quantized && b->placement == DT_PLACEMENT_DEPLOY;
-}
-
-int dt_part_residual(dt_builder *b, const char *layer, const char *part, int x)
-{
-    if (b->status != DT_OK || x < 0) return -1;
-    if (!deploys(b) || dt_site_on_grid(b, x, &b->residual)) return x;
-    return dt_site_activation(b, layer, part, x, &b->residual);
+    dt_node *node = maker_of(b, y);
+    if (node) node->role = (int)role;
+    return y;
 }
 
 int dt_layer_conv2d(dt_builder *b, const char *name, dt_layer_role role, int x, int64_t out,
@@ -67,18 +67,14 @@ int dt_layer_conv2d(dt_builder *b, const char *name, dt_layer_role role, int x, 
 {
     if (b->status != DT_OK || x < 0) return -1;
     int64_t in = b->graph->value[x].shape.dim[3] / (groups > 0 ? groups : 1);
-    dt_quant_choice act = dt_part_choose(b, name, role, DT_SIDE_ACTIVATIONS);
-    dt_quant_choice wgt = dt_part_choose(b, name, role, DT_SIDE_WEIGHTS);
-    x = dt_site_activation(b, name, "input", x, &act);
     int w = dt_part_value(b, name, "weight",
                           (dt_value){ .kind = DT_VALUE_PARAM,
                                       .shape = DT_SHAPE(out, kernel, kernel, in),
                                       .layout = DT_LAYOUT_OIHW,
                                       .init = DT_INIT_KAIMING,
                                       .fan_in = in * kernel * kernel });
-    w = dt_site_weight(b, name, w, &wgt);
     const dt_conv2d_conf conf = { stride, stride, pad, pad, groups };
-    return dt_part_node(b, "conv2d", name, &conf, (int[]){ x, w }, 2);
+    return dt_part_role(b, role, dt_part_node(b, "conv2d", name, &conf, (int[]){ x, w }, 2));
 }
 
 int dt_layer_batchnorm(dt_builder *b, const char *name, int x)
@@ -98,7 +94,8 @@ int dt_layer_batchnorm(dt_builder *b, const char *name, int x)
     v.init = DT_INIT_ONE;
     v.nonneg = true;
     in[DT_BN_VAR] = dt_part_value(b, name, "running_var", v);
-    return dt_part_node(b, "batchnorm", name, &(dt_batchnorm_conf){ .eps = 1e-5, .momentum = 0.1 }, in, 5);
+    return dt_part_node(b, "batchnorm", name, &(dt_batchnorm_conf){ .eps = 1e-5, .momentum = 0.1 },
+                        in, 5);
 }
 
 int dt_layer_relu(dt_builder *b, const char *name, int x)
@@ -113,25 +110,19 @@ int dt_layer_relu6(dt_builder *b, const char *name, int x)
 
 int dt_layer_stream(dt_builder *b, const char *name, int x)
 {
-    return dt_part_residual(b, name, "output", x);
+    dt_node *node = maker_of(b, x);
+    if (node) node->stream = name;
+    return x;
 }
 
-static int sum_of(dt_builder *b, const char *name, int branch, int skip)
+int dt_layer_add(dt_builder *b, const char *name, int branch, int skip)
 {
-    branch = dt_part_residual(b, name, "branch", branch);
-    skip = dt_part_residual(b, name, "skip", skip);
     return dt_part_node(b, "add", name, NULL, (int[]){ branch, skip }, 2);
 }
 
 int dt_layer_residual(dt_builder *b, const char *name, int branch, int skip)
 {
-    int sum = sum_of(b, name, branch, skip);
-    return dt_layer_stream(b, name, dt_layer_relu(b, name, sum));
-}
-
-int dt_layer_add(dt_builder *b, const char *name, int branch, int skip)
-{
-    return dt_layer_stream(b, name, sum_of(b, name, branch, skip));
+    return dt_layer_relu(b, name, dt_layer_add(b, name, branch, skip));
 }
 
 int dt_layer_pad_shortcut(dt_builder *b, const char *name, int x, int64_t out, int stride)
@@ -149,8 +140,7 @@ int dt_layer_maxpool(dt_builder *b, const char *name, int x, int kernel, int str
 
 int dt_layer_gap(dt_builder *b, const char *name, int x)
 {
-    x = dt_part_residual(b, name, "input", x);
-    return dt_part_residual(b, name, "output", dt_part_node(b, "gap", name, NULL, &x, 1));
+    return dt_part_node(b, "gap", name, NULL, &x, 1);
 }
 
 int dt_layer_linear(dt_builder *b, const char *name, dt_layer_role role, int x, int64_t out)
@@ -158,21 +148,15 @@ int dt_layer_linear(dt_builder *b, const char *name, dt_layer_role role, int x, 
     if (b->status != DT_OK || x < 0) return -1;
     const dt_shape *shape = &b->graph->value[x].shape;
     int64_t in = shape->dim[shape->rank - 1];
-    dt_quant_choice act = dt_part_choose(b, name, role, DT_SIDE_ACTIVATIONS);
-    dt_quant_choice wgt = dt_part_choose(b, name, role, DT_SIDE_WEIGHTS);
-    if (!act.quantized || !dt_site_on_grid(b, x, &act))
-        x = dt_site_activation(b, name, "input", x, &act);
     int w = dt_part_value(b, name, "weight",
                           (dt_value){ .kind = DT_VALUE_PARAM,
                                       .shape = DT_SHAPE(out, in),
                                       .init = b->small_init ? DT_INIT_SMALL : DT_INIT_KAIMING,
                                       .fan_in = in });
-    w = dt_site_weight(b, name, w, &wgt);
     int bias = dt_part_value(b, name, "bias",
                              (dt_value){ .kind = DT_VALUE_PARAM,
                                          .shape = DT_SHAPE(out),
                                          .role = DT_ROLE_BIAS,
                                          .init = DT_INIT_ZERO });
-    int y = dt_part_node(b, "linear", name, NULL, (int[]){ x, w, bias }, 3);
-    return role == DT_LAYER_LAST ? dt_part_residual(b, name, "output", y) : y;
+    return dt_part_role(b, role, dt_part_node(b, "linear", name, NULL, (int[]){ x, w, bias }, 3));
 }

@@ -1,17 +1,17 @@
-/* What layers are made of: parameters, nodes, and choices of the recipe. */
+/* What layers are made of: parameters and nodes. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_LAYERS_PARTS_H
 #define DT_LAYERS_PARTS_H
 
-#include "layers/site.h"
+#include "layers/builder.h"
 
 int dt_part_node(dt_builder *b, const char *op, const char *name, const void *conf, const int *in,
                  int in_count);
 /* "<layer>.<part>" (or the part alone, with layer NULL) as a parameter or buffer. */
 int dt_part_value(dt_builder *b, const char *layer, const char *part, dt_value v);
-/* The recipe's choice for one side of a layer; not quantized in a float net. */
-dt_quant_choice dt_part_choose(dt_builder *b, const char *layer, dt_layer_role role, dt_side side);
-/* x quantized for the residual stream, unless its values lie on such a grid already. */
-int dt_part_residual(dt_builder *b, const char *layer, const char *part, int x);
+/* Gives the node that makes y its role; y. */
+int dt_part_role(dt_builder *b, dt_layer_role role, int y);
+/* -1, with the first error kept. */
+int dt_builder_fail(dt_builder *b, dt_status status);
 
 #endif

@@ -3,20 +3,32 @@
 #ifndef DT_LAYERS_SITE_H
 #define DT_LAYERS_SITE_H
 
-#include "layers/builder.h"
+#include "autograd/graph.h"
+#include "fakequant/choice.h"
 
-/* Quantizes activation x at "<layer>.<part>_quant" as `choice` says. Gives x itself when the choice
- * is none, and (with b->share) an existing node when x was quantized in the same way already:
- * consumers of one quantized value share one scale. */
-int dt_site_activation(dt_builder *b, const char *layer, const char *part, int x,
+/* What the recipe says of one side of a layer. */
+typedef dt_status (*dt_choose_fn)(void *arg, const char *layer, dt_layer_role role, dt_side side,
+                                  dt_quant_choice *out, dt_error *err);
+
+/* A graph that gets sites. Functions return a value or -1: the first error sticks. */
+typedef struct dt_placer {
+    dt_graph *graph;
+    bool share;                   /* one node for all that quantize a value in the same way */
+    int batches;                  /* of a training step; 0: 1 */
+    double input_low, input_high; /* range of the picture's values, after normalising */
+    dt_status status;
+    dt_error *err;
+} dt_placer;
+
+/* Quantizes activation x at "<layer>.<part>_quant" (part NULL: "<layer>_quant") as `choice` says.
+ * Gives x itself when the choice is none, and with `share` an existing node when x was quantized in
+ * the same way already: consumers of one quantized value share one scale. */
+int dt_site_activation(dt_placer *p, const char *layer, const char *part, int x,
                        const dt_quant_choice *choice);
 /* Quantizes weight w [O,...]. */
-int dt_site_weight(dt_builder *b, const char *layer, int w, const dt_quant_choice *choice);
-/* Do x's values lie on a grid of this choice's method and bits? Then quantizing them again would
- * add a second scale and no precision. How the scale is learned may differ. */
-bool dt_site_on_grid(const dt_builder *b, int x, const dt_quant_choice *choice);
-
-/* -1, with the first error kept. */
-int dt_builder_fail(dt_builder *b, dt_status status);
+int dt_site_weight(dt_placer *p, const char *layer, int w, const dt_quant_choice *choice);
+/* Do x's values lie on a grid of this choice's method and bits, in training too? Then quantizing
+ * them again would add a second scale and no precision. How the scale is learned may differ. */
+bool dt_site_on_grid(const dt_placer *p, int x, const dt_quant_choice *choice);
 
 #endif

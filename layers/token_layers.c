@@ -15,21 +15,18 @@ int dt_layer_patch_embed(dt_builder *b, const char *name, int x, int64_t out, in
 {
     if (b->status != DT_OK || x < 0) return -1;
     int64_t in = b->graph->value[x].shape.dim[3];
-    dt_quant_choice act = dt_part_choose(b, name, DT_LAYER_FIRST, DT_SIDE_ACTIVATIONS);
-    dt_quant_choice wgt = dt_part_choose(b, name, DT_LAYER_FIRST, DT_SIDE_WEIGHTS);
-    x = dt_site_activation(b, name, "input", x, &act);
     int w = dt_part_value(b, name, "weight",
                           (dt_value){ .kind = DT_VALUE_PARAM,
                                       .shape = DT_SHAPE(out, patch, patch, in),
                                       .layout = DT_LAYOUT_OIHW,
                                       .init = DT_INIT_SMALL });
-    w = dt_site_weight(b, name, w, &wgt);
     int bias = dt_part_value(b, name, "bias",
                              (dt_value){ .kind = DT_VALUE_PARAM,
                                          .shape = DT_SHAPE(out),
                                          .role = DT_ROLE_BIAS,
                                          .init = DT_INIT_ZERO });
-    return dt_part_node(b, "patch_embed", name, NULL, (int[]){ x, w, bias }, 3);
+    return dt_part_role(b, DT_LAYER_FIRST,
+                        dt_part_node(b, "patch_embed", name, NULL, (int[]){ x, w, bias }, 3));
 }
 
 int dt_layer_embed(dt_builder *b, int x)
@@ -42,10 +39,7 @@ int dt_layer_embed(dt_builder *b, int x)
     v.shape = DT_SHAPE(1, T + 1, C);
     int position = dt_part_value(b, NULL, "pos_embed", v);
     int sum = dt_part_node(b, "class_position", "pos_embed", NULL, (int[]){ token, position }, 2);
-    x = dt_part_residual(b, "embed", "branch", x);
-    sum = dt_part_residual(b, "embed", "skip", sum);
-    int y = dt_part_node(b, "class_token", "embed", NULL, (int[]){ x, sum }, 2);
-    return dt_part_residual(b, "embed", "output", y);
+    return dt_part_node(b, "class_token", "embed", NULL, (int[]){ x, sum }, 2);
 }
 
 int dt_layer_layernorm(dt_builder *b, const char *name, int x, double eps)
@@ -65,7 +59,6 @@ int dt_layer_layernorm(dt_builder *b, const char *name, int x, double eps)
 
 int dt_layer_gelu(dt_builder *b, const char *name, int x, bool by_tanh)
 {
-    x = dt_part_residual(b, name, "input", x);
     return dt_part_node(b, "gelu", name, &(dt_gelu_conf){ by_tanh }, &x, 1);
 }
 
@@ -75,14 +68,12 @@ int dt_layer_dropout(dt_builder *b, const char *name, int x, double rate, bool b
     return dt_part_node(b, "dropout", name, &(dt_dropout_conf){ rate, by_sample }, &x, 1);
 }
 
-/* Part `part` of three of qkv, quantized as "<name>.<letter>". */
+/* Part `part` of three of qkv. */
 static int operand(dt_builder *b, const char *name, int qkv, int part)
 {
     static const char *const letters[] = { "q", "k", "v" };
     const char *layer = dt_layer_name(b, "%s.%s", name, letters[part]);
-    int x = dt_part_node(b, "slice", layer, &(dt_slice_conf){ part, 3 }, &qkv, 1);
-    dt_quant_choice c = dt_part_choose(b, layer, DT_LAYER_BODY, DT_SIDE_ACTIVATIONS);
-    return dt_site_activation(b, name, letters[part], x, &c);
+    return dt_part_node(b, "slice", layer, &(dt_slice_conf){ part, 3 }, &qkv, 1);
 }
 
 int dt_layer_attention(dt_builder *b, const char *name, int qkv, int heads)
@@ -94,20 +85,14 @@ int dt_layer_attention(dt_builder *b, const char *name, int qkv, int heads)
     int q = operand(b, name, qkv, 0), k = operand(b, name, qkv, 1), v = operand(b, name, qkv, 2);
     int x = dt_part_node(b, "attention_scores", dt_layer_name(b, "%s.scores", name), &conf,
                          (int[]){ q, k }, 2);
-    x = dt_part_residual(b, name, "scores", x);
     x = dt_part_node(b, "softmax", probs, NULL, &x, 1);
-    dt_quant_choice c = dt_part_choose(b, probs, DT_LAYER_BODY, DT_SIDE_ACTIVATIONS);
-    x = dt_site_activation(b, name, "probs", x, &c);
     return dt_part_node(b, "attention_mix", name, &conf, (int[]){ x, v }, 2);
 }
 
 int dt_layer_drop_residual(dt_builder *b, const char *name, int branch, int skip, double rate)
 {
-    branch = dt_part_residual(b, name, "branch", branch);
     branch = dt_layer_dropout(b, dt_layer_name(b, "%s.drop_path", name), branch, rate, true);
-    skip = dt_part_residual(b, name, "skip", skip);
-    int sum = dt_part_node(b, "add", name, NULL, (int[]){ branch, skip }, 2);
-    return dt_part_residual(b, name, "output", sum);
+    return dt_layer_add(b, name, branch, skip);
 }
 
 int dt_layer_select_token(dt_builder *b, const char *name, int x)

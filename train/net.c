@@ -11,6 +11,7 @@
 #include "fakequant/quantizers.h"
 #include "integer/contract.h"
 #include "layers/models.h"
+#include "layers/place.h"
 
 static dt_status choose(void *arg, const char *layer, dt_layer_role role, dt_side side,
                         dt_quant_choice *out, dt_error *err)
@@ -81,29 +82,43 @@ static bool mixes(const dt_recipe *recipe)
     return false;
 }
 
-static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input, dt_error *err)
+/* The net with quantizers in the place of the plain one. */
+static dt_status place(dt_net *net, dt_recipe *recipe, const dt_net_input *input, const dt_alloc *a,
+                       dt_error *err)
+{
+    const dt_contract *contract; /* checked early; the integer model is made later */
+    const dt_recipe_quant *q = &recipe->quant;
+    dt_place_params p = { .policy = &dt_policies[q->placement],
+                          .choose = choose,
+                          .choose_arg = recipe,
+                          .share = q->share,
+                          .batches = recipe->train.accumulate,
+                          .input_low = input->low,
+                          .input_high = input->high };
+    dt_graph placed;
+    DT_TRY(dt_contract_get(q->rounding, "quant.rounding", &contract, err));
+    DT_TRY(residual_choice(net, q->residual_bits, &p.residual, err));
+    int *value = dt_arena_get(net->graph.arena, sizeof *value * (size_t)net->graph.value_count);
+    if (!value) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a graph");
+    DT_TRY(dt_place(&net->graph, &p, a, &placed, value, err));
+    net->input = value[net->input];
+    net->labels = value[net->labels];
+    net->logits = value[net->logits];
+    dt_graph_fini(&net->graph);
+    net->graph = placed;
+    return dt_recipe_check_rules_used(recipe, err);
+}
+
+static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input, const dt_alloc *a,
+                       dt_error *err)
 {
     DT_TRY(add_inputs(net, input, err));
-    dt_builder b = { .graph = &net->graph,
-                     .quantized = recipe->quant.enabled,
-                     .placement = recipe->quant.placement,
-                     .share = recipe->quant.share,
-                     .choose = choose,
-                     .choose_arg = recipe,
-                     .batches = recipe->train.accumulate,
-                     .input_low = input->low,
-                     .input_high = input->high,
-                     .err = err };
-    if (b.quantized) {
-        const dt_contract *contract; /* checked early; the integer model is made later */
-        DT_TRY(dt_contract_get(recipe->quant.rounding, "quant.rounding", &contract, err));
-        DT_TRY(residual_choice(net, recipe->quant.residual_bits, &b.residual, err));
-    }
+    dt_builder b = { .graph = &net->graph, .err = err };
     const dt_model *model = (const dt_model *)(const void *)recipe->model.choice.row;
     net->logits = model->build(&b, recipe->model.choice.conf, net->classes, net->input);
     DT_TRY(b.status);
-    if (b.quantized) DT_TRY(dt_recipe_check_rules_used(recipe, err));
-    if (b.quantized && recipe->quant.fold_norm) DT_TRY(dt_net_fold(net, err));
+    if (recipe->quant.enabled) DT_TRY(place(net, recipe, input, a, err));
+    if (recipe->quant.enabled && recipe->quant.fold_norm) DT_TRY(dt_net_fold(net, err));
     const dt_softmax_ce_conf conf = { recipe->train.label_smoothing };
     const int in[] = { net->logits, net->labels };
     DT_TRY(dt_graph_node(&net->graph, "softmax_ce", "loss", &conf, in, 2, &net->loss, err));
@@ -119,7 +134,7 @@ dt_status dt_net_init(dt_net *net, dt_recipe *recipe, const dt_net_input *input,
         .H = input->H, .W = input->W, .classes = recipe->model.classes, .targets = -1, .teacher = -1
     };
     DT_TRY(dt_graph_init(&net->graph, a, err));
-    dt_status st = build(net, recipe, input, err);
+    dt_status st = build(net, recipe, input, a, err);
     const int keep[] = { net->loss, net->logits, net->step_loss };
     if (st == DT_OK) st = dt_fuse(&net->graph, keep, 3, &net->fused, a, err);
     if (st == DT_OK)

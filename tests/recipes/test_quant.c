@@ -191,7 +191,7 @@ START_TEST(messages)
           "has none" },
         { "weigths: {method: lsq}",
           "/r/x.yaml:4: quant.weigths: unknown key, did you mean 'weights'?" },
-        { "placement: trt", "/r/x.yaml:4: quant.placement: trt is not one of paper|deploy" },
+        { "placement: dense", "/r/x.yaml:4: quant.placement: dense is not one of paper|deploy|trt" },
         { "first: 8",
           "/r/x.yaml:4: quant.first: must be none, body or a map of weights and activations" },
         { "first: {weight: 8}",
