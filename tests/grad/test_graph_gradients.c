@@ -131,8 +131,16 @@ static int check_graph(const dt_graph *g, int loss, const int *input, const void
     dt_exec e;
     const int outputs[] = { loss, kept };
     ck_assert_int_eq(dt_kernels_init(&k, "", NULL), DT_OK);
-    ck_assert_int_eq(
-        dt_plan_init(&p, g, &k, DT_MODE_TRAIN, N, 2, outputs, kept < 0 ? 1 : 2, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_plan_init(&p,
+                                  &(dt_plan_request){ .graph = g,
+                                                      .kernels = &k,
+                                                      .mode = DT_MODE_TRAIN,
+                                                      .batch = N,
+                                                      .threads = 2,
+                                                      .outputs = outputs,
+                                                      .output_count = kept < 0 ? 1 : 2 },
+                                  NULL, NULL),
+                     DT_OK);
     ck_assert_int_eq(dt_state_init(&s, g, true, 1, NULL, NULL), DT_OK);
     ck_assert_int_eq(dt_exec_init(&e, &p, &s, &k, NULL, NULL, NULL), DT_OK);
     for (int i = 0; i < inputs; i++)
@@ -271,7 +279,16 @@ START_TEST(frozen_statistics_are_used_and_stay)
         int fc = param(&g, "fc", DT_SHAPE(CLASSES, C), DT_INIT_KAIMING);
         int h = node(&g, "linear", NULL, node(&g, "gap", NULL, y, -1), fc);
         const int outputs[] = { node(&g, "softmax_ce", &ce, h, labels), y };
-        ck_assert_int_eq(dt_plan_init(&p, &g, &k, modes[m], N, 2, outputs, 2, NULL, NULL), DT_OK);
+        ck_assert_int_eq(dt_plan_init(&p,
+                                      &(dt_plan_request){ .graph = &g,
+                                                          .kernels = &k,
+                                                          .mode = modes[m],
+                                                          .batch = N,
+                                                          .threads = 2,
+                                                          .outputs = outputs,
+                                                          .output_count = 2 },
+                                      NULL, NULL),
+                         DT_OK);
         ck_assert_int_eq(dt_state_init(&s, &g, true, 1, NULL, NULL), DT_OK);
         ck_assert_int_eq(dt_exec_init(&e, &p, &s, &k, NULL, NULL, NULL), DT_OK);
         fill_statistics(&g, &s, 1, 4);

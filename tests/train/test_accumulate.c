@@ -124,7 +124,15 @@ static void open_side(side *s, const dt_kernels *k, bool plain)
                   true);
     const int outputs[] = { s->t.net.loss, s->t.net.logits };
     const dt_graph *g = plain ? &s->t.net.graph : dt_net_steps(&s->t.net);
-    ck_assert_int_eq(dt_plan_init(&s->plan, g, k, DT_MODE_TRAIN, BATCH, 2, outputs, 2, NULL, NULL),
+    ck_assert_int_eq(dt_plan_init(&s->plan,
+                                  &(dt_plan_request){ .graph = g,
+                                                      .kernels = k,
+                                                      .mode = DT_MODE_TRAIN,
+                                                      .batch = BATCH,
+                                                      .threads = 2,
+                                                      .outputs = outputs,
+                                                      .output_count = 2 },
+                                  NULL, NULL),
                      DT_OK);
     ck_assert_int_eq(dt_exec_init(&s->e, &s->plan, &s->t.net.state, k, NULL, NULL, NULL), DT_OK);
 }
