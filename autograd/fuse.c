@@ -188,7 +188,8 @@ static dt_status grow_chain(pass *p, int norm, dt_error *err)
         const dt_node *reader = dt_query_reader(p->g, c.value);
         more = reader && !kept(p, c.value) && absorb(p, &c, dt_query_index(p->g, reader));
         if (c.conf.count && c.conf.stage[c.conf.count - 1].codes) break;
-        bool several = p->g->value[c.value].uses > 1;
+        /* Nothing follows what is kept: its gradient is all that comes from behind it. */
+        bool several = p->g->value[c.value].uses > 1 && !kept(p, c.value);
         if (!more && c.conf.count && several) end_with_quantizer(p, &c);
     }
     if (c.conf.count == 0) return DT_OK;

@@ -17,8 +17,9 @@
 
 #include "autograd/graph.h"
 
-/* `keep`: values that must be in memory under their ids (loss, logits). `out` borrows names and
- * configurations from `g`, which must outlive it; end it with dt_graph_fini. */
+/* `keep`: values that must be in memory under their ids (loss, logits), and borders of units: no
+ * fused node reaches over one. `out` borrows names and configurations from `g`, which must outlive
+ * it; end it with dt_graph_fini. */
 dt_status dt_fuse(const dt_graph *g, const int *keep, int keep_count, dt_graph *out,
                   const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
 
