@@ -138,6 +138,9 @@ typedef struct dt_quantizer {
      * statistics; level sets too. Activations without a transform have q - qmin of at most 255,
      * weights q in -128..127. Then convolutions may sum up in integers. NULL: as `uniform`. */
     bool (*integer)(const void *conf, const dt_quant_site *site);
+    /* Whether an offset is learned here: with the same codes, scales with and without one are of
+     * other ranges. NULL: the same in all configurations. */
+    bool (*has_offset)(const void *conf, const dt_quant_site *site);
     const dt_quant_case *cases;       /* NULL: the default, without claims */
     const dt_quant_example *examples; /* ends with n = 0 */
 } dt_quantizer;

@@ -142,7 +142,8 @@ int cli_eval(const cli_args *args)
                                   .threads = args->threads,
                                   .isa = args->isa,
                                   .plain = args->plain,
-                                  .need = cli_need(args) };
+                                  .need = cli_need(args),
+                                  .calibrate = args->calibrate };
     dt_status st = dt_session_open(&s, &p, &err);
     if (st == DT_OK) {
         cli_tell_import(&s, args);

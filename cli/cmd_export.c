@@ -135,7 +135,8 @@ static dt_status export(dt_recipe *recipe, const cli_args *args, dt_error *err)
                                   .threads = args->threads,
                                   .isa = args->isa,
                                   .no_data = !args->calibrate,
-                                  .need = args->calibrate ? DT_NEED_TRAIN : DT_NEED_ANY };
+                                  .need = args->calibrate ? DT_NEED_TRAIN : DT_NEED_ANY,
+                                  .calibrate = args->calibrate };
     DT_TRY(dt_session_open(&s, &p, err));
     cli_tell_import(&s, args);
     dt_status st = cli_calibrate(&s, args, err);

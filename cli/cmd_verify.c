@@ -212,6 +212,7 @@ int cli_verify(const cli_args *args)
                                   .threads = args->threads,
                                   .isa = args->isa,
                                   .need = cli_need(args),
+                                  .calibrate = args->calibrate,
                                   .no_data = args->prove && !args->calibrate };
     cli_catch_stops();
     dt_status st = dt_session_open(&s, &p, &err);

@@ -81,18 +81,28 @@ void cli_notes(const dt_data *data)
         fprintf(stderr, "%s\n", info->notes[i].text);
 }
 
+static void on_note(void *arg, const char *text)
+{
+    (void)arg;
+    fprintf(stderr, "%s\n", text);
+}
+
 dt_status cli_calibrate(dt_session *s, const cli_args *args, dt_error *err)
 {
     int flipped, small;
+    dt_session_tell_sites(s, &s->net.graph, on_note, NULL);
     if (s->quantizers_ready) {
         cli_tell_floor(s);
         return DT_OK;
     }
-    if (!args->calibrate)
+    if (!args->calibrate) {
+        char first[1024];
+        int n = dt_session_anew(s, &s->net.graph, first, sizeof first);
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = args->words[0] },
-                       "the quantizers have no state of their bits; give a trained checkpoint as "
-                       "model.init, or "
-                       "--calibrate to start them from training data");
+                       "%d quantizers have no state of their bits, such as %s; give a trained "
+                       "checkpoint as model.init, or --calibrate to start all from training data",
+                       n, first);
+    }
     return dt_session_calibrate(s, NULL, NULL, &flipped, &small, err);
 }
 

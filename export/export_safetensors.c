@@ -9,6 +9,7 @@
 #include "export/exporter.h"
 #include "export/layout.h"
 #include "export/safetensors.h"
+#include "fakequant/kind.h"
 #include "integer/lower.h"
 
 static dt_status add_texts(const dt_export_source *src, dt_tensors *set, dt_error *err)
@@ -17,6 +18,7 @@ static dt_status add_texts(const dt_export_source *src, dt_tensors *set, dt_erro
     DT_TRY(dt_tensors_set_attr(set, "name", src->name, err));
     for (size_t i = 0; i < src->attr_count; i++)
         DT_TRY(dt_tensors_set_attr(set, src->attr[i].key, src->attr[i].value, err));
+    DT_TRY(dt_kind_tell(g, set, err));
     for (int i = 0; i < g->node_count; i++) {
         char bits[DT_EXPORT_KIND_TEXT];
         if (!g->node[i].op->product) continue;

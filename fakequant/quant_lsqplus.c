@@ -54,7 +54,7 @@ static int config_of(const conf *c, const dt_quant_site *site)
     return site->is_signed ? CONFIG_UNSIGNED_B : CONFIG_UNSIGNED;
 }
 
-static bool has_offset(const conf *c, const dt_quant_site *site)
+static bool has_offset(const void *c, const dt_quant_site *site)
 {
     return config_of(c, site) >= CONFIG_SIGNED_B;
 }
@@ -251,6 +251,7 @@ const dt_quantizer dt_quantizer_lsqplus = {
     .grid = grid,
     .grid_wants = "offset: integer",
     .uniform = uniform,
+    .has_offset = has_offset,
     .cases = cases,
     .examples = examples,
 };

@@ -56,6 +56,7 @@ PARTS = {
     "export/foreign_vit.c": "torch/import.py",
     "export/onnx_walk.c": "export/test_export_onnx.c",
     "fakequant/floor.c": "property/test_quantizers.c",
+    "train/session_sites.c": "fakequant/test_kind.c",
     "fakequant/midrise.c": "property/test_quantizers.c",
     "fakequant/quantizers.c": "property/test_quantizers.c",
     "fakequant/ranges.c": "fakequant/test_range.c",

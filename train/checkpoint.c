@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fakequant/kind.h"
 #include "kernels/gemm.h"
 #include "train/container.h"
 
@@ -82,6 +83,7 @@ static dt_status fill(dt_tensors *set, const dt_session *s, const dt_optim_state
     DT_TRY(put_optimizer(set, s, o, err));
     DT_TRY(put_dynamics(set, &s->dynamics, err));
     DT_TRY(put_position(set, at, err));
+    DT_TRY(dt_kind_tell(at->sites ? at->sites : &s->net.graph, set, err));
     DT_TRY(put_text(set, "recipe", s->recipe->text, err));
     DT_TRY(put_text(set, "recipe.hash", s->recipe->hash, err));
     DT_TRY(put_text(set, "recipe.name", s->recipe->name, err));
@@ -310,6 +312,9 @@ static dt_status take(const char *path, dt_tensors *set, dt_session *s, const dt
         .set = set, .path = path, .importer = &dt_importer_detent, .native = true
     };
     DT_TRY(dt_net_import(&s->net, &file, &report, err));
+    if (report.quantizers_missing)
+        return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .file = path }, "has no '%s'",
+                       report.missing_quantizer);
     s->quantizers_ready = true;
     note_kernels(set, s, note, note_size);
     return DT_OK;

@@ -19,6 +19,7 @@ typedef struct dt_net {
     int step_loss;                   /* of steps: over targets, with a teacher; otherwise `loss` */
     int64_t H, W;
     int classes;
+    bool *anew; /* by value: the site with this first parameter starts from data; NULL: all do */
 } dt_net;
 
 /* Picture size and the range of its values after normalising. */
@@ -44,6 +45,9 @@ typedef struct dt_net_report {
     int matched, missing, unexpected; /* all that are unexpected were allowed */
     const char *missing_name[DT_NET_NAMES], *unexpected_name[DT_NET_NAMES]; /* borrowed */
     bool has_quantizers; /* the file had state of quantizers */
+    /* Parameters of quantizers that it has not, though it has others; the first. */
+    int quantizers_missing;
+    const char *missing_quantizer;
     int converted;       /* quantizers whose state was that of another form (net_adopt.h) */
 } dt_net_report;
 
@@ -68,11 +72,15 @@ typedef struct dt_net_file {
 dt_status dt_net_import(dt_net *net, const dt_net_file *file, dt_net_report *out_report,
                         dt_error *err) DT_MUST_CHECK;
 
+/* Whether a file has all parameters of a site, or such as are read into them (`out_converted`). */
+bool dt_net_has_site(const dt_graph *g, const dt_node *site, const dt_tensors *set,
+                     bool *out_converted);
 /* Refuses learned ranges that are none: a scale that is not finite or not positive would be used as
  * another one (NUMERIC; the text names `path`, site, group and number). Of the sites of `sites`, a
- * graph over the net's values; others are not looked at. */
-dt_status dt_net_check_ranges(const dt_graph *sites, const dt_state *state, const char *path,
-                              dt_error *err) DT_MUST_CHECK;
+ * graph over the net's values, but for those that start `anew` (by value, see dt_net; NULL: none
+ * does). */
+dt_status dt_net_check_ranges(const dt_graph *sites, const dt_state *state, const bool *anew,
+                              const char *path, dt_error *err) DT_MUST_CHECK;
 
 /* Adds all parameters and buffers to a set, in the engine's own layout ([O,KH,KW,I]) or torch's.
  * Native data is borrowed from the net. */

@@ -8,11 +8,19 @@
 #include "train/net.h"
 #include "train/net_adopt.h"
 
+/* Scales of other groups are of another quantizer. One of one group may be stored as a scalar. */
+static bool same_groups(const dt_value *v, const dt_named_tensor *t)
+{
+    bool scalar = t->shape.rank == 0 && dt_shape_count(&v->shape) == 1;
+    return scalar || dt_shape_equal(&t->shape, &v->shape);
+}
+
 /* The value's tensor, under its name or the one that published checkpoints use; NULL: none. */
 static const dt_named_tensor *find(const dt_tensors *set, const dt_value *v)
 {
     const dt_named_tensor *t = dt_tensors_find(set, v->name);
-    return t || !v->alias ? t : dt_tensors_find(set, v->alias);
+    if (!t && v->alias) t = dt_tensors_find(set, v->alias);
+    return t && v->role == DT_ROLE_QUANT && !same_groups(v, t) ? NULL : t;
 }
 
 static bool expected(const dt_graph *g, const char *name)
@@ -71,6 +79,15 @@ static dt_status check_values(const dt_net *net, const dt_net_file *f, dt_error 
             DT_TRY(dt_tensor_check(&f->set->item[i], f->path, false, err));
     }
     return DT_OK;
+}
+
+bool dt_net_has_site(const dt_graph *g, const dt_node *site, const dt_tensors *set,
+                     bool *out_converted)
+{
+    *out_converted = dt_net_adopt(g, site, set, NULL);
+    for (int i = 1; !*out_converted && i < site->in_count; i++)
+        if (!find(set, &g->value[site->in[i]])) return false;
+    return true;
 }
 
 /* Parameters of the net that the file has or lacks, and their shapes. */
@@ -155,13 +172,11 @@ static dt_status check(const dt_net *net, const dt_net_file *f, dt_net_report *r
     for (int i = 0; i < g->node_count; i++)
         r->converted += dt_net_adopt(g, &g->node[i], f->set, NULL);
     r->has_quantizers = r->has_quantizers || r->converted;
-    /* Some quantizers with state and some without would be a half-read checkpoint. */
     for (int i = 0; r->has_quantizers && i < g->value_count; i++) {
         const dt_value *v = &g->value[i];
         if (!dt_layout_is_kept(v) || v->role != DT_ROLE_QUANT || find(f->set, v)) continue;
         if (is_adopted(g, f->set, i)) continue;
-        return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .file = f->path },
-                       "has no '%s' though it has other quantizers", v->name);
+        if (!r->quantizers_missing++) r->missing_quantizer = v->name;
     }
     return check_values(net, f, err);
 }

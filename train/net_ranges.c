@@ -30,13 +30,14 @@ static dt_status check_group(const dt_node *site, const dt_state *state, int64_t
     return DT_OK;
 }
 
-dt_status dt_net_check_ranges(const dt_graph *sites, const dt_state *state, const char *path,
-                              dt_error *err)
+dt_status dt_net_check_ranges(const dt_graph *sites, const dt_state *state, const bool *anew,
+                              const char *path, dt_error *err)
 {
     for (int i = 0; i < sites->node_count; i++) {
         const dt_node *site = &sites->node[i];
         const dt_fakequant_conf *c = site->conf;
         bool learns = site->op->quantizes && c->quantizer->range;
+        if (learns && anew && anew[site->in[1]]) continue;
         for (int64_t k = 0; learns && k < c->site.groups; k++)
             DT_TRY(check_group(site, state, k, path, err));
     }

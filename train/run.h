@@ -15,6 +15,7 @@ typedef struct dt_run_position {
     int64_t seen, correct;                                 /* of the epoch so far */
     double loss_sum;                                       /* of the epoch so far, by sample */
     double best;                      /* best top-1 so far, percent, at the bits of now; -1: none */
+    const dt_graph *sites; /* with the quantizers that are in use; NULL: those of the net */
     int weight_bits, activation_bits; /* of a phase whose quantizers are not the recipe's own */
 } dt_run_position;
 

@@ -198,6 +198,7 @@ static void use_phase(dt_run *r, dt_phase *f, bool fresh)
 {
     bool other = f->conf && has_new_sites(f->plain, &r->s.net.graph);
     r->phase = f;
+    r->at.sites = f->plain;
     r->optim.hold_quant = f->conf && f->conf->ranges;
     r->at.weight_bits = other ? f->conf->weight_bits : 0;
     r->at.activation_bits = other ? f->conf->activation_bits : 0;

@@ -41,10 +41,12 @@ static void say_import(const dt_run *r)
              n->unexpected, n->unexpected ? " such as " : "",
              n->unexpected ? n->unexpected_name[0] : "");
     say(r, text);
-    if (!n->converted) return;
-    snprintf(text, sizeof text, "  %d quantizers converted from another form of their range",
-             n->converted);
-    say(r, text);
+    if (n->converted) {
+        snprintf(text, sizeof text, "  %d quantizers converted from another form of their range",
+                 n->converted);
+        say(r, text);
+    }
+    dt_session_tell_sites(&r->s, r->phases[0].plain, r->p->events.message, r->p->events.arg);
 }
 
 /* Of a fresh run: the phase that it begins with, and its quantizers. */
@@ -52,7 +54,7 @@ static dt_status start(dt_run *r, dt_error *err)
 {
     char text[256];
     int small;
-    bool flips = !r->s.quantizers_ready && dt_net_is_quantized(&r->s.net);
+    bool flips = !r->s.kept && dt_net_is_quantized(&r->s.net);
     int flipped = flips ? dt_net_make_gamma_positive(&r->s.net, &small) : 0;
     DT_TRY(dt_run_enter_phase(r, true, err));
     if (!flips) return DT_OK;
@@ -85,7 +87,7 @@ static dt_status resume_from(dt_run *r, const char *path, dt_error *err)
              (long long)r->at.last_step);
     say(r, text);
     dt_run_resume_phase(r);
-    DT_TRY(dt_net_check_ranges(r->phase->plain, &r->s.net.state, path, err));
+    DT_TRY(dt_net_check_ranges(r->phase->plain, &r->s.net.state, NULL, path, err));
     return DT_OK; /* the first step seeks its batches */
 }
 
@@ -114,7 +116,8 @@ static dt_status open_run(dt_run *r, bool resumes, dt_error *err)
     DT_TRY(dt_optim_state_init(&r->optim, &r->s.recipe->train, &r->s.net.graph, r->p->alloc, err));
     DT_TRY(dt_hold_init(&r->hold, &r->s.net.graph, r->p->alloc, err));
     DT_TRY(open_loaders(r, err));
-    return dt_run_make_phases(r, err);
+    DT_TRY(dt_run_make_phases(r, err));
+    return resumes ? DT_OK : dt_session_judge(&r->s, r->phases[0].plain, false, err);
 }
 
 dt_status dt_run_check(const dt_run_params *params, size_t *out_params, dt_error *err)

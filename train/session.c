@@ -217,12 +217,6 @@ static dt_status open_dynamics(dt_session *s, dt_error *err)
     return dt_dynamics_open(&s->dynamics, &p, err);
 }
 
-/* A run's checkpoint from a phase of other bits than its recipe's: its scales are of those. */
-static bool is_of_other_bits(const dt_tensors *set)
-{
-    return dt_tensors_attr(set, "run.weight_bits") || dt_tensors_attr(set, "run.activation_bits");
-}
-
 static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *err)
 {
     const dt_importer *importer = NULL;
@@ -239,14 +233,10 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     DT_TRY(dt_net_init(&s->net, s->recipe, &input, p->training, s->alloc, err));
     s->net.plain = p->plain;
     if (has_init) DT_TRY(import_init(s, importer, err));
-    if (is_of_other_bits(&s->init)) s->report.has_quantizers = false;
-    if (s->report.has_quantizers)
-        DT_TRY(dt_net_check_ranges(&s->net.graph, &s->net.state, s->recipe->model.init, err));
     if (p->training || p->dynamics) DT_TRY(open_dynamics(s, err));
     if (p->training || p->teacher)
         DT_TRY(dt_teacher_open(&s->teacher, s->recipe, &input, s->alloc, err));
-    s->quantizers_ready = !dt_net_is_quantized(&s->net) || s->report.has_quantizers;
-    return DT_OK;
+    return p->training ? DT_OK : dt_session_judge(s, &s->net.graph, p->calibrate, err);
 }
 
 dt_status dt_session_start(dt_session *s, dt_recipe *recipe, int threads, const dt_alloc *alloc,
@@ -320,7 +310,8 @@ dt_status dt_session_calibrate_phase(dt_session *s, const dt_graph *graph, const
 dt_status dt_session_calibrate(dt_session *s, dt_site_fn site, void *arg, int *out_flipped,
                                int *out_small, dt_error *err)
 {
-    *out_flipped = dt_net_make_gamma_positive(&s->net, out_small);
+    *out_flipped = *out_small = 0;
+    if (!s->kept) *out_flipped = dt_net_make_gamma_positive(&s->net, out_small);
     DT_TRY(dt_session_calibrate_phase(s, &s->net.graph, NULL, site, arg, err));
     s->quantizers_ready = true;
     return DT_OK;

@@ -24,6 +24,7 @@ typedef struct dt_session_params {
     bool plain;      /* run the graph without the fusing pass */
     dt_data_need need; /* splits of the dataset that will be read; the others need not be there */
     bool no_data;    /* the dataset is opened only if `model.init` does not tell the picture size */
+    bool calibrate;  /* every quantizer starts from data, whatever the file has */
     bool skip_init;  /* parameters stay random: a resumed run brings its own */
     const dt_alloc *alloc;
 } dt_session_params;
@@ -45,6 +46,7 @@ typedef struct dt_session {
     dt_tensors init;      /* the file that was read, under our names; names of the report are its */
     dt_tensors init_file; /* what it borrows from, of foreign files */
     bool quantizers_ready; /* there are none, or they have state */
+    int kept;              /* quantizers that keep the file's state, see dt_session_judge */
 } dt_session;
 
 dt_status dt_session_open(dt_session *s, const dt_session_params *p, dt_error *err) DT_MUST_CHECK;
@@ -62,6 +64,20 @@ dt_status dt_session_loader(dt_session *s, dt_split split, int64_t batch, dt_loa
 /* Starts the quantizers of a phase's graph that the graph before lacks or has at other bits. */
 dt_status dt_session_calibrate_phase(dt_session *s, const dt_graph *graph, const dt_graph *before,
                                      dt_site_fn site, void *arg, dt_error *err) DT_MUST_CHECK;
+
+/* Which sites of `g`, the net's graph or that of a phase, keep the file's state: those that it has
+ * and that were what they are here, in method, bits, sign, groups and codes (fakequant/kind.h).
+ * Others start anew (net.anew); all do if `calibrate`. A file that does not say is taken at the
+ * recipe's word. Called by dt_session_open with the net's graph, but for training. NUMERIC: what is
+ * kept is no range. */
+dt_status dt_session_judge(dt_session *s, const dt_graph *g, bool calibrate,
+                           dt_error *err) DT_MUST_CHECK;
+/* A line for each site that starts anew though the file has quantizers, and what the file leaves
+ * open. `say` may be NULL. */
+void dt_session_tell_sites(const dt_session *s, const dt_graph *g,
+                           void (*say)(void *arg, const char *text), void *arg);
+/* The first such site and why, in `text`; how many there are. */
+int dt_session_anew(const dt_session *s, const dt_graph *g, char *text, size_t size);
 
 /* Makes gammas non-negative (nets that come without quantizer state) and starts the quantizers from
  * the first training batch. `out_flipped`, `out_small`: see dt_net_make_gamma_positive. */

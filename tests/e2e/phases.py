@@ -43,6 +43,37 @@ phases:
                    f"a stop in a float phase: {name} differs")
 
 
+def check_other_bits(test):
+    """Scales belong to the bits that they were learned for, in checkpoints and in safetensors."""
+    eight = RECIPE.replace("bits: 4", "bits: 8")
+    four, eight = test.write("four.yaml", RECIPE), test.write("eight.yaml", eight)
+    last = test.path("eight", "last.h5")
+    test.succeed("train", eight, "train.max_steps=4", "--out", test.path("eight"))
+    test.succeed("export", last, "--format", "safetensors", "--out", test.path("eight.safetensors"))
+    for name, init in ("checkpoint", last), ("safetensors", test.path("eight.safetensors")):
+        init = f"model.init={init}"
+        code, _, err = test.run("train", four, init, "train.max_steps=1", "--out",
+                                test.path("four " + name))
+        test.check(code == 0 and "'conv3.weight_quant' starts anew from data: lsq, 8 bits" in err
+                   and "'conv1.weight_quant' starts" not in err, f"{name}: {err}")
+        code, _, err = test.run("eval", four, init)
+        test.check(code == 1 and "no state of their bits, such as 'conv2.input_quant'" in err
+                   and len(err.strip().splitlines()) < 20, f"{name}, eval: {err}")
+        test.succeed("eval", four, init, "--calibrate")
+        code, _, err = test.run("train", four, init, "train.max_steps=1", "--out",
+                                test.path("eight " + name),
+                                "phases=[{epoch: 0, weight_bits: 8, activation_bits: 8}]")
+        test.check(code == 0 and "starts anew" not in err, f"{name}, a phase of its bits: {err}")
+    # --calibrate starts all of them, also those that fit.
+    for flag in [], ["--calibrate"]:
+        test.succeed("export", last, *flag, "--format", "safetensors", "--out",
+                     test.path(f"{len(flag)}.safetensors"))
+    test.check(test.sha256(test.path("0.safetensors")) ==
+               test.sha256(test.path("eight.safetensors")), "an export changes scales")
+    test.check(test.sha256(test.path("0.safetensors")) != test.sha256(test.path("1.safetensors")),
+               "--calibrate is ignored")
+
+
 def run(args):
     test = Test(args[0])
     recipe = test.write("recipe.yaml", PHASES)
@@ -85,6 +116,7 @@ def run(args):
     starred = [line for line in out.splitlines() if line.endswith("best (selected on test)")]
     test.check(len(starred) >= 3, f"each number of bits has a best epoch: {out}")
     check_float_again(test)
+    check_other_bits(test)
     return test.end()
 
 

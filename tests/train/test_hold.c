@@ -118,12 +118,13 @@ START_TEST(a_file_s_range_must_be_one)
     real *s = f.t.net.state.data[dt_graph_find(g, SITE ".scale")];
     for (size_t i = 0; i < DT_ARRAY_LEN(bad); i++) {
         *s = bad[i];
-        ck_assert_int_eq(dt_net_check_ranges(g, &f.t.net.state, "a.pth", &err), DT_ERR_NUMERIC);
+        ck_assert_int_eq(dt_net_check_ranges(g, &f.t.net.state, NULL, "a.pth", &err),
+                         DT_ERR_NUMERIC);
         ck_assert_msg(strncmp(err.text, "a.pth: " SITE ".scale: is ", 34) == 0, "%s", err.text);
     }
     for (size_t i = 0; i < DT_ARRAY_LEN(good); i++) {
         *s = good[i];
-        ck_assert_int_eq(dt_net_check_ranges(g, &f.t.net.state, "a.pth", &err), DT_OK);
+        ck_assert_int_eq(dt_net_check_ranges(g, &f.t.net.state, NULL, "a.pth", &err), DT_OK);
         ck_assert(*s == good[i]);
     }
     end(&f);
