@@ -22,7 +22,7 @@ TWO = "train.max_steps=2"
 # What a run tells before anything goes wrong.
 CHATTER = re.compile(r"override: |recipe \w+, hash |quantization site |\S+_quant  +lsq |batch norm: |"
                      r"plan: |memory: |resumed at step |epoch \d+ step |evaluating |no model.init: |"
-                     r"imported |  matched |  missing |  unexpected ")
+                     r"step \d+: '\S+' held at |imported |  matched |  missing |  unexpected ")
 
 
 def refused(test, what, args, *parts, **options):
