@@ -38,6 +38,7 @@ PARTS = {
     "autograd/exec.c": "grad/test_graph_gradients.c",
     "autograd/fuse_attention.c": "autograd/test_fuse.c",
     "autograd/ops.c": "grad/test_op_gradients.c",
+    "autograd/plan_back.c": "autograd/test_plan.c",
     "data/folder_files.c": "data/test_data_folder.c",
     "data/folder_list.c": "data/test_data_folder.c",
     "data/folder_labels.c": "data/test_data_imagenet.c",
