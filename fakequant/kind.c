@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "autograd/query.h"
+
 /* Levels that are looked up are told apart by a number of theirs (FNV-1a). */
 static unsigned level_hash(const dt_encode *e)
 {
@@ -41,11 +43,6 @@ void dt_kind_print(const dt_fakequant_conf *c, char text[DT_KIND_TEXT])
                  q->has_offset && q->has_offset(c->options, &c->site) ? " with an offset" : "");
 }
 
-static const dt_fakequant_conf *site_of(const dt_node *node)
-{
-    return node->op->quantizes && node->in_count > 1 ? node->conf : NULL;
-}
-
 static bool key_of(const dt_node *site, char *key, size_t size)
 {
     int n = snprintf(key, size, DT_KIND_PREFIX "%s", site->name);
@@ -56,7 +53,7 @@ dt_status dt_kind_tell(const dt_graph *g, dt_tensors *set, dt_error *err)
 {
     for (int i = 0; i < g->node_count; i++) {
         char key[512], text[DT_KIND_TEXT];
-        const dt_fakequant_conf *c = site_of(&g->node[i]);
+        const dt_fakequant_conf *c = dt_query_quantizer(&g->node[i]);
         if (!c || !key_of(&g->node[i], key, sizeof key)) continue;
         dt_kind_print(c, text);
         DT_TRY(dt_tensors_set_attr(set, key, text, err));

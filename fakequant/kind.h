@@ -13,7 +13,7 @@ enum { DT_KIND_TEXT = 160 };
 
 /* "lsq, 4 bits unsigned, 1 group, codes 0..15" */
 void dt_kind_print(const dt_fakequant_conf *c, char text[DT_KIND_TEXT]);
-/* Of every site of a graph that has parameters, into the texts of `set`. */
+/* Of every site of a graph, also of those without parameters, into the texts of `set`. */
 dt_status dt_kind_tell(const dt_graph *g, dt_tensors *set, dt_error *err) DT_MUST_CHECK;
 /* Does `set` say of any site what it was? */
 bool dt_kind_is_told(const dt_tensors *set);

@@ -45,7 +45,9 @@ dt_status dt_session_judge(dt_session *s, const dt_graph *g, bool calibrate, dt_
         s->kept += kept;
         anew += !kept;
     }
-    s->quantizers_ready = anew == 0 && (s->kept || !dt_net_is_quantized(&s->net));
+    /* Quantizers without parameters are as ready as the file's net was quantized. */
+    bool told = !calibrate && dt_kind_is_told(&s->init);
+    s->quantizers_ready = anew == 0 && (s->kept || told || !dt_net_is_quantized(&s->net));
     return dt_net_check_ranges(g, &s->net.state, s->net.anew, s->recipe->model.init, err);
 }
 

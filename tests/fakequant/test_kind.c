@@ -80,4 +80,18 @@ START_TEST(forms_are_read_at_the_same_bits)
 }
 END_TEST
 
-DT_TEST_MAIN("kind", what_a_scale_belongs_to, forms_are_read_at_the_same_bits)
+/* A net whose quantizers have no parameters says what they are, too: it counts as quantized. */
+START_TEST(quantizers_without_parameters_are_told)
+{
+    int sites;
+    static const char dorefa[] =
+        "{model: {name: smallcnn}, data: {name: builtin}, quant: {placement: paper, weights: "
+        "{method: dorefa, bits: 4}, activations: {method: dorefa, bits: 4}, first: none, last: "
+        "none}}";
+    ck_assert_int_eq(fitting(dorefa, dorefa, false, &sites), 0);
+    ck_assert_int_eq(sites, 0);
+}
+END_TEST
+
+DT_TEST_MAIN("kind", what_a_scale_belongs_to, quantizers_without_parameters_are_told,
+             forms_are_read_at_the_same_bits)
