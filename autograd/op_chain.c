@@ -28,6 +28,7 @@ typedef struct call {
     real params[DT_CHAIN_STAGES][DT_QUANT_MAX_PARAMS];
     real *values; /* [threads][stages + 3][tile]; the last two: x, and dx where it is not wanted */
     real *rows;   /* forward, x is sums: [threads][a block] */
+    bool *bad;    /* forward: [threads]: codes hid a value that is not finite */
     dt_encode_sums *sums; /* backward: [blocks][stages] */
 } call;
 
@@ -64,6 +65,13 @@ static real *saved_columns(const dt_op_run *r, const dt_batchnorm_dims *d)
     return (real *)(void *)((unsigned char *)r->saved + aligned(dt_batchnorm_saved_bytes(*d)));
 }
 
+/* Elements of a block for each thread, where x is sums. */
+static int64_t rows_room(const dt_op_run *r, const dt_point_layout *l, int64_t C)
+{
+    const dt_chain_conf *c = r->conf;
+    return c->sums ? r->threads * l->block_rows * C : 0;
+}
+
 /* Saved: that of batchnorm, the factors. Work: that of batchnorm, the values of a tile for each
  * thread, the sums of the quantizers. */
 static void memory(const dt_op_run *r, dt_op_memory *out)
@@ -76,7 +84,8 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
     out->saved = aligned(dt_batchnorm_saved_bytes(d)) + 5 * sizeof(real) * (size_t)l.T;
     out->forward_work = aligned(dt_batchnorm_work_bytes(d, r->threads)) + aligned(values);
     out->backward_work = out->forward_work + sizeof(dt_encode_sums) * stages * (size_t)l.blocks;
-    if (c->sums) out->forward_work += sizeof(real) * (size_t)(r->threads * l.block_rows * d.C);
+    out->forward_work += sizeof(real) * (size_t)rows_room(r, &l, d.C);
+    out->forward_work += sizeof(bool) * (size_t)r->threads;
 }
 
 /* Per-channel factors in the layout's columns: mean, k, beta, and the scales of x where it is sums.
@@ -98,6 +107,7 @@ static call begin(const dt_op_run *r)
     size_t values = sizeof(real) * (size_t)((k.c->count + 3) * r->threads * k.tile);
     k.sums = (dt_encode_sums *)(void *)((unsigned char *)k.values + aligned(values));
     k.rows = (real *)(void *)k.sums;
+    k.bad = (bool *)(k.rows + rows_room(r, &k.l, k.d.C));
     if (k.c->sums) expand(&k, 3, dt_sums_at(r->in[0], k.d.C).scale);
     for (int i = 0; i < k.c->count; i++) {
         const dt_chain_stage *s = &k.c->stage[i];
@@ -139,7 +149,7 @@ static const real *get_x(const call *k, int64_t at, int64_t n, real *buffer)
     return buffer;
 }
 
-static void forward_tile(const call *k, int64_t at, int64_t n, real *buffer)
+static void forward_tile(const call *k, int64_t at, int64_t n, real *buffer, bool *bad)
 {
     const dt_tile_kernels *t = &k->r->kernels->tile;
     const real *v = buffer;
@@ -148,7 +158,7 @@ static void forward_tile(const call *k, int64_t at, int64_t n, real *buffer)
     for (int i = 0; i < k->c->count; i++) {
         const dt_chain_stage *s = &k->c->stage[i];
         if (s->codes) {
-            t->codes(n, v, &k->encode[i], (uint8_t *)k->r->out[s->out] + at);
+            *bad |= !t->codes(n, v, &k->encode[i], (uint8_t *)k->r->out[s->out] + at);
             return;
         }
         real *to = s->out >= 0 ? (real *)k->r->out[s->out] + at : buffer;
@@ -163,7 +173,7 @@ static void forward_block(void *arg, int64_t block, int thread)
     int64_t n, first = block_begin(k, block, &n);
     real *buffer = k->values + thread * (k->c->count + 3) * k->tile;
     for (int64_t at = 0; at < n; at += k->tile)
-        forward_tile(k, first + at, n - at < k->tile ? n - at : k->tile, buffer);
+        forward_tile(k, first + at, n - at < k->tile ? n - at : k->tile, buffer, &k->bad[thread]);
 }
 
 static void moments_block(void *arg, int64_t block, int thread)
@@ -198,7 +208,10 @@ static void forward(const dt_op_run *r)
     expand(&k, 0, r->saved);
     expand(&k, 1, factor);
     expand(&k, 2, r->in[DT_BN_BETA]);
+    memset(k.bad, 0, sizeof *k.bad * (size_t)r->threads);
     dt_parallel(r->threads, k.l.blocks, forward_block, &k);
+    for (int i = 0; i < r->threads; i++)
+        *r->lost = *r->lost || k.bad[i];
 }
 
 /* The gradient of stage i's value from what reads it: outputs, and the stage after it (g, NULL:

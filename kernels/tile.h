@@ -17,8 +17,9 @@ typedef struct dt_tile_kernels {
     void (*relu)(int64_t n, const real *x, real *y);                       /* y may be x */
     void (*clip)(int64_t n, const real *x, real high, real *y);            /* y may be x */
     void (*encode)(int64_t n, const real *x, const dt_encode *e, real *y); /* y may be x */
-    /* c = q - qmin, encoders with integers q and qmax - qmin of at most 255; nan gives 0. */
-    void (*codes)(int64_t n, const real *x, const dt_encode *e, uint8_t *c);
+    /* c = q - qmin, encoders with integers q and qmax - qmin of at most 255; nan gives 0. True: all
+     * of x is finite; codes would hide what is not. */
+    bool (*codes)(int64_t n, const real *x, const dt_encode *e, uint8_t *c);
     /* y = (c - zero_point) * scale */
     void (*decode)(int64_t n, const uint8_t *c, int zero_point, real scale, real *y);
     /* y = sum * scale by lane; y may be the memory of the sums. */

@@ -180,35 +180,41 @@ static void tile_encode(int64_t n, const real *x, const dt_encode *e, real *y)
         y[j] = rint(clip_real((x[j] - o) / s, lo, hi)) * s + o;
 }
 
-static inline void level_codes(const dt_encode *e, int64_t n, const real *restrict x,
+static inline bool level_codes(const dt_encode *e, int64_t n, const real *restrict x,
                                uint8_t *restrict c)
 {
+    int bad = 0;
     real u[SPAN] = { 0 }, q[SPAN]; /* gcc with sanitizers sees a loop of no turns */
     for (int64_t l = 0; l < n; l++)
         u[l] = (x[l] - e->offset) / e->scale;
     nearest_levels(e, n, u, q);
     for (int64_t l = 0; l < n; l++) {
+        bad |= !(fabs(x[l]) < (real)INFINITY);
         real code = q[l] - e->level[0];
         c[l] = (uint8_t)(int)(code > 0 ? code : 0); /* nan too */
     }
+    return !bad;
 }
 
-static void tile_codes(int64_t n, const real *restrict x, const dt_encode *e, uint8_t *restrict c)
+static bool tile_codes(int64_t n, const real *restrict x, const dt_encode *e, uint8_t *restrict c)
 {
     const real s = e->scale, o = e->offset, lo = e->qmin, hi = e->qmax;
+    int bad = 0;
     if (e->thresholds) {
         int64_t j = 0;
         for (; j + SPAN <= n; j += SPAN)
-            level_codes(e, SPAN, x + j, c + j);
-        level_codes(e, n - j, x + j, c + j);
-        return;
+            bad |= !level_codes(e, SPAN, x + j, c + j);
+        bad |= !level_codes(e, n - j, x + j, c + j);
+        return !bad;
     }
     for (int64_t j = 0; j < n; j++) {
+        bad |= !(fabs(x[j]) < (real)INFINITY);
         real u = (x[j] - o) / s;
         u = u > lo ? u : lo; /* nan too */
         u = u < hi ? u : hi;
         c[j] = (uint8_t)(int)(rint(u) - lo);
     }
+    return !bad;
 }
 
 static void tile_decode(int64_t n, const uint8_t *restrict c, int zero_point, real scale,

@@ -46,11 +46,12 @@ static void set_parameters(dt_net *net)
     }
 }
 
-static void open_side(side *s, const char *recipe, const dt_kernels *k, bool plain, dt_mode mode,
-                      int threads)
+/* `model`: instead of the recipe's, NULL: the recipe's. */
+static void open_model(side *s, const char *recipe, const dt_model *model, const dt_kernels *k,
+                       bool plain, dt_mode mode, int threads)
 {
     dt_error err = { .status = DT_OK };
-    test_net_open(&s->t, recipe, true);
+    test_net_open_model(&s->t, recipe, model, true);
     dt_net *net = &s->t.net;
     net->plain = plain;
     if (dt_net_is_quantized(net))
@@ -74,6 +75,12 @@ static void open_side(side *s, const char *recipe, const dt_kernels *k, bool pla
     dt_exec_set_input(&s->exec, net->labels, labels);
     ck_assert_int_eq(dt_exec_forward(&s->exec, &err), DT_OK);
     if (mode == DT_MODE_TRAIN) dt_exec_backward(&s->exec);
+}
+
+static void open_side(side *s, const char *recipe, const dt_kernels *k, bool plain, dt_mode mode,
+                      int threads)
+{
+    open_model(s, recipe, NULL, k, plain, mode, threads);
 }
 
 static void close_side(side *s)
@@ -193,6 +200,14 @@ START_TEST(fused_and_plain_agree)
 }
 END_TEST
 
+/* A nan is told in the loss or by the executor. */
+static void not_hidden(side *s, const char *what)
+{
+    ck_assert_int_eq(dt_exec_forward(&s->exec, NULL), DT_OK);
+    ck_assert_msg(s->exec.lost || isnan((double)value_of(s, s->t.net.loss)[0]), "%s is hidden",
+                  what);
+}
+
 /* Codes have no nan: the executor has to tell. */
 START_TEST(nothing_hides_a_nan)
 {
@@ -208,9 +223,59 @@ START_TEST(nothing_hides_a_nan)
         open_side(&s, TEST_LSQ("resnet20", "paper"), &k, false, DT_MODE_TRAIN, 1);
         ck_assert(!s.exec.lost);
         test_net_data(&s.t, names[i], &n)[0] = NAN;
+        not_hidden(&s, names[i]);
+        close_side(&s);
+    }
+}
+END_TEST
+
+/* In evaluation no statistics of the batch tell of it. */
+START_TEST(nothing_hides_a_nan_of_the_picture)
+{
+    fill_batch();
+    dt_kernels k;
+    ck_assert_int_eq(dt_kernels_init(&k, "", NULL), DT_OK);
+    for (size_t i = 0; i < DT_ARRAY_LEN(cases); i++) {
+        side s;
+        float kept = pictures[PICTURE + 7];
+        open_side(&s, cases[i].recipe, &k, false, DT_MODE_EVAL, 2);
+        ck_assert(!s.exec.lost);
+        pictures[PICTURE + 7] = NAN;
+        not_hidden(&s, cases[i].recipe);
+        pictures[PICTURE + 7] = kept;
         ck_assert_int_eq(dt_exec_forward(&s.exec, NULL), DT_OK);
-        double loss = (double)value_of(&s, s.t.net.loss)[0];
-        ck_assert_msg(s.exec.lost || isnan(loss), "%s: loss %g", names[i], loss);
+        ck_assert(!s.exec.lost);
+        close_side(&s);
+    }
+}
+END_TEST
+
+/* The other operand of a chain's add is of a convolution without a norm. */
+static int sum_build(dt_builder *b, const void *conf, int classes, int x)
+{
+    (void)conf;
+    int skip = dt_layer_conv2d(b, "skip", DT_LAYER_FIRST, x, 8, 3, 2, 1, 1);
+    x = dt_layer_conv2d(b, "conv1", DT_LAYER_FIRST, x, 8, 3, 2, 1, 1);
+    x = dt_layer_relu(b, "relu1", dt_layer_add(b, "add", dt_layer_batchnorm(b, "bn1", x), skip));
+    x = dt_layer_conv2d(b, "conv2", DT_LAYER_BODY, x, 8, 3, 1, 1, 1);
+    x = dt_layer_gap(b, "avgpool", dt_layer_relu(b, "relu2", dt_layer_batchnorm(b, "bn2", x)));
+    return dt_layer_linear(b, "fc", DT_LAYER_LAST, x, classes);
+}
+
+START_TEST(no_chain_hides_a_nan_that_is_added)
+{
+    static const dt_model model = { .row = { "sum", "for tests", NULL, 0 }, .build = sum_build };
+    fill_batch();
+    dt_kernels k;
+    ck_assert_int_eq(dt_kernels_init(&k, "", NULL), DT_OK);
+    for (int mode = DT_MODE_TRAIN; mode <= DT_MODE_EVAL; mode++) {
+        side s;
+        int64_t n;
+        open_model(&s, OTHER("lsq", ""), &model, &k, false, (dt_mode)mode, 1);
+        ck_assert_int_eq(count_nodes(&s.t.net.fused, "chain"), 2);
+        ck_assert(!s.exec.lost);
+        test_net_data(&s.t, "skip.weight", &n)[0] = NAN;
+        not_hidden(&s, "what is added");
         close_side(&s);
     }
 }
@@ -238,9 +303,7 @@ START_TEST(no_product_hides_a_nan_scale)
                     strstr(g->value[node->in[j]].name, "_start"))
                     continue;
                 x[0] = NAN;
-                ck_assert_int_eq(dt_exec_forward(&s.exec, NULL), DT_OK);
-                ck_assert_msg(s.exec.lost || isnan((double)value_of(&s, s.t.net.loss)[0]), "%s",
-                              g->value[node->in[j]].name);
+                not_hidden(&s, g->value[node->in[j]].name);
                 x[0] = kept;
                 tried++;
             }
@@ -251,4 +314,5 @@ START_TEST(no_product_hides_a_nan_scale)
 }
 END_TEST
 
-DT_TEST_MAIN("fuse", fused_and_plain_agree, nothing_hides_a_nan, no_product_hides_a_nan_scale)
+DT_TEST_MAIN("fuse", fused_and_plain_agree, nothing_hides_a_nan, nothing_hides_a_nan_of_the_picture,
+             no_chain_hides_a_nan_that_is_added, no_product_hides_a_nan_scale)

@@ -235,6 +235,35 @@ START_TEST(special_values)
 }
 END_TEST
 
+/* Codes tell of any value that they hide, wherever it stands. */
+static void check_hidden(const dt_kernels *scalar, const dt_kernels *k)
+{
+    enum { N = 150 };
+    static const real hidden[] = { (real)NAN, (real)INFINITY, (real)-INFINITY };
+    (void)scalar;
+    for (size_t e = 0; e < DT_ARRAY_LEN(encoders); e++) {
+        real x[N];
+        uint8_t code[N];
+        if (encoders[e].qmax - encoders[e].qmin > 255) continue;
+        for (int i = 0; i < N; i++)
+            x[i] = (real)(i - N / 2) / 8;
+        ck_assert(k->tile.codes(N, x, &encoders[e], code));
+        for (int i = 0; i < 3 * N; i++) {
+            real kept = x[i % N];
+            x[i % N] = hidden[i / N];
+            ck_assert_msg(!k->tile.codes(N, x, &encoders[e], code), "%s encoder %d: %d", k->isa,
+                          (int)e, i);
+            x[i % N] = kept;
+        }
+    }
+}
+
+START_TEST(codes_tell_what_they_hide)
+{
+    for_tiers(check_hidden);
+}
+END_TEST
+
 /* ---- the scalar tier against the formulas of the header, in double ---- */
 
 static void near(double value, double formula, double size, const char *what)
@@ -400,6 +429,6 @@ START_TEST(slopes_follow_their_formulas)
 }
 END_TEST
 
-DT_TEST_MAIN("point", masks_follow_their_definitions, slopes_follow_their_formulas,
-             tiers_agree_on_elements, tiers_agree_on_columns, special_values,
-             columns_follow_their_formulas, elements_follow_their_formulas)
+DT_TEST_MAIN("point", codes_tell_what_they_hide, masks_follow_their_definitions,
+             slopes_follow_their_formulas, tiers_agree_on_elements, tiers_agree_on_columns,
+             special_values, columns_follow_their_formulas, elements_follow_their_formulas)

@@ -3,6 +3,7 @@
 #ifndef DT_TESTS_SUPPORT_NETS_H
 #define DT_TESTS_SUPPORT_NETS_H
 
+#include "layers/models.h"
 #include "tests/support/run.h"
 #include "train/session.h"
 
@@ -16,14 +17,22 @@ typedef struct test_net {
     "{model: {name: " model "}, data: {name: builtin}, quant: {placement: " placement              \
     ", weights: {method: lsq, bits: 4}, activations: {method: lsq, bits: 4}}}"
 
-static inline void test_net_open(test_net *t, const char *recipe, bool with_grads)
+/* `model`: instead of the recipe's, NULL: the recipe's. */
+static inline void test_net_open_model(test_net *t, const char *recipe, const dt_model *model,
+                                       bool with_grads)
 {
     dt_error err = { .status = DT_OK };
     const dt_recipe_params p = { .tables = &dt_tables, .path = "test.yaml", .text = recipe };
     const dt_net_input input = { .H = 32, .W = 32, .low = -2.5, .high = 2.5 };
     ck_assert_msg(dt_recipe_read(&p, &t->recipe, &err) == DT_OK, "%s", err.text);
+    if (model) t->recipe->model.choice.row = &model->row;
     ck_assert_msg(dt_net_init(&t->net, t->recipe, &input, with_grads, NULL, &err) == DT_OK, "%s",
                   err.text);
+}
+
+static inline void test_net_open(test_net *t, const char *recipe, bool with_grads)
+{
+    test_net_open_model(t, recipe, NULL, with_grads);
 }
 
 static inline void test_net_close(test_net *t)
