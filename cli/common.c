@@ -35,23 +35,25 @@ static bool is_checkpoint(const char *path)
     return dt_container_probe(start, n);
 }
 
-/* Overrides of the command line come behind model.init. */
+/* Overrides of the command line come behind model.init, which is the checkpoint; the run's own key
+ * was of the file that it began with. */
 static dt_status read_embedded(const cli_args *args, const char *text, dt_recipe **out,
                                dt_error *err)
 {
     char init[DT_OPT_STR_MAX + 16];
-    const char *overrides[CLI_MAX_WORDS] = { init };
+    enum { OURS = 2 };
+    const char *overrides[CLI_MAX_WORDS + OURS] = { init, "model.init_key=" };
     int n = snprintf(init, sizeof init, "model.init=%s", args->words[0]);
     if (n < 0 || (size_t)n >= sizeof init)
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = args->words[0] },
                        "is too long a path");
     for (int i = 1; i < args->word_count; i++)
-        overrides[i] = args->words[i];
+        overrides[i + OURS - 1] = args->words[i];
     const dt_recipe_params p = { .tables = &dt_tables,
                                  .path = args->words[0],
                                  .text = text,
                                  .overrides = overrides,
-                                 .override_count = (size_t)args->word_count };
+                                 .override_count = (size_t)(args->word_count - 1 + OURS) };
     return dt_recipe_read(&p, out, err);
 }
 
@@ -115,6 +117,7 @@ void cli_tell_import(const dt_session *s, const cli_args *args)
     fprintf(stderr, "  matched    %d\n  missing    %d%s%s\n  unexpected %d%s%s\n", r->matched,
             r->missing, r->missing ? ": " : "", r->missing ? r->missing_name[0] : "", r->unexpected,
             r->unexpected ? ", left out: " : "", r->unexpected ? r->unexpected_name[0] : "");
+    if (*s->init_note) fprintf(stderr, "  %s\n", s->init_note);
 }
 
 void cli_tell_floor(const dt_session *s)

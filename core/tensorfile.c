@@ -86,6 +86,18 @@ static bool grow_slots(dt_tensors *set)
     return true;
 }
 
+/* Adds an item whose name is not there yet; the name is copied. False: no memory. */
+static bool append(dt_tensors *set, const char *name, dt_named_tensor t)
+{
+    void *items = grown(set->arena, set->item, set->count, &set->capacity, sizeof *set->item);
+    t.name = dt_arena_strdup(set->arena, name);
+    if (items) set->item = items;
+    if (!items || !t.name || !grow_slots(set)) return false;
+    set->item[set->count++] = t;
+    *slot_of(set, t.name) = (uint32_t)set->count;
+    return true;
+}
+
 dt_status dt_tensors_add(dt_tensors *set, const char *name, dt_dtype dtype, const dt_shape *shape,
                          const void *data, dt_error *err)
 {
@@ -96,14 +108,29 @@ dt_status dt_tensors_add(dt_tensors *set, const char *name, dt_dtype dtype, cons
     size_t bytes;
     if (n <= 0 || !dt_size_mul((size_t)n, dt_dtype_size(dtype), &bytes))
         return dt_fail(err, DT_ERR_SHAPE, &where, "the shape is empty or too large");
-    void *items = grown(set->arena, set->item, set->count, &set->capacity, sizeof *set->item);
-    char *copy = dt_arena_strdup(set->arena, name);
-    if (items) set->item = items;
     if (!data) data = dt_arena_get(set->arena, bytes);
-    if (!items || !copy || !data || !grow_slots(set))
+    if (!data || !append(set, name, (dt_named_tensor){ NULL, dtype, *shape, data }))
         return dt_fail(err, DT_ERR_NOMEM, &where, "no memory");
-    set->item[set->count++] = (dt_named_tensor){ copy, dtype, *shape, data };
-    *slot_of(set, copy) = (uint32_t)set->count;
+    return DT_OK;
+}
+
+dt_status dt_tensors_rename(dt_tensors *set, const char *const *name, const char *path,
+                            dt_error *err)
+{
+    dt_tensors next = { .arena = set->arena };
+    for (size_t i = 0; i < set->count; i++) {
+        if (!name[i]) continue;
+        const dt_where where = { .file = path, .key = name[i] };
+        if (dt_tensors_find(&next, name[i]))
+            return dt_fail(err, DT_ERR_FORMAT, &where, "two tensors have this name");
+        if (!append(&next, name[i], set->item[i]))
+            return dt_fail(err, DT_ERR_NOMEM, &where, "no memory");
+    }
+    set->item = next.item;
+    set->count = next.count;
+    set->capacity = next.capacity;
+    set->slot = next.slot;
+    set->slot_count = next.slot_count;
     return DT_OK;
 }
 

@@ -49,6 +49,10 @@ void dt_tensors_fini(dt_tensors *set);
  * already there is DT_ERR_ARG. */
 dt_status dt_tensors_add(dt_tensors *set, const char *name, dt_dtype dtype, const dt_shape *shape,
                          const void *data, dt_error *err) DT_MUST_CHECK;
+/* Gives every tensor a new name, which is copied; those whose name is NULL leave the set. Two of
+ * one name are FORMAT, with `path` (may be NULL); then the set is as it was. */
+dt_status dt_tensors_rename(dt_tensors *set, const char *const *name, const char *path,
+                            dt_error *err) DT_MUST_CHECK;
 void *dt_tensors_data(dt_tensors *set, size_t i); /* writable storage of an owned tensor */
 const dt_named_tensor *dt_tensors_find(const dt_tensors *set, const char *name); /* NULL: none */
 dt_status dt_tensors_set_attr(dt_tensors *set, const char *key, const char *value, dt_error *err)

@@ -4,6 +4,7 @@
 
 #include "core/file.h"
 #include "core/glob.h"
+#include "export/foreign_names.h"
 
 #define DT_IMPORTER(name) extern const dt_importer dt_importer_##name;
 #include "export/importers.def"
@@ -51,19 +52,37 @@ static dt_status unknown_kind(const char *path, dt_error *err)
     return dt_fail(err, DT_ERR_FORMAT, &where, "is no checkpoint of a known kind (%s)", names);
 }
 
-dt_status dt_import_bytes(const char *path, const unsigned char *bytes, size_t size,
-                          const dt_alloc *a, dt_tensors *out, dt_error *err)
+/* Who has no dictionaries and no prefixes. */
+static dt_status refuse_key(const dt_import_job *job, const dt_importer *importer, dt_error *err)
 {
-    const dt_importer *importer = dt_importer_of(bytes, size);
-    if (!importer) return unknown_kind(path, err);
+    const dt_where where = { .file = job->path, .key = dt_import_key_name(job) };
+    return dt_fail(err, DT_ERR_UNSUPPORTED, &where,
+                   "'%s' chooses in files of other programs, this one is of the kind '%s'; give it "
+                   "an empty key",
+                   job->key, importer->row.name);
+}
+
+dt_status dt_import_read(dt_import_job *job, dt_tensors *out, dt_error *err)
+{
+    const dt_importer *importer = dt_importer_of(job->bytes, job->size);
+    job->note[0] = '\0';
+    if (!importer) return unknown_kind(job->path, err);
+    if (dt_import_has_key(job) && !importer->keyed) return refuse_key(job, importer, err);
     dt_tensors set;
-    DT_TRY(dt_tensors_init(&set, a, err));
-    dt_status st = importer->read(path, bytes, size, a, &set, err);
+    DT_TRY(dt_tensors_init(&set, job->alloc, err));
+    dt_status st = importer->read(job, &set, err);
     if (st == DT_OK)
         *out = set;
     else
         dt_tensors_fini(&set);
     return st;
+}
+
+dt_status dt_import_bytes(const char *path, const unsigned char *bytes, size_t size,
+                          const dt_alloc *a, dt_tensors *out, dt_error *err)
+{
+    dt_import_job job = { .path = path, .bytes = bytes, .size = size, .alloc = a };
+    return dt_import_read(&job, out, err);
 }
 
 dt_status dt_import_file(const char *path, const dt_alloc *a, dt_tensors *out, dt_error *err)

@@ -232,14 +232,14 @@ static dt_status read_model(reader *r, span s)
     return tell_operators(r);
 }
 
-static dt_status read(const char *path, const unsigned char *bytes, size_t size, const dt_alloc *a,
-                      dt_tensors *out, dt_error *err)
+static dt_status read(dt_import_job *job, dt_tensors *out, dt_error *err)
 {
-    reader *r = dt_get(a, sizeof *r, "ONNX file");
-    if (!r) return dt_fail(err, DT_ERR_NOMEM, &(dt_where){ .file = path }, "no memory");
-    *r = (reader){ .path = path, .alloc = a, .out = out, .err = err };
-    dt_status st = read_model(r, (span){ bytes, bytes + size, false });
-    dt_put(a, r);
+    const unsigned char *bytes = job->bytes;
+    reader *r = dt_get(job->alloc, sizeof *r, "ONNX file");
+    if (!r) return dt_fail(err, DT_ERR_NOMEM, &(dt_where){ .file = job->path }, "no memory");
+    *r = (reader){ .path = job->path, .alloc = job->alloc, .out = out, .err = err };
+    dt_status st = read_model(r, (span){ bytes, bytes + job->size, false });
+    dt_put(job->alloc, r);
     return st;
 }
 

@@ -260,11 +260,11 @@ static dt_status read_model(reader *r)
     return r->damaged ? damaged(r, "a distance leads behind the file") : DT_OK;
 }
 
-static dt_status read(const char *path, const unsigned char *bytes, size_t size, const dt_alloc *a,
-                      dt_tensors *out, dt_error *err)
+static dt_status read(dt_import_job *job, dt_tensors *out, dt_error *err)
 {
-    reader r = { .path = path, .bytes = bytes, .size = size, .out = out, .err = err };
-    (void)a;
+    reader r = {
+        .path = job->path, .bytes = job->bytes, .size = job->size, .out = out, .err = err
+    };
     return read_model(&r);
 }
 

@@ -1,8 +1,8 @@
 /* PyTorch checkpoints, both layouts.
  *
- * The object may be a dictionary of tensors, or wrap it under `state_dict`, `model` or `net`.
- * `module.` in front of names (DataParallel) goes, what is beside a net is left out, numbers and
- * texts beside the tensors (epoch, best_prec1) become text attributes, all else is ignored.
+ * The object may be a dictionary of tensors, or wrap it in others (torch_dict.c chooses). Prefixes
+ * of names go (foreign_names.c), what is beside a net is left out, numbers and texts beside the
+ * tensors (epoch, best_prec1) become text attributes, all else is ignored.
  *
  * The whitelist: of all that a pickle may name, only the functions below and the storage types in
  * torch_archive.c mean something. Whatever else is named stays a name: it costs nothing unless a
@@ -11,14 +11,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "export/import.h"
+#include "export/foreign_names.h"
 #include "export/torch_archive.h"
+#include "export/torch_dict.h"
 
 extern const dt_importer dt_importer_torch;
 typedef dt_pickle_value value;
 
 enum {
-    MAX_WRAPS = 4,
     MAX_TENSORS = 1 << 16,
     MAX_NAME = 512,
     MAX_ATTRS = 256,
@@ -54,27 +54,6 @@ static dt_status refuse(const struct import *m, const char *name, const char *gl
     const dt_where where = { .file = m->archive.path, .key = name };
     return dt_fail(m->err, DT_ERR_UNSUPPORTED, &where,
                    "refuses the global '%s'; only tensors are read, save a state_dict", global);
-}
-
-/* Inner tensor of a parameter, and other values as they are. */
-static const value *unwrap_parameter(const value *v)
-{
-    for (int depth = 0; depth < MAX_WRAPS; depth++) {
-        const char *global = v->kind == DT_PICKLE_CALL ? dt_pickle_global(v) : NULL;
-        if (!global || strcmp(global, "torch._utils _rebuild_parameter") != 0) break;
-        if (v->item[1]->count < 1) break;
-        v = v->item[1]->item[0];
-    }
-    return v;
-}
-
-static bool is_tensor(const value *v)
-{
-    const char *global = v->kind == DT_PICKLE_CALL ? dt_pickle_global(v) : NULL;
-    if (!global) return false;
-    size_t n = v->item[1]->count;
-    return (strcmp(global, "torch._utils _rebuild_tensor") == 0 && n == 4) ||
-           (strcmp(global, "torch._utils _rebuild_tensor_v2") == 0 && n >= 6 && n <= 7);
 }
 
 /* Numbers of a tuple or torch.Size; false when it is none or has more than DT_MAX_RANK. */
@@ -206,17 +185,15 @@ static dt_status add_attribute(struct import *m, const char *name, const value *
 
 static dt_status add_entry(struct import *m, const value *key, const value *v)
 {
-    static const char prefix[] = "module.";
     if (key->kind != DT_PICKLE_STR) return DT_OK;
     const char *name = key->text;
     if (strlen(name) != key->size || key->size > MAX_NAME)
         return damaged(m, NULL, "the name of a tensor is too long or holds a NUL byte");
-    if (strncmp(name, prefix, sizeof prefix - 1) == 0) name += sizeof prefix - 1;
-    if (!*name || dt_import_is_beside(&dt_importer_torch, name)) return DT_OK;
-    v = unwrap_parameter(v);
-    if (is_tensor(v)) return add_tensor(m, name, v);
+    if (!*name || dt_import_is_beside(&dt_importer_torch, dt_import_plain(name))) return DT_OK;
+    v = dt_torch_unwrap(v);
+    if (dt_torch_is_tensor(v)) return add_tensor(m, name, v);
     const char *global = dt_pickle_global(v);
-    if (!global) return add_attribute(m, name, v);
+    if (!global) return add_attribute(m, dt_import_plain(name), v);
     /* A kind of tensor that is not on the list must not go missing in silence. */
     if (strncmp(global, "torch._", 7) == 0) return refuse(m, name, global);
     if (!m->refused) {
@@ -224,17 +201,6 @@ static dt_status add_entry(struct import *m, const value *key, const value *v)
         m->refused_key = name;
     }
     return DT_OK;
-}
-
-/* The dictionary one level down, or NULL. */
-static const value *wrapped(const value *dict)
-{
-    static const char *const keys[] = { "state_dict", "model", "net" };
-    for (size_t i = 0; i < DT_ARRAY_LEN(keys); i++) {
-        const value *v = dt_pickle_find(dict, keys[i]);
-        if (v && v->kind == DT_PICKLE_DICT) return v;
-    }
-    return NULL;
 }
 
 static dt_status add_entries(struct import *m, const value *dict, bool tensors)
@@ -265,19 +231,22 @@ static dt_status no_tensors(const struct import *m, const value *dict)
                    *keys ? keys : "none");
 }
 
-static dt_status read_object(struct import *m)
+static dt_status read_object(struct import *m, dt_import_job *job)
 {
     const value *v = m->archive.object.root;
     const char *global = dt_pickle_global(v);
     if (global) return refuse(m, NULL, global);
     if (v->kind != DT_PICKLE_DICT) return damaged(m, NULL, "its object is no dictionary");
-    const value *next;
-    for (int depth = 0; depth < MAX_WRAPS && (next = wrapped(v)); depth++) {
-        DT_TRY(add_entries(m, v, false));
-        v = next;
-    }
-    DT_TRY(add_entries(m, v, true));
-    return m->out->count ? DT_OK : no_tensors(m, v);
+    dt_torch_choice choice;
+    DT_TRY(dt_torch_choose(job, v, &choice, m->err));
+    for (int i = 0; i < choice.depth; i++)
+        DT_TRY(add_entries(m, choice.dict[i], i == choice.depth - 1));
+    if (!m->out->count) return no_tensors(m, choice.dict[choice.depth - 1]);
+    const char *key = job->key;
+    if (choice.keyed) job->key = NULL;
+    dt_status st = dt_import_names(job, &dt_importer_torch, choice.dictionaries, m->out, m->err);
+    job->key = key;
+    return st;
 }
 
 static bool probe(const unsigned char *bytes, size_t size)
@@ -285,20 +254,21 @@ static bool probe(const unsigned char *bytes, size_t size)
     return dt_torch_is_legacy(bytes, size) || dt_torch_is_zip(bytes, size);
 }
 
-static dt_status read(const char *path, const unsigned char *bytes, size_t size, const dt_alloc *a,
-                      dt_tensors *out, dt_error *err)
+static dt_status read(dt_import_job *job, dt_tensors *out, dt_error *err)
 {
+    size_t size = job->size;
     struct import m = { .out = out, .err = err };
     m.budget =
         size > (SIZE_MAX - GROWTH_FREE) / MAX_GROWTH ? SIZE_MAX : size * MAX_GROWTH + GROWTH_FREE;
-    DT_TRY(dt_torch_open(path, bytes, size, a, &m.archive, err));
-    dt_status st = read_object(&m);
+    DT_TRY(dt_torch_open(job->path, job->bytes, size, job->alloc, &m.archive, err));
+    dt_status st = read_object(&m, job);
     dt_torch_close(&m.archive);
     return st;
 }
 
 const dt_importer dt_importer_torch = {
     .row = { .name = "torch", .help = "PyTorch checkpoint (.pth, .pt, .th), legacy and zip" },
+    .keyed = true,
     .beside = dt_import_pytorch_beside,
     .probe = probe,
     .read = read,

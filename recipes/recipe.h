@@ -31,6 +31,7 @@ typedef struct dt_recipe_model {
     bool allow_missing;
     bool ema;                      /* read the running means that a run with weight_ema kept */
     dt_opt_str init;               /* absolute path; empty: random weights */
+    dt_opt_str init_key;           /* dictionary or prefix of `init` to read; empty: chosen */
     dt_opt_words allow_unexpected; /* patterns of tensors of `init` that may be left out */
 } dt_recipe_model;
 
@@ -81,6 +82,7 @@ typedef struct dt_recipe_distill {
     bool enabled;
     dt_recipe_choice model;        /* the student's unless another one is named */
     dt_opt_str teacher;            /* absolute path of its checkpoint */
+    dt_opt_str teacher_key;        /* as model.init_key */
     dt_opt_words allow_unexpected; /* as model's */
     double temperature, task, weight;
 } dt_recipe_distill;

@@ -12,6 +12,10 @@ static const dt_opt root_opts[] = {
 static const dt_opt model_opts[] = {
     DT_OPT_INT(dt_recipe_model, classes, 10, 1, 100000, "outputs of the classifier"),
     DT_OPT_STR(dt_recipe_model, init, "", "checkpoint to start from, relative to the recipe"),
+    DT_OPT_STR(
+        dt_recipe_model, init_key, "",
+        "what to read of `init`, of another program: a dictionary in it, or what names begin "
+        "with; default: weights rather than averages"),
     DT_OPT_BOOL(dt_recipe_model, allow_missing, 0,
                 "parameters that `init` lacks keep their random start"),
     DT_OPT_WORDS(dt_recipe_model, allow_unexpected,
@@ -94,6 +98,7 @@ const dt_opt dt_phase_opts[] = {
 
 static const dt_opt distill_opts[] = {
     DT_OPT_STR(dt_recipe_distill, teacher, "", "checkpoint of a float net, relative to the recipe"),
+    DT_OPT_STR(dt_recipe_distill, teacher_key, "", "what to read of `teacher`, as model.init_key"),
     DT_OPT_WORDS(dt_recipe_distill, allow_unexpected,
                  "tensors of `teacher` that its model lacks and that may be left out, as "
                  "model.allow_unexpected"),
@@ -130,6 +135,7 @@ const char *const dt_recipe_group_names[] = { "quant", "quant_weights", "quant_a
 
 const char *const dt_unhashed_keys[] = { "name",
                                          "model.init",
+                                         "model.init_key",
                                          "model.allow_unexpected",
                                          "model.ema",
                                          "data.root",
@@ -137,6 +143,7 @@ const char *const dt_unhashed_keys[] = { "name",
                                          "train.max_steps",
                                          "train.save_minutes",
                                          "distill.teacher",
+                                         "distill.teacher_key",
                                          "distill.allow_unexpected",
                                          NULL };
 

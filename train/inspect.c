@@ -157,6 +157,7 @@ static dt_status tell_sites(dt_recipe *recipe, const dt_inspection *in, const ch
     if (strlen(path) >= sizeof recipe->model.init)
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = path }, "the name is too long");
     snprintf(recipe->model.init, sizeof recipe->model.init, "%s", path);
+    recipe->model.init_key[0] = '\0'; /* of the file that the run began with */
     DT_TRY(dt_session_open(&s, &p, err));
     *out_params = s.net.state.param_count;
     dt_status st = tell_net(&s, in, path, events, err);

@@ -31,8 +31,13 @@ static dt_status open_loaders(dt_run *r, dt_error *err)
 
 static void say_import(const dt_run *r)
 {
-    char text[600];
+    char text[1024];
     const dt_net_report *n = &r->s.report;
+    if (*r->s.teacher.note) {
+        snprintf(text, sizeof text, "teacher %s: %s", r->s.recipe->distill.teacher,
+                 r->s.teacher.note);
+        say(r, text);
+    }
     if (r->s.source == DT_INIT_RANDOM) return;
     snprintf(text, sizeof text, "imported %s", r->s.recipe->model.init);
     say(r, text);
@@ -41,6 +46,10 @@ static void say_import(const dt_run *r)
              n->unexpected, n->unexpected ? " such as " : "",
              n->unexpected ? n->unexpected_name[0] : "");
     say(r, text);
+    if (*r->s.init_note) {
+        snprintf(text, sizeof text, "  %s", r->s.init_note);
+        say(r, text);
+    }
     if (n->converted) {
         snprintf(text, sizeof text, "  %d quantizers converted from another form of their range",
                  n->converted);

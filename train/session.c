@@ -34,22 +34,23 @@ const dt_recipe_tables dt_tables = {
     .bits_range = bits_range,
 };
 
-dt_status dt_read_tensors(const char *path, const dt_alloc *a, dt_tensors *out,
-                          const dt_importer **out_importer, dt_error *err)
+dt_status dt_read_tensors(dt_import_job *job, dt_tensors *out, const dt_importer **out_importer,
+                          dt_error *err)
 {
     unsigned char *bytes;
-    size_t size;
-    DT_TRY(dt_file_read(a, path, DT_IMPORT_MAX_BYTES, &bytes, &size, err));
+    DT_TRY(dt_file_read(job->alloc, job->path, DT_IMPORT_MAX_BYTES, &bytes, &job->size, err));
     dt_tensors set = { 0 };
     dt_status st;
-    const dt_importer *importer = dt_importer_of(bytes, size);
+    const dt_importer *importer = dt_importer_of(bytes, job->size);
+    job->bytes = bytes;
     if (importer && importer->is_codes)
-        st = dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .file = path },
+        st = dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .file = job->path },
                      "is an exported model; model.init takes the checkpoint that it was made of");
     else
-        st = dt_import_bytes(path, bytes, size, a, &set, err);
+        st = dt_import_read(job, &set, err);
     *out_importer = importer;
-    dt_put(a, bytes);
+    job->bytes = NULL;
+    dt_put(job->alloc, bytes);
     if (st == DT_OK) *out = set;
     return st;
 }
@@ -164,8 +165,12 @@ static dt_status take_means(dt_session *s, dt_error *err)
 
 static dt_status read_init(dt_session *s, const dt_importer **out_importer, dt_error *err)
 {
-    const char *path = s->recipe->model.init;
-    DT_TRY(dt_read_tensors(path, s->alloc, &s->init, out_importer, err));
+    const dt_recipe_model *m = &s->recipe->model;
+    dt_import_job job = {
+        .path = m->init, .alloc = s->alloc, .key = m->init_key, .key_name = "model.init_key"
+    };
+    DT_TRY(dt_read_tensors(&job, &s->init, out_importer, err));
+    memcpy(s->init_note, job.note, sizeof job.note);
     s->source = (*out_importer)->native ? DT_INIT_CHECKPOINT : DT_INIT_FOREIGN;
     return s->recipe->model.ema ? take_means(s, err) : DT_OK;
 }
@@ -191,8 +196,9 @@ static dt_status import_init(dt_session *s, const dt_importer *importer, dt_erro
         .allow_missing = m->allow_missing,
         .allow = &m->allow_unexpected,
         .missing_advice = "model.allow_missing=true starts them anew",
-        .unexpected_advice = "model.allow_unexpected=NAME leaves them out, which may be a pattern or "
-                             "a list",
+        .unexpected_advice =
+            "model.allow_unexpected=NAME leaves them out, which may be a pattern or "
+            "a list",
     };
     if (!file.native) DT_TRY(adapt_init(s, err));
     return dt_net_import(&s->net, &file, &s->report, err);
@@ -217,13 +223,23 @@ static dt_status open_dynamics(dt_session *s, dt_error *err)
     return dt_dynamics_open(&s->dynamics, &p, err);
 }
 
+/* Keys that say what to take of a file need one. */
+static dt_status check_init(const dt_recipe *r, dt_error *err)
+{
+    if (r->model.ema && !r->model.init[0])
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ r->name, 0, "model.ema" },
+                       "needs model.init, the checkpoint whose running means it takes");
+    if (r->model.init_key[0] && !r->model.init[0])
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ r->name, 0, "model.init_key" },
+                       "needs model.init, the file that it chooses in");
+    return DT_OK;
+}
+
 static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *err)
 {
     const dt_importer *importer = NULL;
     bool has_init = s->recipe->model.init[0] && !p->skip_init;
-    if (s->recipe->model.ema && !s->recipe->model.init[0])
-        return dt_fail(err, DT_ERR_ARG, &(dt_where){ s->recipe->name, 0, "model.ema" },
-                       "needs model.init, the checkpoint whose running means it takes");
+    DT_TRY(check_init(s->recipe, err));
     dt_net_input input;
     DT_TRY(dt_kernels_init(&s->kernels, p->isa, err));
     if (has_init) DT_TRY(read_init(s, &importer, err));

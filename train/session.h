@@ -43,6 +43,7 @@ typedef struct dt_session {
     dt_teacher teacher;   /* of recipes with `distill`, if training or teacher was asked for */
     dt_init_source source;
     dt_net_report report;
+    char init_note[DT_IMPORT_NOTE]; /* what was chosen of `model.init`; "": nothing */
     dt_tensors init;      /* the file that was read, under our names; names of the report are its */
     dt_tensors init_file; /* what it borrows from, of foreign files */
     bool quantizers_ready; /* there are none, or they have state */
@@ -87,8 +88,8 @@ dt_status dt_session_calibrate(dt_session *s, dt_site_fn site, void *arg, int *o
 /* Everything that a recipe can name in this build. */
 extern const dt_recipe_tables dt_tables;
 
-/* Reads a file of tensors, our own or foreign, by content. */
-dt_status dt_read_tensors(const char *path, const dt_alloc *a, dt_tensors *out,
-                          const dt_importer **out_importer, dt_error *err) DT_MUST_CHECK;
+/* Reads the file job->path, our own or foreign, by content; of the job's bytes nothing is left. */
+dt_status dt_read_tensors(dt_import_job *job, dt_tensors *out, const dt_importer **out_importer,
+                          dt_error *err) DT_MUST_CHECK;
 
 #endif

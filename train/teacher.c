@@ -46,7 +46,12 @@ static dt_status read(dt_teacher *t, const dt_recipe_distill *d, dt_error *err)
 {
     dt_tensors set;
     const dt_importer *importer;
-    DT_TRY(dt_read_tensors(d->teacher, t->alloc, &set, &importer, err));
+    dt_import_job job = { .path = d->teacher,
+                          .alloc = t->alloc,
+                          .key = d->teacher_key,
+                          .key_name = "distill.teacher_key" };
+    DT_TRY(dt_read_tensors(&job, &set, &importer, err));
+    memcpy(t->note, job.note, sizeof job.note);
     dt_status st = take(t, &set, d, importer, err);
     dt_tensors_fini(&set);
     return st;

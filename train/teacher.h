@@ -13,6 +13,7 @@ typedef struct dt_teacher {
     dt_exec exec;
     real *logits; /* [batch, classes] of the last batch */
     const dt_alloc *alloc;
+    char note[DT_IMPORT_NOTE];  /* what was chosen of its file; "": nothing */
     char sha256[DT_SHA256_HEX]; /* of its parameters and statistics */
 } dt_teacher;
 

@@ -78,4 +78,30 @@ START_TEST(conversions)
 }
 END_TEST
 
-DT_TEST_MAIN("tensorfile", add_find_and_attributes, sets_are_compared_by_bits, conversions)
+START_TEST(all_names_at_once)
+{
+    dt_tensors set;
+    dt_error err;
+    const float x[] = { 1, 2, 3 };
+    ck_assert_int_eq(dt_tensors_init(&set, NULL, NULL), DT_OK);
+    for (int i = 0; i < 3; i++) {
+        const char name[] = { (char)('a' + i), 0 };
+        ck_assert_int_eq(dt_tensors_add(&set, name, DT_F32, &DT_SHAPE(1), &x[i], NULL), DT_OK);
+    }
+    const char *const twice[] = { "b", "c", "c" }, *const moved[] = { "b", NULL, "a" };
+    ck_assert_int_eq(dt_tensors_rename(&set, twice, "f", &err), DT_ERR_FORMAT);
+    ck_assert_str_eq(err.text, "f: c: two tensors have this name");
+    ck_assert(set.count == 3 && dt_tensors_find(&set, "a")->data == &x[0]);
+    ck_assert_int_eq(dt_tensors_rename(&set, moved, "f", &err), DT_OK);
+    ck_assert_uint_eq(set.count, 2);
+    ck_assert_ptr_eq(dt_tensors_find(&set, "b")->data, &x[0]);
+    ck_assert_ptr_eq(dt_tensors_find(&set, "a")->data, &x[2]);
+    ck_assert_ptr_null(dt_tensors_find(&set, "c"));
+    ck_assert_int_eq(dt_tensors_add(&set, "c", DT_F32, &DT_SHAPE(1), &x[1], NULL), DT_OK);
+    ck_assert_int_eq(dt_tensors_add(&set, "a", DT_F32, &DT_SHAPE(1), &x[1], NULL), DT_ERR_ARG);
+    dt_tensors_fini(&set);
+}
+END_TEST
+
+DT_TEST_MAIN("tensorfile", add_find_and_attributes, sets_are_compared_by_bits, conversions,
+             all_names_at_once)

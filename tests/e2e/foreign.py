@@ -4,6 +4,7 @@
 usage: foreign.py DETENT
 """
 import array
+import itertools
 import json
 import math
 import os
@@ -121,6 +122,80 @@ def own_checkpoints(test, recipe, last):
     test.succeed("eval", quantized, init)
 
 
+def prefixed(front, tensors):
+    return {front + name: t for name, t in tensors.items()}
+
+
+def weights_of(test, what, recipe, path, *more):
+    """What went in, and what was said."""
+    out = test.path("in.safetensors")
+    code, _, err = test.run("export", recipe, "model.init=" + path, *more, "--format",
+                            "safetensors", "--out", out)
+    test.check(code == 0, f"{what}: {err}")
+    return (read_safetensors(out) if code == 0 else {}), err
+
+
+def write_each(test, name, thing):
+    """The same in every kind of file that has dictionaries."""
+    for legacy in False, True:
+        path = test.path(f"{name}-{legacy}.pth")
+        write_torch(path, thing, legacy)
+        yield path
+
+
+def prefixes(test, recipe, tensors):
+    """What wrappers put into names, in any combination, and the dictionaries around them."""
+    flat = test.path("prefixed.safetensors")
+    parts = "_orig_mod.", "module.", "model.", "net."
+    fronts = ["".join(p) for p in itertools.product(parts, parts)]
+    for front in fronts[:6] + ["module.module.module.", "model._orig_mod.module.model.",
+                               "_fsdp_wrapped_module."]:
+        write_safetensors(flat, prefixed(front, tensors))
+        test.check(weights_of(test, front, recipe, flat)[0] == tensors, f"{front}: other weights")
+    inside = {name.replace("conv2.", "conv2._orig_mod."): t for name, t in tensors.items()}
+    for key, values in (("model_state_dict", prefixed("module._orig_mod.", tensors)),
+                        ("weights", prefixed("module.model.", tensors)), ("model_ema", tensors),
+                        ("anything", inside)):
+        for path in write_each(test, key, {"epoch": 3, "optimizer": {"lr": 0.1}, key: values}):
+            test.check(weights_of(test, path, recipe, path)[0] == tensors, f"{path}: other weights")
+
+
+def averages(test, recipe, tensors):
+    """Weights and their averages in one file: which went in is told, and a key takes the others."""
+    other = poke(tensors, "conv2.weight", 5, 0.25)
+    averaged = {"model": prefixed("module.", tensors), "model_ema": prefixed("module.", other)}
+    flat = test.path("both.safetensors")
+    write_safetensors(flat, {**prefixed("model.", tensors), **prefixed("model_ema.module.", other)})
+    for path in flat, *write_each(test, "both", averaged):
+        took, said = weights_of(test, path, recipe, path)
+        test.check(took == tensors and "model_ema" in said and "model.init_key" in said,
+                   f"{path}: {said}")
+        took, said = weights_of(test, path, recipe, path, "model.init_key=model_ema")
+        test.check(took == other, f"{path}, averages: {said}")
+        refused(test, "no such key", ["eval", recipe, "model.init=" + path, "model.init_key=emma"],
+                path, "model.init_key", "'emma'", "'model'", "'model_ema'")
+        init = ["model.init=" + path]
+        for verb in ["eval", recipe], ["verify", recipe], ["train", recipe, "--dry-run"]:
+            _, _, said = test.run(*verb, *init)
+            test.check("took " in said and "model.init_key" in said, f"{verb}: {said}")
+        student = test.write("student.yaml", RECIPE + f"distill: {{teacher: '{path}', "
+                             "model: smallcnn, width: 12}\n")
+        _, _, said = test.run("train", student, "--dry-run")
+        test.check("took " in said and "distill.teacher_key" in said, f"teacher: {said}")
+        refused(test, "no such teacher", ["train", student, "distill.teacher_key=emma",
+                                          "--dry-run"], path, "distill.teacher_key", "'emma'")
+    refused(test, "a key of nothing", ["eval", recipe, "model.init_key=model"], "model.init_key",
+            "model.init")
+    # The key is of the file that a run begins with, not of its checkpoint.
+    test.succeed("train", recipe, "model.init=" + flat, "model.init_key=model_ema", "--out",
+                 test.path("averaged"))
+    last = test.path("averaged", "last.h5")
+    test.succeed("export", last, "--format", "safetensors", "--out", test.path("x.safetensors"))
+    test.succeed("inspect", last)
+    refused(test, "own", ["eval", recipe, "model.init=" + last, "model.init_key=model"], last,
+            "model.init_key")
+
+
 def run(args):
     test = Test(args[0])
     recipe, run_folder = test.write("float.yaml", FLOAT), test.path("float")
@@ -132,6 +207,8 @@ def run(args):
     not_finite(test, recipe, tensors)
     lost_in_evaluation(test, recipe, tensors)
     other_nets(test, recipe, tensors)
+    prefixes(test, recipe, tensors)
+    averages(test, recipe, tensors)
     own_checkpoints(test, recipe, os.path.join(run_folder, "last.h5"))
     return test.end()
 

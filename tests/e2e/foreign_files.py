@@ -79,8 +79,9 @@ class Tensor:
                                     collections.OrderedDict())
 
 
-def write_torch(path, thing):
-    """`thing`: a dictionary of tensors, numbers, texts and such dictionaries."""
+def write_torch(path, thing, legacy=False):
+    """`thing`: a dictionary of tensors, numbers, texts and such dictionaries. `legacy`: as before
+    PyTorch 1.6."""
     storages = []
 
     class Pickler(pickle.Pickler):
@@ -100,6 +101,14 @@ def write_torch(path, thing):
     sys.modules["torch"], sys.modules["torch._utils"] = torch, utils
     Pickler(stream, protocol=2).dump(convert(thing))
     del sys.modules["torch"], sys.modules["torch._utils"]
+    if legacy:
+        with open(path, "wb") as f:
+            for head in 0x1950a86a20f9469cfc6c, 1001, {"little_endian": True}:
+                f.write(pickle.dumps(head, 2))
+            f.write(stream.getvalue() + pickle.dumps([str(i) for i in range(len(storages))], 2))
+            for values in storages:
+                f.write(struct.pack("<q", len(values)) + values.tobytes())
+        return
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as z:
         z.writestr("archive/data.pkl", stream.getvalue())
         for i, values in enumerate(storages):

@@ -4,6 +4,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    fuzz_import("safetensors", data, size);
+    fuzz_import_keys("safetensors", data, size);
     return 0;
 }

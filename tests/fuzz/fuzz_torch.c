@@ -4,6 +4,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    fuzz_import("torch", data, size);
+    fuzz_import_keys("torch", data, size);
     return 0;
 }

@@ -87,7 +87,7 @@ START_TEST(effective_text_is_complete_and_reads_back)
     dt_recipe *r = must_read(FAKE_BASE, NULL);
     ck_assert_str_eq(
         r->text,
-        "name: x\nmodel:\n  name: resnet20\n  classes: 10\n  init: ''\n"
+        "name: x\nmodel:\n  name: resnet20\n  classes: 10\n  init: ''\n  init_key: ''\n"
         "  allow_missing: false\n  allow_unexpected: []\n  ema: false\n  shortcut: pad\n  head: linear\n"
         "data:\n  name: cifar10\n  batch: 128\n  root: ''\n  normalize: imagenet\n"
         "  val: 0\n  limit: 0\n  train: []\n  test: []\nquant: none\n"
@@ -117,6 +117,7 @@ START_TEST(hash_leaves_out_what_changes_no_result)
     } cases[] = {
         { "name=other", true },
         { "model.init=/w", true },
+        { "model.init_key=ema", true },
         { "data.root=/d", true },
         { "train.max_steps=5", true },
         { "train.save_minutes=1", true },
