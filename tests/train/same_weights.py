@@ -61,7 +61,7 @@ CASES = {  # name: model, quant, train, other sections
     "clipped": (CNN, quant(LSQ), SGD + ", clip_norm: 0.5", ""),
     "accumulate": (RESNET, quant(LSQ), SGD + ", accumulate: 2", ""),
     "mixed": (CNN, quant(LSQ), SGD + ", label_smoothing: 0.1", "mixup"),
-    "groups": (CNN, quant(LSQ), SGD + ", quant: {optimizer: {name: adamw, lr: 1e-3}}", ""),
+    "groups": (CNN, quant(LSQ), SGD + ", groups: {quant: {name: adamw, lr: 1e-3}}", ""),
     "ema": (CNN, quant(LSQ), SGD, "dynamics: {weight_ema: {decay: 0.9}}"),
     "oscillation": (CNN, quant(LSQ), SGD,
                     "dynamics: {oscillation: {momentum: 0.1}, dampening: {}, bn_estimate: {batches: 2}}"),
