@@ -35,12 +35,18 @@ int cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *out);
 
 /* For the whole program: of 0, 1 and 2 those that are closed become /dev/null, so that no file that
  * is opened later takes their number; and what was printed is checked when the process ends: if it
- * did not arrive, a line says so and the exit code is 1. */
+ * did not arrive, a line says so and the exit code is 1. Both streams go through a filter, because
+ * names and texts are often those of foreign files: see cli/plain.h. */
 void cli_open_streams(void);
 /* Prints one JSON object and a line's end, and gives it back. Real numbers have `digits`, 0: all.
  * NULL or what JSON cannot say ends the process with 1. */
 struct json_t;
 void cli_print_json(struct json_t *o, int digits);
+/* Of any bytes, such as a file's name, a JSON text: bytes that are no UTF-8 become \xNN. */
+struct json_t *cli_text_json(const char *text);
+/* What the program itself tells a terminal: past the filter, which shows the control characters of
+ * all else that is printed. */
+void cli_control(const char *sequence);
 
 /* Prints the text on a line of its own and returns 1, the exit code of every refusal. */
 int cli_fail(const dt_error *err);

@@ -13,13 +13,13 @@ static void print_json(const char *name, const dt_bench_result *r)
                                              r->op[i].nodes, "forward_ms", r->op[i].forward_ms,
                                              "backward_ms", r->op[i].backward_ms));
     json_t *o = json_pack(
-        "{s:s,s:s,s:i,s:I,s:I,s:i,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:o}",
-        "recipe", name, "isa", r->isa, "threads", r->threads, "batch", (json_int_t)r->batch,
-        "params", (json_int_t)r->params, "steps", r->steps, "ms_median", r->ms_median, "ms_min",
-        r->ms_min, "update_ms", r->update_ms, "img_per_s", r->images_per_s, "gflop", r->gflop,
-        "fma_peak", r->fma_peak, "fma_share", r->fma_share, "planned_mb", r->planned_mb, "peak_mb",
-        r->peak_mb, "base_mb", r->base_mb, "arena_mb", r->arena_mb, "arena_real_mb",
-        r->arena_real_mb, "loader_share", r->loader_share, "ops", ops);
+        "{s:o,s:s,s:i,s:I,s:I,s:i,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:o}",
+        "recipe", cli_text_json(name), "isa", r->isa, "threads", r->threads, "batch",
+        (json_int_t)r->batch, "params", (json_int_t)r->params, "steps", r->steps, "ms_median",
+        r->ms_median, "ms_min", r->ms_min, "update_ms", r->update_ms, "img_per_s", r->images_per_s,
+        "gflop", r->gflop, "fma_peak", r->fma_peak, "fma_share", r->fma_share, "planned_mb",
+        r->planned_mb, "peak_mb", r->peak_mb, "base_mb", r->base_mb, "arena_mb", r->arena_mb,
+        "arena_real_mb", r->arena_real_mb, "loader_share", r->loader_share, "ops", ops);
     cli_print_json(o, 6);
 }
 
@@ -100,11 +100,11 @@ static int bench_loader(const cli_args *args)
     const dt_bench_params p = { .recipe = recipe, .steps = args->steps, .threads = args->threads };
     dt_status st = dt_bench_loader(&p, &r, &err);
     if (st == DT_OK && args->json) {
-        json_t *o =
-            json_pack("{s:s,s:I,s:[II],s:i,s:i,s:f,s:f,s:f,s:I}", "recipe", recipe->name, "batch",
-                      (json_int_t)r.batch, "picture", (json_int_t)r.H, (json_int_t)r.W, "threads",
-                      r.threads, "batches", r.batches, "ms", r.ms, "img_per_s", r.images_per_s,
-                      "peak_mb", r.peak_mb, "skipped", (json_int_t)r.skipped);
+        json_t *o = json_pack("{s:o,s:I,s:[II],s:i,s:i,s:f,s:f,s:f,s:I}", "recipe",
+                              cli_text_json(recipe->name), "batch", (json_int_t)r.batch, "picture",
+                              (json_int_t)r.H, (json_int_t)r.W, "threads", r.threads, "batches",
+                              r.batches, "ms", r.ms, "img_per_s", r.images_per_s, "peak_mb",
+                              r.peak_mb, "skipped", (json_int_t)r.skipped);
         cli_print_json(o, 6);
     } else if (st == DT_OK) {
         printf("%s: batches of %lld pictures, %lldx%lld, %d threads\n%.2f ms a batch of %d, %.0f "

@@ -74,22 +74,6 @@ static bool on_pack(void *arg, int64_t done, int64_t total, uint64_t bytes)
     return !atomic_load(&cli_stop_requested);
 }
 
-/* Of any bytes, such as a file's name, a text that is UTF-8: bytes that are not become \xNN. */
-static json_t *text_json(const char *text)
-{
-    char safe[4 * 1024];
-    json_t *same = json_string(text);
-    if (same) return same;
-    size_t n = 0;
-    for (; *text && n + 5 < sizeof safe; text++)
-        if ((unsigned char)*text < 0x80)
-            safe[n++] = *text;
-        else
-            n += (size_t)snprintf(safe + n, 5, "\\x%02x", (unsigned)(unsigned char)*text);
-    safe[n] = '\0';
-    return json_string(safe);
-}
-
 static void on_broken(void *arg, dt_split split, int64_t index, const char *text)
 {
     const job *j = arg;
@@ -97,7 +81,7 @@ static void on_broken(void *arg, dt_split split, int64_t index, const char *text
         json_array_append_new(j->broken,
                               json_pack("{s:s,s:I,s:o}", "split",
                                         split == DT_SPLIT_TRAIN ? "train" : "test", "index",
-                                        (json_int_t)index, "reason", text_json(text)));
+                                        (json_int_t)index, "reason", cli_text_json(text)));
         return;
     }
     cli_progress(NULL, 0);
@@ -158,10 +142,10 @@ static void print_json(const dt_check_report *r, const dt_data *data, json_t *br
     const dt_data_info *info = dt_data_info_of(data);
     json_t *names = json_array(), *notes = json_array();
     for (int i = 0; i < r->classes; i++)
-        json_array_append_new(names, text_json(info->class_names[i]));
+        json_array_append_new(names, cli_text_json(info->class_names[i]));
     for (size_t i = 0; i < info->note_count; i++)
         json_array_append_new(notes, json_pack("{s:b,s:o}", "fault", (int)info->notes[i].fault,
-                                               "text", text_json(info->notes[i].text)));
+                                               "text", cli_text_json(info->notes[i].text)));
     json_t *o =
         json_pack("{s:o,s:o,s:o,s:o,s:o}", "classes", names, "train", split_json(r, info, 0),
                   "test", split_json(r, info, 1), "notes", notes, "broken", broken);
@@ -218,7 +202,7 @@ static int pack(const cli_args *args, const dt_data *data)
     cli_progress(NULL, 0);
     if (args->json) {
         json_t *o =
-            json_pack("{s:s,s:I,s:I,s:I,s:I}", "file", args->words[2], "train",
+            json_pack("{s:o,s:I,s:I,s:I,s:I}", "file", cli_text_json(args->words[2]), "train",
                       (json_int_t)report.count[0], "test", (json_int_t)report.count[1], "skipped",
                       (json_int_t)report.skipped, "bytes", (json_int_t)report.bytes);
         cli_print_json(o, 0);

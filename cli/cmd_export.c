@@ -61,12 +61,12 @@ static json_t *counts(const dt_export_count *list, int count)
 static void print_report(const dt_export_report *r, const char *path, const cli_args *args)
 {
     if (args->json) {
-        json_t *o =
-            json_pack("{s:s,s:I,s:s,s:b,s:o,s:o,s:i,s:i,s:I,s:I}", "file", path, "bytes",
-                      (json_int_t)r->bytes, "format", r->format, "written", !args->dry_run, "parts",
-                      counts(r->part, r->part_count), "layers", counts(r->layer, r->layer_count),
-                      "missing", r->missing, "floats", r->floats, "weight_bytes",
-                      (json_int_t)r->weight_bytes, "trained_bytes", (json_int_t)r->trained_bytes);
+        json_t *o = json_pack(
+            "{s:o,s:I,s:s,s:b,s:o,s:o,s:i,s:i,s:I,s:I}", "file", cli_text_json(path), "bytes",
+            (json_int_t)r->bytes, "format", r->format, "written", !args->dry_run, "parts",
+            counts(r->part, r->part_count), "layers", counts(r->layer, r->layer_count), "missing",
+            r->missing, "floats", r->floats, "weight_bytes", (json_int_t)r->weight_bytes,
+            "trained_bytes", (json_int_t)r->trained_bytes);
         json_object_set_new(o, "memory", counts(r->memory, r->memory_count));
         json_object_set_new(o, "depends", r->depends ? json_string(r->depends) : json_null());
         cli_print_json(o, 0);

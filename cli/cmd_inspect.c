@@ -45,11 +45,12 @@ static void on_site(void *arg, const dt_inspect_site *s)
     char range[32], values[32] = "";
     range_of(s, range);
     if (v->list) {
-        json_t *o = json_pack("{s:s,s:s,s:s,s:i,s:s,s:I,s:o,s:o,s:o,s:o}", "name", s->name, "side",
-                              s->weight ? "weights" : "activations", "method", s->method, "bits",
-                              s->bits, "range", range, "groups", (json_int_t)s->groups, "scale_low",
-                              cli_number(s->scale_low), "scale_high", cli_number(s->scale_high),
-                              "low", cli_number(s->low), "high", cli_number(s->high));
+        json_t *o =
+            json_pack("{s:o,s:s,s:s,s:i,s:s,s:I,s:o,s:o,s:o,s:o}", "name", cli_text_json(s->name),
+                      "side", s->weight ? "weights" : "activations", "method", s->method, "bits",
+                      s->bits, "range", range, "groups", (json_int_t)s->groups, "scale_low",
+                      cli_number(s->scale_low), "scale_high", cli_number(s->scale_high), "low",
+                      cli_number(s->low), "high", cli_number(s->high));
         if (o && s->at_floor)
             json_object_set_new(o, "at_floor", json_integer((json_int_t)s->at_floor));
         if (o && s->measured) json_object_set_new(o, "clipped", json_real(s->clipped));
@@ -83,7 +84,8 @@ static void on_dynamics(void *arg, const char *row, const char *layer, const dt_
 {
     view *v = arg;
     if (v->list) {
-        json_t *o = json_pack("{s:s,s:s}", "row", row, "layer", layer ? layer : "all");
+        json_t *o =
+            json_pack("{s:s,s:o}", "row", row, "layer", cli_text_json(layer ? layer : "all"));
         for (int i = 0; o && i < count; i++) {
             json_t *values = n[i].count == 1 ? cli_number(n[i].value[0]) : json_array();
             for (int k = 0; n[i].count > 1 && k < n[i].count; k++)
@@ -143,23 +145,23 @@ static json_t *tensor_list(const dt_tensors *set)
         json_t *shape = json_array();
         for (int k = 0; k < t->shape.rank; k++)
             json_array_append_new(shape, json_integer((json_int_t)t->shape.dim[k]));
-        json_array_append_new(list, json_pack("{s:s,s:s,s:o,s:I}", "name", t->name, "type",
-                                              dt_dtype_name(t->dtype), "shape", shape, "elements",
-                                              (json_int_t)dt_shape_count(&t->shape)));
+        json_array_append_new(list, json_pack("{s:o,s:s,s:o,s:I}", "name", cli_text_json(t->name),
+                                              "type", dt_dtype_name(t->dtype), "shape", shape,
+                                              "elements", (json_int_t)dt_shape_count(&t->shape)));
     }
     return list;
 }
 
 static json_t *describe(const dt_inspection *in, const char *path)
 {
-    json_t *o =
-        json_pack("{s:s,s:s,s:I,s:s,s:o}", "file", path, "format", in->format, "bytes",
-                  (json_int_t)in->bytes, "sha256", in->sha256, "tensors", tensor_list(&in->set));
+    json_t *o = json_pack("{s:o,s:s,s:I,s:s,s:o}", "file", cli_text_json(path), "format",
+                          in->format, "bytes", (json_int_t)in->bytes, "sha256", in->sha256,
+                          "tensors", tensor_list(&in->set));
     for (size_t i = 0; o && i < DT_ARRAY_LEN(facts); i++) {
         const char *value = in->native ? dt_tensors_attr(&in->set, facts[i].key) : NULL;
         if (!value) continue;
         json_t *v = facts[i].number ? json_integer((json_int_t)strtoll(value, NULL, 10))
-                                    : json_string(value);
+                                    : cli_text_json(value);
         json_object_set_new(o, facts[i].key, v);
     }
     return o;
@@ -171,12 +173,17 @@ static void print_texts(const dt_inspection *in, json_t *o)
     json_t *texts = o ? json_object() : NULL;
     for (size_t i = 0; i < in->set.attr_count; i++) {
         const char *key = in->set.attr[i].key, *value = in->set.attr[i].value;
-        int line = (int)strcspn(value, "\n");
-        if (texts)
-            json_object_set_new(texts, key, json_string(value));
-        else
-            printf("%s%-38s %.*s%s\n", i ? "" : "\n", key, line > 100 ? 100 : line, value,
-                   value[line] || line > 100 ? " ..." : "");
+        int line = (int)strcspn(value, "\n"), cut = line > 100 ? 100 : line;
+        while (cut < line && cut > 96 && ((unsigned char)value[cut] & 0xc0) == 0x80)
+            cut--; /* not within a character */
+        if (texts) {
+            json_t *name = cli_text_json(key); /* a JSON key is UTF-8 too */
+            if (name) json_object_set_new(texts, json_string_value(name), cli_text_json(value));
+            json_decref(name);
+        } else {
+            printf("%s%-38s %.*s%s\n", i ? "" : "\n", key, cut, value,
+                   value[line] || cut < line ? " ..." : "");
+        }
     }
     if (texts) json_object_set_new(o, "texts", texts);
 }
@@ -186,6 +193,7 @@ static int print_all(const dt_inspection *in, const cli_args *args)
     dt_error err;
     const char *path = args->words[0];
     size_t params = 0;
+    int code = 0;
     view v = { .list = args->json ? json_array() : NULL,
                .dynamics = args->json ? json_array() : NULL,
                .costs.list = args->json ? json_array() : NULL };
@@ -200,16 +208,17 @@ static int print_all(const dt_inspection *in, const cli_args *args)
     if (!args->json) print_text(in, path);
     if (in->native) {
         /* Sites come with the recipe; a build that cannot read it still lists the tensors. */
-        if (dt_inspect_sites(in, path, &events, &params, &err) != DT_OK)
+        if (dt_inspect_sites(in, path, &events, &params, &err) != DT_OK) {
             fprintf(stderr, "detent: no quantization sites are listed: %s\n", err.text);
-        else if (!args->json) {
+            code = 1; /* and says that this is not all */
+        } else if (!args->json) {
             cli_layers_print_total(&v.costs);
             printf("\nparameters %zu\n", params);
         }
     } else {
         print_texts(in, args->json ? o : NULL);
     }
-    if (!args->json) return 0;
+    if (!args->json) return code;
     json_object_set_new(o, "sites", v.list);
     json_object_set_new(o, "layers", v.costs.list);
     if (v.costs.count) json_object_set_new(o, "total", cli_layers_total(&v.costs));
@@ -219,7 +228,7 @@ static int print_all(const dt_inspection *in, const cli_args *args)
         json_decref(v.dynamics);
     if (params) json_object_set_new(o, "parameters", json_integer((json_int_t)params));
     cli_print_json(o, 9);
-    return 0;
+    return code;
 }
 
 int cli_inspect(const cli_args *args)

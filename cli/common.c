@@ -198,17 +198,15 @@ void cli_progress(const char *text, double plain_seconds)
     double now = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
     bool terminal = isatty(STDERR_FILENO);
     if (!text) {
-        if (open) fputs("\r\033[K", stderr);
+        if (open) cli_control("\r\033[K");
         open = false;
         return;
     }
     if (now - last < (terminal ? 0.1 : plain_seconds)) return;
     last = now;
-    if (terminal)
-        fprintf(stderr, "\r%s\033[K", text);
-    else
-        fprintf(stderr, "%s\n", text);
-    fflush(stderr);
+    if (terminal) cli_control("\r");
+    fprintf(stderr, "%s%s", text, terminal ? "" : "\n");
+    if (terminal) cli_control("\033[K");
     open = terminal;
 }
 

@@ -5,6 +5,7 @@ usage: bad_input.py DETENT
        bad_input.py DETENT --disk-full FOLDER   (called by itself, where FOLDER can be mounted on)
 """
 import os
+import json
 import pickle
 import random
 import re
@@ -363,6 +364,64 @@ def full_disks(test, recipe):
         test.skip("full disk: cannot mount a small file system here")
 
 
+EVIL = "\x1b[31m\x07\x7f\x9b\u202e\U000e0041"  # colours, a bell, C1, right to left, a tag
+
+
+def shows(test, what, *texts):
+    """Nothing in them steers a terminal."""
+    for text in texts:
+        bad = re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]", text)
+        test.check(not bad, f"{what}: {bad} reach the terminal")
+
+
+def safetensors(names, texts):
+    header = json.dumps({"__metadata__": texts} | {
+        name: {"dtype": "F32", "shape": [1], "data_offsets": [4 * i, 4 * i + 4]}
+        for i, name in enumerate(names)}, ensure_ascii=False).encode()
+    return struct.pack("<Q", len(header)) + header + bytes(4 * len(names))
+
+
+def foreign_texts(test, recipe):
+    """Names and texts of files are shown, whatever they hold; JSON has them as they are."""
+    name, text = f"conv{EVIL}.weight", f"note{EVIL}"
+    path = test.write("evil.safetensors", safetensors([name], {f"key{EVIL}": text}))
+    out = test.succeed("inspect", path)
+    shows(test, "inspect", out)
+    test.check(r"conv\u001b[31m\u0007\u007f\u009b\u202e\udb40\udc41.weight" in out and "note\\u001b" in out,
+               f"inspect: names are not shown: {out}")
+    out = test.succeed("inspect", path, "--json")
+    shows(test, "inspect --json", out)
+    told = json.loads(out)
+    test.check(told["tensors"][0]["name"] == name and told["texts"] == {f"key{EVIL}": text},
+               f"inspect --json: {told}")
+    odd = os.path.join(os.fsencode(test.folder), b"a\x1b[31m\xff\x9b\xe2\x80\xae.safetensors")
+    shutil.copy(path, odd)
+    for args in ["inspect", odd], ["inspect", odd, "--json"], ["eval", recipe, b"model.init=" + odd]:
+        done = subprocess.run([os.fsencode(test.detent), *args], capture_output=True)
+        shows(test, f"{args[0]} of an odd name", done.stdout.decode(), done.stderr.decode())
+        test.check("\\xff\\x9b" in (done.stdout + done.stderr).decode().replace("\\\\", "\\"),
+                   f"{args}: the file is not named: {done}")
+        if "--json" in args:
+            test.check(json.loads(done.stdout)["tensors"][0]["name"] == name, "no JSON")
+    named = test.write("named.yaml", RECIPE + 'name: "r\\e[31m\\x7f\\x9b\\u202e"\n')
+    for args in (["train", named, "--dry-run"], ["train", named, TWO, "--out", test.path("never")],
+                 ["train", recipe, f"model.{EVIL}=1"], [EVIL], ["list", EVIL], ["eval", recipe, EVIL],
+                 ["eval", recipe, "--threads", EVIL], ["eval", recipe, "--" + EVIL]):
+        shows(test, args, *test.run(*args)[1:])
+    shutil.rmtree(test.path("never"), ignore_errors=True)
+
+
+def partial(test, recipe):
+    """A checkpoint whose sites cannot be listed is told as far as it is known, with exit code 1."""
+    test.succeed("train", recipe, TWO, "--out", test.path("part"))
+    for more in [], ["--json"]:
+        code, out, err = test.run("inspect", test.path("part", "last.h5"), "model.width=12", *more)
+        test.check(code == 1 and "no quantization sites are listed: " in err and "conv1.weight" in out,
+                   f"inspect without sites {more}: {code} {err}")
+        test.check(not more or json.loads(out)["sites"] == [], f"no JSON: {out}")
+    shutil.rmtree(test.path("part"))
+
+
 def run(args):
     if "--disk-full" in args:
         return disk_full(args[0], args[2])
@@ -379,6 +438,8 @@ def run(args):
     hostile_pickles(test, recipe)
     runs(test, recipe)
     forbidden(test, recipe)
+    foreign_texts(test, recipe)
+    partial(test, recipe)
     full_disks(test, recipe)
     return test.end()
 
