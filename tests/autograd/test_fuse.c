@@ -178,7 +178,7 @@ START_TEST(fused_and_plain_agree)
 {
     fill_batch();
     dt_kernels k;
-    ck_assert_int_eq(dt_kernels_init(&k, "", NULL), DT_OK);
+    ck_assert_int_eq(dt_kernels_init(&k, test_isa, NULL), DT_OK);
     for (size_t i = 0; i < DT_ARRAY_LEN(cases); i++)
         for (int mode = DT_MODE_TRAIN; mode <= DT_MODE_EVAL; mode++) {
             side fused, plain;
@@ -215,7 +215,7 @@ START_TEST(nothing_hides_a_nan)
     dt_kernels k;
     side s;
     int64_t n;
-    ck_assert_int_eq(dt_kernels_init(&k, "", NULL), DT_OK);
+    ck_assert_int_eq(dt_kernels_init(&k, test_isa, NULL), DT_OK);
     static const char *const names[] = { "layer2.1.conv1.weight", "conv1.weight",
                                          "layer1.0.bn1.bias", "layer3.0.bn2.weight",
                                          "layer3.1.conv1.input_quant.scale" };

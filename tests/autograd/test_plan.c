@@ -200,7 +200,7 @@ START_TEST(memory_is_never_shared_by_the_living)
     };
     static const dt_mode modes[] = { DT_MODE_TRAIN, DT_MODE_EVAL, DT_MODE_CALIBRATE };
     dt_kernels k;
-    ck_assert_int_eq(dt_kernels_init(&k, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_kernels_init(&k, test_isa, NULL), DT_OK);
     for (size_t r = 0; r < DT_ARRAY_LEN(recipes); r++) {
         test_net t;
         test_net_open(&t, recipes[r], false);
@@ -223,7 +223,7 @@ START_TEST(a_training_arena_is_far_below_the_sum)
     dt_plan p;
     dt_kernels k;
     char text[300];
-    ck_assert_int_eq(dt_kernels_init(&k, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_kernels_init(&k, test_isa, NULL), DT_OK);
     test_net_open(&t, TEST_FLOAT("resnet20"), false);
     const int outputs[] = { t.net.loss, t.net.logits };
     ck_assert_int_eq(dt_plan_init(&p,
@@ -267,7 +267,7 @@ START_TEST(sums_of_few_products_are_made_twice)
     } cases[] = { { DT_MODE_TRAIN, 7 }, { DT_MODE_EVAL, 0 } };
     test_net t;
     dt_kernels k;
-    ck_assert_int_eq(dt_kernels_init(&k, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_kernels_init(&k, test_isa, NULL), DT_OK);
     test_net_open(&t, TEST_LSQ("resnet20", "paper"), false);
     for (size_t c = 0; c < DT_ARRAY_LEN(cases); c++) {
         dt_plan p;

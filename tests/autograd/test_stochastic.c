@@ -26,7 +26,7 @@ static dt_shape in_shape[3];
 static dt_op_run run(dt_mode mode, int threads, int64_t step, real *to)
 {
     const dt_quantizer *q = dt_quantizer_of(dt_table_find(&dt_quantizers, "lsq"));
-    ck_assert_int_eq(dt_kernels_init(&kernels, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_kernels_init(&kernels, test_isa, NULL), DT_OK);
     dt_opt_defaults(q->row.opts, options);
     conf =
         (dt_fakequant_conf){ .quantizer = q,

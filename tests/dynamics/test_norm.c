@@ -49,7 +49,7 @@ static void open_setup(setup *s, int batches)
     dt_rng rng;
     memset(s, 0, sizeof *s);
     test_net_open(&s->t, TEST_FLOAT("smallcnn"), true);
-    ck_assert_int_eq(dt_kernels_init(&s->k, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_kernels_init(&s->k, test_isa, NULL), DT_OK);
     open_exec(s, DT_MODE_NORM, &s->norm, &s->norm_exec);
     open_exec(s, DT_MODE_TRAIN, &s->train, &s->train_exec);
     dt_rng_open(&rng, 5, DT_RNG_TEST, 0, 0);

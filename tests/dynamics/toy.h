@@ -63,7 +63,7 @@ static inline dt_status toy_open(toy *t, const char *rows, int bits, const char 
     char text[512], *row, *next = text;
     memset(t, 0, sizeof *t);
     t->steps = steps;
-    ck_assert_int_eq(dt_kernels_init(&t->kernels, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_kernels_init(&t->kernels, test_isa, NULL), DT_OK);
     ck_assert_int_eq(dt_graph_init(&t->graph, NULL, NULL), DT_OK);
     const dt_value w = { .name = "layer.weight",
                          .kind = DT_VALUE_PARAM,

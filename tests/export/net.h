@@ -4,13 +4,13 @@
 #ifndef DT_TESTS_EXPORT_NET_H
 #define DT_TESTS_EXPORT_NET_H
 
-#include <check.h>
 #include <string.h>
 
 #include "autograd/op_batchnorm.h"
 #include "core/rng.h"
 #include "export/exporter.h"
 #include "layers/models.h"
+#include "tests/support/run.h"
 #include "train/session.h"
 
 #define RECIPE_DATA "data: {name: cifar10, batch: 8}\ntrain: {epochs: 1, seed: 5}\n"
@@ -61,7 +61,7 @@ static inline void testnet_calibrate(dt_net *net)
     dt_rng_open(&rng, 4, DT_RNG_TEST, 0, 0);
     for (int i = 0; i < N; i++)
         x[i] = (float)(dt_rng_uniform(&rng) * 2 - 1);
-    ck_assert_int_eq(dt_kernels_init(&k, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_kernels_init(&k, test_isa, NULL), DT_OK);
     ck_assert_int_eq(
         dt_net_calibrate(net, &k, 1, x, labels, TESTNET_BATCH, true, NULL, NULL, NULL, NULL),
         DT_OK);

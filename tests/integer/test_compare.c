@@ -143,7 +143,7 @@ static void expect_all(const testnet *t, const fault *list, size_t count)
     char text[160];
     dt_int_model *good = int_model(t, "fp32"), *same = int_model(t, "fp32");
     float *x = int_pictures(PICTURES, 3);
-    ck_assert_int_eq(dt_kernels_init(&k, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_kernels_init(&k, test_isa, NULL), DT_OK);
     open_compare(&c, good, same, NULL, &k, x); /* without a fault nothing is found */
     ck_assert_int_eq(dt_int_compare_first(&c), -1);
     ck_assert_int_eq(dt_int_model_diff(good, same, text, sizeof text), -1);
@@ -220,7 +220,7 @@ START_TEST(another_epsilon_is_found)
     conf->eps = 1e-3;
     dt_int_model *bad = int_model(&t, "fp32");
     float *x = int_pictures(PICTURES, 3);
-    ck_assert_int_eq(dt_kernels_init(&k, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_kernels_init(&k, test_isa, NULL), DT_OK);
     open_compare(&c, good, bad, NULL, &k, x);
     ck_assert_str_eq(good->node[dt_int_compare_first(&c)].name, "conv3");
     ck_assert_int_eq(dt_int_model_diff(bad, good, text, sizeof text), dt_int_compare_first(&c));
@@ -256,7 +256,7 @@ START_TEST(other_models_are_refused_and_memory_may_run_out)
     testnet_init(&t, RECIPE_SMALL RECIPE_W4A4);
     testnet_init_model(&other, RECIPE_SMALL RECIPE_W4A4, &odd_model);
     dt_int_model *m = int_model(&t, "fp32"), *o = int_model(&other, "fp32");
-    ck_assert_int_eq(dt_kernels_init(&k, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_kernels_init(&k, test_isa, NULL), DT_OK);
     dt_int_compare_params p = { m, o, NULL, &k, 1, 1, NULL };
     ck_assert_int_eq(dt_int_compare_init(&c, &p, NULL), DT_ERR_ARG);
     p.tested = NULL;

@@ -38,7 +38,7 @@ static void compare(const testnet *t, const char *contract)
     for (size_t i = 0; i < DT_ARRAY_LEN(tiers); i++)
         for (int threads = 1; threads <= 3; threads += 2) {
             dt_kernels k;
-            if (dt_kernels_init(&k, tiers[i], NULL) != DT_OK) continue;
+            if (!test_tier(tiers[i], &k)) continue;
             dt_int_run engine = start(m, &dt_int_engine, &k, threads, x);
             expect_same(&reference, &engine, contract);
             dt_int_run_fini(&engine);
@@ -134,7 +134,7 @@ START_TEST(the_float_network_is_near)
     dt_lower_snap(l, &t.net.state, &count);
     dt_lower_free(l);
     float *x = int_pictures(PICTURES, 1);
-    ck_assert_int_eq(dt_kernels_init(&k, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_kernels_init(&k, test_isa, NULL), DT_OK);
     dt_int_run r = start(m, &dt_int_engine, &k, 1, x);
     ck_assert_int_eq(dt_plan_init(&plan,
                                   &(dt_plan_request){ .graph = &t.net.graph,
@@ -190,7 +190,7 @@ START_TEST(running_out_of_memory_is_an_error)
     dt_kernels k;
     testnet_init(&t, RECIPE_SMALL RECIPE_W4A4);
     dt_int_model *m = int_model(&t, "fp32");
-    ck_assert_int_eq(dt_kernels_init(&k, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_kernels_init(&k, test_isa, NULL), DT_OK);
     dt_status st = DT_ERR_NOMEM;
     size_t at = 1;
     for (; st != DT_OK && at < 200; at++) {

@@ -94,18 +94,10 @@ static void check(const dt_kernels *k, dt_conv_shape s, int threads)
     check_codes(k, s, threads);
 }
 
-/* False, with a line that says so, when this machine cannot run the tier. */
-static bool open_tier(int i, dt_kernels *k)
-{
-    if (dt_kernels_init(k, tiers[i], NULL) == DT_OK) return true;
-    printf("SKIP %s\n", tiers[i]);
-    return false;
-}
-
 START_TEST(fixed_shapes)
 {
     dt_kernels k;
-    if (!open_tier(_i, &k)) return;
+    if (!test_tier(tiers[_i], &k)) return;
     check(&k, conv_shape(2, 32, 32, 16, 16, 3, 3, 1, 1, 1), 4); /* the shapes of ResNet-20 */
     check(&k, conv_shape(2, 32, 32, 3, 16, 3, 3, 1, 1, 1), 4);
     check(&k, conv_shape(2, 32, 32, 16, 32, 3, 3, 2, 1, 1), 4);
@@ -162,7 +154,7 @@ START_TEST(random_shapes)
     enum { SHAPES = 200 };
     const double most = 5e5; /* products of one pass: keeps the test short */
     dt_kernels k;
-    if (!open_tier(_i, &k)) return;
+    if (!test_tier(tiers[_i], &k)) return;
     dt_rng rng;
     dt_rng_open(&rng, 7, DT_RNG_TEST, 4, 0);
     for (int done = 0; done < SHAPES;) {
@@ -174,8 +166,10 @@ START_TEST(random_shapes)
 }
 END_TEST
 
-int main(void)
+int main(int argc, char **argv)
 {
+    int status = test_start(argc, argv);
+    if (status) return status;
     Suite *suite = suite_create("conv");
     TCase *all = tcase_create("all");
     tcase_set_timeout(all, 600);

@@ -92,10 +92,7 @@ static void check(const dt_kernels *k, dt_conv_shape s)
 static void check_tier(const char *tier)
 {
     dt_kernels k;
-    if (dt_kernels_init(&k, tier, NULL) != DT_OK) {
-        printf("SKIP %s\n", tier);
-        return;
-    }
+    if (!test_tier(tier, &k)) return;
     check(&k, conv_shape(3, 32, 32, 16, 16, 3, 3, 1, 1, 1)); /* pictures of several bands */
     check(&k, conv_shape(17, 8, 8, 16, 32, 3, 3, 1, 1, 1));
     check(&k, conv_shape(70, 4, 4, 24, 16, 3, 3, 1, 1, 1)); /* units of several pictures */

@@ -31,7 +31,7 @@ static inline void fq_run(const fq_call *c, int threads)
     dt_kernels kernels;
     dt_op_memory m = { 0 };
     dt_arena *arena = dt_arena_new(NULL, "test");
-    ck_assert_int_eq(dt_kernels_init(&kernels, "scalar", NULL), DT_OK);
+    ck_assert_int_eq(dt_kernels_init(&kernels, test_isa, NULL), DT_OK);
     int inputs = 1 + c->conf.quantizer->param_count;
     for (int i = 1; i < inputs; i++)
         in[i] = DT_SHAPE(c->conf.site.groups);

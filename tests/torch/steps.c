@@ -1,11 +1,12 @@
 /* Training steps on given batches, for the comparison with PyTorch (steps.py).
  *
- * usage: steps RECIPE BATCHES SIDE STEPS OUT
+ * usage: steps RECIPE BATCHES SIDE STEPS OUT ISA
  *
  * BATCHES has float pictures [STEPS,N,SIDE,SIDE,3], already normalised, then int32 labels
  * [STEPS,N], N being the recipe's batch. OUT gets tensors, each a line "name dimensions..." and its
  * floats: the losses, the logits of an evaluation of the first batch (eval_logits) and of the first
- * step, and its gradients in the engine's layout. */
+ * step, and its gradients in the engine's layout. ISA is the highest tier of kernels; exit status
+ * 77 when this machine lacks it. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,7 +61,6 @@ static dt_status prepare(run *r, char **argv, dt_error *err)
     r->side = atoi(argv[3]);
     r->steps = atoi(argv[4]);
     const dt_net_input input = { .H = r->side, .W = r->side, .low = -3, .high = 3 };
-    DT_TRY(dt_kernels_init(&r->kernels, "", err));
     DT_TRY(dt_net_init(&r->net, r->recipe, &input, true, NULL, err));
     DT_TRY(load_weights(r, err));
     DT_TRY(read_batches(r, argv[2], err));
@@ -148,7 +148,8 @@ int main(int argc, char **argv)
 {
     static run r;
     dt_error err = { 0 };
-    if (argc != 6) return 2;
+    if (argc != 7) return 2;
+    if (dt_kernels_init(&r.kernels, argv[6], &err) != DT_OK) return 77;
     dt_status st = prepare(&r, argv, &err);
     if (st == DT_OK) st = evaluate(&r, &err);
     if (st == DT_OK) st = steps(&r, &err);

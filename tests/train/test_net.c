@@ -423,7 +423,7 @@ START_TEST(calibration_starts_every_site)
     dt_rng_open(&rng, 8, DT_RNG_TEST, 0, 0);
     for (int i = 0; i < BATCH * PICTURE; i++)
         x[i] = (float)(4 * dt_rng_uniform(&rng) - 2);
-    ck_assert_int_eq(dt_kernels_init(&k, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_kernels_init(&k, test_isa, NULL), DT_OK);
     test_net_open(&t, TEST_LSQ("smallcnn", "deploy"), false);
     ck_assert(dt_net_is_quantized(&t.net));
     ck_assert_msg(
