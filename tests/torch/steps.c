@@ -34,8 +34,10 @@ static dt_status load_weights(run *r, dt_error *err)
 {
     dt_tensors set;
     dt_net_report report;
-    DT_TRY(dt_import_file(r->recipe->model.init, NULL, &set, err));
-    const dt_net_file file = { .set = &set, .path = r->recipe->model.init };
+    const dt_importer *importer;
+    dt_import_job job = { .path = r->recipe->model.init };
+    DT_TRY(dt_read_tensors(&job, &set, &importer, err));
+    const dt_net_file file = { .set = &set, .path = r->recipe->model.init, .importer = importer };
     dt_status st = dt_net_import(&r->net, &file, &report, err);
     dt_tensors_fini(&set);
     return st;
