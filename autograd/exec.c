@@ -33,7 +33,7 @@ static void share_value(dt_state *s, const dt_state *base, int i)
 
 /* `base`: whose memory its values keep; NULL: none. */
 static dt_status state_fill(dt_state *s, const dt_state *base, bool with_grads, uint64_t seed,
-                            dt_error *err)
+                            bool blank, dt_error *err)
 {
     const dt_graph *g = s->graph;
     size_t table = sizeof(real *) * (size_t)(g->value_count + 1);
@@ -55,7 +55,7 @@ static dt_status state_fill(dt_state *s, const dt_state *base, bool with_grads, 
         if (param && with_grads) s->grad[i] = s->grad_memory[i] = dt_arena_get(s->arena, bytes);
         if (!s->data[i] || (param && with_grads && !s->grad[i]))
             return dt_fail(err, DT_ERR_NOMEM, &(dt_where){ .key = v->name }, "no memory");
-        init_value(v, s->data[i], seed);
+        if (!blank) init_value(v, s->data[i], seed);
         if (param) s->param_count += bytes / sizeof(real);
         s->bytes += bytes * (param && with_grads ? 2 : 1);
     }
@@ -67,7 +67,7 @@ static dt_status state_make(dt_state *s, const dt_graph *g, const dt_state *base
 {
     *s = (dt_state){ .graph = g, .arena = dt_arena_new(a, "parameters") };
     if (!s->arena) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for parameters");
-    dt_status st = state_fill(s, base, with_grads, seed, err);
+    dt_status st = state_fill(s, base, with_grads, seed, a && a->blank, err);
     if (st != DT_OK) dt_state_fini(s);
     return st;
 }

@@ -10,6 +10,8 @@
 static const struct argp_option all[] = {
     { "out", 'o', "PATH", 0, "where to write: a folder (train) or a file (export)", 0 },
     { "threads", 't', "N", 0, "processors to use; default: all", 0 },
+    { "memory", 'M', "SIZE", 0, "the most to use, such as 8G; default: half of what is available",
+      0 },
     { "isa", 'i', "TIER", 0, "highest kernel tier: scalar, avx2 or avx512", 0 },
     { "resume", 'r', NULL, 0, "go on from the last checkpoint in the folder", 0 },
     { "json", 'j', NULL, 0, "print one JSON object to standard output and nothing else", 0 },
@@ -76,6 +78,10 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case 't':
         return number(p, value, DT_MAX_THREADS, "--threads", &a->threads);
+    case 'M':
+        a->memory = (dt_memory_limit){ .why = "--memory" };
+        if (dt_memory_parse(value, &a->memory.bytes)) return 0;
+        return refuse(p, "--memory", value, "is no size such as 800M or 8G");
     case 'i':
         a->isa = value;
         return 0;
@@ -172,7 +178,7 @@ int cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *out)
     char program[64];
     snprintf(program, sizeof program, "detent %s", verb->name);
     argv[0] = program;
-    *out = (cli_args){ .steps = 20 };
+    *out = (cli_args){ .steps = 20, .memory = dt_memory_limit_default() };
     const struct argp argp = { options, on_option, verb->usage, verb->help, NULL, NULL, NULL };
     parse p = { verb, out };
     /* Exits after --help. */

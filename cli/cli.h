@@ -19,6 +19,7 @@ typedef struct cli_args {
     const char *out, *isa, *format, *target, *prefix, *predictions, *arith, *rounding, *runtime,
         *python, *compiler;
     int threads, steps, images;
+    dt_memory_limit memory;
     bool resume, json, calibrate, dry_run, allow_float, sha256, as_exported, plain, is_float, prove,
         skip_broken;
 } cli_args;

@@ -123,6 +123,7 @@ static int bench_step(const cli_args *args)
     dt_bench_result r;
     if (recipe_after(args, &recipe, &err) != DT_OK) return cli_fail(&err);
     const dt_bench_params p = { .recipe = recipe,
+                                .memory = args->memory,
                                 .steps = args->steps,
                                 .threads = args->threads,
                                 .isa = args->isa,

@@ -143,6 +143,10 @@ int cli_eval(const cli_args *args)
                                   .isa = args->isa,
                                   .plain = args->plain,
                                   .need = cli_need(args),
+                                  .memory = args->memory,
+                                  .eval_batch =
+                                      is_integer(args) ? DT_INT_BATCH : recipe->eval.batch,
+                                  .eval_key = "eval.batch",
                                   .calibrate = args->calibrate };
     dt_status st = dt_session_open(&s, &p, &err);
     if (st == DT_OK) {

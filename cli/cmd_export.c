@@ -136,6 +136,7 @@ static dt_status export(dt_recipe *recipe, const cli_args *args, dt_error *err)
                                   .isa = args->isa,
                                   .no_data = !args->calibrate,
                                   .need = args->calibrate ? DT_NEED_TRAIN : DT_NEED_ANY,
+                                  .memory = args->memory,
                                   .calibrate = args->calibrate };
     DT_TRY(dt_session_open(&s, &p, err));
     cli_tell_import(&s, args);

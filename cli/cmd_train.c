@@ -79,6 +79,7 @@ static int dry_run(dt_recipe *recipe, const cli_args *args)
         .plain = args->plain,
         .isa = args->isa,
         .events = { .message = on_message },
+        .memory = args->memory,
     };
     if (dt_run_check(&p, &params, &err) != DT_OK) return cli_fail(&err);
     printf("%srecipe hash %s\n%zu parameters; nothing was written\n", recipe->text, recipe->hash,
@@ -97,6 +98,7 @@ static int train_in(dt_recipe *recipe, const char *folder, const cli_args *args)
         .threads = args->threads,
         .plain = args->plain,
         .isa = args->isa,
+        .memory = args->memory,
         .resume = args->resume,
         .stop = &cli_stop_requested,
         .events = { on_message, on_site, on_progress, on_epoch, &v },

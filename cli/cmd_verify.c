@@ -212,6 +212,9 @@ int cli_verify(const cli_args *args)
                                   .threads = args->threads,
                                   .isa = args->isa,
                                   .need = cli_need(args),
+                                  .memory = args->memory,
+                                  .eval_batch = args->prove ? 0 : DT_VERIFY_BATCH,
+                                  .eval_key = "model.name",
                                   .calibrate = args->calibrate,
                                   .no_data = args->prove && !args->calibrate };
     cli_catch_stops();

@@ -5,14 +5,14 @@
 #include "cli/cli.h"
 
 static const cli_verb verbs[] = {
-    { "train", "RECIPE [KEY=VALUE...]", "Train the recipe's network.", "otirnF", 1, CLI_MAX_WORDS,
+    { "train", "RECIPE [KEY=VALUE...]", "Train the recipe's network.", "otiMrnF", 1, CLI_MAX_WORDS,
       cli_train },
-    { "eval", "RECIPE [KEY=VALUE...]", "Evaluate model.init on the test split.", "tijcpemRF", 1,
+    { "eval", "RECIPE [KEY=VALUE...]", "Evaluate model.init on the test split.", "tiMjcpemRF", 1,
       CLI_MAX_WORDS, cli_eval },
     { "export", "RECIPE|CHECKPOINT [KEY=VALUE...]", "Write model.init for another runtime.",
-      "oftijnacRxT", 1, CLI_MAX_WORDS, cli_export },
+      "oftiMjnacRxT", 1, CLI_MAX_WORDS, cli_export },
     { "verify", "RECIPE|CHECKPOINT [KEY=VALUE...]",
-      "Compare the integer model with the trained net, node by node.", "tijceRNuyPfC", 1,
+      "Compare the integer model with the trained net, node by node.", "tiMjceRNuyPfC", 1,
       CLI_MAX_WORDS, cli_verify },
     { "inspect", "FILE [KEY=VALUE...]", "Tell what a checkpoint or a foreign file holds.", "jsN", 1,
       CLI_MAX_WORDS, cli_inspect },
@@ -23,7 +23,7 @@ static const cli_verb verbs[] = {
       "quantizers|models|datasets|transforms|optimizers|dynamics|schedules|exporters|targets|keys",
       "List what recipes can name, and every key.", "j", 1, 1, cli_list },
     { "bench", "step RECIPE [KEY=VALUE...]\nloader RECIPE [KEY=VALUE...]\nops [SHAPE]",
-      "Time training steps on random pictures, or single kernels.", "tijklF", 1, CLI_MAX_WORDS,
+      "Time training steps on random pictures, or single kernels.", "tiMjklF", 1, CLI_MAX_WORDS,
       cli_bench },
 };
 

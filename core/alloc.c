@@ -35,7 +35,7 @@ static void std_put(void *self, void *memory, size_t size)
 
 const dt_alloc *dt_alloc_std(void)
 {
-    static const dt_alloc std = { std_get, std_put, NULL };
+    static const dt_alloc std = { .get = std_get, .put = std_put };
     return &std;
 }
 
@@ -46,7 +46,7 @@ void *dt_get(const dt_alloc *a, size_t size, const char *tag)
     size_t total = (size ? size : 1) + DT_ALIGN;
     unsigned char *block = a->get(a->self, total, tag);
     if (!block) return NULL;
-    memset(block, 0, total);
+    if (!a->blank) memset(block, 0, total);
     memcpy(block, &total, sizeof total);
     return block + DT_ALIGN;
 }

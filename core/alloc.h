@@ -17,6 +17,7 @@ typedef struct dt_alloc {
     void *(*get)(void *self, size_t size, const char *tag);
     void (*put)(void *self, void *memory, size_t size);
     void *self;
+    bool blank; /* `get` gives zeros, and nobody needs starting values: see core/memory.h */
 } dt_alloc;
 
 /* The C library's allocator; static storage. */

@@ -216,7 +216,8 @@ static dt_status plan_split(dt_loader *l, dt_error *err)
 {
     dt_loader_params *p = &l->p;
     int64_t n = dt_data_count(p->data, DT_SPLIT_TRAIN);
-    const dt_where val = { .key = "data.val" }, batch = { .key = "data.batch" };
+    const dt_where val = { .key = "data.val" },
+                   batch = { .key = p->split == DT_SPLIT_TRAIN ? "data.batch" : "eval.batch" };
     if (dt_data_count(p->data, p->split == DT_SPLIT_TEST ? DT_SPLIT_TEST : DT_SPLIT_TRAIN) == 0)
         return dt_fail(err, DT_ERR_ARG, NULL, "the set was opened without the split that is read");
     if (p->split != DT_SPLIT_TEST && (p->val < 0 || p->val >= n))

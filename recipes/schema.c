@@ -111,7 +111,7 @@ static const dt_opt distill_opts[] = {
 };
 
 static const dt_opt eval_opts[] = {
-    { "batch", DT_OPT_TYPE_INT, offsetof(dt_recipe, eval.batch), 250, 1, 65536, NULL,
+    { "batch", DT_OPT_TYPE_INT, offsetof(dt_recipe, eval.batch), 250, 1, 8192, NULL,
       "pictures at a time in evaluation" },
     DT_OPT_END,
 };

@@ -16,6 +16,7 @@
 #include "dynamics/dynamics.h"
 #include "train/bench_data.h"
 #include "train/bench_peak.h"
+#include "train/budget.h"
 #include "train/net.h"
 #include "train/optim_state.h"
 
@@ -42,15 +43,10 @@ typedef struct bench {
     double resident, arena; /* MB: of the process before the arena, and its growth */
 } bench;
 
-/* Memory of the process now, in MB; 0 where the system does not tell. */
+/* Memory of the process now; 0 where the system does not tell. */
 static double resident_mb(void)
 {
-    long long size = 0, resident = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-    if (!f) return 0;
-    if (fscanf(f, "%lld %lld", &size, &resident) != 2) resident = 0;
-    fclose(f);
-    return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1e6;
+    return (double)dt_memory_resident() / 1e6;
 }
 
 /* Else an arena in memory that was freed before, as of a calibration, would not be seen to grow. */
@@ -133,9 +129,67 @@ static dt_status open_dynamics(bench *b, dt_error *err)
                                    .count = b->p->is_float ? 0 : (int)count,
                                    .file = recipe->name,
                                    .alloc = b->p->alloc };
-    DT_TRY(dt_dynamics_open(&b->dynamics, &p, err));
-    dt_dynamics_start(&b->dynamics, &(dt_dynamics_at){ 0, STEPS, STEPS });
-    return DT_OK;
+    return dt_dynamics_open(&b->dynamics, &p, err);
+}
+
+static dt_status open_step(bench *b, dt_error *err)
+{
+    const int outputs[] = { b->net.loss, b->net.logits };
+    DT_TRY(dt_optim_state_init(&b->optim, &b->p->recipe->train, &b->net.graph, b->p->alloc, err));
+    return dt_plan_init(&b->plan,
+                        &(dt_plan_request){ .graph = dt_net_steps(&b->net),
+                                            .kernels = &b->kernels,
+                                            .mode = DT_MODE_TRAIN,
+                                            .batch = b->batch,
+                                            .threads = b->threads,
+                                            .outputs = outputs,
+                                            .output_count = 2 },
+                        b->p->alloc, err);
+}
+
+static void close_step(bench *b)
+{
+    dt_exec_fini(&b->exec);
+    dt_plan_fini(&b->plan);
+    dt_optim_state_fini(&b->optim);
+    dt_dynamics_close(&b->dynamics);
+    dt_net_fini(&b->net);
+}
+
+/* All that the step takes, in blank memory. */
+static dt_status count_step(bench *b, const dt_net_input *input, dt_error *err)
+{
+    size_t pixels = (size_t)(input->H * input->W) * 3, bytes;
+    if (!dt_size_mul(pixels * sizeof(float), 2 * (size_t)b->batch, &bytes)) bytes = SIZE_MAX / 2;
+    void *batches = dt_get(b->p->alloc, bytes, "loader");
+    dt_status st = batches ? dt_net_init(&b->net, b->p->recipe, input, true, b->p->alloc, err)
+                           : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    b->net.plain = b->p->plain;
+    if (st == DT_OK) st = open_dynamics(b, err);
+    if (st == DT_OK) st = open_step(b, err);
+    if (st == DT_OK)
+        st = dt_exec_init(&b->exec, &b->plan, &b->net.state, &b->kernels, NULL, b->p->alloc, err);
+    close_step(b);
+    dt_put(b->p->alloc, batches);
+    return st;
+}
+
+static dt_status check_memory(const bench *b, const dt_net_input *input, dt_error *err)
+{
+    dt_measure m;
+    dt_error below = { .status = DT_OK };
+    dt_bench_params p = *b->p;
+    bench probe = *b;
+    if (p.memory.bytes == 0) return DT_OK;
+    DT_TRY(dt_measure_init(&m, err));
+    p.alloc = &m.alloc;
+    probe.p = &p;
+    dt_status st = count_step(&probe, input, &below);
+    dt_status fits = dt_budget_compare(&m, &p.memory, p.recipe, input, "data.batch", err);
+    dt_measure_fini(&m);
+    if (fits != DT_OK) return fits;
+    if (st != DT_OK && err) *err = below;
+    return st;
 }
 
 static dt_status prepare(bench *b, dt_error *err)
@@ -154,24 +208,16 @@ static dt_status prepare(bench *b, dt_error *err)
     dt_extent seen;
     DT_TRY(input_extent(b, &seen, err));
     const dt_net_input input = { seen.H, seen.W, (double)low, (double)high };
+    DT_TRY(check_memory(b, &input, err));
     DT_TRY(dt_net_init(&b->net, recipe, &input, true, b->p->alloc, err));
     b->net.plain = b->p->plain;
     DT_TRY(open_loader(b, err));
     DT_TRY(get_arrays(b, err));
     DT_TRY(calibrate(b, err));
     DT_TRY(open_dynamics(b, err));
-    DT_TRY(dt_optim_state_init(&b->optim, &recipe->train, &b->net.graph, b->p->alloc, err));
+    dt_dynamics_start(&b->dynamics, &(dt_dynamics_at){ 0, STEPS, STEPS });
+    DT_TRY(open_step(b, err));
     b->lr = dt_optimizer_lr(b->optim.optimizer, recipe->train.optimizer.conf);
-    const int outputs[] = { b->net.loss, b->net.logits };
-    DT_TRY(dt_plan_init(&b->plan,
-                        &(dt_plan_request){ .graph = dt_net_steps(&b->net),
-                                            .kernels = &b->kernels,
-                                            .mode = DT_MODE_TRAIN,
-                                            .batch = b->batch,
-                                            .threads = b->threads,
-                                            .outputs = outputs,
-                                            .output_count = 2 },
-                        b->p->alloc, err));
     give_free_pages_back();
     b->resident = resident_mb();
     return dt_exec_init(&b->exec, &b->plan, &b->net.state, &b->kernels, NULL, b->p->alloc, err);
@@ -301,11 +347,7 @@ dt_status dt_bench_step(const dt_bench_params *params, dt_bench_result *out, dt_
     dt_status st = prepare(&b, err);
     if (st == DT_OK) st = run_steps(&b, err);
     if (st == DT_OK) report(&b, out);
-    dt_exec_fini(&b.exec);
-    dt_plan_fini(&b.plan);
-    dt_optim_state_fini(&b.optim);
-    dt_dynamics_close(&b.dynamics);
-    dt_net_fini(&b.net);
+    close_step(&b);
     dt_loader_close(b.loader);
     dt_data_close(b.data);
     dt_put(params->alloc, b.ms);

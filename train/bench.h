@@ -4,16 +4,18 @@
 #ifndef DT_TRAIN_BENCH_H
 #define DT_TRAIN_BENCH_H
 
+#include "core/memory.h"
 #include "recipes/recipe.h"
 
 typedef struct dt_bench_params {
     dt_recipe *recipe;
-    bool is_float;   /* leave the recipe's quantizers out */
-    int steps;       /* timed, after 3 to warm up; 0: 20 */
-    int side;        /* pixels of the square pictures; 0: 32 */
-    int threads;     /* 0: all processors */
-    const char *isa; /* highest kernel tier; NULL: the best */
-    bool plain;      /* run the graph without the fusing pass */
+    bool is_float;          /* leave the recipe's quantizers out */
+    int steps;              /* timed, after 3 to warm up; 0: 20 */
+    int side;               /* pixels of the square pictures; 0: 32 */
+    int threads;            /* 0: all processors */
+    const char *isa;        /* highest kernel tier; NULL: the best */
+    bool plain;             /* run the graph without the fusing pass */
+    dt_memory_limit memory; /* checked before anything is taken; 0: not */
     const dt_alloc *alloc;
 } dt_bench_params;
 

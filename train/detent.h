@@ -19,6 +19,7 @@
 #include "optim/schedule.h"
 #include "recipes/recipe.h"
 #include "train/bench.h"
+#include "train/budget.h"
 #include "train/container.h"
 #include "train/evaluate.h"
 #include "train/evaluate_integer.h"

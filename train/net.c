@@ -127,14 +127,36 @@ static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input
     return recipe->distill.enabled ? add_teacher(net, &recipe->distill, err) : DT_OK;
 }
 
-dt_status dt_net_init(dt_net *net, dt_recipe *recipe, const dt_net_input *input, bool with_grads,
-                      const dt_alloc *a, dt_error *err)
+static dt_status init_graph(dt_net *net, dt_recipe *recipe, const dt_net_input *input,
+                            const dt_alloc *a, dt_error *err)
 {
     *net = (dt_net){
         .H = input->H, .W = input->W, .classes = recipe->model.classes, .targets = -1, .teacher = -1
     };
     DT_TRY(dt_graph_init(&net->graph, a, err));
-    dt_status st = build(net, recipe, input, a, err);
+    return build(net, recipe, input, a, err);
+}
+
+dt_status dt_net_count(dt_recipe *recipe, const dt_net_input *input, const dt_alloc *a,
+                       size_t *out_bytes, dt_error *err)
+{
+    dt_net net;
+    dt_status st = init_graph(&net, recipe, input, a, err);
+    size_t bytes = 0;
+    for (int i = 0; i < net.graph.value_count; i++) {
+        const dt_value *v = &net.graph.value[i];
+        if (v->kind == DT_VALUE_PARAM || v->kind == DT_VALUE_BUFFER)
+            bytes += (size_t)dt_shape_count(&v->shape) * sizeof(real);
+    }
+    dt_net_fini(&net);
+    if (st == DT_OK) *out_bytes = bytes;
+    return st;
+}
+
+dt_status dt_net_init(dt_net *net, dt_recipe *recipe, const dt_net_input *input, bool with_grads,
+                      const dt_alloc *a, dt_error *err)
+{
+    dt_status st = init_graph(net, recipe, input, a, err);
     const int keep[] = { net->loss, net->logits, net->step_loss };
     if (st == DT_OK) st = dt_fuse(&net->graph, keep, 3, &net->fused, a, err);
     if (st == DT_OK)

@@ -31,6 +31,9 @@ typedef struct dt_net_input {
 /* Builds the graph that the recipe describes, and its parameters at their initial values. */
 dt_status dt_net_init(dt_net *net, dt_recipe *recipe, const dt_net_input *input, bool with_grads,
                       const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
+/* Bytes of the parameters and buffers of that graph, which is built and given back. */
+dt_status dt_net_count(dt_recipe *recipe, const dt_net_input *input, const dt_alloc *a,
+                       size_t *out_bytes, dt_error *err) DT_MUST_CHECK;
 void dt_net_fini(dt_net *net);
 /* For dt_net_init: puts fold_norm nodes around the quantizers of weights that a batch norm follows
  * (net_fold.c). Error: NOT_FOUND, there are none. */

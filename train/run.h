@@ -56,6 +56,7 @@ typedef struct dt_run_params {
     bool resume;            /* go on from <folder>/last.h5 if there is one */
     const atomic_int *stop; /* nonzero: save and return; NULL: never */
     dt_run_events events;
+    dt_memory_limit memory; /* checked before anything is taken; 0: not */
     const dt_alloc *alloc;
 } dt_run_params;
 

@@ -36,6 +36,7 @@ typedef struct dt_run {
     dt_hold hold;
     void *step_memory; /* the largest of all plans, shared by their executors */
     size_t step_bytes;
+    const char *step_key; /* of the batch of the largest */
     dt_phase phases[DT_RUN_PHASES];
     int phase_count;
     dt_phase *phase;         /* the one under way */
@@ -60,6 +61,8 @@ dt_status dt_run_write(const dt_run *r, const char *name, const char *text, dt_f
 
 /* The plans of all phases, made and printed, and their memory (run_phase.c). */
 dt_status dt_run_make_plans(dt_run *r, dt_error *err) DT_MUST_CHECK;
+/* Then, in a run that goes on: what dynamics read between steps. */
+dt_status dt_run_open_passes(dt_run *r, dt_error *err) DT_MUST_CHECK;
 void dt_run_end_plans(dt_run *r);
 /* The graphs of all phases; before anything is written, for they may be refused. */
 dt_status dt_run_make_phases(dt_run *r, dt_error *err) DT_MUST_CHECK;

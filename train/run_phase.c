@@ -28,7 +28,10 @@ static dt_status plan(dt_run *r, const dt_graph *g, dt_mode mode, dt_plan *out, 
                                             .outputs = outputs,
                                             .output_count = 2 },
                         r->p->alloc, err));
-    if (out->arena_bytes > r->step_bytes) r->step_bytes = out->arena_bytes;
+    if (out->arena_bytes > r->step_bytes) {
+        r->step_bytes = out->arena_bytes;
+        r->step_key = mode == DT_MODE_EVAL ? "eval.batch" : "data.batch";
+    }
     dt_plan_print(out, line, sizeof line);
     snprintf(text, sizeof text, "plan: %s", line);
     say(r, text);
@@ -298,6 +301,11 @@ dt_status dt_run_make_plans(dt_run *r, dt_error *err)
         DT_TRY(open_phase(r, &r->phases[i], err));
     if (r->s.teacher.enabled)
         DT_TRY(dt_teacher_start(&r->s.teacher, &r->s.kernels, r->step_memory, err));
+    return DT_OK;
+}
+
+dt_status dt_run_open_passes(dt_run *r, dt_error *err)
+{
     if (!dt_dynamics_wants_norm(&r->s.dynamics) && !dt_dynamics_wants_gradients(&r->s.dynamics))
         return DT_OK;
     r->s.dynamics.norm_pass = norm_pass;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/atomic.h"
+#include "core/memory.h"
 #include "train/run_parts.h"
 
 static void say(const dt_run *r, const char *text)
@@ -109,6 +110,24 @@ static dt_status resume(dt_run *r, dt_error *err)
     return st;
 }
 
+/* What the run takes beside its session, in blank memory. */
+static dt_status count_rest(void *arg, dt_session *s, const char **out_key, dt_error *err)
+{
+    const dt_run *run = arg;
+    dt_run_params p = *run->p;
+    p.events = (dt_run_events){ .arg = NULL };
+    p.alloc = s->alloc;
+    dt_run r = { .p = &p, .s = *s, .lock = -1, .at = { .steps_per_epoch = 1 } };
+    dt_status st = dt_optim_state_init(&r.optim, &s->recipe->train, &r.s.net.graph, p.alloc, err);
+    if (st == DT_OK) st = dt_run_make_phases(&r, err);
+    if (st == DT_OK) st = dt_run_make_plans(&r, err);
+    if (r.step_key) *out_key = r.step_key;
+    s->teacher = r.s.teacher; /* its plan is closed with it */
+    dt_run_end_plans(&r);
+    dt_optim_state_fini(&r.optim);
+    return st;
+}
+
 /* What reads the recipe and may refuse it; writes nothing. */
 static dt_status open_run(dt_run *r, bool resumes, dt_error *err)
 {
@@ -118,6 +137,10 @@ static dt_status open_run(dt_run *r, bool resumes, dt_error *err)
                                   .isa = r->p->isa,
                                   .training = true,
                                   .skip_init = resumes,
+                                  .memory = r->p->memory,
+                                  .calibrates = true,
+                                  .rest = count_rest,
+                                  .rest_arg = r,
                                   .alloc = r->p->alloc };
     DT_TRY(dt_session_open(&r->s, &p, err));
     for (size_t i = 0; i < dt_data_info_of(r->s.data)->note_count; i++)
@@ -131,11 +154,16 @@ static dt_status open_run(dt_run *r, bool resumes, dt_error *err)
 
 dt_status dt_run_check(const dt_run_params *params, size_t *out_params, dt_error *err)
 {
-    dt_run r = { .p = params, .lock = -1 };
+    dt_measure blank;
+    dt_run_params p = *params;
+    DT_TRY(dt_measure_init(&blank, err));
+    if (!p.alloc) p.alloc = &blank.alloc; /* nothing is trained: values cost time and memory */
+    dt_run r = { .p = &p, .lock = -1 };
     dt_status st = open_run(&r, false, err);
     if (st == DT_OK) say_import(&r);
     *out_params = st == DT_OK ? r.s.net.state.param_count : 0;
     dt_run_end(&r);
+    dt_measure_fini(&blank);
     return st;
 }
 
@@ -240,6 +268,7 @@ dt_status dt_run_prepare(dt_run *r, dt_error *err)
     else
         DT_TRY(start(r, err));
     DT_TRY(dt_run_make_plans(r, err));
+    DT_TRY(dt_run_open_passes(r, err));
     DT_TRY(dt_run_write(r, "recipe.yaml", r->s.recipe->text, check_recipe, r->s.recipe, err));
     return open_logs(r, err);
 }

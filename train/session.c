@@ -13,6 +13,7 @@
 #include "layers/models.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
+#include "train/budget.h"
 #include "train/container.h"
 
 static void bits_range(const dt_row *quantizer, int *out_min, int *out_max)
@@ -204,7 +205,7 @@ static dt_status import_init(dt_session *s, const dt_importer *importer, dt_erro
     return dt_net_import(&s->net, &file, &s->report, err);
 }
 
-static dt_status open_dynamics(dt_session *s, dt_error *err)
+dt_status dt_session_open_dynamics(dt_session *s, dt_error *err)
 {
     enum { MOST = 32 };
     dt_dynamics_choice choice[MOST];
@@ -242,14 +243,16 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     DT_TRY(check_init(s->recipe, err));
     dt_net_input input;
     DT_TRY(dt_kernels_init(&s->kernels, p->isa, err));
+    if (has_init) DT_TRY(dt_budget_check_file(s->recipe->model.init, &p->memory, err));
     if (has_init) DT_TRY(read_init(s, &importer, err));
     if (!p->no_data || number_attr(&s->init, "input.height") == 0)
         DT_TRY(dt_session_open_data(s, p->need, err));
     DT_TRY(input_of(s, &input, err));
+    DT_TRY(dt_budget_check(s, p, &input, err));
     DT_TRY(dt_net_init(&s->net, s->recipe, &input, p->training, s->alloc, err));
     s->net.plain = p->plain;
     if (has_init) DT_TRY(import_init(s, importer, err));
-    if (p->training || p->dynamics) DT_TRY(open_dynamics(s, err));
+    if (p->training || p->dynamics) DT_TRY(dt_session_open_dynamics(s, err));
     if (p->training || p->teacher)
         DT_TRY(dt_teacher_open(&s->teacher, s->recipe, &input, s->alloc, err));
     return p->training ? DT_OK : dt_session_judge(s, &s->net.graph, p->calibrate, err);

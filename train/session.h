@@ -4,6 +4,7 @@
 #ifndef DT_TRAIN_SESSION_H
 #define DT_TRAIN_SESSION_H
 
+#include "core/memory.h"
 #include "data/loader.h"
 #include "dynamics/dynamics.h"
 #include "train/teacher.h"
@@ -13,6 +14,8 @@ typedef enum dt_init_source { /* where the parameters came from */
                               DT_INIT_FOREIGN,   /* PyTorch or safetensors file */
                               DT_INIT_CHECKPOINT /* Detent's own */
 } dt_init_source;
+
+struct dt_session;
 
 typedef struct dt_session_params {
     dt_recipe *recipe;
@@ -26,6 +29,14 @@ typedef struct dt_session_params {
     bool no_data;    /* the dataset is opened only if `model.init` does not tell the picture size */
     bool calibrate;  /* every quantizer starts from data, whatever the file has */
     bool skip_init;  /* parameters stay random: a resumed run brings its own */
+    /* What is counted before it is taken (budget.h), beside the session itself. */
+    dt_memory_limit memory;
+    int64_t eval_batch;   /* evaluation at this batch; 0: none */
+    const char *eval_key; /* that tells it */
+    bool calibrates;      /* a calibration, though `calibrate` does not ask for one */
+    /* More, from s->alloc, given back when it returns; `out_key`: of the largest plan's batch. */
+    dt_status (*rest)(void *arg, struct dt_session *s, const char **out_key, dt_error *err);
+    void *rest_arg;
     const dt_alloc *alloc;
 } dt_session_params;
 
@@ -56,6 +67,8 @@ dt_status dt_session_open(dt_session *s, const dt_session_params *p, dt_error *e
 dt_status dt_session_start(dt_session *s, dt_recipe *recipe, int threads, const dt_alloc *alloc,
                            dt_error *err) DT_MUST_CHECK;
 dt_status dt_session_open_data(dt_session *s, dt_data_need need, dt_error *err) DT_MUST_CHECK;
+/* A part of dt_session_open, for budget.c. */
+dt_status dt_session_open_dynamics(dt_session *s, dt_error *err) DT_MUST_CHECK;
 void dt_session_close(dt_session *s);
 
 /* A loader over a split with the recipe's settings. */

@@ -70,8 +70,8 @@ static void hash(dt_teacher *t)
     dt_sha256_end(&h, t->sha256);
 }
 
-dt_status dt_teacher_open(dt_teacher *t, const dt_recipe *recipe, const dt_net_input *input,
-                          const dt_alloc *a, dt_error *err)
+static dt_status build(dt_teacher *t, const dt_recipe *recipe, const dt_net_input *input,
+                       const dt_alloc *a, dt_error *err)
 {
     *t = (dt_teacher){ .alloc = a };
     if (!recipe->distill.enabled) return DT_OK;
@@ -82,6 +82,20 @@ dt_status dt_teacher_open(dt_teacher *t, const dt_recipe *recipe, const dt_net_i
     of.data.train_count = 0;
     DT_TRY(dt_net_init(&t->net, &of, input, false, a, err));
     t->enabled = true;
+    return DT_OK;
+}
+
+dt_status dt_teacher_count(dt_teacher *t, const dt_recipe *recipe, const dt_net_input *input,
+                           const dt_alloc *a, dt_error *err)
+{
+    return build(t, recipe, input, a, err);
+}
+
+dt_status dt_teacher_open(dt_teacher *t, const dt_recipe *recipe, const dt_net_input *input,
+                          const dt_alloc *a, dt_error *err)
+{
+    DT_TRY(build(t, recipe, input, a, err));
+    if (!t->enabled) return DT_OK;
     dt_status st = read(t, &recipe->distill, err);
     if (st == DT_OK)
         hash(t);

@@ -21,6 +21,9 @@ typedef struct dt_teacher {
  * a section `distill`. Errors name the file or distill.teacher. `student` tells the input. */
 dt_status dt_teacher_open(dt_teacher *t, const dt_recipe *recipe, const dt_net_input *input,
                           const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
+/* The same net without its checkpoint, to count its memory. */
+dt_status dt_teacher_count(dt_teacher *t, const dt_recipe *recipe, const dt_net_input *input,
+                           const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
 void dt_teacher_close(dt_teacher *t);
 
 /* Its plan for batches of this size; t->plan.arena_bytes is what dt_teacher_start wants. */

@@ -249,6 +249,43 @@ def no_files(test, recipe):
                     timeout=20)
 
 
+# 12.9 billion parameters.
+HUGE = """\
+model: {name: vit, dim: 4096, depth: 64, heads: 64}
+data: {name: builtin, batch: 32, train_pictures: 320, test_pictures: 64}
+train: {epochs: 1, optimizer: {name: adamw, lr: 0.001}}
+eval: {batch: 64}
+"""
+
+
+def memory(test, recipe):
+    """What is too much is refused before it is taken, with the key that helps; nothing is taken to
+    find out."""
+    def little():
+        resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+
+    huge = test.write("huge.yaml", HUGE)
+    for words in (["train", huge, "--dry-run"], ["train", huge, "--out", test.path("never")],
+                  ["eval", huge], ["export", huge, "--out", test.path("never.onnx")],
+                  ["verify", huge], ["bench", "step", huge]):
+        refused(test, f"{words[0]} of a huge net", [*words, "--memory", "9G"], "model.dim: ",
+                " 9663676416 may be used (--memory)", "parameters ", timeout=60)
+    limited = refused(test, "address space", ["train", huge, "--dry-run", "--memory", "4T"],
+                      "model.d", "RLIMIT_AS", preexec_fn=little)
+    test.check("more than" in limited, limited)
+    test.check(not os.path.exists(test.path("never")), "a folder was made")
+    out = test.succeed("train", huge, "--dry-run", "--memory", "4T", timeout=60)
+    test.check("12888829962 parameters" in out, out)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    test.check(peak < 600_000, f"a process had {peak} KiB")
+    for key in "data.batch", "eval.batch":
+        refused(test, key, ["train", recipe, "--dry-run", f"{key}=320", "--memory", "32M"],
+                f"{key}: ", "33554432")
+    refused(test, "large batch", ["train", recipe, "--dry-run", "eval.batch=65536"],
+            "eval.batch: 65536 is outside 1..8192")
+    refused(test, "no size", ["eval", recipe, "--memory", "8GB"], "--memory '8GB'")
+
+
 def runs(test, recipe):
     folder = test.path("run")
     refused(test, "lr 1e30", ["train", recipe, "train.optimizer.lr=1e30", "--out", folder],
@@ -434,6 +471,7 @@ def run(args):
     arguments(test, recipe)
     files(test, recipe)
     no_files(test, recipe)
+    memory(test, recipe)
     damaged_checkpoints(test, recipe, random.Random(seed))
     hostile_pickles(test, recipe)
     runs(test, recipe)

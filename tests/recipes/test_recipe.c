@@ -290,7 +290,7 @@ START_TEST(overrides_and_paths)
                   err.text);
     ck_assert_int_eq(fake_read(full, (const char *const[]){ "eval.batch=0", NULL }, &r, &err),
                      DT_ERR_RANGE);
-    ck_assert_str_eq(err.text, "command line: eval.batch: 0 is outside 1..65536");
+    ck_assert_str_eq(err.text, "command line: eval.batch: 0 is outside 1..8192");
 }
 END_TEST
 

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/budget.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/nets.h"
+
+static dt_status open_with(const char *text, size_t memory, bool training, dt_error *err)
+{
+    dt_recipe *recipe;
+    dt_session s;
+    const dt_recipe_params p = { .tables = &dt_tables, .path = "test.yaml", .text = text };
+    ck_assert_msg(dt_recipe_read(&p, &recipe, err) == DT_OK, "%s", err->text);
+    const dt_session_params sp = { .recipe = recipe,
+                                   .threads = 1,
+                                   .isa = "scalar",
+                                   .training = training,
+                                   .memory = { memory, "the test" },
+                                   .eval_batch = recipe->eval.batch,
+                                   .eval_key = "eval.batch" };
+    dt_status st = dt_session_open(&s, &sp, err);
+    if (st == DT_OK) dt_session_close(&s);
+    dt_recipe_free(recipe);
+    return st;
+}
+
+/* Refused with a byte, and then fine with the bytes that were told. */
+static void check(const char *text, bool training, const char *key, const char *part)
+{
+    dt_error err = { .status = DT_OK };
+    ck_assert_int_eq(open_with(text, 1, training, &err), DT_ERR_NOMEM);
+    ck_assert_msg(strstr(err.text, key) && strstr(err.text, part), "%s", err.text);
+    ck_assert_msg(strstr(err.text, " 1 may be used (the test)") != NULL, "%s", err.text);
+    const char *number = strstr(err.text, " bytes of memory");
+    ck_assert_ptr_nonnull(number);
+    while (number[-1] >= '0' && number[-1] <= '9')
+        number--;
+    size_t wanted = strtoull(number, NULL, 10);
+    ck_assert_uint_gt(wanted, 1000);
+    /* The process itself may grow between the two. */
+    ck_assert_msg(open_with(text, wanted + (8 << 20), training, &err) == DT_OK, "%s", err.text);
+}
+
+#define DATA "data: {name: builtin, batch: 8, train_pictures: 32, test_pictures: 32}, "
+
+START_TEST(the_largest_part_names_the_key)
+{
+    check("{model: {name: smallcnn, width: 4}, " DATA "eval: {batch: 250}}", false,
+          "eval.batch: ", "arena of a step ");
+    check("{model: {name: vit, dim: 512, depth: 2, heads: 4}, " DATA "eval: {batch: 1}}", true,
+          "model.dim: ", "parameters ");
+    check("{model: {name: vit, dim: 8, depth: 2, heads: 1, mlp_ratio: 16}, " DATA
+          "quant: {weights: {method: lsq, bits: 4}, activations: {method: lsq, bits: 4}}, "
+          "dynamics: {oscillation: {momentum: 0.1}}, eval: {batch: 1}}",
+          true, ": ", "dynamics ");
+}
+END_TEST
+
+START_TEST(without_a_limit_nothing_is_refused)
+{
+    dt_error err = { .status = DT_OK };
+    ck_assert_int_eq(
+        open_with("{model: {name: smallcnn, width: 4}, " DATA "eval: {batch: 8}}", 0, true, &err),
+        DT_OK);
+    ck_assert_uint_gt(dt_memory_limit_default().bytes, 0);
+}
+END_TEST
+
+DT_TEST_MAIN("budget", the_largest_part_names_the_key, without_a_limit_nothing_is_refused)
