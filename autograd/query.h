@@ -48,11 +48,9 @@ int dt_query_latent(const dt_graph *g, int value);
  * value is float. */
 const dt_node *dt_query_site(const dt_graph *g, int value);
 
-/* Is it a product with a weight to which no bias is added? Then a batch norm behind it can be part
- * of it. False also for NULL. */
-bool dt_query_is_plain_product(const dt_node *node);
-/* The batch norm that alone of needed nodes (NULL: of all) reads what a plain product gives, and as
- * what it normalises; NULL: none. */
+/* The batch norm that alone of needed nodes (NULL: of all) reads what a product without a bias
+ * gives, and as what it normalises: it can be part of that product. NULL: none; also for no node.
+ */
 const dt_node *dt_query_norm(const dt_graph *g, const bool *needed, const dt_node *product);
 
 #endif

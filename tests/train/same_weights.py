@@ -22,9 +22,9 @@ VIT = "{name: vit, classes: 10, patch: 8, dim: 48, depth: 2, heads: 3}"
 SGD = "epochs: 2, optimizer: {name: sgd, lr: 0.02, momentum: 0.9, weight_decay: 1e-4}"
 
 
-def quant(weights, activations=None, more="placement: deploy"):
+def quant(weights, activations=None, more="placement: deploy", first=8):
     return (f"{{{more}, weights: {{{weights}}}, activations: {{{activations or weights}}}, "
-            "first: {weights: 8, activations: 8}, last: {weights: 8, activations: 8}}")
+            f"first: {{weights: {first}, activations: 8}}, last: {{weights: 8, activations: 8}}}}")
 
 
 def paper(weights, activations=None, more=""):
@@ -42,9 +42,8 @@ CASES = {  # name: model, quant, train, other sections
     "lsq": (RESNET, quant(LSQ), SGD, ""),
     "lsq-paper": (RESNET, quant(LSQ, more="placement: paper"), SGD, ""),
     "lsq-channel": (CNN, quant(LSQ + ", granularity: channel", LSQ), SGD, ""),
-    "lsq-group": (CNN, quant(LSQ + ", granularity: group, group: 16", LSQ,
-                             "placement: paper") .replace("first: {weights: 8", "first: {weights: none"),
-                  SGD, ""),
+    "lsq-group": (CNN, quant(LSQ + ", granularity: group, group: 16", LSQ, "placement: paper",
+                             "none"), SGD, ""),
     "lsq-unshared": (RESNET, quant(LSQ, more="placement: deploy, share: false"), SGD, ""),
     "lsq-log": (CNN, quant(LSQ + ", domain: log"), SGD, ""),
     "lsq-two-bits": (CNN, quant("method: lsq, bits: 2"), SGD, ""),
