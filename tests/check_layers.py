@@ -7,7 +7,8 @@ import os
 import re
 import sys
 
-# Folder -> folders it may include beside itself. "x/y.h" allows one header.
+# Folder -> folders it may include beside itself. "x/y.h" allows one header. A folder within another
+# that has a row is none of that one's.
 MAY = {
     "core": [],
     "kernels": ["core"],
@@ -18,11 +19,11 @@ MAY = {
     "data": ["core"],
     "optim": ["core", "kernels", "autograd"],
     "integer": ["core", "kernels", "autograd", "fakequant"],
-    "export": ["core", "kernels", "autograd", "fakequant", "layers", "integer",
-               "train/container.h"],
+    "train/store": ["core", "data"],
+    "exchange": ["core", "kernels", "autograd", "fakequant", "layers", "integer", "train/store"],
     "recipes": ["core", "fakequant/choice.h"],
     "train": ["core", "kernels", "autograd", "fakequant", "layers", "dynamics", "data", "optim",
-              "integer", "export", "recipes"],
+              "integer", "exchange", "recipes", "train/store"],
     "cli": ["core", "recipes", "train/detent.h"],
 }
 FREE = ["tests", "bench"]
@@ -30,7 +31,7 @@ CALL = r"(?<![\w.>]){}\s*\("
 EXITS = re.compile(CALL.format("(?:exit|_exit|abort|printf|puts|putchar|rand|srand|getenv)"))
 MEMORY = re.compile(CALL.format("(?:malloc|calloc|realloc|free|aligned_alloc|posix_memalign)"))
 # The text that jansson makes is freed as jansson wants it.
-MEMORY_OF_LIBRARIES = {"train/metrics.c"}
+MEMORY_OF_LIBRARIES = {"train/run/metrics.c"}
 # Rows of tables: the suites that loop over the tables are their tests.
 ROWS = re.compile(r"/(?:op|quant|range|model|data|dynamic|transform|optim|schedule|import|export|target)_\w+\.c$")
 # Parts of a file that is tested under its own name, or by the tests of whole runs.
@@ -46,18 +47,18 @@ PARTS = {
     "data/pack_read_back.c": "data/test_pack.c",
     "data/picture_jpeg.c": "data/pillow.py",
     "data/picture_png.c": "data/test_picture.c",
-    "export/onnx_product.c": "export/test_export_onnx.c",
-    "export/onnx_value.c": "export/test_export_onnx.c",
-    "export/c_layers.c": "export/test_export_c.c",
-    "export/c_text.c": "export/test_export_c.c",
-    "export/c_write.c": "export/test_export_c.c",
-    "export/pickle_machine.c": "export/test_pickle.c",
-    "export/tflite_file.c": "export/test_tflite_walk.c",
+    "exchange/onnx/onnx_product.c": "exchange/test_export_onnx.c",
+    "exchange/onnx/onnx_value.c": "exchange/test_export_onnx.c",
+    "exchange/c99/c_layers.c": "exchange/test_export_c.c",
+    "exchange/c99/c_text.c": "exchange/test_export_c.c",
+    "exchange/c99/c_write.c": "exchange/test_export_c.c",
+    "exchange/torch/pickle_machine.c": "exchange/test_pickle.c",
+    "exchange/tflite/tflite_file.c": "exchange/test_tflite_walk.c",
     "dynamics/weights.c": "dynamics/test_dynamics.c",
-    "export/foreign_vit.c": "torch/import.py",
-    "export/onnx_walk.c": "export/test_export_onnx.c",
+    "exchange/foreign_vit.c": "torch/import.py",
+    "exchange/onnx/onnx_walk.c": "exchange/test_export_onnx.c",
     "fakequant/floor.c": "property/test_quantizers.c",
-    "train/session_sites.c": "fakequant/test_kind.c",
+    "train/net/session_sites.c": "fakequant/test_kind.c",
     "fakequant/midrise.c": "property/test_quantizers.c",
     "fakequant/quantizers.c": "property/test_quantizers.c",
     "fakequant/ranges.c": "fakequant/test_range.c",
@@ -91,20 +92,20 @@ PARTS = {
     "layers/site.c": "layers/test_models.c",
     "recipes/dynamics.c": "recipes/test_recipe.c",
     "recipes/phases.c": "recipes/test_recipe.c",
-    "train/net_ranges.c": "train/test_hold.c",
-    "train/metrics_check.c": "train/test_metrics.c",
-    "train/net_phase.c": "train/test_net.c",
-    "train/bench_data.c": "train/test_bench.c",
-    "train/bench_loader.c": "train/test_bench.c",
-    "train/bench_ops.c": "train/test_bench.c",
-    "train/bench_peak.c": "train/test_bench.c",
-    "train/inspect.c": "train/test_checkpoint.c",
-    "train/net_import.c": "train/test_net.c",
-    "train/net_prepare.c": "train/test_net.c",
-    "train/run.c": "e2e/resume.py",
-    "train/run_phase.c": "e2e/resume.py",
-    "train/run_prepare.c": "e2e/resume.py",
-    "train/session.c": "train/test_evaluate.c",
+    "train/net/net_ranges.c": "train/test_hold.c",
+    "train/run/metrics_check.c": "train/test_metrics.c",
+    "train/net/net_phase.c": "train/test_net.c",
+    "train/bench/bench_data.c": "train/test_bench.c",
+    "train/bench/bench_loader.c": "train/test_bench.c",
+    "train/bench/bench_ops.c": "train/test_bench.c",
+    "train/bench/bench_peak.c": "train/test_bench.c",
+    "train/inspect/inspect.c": "train/test_checkpoint.c",
+    "train/net/net_import.c": "train/test_net.c",
+    "train/net/net_prepare.c": "train/test_net.c",
+    "train/run/run.c": "e2e/resume.py",
+    "train/run/run_phase.c": "e2e/resume.py",
+    "train/run/run_prepare.c": "e2e/resume.py",
+    "train/net/session.c": "train/test_evaluate.c",
 }
 
 
@@ -118,10 +119,15 @@ def bare(text):
     return token.sub(lambda m: "\n" * m.group().count("\n") + '""', text)
 
 
+def room(path):
+    """The row of MAY that a file belongs to."""
+    return max((f for f in MAY if path.startswith(f + "/")), key=len, default=path.split("/")[0])
+
+
 def includes(root, path, text, wrong):
-    folder = path.split("/")[0]
+    folder = room(path)
     for name in re.findall(r'^\s*#\s*include\s+"([^"]+)"', text, re.M):
-        target = name.split("/")[0]
+        target = room(name)
         if name in GENERATED:
             continue
         if not os.path.exists(os.path.join(root, name)):
@@ -173,7 +179,7 @@ def layout(path, text, wrong):
 
 
 def tested(root, path, wrong):
-    folder, name = os.path.split(path)
+    folder, name = path.split("/")[0], os.path.basename(path)
     test = PARTS.get(path, f"{folder}/test_{name}")
     if folder in MAY and folder != "cli" and path.endswith(".c") and not ROWS.search(path):
         if not os.path.exists(os.path.join(root, "tests", test)):
@@ -185,7 +191,7 @@ def order_of_folders(wrong):
     done = []
     while len(done) < len(MAY):
         ready = [f for f in MAY if f not in done and
-                 all(x in done for x in MAY[f] if "/" not in x)]
+                 all(x in done for x in MAY[f] if not x.endswith(".h"))]
         if not ready:
             wrong.append(f"a cycle among {sorted(set(MAY) - set(done))}")
             return
@@ -195,7 +201,7 @@ def order_of_folders(wrong):
 def main(root):
     wrong, count = [], 0
     order_of_folders(wrong)
-    for folder in [*MAY, *FREE]:
+    for folder in [*(f for f in MAY if "/" not in f), *FREE]:
         for at, folders, names in os.walk(os.path.join(root, folder)):
             folders[:] = [f for f in folders if f not in ("corpus", "golden", "__pycache__")]
             for name in names:

@@ -82,7 +82,7 @@ def check_net(test, name, text, depth, steps, pictures, agree, python):
     for op, count in fused(depth).items():
         test.check(found["operators"].get(op) == count,
                    f"{name}: {found['operators'].get(op)} {op}, not {count}")
-    # In float where a step is very small, see export/onnx_walk.c.
+    # In float where a step is very small, see exchange/onnx/onnx_walk.c.
     softmax = [found["operators"].get(op, 0) for op in ("QLinearSoftmax", "Softmax")]
     test.check(sum(softmax) == depth, f"{name}: {softmax} softmaxes")
     test.check(not found["floats"], f"{name}: in float: {found['floats']}")

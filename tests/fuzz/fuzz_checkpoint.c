@@ -3,13 +3,13 @@
  * the reader must say so. Inputs that are files of their own go to the checks of the block.
  *
  * HDF5 whose checksum was made to fit a changed file is not tried: libhdf5 (1.10.8) overruns its
- * heap there within seconds. The checksum guards against damage; train/container.h says what it
- * does not guard against. */
+ * heap there within seconds. The checksum guards against damage; train/store/container.h says what
+ * it does not guard against. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/file.h"
 #include "tests/fuzz/fuzz_import.h"
-#include "train/container.h"
-#include "train/hdf5image.h"
+#include "train/store/container.h"
+#include "train/store/hdf5image.h"
 
 enum { VERSION_AT = 8, LENGTH_AT = 16, HASH_AT = 24, MOST = 12, NAME = 48 };
 

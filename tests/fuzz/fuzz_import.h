@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/import.h"
+#include "exchange/import.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

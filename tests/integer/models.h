@@ -5,7 +5,7 @@
 
 #include "autograd/quantizer.h"
 #include "integer/run.h"
-#include "tests/export/net.h"
+#include "tests/exchange/net.h"
 
 #define RECIPE_BITS(bits)                                                                          \
     "quant: {weights: {method: lsq, bits: " bits "}, activations: {method: lsq, bits: " bits       \

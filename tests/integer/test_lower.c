@@ -4,7 +4,7 @@
 #include "integer/lower.h"
 
 #include "fakequant/quantizers.h"
-#include "tests/export/net.h"
+#include "tests/exchange/net.h"
 #include "tests/support/run.h"
 
 static void cone(const testnet *t, bool needed[512])

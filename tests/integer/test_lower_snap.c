@@ -4,7 +4,7 @@
 
 #include "autograd/query.h"
 #include "integer/lower.h"
-#include "tests/export/net.h"
+#include "tests/exchange/net.h"
 #include "tests/support/run.h"
 
 static dt_lower_product fold(const testnet *t, const char *conv, const char *norm, dt_arena *arena)

@@ -1,7 +1,7 @@
 /* The lowering of a whole network says what its parts say, and runs out of memory cleanly. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/query.h"
-#include "tests/export/net.h"
+#include "tests/exchange/net.h"
 #include "tests/support/failalloc.h"
 #include "tests/support/run.h"
 

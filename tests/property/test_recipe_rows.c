@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "tests/support/run.h"
-#include "train/session.h"
+#include "train/net/session.h"
 
 /* Reads the text around the row's name. */
 static void check_row(const char *before, const dt_row *row, const char *after)

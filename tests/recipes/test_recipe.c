@@ -10,7 +10,7 @@
 
 #include "tests/recipes/fake_tables.h"
 #include "tests/support/run.h"
-#include "train/session.h"
+#include "train/net/session.h"
 
 static dt_recipe *must_read(const char *text, const char *const *overrides)
 {
@@ -86,17 +86,18 @@ START_TEST(effective_text_is_complete_and_reads_back)
 {
     dt_recipe *r = must_read(FAKE_BASE, NULL);
     ck_assert_str_eq(
-        r->text,
-        "name: x\nmodel:\n  name: resnet20\n  classes: 10\n  init: ''\n  init_key: ''\n"
-        "  allow_missing: false\n  allow_unexpected: []\n  ema: false\n  shortcut: pad\n  head: linear\n"
-        "data:\n  name: cifar10\n  batch: 128\n  root: ''\n  normalize: imagenet\n"
-        "  val: 0\n  limit: 0\n  train: []\n  test: []\nquant: none\n"
-        "train:\n  epochs: 30\n  max_steps: 0\n  accumulate: 1\n  seed: 1\n  label_smoothing: 0\n  clip_norm: 0\n"
-        "  save_minutes: 10\n  decay_norm: false\n  quant_decay: false\n  quant_lr: 1\n"
-        "  optimizer:\n    name: sgd\n    lr: 0.1\n    momentum: 0.9\n"
-        "    nesterov: false\n    weight_decay: 0.0001\n"
-        "  schedule:\n    name: cosine\n    min_lr: 0\n    warmup: 0\n"
-        "    warmup_from: 0\neval:\n  batch: 250\nexpect: {}\n");
+        r->text, "name: x\nmodel:\n  name: resnet20\n  classes: 10\n  init: ''\n  init_key: ''\n"
+                 "  allow_missing: false\n  allow_unexpected: []\n  ema: false\n  shortcut: pad\n  "
+                 "head: linear\n"
+                 "data:\n  name: cifar10\n  batch: 128\n  root: ''\n  normalize: imagenet\n"
+                 "  val: 0\n  limit: 0\n  train: []\n  test: []\nquant: none\n"
+                 "train:\n  epochs: 30\n  max_steps: 0\n  accumulate: 1\n  seed: 1\n  "
+                 "label_smoothing: 0\n  clip_norm: 0\n"
+                 "  save_minutes: 10\n  decay_norm: false\n  quant_decay: false\n  quant_lr: 1\n"
+                 "  optimizer:\n    name: sgd\n    lr: 0.1\n    momentum: 0.9\n"
+                 "    nesterov: false\n    weight_decay: 0.0001\n"
+                 "  schedule:\n    name: cosine\n    min_lr: 0\n    warmup: 0\n"
+                 "    warmup_from: 0\neval:\n  batch: 250\nexpect: {}\n");
     dt_recipe_free(r);
     r = must_read(full, NULL);
     dt_recipe *again = must_read(r->text, NULL);
@@ -314,8 +315,7 @@ START_TEST(patterns_of_tensors)
         dt_recipe_free(again);
         dt_recipe_free(r);
     }
-    dt_recipe *r =
-        must_read(FAKE_BASE, (const char *const[]){ "model.allow_unexpected=*", NULL });
+    dt_recipe *r = must_read(FAKE_BASE, (const char *const[]){ "model.allow_unexpected=*", NULL });
     ck_assert_str_eq(r->model.allow_unexpected.value[0], "*");
     dt_recipe_free(r);
     dt_recipe_free(plain);

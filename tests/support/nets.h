@@ -5,7 +5,7 @@
 
 #include "layers/models.h"
 #include "tests/support/run.h"
-#include "train/session.h"
+#include "train/net/session.h"
 
 typedef struct test_net {
     dt_recipe *recipe;

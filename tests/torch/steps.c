@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/import.h"
-#include "train/optim_state.h"
-#include "train/session.h"
+#include "exchange/import.h"
+#include "train/net/session.h"
+#include "train/run/optim_state.h"
 
 typedef struct run {
     dt_recipe *recipe;

@@ -17,7 +17,7 @@
 #include "autograd/op_gelu.h"
 #include "autograd/op_layernorm.h"
 #include "autograd/op_linear_codes.h"
-#include "train/session.h"
+#include "train/net/session.h"
 
 typedef struct printer {
     dt_sha256 sum;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/accumulate.h"
+#include "train/run/accumulate.h"
 
 #include <math.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "tests/support/run.h"
-#include "train/run.h"
+#include "train/run/run.h"
 
 /* glibc's allocator under other names; the definitions below stand before it. */
 void *__libc_malloc(size_t size);

@@ -1,13 +1,13 @@
 /* A tiny network, timed: the numbers must belong together. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/bench.h"
+#include "train/bench/bench.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "tests/support/failalloc.h"
 #include "tests/support/run.h"
-#include "train/session.h"
+#include "train/net/session.h"
 
 static const char text[] = "model: {name: smallcnn, width: 2, classes: 10}\n"
                            "data: {name: cifar10, batch: 4}\n"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/budget.h"
+#include "train/net/budget.h"
 
 #include <stdlib.h>
 #include <string.h>

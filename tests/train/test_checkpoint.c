@@ -1,6 +1,6 @@
 /* A run's state on disk and back; inspecting it. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/checkpoint.h"
+#include "train/run/checkpoint.h"
 
 #include <string.h>
 
@@ -8,8 +8,8 @@
 #include "tests/support/nets.h"
 #include "tests/support/tempdir.h"
 #include "tests/support/testdata.h"
-#include "train/container.h"
-#include "train/inspect.h"
+#include "train/inspect/inspect.h"
+#include "train/store/container.h"
 
 #define RECIPE(bits)                                                                               \
     "{model: {name: smallcnn, width: 4}, data: {name: builtin, batch: 8, train_pictures: 32, "     \

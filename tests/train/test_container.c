@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/container.h"
+#include "train/store/container.h"
 
 #include <string.h>
 
 #include "core/atomic.h"
-#include "export/import.h"
+#include "exchange/import.h"
 #include "tests/support/failalloc.h"
 #include "tests/support/run.h"
 #include "tests/support/sets.h"

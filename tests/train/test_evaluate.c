@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/evaluate.h"
+#include "train/run/evaluate.h"
 
 #include <math.h>
 
@@ -49,7 +49,8 @@ static dt_score evaluate(int64_t batch, int threads, int32_t *predictions)
     const dt_session_params sp = { .recipe = recipe, .threads = threads, .isa = "scalar" };
     ck_assert_msg(dt_session_open(&s, &sp, &err) == DT_OK, "%s", err.text);
     ck_assert_int_eq(dt_session_loader(&s, DT_SPLIT_TEST, batch, &loader, NULL), DT_OK);
-    ck_assert_int_eq(dt_evaluator_init(&e, &s.net, dt_net_steps(&s.net), &s.kernels, batch, threads, NULL, NULL, NULL),
+    ck_assert_int_eq(dt_evaluator_init(&e, &s.net, dt_net_steps(&s.net), &s.kernels, batch, threads,
+                                       NULL, NULL, NULL),
                      DT_OK);
     ck_assert_int_eq(dt_evaluate(&e, loader, NULL, NULL, predictions, &score, NULL), DT_OK);
     dt_loader_close(loader);

@@ -1,12 +1,12 @@
 /* Evaluation of the integer model: against the float evaluation of the same network. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/evaluate_integer.h"
+#include "train/run/evaluate_integer.h"
 
 #include <math.h>
 
-#include "export/exporter.h"
+#include "exchange/exporter.h"
 #include "tests/support/run.h"
-#include "train/session.h"
+#include "train/net/session.h"
 
 enum { PICTURES = 37 };
 
@@ -58,7 +58,9 @@ START_TEST(integer_and_float_scores_agree)
     ck_assert_mem_eq(a, b, sizeof a);
     ck_assert_double_eq_tol(other.loss, score.loss, 1e-12);
     ck_assert_int_eq(dt_session_loader(&s, DT_SPLIT_TEST, 16, &loader, NULL), DT_OK);
-    ck_assert_int_eq(dt_evaluator_init(&e, &s.net, dt_net_steps(&s.net), &s.kernels, 16, 1, NULL, NULL, NULL), DT_OK);
+    ck_assert_int_eq(
+        dt_evaluator_init(&e, &s.net, dt_net_steps(&s.net), &s.kernels, 16, 1, NULL, NULL, NULL),
+        DT_OK);
     ck_assert_int_eq(dt_evaluate(&e, loader, NULL, NULL, f, &want, NULL), DT_OK);
     for (int i = 0; i < PICTURES; i++)
         same += a[i] == f[i];

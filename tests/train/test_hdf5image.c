@@ -1,7 +1,7 @@
 /* HDF5 files that our writer never makes: whoever can write a checkpoint can also write its hash,
  * so what lies behind the block is checked too. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/hdf5image.h"
+#include "train/store/hdf5image.h"
 
 #include <hdf5.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Learned ranges of a net: around an update, and from a file. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/hold.h"
+#include "train/run/hold.h"
 
 #include <math.h>
 #include <string.h>

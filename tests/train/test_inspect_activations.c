@@ -1,12 +1,12 @@
 /* Clipping and noise of a quantizer by hand, and of a net's activations over pictures. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/inspect_activations.h"
+#include "train/inspect/inspect_activations.h"
 
 #include <math.h>
 
-#include "export/exporter.h"
+#include "exchange/exporter.h"
 #include "tests/support/run.h"
-#include "train/evaluate.h"
+#include "train/run/evaluate.h"
 
 #define RECIPE                                                                                     \
     "model: {name: smallcnn, width: 4}\n"                                                          \

@@ -1,10 +1,10 @@
 /* Layers of a small net: costs by hand, clipping and noise from the weights and their scale. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/inspect_layers.h"
+#include "train/inspect/inspect_layers.h"
 
 #include <math.h>
 
-#include "tests/export/net.h"
+#include "tests/exchange/net.h"
 #include "tests/support/failalloc.h"
 #include "tests/support/run.h"
 

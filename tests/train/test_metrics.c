@@ -1,6 +1,6 @@
 /* Logs are cut back on resume, to the byte. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/metrics.h"
+#include "train/run/metrics.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -221,6 +221,5 @@ END_TEST
 
 DT_TEST_MAIN("metrics", a_resumed_log_is_an_undisturbed_one, what_is_no_number_is_null,
              an_epoch_that_goes_on_is_logged_once, foreign_lines_are_dropped,
-             epochs_that_logs_lack_are_told,
-             a_start_from_nothing_empties_old_logs, a_folder_that_is_not_there_is_an_error,
-             an_empty_summary_gets_its_head)
+             epochs_that_logs_lack_are_told, a_start_from_nothing_empties_old_logs,
+             a_folder_that_is_not_there_is_an_error, an_empty_summary_gets_its_head)

@@ -1,6 +1,6 @@
 /* Parameters from and to files; batch-norm signs; calibration. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/net.h"
+#include "train/net/net.h"
 
 #include <math.h>
 #include <string.h>

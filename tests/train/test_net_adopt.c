@@ -1,6 +1,6 @@
 /* Ranges of one form as the parameters of another. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/net_adopt.h"
+#include "train/net/net_adopt.h"
 
 #include <string.h>
 

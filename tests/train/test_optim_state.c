@@ -1,6 +1,6 @@
 /* Which parameters decay, and at which rate each moves. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/optim_state.h"
+#include "train/run/optim_state.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,13 +1,13 @@
 /* A teacher's outputs are those of its net, and only float nets teach. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/teacher.h"
+#include "train/net/teacher.h"
 
 #include <string.h>
 
 #include "core/rng.h"
 #include "tests/support/nets.h"
 #include "tests/support/tempdir.h"
-#include "train/container.h"
+#include "train/store/container.h"
 
 enum { BATCH = 3, PICTURE = 32 * 32 * 3, CLASSES = 10 };
 

@@ -1,12 +1,12 @@
 /* The three forwards agree, and a fault on either side is found and named. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/verify.h"
+#include "train/run/verify.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "tests/support/run.h"
-#include "train/session.h"
+#include "train/net/session.h"
 
 enum { PICTURES = 40 };
 

@@ -1,12 +1,12 @@
 /* Another program's codes in the float network: its own are found equal, another is found. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/verify_foreign.h"
+#include "train/run/verify_foreign.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "tests/support/run.h"
-#include "train/session.h"
+#include "train/net/session.h"
 
 enum { PICTURES = 5 };
 

@@ -1,0 +1,122 @@
+/* Steps, lifetimes, and places in the arena. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exchange/c99/c_plan.h"
+
+#include "autograd/plan.h"
+
+static dt_status no_memory(dt_error *err)
+{
+    return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to plan a C program");
+}
+
+static dt_status refuse(const dt_int_node *n, const char *rule, dt_error *err)
+{
+    return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = n->name }, "%s", rule);
+}
+
+static bool is_known(dt_int_kind kind)
+{
+    return kind == DT_INT_REQUANT || kind == DT_INT_ADD || kind == DT_INT_TABLE ||
+           kind == DT_INT_MAXPOOL || kind == DT_INT_PAD;
+}
+
+static dt_status add_step(dt_c_plan *p, const dt_int_node *n, dt_error *err)
+{
+    const dt_int_model *m = p->model;
+    dt_c_step *s = &p->step[p->steps];
+    *s = (dt_c_step){ .node = n, .in = { n->in[0], n->in[1] } };
+    if ((n->kind == DT_INT_INPUT) != (p->steps == 0))
+        return refuse(n, "a C program has one input, quantized in one way", err);
+    if (p->steps && !is_known(n->kind)) return refuse(n, "has no form in C", err);
+    if (n->kind == DT_INT_REQUANT) {
+        s->sums = dt_int_producer(m, n->in[0]);
+        s->in[0] = s->sums->in[0];
+        const dt_conv_shape *c = &s->sums->shape;
+        if (s->sums->kind == DT_INT_PRODUCT)
+            s->work_bytes = (size_t)(c->KH * c->KW * c->C / c->G);
+        else if (s->sums->kind != DT_INT_MEAN)
+            return refuse(s->sums, "has no form in C", err);
+    }
+    p->steps++;
+    return DT_OK;
+}
+
+/* Last step that reads a value; the step that makes it when there is none. */
+static int last_read(const dt_c_plan *p, int value, int made)
+{
+    for (int i = p->steps - 1; i > made; i--)
+        if (p->step[i].in[0] == value || p->step[i].in[1] == value) return i;
+    return made;
+}
+
+/* Input whose memory a step can write its output to; -1: none. */
+static int reused(const dt_c_plan *p, const int *slot_of, int i)
+{
+    const dt_c_step *s = &p->step[i];
+    if (s->node->kind != DT_INT_ADD && s->node->kind != DT_INT_TABLE) return -1;
+    for (int k = 0; k < 2; k++)
+        if (s->in[k] >= 0 && slot_of[s->in[k]] >= 0 && last_read(p, s->in[k], 0) == i)
+            return slot_of[s->in[k]];
+    return -1;
+}
+
+/* Gives every step's output and work a slot. */
+static int make_slots(const dt_c_plan *p, dt_slot *slot, int *slot_of, int *work_of)
+{
+    const dt_int_model *m = p->model;
+    int count = 0;
+    for (int i = 0; i < p->steps; i++) {
+        int value = p->step[i].node->out;
+        work_of[i] = -1;
+        if (p->step[i].work_bytes) {
+            work_of[i] = count;
+            slot[count++] = (dt_slot){ DT_SLOT_WORK, i, i, i, p->step[i].work_bytes, 0 };
+        }
+        if (i == 0 || value == m->logits) continue;
+        int old = reused(p, slot_of, i), last = last_read(p, value, i);
+        slot_of[value] = old >= 0 ? old : count;
+        if (old >= 0)
+            slot[old].last = last;
+        else
+            slot[count++] = (dt_slot){
+                DT_SLOT_VALUE, value, i, last, (size_t)dt_int_count(&m->value[value]), 0
+            };
+    }
+    return count;
+}
+
+static dt_status place(dt_c_plan *p, dt_arena *arena, dt_error *err)
+{
+    size_t values = (size_t)p->model->value_count, steps = (size_t)p->steps;
+    dt_slot *slot = dt_arena_get(arena, 2 * steps * sizeof *slot);
+    int *slot_of = dt_arena_get(arena, values * sizeof *slot_of);
+    int *work_of = dt_arena_get(arena, steps * sizeof *work_of);
+    p->offset = dt_arena_get(arena, values * sizeof *p->offset);
+    if (!slot || !slot_of || !work_of || !p->offset) return no_memory(err);
+    for (size_t i = 0; i < values; i++)
+        slot_of[i] = -1;
+    int count = make_slots(p, slot, slot_of, work_of);
+    DT_TRY(dt_slots_place(slot, count, arena, &p->arena_bytes, err));
+    for (size_t i = 0; i < values; i++)
+        p->offset[i] = slot_of[i] >= 0 ? (int64_t)slot[slot_of[i]].offset : -1;
+    for (size_t i = 0; i < steps; i++)
+        p->step[i].work = work_of[i] >= 0 ? slot[work_of[i]].offset : 0;
+    return DT_OK;
+}
+
+dt_status dt_c_plan_make(const dt_int_model *m, dt_arena *arena, dt_c_plan *out, dt_error *err)
+{
+    dt_c_plan p = { .model = m };
+    p.step = dt_arena_get(arena, (size_t)m->node_count * sizeof *p.step);
+    if (!p.step) return no_memory(err);
+    for (int i = 0; i < m->node_count; i++)
+        if (!m->value[m->node[i].out].is_sum) DT_TRY(add_step(&p, &m->node[i], err));
+    DT_TRY(place(&p, arena, err));
+    if (p.arena_bytes > INT32_MAX)
+        return dt_fail(err, DT_ERR_UNSUPPORTED, NULL,
+                       "its activations need %zu bytes, a C program "
+                       "has at most %d",
+                       p.arena_bytes, INT32_MAX);
+    *out = p;
+    return DT_OK;
+}

@@ -1,0 +1,30 @@
+/* The integer model as a sequence of steps in one static arena, for programs that are written out.
+ * A step ends on codes: sums are requantised as they are made, and never stored. A value's memory
+ * is another's before and after its life; an addition or a table works in place where its input is
+ * read for the last time. The picture and the logits lie in memory of the caller. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_EXCHANGE_C99_C_PLAN_H
+#define DT_EXCHANGE_C99_C_PLAN_H
+
+#include "integer/model.h"
+
+typedef struct dt_c_step {
+    const dt_int_node *node; /* ends on codes; of the first step: the input */
+    const dt_int_node *sums; /* the product or mean in front of a requantisation; NULL: none */
+    int in[2];               /* values that are read, -1: none */
+    size_t work_bytes, work; /* memory that only this step needs, and its offset */
+} dt_c_step;
+
+typedef struct dt_c_plan {
+    const dt_int_model *model;
+    dt_c_step *step; /* in the order of execution */
+    int steps;
+    int64_t *offset; /* by value; -1: not in the arena */
+    size_t arena_bytes;
+} dt_c_plan;
+
+/* Everything is the arena's. Errors: UNSUPPORTED names a layer and the rule it breaks; NOMEM. */
+dt_status dt_c_plan_make(const dt_int_model *m, dt_arena *arena, dt_c_plan *out,
+                         dt_error *err) DT_MUST_CHECK;
+
+#endif

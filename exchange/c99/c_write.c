@@ -1,0 +1,226 @@
+/* Text of a C export. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exchange/c99/c_text.h"
+
+#include "c99_texts.h"
+
+/* --- header --- */
+
+static void say_sizes(dt_c_text *t)
+{
+    const dt_c_sizes *s = &t->p->sizes;
+    dt_c_say(t,
+             " *   RAM    %zu bytes, static\n"
+             " *   flash  %zu bytes of packed weights, %zu of biases, %zu of multipliers, %zu of "
+             "tables\n",
+             t->p->plan->arena_bytes, s->weights, s->biases, s->multipliers, s->tables);
+}
+
+static void say_macros(dt_c_text *t)
+{
+    const dt_c_program *p = t->p;
+    const dt_int_value *x = &t->m->value[p->plan->step[0].node->out];
+    const dt_int_value *y = &t->m->value[t->m->logits];
+    const char *M = p->macro;
+    dt_c_say(t,
+             "#define %s_HEIGHT %lld\n#define %s_WIDTH %lld\n#define %s_CHANNELS %lld\n"
+             "#define %s_INPUT_BYTES %lld /* codes, or pixels: [height][width][channels] */\n"
+             "#define %s_CLASSES %lld\n#define %s_ARENA_BYTES %zu\n#define %s_WEIGHT_BYTES %zu\n"
+             "#define %s_NODES %d /* that end on codes, the input among them */\n"
+             "#define %s_ID 0x%.8s /* of this export */\n\n",
+             M, (long long)x->H, M, (long long)x->W, M, (long long)x->C, M,
+             (long long)dt_int_count(x), M, (long long)dt_int_count(y), M, p->plan->arena_bytes, M,
+             p->sizes.weights, M, p->plan->steps, M, p->id);
+    dt_c_say(t,
+             "/* What codes mean: value = scale * (code - zero). Input codes are in %d..%d. */\n"
+             "#define %s_INPUT_SCALE %.9ef\n#define %s_INPUT_ZERO %d\n"
+             "#define %s_LOGIT_SCALE %.9ef\n#define %s_LOGIT_ZERO %d\n\n",
+             x->grid.low, x->grid.high, M, (double)x->grid.scale, M, x->grid.zero_point, M,
+             (double)y->grid.scale, M, y->grid.zero_point);
+}
+
+static void say_functions(dt_c_text *t)
+{
+    const char *net = t->p->net, *M = t->p->macro;
+    if (t->p->pixel)
+        dt_c_say(t,
+                 "/* Pixels 0..255 to input codes; both may be the same memory. */\n"
+                 "void %s_encode(const uint8_t *pixels, uint8_t *codes);\n\n",
+                 net);
+    dt_c_say(
+        t,
+        "/* Input codes [%s_INPUT_BYTES] to codes of the logits [%s_CLASSES]. Not reentrant: there "
+        "is "
+        "one\n * static arena. */\n"
+        "void %s_run(const uint8_t *input, uint8_t *logits);\n\n"
+        "/* The class with the greatest logit, the first one of several. */\n"
+        "int32_t %s_class(const uint8_t *logits);\n\n"
+        "/* With -D%s_SELF_TEST: 0 when this build computes what Detent's reference does at every "
+        "node, on\n * %d pictures of noise; otherwise 1 + the first node that differs. */\n"
+        "int32_t %s_self_test(void);\n",
+        M, M, net, net, M, DT_C_TESTS, net);
+}
+
+void dt_c_write_header(const dt_c_program *p, dt_text *out)
+{
+    char name[96];
+    dt_c_text t = { p, p->plan->model, out };
+    dt_c_say(&t,
+             "/* %s: a network in integer arithmetic, written by Detent%s%s. Rounding: %s.\n"
+             " * The program around the numbers: SPDX-License-Identifier: Apache-2.0\n *\n",
+             dt_c_plain(p->src->name, name), p->src->version ? " " : "",
+             p->src->version ? p->src->version : "", t.m->contract->name);
+    say_sizes(&t);
+    dt_c_say(&t,
+             " *\n * C99, integers only, no library, no memory from the heap. */\n"
+             "#ifndef %s_H\n#define %s_H\n\n#include <stdint.h>\n\n"
+             "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n",
+             p->macro, p->macro);
+    say_macros(&t);
+    say_functions(&t);
+    dt_c_say(&t, "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
+}
+
+/* --- source: fixed parts --- */
+
+static bool has_kind(const dt_c_text *t, dt_int_kind kind)
+{
+    for (int i = 0; i < t->m->node_count; i++)
+        if (t->m->node[i].kind == kind) return true;
+    return false;
+}
+
+static void say_arithmetic(dt_c_text *t)
+{
+    static const char *const requants[] = { [DT_ROUND_FP32] = c99_requant_fp32,
+                                            [DT_ROUND_SINGLE] = c99_requant_single,
+                                            [DT_ROUND_DOUBLE] = c99_requant_double };
+    static const char *const adds[] = { [DT_ADD_FUSED] = c99_add_fused,
+                                        [DT_ADD_UNFUSED] = c99_add_unfused,
+                                        [DT_ADD_XNNPACK] = c99_add_xnnpack,
+                                        [DT_ADD_FIXED] = c99_add_fixed };
+    const dt_contract *c = t->m->contract;
+    bool sums = has_kind(t, DT_INT_REQUANT), add = has_kind(t, DT_INT_ADD);
+    bool floats = (sums && c->rounding == DT_ROUND_FP32) || (add && c->adding <= DT_ADD_UNFUSED);
+    bool downs = (sums && c->rounding != DT_ROUND_FP32) || (add && c->adding == DT_ADD_XNNPACK);
+    if (sums || add) dt_c_say_part(t, c99_clamp);
+    if (floats) dt_c_say_part(t, c99_shift_even);
+    if (downs) dt_c_say_part(t, c99_shift_down);
+    if (sums || (add && c->adding == DT_ADD_FIXED)) dt_c_say_part(t, requants[c->rounding]);
+    if (has_kind(t, DT_INT_PRODUCT)) dt_c_say_part(t, c99_product);
+    if (has_kind(t, DT_INT_MEAN)) dt_c_say_part(t, c99_mean);
+    if (add) dt_c_say_part(t, adds[c->adding]);
+    if (has_kind(t, DT_INT_TABLE)) dt_c_say_part(t, c99_table);
+    if (has_kind(t, DT_INT_MAXPOOL)) dt_c_say_part(t, c99_maxpool);
+    if (has_kind(t, DT_INT_PAD)) dt_c_say_part(t, c99_pad);
+}
+
+/* --- source: the order of execution --- */
+
+static const char *place(const dt_c_text *t, int value, char out[32])
+{
+    const dt_c_plan *p = t->p->plan;
+    if (value == p->step[0].node->out)
+        snprintf(out, 32, "input");
+    else if (value == t->m->logits)
+        snprintf(out, 32, "logits");
+    else
+        snprintf(out, 32, "arena + %lld", (long long)p->offset[value]);
+    return out;
+}
+
+static void say_call(dt_c_text *t, int step)
+{
+    char x[32], b[32], y[32], name[96];
+    const dt_c_step *s = &t->p->plan->step[step];
+    int64_t count = dt_int_count(&t->m->value[s->node->out]);
+    place(t, s->in[0], x);
+    place(t, s->node->out, y);
+    if (s->sums && s->sums->kind == DT_INT_PRODUCT)
+        dt_c_say(t, "    product(&node_%d, %s, %s, (int8_t *)arena + %zu);", step, x, y, s->work);
+    else if (s->sums)
+        dt_c_say(t, "    mean(&node_%d, %s, %s);", step, x, y);
+    else if (s->node->kind == DT_INT_ADD)
+        dt_c_say(t, "    add(&node_%d, %s, %s, %s);", step, x, place(t, s->in[1], b), y);
+    else if (s->node->kind == DT_INT_TABLE)
+        dt_c_say(t, "    move(node_%d, %d, %s, %s, %lld);", step, t->m->value[s->in[0]].grid.low, x,
+                 y, (long long)count);
+    else
+        dt_c_say(t, "    %s(&node_%d, %s, %s);", dt_int_kind_name[s->node->kind], step, x, y);
+    dt_c_say(t, " /* %s */\n    %s_TRACE(%d, %s, %lld);\n", dt_c_plain(s->node->name, name),
+             t->p->macro, step, y, (long long)count);
+}
+
+static void say_run(dt_c_text *t)
+{
+    const dt_c_plan *p = t->p->plan;
+    dt_c_say(t,
+             "\nvoid %s_run(const uint8_t *input, uint8_t *logits)\n{\n    %s_TRACE(0, input, "
+             "%s_INPUT_BYTES);\n",
+             t->p->net, t->p->macro, t->p->macro);
+    for (int i = 1; i < p->steps; i++)
+        say_call(t, i);
+    dt_c_say(t, "}\n\n");
+}
+
+/* --- source: the rest --- */
+
+static void say_pixels(dt_c_text *t)
+{
+    int64_t C = t->m->value[t->p->plan->step[0].node->out].C;
+    if (!t->p->pixel) return;
+    dt_c_say(t,
+             "/* Codes of the pixel values 0..255, normalised, by channel. */\n"
+             "static const uint8_t pixel_code[%lld][256] = {\n",
+             (long long)C);
+    for (int64_t c = 0; c < C; c++) {
+        dt_c_say(t, "{");
+        for (int i = 0; i < 256; i++)
+            dt_c_say(t, "%s%d,", i % 20 ? " " : "\n    ", t->p->pixel[c * 256 + i]);
+        dt_c_say(t, "\n},\n");
+    }
+    dt_c_say(t, "};\n\n");
+    dt_c_say_part(t, c99_encode);
+}
+
+static void say_tests(dt_c_text *t)
+{
+    const dt_c_plan *p = t->p->plan;
+    const dt_lower_grid *x = &t->m->value[p->step[0].node->out].grid;
+    int64_t K = dt_int_count(&t->m->value[t->m->logits]);
+    dt_c_say(t,
+             "#ifdef %s_SELF_TEST\n#define INPUT_LOW %d\n#define INPUT_HIGH %d\n"
+             "#define TEST_PICTURES %d\n"
+             "static const uint8_t test_logits[TEST_PICTURES][%s_CLASSES] = {\n",
+             t->p->macro, x->low, x->high, DT_C_TESTS, t->p->macro);
+    for (int i = 0; i < DT_C_TESTS; i++) {
+        dt_c_say(t, "    {");
+        for (int64_t k = 0; k < K; k++)
+            dt_c_say(t, "%s%d", k ? k % 20 ? ", " : ",\n     " : "", t->p->logits[i * K + k]);
+        dt_c_say(t, "},\n");
+    }
+    dt_c_say(t, "};\nstatic const uint32_t test_crc[%s_NODES] = {", t->p->macro);
+    for (int i = 0; i < p->steps; i++)
+        dt_c_say(t, "%sUINT32_C(0x%08lX),", i % 4 ? " " : "\n    ", (unsigned long)t->p->crc[i]);
+    dt_c_say(t, "\n};\n#endif\n\n");
+    dt_c_say_part(t, c99_self_test);
+}
+
+void dt_c_write_source(const dt_c_program *p, dt_text *out)
+{
+    char name[96];
+    dt_c_text t = { p, p->plan->model, out };
+    dt_c_say(&t,
+             "/* %s: see %s. */\n#include \"%s\"\n\n#include <stddef.h>\n\n"
+             "#if %s_ID != 0x%.8s\n#error \"%s is of another export\"\n#endif\n\n",
+             dt_c_plain(p->src->name, name), p->header, p->header, p->macro, p->id, p->header);
+    dt_c_say_part(&t, c99_trace);
+    say_arithmetic(&t);
+    dt_c_say(&t, "static uint8_t arena[%s_ARENA_BYTES];\n", p->macro);
+    for (int i = 1; i < p->plan->steps; i++)
+        dt_c_say_numbers(&t, i);
+    say_run(&t);
+    say_pixels(&t);
+    dt_c_say_part(&t, c99_class);
+    say_tests(&t);
+}

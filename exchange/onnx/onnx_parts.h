@@ -1,0 +1,95 @@
+/* What onnx_walk.c and the files beside it share: the values of the graph while nodes are made, and
+ * products.
+ *
+ * A value of the graph has one form in ONNX, whatever made it: [N,H,W,C] is [N,C,H,W], tokens
+ * [N,T,C] are rows [N T,C], all else is as it is. Operators that give another form leave a `move`
+ * behind, which is done behind the next quantizer, on codes: the operator then stands directly
+ * between its DequantizeLinear and QuantizeLinear, as runtimes want it. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_EXCHANGE_ONNX_ONNX_PARTS_H
+#define DT_EXCHANGE_ONNX_ONNX_PARTS_H
+
+#include "exchange/onnx/onnx_walk.h"
+#include "integer/lower.h"
+
+typedef struct dt_onnx_walker dt_onnx_walker;
+
+/* Nodes that only move elements, for `node` of the graph, with names that begin with `prefix`.
+ * `zero`: the code of 0, NULL: floats. `out`: the last one's name, NULL: its own. Gives that. */
+typedef const char *dt_onnx_move(dt_onnx_walker *w, const dt_node *node, const char *prefix,
+                                 const char *x, const char *zero, const char *out);
+
+typedef struct dt_onnx_value {
+    const char *floats;       /* in ONNX; NULL: not made yet, there are codes */
+    const char *codes;        /* NULL: none */
+    const char *scale, *zero; /* constants of the codes */
+    const char *maker;        /* prefix of what is made of it later */
+    float step;               /* the number that is `scale` */
+    dt_onnx_move *move;       /* NULL: none is left to do */
+    const dt_node *mover;     /* its node */
+} dt_onnx_value;
+
+struct dt_onnx_walker {
+    const dt_onnx_walk_params *params;
+    const dt_lowered *l;
+    const dt_lower_source *src;
+    const bool *needed;
+    dt_onnx *m;
+    dt_onnx_value **value; /* by value of the graph; NULL: not yet */
+    dt_error *err;
+};
+
+typedef struct dt_onnx_emitter {
+    const char *op; /* of the graph; NULL ends a list */
+    dt_status (*emit)(dt_onnx_walker *w, const dt_node *node);
+} dt_onnx_emitter;
+extern const dt_onnx_emitter dt_onnx_token_emitters[]; /* those of transformers */
+
+extern const dt_shape dt_onnx_scalar;
+dt_status dt_onnx_no_memory(dt_error *err);
+
+/* Name of the value that a graph node gives. */
+const char *dt_onnx_out(dt_onnx_walker *w, const dt_node *node, const char *op);
+/* The node's value, as floats of that name. */
+dt_status dt_onnx_set(dt_onnx_walker *w, const dt_node *node, const char *floats);
+/* The same, which `move` brings into its form. */
+dt_status dt_onnx_set_moved(dt_onnx_walker *w, const dt_node *node, const char *floats,
+                            dt_onnx_move *move);
+/* The node gives its first input. */
+void dt_onnx_pass(dt_onnx_walker *w, const dt_node *node);
+/* A value in float, dequantized where it has codes only. */
+const char *dt_onnx_floats(dt_onnx_walker *w, int value);
+/* The same before its move is done, for a quantizer, which takes the move over. */
+const char *dt_onnx_raw(dt_onnx_walker *w, int value);
+/* A value moved for `node`, in float: on codes where there are, and then times `factor`, which
+ * becomes part of their scale. `out_scaled`: whether that was done. */
+const char *dt_onnx_moved(dt_onnx_walker *w, const dt_node *node, const char *prefix, int value,
+                          dt_onnx_move *move, double factor, bool *out_scaled);
+
+/* The constants of a quantizer. */
+typedef struct dt_onnx_site {
+    const char
+        *name; /* of its node: constants are "<name>.scale", ".zero_point", ".low", ".high" */
+    float scale;
+    bool clip; /* codes are limited to low..high */
+} dt_onnx_site;
+/* x -> Q -> [Clip] -> [move], what `node` gives; `value` is the one that x is. */
+dt_status dt_onnx_quantize(dt_onnx_walker *w, const dt_onnx_site *site, const dt_node *node,
+                           const char *x, const dt_onnx_value *value);
+/* A code as a constant: unsigned, or signed where zero points are 0. */
+void dt_onnx_byte(dt_onnx_walker *w, const char *name, int value);
+
+/* A node of one input; gives `out`. */
+const char *dt_onnx_unary(dt_onnx_walker *w, const char *op, const char *x, const char *out,
+                          const dt_onnx_attr *attr);
+const char *dt_onnx_flatten(dt_onnx_walker *w, const char *x, const char *out);
+/* `dims` as a constant "<out>.shape"; -1 once: what is left. */
+const char *dt_onnx_reshape(dt_onnx_walker *w, const char *x, const char *out, int rank,
+                            const int64_t *dims);
+
+/* `op` with the weights and the bias of `p`, which are called "<layer>.weight" and "<layer>.bias",
+ * as the value `out`. */
+dt_status dt_onnx_product(dt_onnx_walker *w, const char *layer, const dt_lower_product *p,
+                          const char *op, const char *x, const char *out, const dt_onnx_attr *attr);
+
+#endif

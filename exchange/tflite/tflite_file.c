@@ -1,0 +1,57 @@
+/* From a lowering to a TFLite file. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exchange/tflite/tflite_file.h"
+
+#include "core/atomic.h"
+#include "exchange/tflite/tflite_walk.h"
+
+static dt_status no_memory(dt_error *err)
+{
+    return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the TFLite model");
+}
+
+static dt_status make_model(const dt_export_source *src, bool halves, dt_int_model **out,
+                            dt_error *err)
+{
+    dt_lower_source low = dt_export_lower(src);
+    dt_lowered *l;
+    low.no_gain = halves;
+    DT_TRY(dt_lower_new(&low, &l, err));
+    dt_status st = dt_export_model(src, l, "xnnpack", out, err);
+    dt_lower_free(l);
+    return st;
+}
+
+static dt_status fill(const dt_export_source *src, const dt_int_model *model, bool halves,
+                      dt_arena *arena, dt_tflite *m, const char *path, dt_export_report *report,
+                      dt_error *err)
+{
+    unsigned char *bytes;
+    int input, output;
+    DT_TRY(dt_tflite_walk(model, halves, arena, m, &input, &output, err));
+    DT_TRY(dt_tflite_pack(m, src->name, input, output, &bytes, &report->bytes, err));
+    dt_tflite_describe(m, report);
+    dt_status st =
+        path ? dt_file_write_checked(path, bytes, report->bytes, dt_tflite_check, m, err) : DT_OK;
+    dt_put(src->alloc, bytes);
+    return st;
+}
+
+dt_status dt_tflite_write(const dt_export_source *src, bool halves, const char *path,
+                          dt_export_report *out_report, dt_error *err)
+{
+    dt_export_report report = { 0 };
+    dt_int_model *model;
+    DT_TRY(make_model(src, halves, &model, err));
+    dt_tflite *m = dt_tflite_new(src->alloc);
+    dt_arena *arena = dt_arena_new(src->alloc, "tflite");
+    dt_status st =
+        m && arena ? fill(src, model, halves, arena, m, path, &report, err) : no_memory(err);
+    dt_tflite_free(m);
+    dt_arena_free(arena);
+    dt_int_model_free(model);
+    if (st != DT_OK) return st;
+    dt_export_count_layers(src, &report);
+    if (out_report) *out_report = report;
+    return DT_OK;
+}

@@ -1,0 +1,27 @@
+/* Memory, counted before it is taken. What a session and its caller will ask for is asked for once
+ * from an allocator that only counts (core/memory.h), by the same functions; what that comes to is
+ * compared with what there is, and the key that would help is named. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_TRAIN_NET_BUDGET_H
+#define DT_TRAIN_NET_BUDGET_H
+
+#include "core/memory.h"
+#include "train/net/session.h"
+
+/* Half of what is available and, whole, of the room below RLIMIT_AS. */
+dt_memory_limit dt_memory_limit_default(void);
+
+/* Opens what params and the session's picture tell, in blank memory, with params->rest behind it.
+ * Nothing is done without a limit. Errors: NOMEM, too much is wanted; those of the functions that
+ * are tried. */
+dt_status dt_budget_check(const dt_session *s, const dt_session_params *params,
+                          const dt_net_input *input, dt_error *err) DT_MUST_CHECK;
+/* A file that is read whole, and the tensors made of it. */
+dt_status dt_budget_check_file(const char *path, const dt_memory_limit *limit,
+                               dt_error *err) DT_MUST_CHECK;
+/* The same for a measure that the caller has made: `recipe` tells the model's options. */
+dt_status dt_budget_compare(const dt_measure *m, const dt_memory_limit *limit,
+                            const dt_recipe *recipe, const dt_net_input *input,
+                            const char *step_key, dt_error *err) DT_MUST_CHECK;
+
+#endif

@@ -1,0 +1,187 @@
+/* Building a recipe's network. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/net/net.h"
+
+#include <string.h>
+
+#include "autograd/fuse.h"
+#include "autograd/op_distill.h"
+#include "autograd/op_softmax_ce.h"
+#include "data/transform.h"
+#include "fakequant/quantizers.h"
+#include "integer/contract.h"
+#include "layers/models.h"
+#include "layers/place.h"
+
+static dt_status choose(void *arg, const char *layer, dt_layer_role role, dt_side side,
+                        dt_quant_choice *out, dt_error *err)
+{
+    return dt_recipe_site(arg, layer, role, side, out, err);
+}
+
+/* Streams and logits: LSQ with its defaults, at the residual's bits. */
+static dt_status residual_choice(dt_net *net, int bits, dt_quant_choice *out, dt_error *err)
+{
+    const dt_row *row;
+    DT_TRY(dt_table_get(&dt_quantizers, "lsq", NULL, &row, err));
+    void *conf = dt_arena_get(net->graph.arena, row->conf_size);
+    if (!conf) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    dt_opt_defaults(row->opts, conf);
+    *out = (dt_quant_choice){ .quantized = true, .method = row, .bits = bits, .conf = conf };
+    return DT_OK;
+}
+
+static dt_status add_inputs(dt_net *net, const dt_net_input *input, dt_error *err)
+{
+    const dt_value picture = { .name = "input",
+                               .kind = DT_VALUE_INPUT,
+                               .batched = true,
+                               .shape = DT_SHAPE(1, input->H, input->W, 3),
+                               .nonneg = input->low >= 0 };
+    const dt_value labels = { .name = "labels",
+                              .kind = DT_VALUE_INPUT,
+                              .batched = true,
+                              .shape = DT_SHAPE(1),
+                              .store = DT_STORE_INT32 };
+    DT_TRY(dt_graph_value(&net->graph, &picture, &net->input, err));
+    return dt_graph_value(&net->graph, &labels, &net->labels, err);
+}
+
+/* The loss of steps that mix pictures: the same over targets [N,classes]. */
+static dt_status add_soft_loss(dt_net *net, const dt_softmax_ce_conf *conf, dt_error *err)
+{
+    const dt_value targets = { .name = "targets",
+                               .kind = DT_VALUE_INPUT,
+                               .batched = true,
+                               .shape = DT_SHAPE(1, net->classes) };
+    DT_TRY(dt_graph_value(&net->graph, &targets, &net->targets, err));
+    const int in[] = { net->logits, net->targets };
+    return dt_graph_node(&net->graph, "softmax_ce", "soft_loss", conf, in, 2, &net->step_loss, err);
+}
+
+/* The loss of steps with a teacher, over that of the task. */
+static dt_status add_teacher(dt_net *net, const dt_recipe_distill *d, dt_error *err)
+{
+    const dt_value teacher = { .name = "teacher",
+                               .kind = DT_VALUE_INPUT,
+                               .batched = true,
+                               .shape = DT_SHAPE(1, net->classes) };
+    const dt_distill_conf conf = { d->temperature, d->task, d->weight };
+    DT_TRY(dt_graph_value(&net->graph, &teacher, &net->teacher, err));
+    const int in[] = { net->step_loss, net->logits, net->teacher };
+    return dt_graph_node(&net->graph, "distill", "distill_loss", &conf, in, 3, &net->step_loss,
+                         err);
+}
+
+static bool mixes(const dt_recipe *recipe)
+{
+    for (size_t i = 0; i < recipe->data.train_count; i++) {
+        const dt_transform *t = (const dt_transform *)(const void *)recipe->data.train[i].row;
+        if (t->stage == DT_STAGE_BATCH) return true;
+    }
+    return false;
+}
+
+/* The net with quantizers in the place of the plain one. */
+static dt_status place(dt_net *net, dt_recipe *recipe, const dt_net_input *input, const dt_alloc *a,
+                       dt_error *err)
+{
+    const dt_contract *contract; /* checked early; the integer model is made later */
+    const dt_recipe_quant *q = &recipe->quant;
+    dt_place_params p = { .policy = &dt_policies[q->placement],
+                          .choose = choose,
+                          .choose_arg = recipe,
+                          .share = q->share,
+                          .batches = recipe->train.accumulate,
+                          .input_low = input->low,
+                          .input_high = input->high };
+    dt_graph placed;
+    DT_TRY(dt_contract_get(q->rounding, "quant.rounding", &contract, err));
+    DT_TRY(residual_choice(net, q->residual_bits, &p.residual, err));
+    int *value = dt_arena_get(net->graph.arena, sizeof *value * (size_t)net->graph.value_count);
+    if (!value) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a graph");
+    DT_TRY(dt_place(&net->graph, &p, a, &placed, value, err));
+    net->input = value[net->input];
+    net->labels = value[net->labels];
+    net->logits = value[net->logits];
+    dt_graph_fini(&net->graph);
+    net->graph = placed;
+    return dt_recipe_check_rules_used(recipe, err);
+}
+
+static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input, const dt_alloc *a,
+                       dt_error *err)
+{
+    DT_TRY(add_inputs(net, input, err));
+    dt_builder b = { .graph = &net->graph, .err = err };
+    const dt_model *model = (const dt_model *)(const void *)recipe->model.choice.row;
+    net->logits = model->build(&b, recipe->model.choice.conf, net->classes, net->input);
+    DT_TRY(b.status);
+    if (recipe->quant.enabled) DT_TRY(place(net, recipe, input, a, err));
+    if (recipe->quant.enabled && recipe->quant.fold_norm) DT_TRY(dt_net_fold(net, err));
+    const dt_softmax_ce_conf conf = { recipe->train.label_smoothing };
+    const int in[] = { net->logits, net->labels };
+    DT_TRY(dt_graph_node(&net->graph, "softmax_ce", "loss", &conf, in, 2, &net->loss, err));
+    net->step_loss = net->loss;
+    if (mixes(recipe)) DT_TRY(add_soft_loss(net, &conf, err));
+    return recipe->distill.enabled ? add_teacher(net, &recipe->distill, err) : DT_OK;
+}
+
+static dt_status init_graph(dt_net *net, dt_recipe *recipe, const dt_net_input *input,
+                            const dt_alloc *a, dt_error *err)
+{
+    *net = (dt_net){
+        .H = input->H, .W = input->W, .classes = recipe->model.classes, .targets = -1, .teacher = -1
+    };
+    DT_TRY(dt_graph_init(&net->graph, a, err));
+    return build(net, recipe, input, a, err);
+}
+
+dt_status dt_net_count(dt_recipe *recipe, const dt_net_input *input, const dt_alloc *a,
+                       size_t *out_bytes, dt_error *err)
+{
+    dt_net net;
+    dt_status st = init_graph(&net, recipe, input, a, err);
+    size_t bytes = 0;
+    for (int i = 0; i < net.graph.value_count; i++) {
+        const dt_value *v = &net.graph.value[i];
+        if (v->kind == DT_VALUE_PARAM || v->kind == DT_VALUE_BUFFER)
+            bytes += (size_t)dt_shape_count(&v->shape) * sizeof(real);
+    }
+    dt_net_fini(&net);
+    if (st == DT_OK) *out_bytes = bytes;
+    return st;
+}
+
+dt_status dt_net_init(dt_net *net, dt_recipe *recipe, const dt_net_input *input, bool with_grads,
+                      const dt_alloc *a, dt_error *err)
+{
+    dt_status st = init_graph(net, recipe, input, a, err);
+    const int keep[] = { net->loss, net->logits, net->step_loss };
+    if (st == DT_OK) st = dt_fuse(&net->graph, keep, 3, &net->fused, a, err);
+    if (st == DT_OK)
+        st = dt_state_init(&net->state, &net->graph, with_grads, (uint64_t)recipe->train.seed, a,
+                           err);
+    if (st != DT_OK) dt_net_fini(net);
+    return st;
+}
+
+void dt_net_fini(dt_net *net)
+{
+    dt_state_fini(&net->state);
+    dt_graph_fini(&net->fused);
+    dt_graph_fini(&net->graph);
+    *net = (dt_net){ 0 };
+}
+
+const dt_graph *dt_net_steps(const dt_net *net)
+{
+    return net->plain ? &net->graph : &net->fused;
+}
+
+bool dt_net_is_quantized(const dt_net *net)
+{
+    for (int i = 0; i < net->graph.node_count; i++)
+        if (net->graph.node[i].op->quantizes) return true;
+    return false;
+}

@@ -1,0 +1,337 @@
+/* Opening a recipe. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/net/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "exchange/foreign_vit.h"
+#include "exchange/import.h"
+#include "fakequant/quantizers.h"
+#include "layers/models.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+#include "train/net/budget.h"
+#include "train/store/container.h"
+
+static void bits_range(const dt_row *quantizer, int *out_min, int *out_max)
+{
+    *out_min = dt_quantizer_of(quantizer)->min_bits;
+    *out_max = dt_quantizer_of(quantizer)->max_bits;
+}
+
+const dt_recipe_tables dt_tables = {
+    .models = &dt_models,
+    .datasets = &dt_datasets,
+    .transforms = &dt_transforms,
+    .quantizers = &dt_quantizers,
+    .optimizers = &dt_optimizers,
+    .schedules = &dt_schedules,
+    .dynamics = &dt_dynamics_rows,
+    .data_opts = dt_data_opts,
+    .data_conf_size = sizeof(dt_data_conf),
+    .bits_range = bits_range,
+};
+
+dt_status dt_read_tensors(dt_import_job *job, dt_tensors *out, const dt_importer **out_importer,
+                          dt_error *err)
+{
+    unsigned char *bytes;
+    DT_TRY(dt_file_read(job->alloc, job->path, DT_IMPORT_MAX_BYTES, &bytes, &job->size, err));
+    dt_tensors set = { 0 };
+    dt_status st;
+    const dt_importer *importer = dt_importer_of(bytes, job->size);
+    job->bytes = bytes;
+    if (importer && importer->is_codes)
+        st = dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .file = job->path },
+                     "is an exported model; model.init takes the checkpoint that it was made of");
+    else
+        st = dt_import_read(job, &set, err);
+    *out_importer = importer;
+    job->bytes = NULL;
+    dt_put(job->alloc, bytes);
+    if (st == DT_OK) *out = set;
+    return st;
+}
+
+/* The transforms of a split, over `out` with room for DT_TRANSFORM_MAX. */
+static dt_status list_steps(const dt_recipe *r, dt_split split, dt_transform_step *out,
+                            int *out_count, dt_error *err)
+{
+    bool train = split == DT_SPLIT_TRAIN;
+    const dt_recipe_choice *list = train ? r->data.train : r->data.test;
+    size_t count = train ? r->data.train_count : r->data.test_count;
+    if (count > DT_TRANSFORM_MAX)
+        return dt_fail(err, DT_ERR_RANGE,
+                       &(dt_where){ .file = r->name, .key = train ? "data.train" : "data.test" },
+                       "%zu transforms; at most %d", count, DT_TRANSFORM_MAX);
+    for (size_t i = 0; i < count; i++)
+        out[i] =
+            (dt_transform_step){ (const dt_transform *)(const void *)list[i].row, list[i].conf };
+    *out_count = (int)count;
+    return DT_OK;
+}
+
+/* What the transforms of a split make of the dataset's pictures. */
+static dt_status extent_of(const dt_session *s, dt_split split, dt_extent *out, dt_error *err)
+{
+    dt_transform_step steps[DT_TRANSFORM_MAX];
+    int count = 0;
+    const char *key = split == DT_SPLIT_TRAIN ? "data.train" : "data.test";
+    *out = (dt_extent){ dt_data_info_of(s->data)->H, dt_data_info_of(s->data)->W };
+    DT_TRY(list_steps(s->recipe, split, steps, &count, err));
+    DT_TRY(dt_transform_check(steps, count, split != DT_SPLIT_TRAIN, out, err));
+    return dt_transform_need_size(key, out, err);
+}
+
+static dt_status set_extent(dt_session *s, dt_error *err)
+{
+    dt_extent test;
+    DT_TRY(extent_of(s, DT_SPLIT_TRAIN, &s->picture, err));
+    DT_TRY(extent_of(s, DT_SPLIT_TEST, &test, err));
+    if (test.H == s->picture.H && test.W == s->picture.W) return DT_OK;
+    return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ .file = s->recipe->name, .key = "data.test" },
+                   "gives %lldx%lld pictures, data.train %lldx%lld; both must be equal",
+                   (long long)test.W, (long long)test.H, (long long)s->picture.W,
+                   (long long)s->picture.H);
+}
+
+dt_status dt_session_open_data(dt_session *s, dt_data_need need, dt_error *err)
+{
+    const dt_recipe_data *d = &s->recipe->data;
+    const dt_data_params p = { .root = s->data_conf->root[0] ? s->data_conf->root : NULL,
+                               .conf = d->choice.conf,
+                               .alloc = s->alloc,
+                               .threads = s->threads,
+                               .need = need };
+    const dt_dataset *row = (const dt_dataset *)(const void *)d->choice.row;
+    if (row->needs_root && !p.root)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = s->recipe->name, .key = "data.root" },
+                       "is not given; say data.root=DIR");
+    DT_TRY(dt_data_open(row, &p, &s->data, err));
+    const dt_data_info *info = dt_data_info_of(s->data);
+    if (info->classes > s->recipe->model.classes)
+        return dt_fail(err, DT_ERR_RANGE,
+                       &(dt_where){ .file = s->recipe->name, .key = "model.classes" },
+                       "%d is less than the %d classes of dataset '%s'", s->recipe->model.classes,
+                       info->classes, d->choice.row->name);
+    return set_extent(s, err);
+}
+
+static int64_t number_attr(const dt_tensors *set, const char *key)
+{
+    const char *text = dt_tensors_attr(set, key);
+    return text ? strtoll(text, NULL, 10) : 0;
+}
+
+static dt_status input_of(dt_session *s, dt_net_input *out, dt_error *err)
+{
+    float low, high;
+    dt_normalize_range(s->normalize, &low, &high);
+    *out = (dt_net_input){ .low = (double)low, .high = (double)high };
+    if (s->data) {
+        out->H = s->picture.H;
+        out->W = s->picture.W;
+    } else {
+        out->H = number_attr(&s->init, "input.height");
+        out->W = number_attr(&s->init, "input.width");
+    }
+    if (out->H > 0 && out->W > 0 && out->H <= DT_DATA_MAX_SIDE && out->W <= DT_DATA_MAX_SIDE)
+        return DT_OK;
+    return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = s->recipe->model.init },
+                   "tells a picture size that is outside 1..%d", DT_DATA_MAX_SIDE);
+}
+
+/* The running means of dynamics.weight_ema in the place of the values. */
+static dt_status take_means(dt_session *s, dt_error *err)
+{
+    int taken = 0;
+    for (size_t i = 0; i < s->init.count; i++) {
+        const char *name =
+            dt_arena_printf(s->init.arena, "dynamics/weight_ema/mean/%s", s->init.item[i].name);
+        if (!name) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+        const dt_named_tensor *mean = dt_tensors_find(&s->init, name);
+        if (!mean || !dt_shape_equal(&mean->shape, &s->init.item[i].shape)) continue;
+        s->init.item[i].data = mean->data;
+        s->init.item[i].dtype = mean->dtype;
+        taken++;
+    }
+    if (taken) return DT_OK;
+    return dt_fail(
+        err, DT_ERR_NOT_FOUND, &(dt_where){ .file = s->recipe->name, .key = "model.ema" },
+        "%s has no running means; runs with dynamics.weight_ema keep them", s->recipe->model.init);
+}
+
+static dt_status read_init(dt_session *s, const dt_importer **out_importer, dt_error *err)
+{
+    const dt_recipe_model *m = &s->recipe->model;
+    dt_import_job job = {
+        .path = m->init, .alloc = s->alloc, .key = m->init_key, .key_name = "model.init_key"
+    };
+    DT_TRY(dt_read_tensors(&job, &s->init, out_importer, err));
+    memcpy(s->init_note, job.note, sizeof job.note);
+    s->source = (*out_importer)->native ? DT_INIT_CHECKPOINT : DT_INIT_FOREIGN;
+    return s->recipe->model.ema ? take_means(s, err) : DT_OK;
+}
+
+/* Foreign names to those of the net. */
+static dt_status adapt_init(dt_session *s, dt_error *err)
+{
+    dt_tensors adapted;
+    DT_TRY(dt_foreign_vit(&s->net.graph, &s->init, s->recipe->model.init, s->alloc, &adapted, err));
+    s->init_file = s->init;
+    s->init = adapted;
+    return DT_OK;
+}
+
+static dt_status import_init(dt_session *s, const dt_importer *importer, dt_error *err)
+{
+    const dt_recipe_model *m = &s->recipe->model;
+    const dt_net_file file = {
+        .set = &s->init,
+        .path = m->init,
+        .importer = importer,
+        .native = s->source == DT_INIT_CHECKPOINT,
+        .allow_missing = m->allow_missing,
+        .allow = &m->allow_unexpected,
+        .missing_advice = "model.allow_missing=true starts them anew",
+        .unexpected_advice =
+            "model.allow_unexpected=NAME leaves them out, which may be a pattern or "
+            "a list",
+    };
+    if (!file.native) DT_TRY(adapt_init(s, err));
+    return dt_net_import(&s->net, &file, &s->report, err);
+}
+
+dt_status dt_session_open_dynamics(dt_session *s, dt_error *err)
+{
+    enum { MOST = 32 };
+    dt_dynamics_choice choice[MOST];
+    size_t count = s->recipe->dynamics_count;
+    if (count > MOST) return dt_fail(err, DT_ERR_RANGE, NULL, "more than %d dynamics", MOST);
+    for (size_t i = 0; i < count; i++)
+        choice[i] = (dt_dynamics_choice){ s->recipe->dynamics[i].row, s->recipe->dynamics[i].conf };
+    const dt_dynamics_params p = { .graph = &s->net.graph,
+                                   .state = &s->net.state,
+                                   .kernels = &s->kernels,
+                                   .threads = s->threads,
+                                   .choice = choice,
+                                   .count = (int)count,
+                                   .file = s->recipe->name,
+                                   .alloc = s->alloc };
+    return dt_dynamics_open(&s->dynamics, &p, err);
+}
+
+/* Keys that say what to take of a file need one. */
+static dt_status check_init(const dt_recipe *r, dt_error *err)
+{
+    if (r->model.ema && !r->model.init[0])
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ r->name, 0, "model.ema" },
+                       "needs model.init, the checkpoint whose running means it takes");
+    if (r->model.init_key[0] && !r->model.init[0])
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ r->name, 0, "model.init_key" },
+                       "needs model.init, the file that it chooses in");
+    return DT_OK;
+}
+
+static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *err)
+{
+    const dt_importer *importer = NULL;
+    bool has_init = s->recipe->model.init[0] && !p->skip_init;
+    DT_TRY(check_init(s->recipe, err));
+    dt_net_input input;
+    DT_TRY(dt_kernels_init(&s->kernels, p->isa, err));
+    if (has_init) DT_TRY(dt_budget_check_file(s->recipe->model.init, &p->memory, err));
+    if (has_init) DT_TRY(read_init(s, &importer, err));
+    if (!p->no_data || number_attr(&s->init, "input.height") == 0)
+        DT_TRY(dt_session_open_data(s, p->need, err));
+    DT_TRY(input_of(s, &input, err));
+    DT_TRY(dt_budget_check(s, p, &input, err));
+    DT_TRY(dt_net_init(&s->net, s->recipe, &input, p->training, s->alloc, err));
+    s->net.plain = p->plain;
+    if (has_init) DT_TRY(import_init(s, importer, err));
+    if (p->training || p->dynamics) DT_TRY(dt_session_open_dynamics(s, err));
+    if (p->training || p->teacher)
+        DT_TRY(dt_teacher_open(&s->teacher, s->recipe, &input, s->alloc, err));
+    return p->training ? DT_OK : dt_session_judge(s, &s->net.graph, p->calibrate, err);
+}
+
+dt_status dt_session_start(dt_session *s, dt_recipe *recipe, int threads, const dt_alloc *alloc,
+                           dt_error *err)
+{
+    *s = (dt_session){ .recipe = recipe, .alloc = alloc };
+    s->threads = threads > 0 ? threads : dt_cpu_count();
+    if (s->threads > DT_MAX_THREADS)
+        return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = "threads" }, "%d is outside 1..%d",
+                       s->threads, DT_MAX_THREADS);
+    s->data_conf = recipe->data.common;
+    s->normalize = &dt_normalizes[s->data_conf->normalize];
+    return DT_OK;
+}
+
+dt_status dt_session_open(dt_session *s, const dt_session_params *p, dt_error *err)
+{
+    DT_TRY(dt_session_start(s, p->recipe, p->threads, p->alloc, err));
+    dt_status st = open_all(s, p, err);
+    if (st != DT_OK) dt_session_close(s);
+    return st;
+}
+
+void dt_session_close(dt_session *s)
+{
+    dt_dynamics_close(&s->dynamics);
+    dt_teacher_close(&s->teacher);
+    dt_net_fini(&s->net);
+    dt_data_close(s->data);
+    dt_tensors_fini(&s->init);
+    dt_tensors_fini(&s->init_file);
+    *s = (dt_session){ 0 };
+}
+
+dt_status dt_session_loader(dt_session *s, dt_split split, int64_t batch, dt_loader **out_loader,
+                            dt_error *err)
+{
+    dt_transform_step steps[DT_TRANSFORM_MAX];
+    int count = 0;
+    DT_TRY(list_steps(s->recipe, split, steps, &count, err));
+    const dt_loader_params p = { .data = s->data,
+                                 .split = split,
+                                 .batch = batch,
+                                 .val = s->data_conf->val,
+                                 .seed = (uint64_t)s->recipe->train.seed,
+                                 .normalize = s->normalize,
+                                 .steps = steps,
+                                 .step_count = count,
+                                 .classes = s->recipe->model.classes,
+                                 .skip_broken = s->data_conf->broken == DT_BROKEN_SKIP,
+                                 .threads = dt_data_info_of(s->data)->coded ? s->threads : 1,
+                                 .alloc = s->alloc };
+    return dt_loader_open(&p, out_loader, err);
+}
+
+dt_status dt_session_calibrate_phase(dt_session *s, const dt_graph *graph, const dt_graph *before,
+                                     dt_site_fn site, void *arg, dt_error *err)
+{
+    dt_loader *loader;
+    dt_batch batch;
+    DT_TRY(dt_session_loader(s, DT_SPLIT_TRAIN, s->data_conf->batch, &loader, err));
+    dt_status st = dt_loader_next(loader, &batch, err);
+    if (st == DT_OK)
+        st = dt_net_calibrate_phase(&s->net, graph, before, &s->kernels, s->threads, batch.x,
+                                    batch.labels, s->data_conf->batch, true, site, arg, s->alloc,
+                                    err);
+    dt_loader_close(loader);
+    return st;
+}
+
+dt_status dt_session_calibrate(dt_session *s, dt_site_fn site, void *arg, int *out_flipped,
+                               int *out_small, dt_error *err)
+{
+    *out_flipped = *out_small = 0;
+    if (!s->kept) *out_flipped = dt_net_make_gamma_positive(&s->net, out_small);
+    DT_TRY(dt_session_calibrate_phase(s, &s->net.graph, NULL, site, arg, err));
+    s->quantizers_ready = true;
+    return DT_OK;
+}

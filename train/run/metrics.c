@@ -1,0 +1,222 @@
+/* Logs of a run; JSON by jansson. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/run/metrics.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/atomic.h"
+
+#define CSV_HEAD                                                                                   \
+    "epoch,step,lr,train_loss,train_top1,test_loss,test_top1,test_top5,val_top1,seconds\n"
+
+enum { LOG_MAX = 1 << 28 };
+
+/* The step that a line belongs to, and whether it tells of that step alone and not of an epoch. */
+static int64_t json_step(const char *line, size_t size, bool *out_alone)
+{
+    json_t *o = json_loadb(line, size, 0, NULL);
+    json_t *step = o ? json_object_get(o, "step") : NULL;
+    int64_t n = json_is_integer(step) ? (int64_t)json_integer_value(step) : INT64_MAX;
+    const char *kind = json_string_value(json_object_get(o, "kind"));
+    *out_alone = kind && strcmp(kind, "step") == 0;
+    if (o) json_decref(o);
+    return n;
+}
+
+/* The second column; the head line counts as step 0. */
+static int64_t csv_step(const char *line, size_t size, bool *out_alone)
+{
+    *out_alone = false;
+    const char *comma = memchr(line, ',', size);
+    if (!comma) return INT64_MAX;
+    return strncmp(line, "epoch", 5) == 0 ? 0 : strtoll(comma + 1, NULL, 10);
+}
+
+/* Rewrites a log without the lines beyond `step`, and without a last line that was cut short. */
+static dt_status cut_back(const char *path, int64_t step, bool goes_on,
+                          int64_t (*step_of)(const char *, size_t, bool *), dt_error *err)
+{
+    unsigned char *data;
+    size_t size, kept = 0;
+    if (!dt_file_exists(path)) return DT_OK;
+    DT_TRY(dt_file_read(NULL, path, LOG_MAX, &data, &size, err));
+    char *text = (char *)data;
+    for (size_t at = 0; at < size;) {
+        char *end = memchr(text + at, '\n', size - at);
+        if (!end) break;
+        size_t length = (size_t)(end - (text + at)) + 1;
+        bool alone;
+        int64_t of = step_of(text + at, length, &alone);
+        if (of < step || (of == step && (alone || !goes_on))) {
+            memmove(text + kept, text + at, length);
+            kept += length;
+        }
+        at += length;
+    }
+    dt_status st = kept == size ? DT_OK : dt_file_write(path, data, kept, err);
+    dt_put(NULL, data);
+    return st;
+}
+
+static dt_status append(const char *path, FILE **out, dt_error *err)
+{
+    *out = fopen(path, "ab");
+    if (*out) return DT_OK;
+    return dt_fail(err, DT_ERR_IO, &(dt_where){ .file = path }, "cannot write: %s",
+                   strerror(errno));
+}
+
+static dt_status flush(FILE *f, const char *name, dt_error *err)
+{
+    errno = 0;
+    if (fflush(f) == 0 && !ferror(f)) return DT_OK;
+    return dt_fail(err, DT_ERR_IO, &(dt_where){ .file = name }, "cannot write: %s",
+                   strerror(errno ? errno : EIO));
+}
+
+static dt_status open_both(dt_metrics *m, const char *jsonl, const char *csv, int64_t step,
+                           bool goes_on, dt_error *err)
+{
+    DT_TRY(cut_back(jsonl, step, goes_on, json_step, err));
+    DT_TRY(cut_back(csv, step, goes_on, csv_step, err));
+    DT_TRY(append(jsonl, &m->jsonl, err));
+    setvbuf(m->jsonl, m->line, _IOFBF, sizeof m->line);
+    DT_TRY(append(csv, &m->csv, err));
+    /* A run that was killed at once may have left an empty file. */
+    if (fseek(m->csv, 0, SEEK_END) != 0 || ftell(m->csv) != 0) return DT_OK;
+    fputs(CSV_HEAD, m->csv);
+    return flush(m->csv, csv, err);
+}
+
+dt_status dt_metrics_open(dt_metrics *m, const char *folder, int64_t step, bool goes_on,
+                          dt_error *err)
+{
+    char *jsonl = NULL, *csv = NULL;
+    *m = (dt_metrics){ .jsonl = NULL };
+    dt_status st = dt_path_join(folder, "metrics.jsonl", &jsonl, err);
+    if (st == DT_OK) st = dt_path_join(folder, "summary.csv", &csv, err);
+    if (st == DT_OK) st = open_both(m, jsonl, csv, step, goes_on, err);
+    if (st != DT_OK) dt_metrics_close(m);
+    dt_put(NULL, jsonl);
+    dt_put(NULL, csv);
+    return st;
+}
+
+/* Where there is nothing to sync (a link to /dev/null) that is fine. */
+static dt_status sync_log(FILE *f, const char *name, dt_error *err)
+{
+    if (fsync(fileno(f)) == 0 || errno == EINVAL) return DT_OK;
+    return dt_file_failed(name, "sync", err);
+}
+
+dt_status dt_metrics_sync(const dt_metrics *m, dt_error *err)
+{
+    DT_TRY(sync_log(m->jsonl, "metrics.jsonl", err));
+    return sync_log(m->csv, "summary.csv", err);
+}
+
+void dt_metrics_close(dt_metrics *m)
+{
+    if (m->jsonl) fclose(m->jsonl);
+    if (m->csv) fclose(m->csv);
+    *m = (dt_metrics){ .jsonl = NULL };
+}
+
+/* JSON has no word for nan and infinity: null. */
+static json_t *number(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+static dt_status write_json(dt_metrics *m, json_t *o, dt_error *err)
+{
+    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    if (o) json_decref(o);
+    if (!text) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a log line");
+    fprintf(m->jsonl, "%s\n", text);
+    free(text);
+    return flush(m->jsonl, "metrics.jsonl", err);
+}
+
+dt_status dt_metrics_step(dt_metrics *m, const dt_run_position *at, double loss, double lr,
+                          dt_error *err)
+{
+    return write_json(m,
+                      json_pack("{s:s,s:I,s:o,s:f}", "kind", "step", "step", (json_int_t)at->step,
+                                "loss", number(loss), "lr", lr),
+                      err);
+}
+
+/* By hand, for it comes within a step, which does not allocate: sites and parameters are named by
+ * models and quantizers, and the numbers are finite. */
+dt_status dt_metrics_held(dt_metrics *m, const dt_hold_event *e, int64_t step, dt_error *err)
+{
+    fprintf(m->jsonl,
+            "{\"kind\":\"held\",\"step\":%lld,\"site\":\"%s\",\"group\":%lld,\"floor\":%s,"
+            "\"parameter\":\"%s\",\"updated\":%.9g,\"held\":%.9g}\n",
+            (long long)step, e->site, (long long)e->group, e->at_floor ? "true" : "false",
+            e->parameter, e->updated, e->held);
+    return flush(m->jsonl, "metrics.jsonl", err);
+}
+
+typedef struct dynamics_lines {
+    dt_metrics *m;
+    int64_t step;
+    dt_status st;
+    dt_error *err;
+} dynamics_lines;
+
+static void dynamics_line(void *arg, const char *row, const char *layer,
+                          const dt_dynamics_number *n, int count)
+{
+    dynamics_lines *l = arg;
+    if (l->st != DT_OK) return;
+    json_t *o = json_pack("{s:s,s:I,s:s}", "kind", row, "step", (json_int_t)l->step, "layer",
+                          layer ? layer : "all");
+    for (int i = 0; o && i < count; i++) {
+        json_t *list = n[i].count == 1 ? number(n[i].value[0]) : json_array();
+        for (int k = 0; n[i].count > 1 && k < n[i].count; k++)
+            json_array_append_new(list, number(n[i].value[k]));
+        json_object_set_new(o, n[i].key, list);
+    }
+    l->st = write_json(l->m, o, l->err);
+}
+
+dt_status dt_metrics_dynamics(dt_metrics *m, dt_dynamics *d, int64_t step, dt_error *err)
+{
+    dynamics_lines l = { m, step, DT_OK, err };
+    dt_dynamics_report(d, dynamics_line, &l);
+    return l.st;
+}
+
+static double percent(int64_t part, int64_t whole)
+{
+    return whole ? 100.0 * (double)part / (double)whole : 0;
+}
+
+dt_status dt_metrics_epoch(dt_metrics *m, const dt_run_epoch *e, dt_error *err)
+{
+    json_t *o = json_pack("{s:s,s:I,s:I,s:f,s:o,s:f,s:o,s:I,s:I,s:f,s:f,s:f}", "kind", "epoch",
+                          "epoch", (json_int_t)e->epoch, "step", (json_int_t)e->step, "lr", e->lr,
+                          "train_loss", number(e->train_loss), "train_top1", e->train_top1,
+                          "test_loss", number(e->score.loss), "test_correct",
+                          (json_int_t)e->score.correct, "test_count", (json_int_t)e->score.count,
+                          "test_top1", percent(e->score.correct, e->score.count), "test_top5",
+                          percent(e->score.correct5, e->score.count), "seconds", e->seconds);
+    if (o && e->has_val)
+        json_object_set_new(o, "val_top1", json_real(percent(e->val.correct, e->val.count)));
+    if (o && e->has_before)
+        json_object_set_new(o, "test_correct_before", json_integer((json_int_t)e->before.correct));
+    DT_TRY(write_json(m, o, err));
+    fprintf(m->csv, "%lld,%lld,%.9g,%.6f,%.4f,%.6f,%.4f,%.4f,", (long long)e->epoch,
+            (long long)e->step, e->lr, e->train_loss, e->train_top1, e->score.loss,
+            percent(e->score.correct, e->score.count), percent(e->score.correct5, e->score.count));
+    if (e->has_val) fprintf(m->csv, "%.4f", percent(e->val.correct, e->val.count));
+    fprintf(m->csv, ",%.1f\n", e->seconds);
+    return flush(m->csv, "summary.csv", err);
+}

@@ -1,0 +1,380 @@
+/* The training loop. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/run/run.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/atomic.h"
+#include "optim/schedule.h"
+#include "train/run/checkpoint.h"
+#include "train/run/metrics.h"
+#include "train/run/run_parts.h"
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void say(const dt_run *r, const char *text)
+{
+    if (r->p->events.message) r->p->events.message(r->p->events.arg, text);
+}
+
+static double percent(int64_t part, int64_t whole)
+{
+    return whole ? 100.0 * (double)part / (double)whole : 0;
+}
+
+/* Printed without the sign that a nan happens to have. */
+static double plain_nan(double x)
+{
+    return isnan(x) ? (double)NAN : x;
+}
+
+/* Quantizers clip an infinite weight to a finite code, so a net can be lost before its loss is. */
+static dt_status check_finite(const dt_run *r, dt_error *err)
+{
+    const dt_graph *g = &r->s.net.graph;
+    for (int i = 0; i < g->value_count; i++) {
+        const real *x = r->s.net.state.data[i];
+        for (int64_t k = 0, n = x ? dt_shape_count(&g->value[i].shape) : 0; k < n; k++)
+            if (!isfinite(x[k]))
+                return dt_fail(err, DT_ERR_NUMERIC, NULL,
+                               "step %lld: '%s' is %g at element %lld, no checkpoint is written; a "
+                               "lower train.optimizer.lr may help",
+                               (long long)r->at.step, g->value[i].name, plain_nan((double)x[k]),
+                               (long long)k);
+    }
+    return DT_OK;
+}
+
+static dt_status save_as(dt_run *r, const char *name, const dt_run_position *at,
+                         const dt_tensors *before, dt_error *err)
+{
+    char *path;
+    DT_TRY(check_finite(r, err));
+    DT_TRY(dt_metrics_sync(&r->metrics, err)); /* what the checkpoint counts on */
+    DT_TRY(dt_dir_check_lock(r->lock, r->p->folder, err));
+    DT_TRY(dt_path_join(r->p->folder, name, &path, err));
+    r->saved_at = now();
+    dt_status st = dt_checkpoint_save(path, &r->s, &r->optim, at, before, err);
+    dt_put(NULL, path);
+    return st;
+}
+
+static dt_status save(dt_run *r, const char *name, dt_error *err)
+{
+    return save_as(r, name, &r->at, NULL, err);
+}
+
+dt_status dt_run_write(const dt_run *r, const char *name, const char *text, dt_file_check *check,
+                       void *arg, dt_error *err)
+{
+    char *path;
+    DT_TRY(dt_dir_check_lock(r->lock, r->p->folder, err));
+    DT_TRY(dt_path_join(r->p->folder, name, &path, err));
+    dt_status st = dt_file_write_checked(path, text, strlen(text), check, arg, err);
+    dt_put(NULL, path);
+    return st;
+}
+
+static double learning_rate(const dt_run *r)
+{
+    const dt_recipe_train *t = &r->s.recipe->train;
+    const dt_schedule *schedule = (const dt_schedule *)(const void *)t->schedule.row;
+    return dt_schedule_lr(schedule, t->schedule.conf,
+                          dt_optimizer_lr(r->optim.optimizer, t->optimizer.conf), r->at.step,
+                          r->at.steps_per_epoch, r->at.total_steps);
+}
+
+/* Which values a step must not show: the first node whose output is not finite, found by running
+ * the step's forward pass again. */
+static dt_status find_nan(void *arg, const dt_node *node, const dt_op_run *run, bool after,
+                          dt_error *err)
+{
+    const dt_run *r = arg;
+    if (!after) return DT_OK;
+    const real *y = run->out[0];
+    if (r->phase->plan.graph->value[node->out[0]].store != DT_STORE_REAL) return DT_OK;
+    for (int64_t i = 0, n = dt_shape_count(&run->out_shape[0]); i < n; i++)
+        if (!isfinite(y[i]))
+            return dt_fail(err, DT_ERR_NUMERIC, NULL,
+                           "step %lld: the output of %s '%s' is %g at element %lld; a lower "
+                           "train.optimizer.lr may help",
+                           (long long)r->at.step, node->op->name, node->name,
+                           plain_nan((double)y[i]), (long long)i);
+    return DT_OK;
+}
+
+static dt_status not_finite(dt_run *r, double loss, dt_error *err)
+{
+    r->phase->exec.hook = find_nan;
+    r->phase->exec.hook_arg = r;
+    DT_TRY(dt_exec_forward(&r->phase->exec, err));
+    return dt_fail(err, DT_ERR_NUMERIC, NULL, "step %lld: the loss is %g", (long long)r->at.step,
+                   plain_nan(loss));
+}
+
+static dt_dynamics_at dynamics_at(const dt_run *r)
+{
+    return (dt_dynamics_at){ r->at.step, r->at.steps_per_epoch, r->at.total_steps };
+}
+
+/* Levels of a step's sums of losses: of its mean, and of its samples. */
+typedef struct loss_sums {
+    double mean[DT_ACCUMULATE_LEVELS], samples[DT_ACCUMULATE_LEVELS];
+} loss_sums;
+
+/* Forward and backward pass of batch `index` of a step; the gradients go into the step's sums. */
+static dt_status one_batch(dt_run *r, int index, loss_sums *sums, double *out_loss, dt_error *err)
+{
+    dt_batch batch;
+    const dt_net *net = &r->s.net;
+    dt_exec *e = &r->phase->exec;
+    DT_TRY(dt_loader_next(r->train, &batch, err));
+    DT_TRY(dt_run_feed(r, e, &batch, index, err));
+    dt_accumulate_forward(&r->sums, e, index);
+    DT_TRY(dt_exec_forward(e, err));
+    double loss = (double)((real *)dt_exec_value(e, net->step_loss))[0];
+    if (!isfinite(loss) || e->lost) return not_finite(r, loss, err);
+    dt_score s = { 0 };
+    dt_score_count(&s, dt_exec_value(e, net->logits), batch.labels, batch.valid, net->classes,
+                   NULL);
+    dt_exec_backward(e);
+    dt_accumulate_add(&r->sums, &r->s.net.state, index);
+    r->at.seen += batch.valid;
+    r->at.correct += s.correct;
+    r->at.loss_sum +=
+        dt_accumulate_number(&r->sums, sums->samples, index, loss * (double)batch.valid);
+    *out_loss = dt_accumulate_number(&r->sums, sums->mean, index, loss / r->sums.batches);
+    return DT_OK;
+}
+
+/* A range that an update would have carried to nothing. Every one goes to the log; the first of a
+ * site, and the first at its floor, are told. */
+static dt_status on_held(void *arg, const dt_hold_event *e, dt_error *err)
+{
+    dt_run *r = arg;
+    char text[400], group[32] = "";
+    if (e->first) {
+        if (e->groups > 1) snprintf(group, sizeof group, " of group %lld", (long long)e->group);
+        snprintf(text, sizeof text,
+                 "step %lld: '%s' held at %s, %s%s %.6g (the update gave %.6g); a lower "
+                 "train.optimizer.lr or train.quant_lr may help",
+                 (long long)r->at.step + 1, e->site, e->at_floor ? "its floor" : "half",
+                 e->parameter, group, e->held, e->updated);
+        say(r, text);
+    }
+    return dt_metrics_held(&r->metrics, e, r->at.step + 1, err);
+}
+
+static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
+{
+    int64_t in_epoch = r->at.step % r->at.steps_per_epoch;
+    if (in_epoch == 0 || r->at.step == r->first_step) /* batches that fill no step are left out */
+        DT_TRY(dt_loader_seek(r->train, r->at.step / r->at.steps_per_epoch,
+                              in_epoch * r->sums.batches, err));
+    dt_dynamics_forward(&r->s.dynamics);
+    loss_sums sums = { { 0 }, { 0 } };
+    for (int i = 0; i < r->sums.batches; i++)
+        DT_TRY(one_batch(r, i, &sums, out_loss, err));
+    dt_accumulate_move(&r->sums, &r->phase->exec);
+    const dt_dynamics_at at = dynamics_at(r);
+    dt_dynamics_gradient(&r->s.dynamics, &at);
+    dt_hold_begin(&r->hold, &r->s.net.state);
+    dt_optim_update(&r->optim, &r->s.net.state, lr, r->at.step);
+    DT_TRY(dt_hold_end(&r->hold, r->phase->plain, &r->optim, &r->s.net.state, on_held, r, err));
+    dt_dynamics_step(&r->s.dynamics);
+    r->at.step++;
+    return DT_OK;
+}
+
+static void show_step(dt_run *r, double lr)
+{
+    double t = now(), rate = 0;
+    int64_t done = r->at.step - r->first_step;
+    int64_t nominal = (int64_t)r->s.data_conf->batch * r->sums.batches;
+    if (!r->p->events.progress) return;
+    if (t > r->train_started)
+        rate = (double)(done * nominal) / (t - r->train_started - r->eval_seconds);
+    dt_run_progress progress = { .at = &r->at, .lr = lr, .images_per_s = rate };
+    int64_t epochs_left = (r->at.last_step - r->at.step) / r->at.steps_per_epoch + 1;
+    if (rate > 0)
+        progress.eta_s = (double)((r->at.last_step - r->at.step) * nominal) / rate +
+                         r->last_eval_seconds * (double)epochs_left;
+    dt_dynamics_progress(&r->s.dynamics, progress.dynamics, sizeof progress.dynamics);
+    r->p->events.progress(r->p->events.arg, &progress);
+}
+
+static bool show_eval(void *arg, const dt_score *so_far, int64_t total)
+{
+    dt_run *r = arg;
+    dt_run_progress progress = {
+        .at = &r->at, .evaluating = true, .eval_seen = so_far->count, .eval_total = total
+    };
+    if (r->p->events.progress) r->p->events.progress(r->p->events.arg, &progress);
+    return true;
+}
+
+static dt_status evaluate(dt_run *r, dt_run_epoch *e, dt_error *err)
+{
+    DT_TRY(dt_evaluate(&r->phase->evaluator, r->test, show_eval, r, NULL, &e->score, err));
+    if (!r->val) return DT_OK;
+    e->has_val = true;
+    return dt_evaluate(&r->phase->evaluator, r->val, show_eval, r, NULL, &e->val, err);
+}
+
+/* Evaluations of the run, with what dynamics do around them. */
+static dt_status score(dt_run *r, dt_run_epoch *e, dt_error *err)
+{
+    e->has_before = r->s.dynamics.compares;
+    if (e->has_before) {
+        DT_TRY(dt_dynamics_before_eval(&r->s.dynamics, false, err));
+        DT_TRY(dt_evaluate(&r->phase->evaluator, r->test, show_eval, r, NULL, &e->before, err));
+        dt_dynamics_after_eval(&r->s.dynamics);
+    }
+    DT_TRY(dt_dynamics_before_eval(&r->s.dynamics, true, err));
+    dt_status st = evaluate(r, e, err);
+    dt_dynamics_after_eval(&r->s.dynamics);
+    return st;
+}
+
+/* Pictures that a loader left out, told when their number grew. */
+static void say_skipped(const dt_run *r, const dt_loader *loader, const char *split, int64_t *told)
+{
+    char text[700];
+    const char *first;
+    int64_t n = loader ? dt_loader_skipped(loader, &first) : 0;
+    if (n == *told) return;
+    snprintf(text, sizeof text, "left out %lld %s picture%s that cannot be read, such as %s",
+             (long long)(n - *told), split, n - *told == 1 ? "" : "s", first);
+    say(r, text);
+    *told = n;
+}
+
+/* After an epoch, and after the last step: scores, logs, checkpoints. `at`, `before`: what last.h5
+ * goes on from, if not from what was scored. */
+static dt_status end_epoch(dt_run *r, double lr, const dt_run_position *at,
+                           const dt_tensors *before, dt_error *err)
+{
+    double start = now();
+    dt_run_epoch e = { .epoch = (r->at.step + r->at.steps_per_epoch - 1) / r->at.steps_per_epoch,
+                       .step = r->at.step,
+                       .lr = lr };
+    DT_TRY(score(r, &e, err));
+    say_skipped(r, r->train, "training", &r->skipped[DT_SPLIT_TRAIN]);
+    say_skipped(r, r->test, "test", &r->skipped[DT_SPLIT_TEST]);
+    say_skipped(r, r->val, "validation", &r->skipped[DT_SPLIT_VAL]);
+    r->last_eval_seconds = now() - start;
+    r->eval_seconds += r->last_eval_seconds;
+    e.train_loss = r->at.seen ? r->at.loss_sum / (double)r->at.seen : 0;
+    e.train_top1 = percent(r->at.correct, r->at.seen);
+    e.seconds = now() - r->epoch_started;
+    r->epoch_started = now();
+    const dt_score *select = r->val ? &e.val : &e.score;
+    double top1 = percent(select->correct, select->count);
+    bool finite = isfinite(e.score.loss) && (!r->val || isfinite(e.val.loss));
+    e.is_best = finite && top1 > r->at.best;
+    if (e.is_best) r->at.best = top1;
+    r->at.seen = r->at.correct = 0;
+    r->at.loss_sum = 0;
+    DT_TRY(dt_metrics_epoch(&r->metrics, &e, err));
+    DT_TRY(dt_metrics_dynamics(&r->metrics, &r->s.dynamics, r->at.step, err));
+    /* In this order: killed in between, the run goes on from the older last.h5 and comes by again.
+     */
+    if (e.is_best) DT_TRY(save(r, "best.h5", err));
+    DT_TRY(save_as(r, "last.h5", at, before, err));
+    r->score = e.score;
+    r->scored_step = r->at.step;
+    if (r->p->events.epoch) r->p->events.epoch(r->p->events.arg, &e);
+    if (finite) return DT_OK;
+    return dt_fail(err, DT_ERR_NUMERIC, &(dt_where){ .file = r->p->folder },
+                   "epoch %lld: the loss of evaluation is %g; last.h5 has the state, best.h5 that "
+                   "of the best epoch before",
+                   (long long)e.epoch,
+                   plain_nan(isfinite(e.score.loss) ? e.val.loss : e.score.loss));
+}
+
+/* After the last step of train.max_steps in mid-epoch: an undisturbed run scores nothing here, so
+ * whoever goes on does it from the state of before. */
+static dt_status end_cut(dt_run *r, double lr, dt_error *err)
+{
+    const dt_run_position at = r->at;
+    dt_tensors before;
+    if (!r->s.dynamics.count) return end_epoch(r, lr, &at, NULL, err);
+    DT_TRY(dt_checkpoint_keep(&r->s, &before, err));
+    dt_status st = end_epoch(r, lr, &at, &before, err);
+    dt_tensors_fini(&before);
+    return st;
+}
+
+enum { LOG_EVERY = 50 }; /* steps */
+
+/* At the end of a run. */
+static void say_floor(const dt_run *r)
+{
+    char names[400], text[600];
+    int n = dt_hold_at_floor(r->phase->plain, &r->s.net.state, names, sizeof names);
+    if (n == 0) return;
+    snprintf(text, sizeof text,
+             "warning: %d quantization site%s at the floor of its range, and may let nothing "
+             "through: %s",
+             n, n == 1 ? " is" : "s are", names);
+    say(r, text);
+}
+
+static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
+{
+    double lr = learning_rate(r);
+    r->train_started = r->epoch_started = r->saved_at = now();
+    r->first_step = r->at.step;
+    while (r->at.step < r->at.last_step) {
+        double loss = 0;
+        lr = learning_rate(r);
+        if (r->at.step > 0) DT_TRY(dt_run_enter_phase(r, false, err));
+        const dt_dynamics_at at = dynamics_at(r);
+        if (r->at.step % r->at.steps_per_epoch == 0)
+            DT_TRY(dt_dynamics_epoch(&r->s.dynamics, &at, err));
+        DT_TRY(one_step(r, lr, &loss, err));
+        if (r->at.step % LOG_EVERY == 0)
+            DT_TRY(dt_metrics_step(&r->metrics, &r->at, loss, lr, err));
+        show_step(r, lr);
+        if (r->at.step % r->at.steps_per_epoch == 0) {
+            DT_TRY(end_epoch(r, lr, &r->at, NULL, err));
+        } else if (r->at.step == r->at.last_step) {
+            DT_TRY(end_cut(r, lr, err));
+        } else if (now() - r->saved_at > 60 * r->s.recipe->train.save_minutes) {
+            DT_TRY(save(r, "last.h5", err));
+        }
+        if (r->p->stop && atomic_load(r->p->stop) && r->at.step < r->at.last_step) {
+            if (r->scored_step != r->at.step) DT_TRY(save(r, "last.h5", err));
+            say(r, "stopped; resume with --resume");
+            *result = (dt_run_result){ .step = r->at.step };
+            return DT_OK;
+        }
+    }
+    if (r->scored_step != r->at.step) {
+        dt_run_epoch e = { .step = r->at.step };
+        DT_TRY(score(r, &e, err));
+        r->score = e.score;
+    }
+    say_floor(r);
+    DT_TRY(dt_metrics_sync(&r->metrics, err));
+    DT_TRY(dt_run_write(r, "DONE", "", NULL, NULL, err));
+    *result = (dt_run_result){ true, r->score, r->at.step };
+    return DT_OK;
+}
+
+dt_status dt_run_train(const dt_run_params *params, dt_run_result *out_result, dt_error *err)
+{
+    dt_run r = { .p = params, .lock = -1, .at = { .best = -1 }, .scored_step = -1 };
+    dt_status st = dt_run_prepare(&r, err);
+    if (st == DT_OK) st = loop(&r, out_result, err);
+    dt_run_end(&r);
+    return st;
+}

@@ -1,0 +1,79 @@
+/* A run under way; shared by the files of the training loop. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_TRAIN_RUN_RUN_PARTS_H
+#define DT_TRAIN_RUN_RUN_PARTS_H
+
+#include "core/atomic.h"
+#include "train/run/accumulate.h"
+#include "train/run/checkpoint.h"
+#include "train/run/hold.h"
+#include "train/run/metrics.h"
+
+enum { DT_RUN_PHASES = 16 };
+
+/* Steps that run one graph; all graphs have the net's values, so nothing else changes. */
+typedef struct dt_phase {
+    int64_t first_step;
+    const dt_recipe_phase *conf; /* NULL: as the recipe says without phases */
+    dt_graph own, own_fused;     /* with conf */
+    const dt_graph *plain, *steps;
+    dt_plan plan, norm; /* norm: for batch-norm statistics; only if dynamics want it */
+    dt_exec exec, norm_exec;
+    dt_graph loose, loose_fused; /* weights without quantizers; only if dynamics want it */
+    const dt_graph *loose_steps;
+    dt_plan loose_plan;
+    dt_exec loose_exec;
+    dt_evaluator evaluator;
+} dt_phase;
+
+typedef struct dt_run {
+    const dt_run_params *p;
+    dt_session s;
+    int lock;                      /* of the run folder, -1: not taken */
+    dt_loader *train, *test, *val; /* val: NULL without data.val */
+    int64_t skipped[3];            /* pictures left out that were told of, by split */
+    dt_optim_state optim;
+    dt_hold hold;
+    void *step_memory; /* the largest of all plans, shared by their executors */
+    size_t step_bytes;
+    const char *step_key; /* of the batch of the largest */
+    dt_phase phases[DT_RUN_PHASES];
+    int phase_count;
+    dt_phase *phase;         /* the one under way */
+    dt_accumulate sums;      /* of gradients, train.accumulate */
+    dt_loader *extra_loader; /* training pictures for what dynamics want; NULL: nothing */
+    dt_metrics metrics;
+    dt_run_position at;
+    int64_t first_step; /* where this process began */
+    double train_started, epoch_started, saved_at, eval_seconds, last_eval_seconds;
+    dt_score score;
+    int64_t scored_step; /* step that `score` and last.h5 belong to; -1: none */
+} dt_run;
+
+/* Opens everything up to the first step: session, state (fresh or resumed), quantizers, plans. */
+dt_status dt_run_prepare(dt_run *r, dt_error *err) DT_MUST_CHECK;
+void dt_run_end(dt_run *r);
+
+/* Writes a text to a file of the folder, as a whole (run.c); `check` with its `arg` may be NULL.
+ * ARG when the folder at the run's path is no longer the one that was locked. */
+dt_status dt_run_write(const dt_run *r, const char *name, const char *text, dt_file_check *check,
+                       void *arg, dt_error *err) DT_MUST_CHECK;
+
+/* The plans of all phases, made and printed, and their memory (run_phase.c). */
+dt_status dt_run_make_plans(dt_run *r, dt_error *err) DT_MUST_CHECK;
+/* Then, in a run that goes on: what dynamics read between steps. */
+dt_status dt_run_open_passes(dt_run *r, dt_error *err) DT_MUST_CHECK;
+void dt_run_end_plans(dt_run *r);
+/* The graphs of all phases; before anything is written, for they may be refused. */
+dt_status dt_run_make_phases(dt_run *r, dt_error *err) DT_MUST_CHECK;
+/* Gives an executor of a step's graph the inputs of batch `index` of the step under way, and runs
+ * the teacher. */
+dt_status dt_run_feed(dt_run *r, dt_exec *e, const dt_batch *batch, int index,
+                      dt_error *err) DT_MUST_CHECK;
+/* Back to the phase of the last step that was done. */
+void dt_run_resume_phase(dt_run *r);
+/* Enters the phase that begins with this step, if one does: quantizers that are new or have other
+ * bits start from data. `fresh`: the run's first step, whatever phase it is in. */
+dt_status dt_run_enter_phase(dt_run *r, bool fresh, dt_error *err) DT_MUST_CHECK;
+
+#endif

@@ -1,0 +1,336 @@
+/* The plans of a run: of every phase a training step, an evaluation and, if dynamics want it, a
+ * pass for batch-norm statistics. All are made and printed before the first step, and one piece of
+ * memory serves them all. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "autograd/fuse.h"
+#include "train/run/run_parts.h"
+
+static void say(const dt_run *r, const char *text)
+{
+    if (r->p->events.message) r->p->events.message(r->p->events.arg, text);
+}
+
+static dt_status plan(dt_run *r, const dt_graph *g, dt_mode mode, dt_plan *out, dt_error *err)
+{
+    const dt_net *net = &r->s.net;
+    const int outputs[] = { mode == DT_MODE_TRAIN ? net->step_loss : net->loss, net->logits };
+    int64_t batch = mode == DT_MODE_EVAL ? r->s.recipe->eval.batch : r->s.data_conf->batch;
+    char line[400], text[512];
+    DT_TRY(dt_plan_init(out,
+                        &(dt_plan_request){ .graph = g,
+                                            .kernels = &r->s.kernels,
+                                            .mode = mode,
+                                            .batch = batch,
+                                            .threads = r->s.threads,
+                                            .outputs = outputs,
+                                            .output_count = 2 },
+                        r->p->alloc, err));
+    if (out->arena_bytes > r->step_bytes) {
+        r->step_bytes = out->arena_bytes;
+        r->step_key = mode == DT_MODE_EVAL ? "eval.batch" : "data.batch";
+    }
+    dt_plan_print(out, line, sizeof line);
+    snprintf(text, sizeof text, "plan: %s", line);
+    say(r, text);
+    return DT_OK;
+}
+
+/* The teacher runs before the step's forward pass, in the same memory. */
+static dt_status plan_teacher(dt_run *r, dt_error *err)
+{
+    dt_teacher *t = &r->s.teacher;
+    char line[400], text[512];
+    if (!t->enabled) return DT_OK;
+    DT_TRY(dt_teacher_make_plan(t, &r->s.kernels, r->s.data_conf->batch, r->s.threads,
+                                r->s.net.plain, err));
+    if (t->plan.arena_bytes > r->step_bytes) r->step_bytes = t->plan.arena_bytes;
+    dt_plan_print(&t->plan, line, sizeof line);
+    snprintf(text, sizeof text, "plan: teacher %s, %s", r->s.recipe->distill.model.row->name, line);
+    say(r, text);
+    return DT_OK;
+}
+
+static dt_status plan_phase(dt_run *r, dt_phase *f, dt_error *err)
+{
+    dt_plan eval;
+    DT_TRY(plan(r, f->steps, DT_MODE_TRAIN, &f->plan, err));
+    DT_TRY(plan(r, f->steps, DT_MODE_EVAL, &eval, err));
+    dt_plan_fini(&eval); /* the evaluator makes its own */
+    if (f->loose_steps) DT_TRY(plan(r, f->loose_steps, DT_MODE_TRAIN, &f->loose_plan, err));
+    if (!dt_dynamics_wants_norm(&r->s.dynamics)) return DT_OK;
+    return plan(r, f->steps, DT_MODE_NORM, &f->norm, err);
+}
+
+static dt_status open_phase(dt_run *r, dt_phase *f, dt_error *err)
+{
+    dt_net *net = &r->s.net;
+    DT_TRY(dt_exec_init(&f->exec, &f->plan, &net->state, &r->s.kernels, r->step_memory, r->p->alloc,
+                        err));
+    DT_TRY(dt_evaluator_init(&f->evaluator, net, f->steps, &r->s.kernels, r->s.recipe->eval.batch,
+                             r->s.threads, r->step_memory, r->p->alloc, err));
+    if (f->loose_steps)
+        DT_TRY(dt_exec_init(&f->loose_exec, &f->loose_plan, &net->state, &r->s.kernels,
+                            r->step_memory, r->p->alloc, err));
+    if (!f->norm.graph) return DT_OK;
+    return dt_exec_init(&f->norm_exec, &f->norm, &net->state, &r->s.kernels, r->step_memory,
+                        r->p->alloc, err);
+}
+
+dt_status dt_run_feed(dt_run *r, dt_exec *e, const dt_batch *batch, int index, dt_error *err)
+{
+    const dt_net *net = &r->s.net;
+    dt_exec_set_input(e, net->input, batch->x);
+    if (net->targets >= 0)
+        dt_exec_set_input(e, net->targets, batch->targets);
+    else
+        dt_exec_set_input(e, net->labels, batch->labels);
+    if (net->teacher >= 0) {
+        DT_TRY(dt_teacher_run(&r->s.teacher, batch->x, err));
+        dt_exec_set_input(e, net->teacher, r->s.teacher.logits);
+    }
+    e->seed = (uint64_t)r->s.recipe->train.seed;
+    e->step = r->at.step * r->sums.batches + index;
+    return DT_OK;
+}
+
+/* Batch i of the pictures of the epoch that has just begun or ended. */
+static dt_status extra_batch(dt_run *r, int64_t batch, dt_batch *out, dt_error *err)
+{
+    int64_t per_epoch = dt_loader_batches(r->extra_loader);
+    int64_t epoch = r->at.step / r->at.steps_per_epoch;
+    if (batch % per_epoch == 0)
+        DT_TRY(dt_loader_seek(r->extra_loader, epoch + batch / per_epoch, 0, err));
+    return dt_loader_next(r->extra_loader, out, err);
+}
+
+static dt_status gradient_pass(void *arg, int64_t batch, dt_error *err)
+{
+    dt_run *r = arg;
+    dt_exec *e = &r->phase->loose_exec;
+    dt_batch b;
+    if (batch >= 0) {
+        DT_TRY(extra_batch(r, batch, &b, err));
+        DT_TRY(dt_run_feed(r, e, &b, 0, err));
+    }
+    DT_TRY(dt_exec_forward(e, err));
+    dt_exec_backward(e);
+    return DT_OK;
+}
+
+static dt_status norm_pass(void *arg, int64_t batch, dt_error *err)
+{
+    dt_run *r = arg;
+    dt_exec *e = &r->phase->norm_exec;
+    dt_batch b;
+    DT_TRY(extra_batch(r, batch, &b, err));
+    dt_exec_set_input(e, r->s.net.input, b.x);
+    dt_exec_set_input(e, r->s.net.labels, b.labels);
+    return dt_exec_forward(e, err);
+}
+
+/* The phase's graph with weights as they are. */
+static dt_status make_loose(dt_run *r, dt_phase *f, dt_error *err)
+{
+    const dt_net *net = &r->s.net;
+    const int keep[] = { net->loss, net->logits, net->step_loss };
+    dt_recipe_phase loose = { 0 };
+    if (f->conf) loose = *f->conf;
+    loose.weight_bits = 32;
+    DT_TRY(dt_net_phase(net, &loose, r->p->alloc, &f->loose, err));
+    f->loose_steps = &f->loose;
+    if (net->plain) return DT_OK;
+    DT_TRY(dt_fuse(&f->loose, keep, 3, &f->loose_fused, r->p->alloc, err));
+    f->loose_steps = &f->loose_fused;
+    return DT_OK;
+}
+
+/* Phase 0 begins with the run; without a phase at epoch 0 it is the recipe as it is. */
+dt_status dt_run_make_phases(dt_run *r, dt_error *err)
+{
+    const dt_recipe *recipe = r->s.recipe;
+    const dt_net *net = &r->s.net;
+    const int keep[] = { net->loss, net->logits, net->step_loss };
+    int n = 0;
+    if (!recipe->phase_count || recipe->phase[0].epoch > 0) n++;
+    for (size_t i = 0; i < recipe->phase_count; i++)
+        r->phases[n++].conf = &recipe->phase[i];
+    for (int i = 0; i < n; i++) {
+        dt_phase *f = &r->phases[i];
+        r->phase_count = i + 1;
+        f->plain = &net->graph;
+        f->steps = dt_net_steps(net);
+        if (dt_dynamics_wants_gradients(&r->s.dynamics)) DT_TRY(make_loose(r, f, err));
+        if (!f->conf) continue;
+        f->first_step = f->conf->epoch * r->at.steps_per_epoch;
+        DT_TRY(dt_net_phase(net, f->conf, r->p->alloc, &f->own, err));
+        f->plain = f->steps = &f->own;
+        if (net->plain) continue;
+        DT_TRY(dt_fuse(&f->own, keep, 3, &f->own_fused, r->p->alloc, err));
+        f->steps = &f->own_fused;
+    }
+    r->phase = r->phases;
+    return DT_OK;
+}
+
+/* The phase of the last step that was done. */
+static dt_phase *phase_before(dt_run *r)
+{
+    int i = 0;
+    while (i + 1 < r->phase_count && r->phases[i + 1].first_step < r->at.step)
+        i++;
+    return &r->phases[i];
+}
+
+static bool is_site(const dt_node *node)
+{
+    return node->op->quantizes;
+}
+
+/* Whether a graph has sites that are new beside another. */
+static bool has_new_sites(const dt_graph *before, const dt_graph *g)
+{
+    for (int i = 0; i < g->node_count; i++)
+        if (is_site(&g->node[i]) && dt_net_is_new_site(before, &g->node[i])) return true;
+    return false;
+}
+
+static void use_phase(dt_run *r, dt_phase *f, bool fresh)
+{
+    bool other = f->conf && has_new_sites(f->plain, &r->s.net.graph);
+    r->phase = f;
+    r->at.sites = f->plain;
+    r->optim.hold_quant = f->conf && f->conf->ranges;
+    r->at.weight_bits = other ? f->conf->weight_bits : 0;
+    r->at.activation_bits = other ? f->conf->activation_bits : 0;
+    r->s.dynamics.norm_frozen = f->conf && f->conf->norm;
+    if (r->s.dynamics.count) dt_weights_bind(&r->s.dynamics.weights, f->plain, fresh);
+}
+
+/* The optimizer's steps of parameters that begin with phase f are counted from there. */
+static void join(dt_run *r, const dt_phase *f)
+{
+    for (int i = 0; i < f->plain->node_count; i++) {
+        const dt_node *node = &f->plain->node[i];
+        if (!is_site(node) || !dt_net_is_new_site(f[-1].plain, node)) continue;
+        for (int k = 1; k < node->in_count; k++)
+            dt_optim_join(&r->optim, node->in[k], f->first_step);
+    }
+}
+
+void dt_run_resume_phase(dt_run *r)
+{
+    dt_phase *now = phase_before(r);
+    for (const dt_phase *f = r->phases + 1; f <= now; f++)
+        join(r, f);
+    use_phase(r, now, false);
+}
+
+static void say_phase(const dt_run *r, const dt_phase *f)
+{
+    char text[200], bits[2][24] = { "as quant says", "as quant says" };
+    const dt_recipe_phase *c = f->conf;
+    if (!c) return;
+    if (c->weight_bits) snprintf(bits[0], sizeof bits[0], "%d or more", c->weight_bits);
+    if (c->activation_bits) snprintf(bits[1], sizeof bits[1], "%d or more", c->activation_bits);
+    snprintf(text, sizeof text, "phase from epoch %d: bits of weights %s, of activations %s%s%s",
+             c->epoch, bits[0], bits[1], c->ranges ? ", ranges frozen" : "",
+             c->norm ? ", batch norms frozen" : "");
+    say(r, text);
+}
+
+dt_status dt_run_enter_phase(dt_run *r, bool fresh, dt_error *err)
+{
+    dt_phase *from = phase_before(r), *to = from;
+    if (to + 1 < r->phases + r->phase_count && to[1].first_step == r->at.step) to++;
+    if (r->phase != to || fresh) use_phase(r, to, fresh);
+    if (!fresh && to == from) return DT_OK;
+    say_phase(r, to);
+    if (!fresh && !has_new_sites(from->plain, to->plain)) return DT_OK;
+    if (!fresh || !r->s.quantizers_ready)
+        DT_TRY(dt_session_calibrate_phase(&r->s, to->plain, fresh ? NULL : from->plain,
+                                          r->p->events.site, r->p->events.arg, err));
+    r->s.quantizers_ready = true;
+    if (!fresh) {
+        join(r, to);
+        dt_optim_restart(&r->optim, &r->s.net.graph, r->at.step);
+        r->at.best = -1; /* scores at other bits are of another net */
+    }
+    const dt_dynamics_at at = { r->at.step, r->at.steps_per_epoch, r->at.total_steps };
+    dt_dynamics_start(&r->s.dynamics, &at);
+    return DT_OK;
+}
+
+/* Sums of gradients, when a step has several batches. */
+static dt_status make_sums(dt_run *r, dt_error *err)
+{
+    char text[160];
+    int batches = r->s.recipe->train.accumulate, batch = r->s.data_conf->batch;
+    int64_t moves = 0;
+    for (int i = 0; i < r->phase_count; i++)
+        if (r->phases[i].plan.moves > moves) moves = r->phases[i].plan.moves;
+    DT_TRY(dt_accumulate_init(&r->sums, batches, &r->s.net.graph, moves, r->p->alloc, err));
+    if (batches == 1) return DT_OK;
+    snprintf(text, sizeof text,
+             "step: %d batches of %d, nominal batch %lld; sums of gradients %.1f MB", batches,
+             batch, (long long)batches * batch, (double)r->sums.bytes / 1e6);
+    say(r, text);
+    return DT_OK;
+}
+
+dt_status dt_run_make_plans(dt_run *r, dt_error *err)
+{
+    char text[160];
+    const dt_net *net = &r->s.net;
+    for (int i = 0; i < r->phase_count; i++)
+        DT_TRY(plan_phase(r, &r->phases[i], err));
+    DT_TRY(plan_teacher(r, err));
+    snprintf(text, sizeof text, "memory: arena %.1f MB, %zu parameters and their gradients %.1f MB",
+             (double)r->step_bytes / 1e6, net->state.param_count, (double)net->state.bytes / 1e6);
+    say(r, text);
+    DT_TRY(make_sums(r, err));
+#ifndef __SANITIZE_ADDRESS__
+    r->step_memory = dt_get(r->p->alloc, r->step_bytes, "step arena");
+    if (!r->step_memory)
+        return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a step: %.1f MB wanted",
+                       (double)r->step_bytes / 1e6);
+#endif
+    for (int i = 0; i < r->phase_count; i++)
+        DT_TRY(open_phase(r, &r->phases[i], err));
+    if (r->s.teacher.enabled)
+        DT_TRY(dt_teacher_start(&r->s.teacher, &r->s.kernels, r->step_memory, err));
+    return DT_OK;
+}
+
+dt_status dt_run_open_passes(dt_run *r, dt_error *err)
+{
+    if (!dt_dynamics_wants_norm(&r->s.dynamics) && !dt_dynamics_wants_gradients(&r->s.dynamics))
+        return DT_OK;
+    r->s.dynamics.norm_pass = norm_pass;
+    r->s.dynamics.gradient_pass = gradient_pass;
+    r->s.dynamics.norm_arg = r->s.dynamics.pass_arg = r;
+    return dt_session_loader(&r->s, DT_SPLIT_TRAIN, r->s.data_conf->batch, &r->extra_loader, err);
+}
+
+void dt_run_end_plans(dt_run *r)
+{
+    for (int i = 0; i < r->phase_count; i++) {
+        dt_phase *f = &r->phases[i];
+        dt_evaluator_fini(&f->evaluator);
+        dt_exec_fini(&f->norm_exec);
+        dt_exec_fini(&f->loose_exec);
+        dt_plan_fini(&f->loose_plan);
+        dt_graph_fini(&f->loose_fused);
+        dt_graph_fini(&f->loose);
+        dt_exec_fini(&f->exec);
+        dt_plan_fini(&f->norm);
+        dt_plan_fini(&f->plan);
+        dt_graph_fini(&f->own_fused);
+        dt_graph_fini(&f->own);
+    }
+    dt_accumulate_fini(&r->sums);
+    dt_loader_close(r->extra_loader);
+    dt_put(r->p->alloc, r->step_memory);
+}

@@ -1,0 +1,183 @@
+/* Comparison of the three forwards. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/run/verify.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Half a unit of bias is half a multiplier of code; then the code is rounded. Contracts in fixed
+ * point round another way than F does. */
+static int64_t limit_of(const dt_int_model *m, const dt_int_node *n)
+{
+    double most = 0;
+    int64_t other = m->contract->rounding == DT_ROUND_FP32 ? 0 : 1;
+    for (int64_t c = 0; n->kind == DT_INT_REQUANT && c < m->value[n->out].C; c++)
+        most = fmax(most, dt_multiplier_value(&n->multiplier[c]));
+    return (int64_t)fmax(1, ceil(most / 2)) + other;
+}
+
+/* Sites have the names of their nodes; those of weights are in no integer node. */
+static void map_nodes(dt_verify *v)
+{
+    const dt_int_model *m = v->params.model;
+    const dt_graph *g = &v->params.net->graph;
+    for (int i = 0; i < g->node_count; i++) {
+        v->node_of[i] = -1;
+        for (int k = 0; g->node[i].op->quantizes && k < m->node_count; k++)
+            if (!m->value[m->node[k].out].is_sum && strcmp(m->node[k].name, g->node[i].name) == 0)
+                v->node_of[i] = k;
+    }
+    for (int k = 0; k < m->node_count; k++)
+        v->site[k].limit = limit_of(m, &m->node[k]);
+}
+
+/* No code is that of a nan, so none of E's can be compared with it. */
+static dt_status not_a_number(const dt_verify *v, const char *where, int64_t i, double x,
+                              dt_error *err)
+{
+    return dt_fail(err, DT_ERR_NUMERIC, &(dt_where){ .key = where },
+                   "is %s at element %lld of the batch from picture %lld on, in float arithmetic; "
+                   "codes cannot be compared with that",
+                   isnan(x) ? "nan" : "infinite", (long long)i, (long long)v->pictures);
+}
+
+/* Behind a quantizer of F: its codes beside E's; isolated, E's take their place. */
+static dt_status on_node(void *arg, const dt_node *node, const dt_op_run *run, bool after,
+                         dt_error *err)
+{
+    dt_verify *v = arg;
+    const dt_int_run *e = &v->compare.tested;
+    int at = v->node_of[node - v->params.net->graph.node];
+    if (!after || at < 0) return DT_OK;
+    const dt_int_value *y = &e->model->value[e->model->node[at].out];
+    const uint8_t *code = e->data[e->model->node[at].out];
+    int64_t count = e->n * dt_int_count(y);
+    real *x = run->out[0];
+    uint8_t *got = dt_get(v->params.alloc, (size_t)count, "verify");
+    if (!got) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to compare");
+    dt_status st = DT_OK;
+    for (int64_t i = 0; st == DT_OK && i < count; i++) {
+        if (!isfinite(x[i])) st = not_a_number(v, node->name, i, (double)x[i], err);
+        double q = rint((double)x[i] / (double)y->grid.scale) + y->grid.zero_point;
+        got[i] = (uint8_t)fmin(fmax(q, 0), 255);
+        if (v->isolated) x[i] = (real)dt_grid_value(&y->grid, code[i]);
+    }
+    if (st == DT_OK)
+        dt_int_diff_add(v->isolated ? &v->site[at].isolated : &v->site[at].chained, y, got, code,
+                        e->n, v->pictures);
+    dt_put(v->params.alloc, got);
+    return st;
+}
+
+dt_status dt_verify_init(dt_verify *v, const dt_verify_params *p, dt_error *err)
+{
+    *v = (dt_verify){ .params = *p };
+    const dt_int_compare_params c = { p->model,   p->tested,       p->executor, p->kernels,
+                                      p->threads, DT_VERIFY_BATCH, p->alloc };
+    DT_TRY(dt_int_compare_init(&v->compare, &c, err));
+    dt_status st = dt_evaluator_init(&v->f, p->net, &p->net->graph, p->kernels, DT_VERIFY_BATCH,
+                                     p->threads, NULL, p->alloc, err);
+    if (st != DT_OK) {
+        dt_int_compare_fini(&v->compare);
+        return st;
+    }
+    v->f.exec.hook = on_node;
+    v->f.exec.hook_arg = v;
+    size_t K = (size_t)dt_int_count(&p->model->value[p->model->logits]);
+    v->site = dt_get_array(p->alloc, (size_t)p->model->node_count + 1, sizeof *v->site, "verify");
+    v->node_of =
+        dt_get_array(p->alloc, (size_t)p->net->graph.node_count + 1, sizeof *v->node_of, "verify");
+    v->logits = dt_get_array(p->alloc, K * DT_VERIFY_BATCH, sizeof *v->logits, "verify");
+    if (!v->site || !v->node_of || !v->logits) {
+        dt_verify_fini(v);
+        return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to compare");
+    }
+    map_nodes(v);
+    return DT_OK;
+}
+
+void dt_verify_fini(dt_verify *v)
+{
+    const dt_alloc *a = v->params.alloc;
+    dt_put(a, v->site);
+    dt_put(a, v->node_of);
+    dt_put(a, v->logits);
+    dt_evaluator_fini(&v->f);
+    dt_int_compare_fini(&v->compare);
+    *v = (dt_verify){ 0 };
+}
+
+static dt_status forward_float(dt_verify *v, const dt_batch *batch, bool isolated, dt_error *err)
+{
+    v->isolated = isolated;
+    dt_exec_set_input(&v->f.exec, v->params.net->input, batch->x);
+    dt_exec_set_input(&v->f.exec, v->params.net->labels, v->f.labels);
+    DT_TRY(dt_exec_forward(&v->f.exec, err));
+    const real *f = dt_exec_value(&v->f.exec, v->params.net->logits);
+    for (int64_t i = 0; i < v->params.net->classes * v->compare.tested.n; i++)
+        if (!isfinite(f[i])) return not_a_number(v, "logits", i, (double)f[i], err);
+    return DT_OK;
+}
+
+static void count_classes(dt_verify *v, const int32_t *labels, int64_t n)
+{
+    const real *f = dt_exec_value(&v->f.exec, v->params.net->logits);
+    int64_t K = v->params.net->classes;
+    dt_score a = { 0 }, b = { 0 };
+    int32_t x[DT_VERIFY_BATCH], y[DT_VERIFY_BATCH];
+    dt_int_run_logits(&v->compare.tested, v->logits);
+    dt_score_count(&a, f, labels, n, K, x);
+    dt_score_count(&b, v->logits, labels, n, K, y);
+    v->correct_float += a.correct;
+    v->correct_integer += b.correct;
+    for (int64_t i = 0; i < n; i++)
+        v->same_class += x[i] == y[i];
+}
+
+static dt_status one_batch(dt_verify *v, const dt_batch *batch, int64_t n, dt_error *err)
+{
+    for (int64_t i = 0; i < DT_VERIFY_BATCH; i++)
+        v->f.labels[i] = i < n ? batch->labels[i] : -1;
+    dt_int_compare_batch(&v->compare, batch->x, n);
+    DT_TRY(forward_float(v, batch, true, err));
+    DT_TRY(forward_float(v, batch, false, err));
+    count_classes(v, batch->labels, n);
+    v->pictures += n;
+    return DT_OK;
+}
+
+dt_status dt_verify_run(dt_verify *v, dt_loader *loader, int64_t pictures,
+                        bool (*progress)(void *arg, int64_t done, int64_t total), void *arg,
+                        dt_error *err)
+{
+    int64_t all = dt_loader_samples(loader), total = pictures && pictures < all ? pictures : all;
+    DT_TRY(dt_loader_seek(loader, 0, 0, err));
+    for (int64_t i = 0; v->pictures < total && i < dt_loader_batches(loader); i++) {
+        dt_batch batch;
+        DT_TRY(dt_loader_next(loader, &batch, err));
+        if (batch.valid == 0) continue; /* all of its pictures are broken */
+        int64_t left = total - v->pictures;
+        DT_TRY(one_batch(v, &batch, batch.valid < left ? batch.valid : left, err));
+        if (progress && !progress(arg, v->pictures, total)) break;
+    }
+    return DT_OK;
+}
+
+int dt_verify_first_engine(const dt_verify *v)
+{
+    return dt_int_compare_first(&v->compare);
+}
+
+int dt_verify_first_float(const dt_verify *v)
+{
+    for (int i = 0; i < v->params.model->node_count; i++)
+        if (v->site[i].isolated.largest > v->site[i].limit) return i;
+    return -1;
+}
+
+bool dt_verify_scores_agree(const dt_verify *v)
+{
+    int64_t apart = v->correct_float - v->correct_integer;
+    if (v->pictures < DT_VERIFY_MANY) return true;
+    return 1000 * (apart < 0 ? -apart : apart) <= 3 * v->pictures;
+}

@@ -1,0 +1,52 @@
+/* The float network beside another program that runs its exported file. Nets with nodes that have
+ * no integer form (layer norm, GELU, softmax) have no integer model to compare with; but between
+ * two quantizers the float network says what must come out.
+ *
+ * Isolated: at every quantizer the other program's codes take the place of the network's, so every
+ * part of the network between quantizers gets what the other program had there, and its codes are
+ * compared. Biases, which are rounded in the file, and the order of float sums then move a code by
+ * one at most. Chained: the network by itself; its classes are compared. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_TRAIN_RUN_VERIFY_FOREIGN_H
+#define DT_TRAIN_RUN_VERIFY_FOREIGN_H
+
+#include "integer/lower.h"
+#include "train/run/verify.h"
+
+typedef struct dt_foreign_site { /* an activation's quantizer that the picture reaches */
+    const dt_node *node;
+    dt_lower_grid grid;
+    dt_shape shape; /* of a picture's codes: [H,W,C], [T,C], [heads,T,T], [C] */
+    bool is_map;    /* [H,W,C], which others have as [C,H,W] */
+    int64_t checked, differ, largest;
+} dt_foreign_site;
+
+typedef struct dt_foreign {
+    dt_net *net;
+    dt_foreign_site *site;
+    int site_count;
+    int *site_of; /* by node of the graph; -1: none */
+    dt_evaluator f;
+    const dt_alloc *alloc;
+    const uint8_t *codes; /* of the batch under way: [n, site's shape] of each site in turn; NULL: F
+                             goes by itself */
+    int64_t n;
+    int64_t pictures, same_class, correct, correct_foreign;
+} dt_foreign;
+
+/* `lowered` is of the net, and read here only. */
+dt_status dt_foreign_init(dt_foreign *v, dt_net *net, const dt_lowered *lowered,
+                          const dt_kernels *k, int threads, const dt_alloc *a,
+                          dt_error *err) DT_MUST_CHECK;
+void dt_foreign_fini(dt_foreign *v);
+
+/* Codes of a picture, of all sites. */
+int64_t dt_foreign_codes(const dt_foreign *v);
+/* n <= DT_VERIFY_BATCH pictures x [n,H,W,C] with the other program's codes (as in `codes` above)
+ * and logits [n,classes]. Buffers of x and labels have DT_VERIFY_BATCH pictures. */
+dt_status dt_foreign_batch(dt_foreign *v, const float *x, const int32_t *labels, int64_t n,
+                           const uint8_t *codes, const float *logits, dt_error *err) DT_MUST_CHECK;
+/* First site with a code that is more than one apart; -1: none. */
+int dt_foreign_first(const dt_foreign *v);
+
+#endif
