@@ -1,4 +1,4 @@
-/* 2-D convolution without bias: x [N,H,W,C], w [O,KH,KW,C/G] -> y [N,OH,OW,O]. */
+/* 2-D convolution: x [N,H,W,C], w [O,KH,KW,C/G], b [O] (optional) -> y [N,OH,OW,O]. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op_conv2d.h"
 
@@ -20,15 +20,14 @@ dt_conv_shape dt_conv2d_shape(const dt_conv2d_conf *c, const dt_shape *x, const 
         .PW = c->pad_w,
         .G = c->groups,
     };
-    s.OH = (s.H + 2 * s.PH - s.KH) / s.SH + 1;
-    s.OW = (s.W + 2 * s.PW - s.KW) / s.SW + 1;
+    s.OH = (s.H + 2 * s.PH + c->more_h - s.KH) / s.SH + 1;
+    s.OW = (s.W + 2 * s.PW + c->more_w - s.KW) / s.SW + 1;
     return s;
 }
 
 dt_status dt_conv2d_infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
                           dt_error *err)
 {
-    (void)in_count;
     const dt_conv2d_conf *c = conf;
     const dt_shape *x = &in[0], *w = &in[1];
     char a[DT_SHAPE_TEXT], b[DT_SHAPE_TEXT];
@@ -37,7 +36,8 @@ dt_status dt_conv2d_infer(const void *conf, const dt_shape *in, int in_count, dt
     if (x->rank != 4 || w->rank != 4)
         return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s and weight %s must have 4 dimensions", a,
                        b);
-    if (c->stride_h < 1 || c->stride_w < 1 || c->pad_h < 0 || c->pad_w < 0 || c->groups < 1)
+    if (c->stride_h < 1 || c->stride_w < 1 || c->pad_h < 0 || c->pad_w < 0 || c->groups < 1 ||
+        c->pad_h + c->more_h < 0 || c->pad_w + c->more_w < 0)
         return dt_fail(err, DT_ERR_RANGE, NULL, "bad stride, padding or groups");
     if (x->dim[3] != w->dim[3] * c->groups)
         return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s has %lld channels, weight %s wants %lld",
@@ -45,8 +45,12 @@ dt_status dt_conv2d_infer(const void *conf, const dt_shape *in, int in_count, dt
     if (w->dim[0] % c->groups)
         return dt_fail(err, DT_ERR_SHAPE, NULL, "weight %s: %d groups do not divide the outputs", b,
                        c->groups);
-    if (x->dim[1] + 2 * c->pad_h < w->dim[1] || x->dim[2] + 2 * c->pad_w < w->dim[2])
+    if (x->dim[1] + 2 * c->pad_h + c->more_h < w->dim[1] ||
+        x->dim[2] + 2 * c->pad_w + c->more_w < w->dim[2])
         return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s is smaller than the kernel %s", a, b);
+    if (in_count == 3 && (in[2].rank != 1 || in[2].dim[0] != w->dim[0]))
+        return dt_fail(err, DT_ERR_SHAPE, NULL, "bias %s and weight %s do not fit",
+                       dt_shape_print(&in[2], a), b);
     dt_conv_shape s = dt_conv2d_shape(c, x, w);
     out[0] = DT_SHAPE(s.N, s.OH, s.OW, s.O);
     return DT_OK;
@@ -58,12 +62,29 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
     const dt_conv_kernels *k = &r->kernels->conv;
     out->forward_work = k->workspace(&s, DT_CONV_FORWARD, r->threads);
     out->backward_work = k->workspace(&s, DT_CONV_BACKWARD, r->threads);
+    size_t sums = (size_t)s.O * sizeof(double) + dt_point_work(s.N * s.OH * s.OW, s.O, r->threads);
+    if (sums > out->backward_work) out->backward_work = sums;
+}
+
+/* Of one picture. */
+static void add_bias(void *arg, int64_t n, int thread)
+{
+    (void)thread;
+    const dt_op_run *r = arg;
+    const dt_shape *y = &r->out_shape[0];
+    int64_t pixels = y->dim[1] * y->dim[2], O = y->dim[3];
+    real *at = (real *)r->out[0] + n * pixels * O;
+    const real *b = r->in[2];
+    for (int64_t i = 0; i < pixels; i++, at += O)
+        for (int64_t o = 0; o < O; o++)
+            at[o] += b[o];
 }
 
 static void forward(const dt_op_run *r)
 {
     dt_conv_shape s = dt_conv2d_shape(r->conf, &r->in_shape[0], &r->in_shape[1]);
     r->kernels->conv.forward(&s, r->in[0], r->in[1], r->out[0], r->work, r->threads);
+    if (r->in[2]) dt_op_each(r, s.N, add_bias);
 }
 
 dt_conv_back dt_conv2d_back(const dt_op_run *r, const dt_conv_shape *s)
@@ -84,6 +105,12 @@ static void backward(const dt_op_run *r)
     dt_conv_shape s = dt_conv2d_shape(r->conf, &r->in_shape[0], &r->in_shape[1]);
     dt_conv_back b = dt_conv2d_back(r, &s);
     r->kernels->conv.backward(&b, r->work, r->threads);
+    if (!r->d_in[2]) return;
+    double *sums = r->work;
+    r->kernels->point.column_sums(r->threads, s.N * s.OH * s.OW, s.O, r->d_out[0], sums + s.O,
+                                  sums);
+    for (int64_t o = 0; o < s.O; o++)
+        r->d_in[2][o] = (real)sums[o];
 }
 
 int64_t dt_conv2d_macs(const void *conf, const dt_shape *in, const dt_shape *out)
@@ -93,24 +120,38 @@ int64_t dt_conv2d_macs(const void *conf, const dt_shape *in, const dt_shape *out
 }
 
 static const dt_conv2d_conf same = { 1, 1, 1, 1, 1 }, strided = { 2, 1, 0, 2, 1 },
-                            grouped = { 2, 2, 1, 1, 2 };
+                            grouped = { 2, 2, 1, 1, 2 },
+                            sided = { 2, 1, 0, 1, 1, .more_h = 1, .more_w = -1 };
 static const dt_op_example examples[] = {
     { .in_count = 2, .in = { { 4, { 2, 4, 5, 3 } }, { 4, { 4, 3, 3, 3 } } }, .conf = &same },
     { .in_count = 2, .in = { { 4, { 1, 5, 4, 2 } }, { 4, { 3, 2, 3, 2 } } }, .conf = &strided },
     { .in_count = 2, .in = { { 4, { 2, 5, 5, 4 } }, { 4, { 6, 3, 3, 2 } } }, .conf = &grouped },
+    { .in_count = 3,
+      .in = { { 4, { 2, 4, 5, 3 } }, { 4, { 4, 3, 2, 3 } }, { 1, { 4 } } },
+      .conf = &sided },
     { .in_count = 0 },
 };
 
 static const dt_opt opts[] = {
     DT_OPT_INT(dt_conv2d_conf, stride_h, 1, 1, 1 << 20, "rows"),
     DT_OPT_INT(dt_conv2d_conf, stride_w, 1, 1, 1 << 20, "columns"),
-    DT_OPT_INT(dt_conv2d_conf, pad_h, 0, 0, 1 << 20, "rows of zeros above and below"),
-    DT_OPT_INT(dt_conv2d_conf, pad_w, 0, 0, 1 << 20, "columns of zeros left and right"),
+    DT_OPT_INT(dt_conv2d_conf, pad_h, 0, 0, 1 << 20, "rows of zeros above"),
+    DT_OPT_INT(dt_conv2d_conf, pad_w, 0, 0, 1 << 20, "columns of zeros on the left"),
     DT_OPT_INT(dt_conv2d_conf, groups, 1, 1, 1 << 20, "of channels, each by itself"),
+    DT_OPT_INT(dt_conv2d_conf, more_h, 0, -(1 << 20), 1 << 20, "rows of zeros below beyond pad_h"),
+    DT_OPT_INT(dt_conv2d_conf, more_w, 0, -(1 << 20), 1 << 20,
+               "columns of zeros on the right beyond pad_w"),
     DT_OPT_END,
 };
 
-static const dt_op_product product = { .x = 0, .w = 1, .bias = -1, .channel_axis = 0 };
+static const dt_op_product product = { .x = 0, .w = 1, .bias = 2, .channel_axis = 0 };
+
+/* The sums of products alone. */
+static bool on_codes_fits(const dt_shape *x, int in_count)
+{
+    (void)x;
+    return in_count == 2;
+}
 
 static void on_codes_configure(const void *conf, const dt_fakequant_conf *x,
                                const dt_fakequant_conf *w, void *out)
@@ -128,17 +169,18 @@ static void on_codes_keep_sums(void *conf, int center)
 }
 
 static const dt_op_codes on_codes = { .op = "conv2d_codes",
+                                      .fits = on_codes_fits,
                                       .configure = on_codes_configure,
                                       .keep_sums = on_codes_keep_sums };
 
 const dt_op dt_op_conv2d = {
     .name = "conv2d",
     .in_min = 2,
-    .in_max = 2,
+    .in_max = 3,
     .out_count = 1,
     .opts = opts,
     .conf_size = sizeof(dt_conv2d_conf),
-    .grads = 3,
+    .grads = 7,
     .reads_in = 3,
     .accumulates = 1,
     .takes_late = true,

@@ -7,7 +7,8 @@
 #include "autograd/quantizer.h"
 
 typedef struct dt_conv2d_conf {
-    int stride_h, stride_w, pad_h, pad_w, groups;
+    int stride_h, stride_w, pad_h, pad_w, groups; /* pad: zeros above and left */
+    int more_h, more_w; /* zeros below and right beyond those; less than 0: fewer */
 } dt_conv2d_conf;
 
 /* The same with quantized operands, for "conv2d_codes": inputs are the codes of x, the weight on

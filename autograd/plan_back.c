@@ -117,6 +117,13 @@ static int only_reader(const dt_plan *p, int v)
     return reader;
 }
 
+/* Its backward pass sums the gradient of a bias up, for which all of it must be there. */
+static bool adds_bias(const dt_node *node)
+{
+    const dt_op_product *p = node->op->product;
+    return p && p->bias >= 0 && p->bias < node->in_count;
+}
+
 /* Which gradients are finished by the pass that reads them: those with one reader of the value and
  * one of the gradient. What they are made of is kept until then. */
 void dt_plan_late(dt_plan *p)
@@ -130,6 +137,7 @@ void dt_plan_late(dt_plan *p)
         if (producer < 0 || !p->node[producer].runs_back || only_reader(p, v) < 0) continue;
         if (p->keeps_grad[v] || p->given[v]) continue;
         if (!g->node[producer].op->takes_late || g->node[producer].out[0] != v) continue;
+        if (adds_bias(&g->node[producer])) continue;
         pn->leaves = true;
         p->node[producer].late = i;
         dt_plan_extend(p, p->value_slot[v], dt_plan_back_time(p, producer));

@@ -140,7 +140,8 @@ static dt_status walk_product(builder *b, const dt_node *n)
     if (!node) return no_memory(b->err);
     node->shape = conv_shape_of(b, n);
     node->x_scale = grid->scale;
-    bool pads = node->shape.PH || node->shape.PW;
+    const dt_conv_shape *s = &node->shape;
+    bool pads = s->PH || s->PW || (s->OH - 1) * s->SH + s->KH > s->H || dt_conv_cols(s) > s->W;
     if (pads && (grid->zero_point < grid->low || grid->zero_point > grid->high))
         return refuse(b, n, "it pads with zeros, which its input's codes cannot say");
     DT_TRY(copy_product(b, p, node));
@@ -263,12 +264,18 @@ static dt_status walk_maxpool(builder *b, const dt_node *n)
     if (b->form[n->in[0]].kind != FORM_CODES) return refuse(b, n, "its input has no integer codes");
     dt_int_node *node = move_codes(b, DT_INT_MAXPOOL, n);
     if (!node) return no_memory(b->err);
-    node->shape = (dt_conv_shape){ .KH = c->kernel,
+    const dt_int_value *x = &b->m->value[node->in[0]], *y = &b->m->value[node->out];
+    node->shape = (dt_conv_shape){ .H = x->H,
+                                   .W = x->W,
+                                   .C = x->C,
+                                   .KH = c->kernel,
                                    .KW = c->kernel,
                                    .SH = c->stride,
                                    .SW = c->stride,
                                    .PH = c->pad,
-                                   .PW = c->pad };
+                                   .PW = c->pad,
+                                   .OH = y->H,
+                                   .OW = y->W };
     return DT_OK;
 }
 

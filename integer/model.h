@@ -46,7 +46,7 @@ typedef struct dt_int_node {
     dt_int_kind kind;
     const char *name; /* of the layer or site in the graph */
     int in[2], out;   /* values; unused ones are -1 */
-    /* product, maxpool (KH KW SH SW PH PW), pad (SH SW); N is 1 */
+    /* product, maxpool (without O and G), pad (SH SW); N is 1 */
     dt_conv_shape shape;
     int8_t *weight;            /* product: [O,KH,KW,I] */
     bool *negated;             /* product: [O]; weights are those of training times -1 */

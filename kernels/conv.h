@@ -17,9 +17,25 @@
 typedef struct dt_conv_shape {
     int64_t N, H, W, C;        /* input [N,H,W,C] */
     int64_t O, KH, KW;         /* weight [O,KH,KW,C/G] */
-    int64_t SH, SW, PH, PW, G; /* stride, padding (zeros, both sides), groups */
-    int64_t OH, OW;            /* output [N,OH,OW,O]; OH = (H + 2 PH - KH) / SH + 1 */
+    int64_t SH, SW, PH, PW, G; /* stride, padding (zeros, above and left), groups */
+    int64_t OH, OW;            /* output [N,OH,OW,O]; what it reaches below and right is zero too */
 } dt_conv_shape;
+
+/* Columns of a padded row: the picture with what is left of it, and all that outputs reach. */
+static inline int64_t dt_conv_cols(const dt_conv_shape *s)
+{
+    int64_t reach = (s->OW - 1) * s->SW + s->KW, least = s->PW + s->W;
+    return reach > least ? reach : least;
+}
+
+/* Zeros behind an axis of `in` elements, as other formats say it: as many as in front where that
+ * gives `out` outputs, else what they reach. */
+static inline int64_t dt_conv_pad_end(int64_t in, int64_t K, int64_t S, int64_t P, int64_t out)
+{
+    if (in + 2 * P >= K && (in + 2 * P - K) / S + 1 == out) return P;
+    int64_t end = (out - 1) * S + K - in - P;
+    return end > 0 ? end : 0;
+}
 
 typedef enum dt_conv_pass {
     DT_CONV_FORWARD,
@@ -55,7 +71,7 @@ typedef struct dt_conv_back {
 typedef struct dt_conv_kernels {
     /* Bytes of scratch memory (64-byte aligned, content irrelevant) that a pass wants on up to
      * `threads` threads; 0 is possible, the pointer may then be NULL. The shape is the caller's to
-     * check: all of it positive (padding may be 0), C and O multiples of G, OH and OW as above. */
+     * check: all of it positive (padding may be 0), C and O multiples of G. */
     size_t (*workspace)(const dt_conv_shape *s, dt_conv_pass pass, int threads);
     /* y is overwritten. */
     void (*forward)(const dt_conv_shape *s, const real *x, const real *w, real *y, void *workspace,

@@ -35,7 +35,8 @@ dt_conv_wplan dt_conv_wplan_make(const dt_conv_tiles *t, const dt_conv_shape *s,
     p.tiles = dt_div_up(p.M_padded, p.lanes);
     p.window = p.depth ? s->KW : s->KW * p.I;
     p.cols = (s->OW - 1) * s->SW + s->KW;
-    p.copy_x = codes || s->PH > 0 || s->PW > 0 || p.depth || (s->G > 1 && s->KW > 1);
+    bool pads = s->PH > 0 || s->PW > 0 || p.cols > s->W || (s->OH - 1) * s->SH + s->KH > s->H;
+    p.copy_x = codes || pads || p.depth || (s->G > 1 && s->KW > 1);
     p.copy_dy = p.M % vec != 0;
     int64_t row_bytes = 4 * (s->SH * p.cols * p.I + s->OW * p.lanes);
     int64_t band = dt_max64(BAND_BYTES / row_bytes, dt_div_up(BAND_PIXELS, s->OW));

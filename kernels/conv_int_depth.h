@@ -148,7 +148,7 @@ static depth_layout depth_lay_out(const dt_conv_shape *s)
 {
     depth_layout l = { .blocks = (s->C + DEPTH_BLOCK - 1) / DEPTH_BLOCK,
                        .pairs = (s->KH * s->KW + 1) / 2,
-                       .cols = s->W + 2 * s->PW };
+                       .cols = dt_conv_cols(s) };
     l.rows = DEPTH_BYTES / (s->OW * s->O * (int64_t)sizeof(int32_t));
     if (l.rows < DEPTH_ROWS) l.rows = DEPTH_ROWS;
     if (l.rows > s->OH) l.rows = s->OH;
@@ -215,13 +215,13 @@ static void depth_row(const depth_job *j, int64_t n, int64_t h, int64_t block, i
 {
     const dt_conv_int_call *c = j->c;
     const dt_conv_shape *s = &c->shape;
-    size_t pad = (size_t)(s->PW * DEPTH_BLOCK) * sizeof *out;
+    size_t unit = DEPTH_BLOCK * sizeof *out, left = (size_t)s->PW * unit;
     if (h < 0 || h >= s->H) {
         memset(out, 0, (size_t)(j->l.cols * DEPTH_BLOCK) * sizeof *out);
         return;
     }
-    memset(out, 0, pad);
-    memset(out + (s->PW + s->W) * DEPTH_BLOCK, 0, pad);
+    memset(out, 0, left);
+    memset(out + (s->PW + s->W) * DEPTH_BLOCK, 0, (size_t)(j->l.cols - s->PW - s->W) * unit);
     out += s->PW * DEPTH_BLOCK;
     int64_t at = (n * s->H + h) * s->W * s->C + block * DEPTH_BLOCK;
     int64_t count = s->C - block * DEPTH_BLOCK;

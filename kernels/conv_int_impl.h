@@ -111,7 +111,8 @@ static size_t round_up(size_t n)
 
 static bool is_flat(const dt_conv_shape *s)
 {
-    return s->KH == 1 && s->KW == 1 && s->SH == 1 && s->SW == 1 && s->PH == 0 && s->PW == 0;
+    return s->KH == 1 && s->KW == 1 && s->SH == 1 && s->SW == 1 && s->PH == 0 && s->PW == 0 &&
+           s->OH == s->H && s->OW == s->W;
 }
 
 /* Most pixels of a row of a 1x1 convolution. */
@@ -142,7 +143,7 @@ static layout lay_out(const dt_conv_shape *shape)
     l.O = s->O / s->G;
     l.quads = (l.I + QUAD - 1) / QUAD;
     l.pixel = s->G * l.quads * QUAD;
-    l.row = (s->W + 2 * s->PW) * l.pixel;
+    l.row = dt_conv_cols(s) * l.pixel;
     l.blocks = (l.O + LANES - 1) / LANES;
     l.block = s->KH * s->KW * l.quads * LANES * QUAD;
     int64_t fit = BAND_BYTES / (int64_t)sizeof(input) / l.row;
@@ -222,7 +223,8 @@ static void copy_row(const job *j, int64_t n, int64_t h, input *out)
     const dt_conv_int_call *c = j->c;
     input zero = (input)(SHIFTED ? c->zero + (c->is_signed ? 128 : 0) : 0);
     bool inside = h >= 0 && h < s->H;
-    int64_t left = inside ? s->PW * l->pixel : l->row, right = inside ? left : 0;
+    int64_t left = inside ? s->PW * l->pixel : l->row;
+    int64_t right = inside ? l->row - left - s->W * l->pixel : 0;
     for (int64_t i = 0; i < left; i++)
         out[i] = zero;
     for (int64_t i = l->row - right; i < l->row; i++)

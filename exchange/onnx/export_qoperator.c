@@ -129,7 +129,7 @@ static void conv_node(walk *w, const dt_conv_shape *s, const char *const *in, co
     const dt_onnx_attr attr[] = {
         { .name = "group", .i = s->G },
         { .name = "kernel_shape", .count = 2, .ints = { s->KH, s->KW } },
-        { .name = "pads", .count = 4, .ints = { s->PH, s->PW, s->PH, s->PW } },
+        dt_onnx_pads(s),
         { .name = "strides", .count = 2, .ints = { s->SH, s->SW } },
         { .name = NULL },
     };
@@ -215,7 +215,7 @@ static dt_status emit_maxpool(walk *w, const dt_int_node *n)
     const dt_conv_shape *s = &n->shape;
     const dt_onnx_attr attr[] = {
         { .name = "kernel_shape", .count = 2, .ints = { s->KH, s->KW } },
-        { .name = "pads", .count = 4, .ints = { s->PH, s->PW, s->PH, s->PW } },
+        dt_onnx_pads(s),
         { .name = "strides", .count = 2, .ints = { s->SH, s->SW } },
         { .name = NULL },
     };
@@ -241,7 +241,15 @@ static dt_status emit_pad(walk *w, const dt_int_node *n)
     dt_onnx_constant(w->m, weight, DT_ONNX_S8, &shape, bytes);
     dt_onnx_constant(w->m, one, DT_ONNX_FLOAT, &scalar, &unit);
     dt_onnx_constant(w->m, zero, DT_ONNX_S8, &scalar, &none);
-    const dt_conv_shape s = { .KH = 1, .KW = 1, .SH = n->shape.SH, .SW = n->shape.SW, .G = 1 };
+    const dt_conv_shape s = { .H = x->H,
+                              .W = x->W,
+                              .OH = y->H,
+                              .OW = y->W,
+                              .KH = 1,
+                              .KW = 1,
+                              .SH = n->shape.SH,
+                              .SW = n->shape.SW,
+                              .G = 1 };
     const char *in[] = { w->codes[n->in[0]],
                          scale_of(w, n->in[0]),
                          zero_of(w, n->in[0]),

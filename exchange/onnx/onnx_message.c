@@ -189,6 +189,15 @@ void dt_onnx_node(dt_onnx *m, const char *op, const char *const *in, const char 
     push(m, &m->nodes, &m->graph.n_node, n);
 }
 
+dt_onnx_attr dt_onnx_pads(const dt_conv_shape *s)
+{
+    return (dt_onnx_attr){ .name = "pads",
+                           .count = 4,
+                           .ints = { s->PH, s->PW,
+                                     dt_conv_pad_end(s->H, s->KH, s->SH, s->PH, s->OH),
+                                     dt_conv_pad_end(s->W, s->KW, s->SW, s->PW, s->OW) } };
+}
+
 static size_t data_size(dt_onnx_type type, size_t count)
 {
     if (type == DT_ONNX_S4) return (count + 1) / 2;

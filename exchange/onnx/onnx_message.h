@@ -8,6 +8,7 @@
 #include "core/alloc.h"
 #include "core/shape.h"
 #include "exchange/exporter.h"
+#include "kernels/conv.h"
 
 typedef enum dt_onnx_type { /* numbers of the format */
                             DT_ONNX_FLOAT = 1,
@@ -41,6 +42,9 @@ void dt_onnx_require(dt_onnx *m, int opset);
 const char *dt_onnx_text(dt_onnx *m, const char *fmt, ...) DT_PRINTF(2, 3);
 /* Memory that lives as long as the model: for what nodes are made from. */
 dt_arena *dt_onnx_arena(dt_onnx *m);
+
+/* The padding of a window, by side; `s` has its sizes. */
+dt_onnx_attr dt_onnx_pads(const dt_conv_shape *s);
 
 /* Nodes come in topological order. `op` is "Conv", or "com.microsoft:QGemm" for an operator of
  * another domain, at its version 1. `in` ends with NULL (at most DT_ONNX_MAX_IN), `attr` may be

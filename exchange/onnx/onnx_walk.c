@@ -114,7 +114,9 @@ static dt_status emit_conv(dt_onnx_walker *w, const dt_node *node)
     const dt_onnx_attr attr[] = {
         { .name = "group", .i = c->groups },
         { .name = "kernel_shape", .count = 2, .ints = { k->dim[1], k->dim[2] } },
-        { .name = "pads", .count = 4, .ints = { c->pad_h, c->pad_w, c->pad_h, c->pad_w } },
+        { .name = "pads",
+          .count = 4,
+          .ints = { c->pad_h, c->pad_w, c->pad_h + c->more_h, c->pad_w + c->more_w } },
         { .name = "strides", .count = 2, .ints = { c->stride_h, c->stride_w } },
         { .name = NULL },
     };

@@ -198,7 +198,7 @@ static dt_status emit_product(walk *w, const dt_int_node *n)
     const dt_onnx_attr attr[] = {
         { .name = "group", .i = s->G },
         { .name = "kernel_shape", .count = 2, .ints = { s->KH, s->KW } },
-        { .name = "pads", .count = 4, .ints = { s->PH, s->PW, s->PH, s->PW } },
+        dt_onnx_pads(s),
         { .name = "strides", .count = 2, .ints = { s->SH, s->SW } },
         { .name = NULL },
     };
@@ -268,7 +268,7 @@ static dt_status emit_maxpool(walk *w, const dt_int_node *n)
     const dt_conv_shape *s = &n->shape;
     const dt_onnx_attr attr[] = {
         { .name = "kernel_shape", .count = 2, .ints = { s->KH, s->KW } },
-        { .name = "pads", .count = 4, .ints = { s->PH, s->PW, s->PH, s->PW } },
+        dt_onnx_pads(s),
         { .name = "strides", .count = 2, .ints = { s->SH, s->SW } },
         { .name = NULL },
     };

@@ -136,13 +136,16 @@ static int pad_window(walk *w, const dt_int_node *n, dt_tfl_op op, int *out_padd
     const dt_conv_shape *s = &n->shape;
     const dt_int_value *x = &w->model->value[n->in[0]], *y = &w->model->value[n->out];
     int at = w->tensor[n->in[0]];
+    const int32_t top = (int32_t)s->PH, left = (int32_t)s->PW;
+    const int32_t below = (int32_t)dt_conv_pad_end(x->H, s->KH, s->SH, s->PH, y->H);
+    const int32_t right = (int32_t)dt_conv_pad_end(x->W, s->KW, s->SW, s->PW, y->W);
+    bool pads = top || left || below || right;
     bool same = op == DT_TFL_PAD && is_same(x->H, s->KH, s->SH, s->PH, y->H) &&
                 is_same(x->W, s->KW, s->SW, s->PW, y->W);
-    *out_padding = same && (s->PH || s->PW) ? SAME : VALID;
-    if (*out_padding == SAME || (!s->PH && !s->PW)) return at;
-    const int32_t h = (int32_t)s->PH, v = (int32_t)s->PW;
-    const int32_t pads[8] = { 0, 0, h, h, v, v, 0, 0 };
-    return pad_node(w, n, op, at, n->in[0], pads, x->H + 2 * s->PH, x->W + 2 * s->PW);
+    *out_padding = same && pads ? SAME : VALID;
+    if (*out_padding == SAME || !pads) return at;
+    const int32_t before_after[8] = { 0, 0, top, below, left, right, 0, 0 };
+    return pad_node(w, n, op, at, n->in[0], before_after, x->H + top + below, x->W + left + right);
 }
 
 /* Depthwise weights are [1,KH,KW,O]. */

@@ -41,6 +41,14 @@ static inline dt_conv_shape conv_shape(int64_t N, int64_t H, int64_t W, int64_t 
                             .OW = (W + 2 * P - KW) / S + 1 };
 }
 
+/* The same with other zeros below and right than above and left. */
+static inline dt_conv_shape conv_sided(dt_conv_shape s, int64_t below, int64_t right)
+{
+    s.OH = (s.H + s.PH + below - s.KH) / s.SH + 1;
+    s.OW = (s.W + s.PW + right - s.KW) / s.SW + 1;
+    return s;
+}
+
 static inline const char *conv_print(const dt_conv_shape *s, char *text, size_t size)
 {
     snprintf(text, size, "N%d %dx%dx%d -> %dx%dx%d kernel %dx%d stride %dx%d pad %dx%d groups %d",

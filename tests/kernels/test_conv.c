@@ -121,6 +121,10 @@ START_TEST(fixed_shapes)
     check(&k, conv_shape(2, 9, 14, 24, 24, 3, 3, 1, 1, 24), 4);
     check(&k, conv_shape(1, 4, 4, 5, 3, 1, 1, 6, 0, 1), 4); /* stride beyond the picture */
     check(&k, conv_shape(1, 3, 5, 2, 2, 1, 1, 1, 3, 1), 4); /* outputs that see only padding */
+    check(&k, conv_sided(conv_shape(2, 32, 32, 16, 32, 3, 3, 2, 0, 1), 1, 1), 4); /* Keras' same */
+    check(&k, conv_sided(conv_shape(2, 14, 14, 24, 24, 5, 5, 2, 1, 24), 2, 2), 4);
+    check(&k, conv_sided(conv_shape(1, 9, 9, 3, 8, 3, 3, 1, 2, 1), 0, 1), 4);
+    check(&k, conv_sided(conv_shape(1, 6, 6, 8, 8, 1, 1, 1, 0, 1), 1, 2), 4);
 }
 END_TEST
 
@@ -145,8 +149,7 @@ static dt_conv_shape random_shape(dt_rng *rng)
     s.SH = 1 + dt_rng_below(rng, 3), s.SW = 1 + dt_rng_below(rng, 3);
     s.PH = dt_rng_below(rng, 4), s.PW = dt_rng_below(rng, 4);
     s.H = s.KH + dt_rng_below(rng, 7), s.W = s.KW + dt_rng_below(rng, 18);
-    s.OH = (s.H + 2 * s.PH - s.KH) / s.SH + 1, s.OW = (s.W + 2 * s.PW - s.KW) / s.SW + 1;
-    return s;
+    return conv_sided(s, dt_rng_below(rng, 4), dt_rng_below(rng, 4));
 }
 
 START_TEST(random_shapes)

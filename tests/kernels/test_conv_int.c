@@ -155,6 +155,9 @@ START_TEST(tiers_give_the_same_bits)
         check_all(&k, conv_shape(1, 70, 61, 16, 8, 3, 3, 2, 1, 1), 3); /* several bands */
         check_all(&k, conv_shape(1, 4, 4, 5, 3, 1, 1, 6, 0, 1), 3);
         check_all(&k, conv_shape(1, 3, 5, 2, 2, 1, 1, 1, 3, 1), 3); /* outputs in padding only */
+        check_all(&k, conv_sided(conv_shape(2, 32, 32, 16, 32, 3, 3, 2, 0, 1), 1, 1), 3);
+        check_all(&k, conv_sided(conv_shape(2, 14, 14, 24, 24, 3, 3, 2, 0, 24), 1, 1), 3);
+        check_all(&k, conv_sided(conv_shape(1, 6, 6, 8, 8, 1, 1, 1, 0, 1), 1, 2), 3);
     }
 }
 END_TEST
@@ -172,9 +175,11 @@ START_TEST(random_shapes)
             int64_t C = G * (1 + dt_rng_below(&rng, 21)), O = G * (1 + dt_rng_below(&rng, 40));
             dt_conv_shape s = conv_shape(1 + dt_rng_below(&rng, 3), K + dt_rng_below(&rng, 9),
                                          K + dt_rng_below(&rng, 20), C, O, K, K, S, P, G);
+            s = conv_sided(s, dt_rng_below(&rng, 3), dt_rng_below(&rng, 3));
             check_all(&k, s, 1);
             if (C == 1) continue;
-            check_all(&k, conv_shape(1, s.H, s.W, C, C, K, K, S, P, C), 1); /* depthwise */
+            s.G = s.O = s.C; /* depthwise */
+            check_all(&k, s, 1);
         }
     }
 }
