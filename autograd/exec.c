@@ -157,7 +157,7 @@ static void *slot_memory(const dt_exec *e, int slot)
 /* Where a backward pass finds a value. */
 static void *value_back(const dt_exec *e, int value)
 {
-    int slot = e->plan->again_slot[value];
+    int slot = e->plan->remade_slot[value];
     return slot >= 0 ? e->slot[slot] : dt_exec_value(e, value);
 }
 
@@ -241,17 +241,17 @@ static void backward_node(dt_exec *e, int i)
     const dt_plan *p = e->plan;
     const dt_node *node = &p->graph->node[i];
     const dt_plan_node *pn = &p->node[i];
-    shapes sh, late_sh;
-    dt_op_run run = prepare(e, i, value_back, &sh), late;
+    shapes sh, left_sh;
+    dt_op_run run = prepare(e, i, value_back, &sh), left;
     run.work = slot_memory(e, pn->backward_work);
     run.leave = pn->leaves;
     for (int j = 0; j < node->out_count; j++)
         run.d_out[j] = p->given[node->out[j]] ? NULL : gradient(e, node->out[j]);
-    if (pn->late >= 0) {
-        late = prepare(e, pn->late, value_back, &late_sh);
-        late.d_in[0] = run.d_out[0];
-        run.finish = p->graph->node[pn->late].op->finish_grad;
-        run.finish_arg = &late;
+    if (pn->unfinished_by >= 0) {
+        left = prepare(e, pn->unfinished_by, value_back, &left_sh);
+        left.d_in[0] = run.d_out[0];
+        run.finish = p->graph->node[pn->unfinished_by].op->finish_grad;
+        run.finish_arg = &left;
     }
     for (int j = 0; j < node->in_count; j++) {
         if (!pn->wants[j]) continue;
@@ -267,11 +267,11 @@ static void backward_node(dt_exec *e, int i)
 }
 
 /* Forward of a node once more, for the backward pass. */
-static void make_again(dt_exec *e, int i)
+static void remake(dt_exec *e, int i)
 {
     shapes sh;
     dt_op_run run = prepare(e, i, value_back, &sh);
-    run.work = slot_memory(e, e->plan->node[i].again_work);
+    run.work = slot_memory(e, e->plan->node[i].remake_work);
     double start = e->op_seconds ? now() : 0;
     e->plan->graph->node[i].op->forward(&run);
     if (e->op_seconds) e->op_seconds[2 * i] += now() - start;
@@ -304,7 +304,7 @@ void dt_exec_backward(dt_exec *e)
     start_gradients(e);
     for (int i = p->graph->node_count - 1; i >= 0; i--) {
         if (!p->node[i].runs_back) continue;
-        if (p->node[i].again >= 0) make_again(e, p->node[i].again);
+        if (p->node[i].remakes >= 0) remake(e, p->node[i].remakes);
         double start = e->op_seconds ? now() : 0;
         backward_node(e, i);
         if (e->op_seconds) e->op_seconds[2 * i + 1] += now() - start;

@@ -55,8 +55,8 @@ typedef struct dt_op_run {
     real *d_in[DT_OP_MAX_IN];   /* backward: where the gradient goes; NULL: not wanted */
     bool add[DT_OP_MAX_IN];     /* backward: add to d_in[i] instead of overwriting it */
     real *d_out[DT_OP_MAX_OUT]; /* backward: gradient of the outputs; NULL: nothing reads it */
-    /* Backward: the gradient of out[0] is not finished where the op `takes_late`; this makes the
-     * pictures first..first+count-1 of it and writes them to `to`, which may be their place in
+    /* Backward: the gradient of out[0] is not finished where the op `takes_unfinished`; this makes
+     * the pictures first..first+count-1 of it and writes them to `to`, which may be their place in
      * d_out[0]. NULL: it is. */
     void (*finish)(const void *arg, int64_t first, int64_t count, real *to);
     const void *finish_arg;
@@ -123,7 +123,7 @@ typedef struct dt_op {
      * time, in the cache of the op that wants them: see dt_op_run.finish. `run` is the call of this
      * node, with in[0], d_in[0] and what it saved; several threads call it. */
     void (*finish_grad)(const void *run, int64_t first, int64_t count, real *to);
-    bool takes_late; /* backward calls `finish` if there is one */
+    bool takes_unfinished; /* backward calls `finish` if there is one */
     /* NULL: no. Whether the time of another forward pass is worth less than the memory of out[0]
      * between forward and backward: then forward runs again before the first backward pass that
      * reads out[0]. It gives the same bits, writes nothing else, and backward reads every input. */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "autograd/plan_parts.h"
+#include "autograd/plan_build.h"
 #include "autograd/query.h"
 #include "autograd/sums.h"
 
@@ -183,9 +183,9 @@ static void plan_memory(dt_plan *p, const dt_kernels *k)
             pn->forward_work = dt_plan_slot(p, DT_SLOT_WORK, i, i, i, m.forward_work);
         if (m.backward_work && pn->runs_back)
             pn->backward_work = dt_plan_slot(p, DT_SLOT_WORK, i, back, back, m.backward_work);
-        if (m.forward_work && p->again_slot[node->out[0]] >= 0) {
-            int time = p->slot[p->again_slot[node->out[0]]].first;
-            pn->again_work = dt_plan_slot(p, DT_SLOT_WORK, i, time, time, m.forward_work);
+        if (m.forward_work && p->remade_slot[node->out[0]] >= 0) {
+            int time = p->slot[p->remade_slot[node->out[0]]].first;
+            pn->remake_work = dt_plan_slot(p, DT_SLOT_WORK, i, time, time, m.forward_work);
         }
     }
 }
@@ -197,7 +197,7 @@ static dt_status get_tables(dt_plan *p, const dt_plan_request *r, bool **out_fla
     size_t slots = values * 3 + nodes * (4 + DT_OP_MAX_IN);
     p->shape = dt_arena_get(p->arena, values * sizeof *p->shape);
     p->value_slot = dt_arena_get(p->arena, values * sizeof *p->value_slot);
-    p->again_slot = dt_arena_get(p->arena, values * sizeof *p->again_slot);
+    p->remade_slot = dt_arena_get(p->arena, values * sizeof *p->remade_slot);
     p->grad_slot = dt_arena_get(p->arena, values * sizeof *p->grad_slot);
     p->node = dt_arena_get(p->arena, nodes * sizeof *p->node);
     p->slot = dt_arena_get(p->arena, slots * sizeof *p->slot);
@@ -206,15 +206,15 @@ static dt_status get_tables(dt_plan *p, const dt_plan_request *r, bool **out_fla
     p->keeps_grad = dt_arena_get(p->arena, values * sizeof *p->keeps_grad);
     p->seed = dt_arena_get(p->arena, ((size_t)r->seed_count + 1) * sizeof *p->seed);
     *out_flags = dt_arena_get(p->arena, values * sizeof **out_flags);
-    if (!p->shape || !p->value_slot || !p->again_slot || !p->grad_slot || !p->node || !p->slot ||
+    if (!p->shape || !p->value_slot || !p->remade_slot || !p->grad_slot || !p->node || !p->slot ||
         !p->writes || !p->given || !p->keeps_grad || !p->seed || !*out_flags)
         return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a plan");
     for (size_t i = 0; i < values; i++)
-        p->value_slot[i] = p->again_slot[i] = p->grad_slot[i] = -1;
+        p->value_slot[i] = p->remade_slot[i] = p->grad_slot[i] = -1;
     for (size_t i = 0; i < nodes; i++) {
         p->node[i].saved = p->node[i].forward_work = p->node[i].backward_work = -1;
         p->node[i].moves = -1;
-        p->node[i].late = p->node[i].again = p->node[i].again_work = -1;
+        p->node[i].unfinished_by = p->node[i].remakes = p->node[i].remake_work = -1;
         for (int j = 0; j < DT_OP_MAX_IN; j++)
             p->node[i].sum[j] = -1;
     }
@@ -254,8 +254,8 @@ static dt_status plan_all(dt_plan *p, const dt_plan_request *r, dt_error *err)
     plan_values(p, r->outputs, r->output_count);
     if (p->mode == DT_MODE_TRAIN) {
         dt_plan_gradients(p);
-        dt_plan_late(p);
-        dt_plan_again(p);
+        dt_plan_unfinished(p);
+        dt_plan_remakes(p);
         plan_moves(p);
     }
     plan_memory(p, r->kernels);

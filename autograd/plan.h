@@ -29,11 +29,11 @@ typedef struct dt_plan_node {
     int sum[DT_OP_MAX_IN];                  /* slots of gradients to be added, -1: none */
     bool wants[DT_OP_MAX_IN];               /* input i gets a gradient */
     bool add[DT_OP_MAX_IN];                 /* ... that is added to what is there */
-    bool leaves;    /* the gradient of input 0 is finished by its producer's backward pass */
-    int late;       /* node that left this one's gradient unfinished, -1: none */
-    int again;      /* node that runs forward again before this one's backward pass, -1: none */
-    int again_work; /* slot: forward_work of that pass */
-    int64_t moves;  /* where its numbers are among those of dt_plan.moves, -1: it has none */
+    bool leaves;       /* the gradient of input 0 is finished by its producer's backward pass */
+    int unfinished_by; /* node that left this one's gradient unfinished, -1: none */
+    int remakes;       /* node that runs forward again before this one's backward pass, -1: none */
+    int remake_work;   /* slot: forward_work of that pass */
+    int64_t moves;     /* where its numbers are among those of dt_plan.moves, -1: it has none */
 } dt_plan_node;
 
 typedef struct dt_plan {
@@ -43,7 +43,7 @@ typedef struct dt_plan {
     int threads;
     dt_shape *shape;  /* by value */
     int *value_slot;  /* by value, -1: no memory in the arena */
-    int *again_slot;  /* by value: of one that is made again for backward, -1: value_slot */
+    int *remade_slot; /* by value: of one that is made again for backward, -1: value_slot */
     int *grad_slot;   /* by value, -1: none, or a parameter's */
     bool *writes;     /* by value: the backward pass gives it a gradient */
     bool *given;      /* by value: comes from outside */

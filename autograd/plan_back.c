@@ -2,7 +2,7 @@
  * again.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "autograd/plan_parts.h"
+#include "autograd/plan_build.h"
 #include "autograd/query.h"
 
 /* Marks which inputs get gradients: those through which a parameter is reached, or a value whose
@@ -126,7 +126,7 @@ static bool adds_bias(const dt_node *node)
 
 /* Which gradients are finished by the pass that reads them: those with one reader of the value and
  * one of the gradient. What they are made of is kept until then. */
-void dt_plan_late(dt_plan *p)
+void dt_plan_unfinished(dt_plan *p)
 {
     const dt_graph *g = p->graph;
     for (int i = 0; i < g->node_count; i++) {
@@ -136,17 +136,17 @@ void dt_plan_late(dt_plan *p)
         if (!pn->runs_back || !pn->wants[0] || pn->add[0] || !node->op->finish_grad) continue;
         if (producer < 0 || !p->node[producer].runs_back || only_reader(p, v) < 0) continue;
         if (p->keeps_grad[v] || p->given[v]) continue;
-        if (!g->node[producer].op->takes_late || g->node[producer].out[0] != v) continue;
+        if (!g->node[producer].op->takes_unfinished || g->node[producer].out[0] != v) continue;
         if (adds_bias(&g->node[producer])) continue;
         pn->leaves = true;
-        p->node[producer].late = i;
+        p->node[producer].unfinished_by = i;
         dt_plan_extend(p, p->value_slot[v], dt_plan_back_time(p, producer));
     }
 }
 
 /* Which values are not kept between forward and backward but made twice: those of ops that say so,
  * with one reader. */
-void dt_plan_again(dt_plan *p)
+void dt_plan_remakes(dt_plan *p)
 {
     const dt_graph *g = p->graph;
     for (int i = 0; i < g->node_count; i++) {
@@ -162,8 +162,8 @@ void dt_plan_again(dt_plan *p)
         /* An output's slot, and one that the reader works in, are wanted for longer. */
         if (s->last == 2 * g->node_count) continue;
         if (p->value_slot[g->node[reader].out[0]] == p->value_slot[v]) continue;
-        p->again_slot[v] = dt_plan_slot(p, DT_SLOT_VALUE, v, time, s->last, s->bytes);
+        p->remade_slot[v] = dt_plan_slot(p, DT_SLOT_VALUE, v, time, s->last, s->bytes);
         s->last = reader;
-        p->node[reader].again = i;
+        p->node[reader].remakes = i;
     }
 }

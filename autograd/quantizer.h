@@ -101,8 +101,8 @@ typedef struct dt_quantizer {
                       dt_error *err);
     /* Parameters of one group from those of another form of the same range, at the same bits.
      * False: they are not there, or make no range. NULL: it knows only its own. */
-    bool (*adopt)(const void *conf, const dt_quant_site *site, dt_quant_read_fn read, void *arg,
-                  real *params);
+    bool (*convert)(const void *conf, const dt_quant_site *site, dt_quant_read_fn read, void *arg,
+                    real *params);
     void (*plan)(const void *conf, const dt_quant_site *site, const real *params, const real *stats,
                  dt_encode *out);
     /* Of a range that is learned, all of one group; NULL in methods that learn none. Updates are

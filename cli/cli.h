@@ -78,7 +78,7 @@ const char *cli_rounding(const dt_session *s, const cli_args *args);
 dt_status cli_model(const dt_session *s, const cli_args *args, dt_int_model **out, dt_error *err);
 
 /* --as-exported: the float network's biases as the integer model has them. */
-dt_status cli_snap(dt_session *s, dt_error *err);
+dt_status cli_round_biases(dt_session *s, dt_error *err);
 
 /* Set by the first SIGINT, SIGTERM or SIGHUP after cli_catch_stops; another one, a second or
  * more later, ends the process at once. What is ignored when the program starts (nohup, a shell's

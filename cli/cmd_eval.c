@@ -85,7 +85,7 @@ static dt_status evaluate_float(dt_session *s, dt_loader *loader, const cli_args
 {
     dt_evaluator e;
     int64_t batch = s->recipe->eval.batch;
-    if (args->as_exported) DT_TRY(cli_snap(s, err));
+    if (args->as_exported) DT_TRY(cli_round_biases(s, err));
     DT_TRY(dt_evaluator_init(&e, &s->net, dt_net_steps(&s->net), &s->kernels, batch, s->threads,
                              NULL, NULL, err));
     dt_status st = run_loader(&e, NULL, loader, args, score, err);

@@ -161,7 +161,7 @@ static dt_status compare(dt_session *s, const dt_int_model *m, const cli_args *a
 static dt_status judge(dt_session *s, const dt_int_model *m, const cli_args *args, bool *out_good,
                        dt_error *err)
 {
-    if (args->as_exported) DT_TRY(cli_snap(s, err));
+    if (args->as_exported) DT_TRY(cli_round_biases(s, err));
     if (args->prove && args->runtime) return cli_runtime_prove(m, args, out_good, err);
     if (args->prove) return cli_prove(s, m, args, out_good, err);
     if (args->runtime) return cli_runtime(s, m, args, out_good, err);
@@ -181,7 +181,7 @@ static dt_status verify_floats(dt_session *s, const cli_args *args, bool *out_do
     DT_TRY(dt_lower_new(&low, &l, err));
     *out_done = l->floats > 0 || (l->missing > 0 && args->allow_float);
     dt_status st = DT_OK;
-    if (*out_done && args->as_exported) st = cli_snap(s, err);
+    if (*out_done && args->as_exported) st = cli_round_biases(s, err);
     if (*out_done && st == DT_OK) st = cli_runtime_floats(s, l, args, out_good, err);
     dt_lower_free(l);
     return st;

@@ -176,7 +176,7 @@ dt_status cli_model(const dt_session *s, const cli_args *args, dt_int_model **ou
     return st;
 }
 
-dt_status cli_snap(dt_session *s, dt_error *err)
+dt_status cli_round_biases(dt_session *s, dt_error *err)
 {
     struct dt_text_attr attr[CLI_SOURCE_TEXTS];
     const dt_export_source src = cli_source(s, attr);
@@ -184,7 +184,7 @@ dt_status cli_snap(dt_session *s, dt_error *err)
     dt_lowered *l;
     int count;
     DT_TRY(dt_lower_new(&low, &l, err));
-    dt_lower_snap(l, &s->net.state, &count);
+    dt_lower_round_biases(l, &s->net.state, &count);
     dt_lower_free(l);
     return DT_OK;
 }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/runtime_peer.h"
+#include "cli/runtime_process.h"
 
 /* A runtime has a row for each format that it can be compared in; the first is its default.
  * `rounding` is the contract that its kernels keep for that format. */
@@ -65,7 +65,7 @@ const char *cli_runtime_format(const cli_args *args)
     return r ? r->format : NULL;
 }
 
-static dt_status open_script(const cli_args *args, bool proof, cli_peer *p, dt_error *err)
+static dt_status open_script(const cli_args *args, bool proof, cli_process *p, dt_error *err)
 {
     const struct runtime *r;
     DT_TRY(get_runtime(args, &r, err));
@@ -73,7 +73,7 @@ static dt_status open_script(const cli_args *args, bool proof, cli_peer *p, dt_e
     if (!script)
         return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "--prove" },
                        "'%s' is compared with pictures only; ort is with both", r->name);
-    return cli_peer_open(p, script, err);
+    return cli_process_open(p, script, err);
 }
 
 dt_status cli_runtime_check(const dt_session *s, const cli_args *args, dt_error *err)
@@ -96,7 +96,7 @@ static bool is_code(const dt_int_run *r, int node)
     return !r->model->value[r->model->node[node].out].is_sum;
 }
 
-static bool send_header(cli_peer *p, const dt_int_run *r, const cli_args *args)
+static bool send_header(cli_process *p, const dt_int_run *r, const cli_args *args)
 {
     const dt_int_model *m = r->model;
     const dt_int_value *x = &m->value[m->node[0].out];
@@ -120,7 +120,7 @@ static bool send_header(cli_peer *p, const dt_int_run *r, const cli_args *args)
     return ok;
 }
 
-static bool send_batch(cli_peer *p, dt_int_run *r, const float *x, int64_t n, float *logits)
+static bool send_batch(cli_process *p, dt_int_run *r, const float *x, int64_t n, float *logits)
 {
     const dt_int_model *m = r->model;
     size_t pixels = (size_t)(n * dt_int_count(&m->value[m->node[0].out]));
@@ -136,7 +136,7 @@ static bool send_batch(cli_peer *p, dt_int_run *r, const float *x, int64_t n, fl
 }
 
 /* False: the script has gone; its exit status says why. */
-static dt_status feed(cli_peer *p, dt_int_run *r, dt_loader *loader, const cli_args *args,
+static dt_status feed(cli_process *p, dt_int_run *r, dt_loader *loader, const cli_args *args,
                       bool *out_whole, dt_error *err)
 {
     int64_t all = dt_loader_samples(loader), total = args->images ? args->images : 1000;
@@ -164,7 +164,7 @@ static dt_status feed(cli_peer *p, dt_int_run *r, dt_loader *loader, const cli_a
     return st;
 }
 
-static dt_status compare(cli_peer *p, dt_session *s, const dt_int_model *m, const cli_args *args,
+static dt_status compare(cli_process *p, dt_session *s, const dt_int_model *m, const cli_args *args,
                          bool *out_good, dt_error *err)
 {
     dt_int_run r;
@@ -174,10 +174,10 @@ static dt_status compare(cli_peer *p, dt_session *s, const dt_int_model *m, cons
                            s->alloc, err));
     dt_status st = dt_session_loader(s, DT_SPLIT_TEST, DT_VERIFY_BATCH, &loader, err);
     if (st == DT_OK) {
-        st = cli_peer_start(p, args, false, err);
+        st = cli_process_start(p, args, false, err);
         if (st == DT_OK) {
             st = feed(p, &r, loader, args, &whole, err);
-            dt_status end = cli_peer_finish(p, whole, args, out_good, st == DT_OK ? err : NULL);
+            dt_status end = cli_process_finish(p, whole, args, out_good, st == DT_OK ? err : NULL);
             st = st == DT_OK ? end : st;
         }
         dt_loader_close(loader);
@@ -189,11 +189,12 @@ static dt_status compare(cli_peer *p, dt_session *s, const dt_int_model *m, cons
 dt_status cli_runtime(dt_session *s, const dt_int_model *m, const cli_args *args, bool *out_good,
                       dt_error *err)
 {
-    cli_peer p;
+    cli_process p;
     DT_TRY(open_script(args, false, &p, err));
-    dt_status st = cli_peer_export(&p, s, cli_runtime_format(args), m->contract->name, args, err);
+    dt_status st =
+        cli_process_export(&p, s, cli_runtime_format(args), m->contract->name, args, err);
     if (st == DT_OK) st = compare(&p, s, m, args, out_good, err);
-    cli_peer_remove(&p);
+    cli_process_remove(&p);
     return st;
 }
 
@@ -240,7 +241,7 @@ static json_t *pairs_json(const dt_int_model *m, const dt_int_node *n)
 }
 
 /* One line of JSON for each node, an empty line at the end. */
-static bool send_nodes(cli_peer *p, const dt_int_model *m)
+static bool send_nodes(cli_process *p, const dt_int_model *m)
 {
     bool ok = true;
     for (int i = 0; ok && i < m->node_count; i++) {
@@ -256,13 +257,13 @@ static bool send_nodes(cli_peer *p, const dt_int_model *m)
 dt_status cli_runtime_prove(const dt_int_model *m, const cli_args *args, bool *out_good,
                             dt_error *err)
 {
-    cli_peer p;
+    cli_process p;
     DT_TRY(open_script(args, true, &p, err));
-    dt_status st = cli_peer_start(&p, args, false, err);
+    dt_status st = cli_process_start(&p, args, false, err);
     if (st == DT_OK) {
         bool whole = send_nodes(&p, m);
-        st = cli_peer_finish(&p, whole, args, out_good, err);
+        st = cli_process_finish(&p, whole, args, out_good, err);
     }
-    cli_peer_remove(&p);
+    cli_process_remove(&p);
     return st;
 }

@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "cli/runtime.h"
-#include "cli/runtime_peer.h"
+#include "cli/runtime_process.h"
 
 typedef struct exchange {
-    cli_peer peer;
+    cli_process process;
     dt_foreign net;
     uint8_t *codes; /* of a batch */
     float *logits;
@@ -32,11 +32,11 @@ static bool send_header(exchange *e, const dt_session *s)
                                                dims, "map", site->is_map));
     }
     json_t *o =
-        json_pack("{s:s,s:I,s:I,s:I,s:I,s:o}", "model", e->peer.file, "H", (json_int_t)x->dim[1],
+        json_pack("{s:s,s:I,s:I,s:I,s:I,s:o}", "model", e->process.file, "H", (json_int_t)x->dim[1],
                   "W", (json_int_t)x->dim[2], "C", (json_int_t)x->dim[3], "classes",
                   (json_int_t)s->net.classes, "sites", sites);
-    bool ok = o && json_dumpf(o, e->peer.to, JSON_COMPACT) == 0 && fputc('\n', e->peer.to) != EOF &&
-              fflush(e->peer.to) == 0;
+    bool ok = o && json_dumpf(o, e->process.to, JSON_COMPACT) == 0 &&
+              fputc('\n', e->process.to) != EOF && fflush(e->process.to) == 0;
     json_decref(o);
     return ok;
 }
@@ -44,10 +44,10 @@ static bool send_header(exchange *e, const dt_session *s)
 /* False: the script has gone, or says what it should not; its exit status tells. */
 static bool read_about(exchange *e)
 {
-    e->about = json_loadf(e->peer.from, JSON_DISABLE_EOF_CHECK, NULL);
+    e->about = json_loadf(e->process.from, JSON_DISABLE_EOF_CHECK, NULL);
     return json_is_object(e->about) && json_is_string(json_object_get(e->about, "runtime")) &&
            json_is_object(json_object_get(e->about, "floats")) &&
-           json_is_object(json_object_get(e->about, "operators")) && fgetc(e->peer.from) == '\n';
+           json_is_object(json_object_get(e->about, "operators")) && fgetc(e->process.from) == '\n';
 }
 
 static bool exchange_batch(exchange *e, const dt_session *s, const float *x, int64_t n)
@@ -56,10 +56,10 @@ static bool exchange_batch(exchange *e, const dt_session *s, const float *x, int
     size_t pixels = (size_t)(n * p->dim[1] * p->dim[2] * p->dim[3]);
     size_t codes = (size_t)(n * dt_foreign_codes(&e->net));
     size_t classes = (size_t)(n * s->net.classes);
-    return fwrite(&n, sizeof n, 1, e->peer.to) == 1 &&
-           fwrite(x, sizeof *x, pixels, e->peer.to) == pixels && fflush(e->peer.to) == 0 &&
-           fread(e->codes, 1, codes, e->peer.from) == codes &&
-           fread(e->logits, sizeof *e->logits, classes, e->peer.from) == classes;
+    return fwrite(&n, sizeof n, 1, e->process.to) == 1 &&
+           fwrite(x, sizeof *x, pixels, e->process.to) == pixels && fflush(e->process.to) == 0 &&
+           fread(e->codes, 1, codes, e->process.from) == codes &&
+           fread(e->logits, sizeof *e->logits, classes, e->process.from) == classes;
 }
 
 /* False in `out_whole`: the script has gone. */
@@ -83,7 +83,7 @@ static dt_status feed(exchange *e, dt_session *s, dt_loader *loader, const cli_a
             DT_TRY(dt_foreign_batch(&e->net, batch.x, batch.labels, n, e->codes, e->logits, err));
         done += n;
     }
-    *out_whole = ok && fwrite(&end, sizeof end, 1, e->peer.to) == 1;
+    *out_whole = ok && fwrite(&end, sizeof end, 1, e->process.to) == 1;
     return DT_OK;
 }
 
@@ -164,17 +164,18 @@ static dt_status compare(exchange *e, dt_session *s, const cli_args *args, bool 
     e->logits = dt_get_array(NULL, room * (size_t)s->net.classes, sizeof *e->logits, "verify");
     if (!e->codes || !e->logits) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to compare");
     DT_TRY(dt_session_loader(s, DT_SPLIT_TEST, DT_VERIFY_BATCH, &loader, err));
-    dt_status st = cli_peer_start(&e->peer, args, true, err);
+    dt_status st = cli_process_start(&e->process, args, true, err);
     if (st == DT_OK) {
         st = feed(e, s, loader, args, &whole, err);
-        dt_status end = cli_peer_finish(&e->peer, whole, args, out_good, st == DT_OK ? err : NULL);
+        dt_status end =
+            cli_process_finish(&e->process, whole, args, out_good, st == DT_OK ? err : NULL);
         st = st == DT_OK ? end : st;
     }
     dt_loader_close(loader);
     if (st != DT_OK) return st;
     if (!whole || e->net.pictures == 0)
         return dt_fail(err, DT_ERR_IO, &(dt_where){ .key = "--runtime" },
-                       "'%s' ended before the last picture", e->peer.script);
+                       "'%s' ended before the last picture", e->process.script);
     bool fused = args->allow_float || json_object_size(json_object_get(e->about, "floats")) == 0;
     *out_good = *out_good && fused && dt_foreign_first(&e->net) < 0;
     if (args->json)
@@ -193,11 +194,11 @@ dt_status cli_runtime_floats(dt_session *s, const dt_lowered *l, const cli_args 
                        "a network with parts in float is compared in ort with format onnx only, "
                        "not in '%s'",
                        args->runtime);
-    DT_TRY(cli_peer_open(&e.peer, "verify_ort_floats", err));
+    DT_TRY(cli_process_open(&e.process, "verify_ort_floats", err));
     dt_status st = dt_foreign_init(&e.net, &s->net, l, &s->kernels, s->threads, s->alloc, err);
-    if (st == DT_OK) st = cli_peer_export(&e.peer, s, "onnx", "fp32", args, err);
+    if (st == DT_OK) st = cli_process_export(&e.process, s, "onnx", "fp32", args, err);
     if (st == DT_OK) st = compare(&e, s, args, out_good, err);
-    cli_peer_remove(&e.peer);
+    cli_process_remove(&e.process);
     dt_foreign_fini(&e.net);
     dt_put(NULL, e.codes);
     dt_put(NULL, e.logits);

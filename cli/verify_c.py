@@ -8,7 +8,7 @@ import os
 import shlex
 import subprocess
 
-import peer
+import comparison
 
 FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 DEFAULT = "cc -O2"
@@ -43,20 +43,20 @@ def build(model, compiler):
     try:
         words = shlex.split(compiler)
     except ValueError as error:
-        raise peer.CannotRun(f"--compiler '{compiler}': {error}") from error
+        raise comparison.CannotRun(f"--compiler '{compiler}': {error}") from error
     if not words:
-        raise peer.CannotRun("--compiler names no command")
+        raise comparison.CannotRun("--compiler names no command")
     command = [*words, *FLAGS, source, "-o", program]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               stderr=subprocess.PIPE, check=False)
     except (OSError, ValueError) as error:
-        raise peer.CannotRun(f"--compiler '{compiler}': {error}") from error
+        raise comparison.CannotRun(f"--compiler '{compiler}': {error}") from error
     said = done.stderr.decode(errors="replace")
     if done.returncode or not os.access(program, os.X_OK):
         lines = [line for line in said.splitlines() if line.strip()] or ["it made no program"]
         worst = next((line for line in lines if "error" in line), lines[-1])
-        raise peer.Failed(f"--compiler '{compiler}': exit status {done.returncode}: {worst}")
+        raise comparison.Failed(f"--compiler '{compiler}': exit status {done.returncode}: {worst}")
     return program
 
 
@@ -110,7 +110,7 @@ def run_batches(stream, header, program, tally):
     counts = [n["H"] * n["W"] * n["C"] for n in header["nodes"]] + [4 * header["classes"]]
     floats = header["H"] * header["W"] * header["C"]
     runners = [Runner(program, sum(counts)) for _ in range(os.cpu_count() or 1)]
-    while n := peer.batch_size(stream):
+    while n := comparison.batch_size(stream):
         stream.read(4 * n * floats)
         ours = [pieces(stream.read(n * count), n) for count in counts]
         for i, got in enumerate(run_all(runners, ours[0])):
@@ -125,8 +125,8 @@ def run_batches(stream, header, program, tally):
 
 def main(stream, as_json):
     header = json.loads(stream.readline())
-    compiler, tally = header.get("compiler", DEFAULT), peer.Tally()
+    compiler, tally = header.get("compiler", DEFAULT), comparison.Tally()
     ended = run_batches(stream, header, build(header["model"], compiler), tally)
     names = [n["name"] for n in header["nodes"]]
-    return peer.report(as_json, compiler, names, tally, ended,
+    return comparison.report(as_json, compiler, names, tally, ended,
                        notes=[] if ended else ["the program broke off"])

@@ -12,7 +12,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from importlib.metadata import version
-import peer
+import comparison
 
 ZERO = 128  # our codes are unsigned
 
@@ -34,12 +34,12 @@ def with_outputs(path, names):
     return bytes(builder.Output()), ops
 
 
-class Peer(peer.Peer):
+class Compared(comparison.Runtime):
     def __init__(self, header):
         double = header["rounding"] == "double"
         self.name = f"LiteRT {version('ai-edge-litert')}"
         self.kernels = "reference kernels" if double else "XNNPACK"
-        self.shapes = peer.shapes_of(header)
+        self.shapes = comparison.shapes_of(header)
         self.codes_in = header["nodes"][0]["name"]
         content, self.operators = with_outputs(header["model"], self.shapes)
         kind = OpResolverType.BUILTIN_REF if double else OpResolverType.AUTO
@@ -76,8 +76,8 @@ class Peer(peer.Peer):
         return {"kernels": self.kernels, "operators": dict(sorted(self.operators.items()))}
 
     def summary(self):
-        return f"{self.kernels}, {peer.listed(self.operators)}"
+        return f"{self.kernels}, {comparison.listed(self.operators)}"
 
 
 def main(stream, as_json):
-    return peer.run(Peer, stream, as_json)
+    return comparison.run(Compared, stream, as_json)

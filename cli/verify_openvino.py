@@ -12,7 +12,7 @@ import tempfile
 import numpy as np
 import onnx
 import openvino
-import peer
+import comparison
 from verify_ort import channels_last, with_codes
 
 
@@ -34,10 +34,10 @@ def products(compiled):
     return dict(sorted(counts.items()))
 
 
-class Peer(peer.Peer):
+class Compared(comparison.Runtime):
     def __init__(self, header):
         self.name = f"OpenVINO {openvino.__version__}"
-        self.shapes = peer.shapes_of(header)
+        self.shapes = comparison.shapes_of(header)
         model, self.outputs = with_codes(header["model"], self.shapes)
         core = openvino.Core()
         self.plain = compile_model(core, onnx.load(header["model"]))
@@ -67,4 +67,4 @@ class Peer(peer.Peer):
 
 
 def main(stream, as_json):
-    return peer.run(Peer, stream, as_json)
+    return comparison.run(Compared, stream, as_json)

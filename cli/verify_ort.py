@@ -13,7 +13,7 @@ import tempfile
 import numpy as np
 import onnx
 import onnxruntime as ort
-import peer
+import comparison
 
 FLOAT_OPS = {"Conv", "FusedConv", "Gemm", "Add", "MatMul", "GlobalAveragePool", "Relu"}
 # What the codes of a node come out of, in this order: the files' nodes are named node/operator.
@@ -61,10 +61,10 @@ def channels_last(value, shape):
     return value.reshape(len(value), c, h, w).transpose(0, 2, 3, 1)
 
 
-class Peer(peer.Peer):
+class Compared(comparison.Runtime):
     def __init__(self, header):
         self.name = f"onnxruntime {ort.__version__}"
-        self.shapes = peer.shapes_of(header)
+        self.shapes = comparison.shapes_of(header)
         model, self.outputs = with_codes(header["model"], self.shapes)
         with tempfile.TemporaryDirectory() as folder:
             self.session, self.operators, self.floats = open_session(model, folder)
@@ -82,14 +82,14 @@ class Peer(peer.Peer):
         return {"floats": self.floats, "operators": dict(sorted(self.operators.items()))}
 
     def summary(self):
-        return peer.listed(self.operators)
+        return comparison.listed(self.operators)
 
     def notes(self):
-        return [f"in float: {peer.listed(self.floats)}"] if self.floats else []
+        return [f"in float: {comparison.listed(self.floats)}"] if self.floats else []
 
     def good(self):
         return not self.floats
 
 
 def main(stream, as_json):
-    return peer.run(Peer, stream, as_json)
+    return comparison.run(Compared, stream, as_json)

@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 
-from peer import Failed, batch_size
+from comparison import Failed, batch_size
 from verify_ort import FLOAT_OPS, np, onnx, open_session, ort
 
 # What the codes of a quantizer come out of, in this order: behind moves, limits, itself.

@@ -10,7 +10,7 @@ import logging
 logging.disable(logging.WARNING)
 import numpy as np
 from importlib.metadata import version
-import peer
+import comparison
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
@@ -27,10 +27,10 @@ def open_model(path, n):
     return model.transform(InferShapes())
 
 
-class Peer(peer.Peer):
+class Compared(comparison.Runtime):
     def __init__(self, header):
         self.name = f"qonnx {version('qonnx')}"
-        self.header, self.shapes = header, peer.shapes_of(header)
+        self.header, self.shapes = header, comparison.shapes_of(header)
         self.model, self.size = None, 0
 
     def forward(self, x, _ours):
@@ -57,8 +57,8 @@ class Peer(peer.Peer):
         return {"operators": dict(sorted(self.operators().items()))}
 
     def summary(self):
-        return peer.listed(self.operators())
+        return comparison.listed(self.operators())
 
 
 def main(stream, as_json):
-    return peer.run(Peer, stream, as_json)
+    return comparison.run(Compared, stream, as_json)

@@ -105,8 +105,8 @@ static double factor_of(const conf *c, double p)
     return c->sigmoid ? 1 / (1 + dt_exp(-p)) : p;
 }
 
-static bool adopt(const void *options, const dt_quant_site *site, dt_quant_read_fn read, void *arg,
-                  real *p)
+static bool convert(const void *options, const dt_quant_site *site, dt_quant_read_fn read,
+                    void *arg, real *p)
 {
     const conf *c = options;
     int k = (1 << site->bits) - 1;
@@ -296,7 +296,7 @@ const dt_quantizer dt_quantizer_asymmetric = {
     .param_count = 4,
     .check = check,
     .init = init,
-    .adopt = adopt,
+    .convert = convert,
     .plan = plan,
     .range = range,
     .resize = resize,

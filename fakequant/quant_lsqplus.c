@@ -103,8 +103,8 @@ static dt_status init(const void *options, const dt_quant_site *site, const real
 
 /* From a range with an integer zero point, whose grid it keeps. The other way is not told by names:
  * which codes an offset belongs to depends on `config`. */
-static bool adopt(const void *options, const dt_quant_site *site, dt_quant_read_fn read, void *arg,
-                  real *p)
+static bool convert(const void *options, const dt_quant_site *site, dt_quant_read_fn read,
+                    void *arg, real *p)
 {
     double low, high;
     int qmin, qmax, k = (1 << site->bits) - 1;
@@ -242,7 +242,7 @@ const dt_quantizer dt_quantizer_lsqplus = {
     .param_count = 3,
     .check = check,
     .init = init,
-    .adopt = adopt,
+    .convert = convert,
     .plan = plan,
     .range = range,
     .resize = resize,

@@ -95,6 +95,6 @@ void dt_lower_free(dt_lowered *l); /* NULL is fine */
  * the float network computes what the integer model does, up to the rounding of float sums. Rounded
  * biases are all that tells the two apart: one code in a hundred behind a conv, which low-bit
  * networks amplify from block to block. `out_count`: outputs that were looked at. */
-void dt_lower_snap(const dt_lowered *l, dt_state *state, int *out_count);
+void dt_lower_round_biases(const dt_lowered *l, dt_state *state, int *out_count);
 
 #endif

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "core/thread.h"
-#include "kernels/conv_parts.h"
+#include "kernels/conv_job.h"
 
 enum { WEIGHT_BYTES = 20 << 10 }; /* of one tile call: stay in a first-level cache */
 

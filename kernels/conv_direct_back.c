@@ -5,7 +5,7 @@
  * of dw. Sums are those of the two passes. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/thread.h"
-#include "kernels/conv_parts.h"
+#include "kernels/conv_job.h"
 
 enum { DY_BYTES = 512 << 10 }; /* most of the pictures in work: with all copies in such a cache */
 

@@ -12,7 +12,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "kernels/conv_parts.h"
+#include "kernels/conv_job.h"
 
 bool dt_conv_folds(const dt_conv_shape *s)
 {

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "core/thread.h"
-#include "kernels/conv_parts.h"
+#include "kernels/conv_job.h"
 
 enum {
     BAND_BYTES = 36 << 10,    /* wanted size of a band's pictures: stays in a first-level cache */

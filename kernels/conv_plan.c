@@ -1,6 +1,6 @@
 /* Layout of the forward pass and the input gradient of direct convolution; see conv_direct.c. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "kernels/conv_parts.h"
+#include "kernels/conv_job.h"
 
 enum {
     SCRATCH_BYTES = 192 << 10, /* wanted size of a band's copy: stays in a second-level cache */

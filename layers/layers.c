@@ -7,7 +7,7 @@
 #include "autograd/op_conv2d.h"
 #include "autograd/op_maxpool.h"
 #include "autograd/op_pad_channels.h"
-#include "layers/parts.h"
+#include "layers/nodes.h"
 
 const char *dt_layer_name(dt_builder *b, const char *fmt, ...)
 {

@@ -9,7 +9,7 @@
 #include "autograd/op_gelu.h"
 #include "autograd/op_layernorm.h"
 #include "autograd/op_slice.h"
-#include "layers/parts.h"
+#include "layers/nodes.h"
 
 int dt_layer_patch_embed(dt_builder *b, const char *name, int x, int64_t out, int patch)
 {

@@ -110,7 +110,7 @@ PARTS = {
 
 
 # Headers that the build makes.
-GENERATED = {"c99_texts.h", "net.h", "onnx.pb-c.h", "peer_scripts.h"}
+GENERATED = {"c99_texts.h", "net.h", "onnx.pb-c.h", "runtime_scripts.h"}
 
 
 def bare(text):

@@ -61,17 +61,17 @@ static void play_forward(player *y, int i)
 /* Where a backward pass finds a value. */
 static int slot_back(const dt_plan *p, int v)
 {
-    return p->again_slot[v] >= 0 ? p->again_slot[v] : p->value_slot[v];
+    return p->remade_slot[v] >= 0 ? p->remade_slot[v] : p->value_slot[v];
 }
 
 /* The forward pass of a node that is repeated for backward. */
-static void play_again(player *y, int i)
+static void play_remake(player *y, int i)
 {
     const dt_plan *p = y->p;
     const dt_node *node = &p->graph->node[i];
-    put(y, p->node[i].again_work, WORK + i);
+    put(y, p->node[i].remake_work, WORK + i);
     put(y, slot_back(p, node->out[0]), node->out[0]);
-    want(y, p->node[i].again_work, WORK + i, i, "scratch, once more,");
+    want(y, p->node[i].remake_work, WORK + i, i, "scratch, once more,");
     for (int j = 0; j < node->in_count; j++)
         want(y, slot_back(p, node->in[j]), node->in[j], i, "input, once more,");
 }
@@ -99,7 +99,7 @@ static void play_backward(player *y, int i)
     bool replaced = false;
     ck_assert_int_ge(dy, 0);
     want(y, dy, GRAD + node->out[0], i, "output's gradient");
-    if (pn->again >= 0) play_again(y, pn->again);
+    if (pn->remakes >= 0) play_remake(y, pn->remakes);
     want_operands(y, i);
     put(y, pn->backward_work, WORK + i);
     for (int j = 0; j < node->in_count; j++) {
@@ -118,10 +118,11 @@ static void play_backward(player *y, int i)
     }
     want(y, pn->backward_work, WORK + i, i, "scratch, backward,");
     want_operands(y, i);
-    if (pn->late >= 0) { /* its gradient is finished in this pass */
-        int v = p->graph->node[pn->late].in[0];
+    if (pn->unfinished_by >= 0) { /* its gradient is finished in this pass */
+        int v = p->graph->node[pn->unfinished_by].in[0];
         want(y, slot_back(p, v), v, i, "reader's input");
-        want(y, p->node[pn->late].saved, SAVED + pn->late, i, "reader's saved memory");
+        want(y, p->node[pn->unfinished_by].saved, SAVED + pn->unfinished_by, i,
+             "reader's saved memory");
     }
     if (!replaced) want(y, dy, GRAD + node->out[0], i, "output's gradient, while it runs,");
 }
@@ -284,8 +285,8 @@ START_TEST(sums_of_few_products_are_made_twice)
                                       NULL, NULL),
                          DT_OK);
         for (int v = 0; v < p.graph->value_count; v++) {
-            if (p.again_slot[v] < 0) continue;
-            const dt_slot *first = &p.slot[p.value_slot[v]], *again = &p.slot[p.again_slot[v]];
+            if (p.remade_slot[v] < 0) continue;
+            const dt_slot *first = &p.slot[p.value_slot[v]], *again = &p.slot[p.remade_slot[v]];
             ck_assert_int_lt(first->last, again->first);
             ck_assert_uint_eq(first->bytes, again->bytes);
             twice++;

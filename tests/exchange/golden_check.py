@@ -19,7 +19,7 @@ RUNTIMES = {"onnx": "verify_ort", "qoperator": "verify_ort", "qonnx": "verify_qo
 
 def main(root, folder):
     sys.path.insert(0, os.path.join(root, "cli"))
-    peer = importlib.import_module("peer")
+    comparison = importlib.import_module("comparison")
     total = {name: collections.Counter() for name in RUNTIMES}
     failed = []
     for path in sorted(glob.glob(os.path.join(folder, "*.golden"))):
@@ -31,7 +31,7 @@ def main(root, folder):
             return 77
         text = io.StringIO()
         with open(path, "rb") as stream, contextlib.redirect_stdout(text):
-            good = peer.run(module.Peer, stream, True)
+            good = comparison.run(module.Compared, stream, True)
         result = json.loads(text.getvalue().splitlines()[-1])
         total[form].update(cases=1, checked=result["checked"], differ=result["differ"])
         if not good:

@@ -10,7 +10,7 @@
 # many predictions differ: with float biases, and with biases rounded as exported.
 set -eu
 detent=$1 venv=$2 root=$3
-here=$root/tests/export
+here=$root/tests/exchange
 python=$(python3 "$root/tests/support/environment.py" "$venv" "$root/tests/requirements.txt")
 work=$(mktemp -d)
 export_flags=

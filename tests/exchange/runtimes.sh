@@ -9,7 +9,7 @@
 # (skipped) when they cannot be had.
 set -eu
 detent=$1 venv=$2 root=$3 golden=$4
-here=$root/tests/export
+here=$root/tests/exchange
 python=$(python3 "$root/tests/support/environment.py" "$venv" "$root/tests/requirements-runtimes.txt")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

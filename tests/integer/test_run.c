@@ -131,7 +131,7 @@ START_TEST(the_float_network_is_near)
     testnet_init_model(&t, RECIPE_SMALL RECIPE_BITS("4"), &odd_model);
     dt_int_model *m = int_model(&t, "fp32");
     ck_assert_int_eq(dt_lower_new(&t.low, &l, NULL), DT_OK);
-    dt_lower_snap(l, &t.net.state, &count);
+    dt_lower_round_biases(l, &t.net.state, &count);
     dt_lower_free(l);
     float *x = int_pictures(PICTURES, 1);
     ck_assert_int_eq(dt_kernels_init(&k, test_isa, NULL), DT_OK);

@@ -9,7 +9,7 @@ static const char *const tiers[] = { "scalar", "avx2", "avx512" };
 
 /* What is asked of one call. */
 typedef struct choice {
-    bool late, codes, dx, dw;
+    bool unfinished, codes, dx, dw;
     int accumulate, threads;
 } choice;
 
@@ -41,7 +41,7 @@ static void check_call(const dt_kernels *k, const conv_case *c, choice o)
     real *got_dx = filled(c->x_count, (real)0.5), *got_dw = filled(c->w_count, 0);
     real *dy = filled(c->y_count, 0);
     for (size_t i = 0; i < c->y_count; i++)
-        dy[i] = o.late ? c->dy[i] / 2 : c->dy[i];
+        dy[i] = o.unfinished ? c->dy[i] / 2 : c->dy[i];
     half h = { dy, (int64_t)c->y_count / c->s.N };
     size_t bytes = k->conv.workspace(&c->s, DT_CONV_BACKWARD, o.threads);
     unsigned char *work = dt_get(NULL, bytes + GUARD, "test");
@@ -50,7 +50,7 @@ static void check_call(const dt_kernels *k, const conv_case *c, choice o)
                        .x = { o.codes ? NULL : c->x, c->codes, CODES_ZERO, CODES_SCALE },
                        .w = c->w,
                        .dy = dy,
-                       .finish = o.late ? twice : NULL,
+                       .finish = o.unfinished ? twice : NULL,
                        .arg = &h,
                        .dx = o.dx ? got_dx : NULL,
                        .accumulate = o.accumulate,
@@ -59,9 +59,11 @@ static void check_call(const dt_kernels *k, const conv_case *c, choice o)
     char name[160];
     conv_print(&c->s, name, sizeof name);
     ck_assert_msg(!o.dx || memcmp(dx + GUARD, got_dx, c->x_count * sizeof *dx) == 0,
-                  "%s %s: dx differs (late %d, threads %d)", k->isa, name, o.late, o.threads);
+                  "%s %s: dx differs (unfinished %d, threads %d)", k->isa, name, o.unfinished,
+                  o.threads);
     ck_assert_msg(!o.dw || memcmp(dw + GUARD, got_dw, c->w_count * sizeof *dw) == 0,
-                  "%s %s: dw differs (late %d, threads %d)", k->isa, name, o.late, o.threads);
+                  "%s %s: dw differs (unfinished %d, threads %d)", k->isa, name, o.unfinished,
+                  o.threads);
     for (size_t i = 0; i < GUARD; i++)
         ck_assert_msg(work[bytes + i] == 0xff, "%s %s: a guard byte was written", k->isa, name);
     real *all[] = { dx, dw, got_dx, got_dw, dy };
@@ -80,11 +82,12 @@ static void check(const dt_kernels *k, dt_conv_shape s)
     }
     check_call(k, &c, (choice){ .dx = true, .dw = true, .threads = 1 });
     check_call(k, &c,
-               (choice){ .late = true, .codes = true, .dx = true, .dw = true, .threads = 3 });
-    check_call(k, &c,
-               (choice){ .late = true, .dx = true, .dw = true, .accumulate = 1, .threads = 2 });
-    check_call(k, &c, (choice){ .late = true, .dw = true, .threads = 2 });
-    check_call(k, &c, (choice){ .late = true, .dx = true, .threads = 2 });
+               (choice){ .unfinished = true, .codes = true, .dx = true, .dw = true, .threads = 3 });
+    check_call(
+        k, &c,
+        (choice){ .unfinished = true, .dx = true, .dw = true, .accumulate = 1, .threads = 2 });
+    check_call(k, &c, (choice){ .unfinished = true, .dw = true, .threads = 2 });
+    check_call(k, &c, (choice){ .unfinished = true, .dx = true, .threads = 2 });
     dt_put(NULL, c.codes);
     conv_close(&c);
 }

@@ -51,7 +51,7 @@ typedef struct dt_net_report {
     /* Parameters of quantizers that it has not, though it has others; the first. */
     int quantizers_missing;
     const char *missing_quantizer;
-    int converted; /* quantizers whose state was that of another form (net_adopt.h) */
+    int converted; /* quantizers whose state was that of another form (net_convert.h) */
 } dt_net_report;
 
 /* A file's tensors, and what may be amiss with them. */

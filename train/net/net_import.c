@@ -6,7 +6,7 @@
 #include "core/glob.h"
 #include "exchange/layout.h"
 #include "train/net/net.h"
-#include "train/net/net_adopt.h"
+#include "train/net/net_convert.h"
 
 /* Scales of other groups are of another quantizer. One of one group may be stored as a scalar. */
 static bool same_groups(const dt_value *v, const dt_named_tensor *t)
@@ -44,11 +44,11 @@ static dt_status check_shape(const dt_value *v, const dt_named_tensor *t, const 
 }
 
 /* Whether `value` is a parameter of a quantizer that takes its state from another form's. */
-static bool is_adopted(const dt_graph *g, const dt_tensors *set, int value)
+static bool is_converted(const dt_graph *g, const dt_tensors *set, int value)
 {
     for (int i = 0; i < g->node_count; i++)
         for (int k = 1; k < g->node[i].in_count; k++)
-            if (g->node[i].in[k] == value && dt_net_adopt(g, &g->node[i], set, NULL)) return true;
+            if (g->node[i].in[k] == value && dt_net_convert(g, &g->node[i], set, NULL)) return true;
     return false;
 }
 
@@ -75,7 +75,7 @@ static dt_status check_values(const dt_net *net, const dt_net_file *f, dt_error 
     }
     for (size_t i = 0; i < f->set->count; i++) {
         const dt_node *site = site_of(g, f->set->item[i].name);
-        if (site && dt_net_adopt(g, site, f->set, NULL))
+        if (site && dt_net_convert(g, site, f->set, NULL))
             DT_TRY(dt_tensor_check(&f->set->item[i], f->path, false, err));
     }
     return DT_OK;
@@ -84,7 +84,7 @@ static dt_status check_values(const dt_net *net, const dt_net_file *f, dt_error 
 bool dt_net_has_site(const dt_graph *g, const dt_node *site, const dt_tensors *set,
                      bool *out_converted)
 {
-    *out_converted = dt_net_adopt(g, site, set, NULL);
+    *out_converted = dt_net_convert(g, site, set, NULL);
     for (int i = 1; !*out_converted && i < site->in_count; i++)
         if (!find(set, &g->value[site->in[i]])) return false;
     return true;
@@ -170,12 +170,12 @@ static dt_status check(const dt_net *net, const dt_net_file *f, dt_net_report *r
     DT_TRY(match(net, f, r, &weights, err));
     DT_TRY(check_names(net, f, weights, r, err));
     for (int i = 0; i < g->node_count; i++)
-        r->converted += dt_net_adopt(g, &g->node[i], f->set, NULL);
+        r->converted += dt_net_convert(g, &g->node[i], f->set, NULL);
     r->has_quantizers = r->has_quantizers || r->converted;
     for (int i = 0; r->has_quantizers && i < g->value_count; i++) {
         const dt_value *v = &g->value[i];
         if (!dt_layout_is_kept(v) || v->role != DT_ROLE_QUANT || find(f->set, v)) continue;
-        if (is_adopted(g, f->set, i)) continue;
+        if (is_converted(g, f->set, i)) continue;
         if (!r->quantizers_missing++) r->missing_quantizer = v->name;
     }
     return check_values(net, f, err);
@@ -205,7 +205,7 @@ dt_status dt_net_import(dt_net *net, const dt_net_file *f, dt_net_report *out_re
     }
     dt_put(NULL, plain);
     for (int i = 0; i < net->graph.node_count; i++)
-        dt_net_adopt(&net->graph, &net->graph.node[i], f->set, &net->state);
+        dt_net_convert(&net->graph, &net->graph.node[i], f->set, &net->state);
     *out_report = r;
     return DT_OK;
 }

@@ -11,7 +11,7 @@
 #include "optim/schedule.h"
 #include "train/run/checkpoint.h"
 #include "train/run/metrics.h"
-#include "train/run/run_parts.h"
+#include "train/run/run_state.h"
 
 static double now(void)
 {

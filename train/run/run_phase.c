@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "autograd/fuse.h"
-#include "train/run/run_parts.h"
+#include "train/run/run_state.h"
 
 static void say(const dt_run *r, const char *text)
 {
@@ -59,7 +59,8 @@ static dt_status plan_phase(dt_run *r, dt_phase *f, dt_error *err)
     DT_TRY(plan(r, f->steps, DT_MODE_TRAIN, &f->plan, err));
     DT_TRY(plan(r, f->steps, DT_MODE_EVAL, &eval, err));
     dt_plan_fini(&eval); /* the evaluator makes its own */
-    if (f->loose_steps) DT_TRY(plan(r, f->loose_steps, DT_MODE_TRAIN, &f->loose_plan, err));
+    if (f->unquantized_steps)
+        DT_TRY(plan(r, f->unquantized_steps, DT_MODE_TRAIN, &f->unquantized_plan, err));
     if (!dt_dynamics_wants_norm(&r->s.dynamics)) return DT_OK;
     return plan(r, f->steps, DT_MODE_NORM, &f->norm, err);
 }
@@ -71,8 +72,8 @@ static dt_status open_phase(dt_run *r, dt_phase *f, dt_error *err)
                         err));
     DT_TRY(dt_evaluator_init(&f->evaluator, net, f->steps, &r->s.kernels, r->s.recipe->eval.batch,
                              r->s.threads, r->step_memory, r->p->alloc, err));
-    if (f->loose_steps)
-        DT_TRY(dt_exec_init(&f->loose_exec, &f->loose_plan, &net->state, &r->s.kernels,
+    if (f->unquantized_steps)
+        DT_TRY(dt_exec_init(&f->unquantized_exec, &f->unquantized_plan, &net->state, &r->s.kernels,
                             r->step_memory, r->p->alloc, err));
     if (!f->norm.graph) return DT_OK;
     return dt_exec_init(&f->norm_exec, &f->norm, &net->state, &r->s.kernels, r->step_memory,
@@ -109,7 +110,7 @@ static dt_status extra_batch(dt_run *r, int64_t batch, dt_batch *out, dt_error *
 static dt_status gradient_pass(void *arg, int64_t batch, dt_error *err)
 {
     dt_run *r = arg;
-    dt_exec *e = &r->phase->loose_exec;
+    dt_exec *e = &r->phase->unquantized_exec;
     dt_batch b;
     if (batch >= 0) {
         DT_TRY(extra_batch(r, batch, &b, err));
@@ -132,18 +133,18 @@ static dt_status norm_pass(void *arg, int64_t batch, dt_error *err)
 }
 
 /* The phase's graph with weights as they are. */
-static dt_status make_loose(dt_run *r, dt_phase *f, dt_error *err)
+static dt_status make_unquantized(dt_run *r, dt_phase *f, dt_error *err)
 {
     const dt_net *net = &r->s.net;
     const int keep[] = { net->loss, net->logits, net->step_loss };
-    dt_recipe_phase loose = { 0 };
-    if (f->conf) loose = *f->conf;
-    loose.weight_bits = 32;
-    DT_TRY(dt_net_phase(net, &loose, r->p->alloc, &f->loose, err));
-    f->loose_steps = &f->loose;
+    dt_recipe_phase unquantized = { 0 };
+    if (f->conf) unquantized = *f->conf;
+    unquantized.weight_bits = 32;
+    DT_TRY(dt_net_phase(net, &unquantized, r->p->alloc, &f->unquantized, err));
+    f->unquantized_steps = &f->unquantized;
     if (net->plain) return DT_OK;
-    DT_TRY(dt_fuse(&f->loose, keep, 3, &f->loose_fused, r->p->alloc, err));
-    f->loose_steps = &f->loose_fused;
+    DT_TRY(dt_fuse(&f->unquantized, keep, 3, &f->unquantized_fused, r->p->alloc, err));
+    f->unquantized_steps = &f->unquantized_fused;
     return DT_OK;
 }
 
@@ -162,7 +163,7 @@ dt_status dt_run_make_phases(dt_run *r, dt_error *err)
         r->phase_count = i + 1;
         f->plain = &net->graph;
         f->steps = dt_net_steps(net);
-        if (dt_dynamics_wants_gradients(&r->s.dynamics)) DT_TRY(make_loose(r, f, err));
+        if (dt_dynamics_wants_gradients(&r->s.dynamics)) DT_TRY(make_unquantized(r, f, err));
         if (!f->conf) continue;
         f->first_step = f->conf->epoch * r->at.steps_per_epoch;
         DT_TRY(dt_net_phase(net, f->conf, r->p->alloc, &f->own, err));
@@ -320,10 +321,10 @@ void dt_run_end_plans(dt_run *r)
         dt_phase *f = &r->phases[i];
         dt_evaluator_fini(&f->evaluator);
         dt_exec_fini(&f->norm_exec);
-        dt_exec_fini(&f->loose_exec);
-        dt_plan_fini(&f->loose_plan);
-        dt_graph_fini(&f->loose_fused);
-        dt_graph_fini(&f->loose);
+        dt_exec_fini(&f->unquantized_exec);
+        dt_plan_fini(&f->unquantized_plan);
+        dt_graph_fini(&f->unquantized_fused);
+        dt_graph_fini(&f->unquantized);
         dt_exec_fini(&f->exec);
         dt_plan_fini(&f->norm);
         dt_plan_fini(&f->plan);

@@ -6,7 +6,7 @@
 
 #include "core/atomic.h"
 #include "core/memory.h"
-#include "train/run/run_parts.h"
+#include "train/run/run_state.h"
 
 static void say(const dt_run *r, const char *text)
 {

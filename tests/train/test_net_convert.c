@@ -1,6 +1,6 @@
 /* Ranges of one form as the parameters of another. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/net/net_adopt.h"
+#include "train/net/net_convert.h"
 
 #include <string.h>
 
@@ -101,4 +101,4 @@ START_TEST(forms_of_ranges_are_converted)
 }
 END_TEST
 
-DT_TEST_MAIN("net_adopt", forms_of_ranges_are_converted)
+DT_TEST_MAIN("net_convert", forms_of_ranges_are_converted)

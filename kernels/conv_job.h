@@ -1,8 +1,8 @@
 /* Direct convolution: the parts of the gradients, so that both can be made of a picture while it is
  * in cache. Internal to kernels/. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DT_KERNELS_CONV_PARTS_H
-#define DT_KERNELS_CONV_PARTS_H
+#ifndef DT_KERNELS_CONV_JOB_H
+#define DT_KERNELS_CONV_JOB_H
 
 #include "kernels/conv_plan.h"
 

@@ -19,11 +19,11 @@ static dt_lower_product fold(const testnet *t, const char *conv, const char *nor
     return p;
 }
 
-static void snap(testnet *t, int *out_count)
+static void round_biases(testnet *t, int *out_count)
 {
     dt_lowered *l;
     ck_assert_int_eq(dt_lower_new(&t->low, &l, NULL), DT_OK);
-    dt_lower_snap(l, &t->net.state, out_count);
+    dt_lower_round_biases(l, &t->net.state, out_count);
     dt_lower_free(l);
 }
 
@@ -52,7 +52,7 @@ START_TEST(biases_are_on_their_grid_afterwards)
         off += fabs(b - (double)conv.bias[o]) > 1e-5;
     }
     ck_assert_int_gt(off, 0); /* there was something to round */
-    snap(&t, &count);
+    round_biases(&t, &count);
     ck_assert_int_eq(count, 4 + 8 + 8 + 16 + 16 + 10);
     dt_lower_product conv2 = fold(&t, "conv2", "bn2", arena), fc2 = fold(&t, "fc", NULL, arena);
     expect_same(&conv, &conv2);
@@ -69,11 +69,11 @@ START_TEST(a_float_net_stays)
     testnet_init(&t, RECIPE_SMALL);
     const real *beta = t.net.state.data[testnet_node(&t, "batchnorm", "bn2")->in[DT_BN_BETA]];
     real before = beta[3];
-    snap(&t, &count);
+    round_biases(&t, &count);
     ck_assert_int_eq(count, 0);
     ck_assert(beta[3] == before);
     testnet_fini(&t);
 }
 END_TEST
 
-DT_TEST_MAIN("lower_snap", biases_are_on_their_grid_afterwards, a_float_net_stays)
+DT_TEST_MAIN("lower_biases", biases_are_on_their_grid_afterwards, a_float_net_stays)

@@ -1,6 +1,6 @@
 /* Quantizer parameters from those of another form of the same range. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "train/net/net_adopt.h"
+#include "train/net/net_convert.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,16 +35,16 @@ static bool has_all(const dt_graph *g, const dt_node *site, const dt_tensors *se
     return true;
 }
 
-bool dt_net_adopt(const dt_graph *g, const dt_node *site, const dt_tensors *set,
-                  const dt_state *state)
+bool dt_net_convert(const dt_graph *g, const dt_node *site, const dt_tensors *set,
+                    const dt_state *state)
 {
     const dt_fakequant_conf *c = site->conf;
-    if (!site->op->quantizes || !c->quantizer->adopt) return false;
+    if (!site->op->quantizes || !c->quantizer->convert) return false;
     if (has_all(g, site, set)) return false;
     for (int64_t group = 0; group < c->site.groups; group++) {
         real p[DT_QUANT_MAX_PARAMS] = { 0 };
         lookup l = { set, site->name, c->site.groups, group };
-        if (!c->quantizer->adopt(c->options, &c->site, read_number, &l, p)) return false;
+        if (!c->quantizer->convert(c->options, &c->site, read_number, &l, p)) return false;
         for (int i = 1; state && i < site->in_count; i++)
             state->data[site->in[i]][group] = p[i - 1];
     }

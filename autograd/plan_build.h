@@ -1,7 +1,7 @@
 /* What the files of the planner share: plan.c makes values and memory, plan_back.c gradients. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DT_AUTOGRAD_PLAN_PARTS_H
-#define DT_AUTOGRAD_PLAN_PARTS_H
+#ifndef DT_AUTOGRAD_PLAN_BUILD_H
+#define DT_AUTOGRAD_PLAN_BUILD_H
 
 #include "autograd/plan.h"
 
@@ -19,7 +19,7 @@ void dt_plan_shapes(const dt_plan *p, const int *value, int count, dt_shape *out
  * by value, see dt_plan_request; the latter is scratch. */
 void dt_plan_mark_gradients(dt_plan *p, const bool *frozen, bool *has_grad);
 void dt_plan_gradients(dt_plan *p);
-void dt_plan_late(dt_plan *p);
-void dt_plan_again(dt_plan *p);
+void dt_plan_unfinished(dt_plan *p);
+void dt_plan_remakes(dt_plan *p);
 
 #endif

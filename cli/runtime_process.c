@@ -1,6 +1,6 @@
 /* Starting, feeding and ending the script. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/runtime_peer.h"
+#include "cli/runtime_process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "core/atomic.h"
-#include "peer_scripts.h"
+#include "runtime_scripts.h"
 
 enum { NO_EXEC = 127, VERDICT = 400 };
 
@@ -36,16 +36,16 @@ static dt_status write_scripts(const cli_folder *folder, dt_error *err)
     return DT_OK;
 }
 
-dt_status cli_peer_open(cli_peer *p, const char *script, dt_error *err)
+dt_status cli_process_open(cli_process *p, const char *script, dt_error *err)
 {
-    *p = (cli_peer){ .script = script };
+    *p = (cli_process){ .script = script };
     DT_TRY(cli_folder_make(&p->folder, err));
-    p->start = cli_folder_path(&p->folder, "run_peer.py");
+    p->start = cli_folder_path(&p->folder, "run_script.py");
     p->log = cli_folder_path(&p->folder, "log");
     p->verdict = cli_folder_path(&p->folder, "verdict");
     dt_status st = p->start && p->log && p->verdict ? DT_OK : no_memory(err);
     if (st == DT_OK) st = write_scripts(&p->folder, err);
-    if (st != DT_OK) cli_peer_remove(p);
+    if (st != DT_OK) cli_process_remove(p);
     return st;
 }
 
@@ -57,8 +57,8 @@ static dt_status set_option(const dt_exporter *e, void *conf, const char *key, c
     return opt ? dt_opt_set(opt, conf, value, &(dt_where){ .key = key }, err) : DT_OK;
 }
 
-dt_status cli_peer_export(cli_peer *p, const dt_session *s, const char *format,
-                          const char *rounding, const cli_args *args, dt_error *err)
+dt_status cli_process_export(cli_process *p, const dt_session *s, const char *format,
+                             const char *rounding, const cli_args *args, dt_error *err)
 {
     struct dt_text_attr attr[CLI_SOURCE_TEXTS];
     const dt_export_source src = cli_source(s, attr);
@@ -79,14 +79,14 @@ dt_status cli_peer_export(cli_peer *p, const dt_session *s, const char *format,
     return st;
 }
 
-void cli_peer_remove(cli_peer *p)
+void cli_process_remove(cli_process *p)
 {
     cli_folder_remove(&p->folder);
     dt_put(NULL, p->start);
     dt_put(NULL, p->file);
     dt_put(NULL, p->log);
     dt_put(NULL, p->verdict);
-    *p = (cli_peer){ .folder.lock = -1 };
+    *p = (cli_process){ .folder.lock = -1 };
 }
 
 static const char *python(const cli_args *args)
@@ -97,7 +97,7 @@ static const char *python(const cli_args *args)
 /* In the child, a group of its own: the script, its input from `in`, its output to `out` (-1: as
  * ours), what it says beside its result to `log`. Temporary files of what it runs are removed with
  * the folder. */
-static void become(const cli_peer *p, const cli_args *args, int in, int out, int log)
+static void become(const cli_process *p, const cli_args *args, int in, int out, int log)
 {
     setpgid(0, 0);
     dup2(in, STDIN_FILENO);
@@ -125,7 +125,7 @@ static void close_pipe(const int ends[2])
         if (ends[i] >= 0) close(ends[i]);
 }
 
-dt_status cli_peer_start(cli_peer *p, const cli_args *args, bool answers, dt_error *err)
+dt_status cli_process_start(cli_process *p, const cli_args *args, bool answers, dt_error *err)
 {
     int there[2] = { -1, -1 }, back[2] = { -1, -1 };
     int log = open(p->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -168,7 +168,7 @@ static const char *line_of(const char *path, bool last, char line[VERDICT])
 }
 
 /* Warnings of the runtime, for the user to see. */
-static void show_log(const cli_peer *p)
+static void show_log(const cli_process *p)
 {
     char piece[512];
     FILE *f = fopen(p->log, "rb");
@@ -178,7 +178,7 @@ static void show_log(const cli_peer *p)
 }
 
 /* A script that ended in a way of its own. */
-static dt_status no_verdict(const cli_peer *p, const cli_args *args, int status, dt_error *err)
+static dt_status no_verdict(const cli_process *p, const cli_args *args, int status, dt_error *err)
 {
     const dt_where where = { .key = "--python" };
     char how[48], line[VERDICT];
@@ -194,7 +194,7 @@ static dt_status no_verdict(const cli_peer *p, const cli_args *args, int status,
                    python(args), how, *line ? ": " : "", line);
 }
 
-static dt_status judge(const cli_peer *p, bool sent, const cli_args *args, int status,
+static dt_status judge(const cli_process *p, bool sent, const cli_args *args, int status,
                        bool *out_good, dt_error *err)
 {
     static const char cannot[] = "cannot ", failed[] = "failed ";
@@ -219,8 +219,8 @@ static dt_status judge(const cli_peer *p, bool sent, const cli_args *args, int s
     return DT_OK;
 }
 
-dt_status cli_peer_finish(cli_peer *p, bool whole, const cli_args *args, bool *out_good,
-                          dt_error *err)
+dt_status cli_process_finish(cli_process *p, bool whole, const cli_args *args, bool *out_good,
+                             dt_error *err)
 {
     int status = 0;
     bool sent = fclose(p->to) == 0 && whole;

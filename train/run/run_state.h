@@ -1,7 +1,7 @@
 /* A run under way; shared by the files of the training loop. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DT_TRAIN_RUN_RUN_PARTS_H
-#define DT_TRAIN_RUN_RUN_PARTS_H
+#ifndef DT_TRAIN_RUN_RUN_STATE_H
+#define DT_TRAIN_RUN_RUN_STATE_H
 
 #include "core/atomic.h"
 #include "train/run/accumulate.h"
@@ -19,10 +19,11 @@ typedef struct dt_phase {
     const dt_graph *plain, *steps;
     dt_plan plan, norm; /* norm: for batch-norm statistics; only if dynamics want it */
     dt_exec exec, norm_exec;
-    dt_graph loose, loose_fused; /* weights without quantizers; only if dynamics want it */
-    const dt_graph *loose_steps;
-    dt_plan loose_plan;
-    dt_exec loose_exec;
+    dt_graph unquantized,
+        unquantized_fused; /* weights without quantizers; only if dynamics want it */
+    const dt_graph *unquantized_steps;
+    dt_plan unquantized_plan;
+    dt_exec unquantized_exec;
     dt_evaluator evaluator;
 } dt_phase;
 

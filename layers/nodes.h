@@ -1,7 +1,7 @@
 /* What layers are made of: parameters and nodes. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DT_LAYERS_PARTS_H
-#define DT_LAYERS_PARTS_H
+#ifndef DT_LAYERS_NODES_H
+#define DT_LAYERS_NODES_H
 
 #include "layers/builder.h"
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts one of the scripts beside it for `detent verify --runtime`:
 
-    run_peer.py MODULE --text|--json
+    run_script.py MODULE --text|--json
 
 MODULE.main(standard input, as_json) gives True (all is equal) or False. That goes into the file
 `verdict` beside the scripts, whose first line Detent reads: "good", "differs", "cannot REASON" (a
@@ -23,7 +23,7 @@ def judge(name, as_json):
         return f"cannot {error}"
     except BaseException as error:  # also SystemExit and Ctrl-C: there is one door
         kind = type(error)
-        known = kind.__module__ == "peer"
+        known = kind.__module__ == "comparison"
         word = "cannot" if known and kind.__name__ == "CannotRun" else "failed"
         return f"{word} {error}" if known else f"{word} {kind.__name__}: {error}"
 

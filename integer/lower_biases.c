@@ -14,7 +14,7 @@ static bool is_zero(const dt_lower_product *p, int64_t o)
 }
 
 /* beta - mean f = bias, with f = gamma / sqrt(var + eps). */
-static void snap_norm(const dt_node *norm, const dt_lower_product *p, dt_state *state)
+static void round_norm(const dt_node *norm, const dt_lower_product *p, dt_state *state)
 {
     const dt_batchnorm_conf *c = norm->conf;
     real *gamma = state->data[norm->in[DT_BN_GAMMA]], *beta = state->data[norm->in[DT_BN_BETA]];
@@ -27,14 +27,14 @@ static void snap_norm(const dt_node *norm, const dt_lower_product *p, dt_state *
     }
 }
 
-static void snap_bias(const dt_node *linear, const dt_lower_product *p, dt_state *state)
+static void round_bias(const dt_node *linear, const dt_lower_product *p, dt_state *state)
 {
     real *bias = state->data[linear->in[2]];
     for (int64_t o = 0; o < p->O; o++)
         bias[o] = (real)((double)p->bias_code[o] * (double)p->bias_scale[p->scales > 1 ? o : 0]);
 }
 
-void dt_lower_snap(const dt_lowered *l, dt_state *state, int *out_count)
+void dt_lower_round_biases(const dt_lowered *l, dt_state *state, int *out_count)
 {
     const dt_graph *g = l->src.graph;
     *out_count = 0;
@@ -43,9 +43,9 @@ void dt_lower_snap(const dt_lowered *l, dt_state *state, int *out_count)
         const dt_node *norm = p ? dt_query_norm(g, l->needed, &g->node[i]) : NULL;
         if (!p || !p->has_bias || !p->bias_code) continue;
         if (norm)
-            snap_norm(norm, p, state);
+            round_norm(norm, p, state);
         else
-            snap_bias(&g->node[i], p, state);
+            round_bias(&g->node[i], p, state);
         *out_count += (int)p->O;
     }
 }

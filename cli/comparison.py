@@ -70,7 +70,7 @@ def compare(tally, ours, theirs):
         tally.add(name, distance.size, int((distance != 0).sum()), float(distance.max()))
 
 
-class Peer:
+class Runtime:
     """What a script says of its runtime."""
 
     name = ""        # with its version
@@ -125,18 +125,19 @@ def report(as_json, runtime, names, tally, good, facts=None, notes=(), missing=(
     return good
 
 
-def run(peer_class, stream, as_json):
+def run(kind, stream, as_json):
     """True when all is equal."""
     header = json.loads(stream.readline())
     names, tally = list(shapes_of(header)), Tally()
-    peer = peer_class(header)
+    runtime = kind(header)
     for x, ours in batches(stream, header):
-        compare(tally, ours, peer.forward(x, ours))
+        compare(tally, ours, runtime.forward(x, ours))
         tally.pictures += len(x)
-    if not as_json and peer.summary():
-        print(f"{peer.name}: {peer.summary()}")
-    missing = [name for name in names if name not in tally.checked and name != peer.codes_in]
-    return report(as_json, peer.name, names, tally, peer.good(), peer.facts(), peer.notes(), missing)
+    if not as_json and runtime.summary():
+        print(f"{runtime.name}: {runtime.summary()}")
+    missing = [name for name in names if name not in tally.checked and name != runtime.codes_in]
+    return report(as_json, runtime.name, names, tally, runtime.good(), runtime.facts(),
+                  runtime.notes(), missing)
 
 
 def listed(counts):
