@@ -9,7 +9,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op_softmax_ce.h"
 
-#include "autograd/op.h"
+#include "autograd/loss.h"
 #include "core/mathx.h"
 
 static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
@@ -146,4 +146,35 @@ const dt_op dt_op_softmax_ce = {
     .forward = forward,
     .backward = backward,
     .examples = examples,
+};
+
+static void set_smoothing(void *conf, double share_of_all)
+{
+    *(dt_softmax_ce_conf *)conf = (dt_softmax_ce_conf){ share_of_all };
+}
+
+static double of(const void *conf, const real *x, const void *answer, int64_t K)
+{
+    const dt_softmax_ce_conf *c = conf;
+    int32_t label = *(const int32_t *)answer;
+    double most = (double)x[0], sum = 0, mean = 0;
+    for (int64_t k = 1; k < K; k++)
+        most = (double)x[k] > most ? (double)x[k] : most;
+    for (int64_t k = 0; k < K; k++) {
+        sum += dt_exp((double)x[k] - most);
+        mean += (double)x[k] / (double)K;
+    }
+    double log_sum = dt_log(sum) + most;
+    return label < 0 ? 0
+                     : (1 - c->smoothing) * (log_sum - (double)x[label]) +
+                           c->smoothing * (log_sum - mean);
+}
+
+const dt_loss dt_loss_softmax_ce = {
+    .row = { "softmax_ce", "cross entropy of the softmax with a label", NULL,
+             sizeof(dt_softmax_ce_conf) },
+    .answer = DT_ANSWER_LABEL,
+    .shares = true,
+    .smooth = set_smoothing,
+    .of = of,
 };

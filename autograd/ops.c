@@ -4,6 +4,7 @@
 
 #include "autograd/op.h"
 
+#define DT_LOSS(name) DT_OP(name)
 #define DT_OP(name) extern const dt_op dt_op_##name;
 #include "autograd/ops.def"
 #undef DT_OP

@@ -7,19 +7,41 @@
 #include "cli/cli.h"
 #include "core/atomic.h"
 
+typedef struct seen {
+    const cli_args *args;
+    const dt_goal *goal;
+} seen;
+
 static bool on_batch(void *arg, const dt_score *s, int64_t total)
 {
-    const cli_args *args = arg;
-    char text[128];
-    snprintf(text, sizeof text, "evaluating %lld/%lld  top-1 %.2f%%", (long long)s->count,
-             (long long)total, 100.0 * (double)s->correct / (double)s->count);
-    if (!args->json) cli_progress(text, 15);
+    const seen *e = arg;
+    char text[160], value[DT_METRIC_TEXT];
+    const dt_metric *m = e->goal->task->metric;
+    snprintf(text, sizeof text, "evaluating %lld/%lld  %s %s", (long long)s->count,
+             (long long)total, m->label, dt_metric_print(m, dt_score_value(s, e->goal, 0), value));
+    if (!e->args->json) cli_progress(text, 15);
     return true;
 }
 
 static bool is_integer(const cli_args *args)
 {
     return args->arith && strcmp(args->arith, "integer") == 0;
+}
+
+static void print_score_json(const dt_session *s, const dt_score *score, const char *arith)
+{
+    const dt_goal *g = &s->net.goal;
+    const dt_net_task *t = g->task;
+    json_t *o = json_object();
+    for (int i = 0; i < t->counts; i++)
+        json_object_set_new(o, t->sum[i], json_integer((json_int_t)score->sum[i]));
+    json_object_set_new(o, "count", json_integer((json_int_t)score->count));
+    for (int i = 0; t->metric[i].name; i++)
+        json_object_set_new(o, t->metric[i].name, json_real(dt_score_value(score, g, i)));
+    json_object_set_new(o, "loss", json_real(score->loss));
+    json_object_set_new(o, "arith", json_string(arith));
+    json_object_set_new(o, "isa", json_string(s->kernels.isa));
+    cli_print_json(o, 9);
 }
 
 static void print_score(const dt_session *s, const dt_score *score, const cli_args *args)
@@ -29,32 +51,34 @@ static void print_score(const dt_session *s, const dt_score *score, const cli_ar
         snprintf(arith, sizeof arith, "integer, %s", cli_rounding(s, args));
     else
         snprintf(arith, sizeof arith, "float%s", args->as_exported ? ", biases as exported" : "");
-    double top1 = 100.0 * (double)score->correct / (double)score->count;
-    double top5 = 100.0 * (double)score->correct5 / (double)score->count;
     if (args->json) {
-        json_t *o =
-            json_pack("{s:I,s:I,s:f,s:f,s:f,s:s,s:s}", "correct", (json_int_t)score->correct,
-                      "count", (json_int_t)score->count, "top1", top1, "top5", top5, "loss",
-                      score->loss, "arith", arith, "isa", s->kernels.isa);
-        cli_print_json(o, 9);
+        print_score_json(s, score, arith);
         return;
     }
-    printf("%s: %lld of %lld correct, top-1 %.2f%%, top-5 %.2f%%, loss %.4f (%s arithmetic)\n",
-           s->recipe->name, (long long)score->correct, (long long)score->count, top1, top5,
-           score->loss, arith);
+    const dt_goal *g = &s->net.goal;
+    printf("%s: ", s->recipe->name);
+    if (g->task->counts)
+        printf("%lld of %lld %s, ", (long long)score->sum[0], (long long)score->count,
+               g->task->sum[0]);
+    else
+        printf("%lld samples, ", (long long)score->count);
+    cli_print_metrics(g, score, false);
+    printf(", loss %.4f (%s arithmetic)\n", score->loss, arith);
 }
 
-/* One class a line, in the order of the split. */
-static dt_status write_predictions(const char *path, const int32_t *classes, int64_t count,
-                                   dt_error *err)
+/* What the output of each sample means, one a line, in the order of the split. */
+static dt_status write_predictions(const char *path, const dt_goal *g, const float *prediction,
+                                   int64_t count, dt_error *err)
 {
     dt_atomic_file f;
     dt_status st = DT_OK;
+    int64_t each = g->task->predicted(g->K);
     DT_TRY(dt_atomic_begin(&f, path, err));
-    for (int64_t i = 0; i < count && st == DT_OK; i++) {
-        char line[16];
-        int n = snprintf(line, sizeof line, "%d\n", (int)classes[i]);
-        st = dt_atomic_write(&f, line, (size_t)n, err);
+    for (int64_t i = 0; i < count * each && st == DT_OK; i++) {
+        char text[48];
+        int n = snprintf(text, sizeof text, "%.*g%c", g->task->digits, (double)prediction[i],
+                         (i + 1) % each ? ' ' : '\n');
+        st = dt_atomic_write(&f, text, (size_t)n, err);
     }
     if (st == DT_OK) return dt_atomic_end(&f, NULL, NULL, err);
     dt_atomic_cancel(&f);
@@ -62,21 +86,23 @@ static dt_status write_predictions(const char *path, const int32_t *classes, int
 }
 
 /* One of the two is NULL. */
-static dt_status run_loader(dt_evaluator *e, dt_int_run *r, dt_loader *loader, const cli_args *args,
-                            dt_score *score, dt_error *err)
+static dt_status run_loader(dt_evaluator *e, dt_int_run *r, const dt_goal *g, dt_loader *loader,
+                            const cli_args *args, dt_score *score, dt_error *err)
 {
-    int32_t *classes = NULL;
+    float *predictions = NULL;
+    size_t each = (size_t)g->task->predicted(g->K);
     if (args->predictions) {
         size_t n = (size_t)dt_loader_samples(loader);
-        classes = dt_get_array(NULL, n, sizeof *classes, "predictions");
-        if (!classes) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for predictions");
+        predictions = dt_get_array(NULL, n, each * sizeof *predictions, "predictions");
+        if (!predictions) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for predictions");
     }
-    void *arg = (void *)(uintptr_t)args;
-    dt_status st = e ? dt_evaluate(e, loader, on_batch, arg, classes, score, err)
-                     : dt_evaluate_integer(r, loader, on_batch, arg, classes, score, err);
-    if (st == DT_OK && classes)
-        st = write_predictions(args->predictions, classes, score->count, err);
-    dt_put(NULL, classes);
+    seen arg = { args, g };
+    dt_status st =
+        e ? dt_evaluate(e, loader, on_batch, &arg, predictions, score, err)
+          : dt_evaluate_integer(r, g, loader, on_batch, &arg, predictions, score, err);
+    if (st == DT_OK && predictions)
+        st = write_predictions(args->predictions, g, predictions, score->count, err);
+    dt_put(NULL, predictions);
     return st;
 }
 
@@ -88,7 +114,7 @@ static dt_status evaluate_float(dt_session *s, dt_loader *loader, const cli_args
     if (args->as_exported) DT_TRY(cli_round_biases(s, err));
     DT_TRY(dt_evaluator_init(&e, &s->net, dt_net_steps(&s->net), &s->kernels, batch, s->threads,
                              NULL, NULL, err));
-    dt_status st = run_loader(&e, NULL, loader, args, score, err);
+    dt_status st = run_loader(&e, NULL, &s->net.goal, loader, args, score, err);
     dt_evaluator_fini(&e);
     return st;
 }
@@ -102,7 +128,7 @@ static dt_status evaluate_integer(dt_session *s, dt_loader *loader, const cli_ar
     dt_status st = dt_int_run_init(&r, m, &dt_int_engine, &s->kernels, s->threads, DT_INT_BATCH,
                                    s->alloc, err);
     if (st == DT_OK) {
-        st = run_loader(NULL, &r, loader, args, score, err);
+        st = run_loader(NULL, &r, &s->net.goal, loader, args, score, err);
         dt_int_run_fini(&r);
     }
     dt_int_model_free(m);

@@ -40,16 +40,27 @@ static void on_progress(void *arg, const dt_run_progress *p)
         snprintf(text, sizeof text, "evaluating %lld/%lld", (long long)p->eval_seen,
                  (long long)p->eval_total);
     } else {
-        double top1 = at->seen ? 100.0 * (double)at->correct / (double)at->seen : 0;
-        double loss = at->seen ? at->loss_sum / (double)at->seen : 0;
+        const dt_metric *metric = p->goal->task->metric;
+        char value[DT_METRIC_TEXT];
+        double loss = at->seen.count ? at->seen.loss / (double)at->seen.count : 0;
+        dt_metric_print(metric, dt_score_value(&at->seen, p->goal, 0), value);
         snprintf(
             text, sizeof text,
-            "epoch %lld step %lld/%lld  %.0f img/s  loss %.4f  top-1 %.2f%%  lr %.5f%s  ETA %s",
+            "epoch %lld step %lld/%lld  %.0f img/s  loss %.4f  %s %s  lr %.5f%s  ETA %s",
             (long long)((at->step - 1) / at->steps_per_epoch + 1), (long long)at->step,
-            (long long)at->last_step, p->images_per_s, loss, top1, p->lr, p->dynamics,
+            (long long)at->last_step, p->images_per_s, loss, metric->label, value, p->lr, p->dynamics,
             cli_duration(p->eta_s, eta, sizeof eta));
     }
     cli_progress(text, 15);
+}
+
+/* The metric that decides, in a column. */
+static void print_first(const char *before, const dt_goal *g, const dt_score *s)
+{
+    char value[DT_METRIC_TEXT];
+    const dt_metric *m = g->task->metric;
+    dt_metric_print(m, dt_score_value(s, g, 0), value);
+    printf("%s%s %7s", before, m->label, value);
 }
 
 static void on_epoch(void *arg, const dt_run_epoch *e)
@@ -57,11 +68,11 @@ static void on_epoch(void *arg, const dt_run_epoch *e)
     (void)arg;
     char text[32];
     cli_progress(NULL, 0);
-    printf("epoch %3lld  lr %.5f  train loss %.4f top-1 %6.2f%%  test loss %.4f top-1 %6.2f%%",
-           (long long)e->epoch, e->lr, e->train_loss, e->train_top1, e->score.loss,
-           100.0 * (double)e->score.correct / (double)e->score.count);
-    if (e->has_val)
-        printf("  val top-1 %6.2f%%", 100.0 * (double)e->val.correct / (double)e->val.count);
+    printf("epoch %3lld  lr %.5f  train loss %.4f", (long long)e->epoch, e->lr, e->train.loss);
+    print_first(" ", e->goal, &e->train);
+    printf("  test loss %.4f", e->score.loss);
+    print_first(" ", e->goal, &e->score);
+    if (e->has_val) print_first("  val ", e->goal, &e->val);
     printf("  %s%s\n", cli_duration(e->seconds, text, sizeof text),
            !e->is_best  ? ""
            : e->has_val ? "  best"
@@ -109,12 +120,9 @@ static int train_in(dt_recipe *recipe, const char *folder, const cli_args *args)
     if (dt_run_train(&p, &result, &err) != DT_OK) return cli_fail(&err);
     cli_progress(NULL, 0);
     if (!result.finished) return 130;
-    printf("last step %lld: top-1 %.2f%% (%lld of %lld), top-5 %.2f%%, loss %.4f; %s/last.h5\n",
-           (long long)result.step,
-           100.0 * (double)result.score.correct / (double)result.score.count,
-           (long long)result.score.correct, (long long)result.score.count,
-           100.0 * (double)result.score.correct5 / (double)result.score.count, result.score.loss,
-           folder);
+    printf("last step %lld: ", (long long)result.step);
+    cli_print_metrics(&result.goal, &result.score, true);
+    printf(", loss %.4f; %s/last.h5\n", result.score.loss, folder);
     return 0;
 }
 

@@ -66,7 +66,9 @@ static void print_text(const dt_verify *v, bool good)
     const dt_int_model *m = v->params.model;
     dt_int_diff e, chained, isolated;
     int engine = dt_verify_first_engine(v), site = dt_verify_first_float(v);
-    double n = 0.01 * (double)v->pictures;
+    const dt_goal *g = &v->params.net->goal;
+    const dt_metric *metric = g->task->metric;
+    char f[DT_METRIC_TEXT], i[DT_METRIC_TEXT];
     sum_up(v, &e, &chained, &isolated);
     print_nodes(v);
     printf("\n%lld pictures, rounding %s\n", (long long)v->pictures, m->contract->name);
@@ -74,12 +76,14 @@ static void print_text(const dt_verify *v, bool good)
            (long long)e.checked);
     if (engine >= 0) print_place("  first at", m, engine, &v->compare.isolated[engine]);
     printf(
-        "F against E   %.4f%% of codes differ, %.4f%% node by node; top-1 %.2f%% and %.2f%%, the "
-        "same class for %lld pictures\n",
-        share(&chained), share(&isolated), (double)v->correct_float / n,
-        (double)v->correct_integer / n, (long long)v->same_class);
+        "F against E   %.4f%% of codes differ, %.4f%% node by node; %s %s and %s, the same %s for "
+        "%lld pictures\n",
+        share(&chained), share(&isolated), metric->label,
+        dt_metric_print(metric, dt_score_value(&v->score_float, g, 0), f),
+        dt_metric_print(metric, dt_score_value(&v->score_integer, g, 0), i), g->task->means,
+        (long long)v->same);
     if (site >= 0) print_place("  too far at", m, site, &v->site[site].isolated);
-    if (!dt_verify_scores_agree(v)) puts("  top-1 is more than 0.3 points apart");
+    if (!dt_verify_scores_agree(v)) printf("  %s is farther apart than rounding explains\n", metric->label);
     puts(good ? "verified" : "NOT verified");
 }
 
@@ -119,12 +123,15 @@ static void print_json(const dt_verify *v, bool good)
     json_t *nodes = json_array();
     for (int i = 0; i < v->params.model->node_count; i++)
         json_array_append_new(nodes, node_json(v, i));
-    json_t *o = json_pack("{s:b,s:I,s:s,s:I,s:I,s:I,s:o,s:o,s:o}", "verified", good, "pictures",
-                          (json_int_t)v->pictures, "rounding", v->params.model->contract->name,
-                          "correct_float", (json_int_t)v->correct_float, "correct_integer",
-                          (json_int_t)v->correct_integer, "same_class", (json_int_t)v->same_class,
-                          "first_engine", first_json(v, dt_verify_first_engine(v)), "first_float",
-                          first_json(v, dt_verify_first_float(v)), "nodes", nodes);
+    const dt_goal *g = &v->params.net->goal;
+    json_t *o = json_pack("{s:b,s:I,s:s}", "verified", good, "pictures", (json_int_t)v->pictures,
+                          "rounding", v->params.model->contract->name);
+    cli_put_score(o, g, &v->score_float, "_float");
+    cli_put_score(o, g, &v->score_integer, "_integer");
+    cli_put_same(o, g, v->same);
+    json_object_set_new(o, "first_engine", first_json(v, dt_verify_first_engine(v)));
+    json_object_set_new(o, "first_float", first_json(v, dt_verify_first_float(v)));
+    json_object_set_new(o, "nodes", nodes);
     cli_print_json(o, 0);
 }
 

@@ -4,6 +4,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #include "cli/cli.h"
 #include "cli/runtime.h"
 
@@ -218,4 +220,33 @@ const char *cli_duration(double seconds, char *text, size_t size)
     else
         snprintf(text, size, "%lld:%02lld", s / 60, s % 60);
     return text;
+}
+
+void cli_put_score(json_t *o, const dt_goal *g, const dt_score *s, const char *end)
+{
+    char key[96];
+    const dt_net_task *t = g->task;
+    snprintf(key, sizeof key, "%s%s", t->counts ? t->sum[0] : t->metric->name, end);
+    json_object_set_new(o, key,
+                        t->counts ? json_integer((json_int_t)s->sum[0])
+                                  : json_real(dt_score_value(s, g, 0)));
+}
+
+void cli_put_same(json_t *o, const dt_goal *g, int64_t same)
+{
+    char key[96];
+    snprintf(key, sizeof key, "same_%s", g->task->means);
+    json_object_set_new(o, key, json_integer((json_int_t)same));
+}
+
+void cli_print_metrics(const dt_goal *g, const dt_score *s, bool counts)
+{
+    char value[DT_METRIC_TEXT];
+    const dt_net_task *t = g->task;
+    for (int i = 0; t->metric[i].name; i++) {
+        dt_metric_print(&t->metric[i], dt_score_value(s, g, i), value);
+        printf("%s%s %s", i ? ", " : "", t->metric[i].label, value);
+        if (i == 0 && counts && t->counts)
+            printf(" (%lld of %lld)", (long long)s->sum[0], (long long)s->count);
+    }
 }

@@ -80,7 +80,7 @@ static dt_status feed(exchange *e, dt_session *s, dt_loader *loader, const cli_a
         if (n == 0) continue;
         ok = exchange_batch(e, s, batch.x, n);
         if (ok)
-            DT_TRY(dt_foreign_batch(&e->net, batch.x, batch.labels, n, e->codes, e->logits, err));
+            DT_TRY(dt_foreign_batch(&e->net, &batch, n, e->codes, e->logits, err));
         done += n;
     }
     *out_whole = ok && fwrite(&end, sizeof end, 1, e->process.to) == 1;
@@ -108,9 +108,9 @@ static void print_json(const exchange *e, bool good)
                                                (json_int_t)v->site[i].largest));
     json_object_set_new(e->about, "verified", json_boolean(good));
     json_object_set_new(e->about, "pictures", json_integer((json_int_t)v->pictures));
-    json_object_set_new(e->about, "same_class", json_integer((json_int_t)v->same_class));
-    json_object_set_new(e->about, "correct", json_integer((json_int_t)v->correct));
-    json_object_set_new(e->about, "correct_runtime", json_integer((json_int_t)v->correct_foreign));
+    cli_put_same(e->about, &v->net->goal, v->same);
+    cli_put_score(e->about, &v->net->goal, &v->score, "");
+    cli_put_score(e->about, &v->net->goal, &v->score_foreign, "_runtime");
     json_object_set_new(e->about, "nodes", sites);
     cli_print_json(json_incref(e->about), 0);
 }
@@ -130,7 +130,10 @@ static void print_text(const exchange *e, bool good)
     const dt_foreign *v = &e->net;
     const json_t *floats = json_object_get(e->about, "floats");
     dt_foreign_site all;
-    double n = 0.01 * (double)(v->pictures ? v->pictures : 1);
+    const dt_goal *g = &v->net->goal;
+    const dt_metric *metric = g->task->metric;
+    char here[DT_METRIC_TEXT], there[DT_METRIC_TEXT];
+    double same = v->pictures ? 100 * (double)v->same / (double)v->pictures : 0;
     sum_up(v, &all);
     print_list(json_string_value(json_object_get(e->about, "runtime")),
                json_object_get(e->about, "operators"));
@@ -148,9 +151,10 @@ static void print_text(const exchange *e, bool good)
            100 * (double)all.differ / (double)(all.checked ? all.checked : 1),
            (long long)all.largest);
     printf(
-        "end to end: the same class for %lld pictures (%.2f%%); top-1 %.2f%% here, %.2f%% there\n",
-        (long long)v->same_class, (double)v->same_class / n, (double)v->correct / n,
-        (double)v->correct_foreign / n);
+        "end to end: the same %s for %lld pictures (%.2f%%); %s %s here, %s there\n", g->task->means,
+        (long long)v->same, same, metric->label,
+        dt_metric_print(metric, dt_score_value(&v->score, g, 0), here),
+        dt_metric_print(metric, dt_score_value(&v->score_foreign, g, 0), there));
     puts(good ? "verified" : "NOT verified");
 }
 

@@ -18,6 +18,7 @@
 #ifndef DT_DATA_LOADER_H
 #define DT_DATA_LOADER_H
 
+#include "core/answer.h"
 #include "data/dataset.h"
 #include "data/normalize.h"
 #include "data/transform.h"
@@ -41,13 +42,20 @@ typedef struct dt_loader_params {
 typedef struct dt_batch {
     const float *x;        /* [N,H,W,3] */
     const int32_t *labels; /* [N]; of mixed pictures the one that is changed */
-    const float *targets;  /* [N,classes] when a step mixes pictures: each row adds up to 1; else
-                              NULL */
+    const float *targets;  /* [N,classes] when a step mixes pictures: each row adds up to 1; or
+                              [N,K] flags or numbers; else NULL */
+    dt_answer answer;      /* which of them are the answers */
     int64_t valid;         /* samples of this batch, N except in the last one of TEST and VAL and
                               where broken ones were left out; the others are zero, with label 0 */
     int64_t skipped;       /* samples that could not be read */
     int64_t epoch, index;  /* which batch this is */
 } dt_batch;
+
+/* The samples' own answers, of mixed pictures those that are changed. */
+static inline const void *dt_batch_answers(const dt_batch *b)
+{
+    return b->answer == DT_ANSWER_LABEL ? (const void *)b->labels : b->targets;
+}
 
 enum { DT_LOADER_KEEP = 32 << 20 /* bytes */ };
 

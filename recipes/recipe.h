@@ -13,6 +13,7 @@
 typedef struct dt_recipe_tables {
     const dt_table *models, *datasets, *transforms, *quantizers, *optimizers, *schedules;
     const dt_table *dynamics; /* NULL: none */
+    const dt_table *tasks, *losses; /* of tasks the first is the default; NULL: none */
     const dt_opt *data_opts;  /* common options of `data`, over data_conf_size bytes; may be NULL */
     size_t data_conf_size;
     /* Bits that a quantizer can do, inside 1..8; NULL: 1..8 for all. */
@@ -34,6 +35,11 @@ typedef struct dt_recipe_model {
     dt_opt_str init_key;           /* dictionary or prefix of `init` to read; empty: chosen */
     dt_opt_words allow_unexpected; /* patterns of tensors of `init` that may be left out */
 } dt_recipe_model;
+
+typedef struct dt_recipe_task {
+    dt_recipe_choice choice;
+    dt_recipe_choice loss; /* row NULL: the task's own */
+} dt_recipe_task;
 
 typedef struct dt_recipe_data {
     dt_recipe_choice choice;
@@ -98,6 +104,7 @@ typedef struct dt_recipe_expect {
 typedef struct dt_recipe {
     dt_opt_str name;
     dt_recipe_model model;
+    dt_recipe_task task;
     dt_recipe_data data;
     dt_recipe_quant quant;
     dt_recipe_train train;

@@ -146,7 +146,7 @@ void dt_recipe_list_keys(const dt_recipe_tables *tables, dt_recipe_key_fn fn, vo
     dt_sections(tables, section);
     for (int i = 0; i < DT_SECTION_COUNT; i++) {
         const dt_section *s = &section[i];
-        if (s->name_key) list_name(&l, s);
+        if (s->name_key && s->table) list_name(&l, s);
         list_opts(&l, s->path, NULL, s->opts);
         for (const dt_row *const *row = s->table ? s->table->rows : NULL; row && *row; row++)
             list_opts(&l, s->path, (*row)->name, (*row)->opts);

@@ -10,7 +10,7 @@ static const dt_opt root_opts[] = {
 };
 
 static const dt_opt model_opts[] = {
-    DT_OPT_INT(dt_recipe_model, classes, 10, 1, 100000, "outputs of the classifier"),
+    DT_OPT_INT(dt_recipe_model, classes, 10, 1, 100000, "outputs: of classes, or what else the task wants"),
     DT_OPT_STR(dt_recipe_model, init, "", "checkpoint to start from, relative to the recipe"),
     DT_OPT_STR(
         dt_recipe_model, init_key, "",
@@ -125,8 +125,10 @@ static const dt_opt expect_opts[] = {
     DT_OPT_END,
 };
 
-static const char *const root_others[] = { "model",  "data",    "quant", "train",  "dynamics",
-                                           "phases", "distill", "eval",  "expect", NULL };
+static const char *const root_others[] = { "model",    "task",   "data",    "quant", "train",
+                                           "dynamics", "phases", "distill", "eval",  "expect",
+                                           NULL };
+static const char *const task_others[] = { "loss", NULL };
 static const char *const data_others[] = { "train", "test", NULL };
 static const char *const quant_others[] = { "weights", "activations", "residual", "first",
                                             "last",    "shortcut",    "rules",    NULL };
@@ -156,6 +158,12 @@ void dt_sections(const dt_recipe_tables *t, dt_section out[DT_SECTION_COUNT])
                                .name_key = "name",
                                .table = t->models,
                                .path_key = "init" },
+        [DT_SECTION_TASK] = { .path = "task",
+                              .name_key = "name",
+                              .table = t->tasks,
+                              .fallback = t->tasks ? t->tasks->rows[0]->name : NULL,
+                              .others = task_others },
+        [DT_SECTION_LOSS] = { .path = "task.loss", .name_key = "name", .table = t->losses },
         [DT_SECTION_DATA] = { .path = "data",
                               .opts = t->data_opts,
                               .name_key = "name",

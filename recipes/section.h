@@ -57,6 +57,9 @@ typedef struct dt_recipe_state {
     char *text;
 } dt_recipe_state;
 
+/* Reads the section `task`. */
+dt_status dt_recipe_read_task(dt_recipe *recipe, const dt_yaml_node *in,
+                              dt_error *err) DT_MUST_CHECK;
 /* Reads the section `phases`, after `train`. */
 dt_status dt_recipe_read_phases(dt_recipe *recipe, const dt_yaml_node *in,
                                 dt_error *err) DT_MUST_CHECK;

@@ -22,7 +22,9 @@ MAY = {
     "train/store": ["core", "data"],
     "exchange": ["core", "kernels", "autograd", "fakequant", "layers", "integer", "train/store"],
     "recipes": ["core", "fakequant/choice.h"],
+    "tasks": ["core", "autograd"],
     "train": ["core", "kernels", "autograd", "fakequant", "layers", "dynamics", "data", "optim",
+              "tasks",
               "integer", "exchange", "recipes", "train/store"],
     "cli": ["core", "recipes", "train/detent.h"],
 }
@@ -33,11 +35,12 @@ MEMORY = re.compile(CALL.format("(?:malloc|calloc|realloc|free|aligned_alloc|pos
 # The text that jansson makes is freed as jansson wants it.
 MEMORY_OF_LIBRARIES = {"train/run/metrics.c"}
 # Rows of tables: the suites that loop over the tables are their tests.
-ROWS = re.compile(r"/(?:op|quant|range|model|data|dynamic|transform|optim|schedule|import|export|target)_\w+\.c$")
+ROWS = re.compile(r"/(?:op|quant|range|model|data|dynamic|transform|optim|schedule|import|export|target|task)_\w+\.c$")
 # Parts of a file that is tested under its own name, or by the tests of whole runs.
 PARTS = {
     "autograd/exec.c": "grad/test_graph_gradients.c",
     "autograd/fuse_attention.c": "autograd/test_fuse.c",
+    "autograd/losses.c": "tasks/test_task.c",
     "autograd/ops.c": "grad/test_op_gradients.c",
     "autograd/plan_back.c": "autograd/test_plan.c",
     "data/folder_files.c": "data/test_data_folder.c",

@@ -106,6 +106,27 @@ static const dt_row tracker = { "tracker", "", tracker_opts, sizeof(fake_tracker
 static const dt_row damper = { "damper", "", NULL, 0 };
 static const dt_row *const dynamics_rows[] = { &tracker, &damper, NULL };
 static const dt_table dynamics_table = { "dynamics", dynamics_rows };
+typedef struct fake_task {
+    int limit;
+} fake_task;
+static const dt_opt task_opts[] = {
+    DT_OPT_INT(fake_task, limit, 1, 0, 9, "of what is measured"),
+    DT_OPT_END,
+};
+typedef struct fake_loss {
+    double delta;
+} fake_loss;
+static const dt_opt loss_opts[] = {
+    DT_OPT_FLOAT(fake_loss, delta, 1, 0, 9, "how far"),
+    DT_OPT_END,
+};
+static const dt_row sort_task = { "sort", "", NULL, 0 };
+static const dt_row measure_task = { "measure", "", task_opts, sizeof(fake_task) };
+static const dt_row near_loss = { "near", "", NULL, 0 };
+static const dt_row far_loss = { "far", "", loss_opts, sizeof(fake_loss) };
+static const dt_row *const task_rows[] = { &sort_task, &measure_task, NULL };
+static const dt_row *const loss_rows[] = { &near_loss, &far_loss, NULL };
+static const dt_table task_table = { "task", task_rows }, loss_table = { "loss", loss_rows };
 static const dt_recipe_tables fake_tables = { .models = &model_table,
                                               .datasets = &set_table,
                                               .transforms = &transform_table,
@@ -113,6 +134,8 @@ static const dt_recipe_tables fake_tables = { .models = &model_table,
                                               .optimizers = &dt_optimizers,
                                               .schedules = &dt_schedules,
                                               .dynamics = &dynamics_table,
+                                              .tasks = &task_table,
+                                              .losses = &loss_table,
                                               .data_opts = data_opts,
                                               .data_conf_size = sizeof(fake_data),
                                               .bits_range = fake_bits };

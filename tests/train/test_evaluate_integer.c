@@ -16,7 +16,7 @@ static const char recipe_text[] =
     "4}}}";
 
 static dt_score evaluate(dt_session *s, const dt_int_model *m, int64_t batch, int64_t room,
-                         int32_t *predictions)
+                         float *predictions)
 {
     dt_loader *loader;
     dt_int_run r;
@@ -24,7 +24,7 @@ static dt_score evaluate(dt_session *s, const dt_int_model *m, int64_t batch, in
     ck_assert_int_eq(dt_session_loader(s, DT_SPLIT_TEST, batch, &loader, NULL), DT_OK);
     ck_assert_int_eq(dt_int_run_init(&r, m, &dt_int_engine, &s->kernels, 1, room, NULL, NULL),
                      DT_OK);
-    ck_assert_int_eq(dt_evaluate_integer(&r, loader, NULL, NULL, predictions, &score, NULL), DT_OK);
+    ck_assert_int_eq(dt_evaluate_integer(&r, &s->net.goal, loader, NULL, NULL, predictions, &score, NULL), DT_OK);
     dt_int_run_fini(&r);
     dt_loader_close(loader);
     return score;
@@ -40,7 +40,7 @@ START_TEST(integer_and_float_scores_agree)
     dt_int_model *m;
     dt_score want, score;
     dt_error err = { .status = DT_OK };
-    int32_t a[PICTURES], b[PICTURES], f[PICTURES];
+    float a[PICTURES], b[PICTURES], f[PICTURES];
     int flipped, small, same = 0;
     const dt_recipe_params p = { .tables = &dt_tables, .path = "test.yaml", .text = recipe_text };
     ck_assert_msg(dt_recipe_read(&p, &recipe, &err) == DT_OK, "%s", err.text);

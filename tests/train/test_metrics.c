@@ -8,14 +8,17 @@
 #include <sys/stat.h>
 
 #include "core/atomic.h"
+#include "tests/support/goal.h"
 #include "tests/support/run.h"
 #include "tests/support/tempdir.h"
 
 static tempdir dir;
 static char csv[128];
+static dt_goal goal;
 
 static void begin(void)
 {
+    goal = goal_of("classify", 10);
     tempdir_init(&dir, "metrics.jsonl");
     snprintf(csv, sizeof csv, "%s/summary.csv", dir.folder);
 }
@@ -53,7 +56,7 @@ static void log_steps(dt_metrics *m, int64_t from, int64_t to)
         ck_assert_int_eq(dt_metrics_step(m, &at, 1.5, 0.1, NULL), DT_OK);
         const dt_run_epoch e = { .epoch = step / 20,
                                  .step = step,
-                                 .score = { .correct = 1, .count = 4 } };
+                                 .score = { .sum = { 1 }, .count = 4 } };
         if (step % 20 == 0) ck_assert_int_eq(dt_metrics_epoch(m, &e, NULL), DT_OK);
     }
 }
@@ -62,7 +65,7 @@ START_TEST(a_resumed_log_is_an_undisturbed_one)
 {
     dt_metrics m;
     begin();
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, false, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 0, false, NULL), DT_OK);
     log_steps(&m, 10, 60);
     dt_metrics_close(&m);
     char *want_json = text_of(dir.file), *want_csv = text_of(csv);
@@ -77,7 +80,7 @@ START_TEST(a_resumed_log_is_an_undisturbed_one)
     ck_assert_ptr_nonnull(f);
     fputs("4,8", f);
     fclose(f);
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 30, false, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 30, false, NULL), DT_OK);
     log_steps(&m, 40, 60);
     dt_metrics_close(&m);
     expect_text(dir.file, want_json);
@@ -94,10 +97,10 @@ START_TEST(what_is_no_number_is_null)
     const dt_run_position at = { .step = 10 };
     const dt_run_epoch e = { .epoch = 1,
                              .step = 20,
-                             .train_loss = INFINITY,
-                             .score = { .loss = NAN, .correct = 1, .count = 4 } };
+                             .train = { .loss = INFINITY },
+                             .score = { .loss = NAN, .sum = { 1 }, .count = 4 } };
     begin();
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, false, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 0, false, NULL), DT_OK);
     ck_assert_int_eq(dt_metrics_step(&m, &at, NAN, 0.1, NULL), DT_OK);
     ck_assert_int_eq(dt_metrics_epoch(&m, &e, NULL), DT_OK);
     dt_metrics_close(&m);
@@ -116,12 +119,12 @@ START_TEST(an_epoch_that_goes_on_is_logged_once)
     for (int goes_on = 0; goes_on < 2; goes_on++) {
         dt_metrics m;
         begin();
-        ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, false, NULL), DT_OK);
+        ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 0, false, NULL), DT_OK);
         log_steps(&m, 10, 30);
-        const dt_run_epoch cut = { .epoch = 2, .step = 30, .score = { .correct = 1, .count = 4 } };
+        const dt_run_epoch cut = { .epoch = 2, .step = 30, .score = { .sum = { 1 }, .count = 4 } };
         ck_assert_int_eq(dt_metrics_epoch(&m, &cut, NULL), DT_OK);
         dt_metrics_close(&m);
-        ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 30, goes_on, NULL), DT_OK);
+        ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 30, goes_on, NULL), DT_OK);
         dt_metrics_close(&m);
         char *json = text_of(dir.file), *rows = text_of(csv);
         ck_assert_int_eq(strstr(rows, "\n2,30,") != NULL, !goes_on);
@@ -141,7 +144,7 @@ START_TEST(foreign_lines_are_dropped)
     begin();
     static const char lines[] = "{\"kind\":\"step\",\"step\":5}\nnonsense\n{\"step\":\"x\"}\n";
     ck_assert_int_eq(dt_file_write(dir.file, lines, sizeof lines - 1, NULL), DT_OK);
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 7, false, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 7, false, NULL), DT_OK);
     dt_metrics_close(&m);
     expect_text(dir.file, "{\"kind\":\"step\",\"step\":5}\n");
     end();
@@ -162,7 +165,7 @@ START_TEST(epochs_that_logs_lack_are_told)
 {
     dt_metrics m;
     begin();
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, false, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 0, false, NULL), DT_OK);
     expect_missing(0, "");
     log_steps(&m, 10, 60);
     ck_assert_int_eq(dt_metrics_sync(&m, NULL), DT_OK);
@@ -182,10 +185,10 @@ START_TEST(a_start_from_nothing_empties_old_logs)
 {
     dt_metrics m;
     begin();
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, false, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 0, false, NULL), DT_OK);
     log_steps(&m, 10, 20);
     dt_metrics_close(&m);
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, false, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 0, false, NULL), DT_OK);
     dt_metrics_close(&m);
     expect_text(dir.file, "");
     char *text = text_of(csv);
@@ -199,7 +202,7 @@ START_TEST(a_folder_that_is_not_there_is_an_error)
 {
     dt_metrics m;
     dt_error err;
-    ck_assert_int_eq(dt_metrics_open(&m, "/nonexistent/run", 0, false, &err), DT_ERR_IO);
+    ck_assert_int_eq(dt_metrics_open(&m, "/nonexistent/run", &goal, 0, false, &err), DT_ERR_IO);
     ck_assert_ptr_nonnull(strstr(err.text, "/nonexistent/run/metrics.jsonl: cannot write: "));
 }
 END_TEST
@@ -210,7 +213,7 @@ START_TEST(an_empty_summary_gets_its_head)
     dt_metrics m;
     begin();
     ck_assert_int_eq(dt_file_write(csv, "", 0, NULL), DT_OK);
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, 0, false, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 0, false, NULL), DT_OK);
     char *text = text_of(csv); /* at once: a kill later must find it */
     ck_assert_int_eq(strncmp(text, "epoch,step,", 11), 0);
     free(text);

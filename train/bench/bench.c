@@ -110,7 +110,7 @@ static dt_status calibrate(bench *b, dt_error *err)
     dt_batch batch;
     if (!dt_net_is_quantized(&b->net)) return DT_OK;
     DT_TRY(dt_loader_next(b->loader, &batch, err));
-    return dt_net_calibrate(&b->net, &b->kernels, b->threads, batch.x, batch.labels, b->batch, true,
+    return dt_net_calibrate(&b->net, &b->kernels, b->threads, batch.x, dt_batch_answers(&batch), b->batch, true,
                             NULL, NULL, b->p->alloc, err);
 }
 
@@ -234,7 +234,7 @@ static dt_status one_step(bench *b, step_times *t, dt_error *err)
     DT_TRY(dt_loader_next(b->loader, &batch, err));
     double ready = dt_bench_now();
     dt_exec_set_input(&b->exec, b->net.input, batch.x);
-    dt_exec_set_input(&b->exec, b->net.labels, batch.labels);
+    dt_exec_set_input(&b->exec, b->net.labels, dt_batch_answers(&batch));
     dt_dynamics_forward(&b->dynamics);
     DT_TRY(dt_exec_forward(&b->exec, err));
     dt_exec_backward(&b->exec);

@@ -67,7 +67,7 @@ static dt_status on_node(void *arg, const dt_node *n, const dt_op_run *run, bool
     return DT_OK;
 }
 
-static dt_status run_batches(dt_session *s, dt_evaluator *e, dt_loader *loader, int64_t pictures,
+static dt_status run_batches(dt_evaluator *e, dt_loader *loader, int64_t pictures,
                              watch *w, dt_error *err)
 {
     int64_t all = dt_loader_samples(loader);
@@ -78,10 +78,7 @@ static dt_status run_batches(dt_session *s, dt_evaluator *e, dt_loader *loader, 
         dt_batch batch;
         DT_TRY(dt_loader_next(loader, &batch, err));
         w->valid = batch.valid < pictures - done ? batch.valid : pictures - done;
-        for (int64_t i = 0; i < BATCH; i++)
-            e->labels[i] = i < batch.valid ? batch.labels[i] : -1;
-        dt_exec_set_input(&e->exec, s->net.input, batch.x);
-        dt_exec_set_input(&e->exec, s->net.labels, e->labels);
+        dt_evaluator_feed(e, &batch, batch.valid);
         DT_TRY(dt_exec_forward(&e->exec, err));
         done += batch.valid;
     }
@@ -110,7 +107,7 @@ static dt_status watch_net(dt_session *s, const dt_graph *graph, dt_evaluator *e
     e->exec.hook = on_node;
     e->exec.hook_arg = &w;
     if (w.room)
-        st = run_batches(s, e, loader, pictures, &w, err);
+        st = run_batches(e, loader, pictures, &w, err);
     else
         dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to look at activations");
     dt_put(s->alloc, w.room);

@@ -6,7 +6,6 @@
 
 #include "autograd/fuse.h"
 #include "autograd/op_distill.h"
-#include "autograd/op_softmax_ce.h"
 #include "data/transform.h"
 #include "fakequant/quantizers.h"
 #include "integer/contract.h"
@@ -31,6 +30,50 @@ static dt_status residual_choice(dt_net *net, int bits, dt_quant_choice *out, dt
     return DT_OK;
 }
 
+/* The recipe's task, its loss and their options. */
+static dt_status set_goal(dt_net *net, const dt_recipe *recipe, dt_error *err)
+{
+    dt_goal *g = &net->goal;
+    const dt_row *row = recipe->task.loss.row;
+    g->task = (const dt_net_task *)(const void *)recipe->task.choice.row;
+    g->conf = recipe->task.choice.conf;
+    g->K = net->classes;
+    if (!row) DT_TRY(dt_table_get(&dt_losses, g->task->loss, NULL, &row, err));
+    g->loss = (const dt_loss *)(const void *)row;
+    if (g->loss->answer != g->task->answer)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ recipe->name, 0, "task.loss" },
+                       "'%s' compares with other answers than those of task '%s', whose own is "
+                       "'%s'",
+                       row->name, g->task->row.name, g->task->loss);
+    return DT_OK;
+}
+
+/* The loss's options, in the graph's memory. */
+static dt_status set_loss_conf(dt_net *net, const dt_recipe *recipe, dt_error *err)
+{
+    dt_goal *g = &net->goal;
+    const dt_row *row = &g->loss->row;
+    double share = recipe->train.label_smoothing;
+    void *conf = dt_arena_get(net->graph.arena, row->conf_size ? row->conf_size : 1);
+    if (!conf) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    dt_opt_defaults(row->opts, conf);
+    if (recipe->task.loss.conf) memcpy(conf, recipe->task.loss.conf, row->conf_size);
+    if (g->loss->smooth)
+        g->loss->smooth(conf, share);
+    else if (share > 0)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ recipe->name, 0, "train.label_smoothing" },
+                       "%g: loss '%s' has no labels that could be smoothed", share, row->name);
+    g->loss_conf = conf;
+    return DT_OK;
+}
+
+static dt_status add_loss(dt_net *net, const char *name, int answers, int *out, dt_error *err)
+{
+    const int in[] = { net->logits, answers };
+    return dt_graph_node(&net->graph, net->goal.loss->row.name, name, net->goal.loss_conf, in, 2,
+                         out, err);
+}
+
 static dt_status add_inputs(dt_net *net, const dt_net_input *input, dt_error *err)
 {
     const dt_value picture = { .name = "input",
@@ -38,30 +81,38 @@ static dt_status add_inputs(dt_net *net, const dt_net_input *input, dt_error *er
                                .batched = true,
                                .shape = DT_SHAPE(1, input->H, input->W, 3),
                                .nonneg = input->low >= 0 };
-    const dt_value labels = { .name = "labels",
+    bool label = net->goal.task->answer == DT_ANSWER_LABEL;
+    const dt_value labels = { .name = net->goal.task->wanted,
                               .kind = DT_VALUE_INPUT,
                               .batched = true,
-                              .shape = DT_SHAPE(1),
-                              .store = DT_STORE_INT32 };
+                              .shape = label ? DT_SHAPE(1) : DT_SHAPE(1, net->classes),
+                              .store = label ? DT_STORE_INT32 : DT_STORE_REAL };
     DT_TRY(dt_graph_value(&net->graph, &picture, &net->input, err));
     return dt_graph_value(&net->graph, &labels, &net->labels, err);
 }
 
 /* The loss of steps that mix pictures: the same over targets [N,classes]. */
-static dt_status add_soft_loss(dt_net *net, const dt_softmax_ce_conf *conf, dt_error *err)
+static dt_status add_soft_loss(dt_net *net, const dt_recipe *recipe, dt_error *err)
 {
+    if (!net->goal.loss->shares)
+        return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ recipe->name, 0, "data.train" },
+                       "mixes samples, and loss '%s' takes no shares of classes",
+                       net->goal.loss->row.name);
     const dt_value targets = { .name = "targets",
                                .kind = DT_VALUE_INPUT,
                                .batched = true,
                                .shape = DT_SHAPE(1, net->classes) };
     DT_TRY(dt_graph_value(&net->graph, &targets, &net->targets, err));
-    const int in[] = { net->logits, net->targets };
-    return dt_graph_node(&net->graph, "softmax_ce", "soft_loss", conf, in, 2, &net->step_loss, err);
+    return add_loss(net, "soft_loss", net->targets, &net->step_loss, err);
 }
 
 /* The loss of steps with a teacher, over that of the task. */
 static dt_status add_teacher(dt_net *net, const dt_recipe_distill *d, dt_error *err)
 {
+    const dt_net_task *task = net->goal.task;
+    if (!task->distill)
+        return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "distill" },
+                       "task '%s' has no loss over a teacher", task->row.name);
     const dt_value teacher = { .name = "teacher",
                                .kind = DT_VALUE_INPUT,
                                .batched = true,
@@ -69,7 +120,7 @@ static dt_status add_teacher(dt_net *net, const dt_recipe_distill *d, dt_error *
     const dt_distill_conf conf = { d->temperature, d->task, d->weight };
     DT_TRY(dt_graph_value(&net->graph, &teacher, &net->teacher, err));
     const int in[] = { net->step_loss, net->logits, net->teacher };
-    return dt_graph_node(&net->graph, "distill", "distill_loss", &conf, in, 3, &net->step_loss,
+    return dt_graph_node(&net->graph, task->distill, "distill_loss", &conf, in, 3, &net->step_loss,
                          err);
 }
 
@@ -112,6 +163,7 @@ static dt_status place(dt_net *net, dt_recipe *recipe, const dt_net_input *input
 static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input, const dt_alloc *a,
                        dt_error *err)
 {
+    DT_TRY(set_goal(net, recipe, err));
     DT_TRY(add_inputs(net, input, err));
     dt_builder b = { .graph = &net->graph, .err = err };
     const dt_model *model = (const dt_model *)(const void *)recipe->model.choice.row;
@@ -119,11 +171,10 @@ static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input
     DT_TRY(b.status);
     if (recipe->quant.enabled) DT_TRY(place(net, recipe, input, a, err));
     if (recipe->quant.enabled && recipe->quant.fold_norm) DT_TRY(dt_net_fold(net, err));
-    const dt_softmax_ce_conf conf = { recipe->train.label_smoothing };
-    const int in[] = { net->logits, net->labels };
-    DT_TRY(dt_graph_node(&net->graph, "softmax_ce", "loss", &conf, in, 2, &net->loss, err));
+    DT_TRY(set_loss_conf(net, recipe, err));
+    DT_TRY(add_loss(net, "loss", net->labels, &net->loss, err));
     net->step_loss = net->loss;
-    if (mixes(recipe)) DT_TRY(add_soft_loss(net, &conf, err));
+    if (mixes(recipe)) DT_TRY(add_soft_loss(net, recipe, err));
     return recipe->distill.enabled ? add_teacher(net, &recipe->distill, err) : DT_OK;
 }
 

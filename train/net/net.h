@@ -7,6 +7,7 @@
 #include "core/tensorfile.h"
 #include "exchange/import.h"
 #include "recipes/recipe.h"
+#include "tasks/task.h"
 
 typedef struct dt_net {
     dt_graph graph; /* as the model describes it: what is saved, exported and reported */
@@ -18,7 +19,8 @@ typedef struct dt_net {
     int teacher;                     /* logits of a teacher, an input of steps; -1: none */
     int step_loss;                   /* of steps: over targets, with a teacher; otherwise `loss` */
     int64_t H, W;
-    int classes;
+    int classes;  /* outputs */
+    dt_goal goal; /* what it is trained for */
     bool *anew; /* by value: the site with this first parameter starts from data; NULL: all do */
 } dt_net;
 
@@ -111,7 +113,7 @@ typedef struct dt_site_report {
 typedef void (*dt_site_fn)(void *arg, const dt_site_report *report);
 /* `init` false: parameters are left alone, only the report is made. */
 dt_status dt_net_calibrate(dt_net *net, const dt_kernels *k, int threads, const float *x,
-                           const int32_t *labels, int64_t batch, bool init, dt_site_fn site,
+                           const void *answers, int64_t batch, bool init, dt_site_fn site,
                            void *arg, const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
 
 /* The graph of a phase, over the net's values (net_phase.c). Errors name the site or the key. */
@@ -122,7 +124,7 @@ bool dt_net_is_new_site(const dt_graph *before, const dt_node *site);
 /* As dt_net_calibrate, of a phase's graph: only sites that are new. */
 dt_status dt_net_calibrate_phase(dt_net *net, const dt_graph *graph, const dt_graph *before,
                                  const dt_kernels *k, int threads, const float *x,
-                                 const int32_t *labels, int64_t batch, bool init, dt_site_fn site,
+                                 const void *answers, int64_t batch, bool init, dt_site_fn site,
                                  void *arg, const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
 
 #endif

@@ -141,7 +141,7 @@ static dt_status hook(void *arg, const dt_node *node, const dt_op_run *run, bool
 
 dt_status dt_net_calibrate_phase(dt_net *net, const dt_graph *graph, const dt_graph *before,
                                  const dt_kernels *k, int threads, const float *x,
-                                 const int32_t *labels, int64_t batch, bool init, dt_site_fn site,
+                                 const void *answers, int64_t batch, bool init, dt_site_fn site,
                                  void *arg, const dt_alloc *a, dt_error *err)
 {
     dt_plan plan;
@@ -161,7 +161,7 @@ dt_status dt_net_calibrate_phase(dt_net *net, const dt_graph *graph, const dt_gr
         exec.hook = hook;
         exec.hook_arg = &c;
         dt_exec_set_input(&exec, net->input, x);
-        dt_exec_set_input(&exec, net->labels, labels);
+        dt_exec_set_input(&exec, net->labels, answers);
         st = dt_exec_forward(&exec, err);
         dt_exec_fini(&exec);
     }
@@ -170,9 +170,9 @@ dt_status dt_net_calibrate_phase(dt_net *net, const dt_graph *graph, const dt_gr
 }
 
 dt_status dt_net_calibrate(dt_net *net, const dt_kernels *k, int threads, const float *x,
-                           const int32_t *labels, int64_t batch, bool init, dt_site_fn site,
+                           const void *answers, int64_t batch, bool init, dt_site_fn site,
                            void *arg, const dt_alloc *a, dt_error *err)
 {
-    return dt_net_calibrate_phase(net, &net->graph, NULL, k, threads, x, labels, batch, init, site,
+    return dt_net_calibrate_phase(net, &net->graph, NULL, k, threads, x, answers, batch, init, site,
                                   arg, a, err);
 }

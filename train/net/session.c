@@ -30,6 +30,8 @@ const dt_recipe_tables dt_tables = {
     .optimizers = &dt_optimizers,
     .schedules = &dt_schedules,
     .dynamics = &dt_dynamics_rows,
+    .tasks = &dt_tasks,
+    .losses = &dt_losses,
     .data_opts = dt_data_opts,
     .data_conf_size = sizeof(dt_data_conf),
     .bits_range = bits_range,
@@ -320,7 +322,7 @@ dt_status dt_session_calibrate_phase(dt_session *s, const dt_graph *graph, const
     dt_status st = dt_loader_next(loader, &batch, err);
     if (st == DT_OK)
         st = dt_net_calibrate_phase(&s->net, graph, before, &s->kernels, s->threads, batch.x,
-                                    batch.labels, s->data_conf->batch, true, site, arg, s->alloc,
+                                    dt_batch_answers(&batch), s->data_conf->batch, true, site, arg, s->alloc,
                                     err);
     dt_loader_close(loader);
     return st;

@@ -33,16 +33,42 @@ static dt_status put_real(dt_tensors *set, const char *key, double v, dt_error *
     return put_text(set, key, text, err);
 }
 
-static dt_status put_position(dt_tensors *set, const dt_run_position *at, dt_error *err)
+/* The attribute of a sum of the epoch so far. */
+static const char *sum_key(const dt_net_task *t, int i, char key[96])
 {
+    snprintf(key, 96, "run.epoch_%s", t->sum[i]);
+    return key;
+}
+
+static const char *best_key(const dt_net_task *t, char key[96])
+{
+    snprintf(key, 96, "run.best_%s", t->metric->name);
+    return key;
+}
+
+/* Of the epoch so far what its first metric is made of. */
+static dt_status put_seen(dt_tensors *set, const dt_net_task *t, const dt_score *s, dt_error *err)
+{
+    char key[96];
+    DT_TRY(put_int(set, "run.epoch_seen", s->count, err));
+    for (int i = 0; i < t->deciding; i++) {
+        sum_key(t, i, key);
+        DT_TRY(i < t->counts ? put_int(set, key, (int64_t)s->sum[i], err)
+                             : put_real(set, key, s->sum[i], err));
+    }
+    return put_real(set, "run.epoch_loss_sum", s->loss, err);
+}
+
+static dt_status put_position(dt_tensors *set, const dt_net_task *t, const dt_run_position *at,
+                              dt_error *err)
+{
+    char key[96];
     DT_TRY(put_int(set, "run.step", at->step, err));
     DT_TRY(put_int(set, "run.steps_per_epoch", at->steps_per_epoch, err));
-    DT_TRY(put_int(set, "run.epoch_seen", at->seen, err));
-    DT_TRY(put_int(set, "run.epoch_correct", at->correct, err));
-    DT_TRY(put_real(set, "run.epoch_loss_sum", at->loss_sum, err));
+    DT_TRY(put_seen(set, t, &at->seen, err));
     if (at->weight_bits) DT_TRY(put_int(set, "run.weight_bits", at->weight_bits, err));
     if (at->activation_bits) DT_TRY(put_int(set, "run.activation_bits", at->activation_bits, err));
-    return put_real(set, "run.best_top1", at->best, err);
+    return put_real(set, best_key(t, key), at->best, err);
 }
 
 /* In the set's memory; NULL: there is none. */
@@ -82,7 +108,7 @@ static dt_status fill(dt_tensors *set, const dt_session *s, const dt_optim_state
     DT_TRY(dt_net_export(&s->net, true, set, err));
     DT_TRY(put_optimizer(set, s, o, err));
     DT_TRY(put_dynamics(set, &s->dynamics, err));
-    DT_TRY(put_position(set, at, err));
+    DT_TRY(put_position(set, s->net.goal.task, at, err));
     DT_TRY(dt_kind_tell(at->sites ? at->sites : &s->net.graph, set, err));
     DT_TRY(put_text(set, "recipe", s->recipe->text, err));
     DT_TRY(put_text(set, "recipe.hash", s->recipe->hash, err));
@@ -229,17 +255,31 @@ static dt_status get_real(const char *path, const dt_tensors *set, const char *k
     return DT_OK;
 }
 
-static dt_status get_position(const char *path, const dt_tensors *set, dt_run_position *at,
-                              dt_error *err)
+static dt_status get_seen(const char *path, const dt_tensors *set, const dt_net_task *t,
+                          dt_score *s, dt_error *err)
 {
+    char key[96];
+    DT_TRY(get_int(path, set, "run.epoch_seen", &s->count, err));
+    for (int i = 0; i < t->deciding; i++) {
+        int64_t count = 0;
+        sum_key(t, i, key);
+        DT_TRY(i < t->counts ? get_int(path, set, key, &count, err)
+                             : get_real(path, set, key, &s->sum[i], err));
+        if (i < t->counts) s->sum[i] = (double)count;
+    }
+    return get_real(path, set, "run.epoch_loss_sum", &s->loss, err);
+}
+
+static dt_status get_position(const char *path, const dt_tensors *set, const dt_net_task *t,
+                              dt_run_position *at, dt_error *err)
+{
+    char key[96];
     dt_run_position p = *at;
     int64_t per_epoch = 0;
     DT_TRY(get_int(path, set, "run.step", &p.step, err));
     DT_TRY(get_int(path, set, "run.steps_per_epoch", &per_epoch, err));
-    DT_TRY(get_int(path, set, "run.epoch_seen", &p.seen, err));
-    DT_TRY(get_int(path, set, "run.epoch_correct", &p.correct, err));
-    DT_TRY(get_real(path, set, "run.epoch_loss_sum", &p.loss_sum, err));
-    DT_TRY(get_real(path, set, "run.best_top1", &p.best, err));
+    DT_TRY(get_seen(path, set, t, &p.seen, err));
+    DT_TRY(get_real(path, set, best_key(t, key), &p.best, err));
     if (per_epoch != p.steps_per_epoch)
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = path },
                        "had %lld steps an epoch, the dataset gives %lld now", (long long)per_epoch,
@@ -305,7 +345,7 @@ static dt_status take(const char *path, dt_tensors *set, dt_session *s, const dt
     DT_TRY(check_recipe(path, set, s, err));
     DT_TRY(check_teacher(path, set, s, err));
     DT_TRY(take_before(path, set, err));
-    DT_TRY(get_position(path, set, at, err));
+    DT_TRY(get_position(path, set, s->net.goal.task, at, err));
     DT_TRY(get_optimizer(path, set, s, o, err));
     DT_TRY(dt_checkpoint_dynamics(path, set, &s->dynamics, err));
     const dt_net_file file = {

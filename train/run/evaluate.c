@@ -3,6 +3,7 @@
 #include "train/run/evaluate.h"
 
 #include <math.h>
+#include <string.h>
 
 dt_status dt_evaluator_init(dt_evaluator *e, dt_net *net, const dt_graph *graph,
                             const dt_kernels *k, int64_t batch, int threads, void *memory,
@@ -21,8 +22,8 @@ dt_status dt_evaluator_init(dt_evaluator *e, dt_net *net, const dt_graph *graph,
                         a, err));
     dt_status st = dt_exec_init(&e->exec, &e->plan, &net->state, k, memory, a, err);
     if (st == DT_OK) {
-        e->labels = dt_get_array(a, (size_t)batch, sizeof *e->labels, "labels");
-        if (!e->labels) st = dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for labels");
+        e->answers = dt_get_array(a, (size_t)batch, dt_goal_answer_bytes(&net->goal), "answers");
+        if (!e->answers) st = dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for answers");
     }
     if (st != DT_OK) dt_evaluator_fini(e);
     return st;
@@ -30,46 +31,57 @@ dt_status dt_evaluator_init(dt_evaluator *e, dt_net *net, const dt_graph *graph,
 
 void dt_evaluator_fini(dt_evaluator *e)
 {
-    dt_put(e->alloc, e->labels);
+    dt_put(e->alloc, e->answers);
     dt_exec_fini(&e->exec);
     dt_plan_fini(&e->plan);
     *e = (dt_evaluator){ 0 };
 }
 
-void dt_score_count(dt_score *s, const real *logits, const int32_t *labels, int64_t valid,
-                    int64_t K, int32_t *predictions)
+/* Fills up the answers behind the first `valid`: of a label -1, of flags and numbers nan. */
+static void mark_rest(const dt_goal *g, void *answers, int64_t valid, int64_t batch)
 {
-    for (int64_t n = 0; n < valid; n++) {
-        const real *x = logits + n * K, truth = x[labels[n]];
-        int64_t best = 0, before = 0; /* classes ranked before the true one */
-        for (int64_t k = 0; k < K; k++) {
-            if (x[k] > x[best]) best = k;
-            before += x[k] > truth || (x[k] == truth && k < labels[n]);
-        }
-        s->correct += best == labels[n];
-        s->correct5 += before < 5;
-        if (predictions) predictions[n] = (int32_t)best;
-    }
-    s->count += valid;
+    int32_t *label = answers;
+    float *value = answers;
+    if (g->task->answer == DT_ANSWER_LABEL)
+        for (int64_t i = valid; i < batch; i++)
+            label[i] = -1;
+    else
+        for (int64_t i = valid * g->K; i < batch * g->K; i++)
+            value[i] = NAN;
 }
 
-static dt_status one_batch(dt_evaluator *e, const dt_batch *batch, int32_t *predictions,
-                           dt_score *s, dt_error *err)
+void dt_evaluator_feed(dt_evaluator *e, const dt_batch *batch, int64_t valid)
 {
-    for (int64_t i = 0; i < e->plan.batch; i++)
-        e->labels[i] = i < batch->valid ? batch->labels[i] : -1;
+    const dt_goal *g = &e->net->goal;
+    memcpy(e->answers, dt_batch_answers(batch), (size_t)valid * dt_goal_answer_bytes(g));
+    mark_rest(g, e->answers, valid, e->plan.batch);
     dt_exec_set_input(&e->exec, e->net->input, batch->x);
-    dt_exec_set_input(&e->exec, e->net->labels, e->labels);
+    dt_exec_set_input(&e->exec, e->net->labels, e->answers);
+}
+
+int64_t dt_same_predictions(const dt_goal *g, const float *a, const float *b, int64_t n)
+{
+    int64_t each = g->task->predicted(g->K), same = 0;
+    for (int64_t i = 0; i < n; i++)
+        same += memcmp(a + i * each, b + i * each, (size_t)each * sizeof *a) == 0;
+    return same;
+}
+
+static dt_status one_batch(dt_evaluator *e, const dt_batch *batch, float *predictions, dt_score *s,
+                           dt_error *err)
+{
+    const dt_goal *g = &e->net->goal;
+    dt_evaluator_feed(e, batch, batch->valid);
     DT_TRY(dt_exec_forward(&e->exec, err));
     real loss = e->exec.lost ? (real)NAN : ((real *)dt_exec_value(&e->exec, e->net->loss))[0];
     s->loss += (double)loss * (double)batch->valid;
-    dt_score_count(s, dt_exec_value(&e->exec, e->net->logits), e->labels, batch->valid,
-                   e->net->classes, predictions ? predictions + s->count : NULL);
+    dt_score_add(s, g, dt_exec_value(&e->exec, e->net->logits), e->answers, batch->valid,
+                 predictions ? predictions + s->count * g->task->predicted(g->K) : NULL);
     return DT_OK;
 }
 
 dt_status dt_evaluate(dt_evaluator *e, dt_loader *loader, dt_evaluate_fn progress, void *arg,
-                      int32_t *predictions, dt_score *out, dt_error *err)
+                      float *predictions, dt_score *out, dt_error *err)
 {
     dt_score s = { 0 };
     DT_TRY(dt_loader_seek(loader, 0, 0, err));

@@ -6,16 +6,11 @@
 #include "data/loader.h"
 #include "train/net/net.h"
 
-typedef struct dt_score {
-    int64_t correct, correct5, count; /* top-1, top-5, samples */
-    double loss;                      /* mean */
-} dt_score;
-
 typedef struct dt_evaluator {
     dt_net *net;
     dt_plan plan;
     dt_exec exec;
-    int32_t *labels; /* [batch] */
+    void *answers; /* [batch]: those of the batch under way, and of samples that do not count */
     const dt_alloc *alloc;
 } dt_evaluator;
 
@@ -28,13 +23,14 @@ void dt_evaluator_fini(dt_evaluator *e);
 
 /* Called after every batch with what has been seen; false stops (the score is then partial). */
 typedef bool (*dt_evaluate_fn)(void *arg, const dt_score *so_far, int64_t total);
-/* One pass over the loader's split from its start. `predictions` (NULL: not wanted) gets the class
- * of each sample, in order. */
+/* One pass over the loader's split from its start. `predictions` (NULL: not wanted) gets what the
+ * output of each sample means, in order, see dt_score_add. */
 dt_status dt_evaluate(dt_evaluator *e, dt_loader *loader, dt_evaluate_fn progress, void *arg,
-                      int32_t *predictions, dt_score *out, dt_error *err) DT_MUST_CHECK;
+                      float *predictions, dt_score *out, dt_error *err) DT_MUST_CHECK;
 
-/* Adds a batch of logits [valid,K] to counts: the first largest logit is the prediction. */
-void dt_score_count(dt_score *s, const real *logits, const int32_t *labels, int64_t valid,
-                    int64_t K, int32_t *predictions);
+/* Gives the evaluator's network a batch, of which `valid` samples count. */
+void dt_evaluator_feed(dt_evaluator *e, const dt_batch *batch, int64_t valid);
+/* For float predictions beside each other: how many of n samples have the same. */
+int64_t dt_same_predictions(const dt_goal *g, const float *a, const float *b, int64_t n);
 
 #endif

@@ -2,42 +2,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/run/evaluate_integer.h"
 
-#include "core/mathx.h"
-
-/* Sum of -log softmax of the true class. */
-static double losses(const float *logits, const int32_t *labels, int64_t n, int64_t K)
+/* Sum of the losses of n samples. */
+static double losses(const dt_goal *g, const float *y, const void *answers, int64_t n)
 {
+    const unsigned char *answer = answers;
     double sum = 0;
-    for (int64_t i = 0; i < n; i++) {
-        const float *x = logits + i * K;
-        double most = (double)x[0], total = 0;
-        for (int64_t k = 1; k < K; k++)
-            most = (double)x[k] > most ? (double)x[k] : most;
-        for (int64_t k = 0; k < K; k++)
-            total += dt_exp((double)x[k] - most);
-        sum += dt_log(total) + most - (double)x[labels[i]];
-    }
+    for (int64_t i = 0; i < n; i++)
+        sum += g->loss->of(g->loss_conf, y + i * g->K, answer + (size_t)i * dt_goal_answer_bytes(g),
+                           g->K);
     return sum;
 }
 
-static void one_batch(dt_int_run *r, const dt_batch *batch, float *logits, int32_t *predictions,
-                      dt_score *s)
+static void one_batch(dt_int_run *r, const dt_goal *g, const dt_batch *batch, float *output,
+                      float *predictions, dt_score *s)
 {
-    const dt_int_value *v = &r->model->value[r->model->logits];
-    const dt_int_value *x = &r->model->value[r->model->node[0].out];
-    int64_t K = dt_int_count(v), size = dt_int_count(x);
+    const unsigned char *answers = dt_batch_answers(batch);
+    int64_t size = dt_int_count(&r->model->value[r->model->node[0].out]);
     for (int64_t at = 0; at < batch->valid; at += r->room) {
         int64_t n = batch->valid - at < r->room ? batch->valid - at : r->room;
+        const void *answer = answers + (size_t)at * dt_goal_answer_bytes(g);
         dt_int_run_forward(r, batch->x + at * size, n);
-        dt_int_run_logits(r, logits);
-        s->loss += losses(logits, batch->labels + at, n, K);
-        dt_score_count(s, logits, batch->labels + at, n, K,
-                       predictions ? predictions + s->count : NULL);
+        dt_int_run_logits(r, output);
+        s->loss += losses(g, output, answer, n);
+        dt_score_add(s, g, output, answer, n,
+                     predictions ? predictions + s->count * g->task->predicted(g->K) : NULL);
     }
 }
 
-dt_status dt_evaluate_integer(dt_int_run *r, dt_loader *loader, dt_evaluate_fn progress, void *arg,
-                              int32_t *predictions, dt_score *out, dt_error *err)
+dt_status dt_evaluate_integer(dt_int_run *r, const dt_goal *goal, dt_loader *loader,
+                              dt_evaluate_fn progress, void *arg, float *predictions, dt_score *out,
+                              dt_error *err)
 {
     dt_score s = { 0 };
     size_t K = (size_t)dt_int_count(&r->model->value[r->model->logits]);
@@ -48,7 +42,7 @@ dt_status dt_evaluate_integer(dt_int_run *r, dt_loader *loader, dt_evaluate_fn p
         dt_batch batch;
         st = dt_loader_next(loader, &batch, err);
         if (st != DT_OK) break;
-        if (batch.valid > 0) one_batch(r, &batch, logits, predictions, &s);
+        if (batch.valid > 0) one_batch(r, goal, &batch, logits, predictions, &s);
         if (progress && !progress(arg, &s, dt_loader_samples(loader))) break;
     }
     dt_put(r->alloc, logits);

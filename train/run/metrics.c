@@ -11,9 +11,6 @@
 
 #include "core/atomic.h"
 
-#define CSV_HEAD                                                                                   \
-    "epoch,step,lr,train_loss,train_top1,test_loss,test_top1,test_top5,val_top1,seconds\n"
-
 enum { LOG_MAX = 1 << 28 };
 
 /* The step that a line belongs to, and whether it tells of that step alone and not of an epoch. */
@@ -89,15 +86,19 @@ static dt_status open_both(dt_metrics *m, const char *jsonl, const char *csv, in
     DT_TRY(append(csv, &m->csv, err));
     /* A run that was killed at once may have left an empty file. */
     if (fseek(m->csv, 0, SEEK_END) != 0 || ftell(m->csv) != 0) return DT_OK;
-    fputs(CSV_HEAD, m->csv);
+    const dt_metric *metric = m->goal->task->metric;
+    fprintf(m->csv, "epoch,step,lr,train_loss,train_%s,test_loss,", metric->name);
+    for (int i = 0; metric[i].name; i++)
+        fprintf(m->csv, "test_%s,", metric[i].name);
+    fprintf(m->csv, "val_%s,seconds\n", metric->name);
     return flush(m->csv, csv, err);
 }
 
-dt_status dt_metrics_open(dt_metrics *m, const char *folder, int64_t step, bool goes_on,
-                          dt_error *err)
+dt_status dt_metrics_open(dt_metrics *m, const char *folder, const dt_goal *goal, int64_t step,
+                          bool goes_on, dt_error *err)
 {
     char *jsonl = NULL, *csv = NULL;
-    *m = (dt_metrics){ .jsonl = NULL };
+    *m = (dt_metrics){ .goal = goal };
     dt_status st = dt_path_join(folder, "metrics.jsonl", &jsonl, err);
     if (st == DT_OK) st = dt_path_join(folder, "summary.csv", &csv, err);
     if (st == DT_OK) st = open_both(m, jsonl, csv, step, goes_on, err);
@@ -194,29 +195,53 @@ dt_status dt_metrics_dynamics(dt_metrics *m, dt_dynamics *d, int64_t step, dt_er
     return l.st;
 }
 
-static double percent(int64_t part, int64_t whole)
+/* Adds "<split>_<name>". */
+static void put(json_t *o, const char *split, const char *name, const char *end, json_t *value)
 {
-    return whole ? 100.0 * (double)part / (double)whole : 0;
+    char key[96];
+    snprintf(key, sizeof key, "%s_%s%s", split, name, end);
+    json_object_set_new(o, key, value);
+}
+
+/* What was added up of the test split. */
+static void put_test(json_t *o, const dt_goal *g, const dt_score *s)
+{
+    const dt_net_task *t = g->task;
+    json_object_set_new(o, "test_loss", number(s->loss));
+    for (int i = 0; i < t->counts; i++)
+        put(o, "test", t->sum[i], "", json_integer((json_int_t)s->sum[i]));
+    json_object_set_new(o, "test_count", json_integer((json_int_t)s->count));
+    for (int i = 0; t->metric[i].name; i++)
+        put(o, "test", t->metric[i].name, "", number(dt_score_value(s, g, i)));
+}
+
+static json_t *epoch_json(const dt_run_epoch *e, const dt_goal *g)
+{
+    const dt_net_task *t = g->task;
+    json_t *o = json_pack("{s:s,s:I,s:I,s:f,s:o}", "kind", "epoch", "epoch", (json_int_t)e->epoch,
+                          "step", (json_int_t)e->step, "lr", e->lr, "train_loss",
+                          number(e->train.loss));
+    if (!o) return NULL;
+    put(o, "train", t->metric->name, "", number(dt_score_value(&e->train, g, 0)));
+    put_test(o, g, &e->score);
+    json_object_set_new(o, "seconds", json_real(e->seconds));
+    if (e->has_val) put(o, "val", t->metric->name, "", number(dt_score_value(&e->val, g, 0)));
+    if (e->has_before && t->counts)
+        put(o, "test", t->sum[0], "_before", json_integer((json_int_t)e->before.sum[0]));
+    else if (e->has_before)
+        put(o, "test", t->metric->name, "_before", number(dt_score_value(&e->before, g, 0)));
+    return o;
 }
 
 dt_status dt_metrics_epoch(dt_metrics *m, const dt_run_epoch *e, dt_error *err)
 {
-    json_t *o = json_pack("{s:s,s:I,s:I,s:f,s:o,s:f,s:o,s:I,s:I,s:f,s:f,s:f}", "kind", "epoch",
-                          "epoch", (json_int_t)e->epoch, "step", (json_int_t)e->step, "lr", e->lr,
-                          "train_loss", number(e->train_loss), "train_top1", e->train_top1,
-                          "test_loss", number(e->score.loss), "test_correct",
-                          (json_int_t)e->score.correct, "test_count", (json_int_t)e->score.count,
-                          "test_top1", percent(e->score.correct, e->score.count), "test_top5",
-                          percent(e->score.correct5, e->score.count), "seconds", e->seconds);
-    if (o && e->has_val)
-        json_object_set_new(o, "val_top1", json_real(percent(e->val.correct, e->val.count)));
-    if (o && e->has_before)
-        json_object_set_new(o, "test_correct_before", json_integer((json_int_t)e->before.correct));
-    DT_TRY(write_json(m, o, err));
-    fprintf(m->csv, "%lld,%lld,%.9g,%.6f,%.4f,%.6f,%.4f,%.4f,", (long long)e->epoch,
-            (long long)e->step, e->lr, e->train_loss, e->train_top1, e->score.loss,
-            percent(e->score.correct, e->score.count), percent(e->score.correct5, e->score.count));
-    if (e->has_val) fprintf(m->csv, "%.4f", percent(e->val.correct, e->val.count));
+    const dt_goal *g = m->goal;
+    DT_TRY(write_json(m, epoch_json(e, g), err));
+    fprintf(m->csv, "%lld,%lld,%.9g,%.6f,%.4f,%.6f,", (long long)e->epoch, (long long)e->step,
+            e->lr, e->train.loss, dt_score_value(&e->train, g, 0), e->score.loss);
+    for (int i = 0; g->task->metric[i].name; i++)
+        fprintf(m->csv, "%.4f,", dt_score_value(&e->score, g, i));
+    if (e->has_val) fprintf(m->csv, "%.4f", dt_score_value(&e->val, g, 0));
     fprintf(m->csv, ",%.1f\n", e->seconds);
     return flush(m->csv, "summary.csv", err);
 }

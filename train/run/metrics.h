@@ -12,13 +12,14 @@
 
 typedef struct dt_metrics {
     FILE *jsonl, *csv;
+    const dt_goal *goal; /* borrowed */
     char line[1024]; /* of jsonl, so that a step that writes allocates nothing; it does not move */
 } dt_metrics;
 
 /* Opens both in `folder`; entries beyond `step` are removed first. `goes_on`: so are those of an
  * epoch that a stop cut short at `step`, for it goes on now. */
-dt_status dt_metrics_open(dt_metrics *m, const char *folder, int64_t step, bool goes_on,
-                          dt_error *err) DT_MUST_CHECK;
+dt_status dt_metrics_open(dt_metrics *m, const char *folder, const dt_goal *goal, int64_t step,
+                          bool goes_on, dt_error *err) DT_MUST_CHECK;
 dt_status dt_metrics_step(dt_metrics *m, const dt_run_position *at, double loss, double lr,
                           dt_error *err) DT_MUST_CHECK;
 dt_status dt_metrics_epoch(dt_metrics *m, const dt_run_epoch *e, dt_error *err) DT_MUST_CHECK;

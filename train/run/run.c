@@ -25,11 +25,6 @@ static void say(const dt_run *r, const char *text)
     if (r->p->events.message) r->p->events.message(r->p->events.arg, text);
 }
 
-static double percent(int64_t part, int64_t whole)
-{
-    return whole ? 100.0 * (double)part / (double)whole : 0;
-}
-
 /* Printed without the sign that a nan happens to have. */
 static double plain_nan(double x)
 {
@@ -142,14 +137,11 @@ static dt_status one_batch(dt_run *r, int index, loss_sums *sums, double *out_lo
     DT_TRY(dt_exec_forward(e, err));
     double loss = (double)((real *)dt_exec_value(e, net->step_loss))[0];
     if (!isfinite(loss) || e->lost) return not_finite(r, loss, err);
-    dt_score s = { 0 };
-    dt_score_count(&s, dt_exec_value(e, net->logits), batch.labels, batch.valid, net->classes,
-                   NULL);
+    dt_score_add(&r->at.seen, &net->goal, dt_exec_value(e, net->logits), dt_batch_answers(&batch),
+                 batch.valid, NULL);
     dt_exec_backward(e);
     dt_accumulate_add(&r->sums, &r->s.net.state, index);
-    r->at.seen += batch.valid;
-    r->at.correct += s.correct;
-    r->at.loss_sum +=
+    r->at.seen.loss +=
         dt_accumulate_number(&r->sums, sums->samples, index, loss * (double)batch.valid);
     *out_loss = dt_accumulate_number(&r->sums, sums->mean, index, loss / r->sums.batches);
     return DT_OK;
@@ -202,7 +194,7 @@ static void show_step(dt_run *r, double lr)
     if (!r->p->events.progress) return;
     if (t > r->train_started)
         rate = (double)(done * nominal) / (t - r->train_started - r->eval_seconds);
-    dt_run_progress progress = { .at = &r->at, .lr = lr, .images_per_s = rate };
+    dt_run_progress progress = { .at = &r->at, .goal = &r->s.net.goal, .lr = lr, .images_per_s = rate };
     int64_t epochs_left = (r->at.last_step - r->at.step) / r->at.steps_per_epoch + 1;
     if (rate > 0)
         progress.eta_s = (double)((r->at.last_step - r->at.step) * nominal) / rate +
@@ -263,7 +255,9 @@ static dt_status end_epoch(dt_run *r, double lr, const dt_run_position *at,
                            const dt_tensors *before, dt_error *err)
 {
     double start = now();
-    dt_run_epoch e = { .epoch = (r->at.step + r->at.steps_per_epoch - 1) / r->at.steps_per_epoch,
+    const dt_goal *goal = &r->s.net.goal;
+    dt_run_epoch e = { .goal = goal,
+                       .epoch = (r->at.step + r->at.steps_per_epoch - 1) / r->at.steps_per_epoch,
                        .step = r->at.step,
                        .lr = lr };
     DT_TRY(score(r, &e, err));
@@ -272,17 +266,16 @@ static dt_status end_epoch(dt_run *r, double lr, const dt_run_position *at,
     say_skipped(r, r->val, "validation", &r->skipped[DT_SPLIT_VAL]);
     r->last_eval_seconds = now() - start;
     r->eval_seconds += r->last_eval_seconds;
-    e.train_loss = r->at.seen ? r->at.loss_sum / (double)r->at.seen : 0;
-    e.train_top1 = percent(r->at.correct, r->at.seen);
+    e.train = r->at.seen;
+    if (e.train.count) e.train.loss /= (double)e.train.count;
     e.seconds = now() - r->epoch_started;
     r->epoch_started = now();
     const dt_score *select = r->val ? &e.val : &e.score;
-    double top1 = percent(select->correct, select->count);
+    double value = dt_score_value(select, goal, 0);
     bool finite = isfinite(e.score.loss) && (!r->val || isfinite(e.val.loss));
-    e.is_best = finite && top1 > r->at.best;
-    if (e.is_best) r->at.best = top1;
-    r->at.seen = r->at.correct = 0;
-    r->at.loss_sum = 0;
+    e.is_best = finite && dt_goal_is_better(goal, value, r->at.best);
+    if (e.is_best) r->at.best = value;
+    r->at.seen = (dt_score){ 0 };
     DT_TRY(dt_metrics_epoch(&r->metrics, &e, err));
     DT_TRY(dt_metrics_dynamics(&r->metrics, &r->s.dynamics, r->at.step, err));
     /* In this order: killed in between, the run goes on from the older last.h5 and comes by again.
@@ -366,7 +359,8 @@ static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
     say_floor(r);
     DT_TRY(dt_metrics_sync(&r->metrics, err));
     DT_TRY(dt_run_write(r, "DONE", "", NULL, NULL, err));
-    *result = (dt_run_result){ true, r->score, r->at.step };
+    *result = (dt_run_result){ true, r->score, r->s.net.goal, r->at.step };
+    result->goal.conf = result->goal.loss_conf = NULL;
     return DT_OK;
 }
 

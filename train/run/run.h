@@ -12,15 +12,15 @@
 /* Where a run is; all of it is in checkpoints. */
 typedef struct dt_run_position {
     int64_t step, steps_per_epoch, total_steps, last_step; /* last_step: end by train.max_steps */
-    int64_t seen, correct;                                 /* of the epoch so far */
-    double loss_sum;                                       /* of the epoch so far, by sample */
-    double best;           /* best top-1 so far, percent, at the bits of now; -1: none */
+    dt_score seen;         /* of the epoch so far; the loss is a sum */
+    double best;           /* first metric of the best epoch, at the bits of now; -1: none */
     const dt_graph *sites; /* with the quantizers that are in use; NULL: those of the net */
     int weight_bits, activation_bits; /* of a phase whose quantizers are not the recipe's own */
 } dt_run_position;
 
 typedef struct dt_run_progress {
     const dt_run_position *at;
+    const dt_goal *goal;
     double lr, images_per_s, eta_s;
     bool evaluating;
     int64_t eval_seen, eval_total;
@@ -28,8 +28,10 @@ typedef struct dt_run_progress {
 } dt_run_progress;
 
 typedef struct dt_run_epoch {
+    const dt_goal *goal;
     int64_t epoch, step; /* epochs done, steps done */
-    double lr, train_loss, train_top1, seconds;
+    double lr, seconds;
+    dt_score train; /* of the epoch's steps, as they came */
     dt_score score; /* on the test split */
     bool has_val;
     dt_score val;
@@ -63,6 +65,7 @@ typedef struct dt_run_params {
 typedef struct dt_run_result {
     bool finished;  /* false: stopped by `stop`, resume to go on */
     dt_score score; /* test split after the last step */
+    dt_goal goal;   /* without its options */
     int64_t step;
 } dt_run_result;
 

@@ -87,7 +87,7 @@ dt_status dt_run_feed(dt_run *r, dt_exec *e, const dt_batch *batch, int index, d
     if (net->targets >= 0)
         dt_exec_set_input(e, net->targets, batch->targets);
     else
-        dt_exec_set_input(e, net->labels, batch->labels);
+        dt_exec_set_input(e, net->labels, dt_batch_answers(batch));
     if (net->teacher >= 0) {
         DT_TRY(dt_teacher_run(&r->s.teacher, batch->x, err));
         dt_exec_set_input(e, net->teacher, r->s.teacher.logits);
@@ -128,7 +128,7 @@ static dt_status norm_pass(void *arg, int64_t batch, dt_error *err)
     dt_batch b;
     DT_TRY(extra_batch(r, batch, &b, err));
     dt_exec_set_input(e, r->s.net.input, b.x);
-    dt_exec_set_input(e, r->s.net.labels, b.labels);
+    dt_exec_set_input(e, r->s.net.labels, dt_batch_answers(&b));
     return dt_exec_forward(e, err);
 }
 

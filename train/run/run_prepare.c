@@ -250,7 +250,7 @@ static dt_status open_logs(dt_run *r, dt_error *err)
 {
     dt_text note = { .alloc = r->p->alloc };
     bool cut = r->at.step % r->at.steps_per_epoch != 0;
-    DT_TRY(dt_metrics_open(&r->metrics, r->p->folder, r->at.step,
+    DT_TRY(dt_metrics_open(&r->metrics, r->p->folder, &r->s.net.goal, r->at.step,
                            cut && r->at.step < r->at.last_step, err));
     dt_status st = dt_metrics_missing(r->p->folder, &r->at, &note, err);
     if (st == DT_OK && note.size) say(r, note.bytes);

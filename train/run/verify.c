@@ -88,7 +88,10 @@ dt_status dt_verify_init(dt_verify *v, const dt_verify_params *p, dt_error *err)
     v->node_of =
         dt_get_array(p->alloc, (size_t)p->net->graph.node_count + 1, sizeof *v->node_of, "verify");
     v->logits = dt_get_array(p->alloc, K * DT_VERIFY_BATCH, sizeof *v->logits, "verify");
-    if (!v->site || !v->node_of || !v->logits) {
+    size_t each = (size_t)p->net->goal.task->predicted(p->net->goal.K);
+    for (int i = 0; i < 2; i++)
+        v->predictions[i] = dt_get_array(p->alloc, each * DT_VERIFY_BATCH, sizeof(float), "verify");
+    if (!v->site || !v->node_of || !v->logits || !v->predictions[0] || !v->predictions[1]) {
         dt_verify_fini(v);
         return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to compare");
     }
@@ -102,6 +105,8 @@ void dt_verify_fini(dt_verify *v)
     dt_put(a, v->site);
     dt_put(a, v->node_of);
     dt_put(a, v->logits);
+    dt_put(a, v->predictions[0]);
+    dt_put(a, v->predictions[1]);
     dt_evaluator_fini(&v->f);
     dt_int_compare_fini(&v->compare);
     *v = (dt_verify){ 0 };
@@ -110,8 +115,7 @@ void dt_verify_fini(dt_verify *v)
 static dt_status forward_float(dt_verify *v, const dt_batch *batch, bool isolated, dt_error *err)
 {
     v->isolated = isolated;
-    dt_exec_set_input(&v->f.exec, v->params.net->input, batch->x);
-    dt_exec_set_input(&v->f.exec, v->params.net->labels, v->f.labels);
+    dt_evaluator_feed(&v->f, batch, v->compare.tested.n);
     DT_TRY(dt_exec_forward(&v->f.exec, err));
     const real *f = dt_exec_value(&v->f.exec, v->params.net->logits);
     for (int64_t i = 0; i < v->params.net->classes * v->compare.tested.n; i++)
@@ -119,29 +123,22 @@ static dt_status forward_float(dt_verify *v, const dt_batch *batch, bool isolate
     return DT_OK;
 }
 
-static void count_classes(dt_verify *v, const int32_t *labels, int64_t n)
+static void count_same(dt_verify *v, int64_t n)
 {
+    const dt_goal *g = &v->params.net->goal;
     const real *f = dt_exec_value(&v->f.exec, v->params.net->logits);
-    int64_t K = v->params.net->classes;
-    dt_score a = { 0 }, b = { 0 };
-    int32_t x[DT_VERIFY_BATCH], y[DT_VERIFY_BATCH];
     dt_int_run_logits(&v->compare.tested, v->logits);
-    dt_score_count(&a, f, labels, n, K, x);
-    dt_score_count(&b, v->logits, labels, n, K, y);
-    v->correct_float += a.correct;
-    v->correct_integer += b.correct;
-    for (int64_t i = 0; i < n; i++)
-        v->same_class += x[i] == y[i];
+    dt_score_add(&v->score_float, g, f, v->f.answers, n, v->predictions[0]);
+    dt_score_add(&v->score_integer, g, v->logits, v->f.answers, n, v->predictions[1]);
+    v->same += dt_same_predictions(g, v->predictions[0], v->predictions[1], n);
 }
 
 static dt_status one_batch(dt_verify *v, const dt_batch *batch, int64_t n, dt_error *err)
 {
-    for (int64_t i = 0; i < DT_VERIFY_BATCH; i++)
-        v->f.labels[i] = i < n ? batch->labels[i] : -1;
     dt_int_compare_batch(&v->compare, batch->x, n);
     DT_TRY(forward_float(v, batch, true, err));
     DT_TRY(forward_float(v, batch, false, err));
-    count_classes(v, batch->labels, n);
+    count_same(v, n);
     v->pictures += n;
     return DT_OK;
 }
@@ -177,7 +174,6 @@ int dt_verify_first_float(const dt_verify *v)
 
 bool dt_verify_scores_agree(const dt_verify *v)
 {
-    int64_t apart = v->correct_float - v->correct_integer;
-    if (v->pictures < DT_VERIFY_MANY) return true;
-    return 1000 * (apart < 0 ? -apart : apart) <= 3 * v->pictures;
+    return v->pictures < DT_VERIFY_MANY ||
+           dt_goal_agrees(&v->params.net->goal, &v->score_float, &v->score_integer);
 }

@@ -38,11 +38,14 @@ typedef struct dt_verify {
     dt_verify_params params;
     dt_int_compare compare; /* E (tested) against I */
     dt_verify_site *site;   /* by node of the model */
-    int64_t pictures, correct_float, correct_integer, same_class;
+    int64_t pictures;
+    dt_score score_float, score_integer; /* without losses */
+    int64_t same; /* pictures for which both mean the same */
     dt_evaluator f;
     int *node_of;  /* by node of the graph: the model's, -1: none */
     bool isolated; /* the pass under way */
-    float *logits; /* [DT_VERIFY_BATCH][classes], of E */
+    float *logits;         /* [DT_VERIFY_BATCH][classes], of E */
+    float *predictions[2]; /* [DT_VERIFY_BATCH][predicted] of F and E */
 } dt_verify;
 
 dt_status dt_verify_init(dt_verify *v, const dt_verify_params *p, dt_error *err) DT_MUST_CHECK;
@@ -57,7 +60,8 @@ dt_status dt_verify_run(dt_verify *v, dt_loader *loader, int64_t pictures,
 int dt_verify_first_engine(const dt_verify *v);
 /* First node where an isolated code of F is farther from E's than its limit; -1: none. */
 int dt_verify_first_float(const dt_verify *v);
-/* Top-1 of F and E no more than 0.3 points apart; true for less than DT_VERIFY_MANY pictures. */
+/* Scores of F and E no farther apart than the task lets them; true for less than DT_VERIFY_MANY
+ * pictures. */
 bool dt_verify_scores_agree(const dt_verify *v);
 
 #endif

@@ -79,7 +79,10 @@ dt_status dt_foreign_init(dt_foreign *v, dt_net *net, const dt_lowered *lowered,
     DT_TRY(dt_evaluator_init(&v->f, net, &net->graph, k, DT_VERIFY_BATCH, threads, NULL, a, err));
     v->site = dt_get_array(a, nodes, sizeof *v->site, "verify");
     v->site_of = dt_get_array(a, nodes, sizeof *v->site_of, "verify");
-    if (!v->site || !v->site_of) {
+    size_t each = (size_t)net->goal.task->predicted(net->goal.K);
+    for (int i = 0; i < 2; i++)
+        v->predictions[i] = dt_get_array(a, each * DT_VERIFY_BATCH, sizeof(float), "verify");
+    if (!v->site || !v->site_of || !v->predictions[0] || !v->predictions[1]) {
         dt_foreign_fini(v);
         return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to compare");
     }
@@ -92,6 +95,8 @@ dt_status dt_foreign_init(dt_foreign *v, dt_net *net, const dt_lowered *lowered,
 void dt_foreign_fini(dt_foreign *v)
 {
     dt_put(v->alloc, v->site);
+    dt_put(v->alloc, v->predictions[0]);
+    dt_put(v->alloc, v->predictions[1]);
     dt_put(v->alloc, v->site_of);
     dt_evaluator_fini(&v->f);
     *v = (dt_foreign){ .alloc = v->alloc };
@@ -105,32 +110,25 @@ int64_t dt_foreign_codes(const dt_foreign *v)
     return count;
 }
 
-static void count_classes(dt_foreign *v, const int32_t *labels, int64_t n, const float *logits)
+static void count_same(dt_foreign *v, int64_t n, const float *outputs)
 {
+    const dt_goal *g = &v->net->goal;
     const real *f = dt_exec_value(&v->f.exec, v->net->logits);
-    int32_t ours[DT_VERIFY_BATCH], theirs[DT_VERIFY_BATCH];
-    dt_score a = { 0 }, b = { 0 };
-    dt_score_count(&a, f, labels, n, v->net->classes, ours);
-    dt_score_count(&b, logits, labels, n, v->net->classes, theirs);
-    v->correct += a.correct;
-    v->correct_foreign += b.correct;
-    for (int64_t i = 0; i < n; i++)
-        v->same_class += ours[i] == theirs[i];
+    dt_score_add(&v->score, g, f, v->f.answers, n, v->predictions[0]);
+    dt_score_add(&v->score_foreign, g, outputs, v->f.answers, n, v->predictions[1]);
+    v->same += dt_same_predictions(g, v->predictions[0], v->predictions[1], n);
 }
 
-dt_status dt_foreign_batch(dt_foreign *v, const float *x, const int32_t *labels, int64_t n,
-                           const uint8_t *codes, const float *logits, dt_error *err)
+dt_status dt_foreign_batch(dt_foreign *v, const dt_batch *batch, int64_t n, const uint8_t *codes,
+                           const float *outputs, dt_error *err)
 {
-    for (int64_t i = 0; i < DT_VERIFY_BATCH; i++)
-        v->f.labels[i] = i < n ? labels[i] : -1;
     v->n = n;
     for (int isolated = 1; isolated >= 0; isolated--) {
         v->codes = isolated ? codes : NULL;
-        dt_exec_set_input(&v->f.exec, v->net->input, x);
-        dt_exec_set_input(&v->f.exec, v->net->labels, v->f.labels);
+        dt_evaluator_feed(&v->f, batch, n);
         DT_TRY(dt_exec_forward(&v->f.exec, err));
     }
-    count_classes(v, labels, n, logits);
+    count_same(v, n, outputs);
     v->pictures += n;
     return DT_OK;
 }

@@ -31,7 +31,9 @@ typedef struct dt_foreign {
     const uint8_t *codes; /* of the batch under way: [n, site's shape] of each site in turn; NULL: F
                              goes by itself */
     int64_t n;
-    int64_t pictures, same_class, correct, correct_foreign;
+    int64_t pictures, same;        /* same: both mean the same */
+    dt_score score, score_foreign; /* without losses */
+    float *predictions[2];         /* [DT_VERIFY_BATCH][predicted] */
 } dt_foreign;
 
 /* `lowered` is of the net, and read here only. */
@@ -43,9 +45,9 @@ void dt_foreign_fini(dt_foreign *v);
 /* Codes of a picture, of all sites. */
 int64_t dt_foreign_codes(const dt_foreign *v);
 /* n <= DT_VERIFY_BATCH pictures x [n,H,W,C] with the other program's codes (as in `codes` above)
- * and logits [n,classes]. Buffers of x and labels have DT_VERIFY_BATCH pictures. */
-dt_status dt_foreign_batch(dt_foreign *v, const float *x, const int32_t *labels, int64_t n,
-                           const uint8_t *codes, const float *logits, dt_error *err) DT_MUST_CHECK;
+ * and outputs [n,K]. The batch has DT_VERIFY_BATCH pictures. */
+dt_status dt_foreign_batch(dt_foreign *v, const dt_batch *batch, int64_t n, const uint8_t *codes,
+                           const float *outputs, dt_error *err) DT_MUST_CHECK;
 /* First site with a code that is more than one apart; -1: none. */
 int dt_foreign_first(const dt_foreign *v);
 

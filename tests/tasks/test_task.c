@@ -1,0 +1,93 @@
+/* Tasks: what holds for every row, and their scores by hand. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tasks/task.h"
+
+#include <string.h>
+
+#include "tests/support/goal.h"
+#include "tests/support/run.h"
+
+/* Whoever reads a row counts on this. */
+START_TEST(rows_are_whole)
+{
+    int rows = 0;
+    for (const dt_row *const *row = dt_tasks.rows; *row; row++, rows++) {
+        const dt_net_task *t = (const dt_net_task *)(const void *)*row;
+        const dt_loss *loss = (const dt_loss *)(const void *)dt_table_find(&dt_losses, t->loss);
+        int sums = 0, metrics = 0;
+        while (t->sum[sums])
+            sums++;
+        while (t->metric[metrics].name)
+            metrics++;
+        ck_assert_msg(loss && loss->answer == t->answer, "%s: loss", t->row.name);
+        ck_assert_msg(t->deciding >= 1 && t->deciding <= sums && t->counts <= sums, "%s: sums",
+                      t->row.name);
+        ck_assert_msg(metrics >= 1 && t->apart > 0 && t->means && t->digits > 0, "%s: metrics",
+                      t->row.name);
+        ck_assert_msg(t->predicted(7) >= 1 && t->predicted(7) <= 7, "%s", t->row.name);
+    }
+    ck_assert_int_ge(rows, 1);
+}
+END_TEST
+
+START_TEST(losses_are_whole)
+{
+    for (const dt_row *const *row = dt_losses.rows; *row; row++) {
+        const dt_loss *l = (const dt_loss *)(const void *)*row;
+        const dt_op *op = dt_op_find(l->row.name);
+        ck_assert_msg(op && op->conf_size == l->row.conf_size, "%s", l->row.name);
+        ck_assert_msg(l->of && (!l->smooth || l->answer == DT_ANSWER_LABEL), "%s", l->row.name);
+    }
+}
+END_TEST
+
+START_TEST(classify_counts_top1_and_top5)
+{
+    enum { N = 4, K = 8 };
+    const real x[N * K] = {
+        0, 9, 1, 2, 3, 4, 5, 6, /* label 1: first */
+        7, 6, 5, 4, 3, 2, 1, 0, /* label 4: fifth */
+        7, 6, 5, 4, 3, 2, 1, 0, /* label 5: sixth */
+        3, 3, 3, 3, 3, 3, 3, 3, /* label 0: the first of equals is the prediction */
+    };
+    const int32_t labels[N] = { 1, 4, 5, 0 };
+    float predictions[N] = { -1, -1, -1, -1 };
+    const dt_goal g = goal_of("classify", K);
+    dt_score s = { 0 };
+    dt_score_add(&s, &g, x, labels, N, predictions);
+    ck_assert(s.sum[0] == 2 && s.sum[1] == 3 && s.count == 4);
+    ck_assert(dt_score_value(&s, &g, 0) == 50 && dt_score_value(&s, &g, 1) == 75);
+    ck_assert(predictions[0] == 1 && predictions[1] == 0 && predictions[3] == 0);
+    const int32_t last[N] = { 1, 4, 5, 7 }; /* of equals, seven come before */
+    dt_score_add(&s, &g, x, last, N, NULL);
+    ck_assert(s.sum[0] == 2 + 1 && s.sum[1] == 3 + 2);
+    dt_score few = { 0 };
+    ck_assert(dt_score_value(&few, &g, 0) == 0);
+    dt_score_add(&few, &g, x, labels, 1, NULL); /* padding is not counted */
+    ck_assert_int_eq(few.count, 1);
+}
+END_TEST
+
+START_TEST(the_better_score_is_the_tasks)
+{
+    const dt_goal g = goal_of("classify", 10);
+    ck_assert(dt_goal_is_better(&g, 0, -1));
+    ck_assert(dt_goal_is_better(&g, 50.5, 50) && !dt_goal_is_better(&g, 50, 50));
+    dt_net_task lower = *g.task;
+    lower.lower = true;
+    const dt_goal other = { .task = &lower, .K = 10 };
+    ck_assert(dt_goal_is_better(&other, 3, -1));
+    ck_assert(dt_goal_is_better(&other, 3, 3.5) && !dt_goal_is_better(&other, 3.5, 3));
+}
+END_TEST
+
+START_TEST(metrics_are_printed_with_their_units)
+{
+    char text[DT_METRIC_TEXT];
+    const dt_goal g = goal_of("classify", 10);
+    ck_assert_str_eq(dt_metric_print(&g.task->metric[0], 91.449, text), "91.45%");
+}
+END_TEST
+
+DT_TEST_MAIN("task", rows_are_whole, losses_are_whole, classify_counts_top1_and_top5,
+             the_better_score_is_the_tasks, metrics_are_printed_with_their_units)
