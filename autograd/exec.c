@@ -169,6 +169,7 @@ static dt_op_run prepare(dt_exec *e, int i, void *(*value)(const dt_exec *e, int
     dt_op_run run = { .conf = node->conf,
                       .mode = p->mode,
                       .threads = p->threads,
+                      .in_count = node->in_count,
                       .kernels = e->kernels,
                       .in_shape = sh->in,
                       .out_shape = sh->out,

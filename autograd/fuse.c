@@ -261,8 +261,9 @@ static dt_status put_product(pass *p, dt_rewrite *r, int i)
     codes->configure(node.conf, x, w, conf);
     chain *reader = chain_of(p, node.out[0]);
     int center;
+    bool biased = dt_query_bias(&p->g->node[i]) >= 0; /* which sums have no place for */
     if (sizeof(real) == sizeof(int32_t) && codes->keep_sums && reader && O <= DT_CHAIN_TILE &&
-        sums_fit(x, w, dt_shape_count(shape) / O, &center)) {
+        !biased && sums_fit(x, w, dt_shape_count(shape) / O, &center)) {
         codes->keep_sums(conf, center);
         reader->conf.sums = true;
         r->out->value[node.out[0]].store = DT_STORE_SUM;

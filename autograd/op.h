@@ -47,7 +47,7 @@ typedef struct dt_op_memory {
 typedef struct dt_op_run {
     const void *conf;
     dt_mode mode;
-    int threads;
+    int threads, in_count;
     const dt_kernels *kernels;
     const dt_shape *in_shape, *out_shape;
     void *in[DT_OP_MAX_IN]; /* running statistics are inputs that forward may write */
@@ -98,8 +98,8 @@ typedef struct dt_op_codes {
     /* Fills its configuration (its conf_size bytes, zero) from the plain node's. */
     void (*configure)(const void *conf, const struct dt_fakequant_conf *x,
                       const struct dt_fakequant_conf *w, void *out);
-    /* Its output is kept as sums of 16 bits, center - 2^15 .. center + 2^15 - 1. NULL: it cannot.
-     */
+    /* Its output, without a bias, is kept as sums of 16 bits, center - 2^15 .. center + 2^15 - 1.
+     * NULL: it cannot. */
     void (*keep_sums)(void *conf, int center);
 } dt_op_codes;
 
@@ -110,7 +110,9 @@ typedef struct dt_op {
     /* Fields of the configuration; NULL: it has none, or points at those of quantizers. */
     const dt_opt *opts;
     size_t conf_size;
-    unsigned grads;       /* bit i: input i can have a gradient */
+    unsigned grads; /* bit i: input i can have a gradient */
+    /* The same for a node with so many inputs. NULL: `grads`. */
+    unsigned (*grads_of)(const void *conf, int in_count);
     unsigned reads_in;    /* bit i: backward reads input i */
     unsigned reads_out;   /* bit i: backward reads output i */
     unsigned accumulates; /* bit i: honours add[i]; otherwise the executor adds */

@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+#include "autograd/bias.h"
+#include "core/thread.h"
+
 dt_conv_shape dt_conv2d_shape(const dt_conv2d_conf *c, const dt_shape *x, const dt_shape *w)
 {
     dt_conv_shape s = {
@@ -56,35 +59,43 @@ dt_status dt_conv2d_infer(const void *conf, const dt_shape *in, int in_count, dt
     return DT_OK;
 }
 
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* What the kernels work in is free again when a bias is added, and its gradient taken. */
 static void memory(const dt_op_run *r, dt_op_memory *out)
 {
     dt_conv_shape s = dt_conv2d_shape(r->conf, &r->in_shape[0], &r->in_shape[1]);
     const dt_conv_kernels *k = &r->kernels->conv;
     out->forward_work = k->workspace(&s, DT_CONV_FORWARD, r->threads);
     out->backward_work = k->workspace(&s, DT_CONV_BACKWARD, r->threads);
-    size_t sums = (size_t)s.O * sizeof(double) + dt_point_work(s.N * s.OH * s.OW, s.O, r->threads);
-    if (sums > out->backward_work) out->backward_work = sums;
+    if (r->in_count < 3) return;
+    out->forward_work = larger(out->forward_work, dt_bias_work(s.O));
+    out->backward_work = larger(out->backward_work, dt_conv2d_bias_work(r, &s));
 }
 
-/* Of one picture. */
+typedef struct biased {
+    const dt_op_run *r;
+    dt_bias bias;
+    int64_t picture; /* elements of y */
+} biased;
+
 static void add_bias(void *arg, int64_t n, int thread)
 {
     (void)thread;
-    const dt_op_run *r = arg;
-    const dt_shape *y = &r->out_shape[0];
-    int64_t pixels = y->dim[1] * y->dim[2], O = y->dim[3];
-    real *at = (real *)r->out[0] + n * pixels * O;
-    const real *b = r->in[2];
-    for (int64_t i = 0; i < pixels; i++, at += O)
-        for (int64_t o = 0; o < O; o++)
-            at[o] += b[o];
+    const biased *k = arg;
+    dt_bias_add(&k->r->kernels->tile, &k->bias, k->picture, (real *)k->r->out[0] + n * k->picture);
 }
 
 static void forward(const dt_op_run *r)
 {
     dt_conv_shape s = dt_conv2d_shape(r->conf, &r->in_shape[0], &r->in_shape[1]);
     r->kernels->conv.forward(&s, r->in[0], r->in[1], r->out[0], r->work, r->threads);
-    if (r->in[2]) dt_op_each(r, s.N, add_bias);
+    if (!r->in[2]) return;
+    biased k = { r, dt_bias_lay_out(r->in[2], s.O, r->work), s.OH * s.OW * s.O };
+    dt_parallel(r->threads, s.N, add_bias, &k);
 }
 
 dt_conv_back dt_conv2d_back(const dt_op_run *r, const dt_conv_shape *s)
@@ -100,17 +111,33 @@ dt_conv_back dt_conv2d_back(const dt_op_run *r, const dt_conv_shape *s)
                            .dw = r->d_in[1] };
 }
 
+size_t dt_conv2d_bias_work(const dt_op_run *r, const dt_conv_shape *s)
+{
+    return dt_bias_grad_work(s->N * s->OH * s->OW, s->O, r->threads);
+}
+
+static void finish_picture(void *arg, int64_t n, int thread)
+{
+    (void)thread;
+    const dt_conv_back *b = arg;
+    b->finish(b->arg, n, 1, b->dy + n * b->shape.OH * b->shape.OW * b->shape.O);
+}
+
+/* The sum over pixels wants all of dy, which is finished for it first. */
+void dt_conv2d_bias_grad(const dt_op_run *r, dt_conv_back *b)
+{
+    const dt_conv_shape *s = &b->shape;
+    if (b->finish) dt_parallel(r->threads, s->N, finish_picture, b);
+    b->finish = NULL;
+    dt_bias_grad(r, s->N * s->OH * s->OW, s->O, b->dy, r->work);
+}
+
 static void backward(const dt_op_run *r)
 {
     dt_conv_shape s = dt_conv2d_shape(r->conf, &r->in_shape[0], &r->in_shape[1]);
     dt_conv_back b = dt_conv2d_back(r, &s);
+    if (r->d_in[2]) dt_conv2d_bias_grad(r, &b);
     r->kernels->conv.backward(&b, r->work, r->threads);
-    if (!r->d_in[2]) return;
-    double *sums = r->work;
-    r->kernels->point.column_sums(r->threads, s.N * s.OH * s.OW, s.O, r->d_out[0], sums + s.O,
-                                  sums);
-    for (int64_t o = 0; o < s.O; o++)
-        r->d_in[2][o] = (real)sums[o];
 }
 
 int64_t dt_conv2d_macs(const void *conf, const dt_shape *in, const dt_shape *out)
@@ -129,6 +156,9 @@ static const dt_op_example examples[] = {
     { .in_count = 3,
       .in = { { 4, { 2, 4, 5, 3 } }, { 4, { 4, 3, 2, 3 } }, { 1, { 4 } } },
       .conf = &sided },
+    { .in_count = 3,
+      .in = { { 4, { 2, 4, 5, 2 } }, { 4, { 3, 3, 3, 2 } }, { 1, { 3 } } },
+      .conf = &same },
     { .in_count = 0 },
 };
 
@@ -146,13 +176,6 @@ static const dt_opt opts[] = {
 
 static const dt_op_product product = { .x = 0, .w = 1, .bias = 2, .channel_axis = 0 };
 
-/* The sums of products alone. */
-static bool on_codes_fits(const dt_shape *x, int in_count)
-{
-    (void)x;
-    return in_count == 2;
-}
-
 static void on_codes_configure(const void *conf, const dt_fakequant_conf *x,
                                const dt_fakequant_conf *w, void *out)
 {
@@ -169,7 +192,6 @@ static void on_codes_keep_sums(void *conf, int center)
 }
 
 static const dt_op_codes on_codes = { .op = "conv2d_codes",
-                                      .fits = on_codes_fits,
                                       .configure = on_codes_configure,
                                       .keep_sums = on_codes_keep_sums };
 

@@ -12,18 +12,21 @@ typedef struct dt_conv2d_conf {
 } dt_conv2d_conf;
 
 /* The same with quantized operands, for "conv2d_codes": inputs are the codes of x, the weight on
- * its grid, then the parameters of both quantizers. */
+ * its grid, the bias if there is one, then the parameters of both quantizers. */
 typedef struct dt_conv2d_codes_conf {
     dt_conv2d_conf conv;            /* first: shapes are inferred from it */
     const dt_fakequant_conf *x, *w; /* both `uniform` */
-    bool sums;                      /* y is DT_STORE_SUM */
+    bool sums;                      /* y is DT_STORE_SUM; then it has no bias */
     int center;                     /* its sums are center - 2^15 .. center + 2^15 - 1 */
 } dt_conv2d_codes_conf;
 
-/* x [N,H,W,C], w [O,KH,KW,C/G] */
+/* x [N,H,W,C], w [O,KH,KW,C/G]; inputs of both forms begin so, then the bias [O] */
 dt_conv_shape dt_conv2d_shape(const dt_conv2d_conf *c, const dt_shape *x, const dt_shape *w);
 /* The call of a backward pass, with x in real numbers. */
 dt_conv_back dt_conv2d_back(const dt_op_run *r, const dt_conv_shape *s);
+/* The gradient of the bias, which finishes dy; works in r->work, of so many bytes. */
+void dt_conv2d_bias_grad(const dt_op_run *r, dt_conv_back *b);
+size_t dt_conv2d_bias_work(const dt_op_run *r, const dt_conv_shape *s);
 /* As the members of dt_op; `conf` starts with a dt_conv2d_conf. */
 dt_status dt_conv2d_infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
                           dt_error *err);

@@ -1,14 +1,15 @@
 /* Convolution of quantized operands: the sum runs in integers, exactly, and is scaled once:
  *
- *   y = (sum of (c - zero_point) * k) * (scale_x * scale_w[o])
+ *   y = (sum of (c - zero_point) * k) * (scale_x * scale_w[o]) + b[o]
  *
- * with c the stored codes of x and k those of the weight; or y stays sums and scales, for a reader
- * that scales them. Gradients are those of conv2d with
+ * with c the stored codes of x and k those of the weight; or, without a bias, y stays sums and
+ * scales, for a reader that scales them. Gradients are those of conv2d with
  * respect to the quantized values. The fusing pass makes such nodes. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 #include <tgmath.h>
 
+#include "autograd/bias.h"
 #include "autograd/op_conv2d.h"
 #include "autograd/op_fakequant.h"
 #include "autograd/sums.h"
@@ -27,6 +28,7 @@ typedef struct call {
     int64_t x_count;
     real *scale;   /* [lanes]: of y */
     int64_t lanes; /* a multiple of the output channels */
+    dt_bias bias;  /* laid out if there is one */
     int8_t *w;     /* codes of the weight */
     real *x;       /* decoded */
 } call;
@@ -34,14 +36,6 @@ typedef struct call {
 static size_t aligned(size_t bytes)
 {
     return (bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
-}
-
-static int64_t lanes_of(const dt_conv_shape *s)
-{
-    int64_t lanes = s->O;
-    while (lanes < 256)
-        lanes += s->O;
-    return lanes;
 }
 
 static size_t weight_bytes(const dt_conv_shape *s)
@@ -60,17 +54,45 @@ static dt_conv_shape shape_of(const dt_op_run *r)
     return dt_conv2d_shape(&c->conv, &r->in_shape[0], &r->in_shape[1]);
 }
 
-/* Forward work: scales of y, codes of the weight, the kernel's. Backward: the kernels'. */
+static bool has_bias(const void *conf, int in_count)
+{
+    const dt_conv2d_codes_conf *c = conf;
+    return in_count > 2 + c->x->quantizer->param_count + c->w->quantizer->param_count;
+}
+
+static unsigned grads_of(const void *conf, int in_count)
+{
+    return has_bias(conf, in_count) ? 7 : 3;
+}
+
+static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
+                       dt_error *err)
+{
+    return dt_conv2d_infer(conf, in, has_bias(conf, in_count) ? 3 : 2, out, err);
+}
+
+/* The parameters of x's quantizer, then of the weight's. */
+static void *const *first_param(const dt_op_run *r)
+{
+    return r->in + (has_bias(r->conf, r->in_count) ? 3 : 2);
+}
+
+/* Forward work: scales of y, the bias, codes of the weight, the kernel's. Backward: the kernels'.
+ */
 static void memory(const dt_op_run *r, dt_op_memory *out)
 {
     dt_conv_shape s = shape_of(r);
     const dt_conv_kernels *k = &r->kernels->conv;
-    out->forward_work = aligned((size_t)lanes_of(&s) * sizeof(real)) + weight_bytes(&s);
+    bool biased = has_bias(r->conf, r->in_count);
+    out->forward_work = aligned((size_t)dt_bias_lanes(s.O) * sizeof(real)) + weight_bytes(&s);
+    if (biased) out->forward_work += dt_bias_work(s.O);
     if (sums_fit_in_place)
         out->forward_work += r->kernels->conv_int.workspace(&s, r->threads);
     else
         out->forward_work += x_bytes(r) + k->workspace(&s, DT_CONV_FORWARD, r->threads);
     out->backward_work = k->workspace(&s, DT_CONV_BACKWARD, r->threads);
+    size_t bias = biased ? dt_conv2d_bias_work(r, &s) : 0;
+    if (bias > out->backward_work) out->backward_work = bias;
 }
 
 static dt_grid grid_of(const dt_fakequant_conf *c, const dt_shape *shape, void *const *param,
@@ -89,11 +111,11 @@ static call begin(const dt_op_run *r)
 {
     const dt_conv2d_codes_conf *c = r->conf;
     call k = { .r = r, .s = shape_of(r) };
-    dt_grid grid = grid_of(c->x, &r->in_shape[0], r->in + 2, 0);
+    dt_grid grid = grid_of(c->x, &r->in_shape[0], first_param(r), 0);
     k.zero_point = grid.zero_point - grid.qmin;
     k.scale_x = (real)grid.scale;
     k.x_count = dt_shape_count(&r->in_shape[0]);
-    k.lanes = lanes_of(&k.s);
+    k.lanes = dt_bias_lanes(k.s.O);
     return k;
 }
 
@@ -122,7 +144,7 @@ static void weight_codes(call *k)
     const dt_conv2d_codes_conf *c = k->r->conf;
     const real *w = k->r->in[1];
     int64_t per_output = k->s.KH * k->s.KW * (k->s.C / k->s.G);
-    void *const *param = k->r->in + 2 + c->x->quantizer->param_count;
+    void *const *param = first_param(k->r) + c->x->quantizer->param_count;
     for (int64_t o = 0; o < k->s.O; o++) {
         dt_grid grid = grid_of(c->w, &k->r->in_shape[1], param, c->w->site.groups > 1 ? o : 0);
         int64_t at = o * per_output;
@@ -136,7 +158,10 @@ static void weight_codes(call *k)
 static void scale_sums(void *arg, int64_t first, int64_t count, int32_t *sums)
 {
     const call *k = arg;
-    k->r->kernels->tile.scale_sums(count, k->lanes, sums, k->scale, (real *)k->r->out[0] + first);
+    const dt_tile_kernels *t = &k->r->kernels->tile;
+    real *y = (real *)k->r->out[0] + first;
+    t->scale_sums(count, k->lanes, sums, k->scale, y);
+    if (k->bias.lanes) dt_bias_add(t, &k->bias, count, y);
 }
 
 static void narrow_sums(void *arg, int64_t first, int64_t count, int32_t *sums)
@@ -154,9 +179,15 @@ static void forward(const dt_op_run *r)
     work += aligned((size_t)k.lanes * sizeof(real));
     k.w = (int8_t *)work;
     work += weight_bytes(&k.s);
+    if (has_bias(r->conf, r->in_count)) {
+        k.bias = dt_bias_lay_out(r->in[2], k.s.O, work);
+        work += dt_bias_work(k.s.O);
+    }
     if (!sums_fit_in_place) {
         decode(&k, work);
         r->kernels->conv.forward(&k.s, k.x, r->in[1], r->out[0], work + x_bytes(r), r->threads);
+        int64_t count = dt_shape_count(&r->out_shape[0]);
+        if (k.bias.lanes) dt_bias_add(&r->kernels->tile, &k.bias, count, r->out[0]);
         return;
     }
     const dt_conv2d_codes_conf *c = r->conf;
@@ -181,6 +212,7 @@ static void backward(const dt_op_run *r)
     call k = begin(r);
     dt_conv_back b = dt_conv2d_back(r, &k.s);
     b.x = (dt_conv_input){ NULL, r->in[0], k.zero_point, k.scale_x };
+    if (has_bias(r->conf, r->in_count) && r->d_in[2]) dt_conv2d_bias_grad(r, &b);
     r->kernels->conv.backward(&b, r->work, r->threads);
 }
 
@@ -201,13 +233,13 @@ const dt_op dt_op_conv2d_codes = {
     .in_max = DT_OP_MAX_IN,
     .out_count = 1,
     .conf_size = sizeof(dt_conv2d_codes_conf),
-    .grads = 3,
+    .grads_of = grads_of,
     .reads_in = ~0u,
     .accumulates = 1,
     .takes_unfinished = true,
     .fused = true,
     .product = &product,
-    .infer = dt_conv2d_infer,
+    .infer = infer,
     .memory = memory,
     .forward = forward,
     .backward = backward,

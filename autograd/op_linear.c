@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "autograd/op.h"
+#include "autograd/bias.h"
 #include "autograd/op_linear_codes.h"
 #include "kernels/gemm.h"
 
@@ -31,7 +31,7 @@ static int64_t rows(const dt_op_run *r)
 static void memory(const dt_op_run *r, dt_op_memory *out)
 {
     int64_t N = rows(r), O = r->in_shape[1].dim[0];
-    size_t sums = (size_t)O * sizeof(double) + dt_point_work(N, O, r->threads);
+    size_t sums = dt_bias_grad_work(N, O, r->threads);
     size_t outer = dt_gemm_outer_work(O, r->in_shape[1].dim[1], N, r->threads, false);
     out->backward_work = sums > outer ? sums : outer;
 }
@@ -62,12 +62,7 @@ static void backward(const dt_op_run *r)
                                   .work = r->work };
         dt_gemm_rows_outer(&g);
     }
-    if (r->d_in[2]) {
-        double *sums = r->work;
-        r->kernels->point.column_sums(r->threads, N, O, dy, sums + O, sums);
-        for (int64_t o = 0; o < O; o++)
-            r->d_in[2][o] = (real)sums[o];
-    }
+    dt_bias_grad(r, N, O, dy, r->work);
     if (r->d_in[0]) dt_gemm(r->threads, false, false, N, I, O, dy, r->in[1], r->add[0], r->d_in[0]);
 }
 

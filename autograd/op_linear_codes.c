@@ -9,6 +9,7 @@
 
 #include <tgmath.h>
 
+#include "autograd/bias.h"
 #include "autograd/op_fakequant.h"
 #include "kernels/gemm.h"
 
@@ -22,9 +23,9 @@ typedef struct call {
     dt_conv_shape s; /* as a convolution of 1x1 over [N,1,T,K] */
     int zero_point;  /* of x */
     real scale_x;
-    int64_t lanes;                   /* a multiple of O */
-    real *scale, *zero, *one, *bias; /* [lanes] */
-    int8_t *w;                       /* codes of the weight */
+    dt_bias bias;
+    real *scale; /* [lanes]: of y */
+    int8_t *w;   /* codes of the weight */
 } call;
 
 static size_t aligned(size_t bytes)
@@ -49,9 +50,7 @@ static call sizes_of(const dt_op_run *r)
 {
     const dt_shape *x = &r->in_shape[0];
     call k = { .r = r, .c = r->conf, .rows = x->dim[0] * x->dim[1], .K = x->dim[2] };
-    k.O = k.lanes = r->in_shape[1].dim[0];
-    while (k.lanes < 256)
-        k.lanes += k.O;
+    k.O = r->in_shape[1].dim[0];
     k.s = (dt_conv_shape){ .N = x->dim[0],
                            .H = 1,
                            .W = x->dim[1],
@@ -69,7 +68,7 @@ static call sizes_of(const dt_op_run *r)
 
 static size_t lane_bytes(const call *k)
 {
-    return aligned((size_t)k->lanes * sizeof(real));
+    return aligned((size_t)dt_bias_lanes(k->O) * sizeof(real));
 }
 
 static size_t x_bytes(const call *k)
@@ -77,13 +76,13 @@ static size_t x_bytes(const call *k)
     return aligned((size_t)(k->rows * k->K) * sizeof(real));
 }
 
-/* Forward work: four rows of lanes, codes of the weight, the kernel's; in double x instead. */
+/* Forward work: scales, the bias, codes of the weight, the kernel's; in double x instead. */
 static void memory(const dt_op_run *r, dt_op_memory *out)
 {
     call k = sizes_of(r);
-    size_t sums = (size_t)k.O * sizeof(double) + dt_point_work(k.rows, k.O, r->threads);
+    size_t sums = dt_bias_grad_work(k.rows, k.O, r->threads);
     size_t outer = dt_gemm_outer_work(k.O, k.K, k.rows, r->threads, true);
-    out->forward_work = 4 * lane_bytes(&k) + aligned((size_t)(k.O * k.K));
+    out->forward_work = lane_bytes(&k) + dt_bias_work(k.O) + aligned((size_t)(k.O * k.K));
     out->forward_work +=
         sums_fit_in_place ? r->kernels->conv_int.workspace(&k.s, r->threads) : x_bytes(&k);
     out->backward_work = sums > outer ? sums : outer;
@@ -115,21 +114,17 @@ static call begin(const dt_op_run *r)
     return k;
 }
 
-/* Codes of the weight, and what makes y of sums. */
+/* Codes of the weight, and the scales of y. */
 static void weight_codes(call *k)
 {
-    const real *w = k->r->in[1], *bias = k->r->in[2];
+    const real *w = k->r->in[1];
     void *const *param = first_param(k) + k->c->x->quantizer->param_count;
     for (int64_t o = 0; o < k->O; o++) {
         dt_grid grid =
             grid_of(k->c->w, &k->r->in_shape[1], param, k->c->w->site.groups > 1 ? o : 0);
         real scale = dt_fakequant_codes(&grid, k->K, w + o * k->K, k->w + o * k->K, k->r->lost);
-        for (int64_t lane = o; lane < k->lanes; lane += k->O) {
+        for (int64_t lane = o; lane < k->bias.lanes; lane += k->O)
             k->scale[lane] = k->scale_x * scale;
-            k->zero[lane] = 0;
-            k->one[lane] = 1;
-            k->bias[lane] = bias[o];
-        }
     }
 }
 
@@ -139,8 +134,8 @@ static void finish(void *arg, int64_t first, int64_t count, int32_t *sums)
     const call *k = arg;
     const dt_tile_kernels *t = &k->r->kernels->tile;
     real *y = (real *)k->r->out[0] + first;
-    t->scale_sums(count, k->lanes, sums, k->scale, y);
-    t->norm(count, k->lanes, y, k->zero, k->one, k->bias, y);
+    t->scale_sums(count, k->bias.lanes, sums, k->scale, y);
+    dt_bias_add(t, &k->bias, count, y);
 }
 
 static void in_reals(const call *k, real *x)
@@ -158,9 +153,10 @@ static void forward(const dt_op_run *r)
 {
     call k = begin(r);
     unsigned char *work = r->work;
-    real **const lanes[] = { &k.scale, &k.zero, &k.one, &k.bias };
-    for (int i = 0; i < 4; i++, work += lane_bytes(&k))
-        *lanes[i] = (real *)(void *)work;
+    k.scale = (real *)(void *)work;
+    work += lane_bytes(&k);
+    k.bias = dt_bias_lay_out(r->in[2], k.O, work);
+    work += dt_bias_work(k.O);
     k.w = (int8_t *)work;
     work += aligned((size_t)(k.O * k.K));
     if (!sums_fit_in_place) {
@@ -196,12 +192,7 @@ static void backward(const dt_op_run *r)
                                   .work = r->work };
         dt_gemm_rows_outer(&g);
     }
-    if (r->d_in[2]) {
-        double *sums = r->work;
-        r->kernels->point.column_sums(r->threads, k.rows, k.O, dy, sums + k.O, sums);
-        for (int64_t o = 0; o < k.O; o++)
-            r->d_in[2][o] = (real)sums[o];
-    }
+    dt_bias_grad(r, k.rows, k.O, dy, r->work);
     if (r->d_in[0])
         dt_gemm(r->threads, false, false, k.rows, k.K, k.O, dy, r->in[1], r->add[0], r->d_in[0]);
 }

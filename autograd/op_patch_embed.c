@@ -4,6 +4,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "autograd/bias.h"
 #include "autograd/op.h"
 #include "core/thread.h"
 #include "kernels/gemm.h"
@@ -61,7 +62,7 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
     int64_t N = r->in_shape[0].dim[0];
     size_t picture = (size_t)(k.T * k.K) * sizeof(real);
     out->forward_work = (size_t)r->threads * picture;
-    size_t sums = (size_t)k.O * sizeof(double) + dt_point_work(N * k.T, k.O, r->threads);
+    size_t sums = dt_bias_grad_work(N * k.T, k.O, r->threads);
     size_t outer = dt_gemm_outer_work(k.O, k.K, N * k.T, r->threads, false);
     out->backward_work = batch_bytes(&k, N) + (sums > outer ? sums : outer);
 }
@@ -147,12 +148,7 @@ static void backward(const dt_op_run *r)
                                   .work = behind };
         dt_gemm_rows_outer(&g);
     }
-    if (r->d_in[2]) {
-        double *sums = behind;
-        r->kernels->point.column_sums(r->threads, rows, k.O, r->d_out[0], sums + k.O, sums);
-        for (int64_t o = 0; o < k.O; o++)
-            r->d_in[2][o] = (real)sums[o];
-    }
+    dt_bias_grad(r, rows, k.O, r->d_out[0], behind);
     if (r->d_in[0]) {
         dt_gemm(r->threads, false, false, rows, k.K, k.O, r->d_out[0], r->in[1], false, k.patches);
         dt_parallel(r->threads, N, scatter_one, &k);

@@ -172,6 +172,7 @@ static void plan_memory(dt_plan *p, const dt_kernels *k)
         dt_op_run run = { .conf = node->conf,
                           .mode = p->mode,
                           .threads = p->threads,
+                          .in_count = node->in_count,
                           .kernels = k,
                           .in_shape = in,
                           .out_shape = out };

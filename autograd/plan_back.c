@@ -18,8 +18,10 @@ void dt_plan_mark_gradients(dt_plan *p, const bool *frozen, bool *has_grad)
         const dt_node *node = &g->node[i];
         dt_plan_node *pn = &p->node[i];
         if (!pn->runs || !node->op->backward) continue;
+        unsigned grads = node->op->grads;
+        if (node->op->grads_of) grads = node->op->grads_of(node->conf, node->in_count);
         for (int j = 0; j < node->in_count; j++) {
-            pn->wants[j] = (node->op->grads >> j & 1) && has_grad[node->in[j]];
+            pn->wants[j] = (grads >> j & 1) && has_grad[node->in[j]];
             pn->runs_back = pn->runs_back || pn->wants[j];
         }
         for (int j = 0; j < node->out_count && pn->runs_back; j++)
@@ -117,13 +119,6 @@ static int only_reader(const dt_plan *p, int v)
     return reader;
 }
 
-/* Its backward pass sums the gradient of a bias up, for which all of it must be there. */
-static bool adds_bias(const dt_node *node)
-{
-    const dt_op_product *p = node->op->product;
-    return p && p->bias >= 0 && p->bias < node->in_count;
-}
-
 /* Which gradients are finished by the pass that reads them: those with one reader of the value and
  * one of the gradient. What they are made of is kept until then. */
 void dt_plan_unfinished(dt_plan *p)
@@ -137,7 +132,6 @@ void dt_plan_unfinished(dt_plan *p)
         if (producer < 0 || !p->node[producer].runs_back || only_reader(p, v) < 0) continue;
         if (p->keeps_grad[v] || p->given[v]) continue;
         if (!g->node[producer].op->takes_unfinished || g->node[producer].out[0] != v) continue;
-        if (adds_bias(&g->node[producer])) continue;
         pn->leaves = true;
         p->node[producer].unfinished_by = i;
         dt_plan_extend(p, p->value_slot[v], dt_plan_back_time(p, producer));

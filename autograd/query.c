@@ -55,18 +55,16 @@ const dt_node *dt_query_site(const dt_graph *g, int value)
     }
 }
 
-/* Is it a product with a weight to which no bias is added? Then a batch norm behind it can be part
- * of it. False also for NULL. */
-static bool is_plain_product(const dt_node *node)
+int dt_query_bias(const dt_node *product)
 {
-    const dt_op_product *p = node ? node->op->product : NULL;
-    return p && (p->bias < 0 || p->bias >= node->in_count);
+    const dt_op_product *p = product->op->product;
+    return p->bias >= 0 && p->bias < product->in_count ? product->in[p->bias] : -1;
 }
 
 const dt_node *dt_query_norm(const dt_graph *g, const bool *needed, const dt_node *product)
 {
     const dt_node *reader = NULL;
-    if (!is_plain_product(product)) return NULL;
+    if (!product || !product->op->product) return NULL;
     int y = product->out[0];
     bool alone = dt_query_readers(g, needed, y, &reader) == 1;
     return alone && reader->op->batch_stat && reader->in[DT_BN_X] == y ? reader : NULL;

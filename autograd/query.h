@@ -48,9 +48,10 @@ int dt_query_latent(const dt_graph *g, int value);
  * value is float. */
 const dt_node *dt_query_site(const dt_graph *g, int value);
 
-/* The batch norm that alone of needed nodes (NULL: of all) reads what a product without a bias
- * gives, and as what it normalises: it can be part of that product. NULL: none; also for no node.
- */
+/* The value that a product adds to its sums; -1: none. */
+int dt_query_bias(const dt_node *product);
+/* The batch norm that alone of needed nodes (NULL: of all) reads what a product gives, and as what
+ * it normalises: it can be part of that product, with its bias. NULL: none; also for no node. */
 const dt_node *dt_query_norm(const dt_graph *g, const bool *needed, const dt_node *product);
 
 #endif

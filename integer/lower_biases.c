@@ -13,8 +13,10 @@ static bool is_zero(const dt_lower_product *p, int64_t o)
     return true;
 }
 
-/* beta - mean f = bias, with f = gamma / sqrt(var + eps). */
-static void round_norm(const dt_node *norm, const dt_lower_product *p, dt_state *state)
+/* beta + (own - mean) f = bias, with f = gamma / sqrt(var + eps) and the product's own bias, NULL:
+ * 0. */
+static void round_norm(const dt_node *norm, const real *own, const dt_lower_product *p,
+                      dt_state *state)
 {
     const dt_batchnorm_conf *c = norm->conf;
     real *gamma = state->data[norm->in[DT_BN_GAMMA]], *beta = state->data[norm->in[DT_BN_BETA]];
@@ -23,13 +25,12 @@ static void round_norm(const dt_node *norm, const dt_lower_product *p, dt_state 
         if (is_zero(p, o)) gamma[o] = 0;
         double f = (double)gamma[o] / sqrt((double)var[o] + c->eps);
         double bias = (double)p->bias_code[o] * (double)p->bias_scale[p->scales > 1 ? o : 0];
-        beta[o] = (real)(bias + (double)mean[o] * f);
+        beta[o] = (real)(bias + ((double)mean[o] - (own ? (double)own[o] : 0)) * f);
     }
 }
 
-static void round_bias(const dt_node *linear, const dt_lower_product *p, dt_state *state)
+static void round_bias(real *bias, const dt_lower_product *p)
 {
-    real *bias = state->data[linear->in[2]];
     for (int64_t o = 0; o < p->O; o++)
         bias[o] = (real)((double)p->bias_code[o] * (double)p->bias_scale[p->scales > 1 ? o : 0]);
 }
@@ -42,10 +43,12 @@ void dt_lower_round_biases(const dt_lowered *l, dt_state *state, int *out_count)
         const dt_lower_product *p = l->product[i];
         const dt_node *norm = p ? dt_query_norm(g, l->needed, &g->node[i]) : NULL;
         if (!p || !p->has_bias || !p->bias_code) continue;
+        int own = dt_query_bias(&g->node[i]);
+        real *bias = own >= 0 ? state->data[own] : NULL;
         if (norm)
-            round_norm(norm, p, state);
+            round_norm(norm, bias, p, state);
         else
-            round_bias(&g->node[i], p, state);
+            round_bias(bias, p);
         *out_count += (int)p->O;
     }
 }

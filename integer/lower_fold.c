@@ -1,4 +1,4 @@
-/* Codes, scales and biases. With f = gamma / sqrt(var + eps), y = f (w x) + (beta - mean f):
+/* Codes, scales and biases. With f = gamma / sqrt(var + eps), y = f (w x) + (beta + (b - mean) f):
  *
  *   scale[o] = fl32(s_w / gain |f[o]|), code = gain q, negated where f < 0
  *   bias_scale[o] = fl32(s_x * scale[o]),  bias_code = rne(bias / bias_scale)
@@ -213,7 +213,8 @@ static bool factors(const dt_lower_source *src, const dt_node *product, const dt
                     int64_t O, double *factor, double *shift)
 {
     real *const *data = src->state->data;
-    const real *bias = !norm && product->in_count > 2 ? data[product->in[2]] : NULL;
+    int b = dt_query_bias(product);
+    const real *bias = b >= 0 ? data[b] : NULL;
     for (int64_t o = 0; o < O; o++) {
         factor[o] = 1;
         shift[o] = bias ? (double)bias[o] : 0;
@@ -221,8 +222,8 @@ static bool factors(const dt_lower_source *src, const dt_node *product, const dt
         const dt_batchnorm_conf *c = norm->conf;
         factor[o] = (double)data[norm->in[DT_BN_GAMMA]][o] /
                     sqrt((double)data[norm->in[DT_BN_VAR]][o] + c->eps);
-        shift[o] = (double)data[norm->in[DT_BN_BETA]][o] -
-                   (double)data[norm->in[DT_BN_MEAN]][o] * factor[o];
+        shift[o] = (double)data[norm->in[DT_BN_BETA]][o] +
+                   (shift[o] - (double)data[norm->in[DT_BN_MEAN]][o]) * factor[o];
     }
     return norm || bias;
 }

@@ -22,6 +22,9 @@ const char *dt_layer_name(dt_builder *b, const char *fmt, ...) DT_PRINTF(2, 3);
 /* x [N,H,W,C] -> [N,OH,OW,out]; weight "<name>.weight". Square kernel. */
 int dt_layer_conv2d(dt_builder *b, const char *name, dt_layer_role role, int x, int64_t out,
                     int kernel, int stride, int pad, int groups);
+/* The same with "<name>.bias". */
+int dt_layer_conv2d_bias(dt_builder *b, const char *name, dt_layer_role role, int x, int64_t out,
+                         int kernel, int stride, int pad, int groups);
 /* "<name>.weight", ".bias", ".running_mean", ".running_var". */
 int dt_layer_batchnorm(dt_builder *b, const char *name, int x);
 int dt_layer_relu(dt_builder *b, const char *name, int x);

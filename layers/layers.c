@@ -62,8 +62,17 @@ int dt_part_role(dt_builder *b, dt_layer_role role, int y)
     return y;
 }
 
-int dt_layer_conv2d(dt_builder *b, const char *name, dt_layer_role role, int x, int64_t out,
-                    int kernel, int stride, int pad, int groups)
+static int bias_of(dt_builder *b, const char *name, int64_t out)
+{
+    return dt_part_value(b, name, "bias",
+                         (dt_value){ .kind = DT_VALUE_PARAM,
+                                     .shape = DT_SHAPE(out),
+                                     .role = DT_ROLE_BIAS,
+                                     .init = DT_INIT_ZERO });
+}
+
+static int conv2d(dt_builder *b, const char *name, dt_layer_role role, int x, int64_t out,
+                  int kernel, int groups, const dt_conv2d_conf *conf, bool biased)
 {
     if (b->status != DT_OK || x < 0) return -1;
     int64_t in = b->graph->value[x].shape.dim[3] / (groups > 0 ? groups : 1);
@@ -73,8 +82,22 @@ int dt_layer_conv2d(dt_builder *b, const char *name, dt_layer_role role, int x, 
                                       .layout = DT_LAYOUT_OIHW,
                                       .init = DT_INIT_KAIMING,
                                       .fan_in = in * kernel * kernel });
+    const int inputs[] = { x, w, biased ? bias_of(b, name, out) : -1 };
+    return dt_part_role(b, role, dt_part_node(b, "conv2d", name, conf, inputs, biased ? 3 : 2));
+}
+
+int dt_layer_conv2d(dt_builder *b, const char *name, dt_layer_role role, int x, int64_t out,
+                    int kernel, int stride, int pad, int groups)
+{
     const dt_conv2d_conf conf = { stride, stride, pad, pad, groups };
-    return dt_part_role(b, role, dt_part_node(b, "conv2d", name, &conf, (int[]){ x, w }, 2));
+    return conv2d(b, name, role, x, out, kernel, groups, &conf, false);
+}
+
+int dt_layer_conv2d_bias(dt_builder *b, const char *name, dt_layer_role role, int x, int64_t out,
+                         int kernel, int stride, int pad, int groups)
+{
+    const dt_conv2d_conf conf = { stride, stride, pad, pad, groups };
+    return conv2d(b, name, role, x, out, kernel, groups, &conf, true);
 }
 
 int dt_layer_batchnorm(dt_builder *b, const char *name, int x)
@@ -153,10 +176,6 @@ int dt_layer_linear(dt_builder *b, const char *name, dt_layer_role role, int x, 
                                       .shape = DT_SHAPE(out, in),
                                       .init = b->small_init ? DT_INIT_SMALL : DT_INIT_KAIMING,
                                       .fan_in = in });
-    int bias = dt_part_value(b, name, "bias",
-                             (dt_value){ .kind = DT_VALUE_PARAM,
-                                         .shape = DT_SHAPE(out),
-                                         .role = DT_ROLE_BIAS,
-                                         .init = DT_INIT_ZERO });
+    int bias = bias_of(b, name, out);
     return dt_part_role(b, role, dt_part_node(b, "linear", name, NULL, (int[]){ x, w, bias }, 3));
 }

@@ -62,6 +62,7 @@ static const char *move_patches(dt_onnx_walker *w, const dt_node *node, const ch
 
 static dt_status emit_patch_embed(dt_onnx_walker *w, const dt_node *node)
 {
+    const dt_node *norm = dt_query_norm(w->src->graph, w->needed, node), *last = norm ? norm : node;
     const dt_lower_product *p = w->l->product[dt_query_index(w->src->graph, node)];
     const dt_shape *k = &p->shape; /* [O,P,Q,I] */
     const dt_onnx_attr attr[] = {
@@ -71,7 +72,7 @@ static dt_status emit_patch_embed(dt_onnx_walker *w, const dt_node *node)
     };
     const char *out = dt_onnx_text(w->m, "%s/Conv", node->name);
     DT_TRY(dt_onnx_product(w, node->name, p, "Conv", dt_onnx_floats(w, node->in[0]), out, attr));
-    return dt_onnx_set_moved(w, node, out, move_patches);
+    return dt_onnx_set_moved(w, last, out, move_patches);
 }
 
 /* token [1,1,C] and position [1,T,C] are constants, and so is their sum. */

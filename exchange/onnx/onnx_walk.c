@@ -97,10 +97,11 @@ static dt_status emit_fakequant(dt_onnx_walker *w, const dt_node *node)
     return dt_onnx_quantize(w, &site, node, x, w->value[node->in[0]]);
 }
 
-static dt_status emit_product(dt_onnx_walker *w, const dt_node *node, const dt_node *norm,
-                              const char *op, const dt_onnx_attr *attr)
+/* With the batch norm that is part of it. */
+static dt_status emit_product(dt_onnx_walker *w, const dt_node *node, const char *op,
+                              const dt_onnx_attr *attr)
 {
-    const dt_node *last = norm ? norm : node;
+    const dt_node *norm = dt_query_norm(w->src->graph, w->needed, node), *last = norm ? norm : node;
     const dt_lower_product *p = w->l->product[dt_query_index(w->src->graph, node)];
     const char *x = dt_onnx_floats(w, node->in[0]), *out = dt_onnx_out(w, last, op);
     DT_TRY(dt_onnx_product(w, node->name, p, op, x, out, attr));
@@ -120,7 +121,7 @@ static dt_status emit_conv(dt_onnx_walker *w, const dt_node *node)
         { .name = "strides", .count = 2, .ints = { c->stride_h, c->stride_w } },
         { .name = NULL },
     };
-    return emit_product(w, node, dt_query_norm(w->src->graph, w->needed, node), "Conv", attr);
+    return emit_product(w, node, "Conv", attr);
 }
 
 /* Are all readers slices, which write their part of the layer themselves? */
@@ -137,7 +138,7 @@ static dt_status emit_linear(dt_onnx_walker *w, const dt_node *node)
 {
     if (is_sliced(w, node->out[0])) return DT_OK;
     const dt_onnx_attr attr[] = { { .name = "transB", .i = 1 }, { .name = NULL } };
-    return emit_product(w, node, NULL, "Gemm", attr);
+    return emit_product(w, node, "Gemm", attr);
 }
 
 static dt_status emit_batchnorm(dt_onnx_walker *w, const dt_node *node)

@@ -60,6 +60,8 @@ START_TEST(cone_and_norm_leave_the_loss_out)
     ck_assert_ptr_null(dt_query_norm(g, needed, named(g, "linear")));
     ck_assert_ptr_null(dt_query_norm(g, needed, named(g, "layer1.0.bn1")));
     ck_assert_ptr_null(dt_query_norm(g, needed, NULL));
+    ck_assert_int_eq(dt_query_bias(named(g, "linear")), dt_graph_find(g, "linear.bias"));
+    ck_assert_int_eq(dt_query_bias(named(g, "layer1.0.conv1")), -1);
     test_net_close(&t);
 }
 END_TEST

@@ -23,13 +23,15 @@ static const char *const state_name[STATES] = { "plain", "odd-zero", "dyadic", "
 typedef struct shape {
     const char *name;
     int channels, outputs, kernel, stride, pad, groups;
-    bool norm, relu;
+    bool norm, relu, bias;
 } shape;
 static const shape shapes[] = {
     { "conv", 7, 5, 3, 1, 1, 1, true, true },
     { "conv-signed", 6, 9, 3, 1, 1, 1, true, false },
     { "conv-plain", 8, 8, 3, 1, 0, 1, false, true }, /* no norm: weights keep their one scale */
     { "conv-stride2", 5, 7, 3, 2, 1, 1, true, true },
+    { "conv-bias", 5, 6, 3, 1, 1, 1, true, true, true },
+    { "conv-bias-plain", 6, 5, 3, 1, 1, 1, false, true, true },
     { "conv-1x1", 9, 11, 1, 1, 0, 1, true, true },
     { "conv-5x5", 3, 4, 5, 2, 2, 1, true, true },
     { "grouped", 6, 10, 3, 1, 1, 2, true, true },
@@ -45,8 +47,8 @@ static const shape *current; /* of the net that is built */
 static int add_operation(dt_builder *b, const shape *s, int x)
 {
     if (s->kernel) {
-        x = dt_layer_conv2d(b, "op", DT_LAYER_BODY, x, s->outputs, s->kernel, s->stride, s->pad,
-                            s->groups);
+        x = (s->bias ? dt_layer_conv2d_bias : dt_layer_conv2d)(
+            b, "op", DT_LAYER_BODY, x, s->outputs, s->kernel, s->stride, s->pad, s->groups);
         if (s->norm) x = dt_layer_batchnorm(b, "op_norm", x);
         return s->relu ? dt_layer_relu(b, "op_relu", x) : x;
     }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "autograd/op_batchnorm.h"
+#include "autograd/query.h"
 #include "core/rng.h"
 #include "exchange/exporter.h"
 #include "layers/models.h"
@@ -51,6 +52,21 @@ static inline void testnet_randomize_norms(dt_net *net)
     }
 }
 
+/* Of convolutions; that of the last layer stays 0, as it starts. */
+static inline void testnet_randomize_biases(dt_net *net)
+{
+    const dt_graph *g = &net->graph;
+    dt_rng rng;
+    dt_rng_open(&rng, 6, DT_RNG_TEST, 0, 0);
+    for (int i = 0; i < g->node_count; i++) {
+        const dt_node *n = &g->node[i];
+        bool conv = n->op->product && g->value[n->in[n->op->product->w]].shape.rank == 4;
+        int bias = conv ? dt_query_bias(n) : -1;
+        for (int64_t c = 0; bias >= 0 && c < dt_shape_count(&g->value[bias].shape); c++)
+            net->state.data[bias][c] = (real)(dt_rng_normal(&rng) * 0.3);
+    }
+}
+
 static inline void testnet_calibrate(dt_net *net)
 {
     enum { N = TESTNET_BATCH * TESTNET_SIDE * TESTNET_SIDE * 3 };
@@ -78,6 +94,7 @@ static inline void testnet_init_model(testnet *t, const char *recipe, const dt_m
     ck_assert_msg(dt_net_init(&t->net, t->recipe, &input, false, NULL, &err) == DT_OK, "%s",
                   err.text);
     testnet_randomize_norms(&t->net);
+    testnet_randomize_biases(&t->net);
     if (dt_net_is_quantized(&t->net)) testnet_calibrate(&t->net);
     t->src = (dt_export_source){ .name = "small",
                                  .graph = &t->net.graph,

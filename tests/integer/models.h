@@ -11,24 +11,38 @@
     "quant: {weights: {method: lsq, bits: " bits "}, activations: {method: lsq, bits: " bits       \
     "}, first: {weights: 8, activations: 8}, last: {weights: 8, activations: 8}}\n"
 
+typedef int odd_conv(dt_builder *b, const char *name, dt_layer_role role, int x, int64_t out,
+                     int kernel, int stride, int pad, int groups);
+
 /* Max-pooling, groups, a signed input of a conv in the middle, a 1x1 shortcut with
- * stride 2. */
-static inline int odd_build(dt_builder *b, const void *conf, int classes, int x)
+ * stride 2. `conv`: with or without biases in front of the norms. */
+static inline int odd_layers(dt_builder *b, int classes, int x, odd_conv *conv)
 {
-    (void)conf;
-    x = dt_layer_conv2d(b, "conv1", DT_LAYER_FIRST, x, 6, 3, 1, 1, 1);
+    x = conv(b, "conv1", DT_LAYER_FIRST, x, 6, 3, 1, 1, 1);
     x = dt_layer_stream(b, "stem", dt_layer_relu(b, "relu1", dt_layer_batchnorm(b, "bn1", x)));
     x = dt_layer_maxpool(b, "pool", x, 3, 2, 1);
-    int y = dt_layer_conv2d(b, "conv2", DT_LAYER_BODY, x, 10, 3, 2, 1, 2);
+    int y = conv(b, "conv2", DT_LAYER_BODY, x, 10, 3, 2, 1, 2);
     y = dt_layer_batchnorm(b, "bn2", y); /* no ReLU: signed codes */
-    y = dt_layer_conv2d(b, "conv3", DT_LAYER_BODY, y, 10, 3, 1, 1, 10);
+    y = conv(b, "conv3", DT_LAYER_BODY, y, 10, 3, 1, 1, 10);
     y = dt_layer_batchnorm(b, "bn3", y);
-    int skip = dt_layer_conv2d(b, "down", DT_LAYER_SHORTCUT, x, 10, 1, 2, 0, 1);
+    int skip = conv(b, "down", DT_LAYER_SHORTCUT, x, 10, 1, 2, 0, 1);
     x = dt_layer_residual(b, "block", y, dt_layer_batchnorm(b, "bn4", skip));
     x = dt_layer_gap(b, "avgpool", x);
     return dt_layer_linear(b, "fc", DT_LAYER_LAST, x, classes);
 }
-static const dt_model odd_model = { .row = { "odd", "for tests", NULL, 0 }, .build = odd_build };
+static inline int odd_build(dt_builder *b, const void *conf, int classes, int x)
+{
+    (void)conf;
+    return odd_layers(b, classes, x, dt_layer_conv2d);
+}
+static inline int odd_build_biased(dt_builder *b, const void *conf, int classes, int x)
+{
+    (void)conf;
+    return odd_layers(b, classes, x, dt_layer_conv2d_bias);
+}
+static const dt_model odd_model = { .row = { "odd", "for tests", NULL, 0 }, .build = odd_build },
+                      odd_biased_model = { .row = { "odd_biased", "for tests", NULL, 0 },
+                                           .build = odd_build_biased };
 
 /* Lets a site behind a ReLU have signed codes, as a method with an offset would: the ReLU is then
  * more than the lowest code of the grid. */

@@ -24,6 +24,7 @@ static bool prepare(gradcheck *g, buffers *b)
     b->run = (dt_op_run){ .conf = g->conf,
                           .mode = DT_MODE_TRAIN,
                           .threads = g->threads,
+                          .in_count = g->in_count,
                           .kernels = &b->kernels,
                           .in_shape = g->in_shape,
                           .out_shape = g->out_shape };

@@ -398,6 +398,39 @@ START_TEST(positive_scales_change_no_result)
 }
 END_TEST
 
+/* A bias in front of a norm turns with the weights. */
+static int biased_build(dt_builder *b, const void *conf, int classes, int x)
+{
+    (void)conf;
+    x = dt_layer_conv2d_bias(b, "conv1", DT_LAYER_FIRST, x, 8, 3, 2, 1, 1);
+    x = dt_layer_relu(b, "relu1", dt_layer_batchnorm(b, "bn1", x));
+    return dt_layer_linear(b, "fc", DT_LAYER_LAST, dt_layer_gap(b, "avgpool", x), classes);
+}
+
+START_TEST(biases_turn_with_their_weights)
+{
+    static const dt_model model = { .row = { "biased", "for tests", NULL, 0 },
+                                    .build = biased_build };
+    test_net t;
+    real before[BATCH * 10], after[BATCH * 10];
+    int64_t n;
+    int small;
+    test_net_open_model(&t, TEST_FLOAT("smallcnn"), &model, false);
+    real *gamma = test_net_data(&t, "bn1.weight", &n), *bias = test_net_data(&t, "conv1.bias", &n);
+    for (int64_t c = 0; c < n; c++) {
+        gamma[c] = c % 3 == 1 ? (real)-0.7 : 1;
+        bias[c] = (real)(0.3 + 0.1 * (double)c);
+    }
+    logits(&t, before);
+    ck_assert_int_eq(dt_net_make_gamma_positive(&t.net, &small), 3);
+    logits(&t, after);
+    for (int i = 0; i < BATCH * 10; i++)
+        ck_assert(fabs((double)before[i] - (double)after[i]) <=
+                  1e-5 * (1 + fabs((double)before[i])));
+    test_net_close(&t);
+}
+END_TEST
+
 typedef struct sites {
     int count;
     double least_db;
@@ -490,4 +523,4 @@ DT_TEST_MAIN("net", graphs_of_phases, tensors_come_back, conv_weights_are_permut
              a_file_of_another_net_is_no_start, unexpected_tensors_are_refused_unless_allowed,
              values_that_are_no_numbers_are_refused, wrong_shapes_change_nothing,
              half_of_the_quantizers_is_told, positive_scales_change_no_result,
-             calibration_starts_every_site)
+             biases_turn_with_their_weights, calibration_starts_every_site)

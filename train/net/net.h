@@ -94,9 +94,9 @@ dt_status dt_net_export(const dt_net *net, bool native, dt_tensors *set,
 
 bool dt_net_is_quantized(const dt_net *net); /* has sites */
 
-/* Makes every batch-norm scale non-negative, exactly: (w, mean, gamma) -> (-w, -mean, |gamma|) for
- * each channel with gamma < 0 whose input is a conv that nothing else reads. Returns how many
- * channels were changed; `out_small` counts those with |gamma| below 1e-3. */
+/* Makes every batch-norm scale non-negative, exactly: (w, b, mean, gamma) -> (-w, -b, -mean,
+ * |gamma|) for each channel with gamma < 0 whose input is a conv that nothing else reads. Returns
+ * how many channels were changed; `out_small` counts those with |gamma| below 1e-3. */
 int dt_net_make_gamma_positive(dt_net *net, int *out_small);
 
 /* Starts quantizers from data: runs a CALIBRATE pass over a batch of pictures [N,H,W,3], each

@@ -8,14 +8,20 @@
 #include "autograd/query.h"
 #include "train/net/net.h"
 
-/* The parameter behind the weight of a product that a batch norm alone reads and that is used once;
- * -1: there is no such. */
-static int weight_before(const dt_graph *g, const dt_node *norm)
+static bool is_own(const dt_graph *g, int value)
+{
+    return g->value[value].kind == DT_VALUE_PARAM && g->value[value].uses == 1;
+}
+
+/* The parameters behind the weight and the bias (-1: none) of a product that a batch norm alone
+ * reads; false: there is no such product, or others use them as well. */
+static bool parameters_before(const dt_graph *g, const dt_node *norm, int *out_w, int *out_bias)
 {
     const dt_node *product = dt_query_maker(g, norm->in[DT_BN_X]);
-    if (!product || dt_query_norm(g, NULL, product) != norm) return -1;
-    int w = dt_query_latent(g, product->in[product->op->product->w]);
-    return g->value[w].kind == DT_VALUE_PARAM && g->value[w].uses == 1 ? w : -1;
+    if (!product || dt_query_norm(g, NULL, product) != norm) return false;
+    *out_w = dt_query_latent(g, product->in[product->op->product->w]);
+    *out_bias = dt_query_bias(product);
+    return is_own(g, *out_w) && (*out_bias < 0 || is_own(g, *out_bias));
 }
 
 static void negate(real *x, int64_t n)
@@ -31,16 +37,18 @@ int dt_net_make_gamma_positive(dt_net *net, int *out_small)
     for (int i = 0; i < g->node_count; i++) {
         const dt_node *bn = &g->node[i];
         if (!bn->op->batch_stat) continue;
-        int w = weight_before(g, bn);
+        int w = -1, bias = -1;
+        bool turns = parameters_before(g, bn, &w, &bias);
         real *gamma = net->state.data[bn->in[DT_BN_GAMMA]];
         real *mean = net->state.data[bn->in[DT_BN_MEAN]];
         int64_t C = g->value[bn->in[DT_BN_GAMMA]].shape.dim[0];
         for (int64_t c = 0; c < C; c++) {
             small += fabs((double)gamma[c]) < 1e-3;
-            if (w < 0 || gamma[c] >= 0) continue;
+            if (!turns || gamma[c] >= 0) continue;
             int64_t n = dt_shape_count(&g->value[w].shape) / C;
             negate(net->state.data[w] + c * n, n);
             negate(&mean[c], 1);
+            if (bias >= 0) negate(net->state.data[bias] + c, 1);
             gamma[c] = -gamma[c];
             changed++;
         }
