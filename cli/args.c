@@ -149,6 +149,9 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return number(p, value, 1000000, "--images", &a->images);
     case 'k':
         return number(p, value, 100000, "--steps", &a->steps);
+    case 'h':
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP); /* exits */
+        return 0;
     case ARGP_KEY_ARG:
         if (a->word_count == p->verb->max_words || a->word_count == CLI_MAX_WORDS)
             return refuse(p, "the word", value, "is one too many");
@@ -168,13 +171,14 @@ static error_t on_option(int key, char *value, struct argp_state *state)
 
 int cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *out)
 {
-    struct argp_option options[DT_ARRAY_LEN(all)] = { { 0 } };
+    struct argp_option options[DT_ARRAY_LEN(all) + 1] = { { 0 } };
     int n = 0;
     for (size_t i = 0; all[i].name; i++) {
         if (!strchr(verb->options, all[i].key)) continue;
         options[n] = all[i];
         options[n++].key = all[i].key;
     }
+    options[n++] = (struct argp_option){ NULL, 'h', NULL, OPTION_HIDDEN, NULL, 0 };
     char program[64];
     snprintf(program, sizeof program, "detent %s", verb->name);
     argv[0] = program;

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "cli/progress.h"
 #include "train/detent.h"
 
 enum { CLI_MAX_WORDS = 64 };
@@ -98,12 +99,6 @@ void cli_outlive_readers(void);
 /* For the whole program: a file beyond the limit of its size is an error of the write, as a full
  * disk is, instead of an end without a checkpoint. */
 void cli_ignore_signals(void);
-
-/* Transient progress on one line of stderr: redrawn on a terminal (at most 10 times a second), a
- * plain line every `plain_seconds` elsewhere. NULL ends the line. */
-void cli_progress(const char *text, double plain_seconds);
-/* "1:02:03" */
-const char *cli_duration(double seconds, char *text, size_t size);
 
 int cli_train(const cli_args *args);
 int cli_eval(const cli_args *args);

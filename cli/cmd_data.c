@@ -45,6 +45,7 @@ static dt_status open_set(const char *root, const cli_args *args, bool lenient, 
                                .conf = conf,
                                .threads = args->threads,
                                .need = DT_NEED_ANY,
+                               .orient = DT_ORIENT_TELL,
                                .lenient = lenient };
     return dt_data_open(row, &p, out, err);
 }
@@ -122,6 +123,12 @@ static void print_check(const dt_check_report *r, const dt_data_info *info)
                (unsigned long long)(good ? s->pixels / (uint64_t)good : 0), (long long)s->broken,
                (long long)info->passed[k]);
     }
+    long long turned = (long long)(r->split[0].turned + r->split[1].turned);
+    if (turned)
+        printf(
+            "%lld pictures are stored turned, as their EXIF data tells; they are read as they are "
+            "stored, unless data.orientation is apply\n",
+            turned);
 }
 
 static json_t *split_json(const dt_check_report *r, const dt_data_info *info, int k)
@@ -130,11 +137,11 @@ static json_t *split_json(const dt_check_report *r, const dt_data_info *info, in
     json_t *counts = json_array();
     for (int i = 0; i < r->classes; i++)
         json_array_append_new(counts, json_integer((json_int_t)s->by_class[i]));
-    return json_pack("{s:I,s:I,s:I,s:I,s:[II],s:[II],s:o}", "pictures", (json_int_t)s->count,
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:[II],s:[II],s:o}", "pictures", (json_int_t)s->count,
                      "broken", (json_int_t)s->broken, "ignored", (json_int_t)info->passed[k],
-                     "pixels", (json_int_t)s->pixels, "width", (json_int_t)s->width.least,
-                     (json_int_t)s->width.most, "height", (json_int_t)s->height.least,
-                     (json_int_t)s->height.most, "by_class", counts);
+                     "turned", (json_int_t)s->turned, "pixels", (json_int_t)s->pixels, "width",
+                     (json_int_t)s->width.least, (json_int_t)s->width.most, "height",
+                     (json_int_t)s->height.least, (json_int_t)s->height.most, "by_class", counts);
 }
 
 static void print_json(const dt_check_report *r, const dt_data *data, json_t *broken)

@@ -14,8 +14,7 @@ typedef struct view {
 static void on_message(void *arg, const char *text)
 {
     (void)arg;
-    cli_progress(NULL, 0);
-    fprintf(stderr, "%s\n", text);
+    cli_say(text, strncmp(text, "warning: ", 9) == 0 ? CLI_WARNING : CLI_PLAIN);
 }
 
 static void on_site(void *arg, const dt_site_report *r)

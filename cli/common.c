@@ -1,8 +1,6 @@
 /* Messages, recipes, progress. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <jansson.h>
 
@@ -11,8 +9,7 @@
 
 int cli_fail(const dt_error *err)
 {
-    cli_progress(NULL, 0);
-    fprintf(stderr, "%s\n", err->text); /* "file:line: ..." first: editors jump there */
+    cli_say(err->text, CLI_ERROR); /* "file:line: ..." first: editors jump there */
     return 1;
 }
 
@@ -113,7 +110,7 @@ dt_status cli_calibrate(dt_session *s, const cli_args *args, dt_error *err)
 void cli_tell_import(const dt_session *s, const cli_args *args)
 {
     const dt_net_report *r = &s->report;
-    if (s->source == DT_INIT_RANDOM) fprintf(stderr, "no model.init: random weights\n");
+    if (s->source == DT_INIT_RANDOM) cli_say("no model.init: random weights", CLI_WARNING);
     if (s->source == DT_INIT_RANDOM || args->json) return;
     fprintf(stderr, "imported %s\n", s->recipe->model.init);
     fprintf(stderr, "  matched    %d\n  missing    %d%s%s\n  unexpected %d%s%s\n", r->matched,
@@ -124,13 +121,14 @@ void cli_tell_import(const dt_session *s, const cli_args *args)
 
 void cli_tell_floor(const dt_session *s)
 {
-    char names[400];
+    char names[400], text[600];
     int n = dt_hold_at_floor(&s->net.graph, &s->net.state, names, sizeof names);
-    if (n)
-        fprintf(stderr,
-                "warning: %d quantization site%s at the floor of its range, and may let nothing "
-                "through: %s\n",
-                n, n == 1 ? " is" : "s are", names);
+    if (n == 0) return;
+    snprintf(text, sizeof text,
+             "warning: %d quantization site%s at the floor of its range, and may let nothing "
+             "through: %s",
+             n, n == 1 ? " is" : "s are", names);
+    cli_say(text, CLI_WARNING);
 }
 
 dt_export_source cli_source(const dt_session *s, struct dt_text_attr *attr)
@@ -189,37 +187,6 @@ dt_status cli_round_biases(dt_session *s, dt_error *err)
     dt_lower_round_biases(l, &s->net.state, &count);
     dt_lower_free(l);
     return DT_OK;
-}
-
-void cli_progress(const char *text, double plain_seconds)
-{
-    static double last = -1e9;
-    static bool open; /* a line is on the terminal */
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    double now = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-    bool terminal = isatty(STDERR_FILENO);
-    if (!text) {
-        if (open) cli_control("\r\033[K");
-        open = false;
-        return;
-    }
-    if (now - last < (terminal ? 0.1 : plain_seconds)) return;
-    last = now;
-    if (terminal) cli_control("\r");
-    fprintf(stderr, "%s%s", text, terminal ? "" : "\n");
-    if (terminal) cli_control("\033[K");
-    open = terminal;
-}
-
-const char *cli_duration(double seconds, char *text, size_t size)
-{
-    long long s = (long long)(seconds + 0.5);
-    if (s >= 3600)
-        snprintf(text, size, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
-    else
-        snprintf(text, size, "%lld:%02lld", s / 60, s % 60);
-    return text;
 }
 
 void cli_put_score(json_t *o, const dt_goal *g, const dt_score *s, const char *end)

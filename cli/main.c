@@ -1,5 +1,6 @@
 /* detent: the command line. One verb, one file. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -19,19 +20,34 @@ static const cli_verb verbs[] = {
     { "data", "check FOLDER|FILE.h5\npack FOLDER FILE.h5",
       "Read every picture of a set and tell what it holds, or pack it into one file.", "tjb", 2, 3,
       cli_data },
-    { "list",
-      "quantizers|models|datasets|transforms|optimizers|dynamics|schedules|exporters|targets|keys",
-      "List what recipes can name, and every key.", "j", 1, 1, cli_list },
+    { "list", "WHAT [PATTERN]",
+      "List what recipes can name, and every key. WHAT is one of quantizers, models, datasets, "
+      "transforms, optimizers, schedules, dynamics, importers, exporters, targets and keys.",
+      "j", 1, 2, cli_list },
     { "bench", "step RECIPE [KEY=VALUE...]\nloader RECIPE [KEY=VALUE...]\nops [SHAPE]",
       "Time training steps on random pictures, or single kernels.", "tiMjklF", 1, CLI_MAX_WORDS,
       cli_bench },
 };
 
+/* A line for each form of a verb. */
+static void print_forms(FILE *to, const cli_verb *verb)
+{
+    for (const char *form = verb->usage; *form;) {
+        size_t n = strcspn(form, "\n");
+        fprintf(to, "  detent %s %.*s\n", verb->name, (int)n, form);
+        form += n + (form[n] == '\n');
+    }
+}
+
 static void print_usage(FILE *to)
 {
     fputs("usage: detent VERB ...\n\n", to);
-    for (size_t i = 0; i < DT_ARRAY_LEN(verbs); i++)
-        fprintf(to, "  detent %-8s %-28s %s\n", verbs[i].name, verbs[i].usage, verbs[i].help);
+    for (size_t i = 0; i < DT_ARRAY_LEN(verbs); i++) {
+        print_forms(to, &verbs[i]);
+        const char *rest = strstr(verbs[i].help, ". ");
+        int first = (int)(rest ? rest + 1 - verbs[i].help : (ptrdiff_t)strlen(verbs[i].help));
+        fprintf(to, "      %.*s\n", first, verbs[i].help);
+    }
     fputs("\ndetent VERB --help tells more; detent --version the version.\n", to);
 }
 
@@ -44,7 +60,7 @@ int main(int argc, char **argv)
         puts("detent " DT_VERSION);
         return 0;
     }
-    if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0) {
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_usage(stdout);
         return 0;
     }

@@ -9,6 +9,7 @@ enum { WINDOW = 64 /* pictures between two reports */ };
 typedef struct result {
     int64_t H, W; /* 0: broken */
     int label;
+    bool turned;
 } result;
 
 typedef struct checker {
@@ -35,6 +36,7 @@ static void check_task(void *arg, int64_t i, int thread)
     if (good) {
         k->results[i].H = s->picture.H;
         k->results[i].W = s->picture.W;
+        k->results[i].turned = s->orientation != 1;
     }
     dt_sample_trim(s, 32 << 20);
 }
@@ -52,6 +54,7 @@ static void count(checker *k, dt_check_split *out, int64_t i)
     out->count++;
     if (r->label >= 0) out->by_class[r->label]++;
     if (r->H) {
+        out->turned += r->turned;
         out->pixels += (uint64_t)(r->H * r->W);
         widen(&out->height, r->H);
         widen(&out->width, r->W);

@@ -12,6 +12,7 @@ typedef struct dt_check_range {
 
 typedef struct dt_check_split {
     int64_t count, broken;
+    int64_t turned;               /* stored with another side up, where orientations are told */
     uint64_t pixels;              /* of those that can be read */
     dt_check_range height, width; /* smallest and largest; 0 when none can be read */
     int64_t *by_class;            /* [classes]: samples, readable or not */

@@ -1,15 +1,20 @@
 /* A folder of pictures, one sub-folder a class: <root>/train/<class>/<name> and
- * <root>/test/<class>/<name> (or val), or <root>/<class>/<name> for both splits. */
+ * <root>/test/<class>/<name> (or val), or <root>/<class>/<name> for both splits, which then have
+ * the same pictures or, with test_share, some each. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/folder_files.h"
 
 typedef struct conf {
     int sizes; /* 0 equal, 1 any */
+    double test_share;
 } conf;
 
 static const dt_opt opts[] = {
     DT_OPT_ENUM(conf, sizes, 0, "equal|any",
                 "equal: every picture is checked at the start; any: transforms give the size"),
+    DT_OPT_FLOAT(conf, test_share, 0, 0, 0.9,
+                 "of pictures that lie in root/<class>: the share of each class that is test, and "
+                 "no training, picture; 0: all are both"),
     DT_OPT_END,
 };
 
@@ -19,6 +24,7 @@ static dt_status open(const dt_data_params *p, void **out_self, dt_data_info *ou
     const conf *c = p->conf;
     const dt_folder_spec spec = { .test = { "test", "val" },
                                   .root_is_both = true,
+                                  .test_share = c->test_share,
                                   .same_size = c->sizes == 0 };
     dt_folder_set *set;
     DT_TRY(dt_folder_open(&spec, p, &set, out_info, err));

@@ -172,10 +172,9 @@ static dt_status read_picture(const void *self, dt_split split, int64_t index, d
     if (crc32(0, out->file.data, (uInt)size) != row[3])
         return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = place_of(s, split, index, place) },
                        "is changed: its CRC-32 does not fit");
-    dt_status st = dt_picture_decode(out->file.data, size, s->path, &out->picture, NULL);
+    dt_status st = dt_sample_decode(out->file.data, size, s->path, out, NULL);
     if (st != DT_OK) /* again, for the text with its name */
-        return dt_picture_decode(out->file.data, size, place_of(s, split, index, place),
-                                 &out->picture, err);
+        return dt_sample_decode(out->file.data, size, place_of(s, split, index, place), out, err);
     if (s->head.height &&
         (out->picture.H != (int64_t)s->head.height || out->picture.W != (int64_t)s->head.width))
         return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = place_of(s, split, index, place) },

@@ -25,6 +25,10 @@ const dt_opt dt_data_opts[] = {
     DT_OPT_INT(dt_data_conf, val, 0, 0, INT32_MAX, "training samples kept back for validation"),
     DT_OPT_ENUM(dt_data_conf, broken, DT_BROKEN_ERROR, "error|skip",
                 "pictures that cannot be read: end the run, or leave them out and count them"),
+    DT_OPT_ENUM(
+        dt_data_conf, orientation, DT_ORIENT_IGNORE, "ignore|apply",
+        "what EXIF says of the way up: ignored, as in torchvision, or JPEG files are turned "
+        "upright"),
     DT_OPT_END,
 };
 
@@ -32,6 +36,7 @@ struct dt_data {
     const dt_dataset *row;
     const dt_alloc *alloc;
     void *self;
+    dt_orient orient;
     dt_data_info info;
 };
 
@@ -64,6 +69,7 @@ dt_status dt_data_open(const dt_dataset *row, const dt_data_params *params, dt_d
     if (!d) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to open the dataset");
     d->row = row;
     d->alloc = p.alloc;
+    d->orient = p.orient;
     dt_status st = open_row(row, &p, d, err);
     if (st != DT_OK) {
         dt_put(p.alloc, d);
@@ -95,6 +101,8 @@ dt_status dt_data_read(const dt_data *data, dt_split split, int64_t index, dt_sa
                        dt_error *err)
 {
     DT_TRY(check_index(data, split, index, err));
+    out->orient = data->orient;
+    out->orientation = 1;
     return data->row->read(data->self, split, index, out, err);
 }
 

@@ -55,7 +55,8 @@ typedef struct dt_data_params {
     const dt_alloc *alloc; /* NULL: dt_alloc_std(); must outlive the set */
     int threads;           /* for work at open; 0: one */
     dt_data_need need;
-    bool lenient; /* for checking: classes without pictures are notes, not errors */
+    dt_orient orient; /* of files that tell how they are to be seen */
+    bool lenient;     /* for checking: classes without pictures are notes, not errors */
 } dt_data_params;
 
 /* Where a sample comes from, for messages and packing. */
@@ -91,9 +92,10 @@ extern const dt_table dt_datasets;
 typedef struct dt_data_conf {
     int batch; /* samples */
     dt_opt_str root;
-    int normalize; /* index into dt_normalizes */
-    int val;       /* samples taken from the training split for validation */
-    int broken;    /* dt_data_broken */
+    int normalize;   /* index into dt_normalizes */
+    int val;         /* samples taken from the training split for validation */
+    int broken;      /* dt_data_broken */
+    int orientation; /* dt_orient: IGNORE or APPLY */
 } dt_data_conf;
 
 /* What a picture that cannot be read means. */

@@ -8,17 +8,13 @@
 
 #include "core/file.h"
 #include "data/folder_list.h"
+#include "data/orientation.h"
 
 enum { MAX_CLASSES = 100000, MAX_FILES = INT32_MAX };
 
-typedef struct sample {
-    const char *path; /* relative to the split's folder */
-    int label;
-} sample;
-
 typedef struct split_files {
     const char *folder;
-    sample *at;
+    dt_folder_sample *at;
     size_t count, capacity;
     dt_passed passed; /* inside class folders, or the flat one; names "<class>/<name>" */
     int64_t beside;   /* passed over beside the class folders */
@@ -32,7 +28,7 @@ struct dt_folder_set {
     int64_t H, W;
     dt_names classes;
     split_files split[DT_DATA_SPLITS];
-    bool lenient;
+    bool lenient, is_same; /* is_same: both splits have all pictures */
     dt_data_note *notes;
     size_t note_count, note_capacity;
 };
@@ -159,7 +155,7 @@ static dt_status add_class(dt_folder_set *s, split_files *f, int label, const ch
         if (!path)
             st = no_memory(err);
         else
-            f->at[f->count++] = (sample){ path, label };
+            f->at[f->count++] = (dt_folder_sample){ path, label };
     }
     if (st == DT_OK && files.count == 0) st = add_empty(s, f, folder, &passed, err);
     add_passed(f, name, &passed);
@@ -203,7 +199,7 @@ static dt_status list_flat(dt_folder_set *s, const char *label_file, split_files
     if (st == DT_OK && !labels) st = no_memory(err);
     if (st == DT_OK) st = dt_folder_labels(label_file, &files, &s->classes, labels, s->alloc, err);
     for (size_t i = 0; i < files.count && st == DT_OK; i++)
-        f->at[f->count++] = (sample){ files.at[i], labels[i] };
+        f->at[f->count++] = (dt_folder_sample){ files.at[i], labels[i] };
     dt_put(s->alloc, labels);
     dt_put(s->alloc, files.at);
     return st == DT_OK ? note_split(s, f, err) : st;
@@ -296,6 +292,26 @@ static dt_status list_test(dt_folder_set *s, const dt_folder_spec *spec, const l
     return flat ? list_flat(s, labels, test, err) : list_split(s, test, err);
 }
 
+/* Pictures of the root's own classes: who gets which. */
+static dt_status part(dt_folder_set *s, const dt_folder_spec *spec, const dt_data_params *p,
+                      dt_error *err)
+{
+    char text[2 * DT_DATA_PATH];
+    if (spec->test_share > 0) {
+        for (int k = 0; k < DT_DATA_SPLITS; k++) {
+            split_files *f = &s->split[k];
+            DT_TRY(dt_folder_share(f->at, &f->count, spec->test_share, k == DT_SPLIT_TEST, err));
+        }
+        return DT_OK;
+    }
+    s->is_same = true;
+    snprintf(text, sizeof text,
+             "warning: %s: has no folder train; the same pictures are trained on and tested on; "
+             "data.test_share=0.2 would keep a fifth for the test",
+             p->root);
+    return note(s, false, text, err);
+}
+
 static dt_status list_all(dt_folder_set *s, const dt_folder_spec *spec, const dt_data_params *p,
                           dt_error *err)
 {
@@ -311,27 +327,49 @@ static dt_status list_all(dt_folder_set *s, const dt_folder_spec *spec, const dt
         DT_TRY(check_count(s, train->folder, err));
         if (wants_train) DT_TRY(list_split(s, train, err));
     }
+    if (!l.one && spec->test_share > 0)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = "data.test_share" },
+                       "%s has folders of its splits; a share is taken of root/<class> only",
+                       p->root);
     if (l.one) { /* what it holds is told once */
         size_t told = s->note_count;
         dt_status st = wants_test ? list_split(s, &s->split[DT_SPLIT_TEST], err) : DT_OK;
         if (wants_train) s->note_count = told;
         s->split[DT_SPLIT_TEST].beside = train->beside;
-        return st;
+        return st == DT_OK ? part(s, spec, p, err) : st;
     }
     return l.test_name ? list_test(s, spec, &l, wants_test, err) : DT_OK;
 }
 
+/* As the picture is read: sides change where it is turned. */
+static dt_status size_of(const dt_folder_set *s, const char *path, dt_orient orient, int64_t *H,
+                         int64_t *W, dt_error *err)
+{
+    size_t size;
+    DT_TRY(dt_picture_size(path, H, W, err));
+    if (orient != DT_ORIENT_APPLY) return DT_OK;
+    dt_bytes file = { .alloc = s->alloc };
+    dt_status st = dt_bytes_read(&file, path, &size, err);
+    if (st == DT_OK && dt_orientation_of(file.data, size) >= 5) {
+        int64_t side = *H;
+        *H = *W;
+        *W = side;
+    }
+    dt_bytes_trim(&file, 0);
+    return st;
+}
+
 /* The first training picture sets the size; every other one must have it. */
-static dt_status check_sizes(dt_folder_set *s, dt_error *err)
+static dt_status check_sizes(dt_folder_set *s, dt_orient orient, dt_error *err)
 {
     const char *first = NULL;
-    bool same = s->split[0].count && strcmp(s->split[0].folder, s->split[1].folder) == 0;
+    bool same = s->split[0].count && s->is_same;
     for (int k = 0; k < (same ? 1 : DT_DATA_SPLITS); k++)
         for (size_t i = 0; i < s->split[k].count; i++) {
             char path[DT_DATA_PATH];
             int64_t H, W;
             DT_TRY(dt_data_path(path, s->split[k].folder, s->split[k].at[i].path, err));
-            DT_TRY(dt_picture_size(path, &H, &W, err));
+            DT_TRY(size_of(s, path, orient, &H, &W, err));
             if (!first) {
                 first = s->split[k].at[i].path;
                 s->H = H;
@@ -371,7 +409,7 @@ dt_status dt_folder_open(const dt_folder_spec *spec, const dt_data_params *p,
     s->lenient = p->lenient;
     s->arena = dt_arena_new(p->alloc, "folder");
     dt_status st = s->arena ? list_all(s, spec, p, err) : no_memory(err);
-    if (st == DT_OK && spec->same_size) st = check_sizes(s, err);
+    if (st == DT_OK && spec->same_size) st = check_sizes(s, p->orient, err);
     if (st != DT_OK) {
         dt_folder_close(s);
         return st;
@@ -393,7 +431,7 @@ dt_status dt_folder_name(const void *self, dt_split split, int64_t index, dt_sam
                          dt_error *err)
 {
     const dt_folder_set *s = self;
-    const sample *a = &s->split[split].at[index];
+    const dt_folder_sample *a = &s->split[split].at[index];
     snprintf(out->name, sizeof out->name, "%s", a->path);
     out->label = a->label;
     return dt_data_path(out->path, s->split[split].folder, a->path, err);

@@ -10,6 +10,8 @@
 typedef struct dt_folder_spec {
     const char *test[3]; /* names that the folder of the test split may have; ends with NULL */
     bool root_is_both;   /* without train/ the classes may lie in the root and serve both splits */
+    double test_share;   /* then: of each class's pictures, chosen by their names, those that are
+                            test ones; 0: all are in both splits */
     bool same_size;      /* the size of every picture is checked at open */
     const char *label_file; /* tells the classes of pictures that lie in the test folder itself,
                                relative to the root; NULL: none */

@@ -25,4 +25,14 @@ dt_status dt_names_add(const dt_alloc *alloc, dt_arena *arena, dt_names *list, c
                        dt_error *err) DT_MUST_CHECK;
 void dt_names_sort(dt_names *list);
 
+typedef struct dt_folder_sample {
+    const char *path; /* relative to the split's folder */
+    int label;
+} dt_folder_sample;
+
+/* Keeps of each class, whose samples are neighbours, those that are test ones or those that are
+ * not. FORMAT: a class of one picture. */
+dt_status dt_folder_share(dt_folder_sample *at, size_t *count, double share, bool is_test,
+                          dt_error *err) DT_MUST_CHECK;
+
 #endif

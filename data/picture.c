@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "core/file.h"
+#include "data/orientation.h"
 #include "data/picture_codec.h"
 
 enum { SIGNATURE = 8 /* bytes that tell the format */ };
@@ -125,6 +126,14 @@ dt_status dt_picture_decode(const void *data, size_t size, const char *name, dt_
     return neither(name, err);
 }
 
+dt_status dt_sample_decode(const void *data, size_t size, const char *name, dt_sample *s,
+                           dt_error *err)
+{
+    DT_TRY(dt_picture_decode(data, size, name, &s->picture, err));
+    s->orientation = s->orient == DT_ORIENT_IGNORE ? 1 : dt_orientation_of(data, size);
+    return s->orient == DT_ORIENT_APPLY ? dt_orientation_apply(s->orientation, s, err) : DT_OK;
+}
+
 dt_status dt_bytes_read(dt_bytes *b, const char *path, size_t *out_size, dt_error *err)
 {
     const dt_where where = { .file = path };
@@ -151,5 +160,5 @@ dt_status dt_picture_read(const char *path, dt_sample *s, dt_error *err)
 {
     size_t size;
     DT_TRY(dt_bytes_read(&s->file, path, &size, err));
-    return dt_picture_decode(s->file.data, size, path, &s->picture, err);
+    return dt_sample_decode(s->file.data, size, path, s, err);
 }

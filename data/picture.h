@@ -33,12 +33,17 @@ typedef struct dt_picture {
  * many pixels. */
 dt_status dt_picture_shape(dt_picture *p, int64_t H, int64_t W, dt_error *err) DT_MUST_CHECK;
 
+/* What EXIF says of the way up: not looked at, told, or obeyed. */
+typedef enum dt_orient { DT_ORIENT_IGNORE, DT_ORIENT_APPLY, DT_ORIENT_TELL } dt_orient;
+
 /* A sample under way and the memory of the thread that works on it: what is read, what transforms
  * write beside it (they exchange `picture` and `spare`), and their tables. */
 typedef struct dt_sample {
     dt_picture picture, spare;
     dt_bytes file, work;
     int label;
+    dt_orient orient; /* set by who reads */
+    int orientation;  /* that the file tells, see orientation.h; 1 where it is ignored */
 } dt_sample;
 void dt_sample_init(dt_sample *s, const dt_alloc *alloc);
 void dt_sample_fini(dt_sample *s);
@@ -57,7 +62,10 @@ dt_status dt_picture_size(const char *path, int64_t *out_H, int64_t *out_W,
  * above 255 are white. FORMAT when the file is cut off or damaged, or too large. */
 dt_status dt_picture_decode(const void *data, size_t size, const char *name, dt_picture *out,
                             dt_error *err) DT_MUST_CHECK;
-/* The whole file into s->file, then as above into s->picture. */
+/* The same into s->picture, turned where s->orient asks for it. */
+dt_status dt_sample_decode(const void *data, size_t size, const char *name, dt_sample *s,
+                           dt_error *err) DT_MUST_CHECK;
+/* The whole file into s->file, then so. */
 dt_status dt_picture_read(const char *path, dt_sample *s, dt_error *err) DT_MUST_CHECK;
 /* A whole regular file of at most DT_PICTURE_MAX_FILE bytes. */
 dt_status dt_bytes_read(dt_bytes *b, const char *path, size_t *out_size,

@@ -49,18 +49,24 @@ static dt_status apply(dt_reader *r, const dt_yaml_node *side, dt_quant_choice *
     return DT_OK;
 }
 
+/* `role`, `side`: of the layer; edges have bits of their own, by default 8, which a method of the
+ * body may lack. */
 static dt_status finish(dt_reader *r, dt_quant_choice *c, const dt_yaml_node *bits_from,
-                        dt_error *err)
+                        dt_layer_role role, dt_side side, dt_error *err)
 {
     int min = 1, max = 8;
+    char remedy[160] = "";
     if (!c->quantized) {
         *c = float_choice(r);
         return DT_OK;
     }
     if (r->tables->bits_range) r->tables->bits_range(c->method, &min, &max);
     if (c->bits >= min && c->bits <= max) return DT_OK;
-    return dt_node_fail(bits_from, DT_ERR_RANGE, err, "%d is outside %d..%d, the bits of '%s'",
-                        c->bits, min, max, c->method->name);
+    if (role != DT_LAYER_BODY)
+        snprintf(remedy, sizeof remedy, "; quant.%s.%s may have a method of its own, or be none",
+                 role_keys[role], side_keys[side]);
+    return dt_node_fail(bits_from, DT_ERR_RANGE, err, "%d is outside %d..%d, the bits of '%s'%s",
+                        c->bits, min, max, c->method->name, remedy);
 }
 
 /* Body, role and matching rules on top of each other. `layer` NULL: no rules. */
@@ -81,7 +87,7 @@ static dt_status resolve(dt_recipe_state *s, const char *layer, dt_layer_role ro
         s->rule_used[rule->index] = true;
         DT_TRY(apply(r, dt_yaml_find(rule, side_keys[side]), &c, &from, err));
     }
-    DT_TRY(finish(r, &c, from, err));
+    DT_TRY(finish(r, &c, from, role, side, err));
     *out = c;
     return DT_OK;
 }

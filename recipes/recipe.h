@@ -78,7 +78,7 @@ typedef struct dt_recipe_phase {
 typedef struct dt_recipe_train {
     dt_recipe_choice group[DT_GROUP_COUNT]; /* row NULL: not given */
     dt_recipe_choice optimizer, schedule;
-    int epochs, max_steps, accumulate, seed;
+    int epochs, max_steps, accumulate, seed, log_steps;
     double label_smoothing, clip_norm, save_minutes, quant_lr;
     bool decay_norm, quant_decay;
 } dt_recipe_train;

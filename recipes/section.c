@@ -41,11 +41,21 @@ static size_t add_keys(const dt_opt *opts, const char *names[MAX_NAMES], size_t 
     return n;
 }
 
+/* {bits:4} is one word to YAML. */
+static dt_status check_blank(const dt_yaml_node *node, dt_error *err)
+{
+    const char *colon = strchr(node->key, ':');
+    if (!colon || !colon[1]) return DT_OK;
+    return dt_node_fail(node, DT_ERR_FORMAT, err, "a blank is missing behind the colon: %.*s: %s",
+                        (int)(colon - node->key), node->key, colon + 1);
+}
+
 dt_status dt_key_unknown(const dt_yaml_node *node, const char *name_key, const dt_opt *opts,
                          const dt_opt *row_opts, const char *const *others, dt_error *err)
 {
     const char *names[MAX_NAMES];
     size_t n = 0;
+    DT_TRY(check_blank(node, err));
     if (name_key) names[n++] = name_key;
     n = add_keys(opts, names, n);
     n = add_keys(row_opts, names, n);
@@ -235,6 +245,8 @@ dt_status dt_section_read(dt_reader *r, const dt_section *s, const dt_yaml_node 
         return dt_node_fail(in, DT_ERR_FORMAT, err, "must be a map of keys%s%s%s",
                             s->name_key ? " with '" : "", s->name_key ? s->name_key : "",
                             s->name_key ? "'" : "");
+    for (const dt_yaml_node *n = in ? in->first : NULL; n; n = n->next)
+        DT_TRY(check_blank(n, err));
     dt_opt_defaults(s->opts, common);
     if (!s->name_key) choice = NULL;
     if (choice) {

@@ -1,5 +1,5 @@
 /* Decodes a picture and applies transforms, for pillow.py: decode PICTURE OUT [NAME
- * KEY=VALUE,...]... OUT gets "<H> <W>\n" and the bytes. Exit status 3, with the text, when the
+ * KEY=VALUE,...]... [upright]; OUT gets "<H> <W>\n" and the bytes. Exit status 3, with the text, when the
  * library refuses. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
@@ -59,6 +59,10 @@ int main(int argc, char **argv)
     dt_error err = { 0 };
     if (argc < 3) return 2;
     dt_sample_init(&s, NULL);
+    if (strcmp(argv[argc - 1], "upright") == 0) {
+        s.orient = DT_ORIENT_APPLY;
+        argc--;
+    }
     dt_status st = dt_picture_read(argv[1], &s, &err);
     if (st == DT_OK) st = transform(&s, argc, argv, &err);
     int code = st == DT_OK ? save(argv[2], &s) : refused(&err);

@@ -19,7 +19,7 @@ import warnings
 import zlib
 
 try:
-    from PIL import Image, ImageCms, PngImagePlugin
+    from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 except ImportError:
     print("SKIP: no Pillow for", sys.executable)
     sys.exit(77)
@@ -107,6 +107,21 @@ def ycck(path):
     at = data.index(b"Adobe")
     data[at + 11] = 2
     open(path, "wb").write(data)
+
+
+def check_orientation():
+    """All eight, against Pillow's own turning; other programs write the tag, Pillow reads it."""
+    path = os.path.join(FOLDER, "turned.jpg")
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        drawn().save(path, format="JPEG", quality=80, exif=exif)
+        stored = Image.open(path)
+        mine, text = ours(path, "upright")
+        assert mine, text
+        compare(f"orientation {orientation}", mine, ImageOps.exif_transpose(stored).convert("RGB"),
+                0, 0)
+        compare(f"orientation {orientation} ignored", ours(path)[0], stored.convert("RGB"), 0, 0)
 
 
 def check_kinds():
@@ -352,6 +367,7 @@ def check_damage():
 
 check_samples()
 check_kinds()
+check_orientation()
 check_png()
 check_written_png()
 check_jpeg()

@@ -235,6 +235,53 @@ START_TEST(odd_names_are_read_by_content)
 }
 END_TEST
 
+START_TEST(a_share_is_for_the_test)
+{
+    test_dir d = test_dir_make();
+    const dt_dataset *row = (const dt_dataset *)dt_table_find(&dt_datasets, "folder");
+    _Alignas(16) unsigned char conf[256] = { 0 };
+    char name[32];
+    dt_data *data;
+    dt_error err;
+    for (int i = 0; i < 20; i++) {
+        snprintf(name, sizeof name, "%c/%02d.png", 'a' + i / 10, i);
+        add(&d, name, 7, 5, (uint8_t)i);
+    }
+    ck_assert_int_eq(open_folder(&d, &data, NULL), DT_OK);
+    ck_assert(has_note(data, false, "the same pictures are trained on and tested on"));
+    ck_assert_int_eq(dt_data_count(data, DT_SPLIT_TRAIN), 20);
+    dt_data_close(data);
+    dt_opt_defaults(row->row.opts, conf);
+    ck_assert_int_eq(dt_opt_set(dt_opt_find(row->row.opts, "test_share"), conf, "0.2", NULL, NULL),
+                     DT_OK);
+    dt_data_params p = { .root = d.path, .conf = conf };
+    ck_assert_int_eq(dt_data_open(row, &p, &data, NULL), DT_OK);
+    ck_assert_int_eq(dt_data_count(data, DT_SPLIT_TRAIN), 16);
+    ck_assert_int_eq(dt_data_count(data, DT_SPLIT_TEST), 4);
+    ck_assert(!has_note(data, false, "the same pictures"));
+    int seen[20] = { 0 }, label;
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < (k ? 4 : 16); i++) {
+            uint8_t picture[5 * 7 * 3];
+            ck_assert_int_eq(test_read(data, (dt_split)k, i, picture, sizeof picture, &label, NULL),
+                             DT_OK);
+            ck_assert_int_eq(label, picture[3 * 34] / 10);
+            seen[picture[3 * 34]]++;
+        }
+    for (int i = 0; i < 20; i++)
+        ck_assert_int_eq(seen[i], 1);
+    dt_data_close(data);
+    add(&d, "train/a/x.png", 7, 5, 1);
+    add(&d, "train/b/x.png", 7, 5, 1);
+    add(&d, "test/a/x.png", 7, 5, 1);
+    add(&d, "test/b/x.png", 7, 5, 1);
+    ck_assert_int_eq(dt_data_open(row, &p, &data, &err), DT_ERR_ARG);
+    ck_assert_ptr_nonnull(strstr(err.text, "data.test_share: "));
+    test_dir_remove(&d);
+}
+END_TEST
+
 DT_TEST_MAIN("data_folder", classes_and_files_are_sorted_by_name, one_folder_serves_both_splits,
              wrong_folders_are_refused, other_folders_and_files_are_told,
-             classes_without_pictures_are_refused, odd_names_are_read_by_content)
+             classes_without_pictures_are_refused, odd_names_are_read_by_content,
+             a_share_is_for_the_test)

@@ -17,13 +17,13 @@ import subprocess
 import sys
 import zipfile
 
-from support import RECIPE, Test, leftovers, main
+from support import RECIPE, Test, leftovers, main, png
 
 TWO = "train.max_steps=2"
 # What a run tells before anything goes wrong.
 CHATTER = re.compile(r"override: |recipe \w+, hash |quantization site |\S+_quant  +lsq |batch norm: |"
                      r"plan: |memory: |resumed at step |epoch \d+ step |evaluating |no model.init: |"
-                     r"step \d+: '\S+' held at |imported |  matched |  missing |  unexpected ")
+                     r"step \d+: '\S+' held at |warning: no model.init: |imported |  matched |  missing |  unexpected ")
 
 
 def refused(test, what, args, *parts, **options):
@@ -38,6 +38,15 @@ def refused(test, what, args, *parts, **options):
         test.check(part in line, f"{what}: no '{part}' in: {line}")
     test.check("last step" not in out, f"{what}: claims to be finished")
     return line
+
+
+def split_folder(test):
+    """A set with train/ and test/."""
+    for split in "train", "test":
+        for name in "ab":
+            os.makedirs(test.path("split", split, name))
+            test.write(f"split/{split}/{name}/1.png", png(8, 8, [bytes(24)] * 8))
+    return test.path("split")
 
 
 def recipes(test, recipe):
@@ -67,6 +76,34 @@ def recipes(test, recipe):
     refused_text("empty", "")
     refused(test, "override", ["train", recipe, "train.epochs=0", "--out", test.path("never")],
             "command line", "train.epochs: 0 is outside 1..100000")
+    for what, override, *parts in [
+            ("no blanks", "quant.weights={method:lsq,bits:4}", "command line: quant.weights.method:lsq: ",
+             "a blank is missing behind the colon: method: lsq"),
+            ("no blank in a model", "model={name:smallcnn}", "model.name:smallcnn: a blank is missing"),
+            ("no blanks of an edge", "quant.first={weights:none}", "quant.first.weights:none: a blank"),
+            ("more classes than the set has", "model.classes=11",
+             "model.classes: 11 is not the 10 classes of dataset 'builtin'"),
+            ("fewer classes than the set has", "model.classes=9", "model.classes: 9 is not the 10"),
+            ("a method of one body, edges of 8 bits", "quant.last={weights: {method: pact, bits: 1}}",
+             "quant.last.weights.bits: 1 is outside 2..8, the bits of 'pact'; quant.last.weights may"),
+            ("no steps between logs", "train.log_steps=0", "train.log_steps: 0 is outside 1.."),
+            ("a share of a set with both folders", f"data={{name: folder, root: {split_folder(test)}, test_share: 0.2}}",
+             "data.test_share: ", "has folders of its splits"),
+            ("a share of a set without folders", "data.test_share=0.2", "data.test_share: ",
+             "unknown key"),
+            ("no word of orientations", "data.orientation=turn", "data.orientation: turn is not one of ignore|apply"),
+            ("a value that is none", "train.epochs=many", "train.epochs: many is not a whole number"),
+            ("a key of the wrong section", "data.lr=0.1", "data.lr: unknown key"),
+            ("a map for a number", "train.seed={a: 1}", "train.seed: "),
+            ("a negative rate", "train.optimizer.lr=-1", "train.optimizer.lr: -1 is outside 0..1000"),
+            ("an optimizer of another name", "train.optimizer.name=adam", "train.optimizer.name: ",
+             "did you mean 'adamw'?"),
+            ("a schedule of another name", "train.schedule.name=cos", "train.schedule.name: "),
+            ("a transform of another name", "data.train=[crop: 4]", "data.train.0", "crop"),
+            ("a dataset of another name", "data.name=cifar", "data.name: ", "cifar10"),
+            ("a model of another name", "model.name=resnet19", "model.name: ", "'resnet18'"),
+            ("an override without a value", "train.epochs", "'train.epochs' is not of the form")]:
+        refused(test, what, ["train", recipe, override, "--dry-run"], *parts)
     refused(test, "nothing to fold",
             ["train", recipe, "quant.fold_norm=true", "quant.weights=none", "quant.first=none",
              "--out", test.path("never")], "quant.fold_norm: no batch norm follows")
@@ -140,6 +177,16 @@ def arguments(test, recipe):
     refused(test, "no verb's option", ["eval", recipe, "--resume"], "--resume")
     refused(test, "isa", ["train", recipe, "--isa", "avx9", *never], "isa: 'avx9'", "nearest")
     refused(test, "no words", ["train"], "RECIPE")
+    refused(test, "no such list", ["list", "quantisers"], "did you mean 'quantizers'?")
+    refused(test, "a pattern of no key", ["list", "keys", "nothing"], "no name among the keys has")
+    test.check("train.log_steps" in test.succeed("list", "keys", "log_") and
+               test.succeed("list", "keys", "*.bits").count("default") == 3, "list keys PATTERN")
+    for words in ["-h"], ["--help"], ["help"], ["train", "-h"], ["data", "--help"]:
+        out = test.succeed(*words)
+        test.check("sage: detent" in out and max(map(len, out.splitlines())) <= 100, out)
+    forms = [line.split()[1:3] for line in test.succeed("--help").splitlines() if "  detent " in line]
+    test.check(["data", "check"] in forms and ["data", "pack"] in forms and
+               ["bench", "ops"] in forms, f"forms of verbs: {forms}")
     test.check(not os.path.exists(test.path("never")), "arguments: the run folder was made")
 
 

@@ -12,6 +12,11 @@ import shutil
 import subprocess
 import sys
 
+try:
+    from PIL import Image
+except ImportError:
+    sys.exit(77)
+
 from support import Test, leftovers, main, png
 
 RECIPE = """\
@@ -146,7 +151,38 @@ def run(args):
     code, _, err = test.run("train", test.path("recipe.yaml"), "data.root=" + root, "--out",
                             test.path("sizes"), "data.test=[{center_crop: 36}]", "--dry-run")
     test.check(code == 1 and "gives 36x36 pictures, data.train 32x32" in err, err)
+    one_folder(test)
     return test.end()
+
+
+def one_folder(test):
+    """Class folders without splits: told, or parted; pictures that were stored turned."""
+    root = test.path("one-folder")
+    for k in range(24):
+        os.makedirs(os.path.join(root, "ab"[k % 2]), exist_ok=True)
+        exif = Image.Exif()
+        exif[0x0112] = 6 if k < 4 else 1
+        picture = Image.new("RGB", (24, 24), (9 * k, 200, 30))
+        picture.paste((0, 0, 0), (0, 0, 24, 6))  # its top
+        picture.save(os.path.join(root, "ab"[k % 2], f"{k}.jpg"), exif=exif)
+    test.write("one.yaml", "model: {name: smallcnn, classes: 2, width: 8}\n"
+               "data: {name: folder, root: one-folder, batch: 4}\n"
+               "train: {epochs: 1, seed: 3}\neval: {batch: 8}\n")
+    recipe = test.path("one.yaml")
+    out = test.succeed("data", "check", root)
+    told = json.loads(test.succeed("data", "check", root, "--json"))
+    test.check("8 pictures are stored turned" in out, out)
+    test.check(told["train"]["turned"] == 4 and told["test"]["turned"] == 4, str(told))
+    warning = "the same pictures are trained on and tested on; data.test_share=0.2"
+    _, _, err = test.run("train", recipe, "--dry-run")
+    test.check(warning in err, err)
+    code, _, err = test.run("train", recipe, "--out", test.path("share"), "data.test_share=0.25")
+    test.check(code == 0 and warning not in err, err)
+    scores = [json.loads(test.succeed("eval", recipe, "--json", "data.test_share=0.25", *more,
+                                      "model.init=" + test.path("share", "last.h5")))
+              for more in ([], ["data.orientation=apply"])]
+    test.check([s["count"] for s in scores] == [6, 6] and scores[0]["loss"] != scores[1]["loss"],
+               f"turning changes nothing: {scores}")
 
 
 main(run)

@@ -1,4 +1,5 @@
-/* A PNG or JPEG file from memory, as the datasets of folders decode it. */
+/* A PNG or JPEG file from memory, as the datasets of folders decode it, turned
+ * upright. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
@@ -11,7 +12,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     dt_sample s;
     dt_error err = { 0 };
     dt_sample_init(&s, NULL);
-    dt_status st = dt_picture_decode(data, size, "fuzz", &s.picture, &err);
+    s.orient = DT_ORIENT_APPLY;
+    dt_status st = dt_sample_decode(data, size, "fuzz", &s, &err);
     if (st == DT_OK) {
         unsigned sum = 0; /* every pixel was written */
         for (int64_t i = 0; i < 3 * s.picture.H * s.picture.W; i++)

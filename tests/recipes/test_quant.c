@@ -191,7 +191,8 @@ START_TEST(messages)
           "has none" },
         { "weigths: {method: lsq}",
           "/r/x.yaml:4: quant.weigths: unknown key, did you mean 'weights'?" },
-        { "placement: dense", "/r/x.yaml:4: quant.placement: dense is not one of paper|deploy|trt" },
+        { "placement: dense",
+          "/r/x.yaml:4: quant.placement: dense is not one of paper|deploy|trt" },
         { "first: 8",
           "/r/x.yaml:4: quant.first: must be none, body or a map of weights and activations" },
         { "first: {weight: 8}",
@@ -203,7 +204,12 @@ START_TEST(messages)
           "/r/x.yaml:5: quant.first.weights.alpha: unknown key; there are: method, bits, "
           "granularity, group, ste, ste_strength, grad_scale, act_n" },
         { "weights: {method: lsq}\n  last: {weights: {method: pact, bits: 1}}",
-          "/r/x.yaml:5: quant.last.weights.bits: 1 is outside 2..8, the bits of 'pact'" },
+          "/r/x.yaml:5: quant.last.weights.bits: 1 is outside 2..8, the bits of 'pact'; "
+          "quant.last.weights may have a method of its own, or be none" },
+        { "weights: {method:lsq,bits:4}", "/r/x.yaml:4: quant.weights.method:lsq: a blank is "
+                                          "missing behind the colon: method: lsq" },
+        { "weights: {method: lsq}\n  last: {weights:4}",
+          "/r/x.yaml:5: quant.last.weights:4: a blank is missing behind the colon: weights: 4" },
         { "weights: {method: lsq}\n  last: {weights: {grad_scale: -1}}",
           "/r/x.yaml:5: quant.last.weights.grad_scale: -1 is outside 0..100" },
         { "rules: {}", "/r/x.yaml:4: quant.rules: must be a list of rules" },

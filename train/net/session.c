@@ -107,6 +107,7 @@ dt_status dt_session_open_data(dt_session *s, dt_data_need need, dt_error *err)
                                .conf = d->choice.conf,
                                .alloc = s->alloc,
                                .threads = s->threads,
+                               .orient = (dt_orient)s->data_conf->orientation,
                                .need = need };
     const dt_dataset *row = (const dt_dataset *)(const void *)d->choice.row;
     if (row->needs_root && !p.root)
@@ -114,10 +115,10 @@ dt_status dt_session_open_data(dt_session *s, dt_data_need need, dt_error *err)
                        "is not given; say data.root=DIR");
     DT_TRY(dt_data_open(row, &p, &s->data, err));
     const dt_data_info *info = dt_data_info_of(s->data);
-    if (info->classes > s->recipe->model.classes)
+    if (info->classes != s->recipe->model.classes)
         return dt_fail(err, DT_ERR_RANGE,
                        &(dt_where){ .file = s->recipe->name, .key = "model.classes" },
-                       "%d is less than the %d classes of dataset '%s'", s->recipe->model.classes,
+                       "%d is not the %d classes of dataset '%s'", s->recipe->model.classes,
                        info->classes, d->choice.row->name);
     return set_extent(s, err);
 }

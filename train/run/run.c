@@ -306,8 +306,6 @@ static dt_status end_cut(dt_run *r, double lr, dt_error *err)
     return st;
 }
 
-enum { LOG_EVERY = 50 }; /* steps */
-
 /* At the end of a run. */
 static void say_floor(const dt_run *r)
 {
@@ -334,7 +332,7 @@ static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
         if (r->at.step % r->at.steps_per_epoch == 0)
             DT_TRY(dt_dynamics_epoch(&r->s.dynamics, &at, err));
         DT_TRY(one_step(r, lr, &loss, err));
-        if (r->at.step % LOG_EVERY == 0)
+        if (r->at.step % r->s.recipe->train.log_steps == 0)
             DT_TRY(dt_metrics_step(&r->metrics, &r->at, loss, lr, err));
         show_step(r, lr);
         if (r->at.step % r->at.steps_per_epoch == 0) {

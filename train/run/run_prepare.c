@@ -30,7 +30,14 @@ static dt_status open_loaders(dt_run *r, dt_error *err)
     return DT_OK;
 }
 
-static void say_import(const dt_run *r)
+static bool has_quantizers(const dt_graph *g)
+{
+    for (int i = 0; i < g->node_count; i++)
+        if (g->node[i].op->quantizes) return true;
+    return false;
+}
+
+static void say_import(const dt_run *r, bool resumes)
 {
     char text[1024];
     const dt_net_report *n = &r->s.report;
@@ -39,7 +46,12 @@ static void say_import(const dt_run *r)
                  r->s.teacher.note);
         say(r, text);
     }
-    if (r->s.source == DT_INIT_RANDOM) return;
+    if (r->s.source == DT_INIT_RANDOM) {
+        if (has_quantizers(r->phases[0].plain) && !resumes)
+            say(r, "warning: no model.init: quantized from the first step on, random weights; "
+                   "most recipes start from a trained float net");
+        return;
+    }
     snprintf(text, sizeof text, "imported %s", r->s.recipe->model.init);
     say(r, text);
     snprintf(text, sizeof text, "  matched %d, missing %d%s%s, unexpected %d%s%s", n->matched,
@@ -160,7 +172,7 @@ dt_status dt_run_check(const dt_run_params *params, size_t *out_params, dt_error
     if (!p.alloc) p.alloc = &blank.alloc; /* nothing is trained: values cost time and memory */
     dt_run r = { .p = &p, .lock = -1 };
     dt_status st = open_run(&r, false, err);
-    if (st == DT_OK) say_import(&r);
+    if (st == DT_OK) say_import(&r, false);
     *out_params = st == DT_OK ? r.s.net.state.param_count : 0;
     dt_run_end(&r);
     dt_measure_fini(&blank);
@@ -262,7 +274,7 @@ dt_status dt_run_prepare(dt_run *r, dt_error *err)
 {
     bool resumes;
     DT_TRY(open_in_folder(r, &resumes, err));
-    say_import(r);
+    say_import(r, resumes);
     if (resumes)
         DT_TRY(resume(r, err));
     else
