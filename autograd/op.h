@@ -154,6 +154,9 @@ typedef struct dt_op {
     void (*limits)(const void *conf, double *out_low, double *out_high);
     /* The output is part `part` of `parts` equal ones of the last axis. NULL: it is not. */
     void (*part)(const void *conf, int *out_part, int *out_parts);
+    /* Its row in the table of forms (integer/form.h): what it is in integers and in files. NULL: that
+     * of its facts. */
+    const char *form;
     const dt_op_codes *on_codes; /* NULL: there is no such form */
     int encode_of; /* dt_encode_of: encode_codes computes it on the way to codes; 0: it cannot */
 
@@ -182,10 +185,6 @@ struct dt_op_example {
 
 /* Row lookup; NULL when there is none. The array ends with NULL. */
 const dt_op *dt_op_find(const char *name);
-
-/* The row of an operation in a table of another folder: an array of structs of `size` bytes whose
- * first member is the operation's name, NULL at the end. NULL: it has none there. */
-const void *dt_op_row(const dt_op *op, const void *rows, size_t size);
 
 /* `infer` of an operation that takes any shape and gives the same. */
 dt_status dt_infer_same(const void *conf, const dt_shape *in, int in_count, dt_shape *out,

@@ -51,6 +51,7 @@ const dt_op dt_op_add = {
     .grad_inplace = true,
     .sign = DT_SIGN_KEEP,
     .sum = true,
+    .form = "add",
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -126,6 +126,7 @@ const dt_op dt_op_attention_mix = {
     .reads_in = 3,
     .accumulates = 3,
     .matmul = DT_MATMUL_PLAIN,
+    .form = "attention_mix",
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -119,6 +119,7 @@ const dt_op dt_op_attention_scores = {
     .reads_in = 3,
     .accumulates = 3,
     .matmul = DT_MATMUL_TRANSPOSED,
+    .form = "attention_scores",
     .infer = infer,
     .forward = forward,
     .backward = backward,

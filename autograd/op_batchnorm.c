@@ -195,6 +195,7 @@ const dt_op dt_op_batchnorm = {
     .accumulates = 1,
     .grad_inplace = true,
     .batch_stat = true,
+    .form = "batchnorm",
     .infer = infer,
     .memory = memory,
     .moves = dt_batchnorm_moves,

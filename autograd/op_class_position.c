@@ -48,6 +48,7 @@ const dt_op dt_op_class_position = {
     .in_max = 2,
     .out_count = 1,
     .grads = 3,
+    .form = "class_position",
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -85,6 +85,7 @@ const dt_op dt_op_class_token = {
     .grads = 3,
     .accumulates = 1,
     .sum = true,
+    .form = "class_token",
     .infer = infer,
     .forward = forward,
     .backward = backward,

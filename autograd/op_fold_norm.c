@@ -107,6 +107,7 @@ const dt_op dt_op_fold_norm = {
     .grads = 1u << DT_FOLD_W | 1u << DT_FOLD_GAMMA,
     .reads_in = 1u << DT_FOLD_W,
     .folds_norm = true,
+    .form = "fold_norm",
     .infer = infer,
     .memory = memory,
     .forward = forward,

@@ -69,6 +69,7 @@ const dt_op dt_op_gap = {
     .accumulates = 1,
     .sign = DT_SIGN_KEEP,
     .window_mean = true,
+    .form = "mean",
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -73,6 +73,7 @@ const dt_op dt_op_gelu = {
     .in_float = true,
     .encode_of = DT_ENCODE_GELU,
     .function = true,
+    .form = "gelu",
     .infer = dt_infer_same,
     .forward = forward,
     .backward = backward,

@@ -126,6 +126,7 @@ const dt_op dt_op_layernorm = {
     .grad_inplace = true,
     .in_float = true,
     .encode_of = DT_ENCODE_LAYERNORM,
+    .form = "layernorm",
     .infer = infer,
     .memory = memory,
     .forward = forward,

@@ -122,6 +122,7 @@ const dt_op dt_op_maxpool = {
     .sign = DT_SIGN_KEEP,
     .grad_kind = DT_GRAD_KINK,
     .moves_codes = true,
+    .form = "maxpool",
     .infer = infer,
     .memory = memory,
     .forward = forward,

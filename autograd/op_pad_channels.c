@@ -94,6 +94,7 @@ const dt_op dt_op_pad_channels = {
     .accumulates = 1,
     .sign = DT_SIGN_KEEP,
     .moves_codes = true,
+    .form = "pad",
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -177,6 +177,7 @@ const dt_op dt_op_patch_embed = {
     .reads_in = 3,
     .accumulates = 1,
     .product = &product,
+    .form = "patch_embed",
     .infer = infer,
     .memory = memory,
     .forward = forward,

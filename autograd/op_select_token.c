@@ -49,6 +49,7 @@ const dt_op dt_op_select_token = {
     .grads = 1,
     .accumulates = 1,
     .sign = DT_SIGN_KEEP,
+    .form = "select_token",
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -111,6 +111,7 @@ const dt_op dt_op_slice = {
     .accumulates = 1,
     .sign = DT_SIGN_KEEP,
     .part = part,
+    .form = "slice",
     .infer = infer,
     .forward = forward,
     .backward = backward,

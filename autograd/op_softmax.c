@@ -81,6 +81,7 @@ const dt_op dt_op_softmax = {
     .sign = DT_SIGN_NONNEG,
     .row_shares = true,
     .in_float = true,
+    .form = "softmax",
     .infer = infer,
     .forward = forward,
     .backward = backward,

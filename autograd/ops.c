@@ -4,15 +4,12 @@
 
 #include "autograd/op.h"
 
-#define DT_LOSS(name) DT_OP(name)
 #define DT_OP(name) extern const dt_op dt_op_##name;
 #include "autograd/ops.def"
-#undef DT_OP
 
 const dt_op *const dt_ops[] = {
 #define DT_OP(name) &dt_op_##name,
 #include "autograd/ops.def"
-#undef DT_OP
     NULL,
 };
 
@@ -21,15 +18,6 @@ const dt_op *dt_op_find(const char *name)
     for (const dt_op *const *op = dt_ops; *op; op++)
         if (strcmp((*op)->name, name) == 0) return *op;
     return NULL;
-}
-
-const void *dt_op_row(const dt_op *op, const void *rows, size_t size)
-{
-    for (const unsigned char *row = rows;; row += size) {
-        const char *name;
-        memcpy(&name, row, sizeof name);
-        if (!name || strcmp(name, op->name) == 0) return name ? row : NULL;
-    }
 }
 
 dt_status dt_infer_same(const void *conf, const dt_shape *in, int in_count, dt_shape *out,

@@ -25,7 +25,7 @@ static void print_place(const char *what, const dt_int_model *m, int node, const
     printf(
         "%s '%s' (%s): %lld of %lld differ by up to %lld; the first in picture %lld at row %lld, "
         "column %lld, channel %lld: %lld, not %lld\n",
-        what, m->node[node].name, dt_int_kind_name[m->node[node].kind], (long long)d->differ,
+        what, m->node[node].name, m->node[node].form->name, (long long)d->differ,
         (long long)d->checked, (long long)d->largest, (long long)d->picture, (long long)d->y,
         (long long)d->x, (long long)d->channel, (long long)d->got, (long long)d->want);
 }
@@ -38,7 +38,7 @@ static void print_nodes(const dt_verify *v)
     for (int i = 0; i < m->node_count; i++) {
         const dt_int_diff *e = &v->compare.chained[i];
         const dt_verify_site *s = &v->site[i];
-        printf("%-30s %-8s %9lld %11lld", m->node[i].name, dt_int_kind_name[m->node[i].kind],
+        printf("%-30s %-8s %9lld %11lld", m->node[i].name, m->node[i].form->name,
                (long long)(e->differ + v->compare.isolated[i].differ), (long long)e->checked);
         if (s->chained.checked)
             printf(" %10.4f%% %7lld %10.4f%% %7lld", share(&s->chained),
@@ -103,7 +103,7 @@ static json_t *diff_json(const dt_int_diff *d)
 static json_t *node_json(const dt_verify *v, int i)
 {
     const dt_int_node *n = &v->params.model->node[i];
-    json_t *o = json_pack("{s:s,s:s,s:o,s:o}", "name", n->name, "kind", dt_int_kind_name[n->kind],
+    json_t *o = json_pack("{s:s,s:s,s:o,s:o}", "name", n->name, "kind", n->form->name,
                           "engine_chained", diff_json(&v->compare.chained[i]), "engine_isolated",
                           diff_json(&v->compare.isolated[i]));
     if (!o || !v->site[i].chained.checked) return o;

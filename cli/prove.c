@@ -89,7 +89,7 @@ static void print_rows(const table *t, int count)
     for (int i = 0; i < t->m->node_count; i++) {
         const cell *c = &t->cells[i * WAYS];
         if (!c->done) continue;
-        printf("%-28s %-8s %13lld", t->m->node[i].name, dt_int_kind_name[t->m->node[i].kind],
+        printf("%-28s %-8s %13lld", t->m->node[i].name, t->m->node[i].form->name,
                (long long)c->cases);
         for (int w = 0; w < count; w++)
             print_cell(&c[w]);

@@ -220,8 +220,8 @@ static json_t *stairs_json(const dt_int_model *m, const dt_int_node *n)
     json_t *scales = json_array();
     for (int64_t c = 0; c < y->C; c++)
         json_array_append_new(scales, json_real((double)from->w_scale[c]));
-    bool linear = from->kind == DT_INT_PRODUCT && y->H * y->W == 1 && from->shape.H == 1;
-    const char *kind = from->kind == DT_INT_MEAN ? "mean" : linear ? "linear" : "conv";
+    bool linear = from->weight && y->H * y->W == 1 && from->shape.H == 1;
+    const char *kind = !from->weight ? from->form->name : linear ? "linear" : "conv";
     return json_pack("{s:s,s:s,s:f,s:i,s:I,s:o,s:o,s:o,s:o,s:o}", "name", n->name, "kind", kind,
                      "x_scale", (double)from->x_scale, "x_zero",
                      m->value[from->in[0]].grid.zero_point, "pixels", (json_int_t)from->pixels,
@@ -235,7 +235,7 @@ static json_t *pairs_json(const dt_int_model *m, const dt_int_node *n)
     json_t *codes = json_array();
     for (int i = 0; i < DT_CODES * DT_CODES; i++)
         json_array_append_new(codes, json_integer(n->pair[i]));
-    return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o}", "name", n->name, "kind", "add", "a",
+    return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o}", "name", n->name, "kind", n->form->name, "a",
                      grid_json(&m->value[n->in[0]].grid), "b", grid_json(&m->value[n->in[1]].grid),
                      "grid", grid_json(&m->value[n->out].grid), "codes", codes);
 }
@@ -246,8 +246,8 @@ static bool send_nodes(cli_process *p, const dt_int_model *m)
     bool ok = true;
     for (int i = 0; ok && i < m->node_count; i++) {
         const dt_int_node *n = &m->node[i];
-        if (n->kind != DT_INT_REQUANT && n->kind != DT_INT_ADD) continue;
-        json_t *o = n->kind == DT_INT_ADD ? pairs_json(m, n) : stairs_json(m, n);
+        if (!n->threshold && !n->pair) continue;
+        json_t *o = n->pair ? pairs_json(m, n) : stairs_json(m, n);
         ok = o && json_dumpf(o, p->to, JSON_COMPACT) == 0 && fputc('\n', p->to) != EOF;
         json_decref(o);
     }

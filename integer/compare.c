@@ -42,7 +42,7 @@ static bool same_nodes(const dt_int_model *a, const dt_int_model *b)
     bool same = a->node_count == b->node_count && a->value_count == b->value_count;
     for (int i = 0; same && i < a->node_count; i++) {
         const dt_int_node *m = &a->node[i], *n = &b->node[i];
-        same = m->kind == n->kind && m->out == n->out && strcmp(m->name, n->name) == 0;
+        same = m->form == n->form && m->out == n->out && strcmp(m->name, n->name) == 0;
     }
     for (int i = 0; same && i < a->value_count; i++)
         same = dt_int_count(&a->value[i]) == dt_int_count(&b->value[i]) &&
@@ -101,20 +101,18 @@ static void isolate(dt_int_compare *c, int node, int64_t picture)
 {
     const dt_int_node *n = &c->reference.model->node[node];
     const dt_int_value *v = &c->reference.model->value[n->out];
-    void *kept[3] = { NULL };
-    for (int k = 0; k < 2; k++)
-        if (n->in[k] >= 0) {
-            kept[k] = c->tested.data[n->in[k]];
-            c->tested.data[n->in[k]] = c->reference.data[n->in[k]];
-        }
-    kept[2] = c->tested.data[n->out];
+    void *kept[DT_INT_MAX_IN], *out = c->tested.data[n->out];
+    for (int k = 0; k < n->in_count; k++) {
+        kept[k] = c->tested.data[n->in[k]];
+        c->tested.data[n->in[k]] = c->reference.data[n->in[k]];
+    }
     c->tested.data[n->out] = c->spare[n->out];
     dt_int_run_node(&c->tested, node);
     dt_int_diff_add(&c->isolated[node], v, c->spare[n->out], c->reference.data[n->out], c->tested.n,
                     picture);
-    c->tested.data[n->out] = kept[2];
-    for (int k = 1; k >= 0; k--) /* both inputs may be one value */
-        if (n->in[k] >= 0) c->tested.data[n->in[k]] = kept[k];
+    c->tested.data[n->out] = out;
+    for (int k = n->in_count - 1; k >= 0; k--) /* inputs may be one value */
+        c->tested.data[n->in[k]] = kept[k];
 }
 
 void dt_int_compare_batch(dt_int_compare *c, const float *picture, int64_t n)
@@ -216,7 +214,7 @@ static bool nodes(const differ *d, const dt_int_node *a, const dt_int_node *b,
                   const dt_int_value *y)
 {
     const dt_conv_shape *s = &a->shape;
-    int64_t K = a->kind == DT_INT_PRODUCT ? s->KH * s->KW * s->C / s->G : 0;
+    int64_t K = a->weight ? s->KH * s->KW * s->C / s->G : 0;
     int64_t steps = y->grid.high - y->grid.low;
     return shapes(d, &a->shape, &b->shape) ||
            numbers(d, "scale of the input", 0, (double)a->x_scale, (double)b->x_scale) ||
@@ -229,6 +227,7 @@ static bool nodes(const differ *d, const dt_int_node *a, const dt_int_node *b,
            ints(d, "threshold", a->threshold, b->threshold, y->C * steps) ||
            bytes(d, "code of pair", a->pair, b->pair, DT_CODES * DT_CODES) ||
            bytes(d, "code of table entry", a->table, b->table, DT_CODES) ||
+           bytes(d, "own byte", a->own, b->own, (int64_t)a->own_bytes) ||
            floats(d, "ratio of the first addend", &a->adder.a_ratio, &b->adder.a_ratio, 1) ||
            floats(d, "ratio of the second addend", &a->adder.b_ratio, &b->adder.b_ratio, 1) ||
            floats(d, "constant of the addition", &a->adder.fixed, &b->adder.fixed, 1);

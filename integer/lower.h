@@ -40,11 +40,12 @@ typedef struct dt_lower_grid {
     float scale;
     int zero_point, low, high; /* 0..255 */
 } dt_lower_grid;
-/* Takes away the codes above 6, which are not reached behind a relu6: rounding never falls, so the
- * code of min(x, 6) is the lesser of the codes of x and of 6. */
-void dt_lower_cap(dt_lower_grid *g);
-/* Behind a relu6 the grid ends at 6. Errors: UNSUPPORTED names the site when its codes have no such
- * meaning. */
+/* Takes away the codes above `high` (below `low`), which are not reached behind a limit: rounding
+ * never falls, so the code of min(x, 6) is the lesser of the codes of x and of 6. */
+void dt_lower_cap(dt_lower_grid *g, double high);
+void dt_lower_raise(dt_lower_grid *g, double low);
+/* Behind a limit the grid ends with it. Errors: UNSUPPORTED names the site when its codes have no
+ * such meaning. */
 dt_status dt_lower_activation(const dt_lower_source *src, const dt_node *site,
                               dt_lower_grid *out_grid, dt_error *err) DT_MUST_CHECK;
 

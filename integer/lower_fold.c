@@ -14,7 +14,6 @@
 
 #include "autograd/op_batchnorm.h"
 #include "autograd/op_fakequant.h"
-#include "autograd/op_relu6.h"
 #include "autograd/query.h"
 #include "fakequant/quantizers.h"
 #include "integer/lower.h"
@@ -65,20 +64,29 @@ static bool grid_holds(const dt_fakequant_conf *c, const real *params, const dt_
            fabs(high - s * (g->qmax - g->zero_point)) <= 1e-3 * s;
 }
 
-void dt_lower_cap(dt_lower_grid *g)
+void dt_lower_cap(dt_lower_grid *g, double high)
 {
-    float top = rintf((float)DT_RELU6_HIGH / g->scale);
+    float top = rintf((float)high / g->scale);
     if (top < (float)(g->high - g->zero_point)) g->high = g->zero_point + (int)top;
 }
 
-/* Whether a ReLU6 bounds the value, be there a ReLU behind it or not. */
-static bool is_capped(const dt_graph *g, int value)
+void dt_lower_raise(dt_lower_grid *g, double low)
+{
+    float bottom = rintf((float)low / g->scale);
+    if (bottom > (float)(g->low - g->zero_point)) g->low = g->zero_point + (int)bottom;
+}
+
+/* What bounds the value, one limit behind another, bounds its codes. That a code is not below 0
+ * stays an operator of its own, a ReLU, which runtimes know. */
+static void set_limits(const dt_graph *g, int value, dt_lower_grid *out)
 {
     const dt_node *node = dt_query_maker(g, value);
     double low, high;
-    if (!node || !node->op->limits) return false;
+    if (!node || !node->op->limits) return;
     node->op->limits(node->conf, &low, &high);
-    return high == DT_RELU6_HIGH || is_capped(g, node->in[0]);
+    if (!isinf(high)) dt_lower_cap(out, high);
+    if (!isinf(low) && low != 0) dt_lower_raise(out, low);
+    set_limits(g, node->in[0], out);
 }
 
 dt_status dt_lower_activation(const dt_lower_source *src, const dt_node *site,
@@ -108,7 +116,7 @@ dt_status dt_lower_activation(const dt_lower_source *src, const dt_node *site,
                        "scale %g is no positive number", g.scale);
     if (!grid_holds(c, params, &g))
         return refuse(site, "has an offset that is no whole number of steps", err);
-    if (is_capped(src->graph, site->in[0])) dt_lower_cap(&out);
+    set_limits(src->graph, site->in[0], &out);
     *out_grid = out;
     return DT_OK;
 }

@@ -2,6 +2,8 @@
  * network any more. Values are unsigned codes on a grid, or int32 sums; between the picture and the
  * logits there are only integers:
  *
+ * What a node computes is its form; there are
+ *
  *   input     picture -> codes
  *   product   codes -> sums: conv or linear with its int32 bias
  *   mean      codes -> sums over all pixels, zero point taken off
@@ -10,6 +12,8 @@
  *   table     codes -> codes: another grid, a ReLU
  *   maxpool   codes -> codes
  *   pad       codes -> codes: subsampling, zero channels
+ *
+ * and what the other files of forms/ have.
  *
  * The staircase from sums to codes is kept as thresholds: two ways of rounding are the same exactly
  * where their thresholds are the same over all sums that can occur. */
@@ -20,20 +24,9 @@
 #include "integer/contract.h"
 #include "kernels/conv.h"
 
-typedef enum dt_int_kind {
-    DT_INT_INPUT,
-    DT_INT_PRODUCT,
-    DT_INT_MEAN,
-    DT_INT_REQUANT,
-    DT_INT_ADD,
-    DT_INT_TABLE,
-    DT_INT_MAXPOOL,
-    DT_INT_PAD,
-    DT_INT_KINDS
-} dt_int_kind;
-extern const char *const dt_int_kind_name[DT_INT_KINDS];
+typedef struct dt_form dt_form; /* integer/form.h */
 
-enum { DT_CODES = 256 };
+enum { DT_CODES = 256, DT_INT_MAX_IN = DT_OP_MAX_IN };
 
 typedef struct dt_int_value {
     int64_t H, W, C;     /* [N,H,W,C]; H and W are 1 behind the pool */
@@ -43,9 +36,9 @@ typedef struct dt_int_value {
 } dt_int_value;
 
 typedef struct dt_int_node {
-    dt_int_kind kind;
-    const char *name; /* of the layer or site in the graph */
-    int in[2], out;   /* values; unused ones are -1 */
+    const dt_form *form;                  /* what it computes */
+    const char *name;                     /* of the layer or site in the graph */
+    int in[DT_INT_MAX_IN], in_count, out; /* values; those behind in_count are -1 */
     /* product, maxpool (without O and G), pad (SH SW); N is 1 */
     dt_conv_shape shape;
     int8_t *weight;            /* product: [O,KH,KW,I] */
@@ -61,6 +54,8 @@ typedef struct dt_int_node {
     uint8_t *pair;      /* add: [256 a][256 b] */
     uint8_t *table;     /* table: [256] */
     int before;         /* pad: zero channels in front */
+    void *own;          /* what else a form wants to know: [own_bytes], compared as bytes */
+    size_t own_bytes;
 } dt_int_node;
 
 typedef struct dt_int_model {
@@ -68,7 +63,7 @@ typedef struct dt_int_model {
     const dt_contract *contract;
     dt_int_value *value;
     dt_int_node *node; /* in the order of execution; the last one makes the logits */
-    int value_count, node_count;
+    int value_count, node_count, room;
     int logits; /* value: codes */
 } dt_int_model;
 
@@ -82,6 +77,8 @@ void dt_int_model_free(dt_int_model *m); /* NULL is fine */
 int64_t dt_int_count(const dt_int_value *v);
 /* Node whose output is `value`. */
 const dt_int_node *dt_int_producer(const dt_int_model *m, int value);
+/* The node whose sums a node brings to codes; NULL: it reads codes. */
+const dt_int_node *dt_int_sums(const dt_int_model *m, const dt_int_node *n);
 
 /* The code that thresholds [high - low] of a channel give to a sum. */
 int32_t dt_int_stairs(const int32_t *threshold, int low, int high, int32_t sum);

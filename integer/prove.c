@@ -1,17 +1,6 @@
 /* Comparison of staircases and tables. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "integer/prove.h"
-
-typedef struct prover {
-    const dt_int_model *m;
-    const dt_kernels *k;
-    int threads;
-    dt_proof_fn fn;
-    void *arg;
-    int32_t *threshold, *sums; /* [most steps], [most steps * 2][C] */
-    float *scale;              /* [most C] */
-    uint8_t *codes, *pairs;    /* of sums; [3][256 * 256] */
-} prover;
+#include "integer/prove_parts.h"
 
 /* The sums that a channel can have: low, low + step, ... high. */
 typedef struct lattice {
@@ -33,10 +22,10 @@ static lattice lattice_of(const dt_int_model *m, const dt_int_node *n, int64_t c
     const dt_int_node *from = dt_int_producer(m, n->in[0]);
     const dt_int_value *x = &m->value[n->in[0]];
     const dt_conv_shape *s = &from->shape;
-    int64_t K = from->kind == DT_INT_PRODUCT ? s->KH * s->KW * s->C / s->G : 0, step = 0;
+    int64_t K = from->weight ? s->KH * s->KW * s->C / s->G : 0, step = 0;
     for (int64_t i = 0; i < K; i++)
         step = divisor(from->weight[c * K + i], step);
-    if (from->kind == DT_INT_MEAN || step == 0) step = 1;
+    if (step == 0) step = 1;
     return (lattice){ x->low[c], x->high[c], step };
 }
 
@@ -83,7 +72,7 @@ static dt_multiplier multiplier_under(const dt_int_model *m, const dt_contract *
                         : dt_multiplier_product(c, from->x_scale, from->w_scale[channel], y);
 }
 
-static void stairs_under(prover *p, int node, const dt_contract *c)
+static void stairs_under(dt_prover *p, int node, const dt_contract *c)
 {
     const dt_int_node *n = &p->m->node[node];
     const dt_int_value *x = &p->m->value[n->in[0]], *y = &p->m->value[n->out];
@@ -100,7 +89,7 @@ static void stairs_under(prover *p, int node, const dt_contract *c)
 }
 
 /* The sums on both sides of threshold k (of unreached ones the greatest sum). */
-static void fill_sums(prover *p, const dt_int_node *n, const dt_int_value *x, int64_t steps)
+static void fill_sums(dt_prover *p, const dt_int_node *n, const dt_int_value *x, int64_t steps)
 {
     for (int64_t k = 0; k < steps; k++)
         for (int64_t c = 0; c < x->C; c++) {
@@ -110,13 +99,13 @@ static void fill_sums(prover *p, const dt_int_node *n, const dt_int_value *x, in
         }
 }
 
-static void stairs_of_engine(prover *p, int node)
+static void stairs_of_engine(dt_prover *p, int node, dt_prove_requant *engine)
 {
     const dt_int_node *n = &p->m->node[node];
     const dt_int_value *x = &p->m->value[n->in[0]], *y = &p->m->value[n->out];
     int64_t steps = y->grid.high - y->grid.low, C = y->C;
     fill_sums(p, n, x, steps);
-    dt_int_engine_requant(p->k, p->threads, n, y, 2 * steps, p->sums, p->scale, p->codes);
+    engine(p, n, 2 * steps, p->sums, p->codes);
     for (int64_t c = 0; c < C; c++) {
         const lattice l = lattice_of(p->m, n, c);
         dt_proof proof = { .node = node, .channel = c, .cases = count_sums(&l, l.low, l.high) };
@@ -133,88 +122,74 @@ static void stairs_of_engine(prover *p, int node)
     }
 }
 
-/* Codes [count] of an addition or table against the model's, over what its inputs can be. */
-static void compare_codes(prover *p, int node, const dt_contract *c, const uint8_t *got)
+void dt_prove_stairs(dt_prover *p, int node, dt_prove_requant *engine)
+{
+    stairs_of_engine(p, node, engine);
+    for (const dt_contract *c = dt_contracts; c->name; c++)
+        if (c != p->m->contract) stairs_under(p, node, c);
+}
+
+void dt_prove_codes(dt_prover *p, int node, const dt_contract *other, int64_t channel,
+                    const uint8_t *want, const uint8_t *got, bool pairs)
 {
     const dt_int_node *n = &p->m->node[node];
-    bool add = n->kind == DT_INT_ADD;
     const dt_lower_grid *a = &p->m->value[n->in[0]].grid;
     const dt_lower_grid one = { .low = 0, .high = 0 };
-    const dt_lower_grid *b = add ? &p->m->value[n->in[1]].grid : &one;
-    dt_proof proof = { .node = node, .other = c, .channel = -1 };
+    const dt_lower_grid *b = pairs ? &p->m->value[n->in[1]].grid : &one;
+    dt_proof proof = { .node = node, .other = other, .channel = channel };
     for (int x = a->low; x <= a->high; x++)
         for (int y = b->low; y <= b->high; y++) {
-            int at = add ? x * DT_CODES + y : x, want = add ? n->pair[at] : n->table[at];
+            int at = pairs ? x * DT_CODES + y : x;
             proof.cases++;
-            if (got[at] == want) continue;
+            if (got[at] == want[at]) continue;
             if (proof.differ++ > 0) continue;
             proof.first = x;
             proof.second = y;
             proof.got = got[at];
-            proof.want = want;
+            proof.want = want[at];
         }
     p->fn(p->arg, &proof);
 }
 
-static void pairs_of_engine(prover *p, int node)
+void dt_prove_contracts(dt_prover *p, int node, const uint8_t *want, dt_prove_under *under)
 {
-    enum { PAIRS = DT_CODES * DT_CODES };
-    const dt_int_node *n = &p->m->node[node];
-    const dt_int_value *x = &p->m->value[n->in[0]], *y = &p->m->value[n->out];
-    uint8_t *a = p->pairs, *b = a + PAIRS, *out = b + PAIRS;
-    for (int i = 0; i < PAIRS; i++) {
-        a[i] = (uint8_t)(i / DT_CODES);
-        b[i] = (uint8_t)(i % DT_CODES);
+    for (const dt_contract *c = dt_contracts; c->name; c++) {
+        if (c == p->m->contract) continue;
+        under(p->m, &p->m->node[node], c, p->out);
+        dt_prove_codes(p, node, c, -1, want, p->out, true);
     }
-    if (n->kind == DT_INT_ADD)
-        dt_int_engine_add(p->k, p->threads, n, y, PAIRS, a, b, out);
-    else
-        dt_int_engine_move(p->k, p->threads, x, y, DT_CODES, b, out); /* b starts 0, 1, 2, ... */
-    compare_codes(p, node, NULL, out);
 }
 
-static void pairs_under(prover *p, int node, const dt_contract *c)
+static void prove(dt_prover *p)
 {
-    const dt_int_node *n = &p->m->node[node];
-    const dt_adder adder = dt_adder_make(c, &p->m->value[n->in[0]].grid,
-                                         &p->m->value[n->in[1]].grid, &p->m->value[n->out].grid);
-    for (int i = 0; i < DT_CODES * DT_CODES; i++)
-        p->pairs[i] = (uint8_t)dt_adder_apply(&adder, i / DT_CODES, i % DT_CODES);
-    compare_codes(p, node, c, p->pairs);
-}
-
-static void prove(prover *p)
-{
-    for (int i = 0; i < p->m->node_count; i++) {
-        dt_int_kind kind = p->m->node[i].kind;
-        if (kind == DT_INT_REQUANT) stairs_of_engine(p, i);
-        if (kind == DT_INT_ADD || kind == DT_INT_TABLE) pairs_of_engine(p, i);
-        for (const dt_contract *c = dt_contracts; c->name; c++) {
-            if (c == p->m->contract) continue;
-            if (kind == DT_INT_REQUANT) stairs_under(p, i, c);
-            if (kind == DT_INT_ADD) pairs_under(p, i, c);
-        }
+    p->b = p->a + DT_PAIRS;
+    p->out = p->b + DT_PAIRS;
+    for (int i = 0; i < DT_PAIRS; i++) {
+        p->a[i] = (uint8_t)(i / DT_CODES);
+        p->b[i] = (uint8_t)(i % DT_CODES);
     }
+    for (int i = 0; i < p->m->node_count; i++)
+        if (p->m->node[i].form->prove) p->m->node[i].form->prove(p, i);
 }
 
 dt_status dt_int_prove(const dt_int_model *m, const dt_kernels *k, int threads, dt_proof_fn fn,
                        void *arg, const dt_alloc *a, dt_error *err)
 {
-    prover p = { .m = m, .k = k, .threads = threads, .fn = fn, .arg = arg };
-    size_t C = 1, pairs = (size_t)3 * DT_CODES * DT_CODES;
+    dt_prover p = { .m = m, .k = k, .threads = threads, .fn = fn, .arg = arg };
+    size_t C = 1;
     for (int i = 0; i < m->value_count; i++)
         if ((size_t)m->value[i].C > C) C = (size_t)m->value[i].C;
     p.threshold = dt_get_array(a, DT_CODES, sizeof *p.threshold, "proof");
     p.sums = dt_get_array(a, 2 * DT_CODES * C, sizeof *p.sums, "proof");
     p.scale = dt_get_array(a, C, sizeof *p.scale, "proof");
     p.codes = dt_get_array(a, 2 * DT_CODES * C, 1, "proof");
-    p.pairs = dt_get(a, pairs, "proof");
-    bool ok = p.threshold && p.sums && p.scale && p.codes && p.pairs;
+    p.a = dt_get_array(a, 3 * DT_PAIRS, 1, "proof");
+    bool ok = p.threshold && p.sums && p.scale && p.codes && p.a;
     if (ok) prove(&p);
     dt_put(a, p.threshold);
     dt_put(a, p.sums);
     dt_put(a, p.scale);
     dt_put(a, p.codes);
-    dt_put(a, p.pairs);
+    dt_put(a, p.a);
     return ok ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the proof");
 }

@@ -47,18 +47,4 @@ void dt_int_run_node(dt_int_run *r, int node);
 /* Logits [n,classes] of the last pass. */
 void dt_int_run_logits(const dt_int_run *r, float *out);
 
-/* What the engine does in single nodes, on any operands, for proofs over all of them. `y`: the
- * node's output value. */
-/* x, out: [rows,C] of a requantisation; `scale` has room for C floats. */
-void dt_int_engine_requant(const dt_kernels *k, int threads, const dt_int_node *n,
-                           const dt_int_value *y, int64_t rows, const int32_t *x, float *scale,
-                           uint8_t *out);
-/* a, b, out: [count]. */
-void dt_int_engine_add(const dt_kernels *k, int threads, const dt_int_node *n,
-                       const dt_int_value *y, int64_t count, const uint8_t *a, const uint8_t *b,
-                       uint8_t *out);
-/* codes, out: [count]; x: the node's input value. */
-void dt_int_engine_move(const dt_kernels *k, int threads, const dt_int_value *x,
-                        const dt_int_value *y, int64_t count, const uint8_t *codes, uint8_t *out);
-
 #endif

@@ -21,11 +21,12 @@ MAY = {
     "integer": ["core", "kernels", "autograd", "fakequant"],
     "train/store": ["core", "data"],
     "exchange": ["core", "kernels", "autograd", "fakequant", "layers", "integer", "train/store"],
+    "forms": ["core", "kernels", "autograd", "fakequant", "integer", "exchange"],
     "recipes": ["core", "fakequant/choice.h"],
     "tasks": ["core", "autograd"],
     "train": ["core", "kernels", "autograd", "fakequant", "layers", "dynamics", "data", "optim",
               "tasks",
-              "integer", "exchange", "recipes", "train/store"],
+              "integer", "exchange", "forms", "recipes", "train/store"],
     "cli": ["core", "recipes", "train/detent.h"],
 }
 FREE = ["tests", "bench"]
@@ -35,7 +36,7 @@ MEMORY = re.compile(CALL.format("(?:malloc|calloc|realloc|free|aligned_alloc|pos
 # The text that jansson makes is freed as jansson wants it.
 MEMORY_OF_LIBRARIES = {"train/run/metrics.c"}
 # Rows of tables: the suites that loop over the tables are their tests.
-ROWS = re.compile(r"/(?:op|quant|range|model|data|dynamic|transform|optim|schedule|import|export|target|task)_\w+\.c$")
+ROWS = re.compile(r"/(?:op|form|quant|range|model|data|dynamic|transform|optim|schedule|import|export|target|task)_\w+\.c$")
 # Parts of a file that is tested under its own name, or by the tests of whole runs.
 PARTS = {
     "autograd/exec.c": "grad/test_graph_gradients.c",
@@ -67,6 +68,8 @@ PARTS = {
     "fakequant/ranges.c": "fakequant/test_range.c",
     "fakequant/uniform.c": "property/test_quantizers.c",
     "layers/token_layers.c": "layers/test_models.c",
+    "integer/builder.c": "integer/test_model.c",
+    "forms/product_onnx.c": "exchange/test_export_onnx.c",
     "integer/engine.c": "integer/test_run.c",
     "integer/reference.c": "integer/test_run.c",
     "kernels/code_avx2.c": "kernels/test_code.c",

@@ -13,6 +13,7 @@
 #include "exchange/import.h"
 #include "exchange/target/target.h"
 #include "fakequant/quantizers.h"
+#include "integer/form.h"
 #include "integer/prove.h"
 #include "layers/models.h"
 #include "optim/optimizer.h"

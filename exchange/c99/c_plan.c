@@ -1,6 +1,6 @@
 /* Steps, lifetimes, and places in the arena. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exchange/c99/c_plan.h"
+#include "exchange/c99/c_cell.h"
 
 #include "autograd/plan.h"
 
@@ -14,29 +14,17 @@ static dt_status refuse(const dt_int_node *n, const char *rule, dt_error *err)
     return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = n->name }, "%s", rule);
 }
 
-static bool is_known(dt_int_kind kind)
-{
-    return kind == DT_INT_REQUANT || kind == DT_INT_ADD || kind == DT_INT_TABLE ||
-           kind == DT_INT_MAXPOOL || kind == DT_INT_PAD;
-}
-
 static dt_status add_step(dt_c_plan *p, const dt_int_node *n, dt_error *err)
 {
-    const dt_int_model *m = p->model;
     dt_c_step *s = &p->step[p->steps];
-    *s = (dt_c_step){ .node = n, .in = { n->in[0], n->in[1] } };
-    if ((n->kind == DT_INT_INPUT) != (p->steps == 0))
+    const dt_int_node *sums = dt_int_sums(p->model, n), *from = sums ? sums : n;
+    *s = (dt_c_step){ .node = n, .sums = sums, .in_count = from->in_count };
+    for (int i = 0; i < from->in_count; i++)
+        s->in[i] = from->in[i];
+    if ((from->in_count == 0) != (p->steps == 0))
         return refuse(n, "a C program has one input, quantized in one way", err);
-    if (p->steps && !is_known(n->kind)) return refuse(n, "has no form in C", err);
-    if (n->kind == DT_INT_REQUANT) {
-        s->sums = dt_int_producer(m, n->in[0]);
-        s->in[0] = s->sums->in[0];
-        const dt_conv_shape *c = &s->sums->shape;
-        if (s->sums->kind == DT_INT_PRODUCT)
-            s->work_bytes = (size_t)(c->KH * c->KW * c->C / c->G);
-        else if (s->sums->kind != DT_INT_MEAN)
-            return refuse(s->sums, "has no form in C", err);
-    }
+    if (p->steps && !from->form->c) return dt_form_refuse(from->form, from->name, "C", err);
+    if (p->steps && from->form->c->work) s->work_bytes = from->form->c->work(from);
     p->steps++;
     return DT_OK;
 }
@@ -45,7 +33,8 @@ static dt_status add_step(dt_c_plan *p, const dt_int_node *n, dt_error *err)
 static int last_read(const dt_c_plan *p, int value, int made)
 {
     for (int i = p->steps - 1; i > made; i--)
-        if (p->step[i].in[0] == value || p->step[i].in[1] == value) return i;
+        for (int k = 0; k < p->step[i].in_count; k++)
+            if (p->step[i].in[k] == value) return i;
     return made;
 }
 
@@ -53,10 +42,9 @@ static int last_read(const dt_c_plan *p, int value, int made)
 static int reused(const dt_c_plan *p, const int *slot_of, int i)
 {
     const dt_c_step *s = &p->step[i];
-    if (s->node->kind != DT_INT_ADD && s->node->kind != DT_INT_TABLE) return -1;
-    for (int k = 0; k < 2; k++)
-        if (s->in[k] >= 0 && slot_of[s->in[k]] >= 0 && last_read(p, s->in[k], 0) == i)
-            return slot_of[s->in[k]];
+    if (i == 0 || !dt_c_form(s)->c->in_place) return -1;
+    for (int k = 0; k < s->in_count; k++)
+        if (slot_of[s->in[k]] >= 0 && last_read(p, s->in[k], 0) == i) return slot_of[s->in[k]];
     return -1;
 }
 

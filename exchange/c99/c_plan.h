@@ -1,18 +1,18 @@
 /* The integer model as a sequence of steps in one static arena, for programs that are written out.
  * A step ends on codes: sums are requantised as they are made, and never stored. A value's memory
- * is another's before and after its life; an addition or a table works in place where its input is
- * read for the last time. The picture and the logits lie in memory of the caller. */
+ * is another's before and after its life; where a form says so it works in place of an
+ * input that is read for the last time. The picture and the logits lie in memory of the caller. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_EXCHANGE_C99_C_PLAN_H
 #define DT_EXCHANGE_C99_C_PLAN_H
 
-#include "integer/model.h"
+#include "integer/form.h"
 
 typedef struct dt_c_step {
-    const dt_int_node *node; /* ends on codes; of the first step: the input */
-    const dt_int_node *sums; /* the product or mean in front of a requantisation; NULL: none */
-    int in[2];               /* values that are read, -1: none */
-    size_t work_bytes, work; /* memory that only this step needs, and its offset */
+    const dt_int_node *node;         /* ends on codes; of the first step: the input */
+    const dt_int_node *sums;         /* that makes the sums which `node` requantises; NULL: none */
+    int in[DT_INT_MAX_IN], in_count; /* values that are read */
+    size_t work_bytes, work;         /* memory that only this step needs, and its offset */
 } dt_c_step;
 
 typedef struct dt_c_plan {

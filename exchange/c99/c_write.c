@@ -1,6 +1,6 @@
 /* Text of a C export. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exchange/c99/c_text.h"
+#include "exchange/c99/c_cell.h"
 
 #include "c99_texts.h"
 
@@ -83,10 +83,11 @@ void dt_c_write_header(const dt_c_program *p, dt_text *out)
 
 /* --- source: fixed parts --- */
 
-static bool has_kind(const dt_c_text *t, dt_int_kind kind)
+/* Does a step have this form? */
+static bool has_form(const dt_c_text *t, const dt_form *form)
 {
-    for (int i = 0; i < t->m->node_count; i++)
-        if (t->m->node[i].kind == kind) return true;
+    for (int i = 1; i < t->p->plan->steps; i++)
+        if (dt_c_form(&t->p->plan->step[i]) == form) return true;
     return false;
 }
 
@@ -95,58 +96,43 @@ static void say_arithmetic(dt_c_text *t)
     static const char *const requants[] = { [DT_ROUND_FP32] = c99_requant_fp32,
                                             [DT_ROUND_SINGLE] = c99_requant_single,
                                             [DT_ROUND_DOUBLE] = c99_requant_double };
-    static const char *const adds[] = { [DT_ADD_FUSED] = c99_add_fused,
-                                        [DT_ADD_UNFUSED] = c99_add_unfused,
-                                        [DT_ADD_XNNPACK] = c99_add_xnnpack,
-                                        [DT_ADD_FIXED] = c99_add_fixed };
     const dt_contract *c = t->m->contract;
-    bool sums = has_kind(t, DT_INT_REQUANT), add = has_kind(t, DT_INT_ADD);
-    bool floats = (sums && c->rounding == DT_ROUND_FP32) || (add && c->adding <= DT_ADD_UNFUSED);
-    bool downs = (sums && c->rounding != DT_ROUND_FP32) || (add && c->adding == DT_ADD_XNNPACK);
-    if (sums || add) dt_c_say_part(t, c99_clamp);
-    if (floats) dt_c_say_part(t, c99_shift_even);
-    if (downs) dt_c_say_part(t, c99_shift_down);
-    if (sums || (add && c->adding == DT_ADD_FIXED)) dt_c_say_part(t, requants[c->rounding]);
-    if (has_kind(t, DT_INT_PRODUCT)) dt_c_say_part(t, c99_product);
-    if (has_kind(t, DT_INT_MEAN)) dt_c_say_part(t, c99_mean);
-    if (add) dt_c_say_part(t, adds[c->adding]);
-    if (has_kind(t, DT_INT_TABLE)) dt_c_say_part(t, c99_table);
-    if (has_kind(t, DT_INT_MAXPOOL)) dt_c_say_part(t, c99_maxpool);
-    if (has_kind(t, DT_INT_PAD)) dt_c_say_part(t, c99_pad);
+    unsigned uses = 0;
+    for (const dt_form *const *f = dt_forms; *f; f++)
+        if ((*f)->c && (*f)->c->uses && has_form(t, *f)) uses |= (*f)->c->uses(c);
+    if (uses & DT_C_REQUANT)
+        uses |= c->rounding == DT_ROUND_FP32 ? DT_C_SHIFT_EVEN : DT_C_SHIFT_DOWN;
+    if (uses & DT_C_CLAMP) dt_c_say_part(t, c99_clamp);
+    if (uses & DT_C_SHIFT_EVEN) dt_c_say_part(t, c99_shift_even);
+    if (uses & DT_C_SHIFT_DOWN) dt_c_say_part(t, c99_shift_down);
+    if (uses & DT_C_REQUANT) dt_c_say_part(t, requants[c->rounding]);
+    for (const dt_form *const *f = dt_forms; *f; f++)
+        if ((*f)->c && has_form(t, *f)) dt_c_say_part(t, (*f)->c->text(c));
 }
 
 /* --- source: the order of execution --- */
 
-static const char *place(const dt_c_text *t, int value, char out[32])
+static void place(const dt_c_text *t, int value, char out[DT_C_PLACE])
 {
     const dt_c_plan *p = t->p->plan;
     if (value == p->step[0].node->out)
-        snprintf(out, 32, "input");
+        snprintf(out, DT_C_PLACE, "input");
     else if (value == t->m->logits)
-        snprintf(out, 32, "logits");
+        snprintf(out, DT_C_PLACE, "logits");
     else
-        snprintf(out, 32, "arena + %lld", (long long)p->offset[value]);
-    return out;
+        snprintf(out, DT_C_PLACE, "arena + %lld", (long long)p->offset[value]);
 }
 
 static void say_call(dt_c_text *t, int step)
 {
-    char x[32], b[32], y[32], name[96];
+    char x[DT_INT_MAX_IN][DT_C_PLACE], y[DT_C_PLACE], name[96];
     const dt_c_step *s = &t->p->plan->step[step];
     int64_t count = dt_int_count(&t->m->value[s->node->out]);
-    place(t, s->in[0], x);
+    for (int i = 0; i < s->in_count; i++)
+        place(t, s->in[i], x[i]);
     place(t, s->node->out, y);
-    if (s->sums && s->sums->kind == DT_INT_PRODUCT)
-        dt_c_say(t, "    product(&node_%d, %s, %s, (int8_t *)arena + %zu);", step, x, y, s->work);
-    else if (s->sums)
-        dt_c_say(t, "    mean(&node_%d, %s, %s);", step, x, y);
-    else if (s->node->kind == DT_INT_ADD)
-        dt_c_say(t, "    add(&node_%d, %s, %s, %s);", step, x, place(t, s->in[1], b), y);
-    else if (s->node->kind == DT_INT_TABLE)
-        dt_c_say(t, "    move(node_%d, %d, %s, %s, %lld);", step, t->m->value[s->in[0]].grid.low, x,
-                 y, (long long)count);
-    else
-        dt_c_say(t, "    %s(&node_%d, %s, %s);", dt_int_kind_name[s->node->kind], step, x, y);
+    dt_c_say(t, "    ");
+    dt_c_form(s)->c->call(t, step, x, y);
     dt_c_say(t, " /* %s */\n    %s_TRACE(%d, %s, %lld);\n", dt_c_plain(s->node->name, name),
              t->p->macro, step, y, (long long)count);
 }

@@ -23,11 +23,10 @@ typedef struct dt_c_program {
     const char *header;    /* name of the header, without folder */
     char net[DT_C_PREFIX]; /* prefix of functions, and of macros in capitals */
     char macro[DT_C_PREFIX];
-    dt_c_weights *weights; /* by node of the model: products */
-    dt_c_sum *sum;         /* by node: additions that are no fixed-point ones */
-    uint8_t *pixel;        /* [C][256]: codes of pixel values; NULL: not known */
-    uint32_t *crc;         /* by step: of the codes of all test pictures */
-    uint8_t *logits;       /* [DT_C_TESTS][classes] */
+    void **packed;   /* by node of the model: what its form made of it once */
+    uint8_t *pixel;  /* [C][256]: codes of pixel values; NULL: not known */
+    uint32_t *crc;   /* by step: of the codes of all test pictures */
+    uint8_t *logits; /* [DT_C_TESTS][classes] */
     dt_c_sizes sizes;
     char id[DT_SHA256_HEX]; /* the same in both files */
 } dt_c_program;

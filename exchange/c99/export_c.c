@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #include "core/atomic.h"
-#include "exchange/c99/c_write.h"
+#include "exchange/c99/c_cell.h"
 #include "integer/run.h"
 
 typedef struct conf {
@@ -83,18 +83,11 @@ static dt_status pack_all(dt_c_program *p, dt_arena *arena, dt_error *err)
 {
     const dt_int_model *m = p->plan->model;
     size_t nodes = (size_t)m->node_count;
-    p->weights = dt_arena_get(arena, nodes * sizeof *p->weights);
-    p->sum = dt_arena_get(arena, nodes * sizeof *p->sum);
-    if (!p->weights || !p->sum) return no_memory(err);
+    p->packed = dt_arena_get(arena, nodes * sizeof *p->packed);
+    if (!p->packed) return no_memory(err);
     for (size_t i = 0; i < nodes; i++) {
-        const dt_int_node *n = &m->node[i];
-        if (n->kind == DT_INT_PRODUCT) DT_TRY(dt_c_pack(n, arena, &p->weights[i], err));
-        if (n->kind != DT_INT_ADD || n->adder.adding == DT_ADD_FIXED) continue;
-        if (!dt_c_sum_of(&n->adder, &p->sum[i]))
-            return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = n->name },
-                           "the scales of its addends, %g and %g, are too far apart for sums of 64 "
-                           "bits",
-                           (double)n->adder.a.scale, (double)n->adder.b.scale);
+        const dt_c_cell *c = m->node[i].form->c;
+        if (c && c->pack) DT_TRY(c->pack(&m->node[i], arena, &p->packed[i], err));
     }
     return DT_OK;
 }
@@ -120,21 +113,9 @@ static void count_sizes(dt_c_program *p)
     const dt_c_plan *plan = p->plan;
     const dt_int_model *m = plan->model;
     dt_c_sizes s = { 0 };
-    for (int i = 0; i < m->node_count; i++) {
-        s.weights += p->weights[i].size;
-        s.tables += (size_t)p->weights[i].levels;
-        const dt_conv_shape *c = &m->node[i].shape;
-        if (m->node[i].kind != DT_INT_PRODUCT) continue;
-        s.biases += 4 * (size_t)c->O;
-        s.trained +=
-            dt_export_low_bytes((size_t)(c->O * c->KH * c->KW * c->C / c->G), m->node[i].bits);
-    }
     for (int i = 1; i < plan->steps; i++) {
-        const dt_c_step *step = &plan->step[i];
-        const dt_lower_grid *x = &m->value[step->in[0]].grid;
-        if (step->sums && step->sums->kind == DT_INT_PRODUCT)
-            s.multipliers += 5 * (size_t)step->sums->shape.O;
-        if (step->node->kind == DT_INT_TABLE) s.tables += (size_t)(x->high - x->low + 1);
+        const dt_c_cell *c = dt_c_form(&plan->step[i])->c;
+        if (c->sizes) c->sizes(p, &plan->step[i], dt_c_is_first(plan, i), &s);
     }
     if (p->pixel) s.tables += (size_t)m->value[plan->step[0].node->out].C * DT_CODES;
     p->sizes = s;
@@ -256,9 +237,7 @@ static void describe(const dt_c_program *p, dt_export_report *r)
                   { "tables", s->tables } };
     snprintf(r->format, sizeof r->format, "C99, rounding %s", plan->model->contract->name);
     for (int i = 1; i < plan->steps; i++)
-        dt_export_tally(r->part, &r->part_count,
-                        plan->step[i].sums ? dt_int_kind_name[plan->step[i].sums->kind]
-                                           : dt_int_kind_name[plan->step[i].node->kind]);
+        dt_export_tally(r->part, &r->part_count, dt_c_form(&plan->step[i])->name);
     r->bytes = s->weights + s->biases + s->multipliers + s->tables; /* not those of the text */
     for (size_t i = 0; i < DT_ARRAY_LEN(parts); i++) {
         dt_export_count *m = &r->memory[r->memory_count++];

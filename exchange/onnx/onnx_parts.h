@@ -1,4 +1,4 @@
-/* What onnx_walk.c and the files beside it share: the values of the graph while nodes are made, and
+/* What forms share when they write ONNX: the values of the graph while nodes are made, and
  * products.
  *
  * A value of the graph has one form in ONNX, whatever made it: [N,H,W,C] is [N,C,H,W], tokens
@@ -10,7 +10,7 @@
 #define DT_EXCHANGE_ONNX_ONNX_PARTS_H
 
 #include "exchange/onnx/onnx_walk.h"
-#include "integer/lower.h"
+#include "integer/form.h"
 
 typedef struct dt_onnx_walker dt_onnx_walker;
 
@@ -38,12 +38,6 @@ struct dt_onnx_walker {
     dt_onnx_value **value; /* by value of the graph; NULL: not yet */
     dt_error *err;
 };
-
-typedef struct dt_onnx_emitter {
-    const char *op; /* of the graph; NULL ends a list */
-    dt_status (*emit)(dt_onnx_walker *w, const dt_node *node);
-} dt_onnx_emitter;
-extern const dt_onnx_emitter dt_onnx_token_emitters[]; /* those of transformers */
 
 extern const dt_shape dt_onnx_scalar;
 dt_status dt_onnx_no_memory(dt_error *err);
@@ -78,6 +72,15 @@ dt_status dt_onnx_quantize(dt_onnx_walker *w, const dt_onnx_site *site, const dt
                            const char *x, const dt_onnx_value *value);
 /* A code as a constant: unsigned, or signed where zero points are 0. */
 void dt_onnx_byte(dt_onnx_walker *w, const char *name, int value);
+
+/* `op` of one input takes the place of a node of the graph. */
+dt_status dt_onnx_simple(dt_onnx_walker *w, const dt_node *node, const char *op,
+                         const dt_onnx_attr *attr);
+/* Is a ReLU the lower limit of the codes behind it? Runtimes join a ReLU with its operator where
+ * the zero point is the lowest code; with another one this says the same in integers. */
+bool dt_onnx_is_limit(const dt_onnx_walker *w, const dt_node *relu);
+/* The node gives `y`, on the grid of its input again, so that it runs on codes. */
+dt_status dt_onnx_requantize(dt_onnx_walker *w, const dt_node *node, const char *y);
 
 /* A node of one input; gives `out`. */
 const char *dt_onnx_unary(dt_onnx_walker *w, const char *op, const char *x, const char *out,

@@ -2,6 +2,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/onnx/onnx_parts.h"
 
+#include <math.h>
+
+#include "autograd/query.h"
+
 const dt_shape dt_onnx_scalar = { .rank = 0 };
 
 dt_status dt_onnx_no_memory(dt_error *err)
@@ -147,4 +151,39 @@ const char *dt_onnx_reshape(dt_onnx_walker *w, const char *x, const char *out, i
     dt_onnx_constant(w->m, shape, DT_ONNX_S64, &DT_SHAPE(rank), dims);
     dt_onnx_node(w->m, "Reshape", (const char *[]){ x, shape, NULL }, out, NULL);
     return out;
+}
+
+/* A node with one input and one output that takes the place of a graph node. */
+dt_status dt_onnx_simple(dt_onnx_walker *w, const dt_node *node, const char *op,
+                         const dt_onnx_attr *attr)
+{
+    const char *x = dt_onnx_floats(w, node->in[0]);
+    return dt_onnx_set(w, node, dt_onnx_unary(w, op, x, dt_onnx_out(w, node, op), attr));
+}
+
+/* Is a ReLU the lower limit of the codes behind it? Runtimes join a ReLU with its operator where
+ * the zero point is the lowest code; with another one this says the same in integers. */
+bool dt_onnx_is_limit(const dt_onnx_walker *w, const dt_node *relu)
+{
+    const dt_graph *g = w->src->graph;
+    double low, high;
+    if (!relu->op->limits || relu->out[0] == w->src->logits || w->params->symmetric) return false;
+    relu->op->limits(relu->conf, &low, &high);
+    bool is = low == 0 && isinf(high);
+    for (int i = 0; is && i < g->node_count; i++)
+        for (int k = 0; w->needed[i] && k < g->node[i].in_count; k++)
+            if (g->node[i].in[k] == relu->out[0])
+                is = is && w->l->grid[i] && w->l->grid[i]->zero_point > w->l->grid[i]->low;
+    return is;
+}
+
+/* Behind nodes that keep a grid, the same grid again, so that they run on codes. */
+dt_status dt_onnx_requantize(dt_onnx_walker *w, const dt_node *node, const char *y)
+{
+    const dt_node *site = dt_query_site(w->src->graph, node->in[0]);
+    DT_TRY(dt_onnx_set(w, node, y));
+    if (!site) return DT_OK;
+    const dt_lower_grid *grid = w->l->grid[dt_query_index(w->src->graph, site)];
+    const dt_onnx_site same = { site->name, grid->scale, false };
+    return dt_onnx_quantize(w, &same, node, y, w->value[node->out[0]]);
 }

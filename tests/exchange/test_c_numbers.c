@@ -9,8 +9,7 @@
 
 static dt_int_node product_of(int8_t *w, bool *negated, int64_t O, int64_t K, int bits, int gain)
 {
-    return (dt_int_node){ .kind = DT_INT_PRODUCT,
-                          .name = "conv",
+    return (dt_int_node){ .name = "conv",
                           .shape = { 1, 1, 1, K, O, 1, 1, 1, 1, 0, 0, 1, 1, 1 },
                           .weight = w,
                           .negated = negated,

@@ -30,7 +30,7 @@ static bool is_read_after(const dt_c_plan *p, int value, int step)
 /* Elementwise steps may write where they read. */
 static bool in_place(const dt_c_step *s)
 {
-    return s->node->kind == DT_INT_ADD || s->node->kind == DT_INT_TABLE;
+    return int_is(s->node, "add") || int_is(s->node, "table");
 }
 
 static void check(const testnet *t)

@@ -129,7 +129,7 @@ START_TEST(the_lowest_code_of_a_folded_norm_is_kept)
     t.net.state.data[bn->in[DT_BN_GAMMA]][5] = -1;
     t.net.state.data[dt_query_latent(&t.net.graph, site->in[0])][5 * K + 1] = 1e6; /* code -128 */
     dt_int_model *m = int_model(&t, "fp32");
-    const dt_int_node *conv = &m->node[int_node(m, DT_INT_PRODUCT, "conv2")];
+    const dt_int_node *conv = &m->node[int_node(m, "product", "conv2")];
     ck_assert_int_eq(conv->weight[5 * K + 1], -128);
     ck_assert(!conv->negated[5]);
     dt_int_model_free(m);
@@ -175,7 +175,7 @@ START_TEST(sizes_are_those_of_the_bits)
     dt_int_model *m = int_model(&t, "fp32");
     for (int i = 0; i < m->node_count; i++) {
         const dt_conv_shape *s = &m->node[i].shape;
-        if (m->node[i].kind != DT_INT_PRODUCT) continue;
+        if (!int_is(&m->node[i], "product")) continue;
         bytes += (s->O * s->KH * s->KW * s->C * m->node[i].bits + 7) / 8;
         channels += s->O;
     }

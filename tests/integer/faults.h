@@ -135,10 +135,10 @@ static inline void round_as(fault_site *f, const char *contract)
     const dt_contract *c;
     const dt_int_node *from = dt_int_producer(f->m, f->n->in[0]);
     ck_assert_int_eq(dt_contract_get(contract, NULL, &c, NULL), DT_OK);
-    if (f->n->kind == DT_INT_ADD)
+    if (int_is(f->n, "add"))
         f->n->adder = dt_adder_make(c, &f->m->value[f->n->in[0]].grid,
                                     &f->m->value[f->n->in[1]].grid, &f->y->grid);
-    for (int64_t i = 0; f->n->kind == DT_INT_REQUANT && i < f->y->C; i++)
+    for (int64_t i = 0; int_is(f->n, "requant") && i < f->y->C; i++)
         f->n->multiplier[i] =
             from->pixels
                 ? dt_multiplier_mean(c, from->x_scale, f->y->grid.scale, from->pixels)
@@ -343,7 +343,7 @@ static inline void last_sum_lost(dt_int_run *r, const dt_int_node *n)
 
 static inline void codes_truncated(dt_int_run *r, const dt_int_node *n)
 {
-    if (!fault_here(r, n) || n->kind != DT_INT_REQUANT) return;
+    if (!fault_here(r, n) || !int_is(n, "requant")) return;
     const dt_int_value *v = &r->model->value[n->out];
     for (int64_t i = 0; i < fault_count(r, n); i++) {
         float m = n->multiplier[i % v->C].f,
@@ -356,7 +356,7 @@ static inline void codes_truncated(dt_int_run *r, const dt_int_node *n)
 
 static inline void codes_half_up(dt_int_run *r, const dt_int_node *n)
 {
-    if (!fault_here(r, n) || n->kind != DT_INT_REQUANT) return;
+    if (!fault_here(r, n) || !int_is(n, "requant")) return;
     const dt_int_value *v = &r->model->value[n->out];
     for (int64_t i = 0; i < fault_count(r, n); i++) {
         float m = n->multiplier[i % v->C].f,
@@ -369,7 +369,7 @@ static inline void codes_half_up(dt_int_run *r, const dt_int_node *n)
 
 static inline void codes_wrapped(dt_int_run *r, const dt_int_node *n)
 {
-    if (!fault_here(r, n) || n->kind != DT_INT_REQUANT) return;
+    if (!fault_here(r, n) || !int_is(n, "requant")) return;
     const dt_int_value *v = &r->model->value[n->out];
     for (int64_t i = 0; i < fault_count(r, n); i++) {
         float m = n->multiplier[i % v->C].f,

@@ -4,7 +4,7 @@
 #define DT_TESTS_INTEGER_MODELS_H
 
 #include "autograd/quantizer.h"
-#include "integer/run.h"
+#include "integer/form.h"
 #include "tests/exchange/net.h"
 
 #define RECIPE_BITS(bits)                                                                          \
@@ -77,11 +77,16 @@ static inline float *int_pictures(int64_t n, uint64_t seed)
     return x;
 }
 
-static inline int int_node(const dt_int_model *m, dt_int_kind kind, const char *name)
+static inline bool int_is(const dt_int_node *n, const char *form)
+{
+    return strcmp(n->form->name, form) == 0;
+}
+
+static inline int int_node(const dt_int_model *m, const char *form, const char *name)
 {
     for (int i = 0; i < m->node_count; i++)
-        if (m->node[i].kind == kind && strcmp(m->node[i].name, name) == 0) return i;
-    ck_abort_msg("no %s '%s'", dt_int_kind_name[kind], name);
+        if (int_is(&m->node[i], form) && strcmp(m->node[i].name, name) == 0) return i;
+    ck_abort_msg("no %s '%s'", form, name);
 }
 
 static inline size_t int_bytes(const dt_int_run *r, int value)

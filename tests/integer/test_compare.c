@@ -12,7 +12,7 @@ enum { PICTURES = 6 };
 
 typedef struct fault {
     const char *what;
-    dt_int_kind kind;
+    const char *form;
     const char *node;
     void (*spoil)(fault_site *f);                     /* the tested model, or */
     void (*run)(dt_int_run *r, const dt_int_node *n); /* the executor */
@@ -21,76 +21,74 @@ typedef struct fault {
 
 /* The network of models.h. */
 static const fault odd_faults[] = {
-    { "bias + 1", DT_INT_PRODUCT, "conv1", bias_plus_1, NULL, false },
-    { "bias + 1", DT_INT_PRODUCT, "conv2", bias_plus_1, NULL, false },
-    { "bias - 1", DT_INT_PRODUCT, "down", bias_minus_1, NULL, false },
-    { "bias - 1", DT_INT_PRODUCT, "fc", bias_minus_1, NULL, false },
-    { "bias of the next channel", DT_INT_PRODUCT, "conv3", bias_rotated, NULL, false },
-    { "no bias", DT_INT_PRODUCT, "conv2", bias_missing, NULL, false },
-    { "one weight", DT_INT_PRODUCT, "conv2", weight_plus_1, NULL, false },
-    { "one weight", DT_INT_PRODUCT, "conv3", weight_plus_1, NULL, false },
-    { "sign of a channel", DT_INT_PRODUCT, "conv1", sign_of_a_channel, NULL, false },
-    { "height and width", DT_INT_PRODUCT, "conv1", kernel_axes, NULL, false },
-    { "height and width", DT_INT_PRODUCT, "conv3", kernel_axes, NULL, false },
-    { "flipped kernel", DT_INT_PRODUCT, "conv2", kernel_flipped, NULL, false },
-    { "order of inputs", DT_INT_PRODUCT, "conv1", input_axis, NULL, false },
-    { "order of outputs", DT_INT_PRODUCT, "down", output_axis, NULL, false },
-    { "order of inputs", DT_INT_PRODUCT, "fc", input_axis, NULL, false },
-    { "gain", DT_INT_PRODUCT, "conv2", gain_forgotten, NULL, false },
-    { "scale + 1 %", DT_INT_REQUANT, "stem.output_quant", scale_plus_1_percent, NULL, false },
-    { "scale + 1 ulp", DT_INT_REQUANT, "conv3.input_quant", scale_plus_1_ulp, NULL, true },
-    { "scale + 1 ulp", DT_INT_REQUANT, "fc.output_quant", scale_plus_1_ulp, NULL, true },
-    { "one scale for all", DT_INT_REQUANT, "conv3.input_quant", scale_of_the_first_channel, NULL,
+    { "bias + 1", "product", "conv1", bias_plus_1, NULL, false },
+    { "bias + 1", "product", "conv2", bias_plus_1, NULL, false },
+    { "bias - 1", "product", "down", bias_minus_1, NULL, false },
+    { "bias - 1", "product", "fc", bias_minus_1, NULL, false },
+    { "bias of the next channel", "product", "conv3", bias_rotated, NULL, false },
+    { "no bias", "product", "conv2", bias_missing, NULL, false },
+    { "one weight", "product", "conv2", weight_plus_1, NULL, false },
+    { "one weight", "product", "conv3", weight_plus_1, NULL, false },
+    { "sign of a channel", "product", "conv1", sign_of_a_channel, NULL, false },
+    { "height and width", "product", "conv1", kernel_axes, NULL, false },
+    { "height and width", "product", "conv3", kernel_axes, NULL, false },
+    { "flipped kernel", "product", "conv2", kernel_flipped, NULL, false },
+    { "order of inputs", "product", "conv1", input_axis, NULL, false },
+    { "order of outputs", "product", "down", output_axis, NULL, false },
+    { "order of inputs", "product", "fc", input_axis, NULL, false },
+    { "gain", "product", "conv2", gain_forgotten, NULL, false },
+    { "scale + 1 %", "requant", "stem.output_quant", scale_plus_1_percent, NULL, false },
+    { "scale + 1 ulp", "requant", "conv3.input_quant", scale_plus_1_ulp, NULL, true },
+    { "scale + 1 ulp", "requant", "fc.output_quant", scale_plus_1_ulp, NULL, true },
+    { "one scale for all", "requant", "conv3.input_quant", scale_of_the_first_channel, NULL,
       false },
-    { "scale of the next channel", DT_INT_REQUANT, "block.branch_quant", scale_rotated, NULL,
-      false },
-    { "zero point + 1", DT_INT_REQUANT, "conv3.input_quant", zero_point_plus_1, NULL, false },
-    { "zero point 0", DT_INT_REQUANT, "fc.output_quant", zero_point_of_bytes, NULL, false },
-    { "no upper clip", DT_INT_REQUANT, "conv3.input_quant", no_upper_clip, NULL, false },
-    { "highest code", DT_INT_REQUANT, "conv3.input_quant", highest_code_lower, NULL, false },
-    { "lowest code", DT_INT_REQUANT, "conv3.input_quant", lowest_code_higher, NULL, false },
-    { "no relu", DT_INT_ADD, "block.output_quant", no_lower_clip, NULL, false },
-    { "ratios exchanged", DT_INT_ADD, "block.output_quant", addends_swapped, NULL, false },
-    { "zero point of an addend", DT_INT_ADD, "block.output_quant", zero_of_an_addend, NULL, false },
-    { "an addend twice", DT_INT_ADD, "block.output_quant", first_addend_twice, NULL, false },
-    { "rounding of the addition", DT_INT_ADD, "block.output_quant", rounded_double, NULL, true },
-    { "scale of the picture", DT_INT_INPUT, "conv1.input_quant", grid_scale, NULL, false },
-    { "zero point of the picture", DT_INT_INPUT, "conv1.input_quant", zero_point_plus_1, NULL,
-      false },
-    { "scale of a table", DT_INT_TABLE, "conv2.input_quant", grid_scale, NULL, false },
-    { "bits of a table", DT_INT_TABLE, "conv2.input_quant", bits_minus_1, NULL, false },
-    { "window", DT_INT_MAXPOOL, "pool", small_window, NULL, false },
-    { "padding of a window", DT_INT_MAXPOOL, "pool", window_not_padded, NULL, false },
-    { "pixels", DT_INT_MEAN, "avgpool", fewer_pixels, NULL, false },
-    { "count of the mean", DT_INT_REQUANT, "avgpool.output_quant", mean_of_fewer, NULL, false },
-    { "padding code", DT_INT_PRODUCT, "conv3", NULL, padded_with_0, false },
-    { "padding code", DT_INT_PRODUCT, "conv1", NULL, padded_with_0, false },
-    { "saturating products", DT_INT_PRODUCT, "conv1", NULL, saturating, false },
-    { "zero point of the input", DT_INT_PRODUCT, "conv3", NULL, zero_point_of_the_input, false },
-    { "bias twice", DT_INT_PRODUCT, "conv2", NULL, bias_twice, false },
-    { "16-bit sums", DT_INT_PRODUCT, "conv1", NULL, sums_of_16_bits, false },
-    { "last sum", DT_INT_PRODUCT, "conv2", NULL, last_sum_lost, false },
-    { "truncation", DT_INT_REQUANT, "conv3.input_quant", NULL, codes_truncated, false },
-    { "wrapped codes", DT_INT_REQUANT, "stem.output_quant", NULL, codes_wrapped, false },
-    { "picture repeated", DT_INT_MAXPOOL, "pool", NULL, picture_repeated, false },
-    { "one code", DT_INT_TABLE, "conv2.input_quant", NULL, one_code_off, false },
-    { "one code", DT_INT_ADD, "block.output_quant", NULL, one_code_off, false },
+    { "scale of the next channel", "requant", "block.branch_quant", scale_rotated, NULL, false },
+    { "zero point + 1", "requant", "conv3.input_quant", zero_point_plus_1, NULL, false },
+    { "zero point 0", "requant", "fc.output_quant", zero_point_of_bytes, NULL, false },
+    { "no upper clip", "requant", "conv3.input_quant", no_upper_clip, NULL, false },
+    { "highest code", "requant", "conv3.input_quant", highest_code_lower, NULL, false },
+    { "lowest code", "requant", "conv3.input_quant", lowest_code_higher, NULL, false },
+    { "no relu", "add", "block.output_quant", no_lower_clip, NULL, false },
+    { "ratios exchanged", "add", "block.output_quant", addends_swapped, NULL, false },
+    { "zero point of an addend", "add", "block.output_quant", zero_of_an_addend, NULL, false },
+    { "an addend twice", "add", "block.output_quant", first_addend_twice, NULL, false },
+    { "rounding of the addition", "add", "block.output_quant", rounded_double, NULL, true },
+    { "scale of the picture", "input", "conv1.input_quant", grid_scale, NULL, false },
+    { "zero point of the picture", "input", "conv1.input_quant", zero_point_plus_1, NULL, false },
+    { "scale of a table", "table", "conv2.input_quant", grid_scale, NULL, false },
+    { "bits of a table", "table", "conv2.input_quant", bits_minus_1, NULL, false },
+    { "window", "maxpool", "pool", small_window, NULL, false },
+    { "padding of a window", "maxpool", "pool", window_not_padded, NULL, false },
+    { "pixels", "mean", "avgpool", fewer_pixels, NULL, false },
+    { "count of the mean", "requant", "avgpool.output_quant", mean_of_fewer, NULL, false },
+    { "padding code", "product", "conv3", NULL, padded_with_0, false },
+    { "padding code", "product", "conv1", NULL, padded_with_0, false },
+    { "saturating products", "product", "conv1", NULL, saturating, false },
+    { "zero point of the input", "product", "conv3", NULL, zero_point_of_the_input, false },
+    { "bias twice", "product", "conv2", NULL, bias_twice, false },
+    { "16-bit sums", "product", "conv1", NULL, sums_of_16_bits, false },
+    { "last sum", "product", "conv2", NULL, last_sum_lost, false },
+    { "truncation", "requant", "conv3.input_quant", NULL, codes_truncated, false },
+    { "wrapped codes", "requant", "stem.output_quant", NULL, codes_wrapped, false },
+    { "picture repeated", "maxpool", "pool", NULL, picture_repeated, false },
+    { "one code", "table", "conv2.input_quant", NULL, one_code_off, false },
+    { "one code", "add", "block.output_quant", NULL, one_code_off, false },
 };
 
 /* Where all scales are powers of two, ties are common. */
 static const fault dyadic_faults[] = {
-    { "double rounding", DT_INT_REQUANT, "conv3.input_quant", rounded_double, NULL, false },
-    { "single rounding", DT_INT_REQUANT, "conv3.input_quant", rounded_single, NULL, false },
-    { "half up", DT_INT_REQUANT, "stem.output_quant", NULL, codes_half_up, false },
-    { "shifted addition", DT_INT_ADD, "block.output_quant", rounded_xnnpack, NULL, false },
+    { "double rounding", "requant", "conv3.input_quant", rounded_double, NULL, false },
+    { "single rounding", "requant", "conv3.input_quant", rounded_single, NULL, false },
+    { "half up", "requant", "stem.output_quant", NULL, codes_half_up, false },
+    { "shifted addition", "add", "block.output_quant", rounded_xnnpack, NULL, false },
 };
 
 static const fault resnet_faults[] = {
-    { "zero channels", DT_INT_PAD, "layer2.0.shortcut", zeros_behind, NULL, false },
-    { "stride", DT_INT_PAD, "layer3.0.shortcut", stride_1, NULL, false },
-    { "zero channels' code", DT_INT_PAD, "layer3.0.shortcut", zero_point_plus_1, NULL, false },
-    { "16-bit sums", DT_INT_PRODUCT, "conv1", NULL, sums_of_16_bits, false },
-    { "bias + 1", DT_INT_PRODUCT, "layer3.2.conv2", bias_plus_1, NULL, false },
+    { "zero channels", "pad", "layer2.0.shortcut", zeros_behind, NULL, false },
+    { "stride", "pad", "layer3.0.shortcut", stride_1, NULL, false },
+    { "zero channels' code", "pad", "layer3.0.shortcut", zero_point_plus_1, NULL, false },
+    { "16-bit sums", "product", "conv1", NULL, sums_of_16_bits, false },
+    { "bias + 1", "product", "layer3.2.conv2", bias_plus_1, NULL, false },
 };
 
 static void open_compare(dt_int_compare *c, const dt_int_model *m, const dt_int_model *tested,
@@ -106,7 +104,7 @@ static void expect_found(const testnet *t, const dt_int_model *good, const fault
                          const dt_kernels *k, const float *x)
 {
     dt_int_model *bad = int_model(t, "fp32");
-    int at = int_node(bad, f->kind, f->node);
+    int at = int_node(bad, f->form, f->node);
     fault_site site = { bad, &bad->node[at], &bad->value[bad->node[at].out] };
     const dt_int_executor wrong = { "wrong", f->run, fault_work };
     dt_int_compare c;

@@ -7,25 +7,30 @@
 #include "tests/support/failalloc.h"
 #include "tests/support/run.h"
 
+static int count_of(const dt_int_model *m, const char *form)
+{
+    int count = 0;
+    for (int i = 0; i < m->node_count; i++)
+        count += int_is(&m->node[i], form);
+    return count;
+}
+
 START_TEST(a_resnet_in_integers)
 {
     testnet t;
-    int count[DT_INT_KINDS] = { 0 };
     testnet_init(&t, RECIPE_RESNET RECIPE_W4A4);
     dt_int_model *m = int_model(&t, "fp32");
     testnet_fini(&t); /* the model stands alone */
-    for (int i = 0; i < m->node_count; i++)
-        count[m->node[i].kind]++;
-    ck_assert_int_eq(count[DT_INT_INPUT], 1);
-    ck_assert_int_eq(count[DT_INT_PRODUCT], 20);
-    ck_assert_int_eq(count[DT_INT_MEAN], 1);
-    ck_assert_int_eq(count[DT_INT_ADD], 9);
-    ck_assert_int_eq(count[DT_INT_PAD], 2);
-    ck_assert_int_ge(count[DT_INT_REQUANT], 21);
+    ck_assert_int_eq(count_of(m, "input"), 1);
+    ck_assert_int_eq(count_of(m, "product"), 20);
+    ck_assert_int_eq(count_of(m, "mean"), 1);
+    ck_assert_int_eq(count_of(m, "add"), 9);
+    ck_assert_int_eq(count_of(m, "pad"), 2);
+    ck_assert_int_ge(count_of(m, "requant"), 21);
     const dt_int_node *last = &m->node[m->node_count - 1];
     ck_assert_int_eq(last->out, m->logits);
     ck_assert_int_eq(dt_int_count(&m->value[m->logits]), 10);
-    const dt_int_node *conv = &m->node[int_node(m, DT_INT_PRODUCT, "layer2.0.conv1")];
+    const dt_int_node *conv = &m->node[int_node(m, "product", "layer2.0.conv1")];
     ck_assert(conv->bits == 4 && conv->gain == 8 && conv->shape.SH == 2 && conv->shape.O == 32);
     const dt_int_value *y = &m->value[conv->out];
     ck_assert(y->is_sum && y->H == TESTNET_SIDE / 2 && y->C == 32 && y->low[0] < y->high[0]);
@@ -39,10 +44,9 @@ START_TEST(a_relu_is_the_lowest_code)
     testnet_init_model(&t, RECIPE_SMALL RECIPE_BITS("4"), &odd_model);
     make_signed(&t, "block.output_quant");
     dt_int_model *m = int_model(&t, "fp32");
-    const dt_int_value *v =
-        &m->value[m->node[int_node(m, DT_INT_REQUANT, "conv3.input_quant")].out];
+    const dt_int_value *v = &m->value[m->node[int_node(m, "requant", "conv3.input_quant")].out];
     ck_assert(v->grid.zero_point == 128 && v->grid.low == 120 && v->grid.high == 135);
-    v = &m->value[m->node[int_node(m, DT_INT_ADD, "block.output_quant")].out];
+    v = &m->value[m->node[int_node(m, "add", "block.output_quant")].out];
     ck_assert(v->grid.zero_point == 128 && v->grid.low == 128 && v->grid.high == 255);
     dt_int_model_free(m);
     testnet_fini(&t);
@@ -64,7 +68,7 @@ START_TEST(a_relu6_ends_the_grid_at_6)
         int scale = dt_graph_find(&t.net.graph, "features.2.conv.1.0.input_quant.scale");
         t.net.state.data[scale][0] = (real)cases[i].scale;
         dt_int_model *m = int_model(&t, "fp32");
-        const dt_int_node *n = &m->node[int_node(m, DT_INT_REQUANT, site)];
+        const dt_int_node *n = &m->node[int_node(m, "requant", site)];
         const dt_lower_grid *g = &m->value[n->out].grid;
         ck_assert(g->low == 0 && g->zero_point == 0);
         ck_assert_int_eq(g->high, cases[i].high);
@@ -93,7 +97,7 @@ START_TEST(a_relu_behind_a_relu6_leaves_the_cap)
     testnet_init_model(&t, RECIPE_SMALL RECIPE_BITS("4"), &capped);
     t.net.state.data[dt_graph_find(&t.net.graph, "conv2.input_quant.scale")][0] = (real)0.5;
     dt_int_model *m = int_model(&t, "fp32");
-    const dt_int_node *n = &m->node[int_node(m, DT_INT_REQUANT, "conv2.input_quant")];
+    const dt_int_node *n = &m->node[int_node(m, "requant", "conv2.input_quant")];
     ck_assert_int_eq(m->value[n->out].grid.high, 12);
     dt_int_model_free(m);
     testnet_fini(&t);

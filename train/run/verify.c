@@ -11,7 +11,7 @@ static int64_t limit_of(const dt_int_model *m, const dt_int_node *n)
 {
     double most = 0;
     int64_t other = m->contract->rounding == DT_ROUND_FP32 ? 0 : 1;
-    for (int64_t c = 0; n->kind == DT_INT_REQUANT && c < m->value[n->out].C; c++)
+    for (int64_t c = 0; n->threshold && c < m->value[n->out].C; c++)
         most = fmax(most, dt_multiplier_value(&n->multiplier[c]));
     return (int64_t)fmax(1, ceil(most / 2)) + other;
 }

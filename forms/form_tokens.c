@@ -13,6 +13,7 @@
 #include "autograd/op_slice.h"
 #include "autograd/query.h"
 #include "exchange/onnx/onnx_parts.h"
+#include "integer/builder.h"
 
 enum { LAYERNORM_OPSET = 17 };
 
@@ -322,23 +323,13 @@ static dt_status emit_gelu(dt_onnx_walker *w, const dt_node *node)
                        with_constant(w, node, "Mul", "Mul", y, 0.5, dt_onnx_out(w, node, "Mul")));
 }
 
-static dt_status emit_dropout(dt_onnx_walker *w, const dt_node *node)
-{
-    dt_onnx_pass(w, node); /* nothing is dropped outside of training */
-    return DT_OK;
-}
-
-const dt_onnx_emitter dt_onnx_token_emitters[] = {
-    { "attention_mix", emit_mix },
-    { "attention_scores", emit_scores },
-    { "class_position", emit_class_position },
-    { "class_token", emit_class_token },
-    { "dropout", emit_dropout },
-    { "gelu", emit_gelu },
-    { "layernorm", emit_layernorm },
-    { "patch_embed", emit_patch_embed },
-    { "select_token", emit_select_token },
-    { "slice", emit_slice },
-    { "softmax", emit_softmax },
-    { NULL, NULL },
-};
+const dt_form dt_form_attention_mix = { .name = "attention_mix", .onnx = emit_mix };
+const dt_form dt_form_attention_scores = { .name = "attention_scores", .onnx = emit_scores };
+const dt_form dt_form_class_position = { .name = "class_position", .onnx = emit_class_position };
+const dt_form dt_form_class_token = { .name = "class_token", .onnx = emit_class_token };
+const dt_form dt_form_gelu = { .name = "gelu", .onnx = emit_gelu };
+const dt_form dt_form_layernorm = { .name = "layernorm", .onnx = emit_layernorm };
+const dt_form dt_form_patch_embed = { .name = "patch_embed", .onnx = emit_patch_embed };
+const dt_form dt_form_select_token = { .name = "select_token", .onnx = emit_select_token };
+const dt_form dt_form_slice = { .name = "slice", .onnx = emit_slice };
+const dt_form dt_form_softmax = { .name = "softmax", .onnx = emit_softmax };

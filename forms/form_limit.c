@@ -1,0 +1,68 @@
+/* Limits of a value, a ReLU for one: they take effect on the codes of the grid behind it, since
+ * rounding never falls. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
+#include "autograd/query.h"
+#include "exchange/onnx/onnx_parts.h"
+#include "integer/builder.h"
+
+static dt_status lower(dt_int_builder *b, const dt_node *n)
+{
+    dt_int_state x = b->state[n->in[0]];
+    double low, high;
+    if (!x.end || (!x.codes && x.in_count == 0))
+        return dt_int_refuse(b, n, "its input has no integer form");
+    n->op->limits(n->conf, &low, &high);
+    if (!isinf(low) && (!x.has_low || low > x.low)) x.low = low;
+    if (!isinf(high) && (!x.has_high || high < x.high)) x.high = high;
+    x.has_low = x.has_low || !isinf(low);
+    x.has_high = x.has_high || !isinf(high); /* one behind it leaves a cap where it is */
+    b->state[n->out[0]] = x;
+    if (!x.codes) return DT_OK;
+    int codes;
+    DT_TRY(dt_int_end(b, n, &x, b->m->value[x.in[0]].grid, &codes));
+    dt_int_set_codes(b, n, codes);
+    return DT_OK;
+}
+
+/* Does every reader quantize the value? */
+static bool is_only_quantized(const dt_onnx_walker *w, int value)
+{
+    const dt_graph *g = w->src->graph;
+    for (int i = 0; i < g->node_count; i++)
+        for (int k = 0; w->needed[i] && k < g->node[i].in_count; k++)
+            if (g->node[i].in[k] == value && !g->node[i].op->quantizes) return false;
+    return value != w->src->logits;
+}
+
+static dt_status onnx_relu(dt_onnx_walker *w, const dt_node *node)
+{
+    if (!dt_onnx_is_limit(w, node)) return dt_onnx_simple(w, node, "Relu", NULL);
+    dt_onnx_pass(w, node);
+    return DT_OK;
+}
+
+/* Quantizers that follow end at the codes of the limits (dt_lower_cap); a Relu fuses into more
+ * kernels than a Clip does. */
+static dt_status onnx(dt_onnx_walker *w, const dt_node *node)
+{
+    double low, high;
+    node->op->limits(node->conf, &low, &high);
+    if (low == 0 && (isinf(high) || is_only_quantized(w, node->out[0]))) return onnx_relu(w, node);
+    if (is_only_quantized(w, node->out[0]) && !w->params->symmetric) {
+        dt_onnx_pass(w, node);
+        return DT_OK;
+    }
+    const float ends[] = { (float)low, (float)high };
+    const char *l = isinf(low) ? "" : dt_onnx_text(w->m, "%s.low", node->name);
+    const char *h = isinf(high) ? "" : dt_onnx_text(w->m, "%s.high", node->name);
+    const char *in[] = { dt_onnx_floats(w, node->in[0]), l, h, NULL };
+    const char *out = dt_onnx_out(w, node, "Clip");
+    if (*l) dt_onnx_constant(w->m, l, DT_ONNX_FLOAT, &dt_onnx_scalar, &ends[0]);
+    if (*h) dt_onnx_constant(w->m, h, DT_ONNX_FLOAT, &dt_onnx_scalar, &ends[1]);
+    dt_onnx_node(w->m, "Clip", in, out, NULL);
+    return dt_onnx_set(w, node, out);
+}
+
+const dt_form dt_form_limit = { .name = "limit", .lower = lower, .onnx = onnx };

@@ -1,0 +1,78 @@
+/* A quantizer: what waits for a grid ends on this one. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/quantizer.h"
+#include "autograd/query.h"
+#include "exchange/onnx/onnx_parts.h"
+#include "integer/builder.h"
+
+static dt_status lower(dt_int_builder *b, const dt_node *n)
+{
+    const dt_fakequant_conf *c = n->conf;
+    const dt_int_state *x = &b->state[n->in[0]];
+    int codes;
+    if (c->site.weight) return DT_OK; /* part of its conv or linear */
+    if (!x->end) return dt_int_refuse(b, n, "quantizes a value that was computed in float");
+    DT_TRY(dt_int_end(b, n, x, *b->l->grid[dt_query_index(b->g, n)], &codes));
+    dt_int_set_codes(b, n, codes);
+    return DT_OK;
+}
+
+/* *x within the values of a grid: in float, for int8 codes that a grid does not use. */
+static dt_status limit(dt_onnx_walker *w, const dt_node *node, const dt_lower_grid *g,
+                       const char **x)
+{
+    const float low = (float)(g->low - g->zero_point) * g->scale;
+    const float high = (float)(g->high - g->zero_point) * g->scale;
+    if (g->high - g->zero_point > 127 || g->low - g->zero_point < -128)
+        return dt_fail(w->err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = node->name },
+                       "codes %d..%d around zero point %d do not fit int8", g->low, g->high,
+                       g->zero_point);
+    if (g->high - g->zero_point == 127 && g->low - g->zero_point == -128) return DT_OK;
+    const char *in[] = { *x, dt_onnx_text(w->m, "%s.least", node->name),
+                         dt_onnx_text(w->m, "%s.most", node->name), NULL };
+    dt_onnx_constant(w->m, in[1], DT_ONNX_FLOAT, &dt_onnx_scalar, &low);
+    dt_onnx_constant(w->m, in[2], DT_ONNX_FLOAT, &dt_onnx_scalar, &high);
+    *x = dt_onnx_text(w->m, "%s/Limit", node->name);
+    dt_onnx_node(w->m, "Clip", in, *x, NULL);
+    return DT_OK;
+}
+
+/* onnxruntime's fused softmax multiplies in 32 bits by the inverse of the step. Above 128 times the
+ * length of a row, rounded up to a power of two, that wraps and gives any code (measured for rows
+ * of 8, 65 and 197). A float limit in front of the quantizer keeps such a softmax in float. */
+static bool is_beyond_softmax(const dt_onnx_walker *w, int value, const dt_lower_grid *g)
+{
+    const dt_value *v = &w->src->graph->value[value];
+    const dt_node *maker = dt_query_maker(w->src->graph, value);
+    bool softmax = maker && maker->op->row_shares;
+    int64_t row = v->shape.dim[v->shape.rank - 1];
+    return !w->params->symmetric && softmax && (double)g->scale * 100 * (double)row < 1;
+}
+
+/* A value that is quantized already is quantized again through a Clip even when that changes
+ * nothing: onnxruntime joins bare Q-DQ-Q-DQ chains into one with a scale of its own making. */
+static dt_status onnx(dt_onnx_walker *w, const dt_node *node)
+{
+    const dt_fakequant_conf *c = node->conf;
+    if (c->site.weight) return DT_OK; /* part of its conv or linear */
+    dt_lower_grid g = *w->l->grid[dt_query_index(w->src->graph, node)];
+    int producer = w->src->graph->value[node->in[0]].producer;
+    if (producer >= 0 && dt_onnx_is_limit(w, &w->src->graph->node[producer])) g.low = g.zero_point;
+    const char *x = dt_onnx_raw(w, node->in[0]);
+    bool again = dt_query_site(w->src->graph, node->in[0]) != NULL;
+    bool clip = !w->params->symmetric && (g.low > 0 || g.high < 255 || again);
+    dt_onnx_constant(w->m, dt_onnx_text(w->m, "%s.scale", node->name), DT_ONNX_FLOAT,
+                     &dt_onnx_scalar, &g.scale);
+    dt_onnx_byte(w, dt_onnx_text(w->m, "%s.zero_point", node->name),
+                 w->params->symmetric ? 0 : g.zero_point);
+    if (clip) {
+        dt_onnx_byte(w, dt_onnx_text(w->m, "%s.low", node->name), g.low);
+        dt_onnx_byte(w, dt_onnx_text(w->m, "%s.high", node->name), g.high);
+    }
+    if (w->params->symmetric || is_beyond_softmax(w, node->in[0], &g))
+        DT_TRY(limit(w, node, &g, &x));
+    const dt_onnx_site site = { node->name, g.scale, clip };
+    return dt_onnx_quantize(w, &site, node, x, w->value[node->in[0]]);
+}
+
+const dt_form dt_form_site = { .name = "site", .lower = lower, .onnx = onnx };
