@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/op_conv2d.h"
 #include "layers/place.h"
 
 #include <string.h>
@@ -76,9 +77,7 @@ START_TEST(any_graph_gets_sites)
     test_net t; /* for its choices */
     dt_graph plain, out;
     int x, w, y, r, sum, cap, value[16];
-    const struct {
-        int stride_h, stride_w, pad_h, pad_w, groups;
-    } conf = { 1, 1, 0, 0, 1 };
+    const dt_conv2d_conf conf = { .stride_h = 1, .stride_w = 1, .groups = 1 };
     test_net_open(&t, TEST_LSQ("smallcnn", "deploy"), false);
     dt_quant_choice lsq;
     ck_assert_int_eq(dt_recipe_site(t.recipe, "conv2", DT_LAYER_BODY, DT_SIDE_WEIGHTS, &lsq, NULL),
