@@ -16,22 +16,6 @@
 #include "core/thread.h"
 #include "kernels/point_work.h"
 
-/* One call: what its tasks share. */
-typedef struct call {
-    const dt_op_run *r;
-    const dt_chain_conf *c;
-    dt_batchnorm_dims d;
-    dt_point_layout l;
-    int64_t tile;
-    dt_encode encode[DT_CHAIN_STAGES];
-    dt_quant_site site[DT_CHAIN_STAGES];
-    real params[DT_CHAIN_STAGES][DT_QUANT_MAX_PARAMS];
-    real *values; /* [threads][stages + 3][tile]; the last two: x, and dx where it is not wanted */
-    real *rows;   /* forward, x is sums: [threads][a block] */
-    bool *bad;    /* forward: [threads]: codes hid a value that is not finite */
-    dt_encode_sums *sums; /* backward: [blocks][stages] */
-} call;
-
 static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
                        dt_error *err)
 {
@@ -53,39 +37,60 @@ static int64_t tile_of(const dt_point_layout *l)
     return l->T >= DT_CHAIN_TILE ? l->T : DT_CHAIN_TILE / l->T * l->T;
 }
 
-static size_t aligned(size_t bytes)
-{
-    return (bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
-}
+/* Where the parts of a call's memory lie, in bytes. The work of both passes: batchnorm's, then the
+ * values of a tile for each thread; then in forward a block of rows for each thread, where x is
+ * sums, and what they found; in backward the sums of the quantizers. */
+typedef struct room {
+    size_t values, rows, bad, sums, forward, backward; /* of the work */
+    size_t columns, saved;                             /* of what is saved */
+} room;
 
-/* Where the saved factors of dx lie, [5][T]: mean, k, a, b of dt_batchnorm_factors, and the scales
- * of x. */
-static real *saved_columns(const dt_op_run *r, const dt_batchnorm_dims *d)
-{
-    return (real *)(void *)((unsigned char *)r->saved + aligned(dt_batchnorm_saved_bytes(*d)));
-}
-
-/* Elements of a block for each thread, where x is sums. */
-static int64_t rows_room(const dt_op_run *r, const dt_point_layout *l, int64_t C)
+static room lay_out(const dt_op_run *r, dt_batchnorm_dims d, const dt_point_layout *l)
 {
     const dt_chain_conf *c = r->conf;
-    return c->sums ? r->threads * l->block_rows * C : 0;
+    size_t threads = (size_t)r->threads, stages = (size_t)c->count;
+    room m = { .values = dt_aligned(dt_batchnorm_work_bytes(d, r->threads)) };
+    m.rows = m.sums =
+        m.values + dt_aligned(sizeof(real) * (stages + 3) * threads * (size_t)tile_of(l));
+    m.bad = m.rows + (c->sums ? sizeof(real) * threads * (size_t)(l->block_rows * d.C) : 0);
+    m.forward = m.bad + sizeof(bool) * threads;
+    m.backward = m.sums + sizeof(dt_encode_sums) * stages * (size_t)l->blocks;
+    m.columns = dt_aligned(dt_batchnorm_saved_bytes(d));
+    m.saved = m.columns + 5 * sizeof(real) * (size_t)l->T;
+    return m;
 }
 
-/* Saved: that of batchnorm, the factors. Work: that of batchnorm, the values of a tile for each
- * thread, the sums of the quantizers. */
+/* The saved factors of dx, [5][T]: mean, k, a, b of dt_batchnorm_factors, and the scales of x. */
+static real *saved_columns(const dt_op_run *r, const room *m)
+{
+    return (real *)(void *)((unsigned char *)r->saved + m->columns);
+}
+
+/* One call: what its tasks share. */
+typedef struct call {
+    const dt_op_run *r;
+    const dt_chain_conf *c;
+    dt_batchnorm_dims d;
+    dt_point_layout l;
+    int64_t tile;
+    room m;
+    dt_encode encode[DT_CHAIN_STAGES];
+    dt_quant_site site[DT_CHAIN_STAGES];
+    real params[DT_CHAIN_STAGES][DT_QUANT_MAX_PARAMS];
+    real *values; /* [threads][stages + 3][tile]; the last two: x, and dx where it is not wanted */
+    real *rows;   /* forward, x is sums: [threads][a block] */
+    bool *bad;    /* forward: [threads]: codes hid a value that is not finite */
+    dt_encode_sums *sums; /* backward: [blocks][stages] */
+} call;
+
 static void memory(const dt_op_run *r, dt_op_memory *out)
 {
-    const dt_chain_conf *c = r->conf;
     dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
     dt_point_layout l = dt_point_lay_out(d.rows, d.C, NULL);
-    size_t stages = (size_t)c->count;
-    size_t values = sizeof(real) * (stages + 3) * (size_t)(r->threads * tile_of(&l));
-    out->saved = aligned(dt_batchnorm_saved_bytes(d)) + 5 * sizeof(real) * (size_t)l.T;
-    out->forward_work = aligned(dt_batchnorm_work_bytes(d, r->threads)) + aligned(values);
-    out->backward_work = out->forward_work + sizeof(dt_encode_sums) * stages * (size_t)l.blocks;
-    out->forward_work += sizeof(real) * (size_t)rows_room(r, &l, d.C);
-    out->forward_work += sizeof(bool) * (size_t)r->threads;
+    room m = lay_out(r, d, &l);
+    out->saved = m.saved;
+    out->forward_work = m.forward;
+    out->backward_work = m.backward;
 }
 
 /* Per-channel factors in the layout's columns: mean, k, beta, and the scales of x where it is sums.
@@ -103,11 +108,11 @@ static call begin(const dt_op_run *r)
     unsigned char *work = r->work;
     k.l = dt_point_lay_out(k.d.rows, k.d.C, (double *)r->work + 5 * k.d.C);
     k.tile = tile_of(&k.l);
-    k.values = (real *)(void *)(work + aligned(dt_batchnorm_work_bytes(k.d, r->threads)));
-    size_t values = sizeof(real) * (size_t)((k.c->count + 3) * r->threads * k.tile);
-    k.sums = (dt_encode_sums *)(void *)((unsigned char *)k.values + aligned(values));
-    k.rows = (real *)(void *)k.sums;
-    k.bad = (bool *)(k.rows + rows_room(r, &k.l, k.d.C));
+    k.m = lay_out(r, k.d, &k.l);
+    k.values = (real *)(void *)(work + k.m.values);
+    k.rows = (real *)(void *)(work + k.m.rows);
+    k.bad = (bool *)(work + k.m.bad);
+    k.sums = (dt_encode_sums *)(void *)(work + k.m.sums);
     if (k.c->sums) expand(&k, 3, dt_sums_at(r->in[0], k.d.C).scale);
     for (int i = 0; i < k.c->count; i++) {
         const dt_chain_stage *s = &k.c->stage[i];
@@ -311,7 +316,7 @@ static void quantizer_gradients(const call *k, int i)
 static void save_columns(const call *k, const real *factor, const real *a, const real *b)
 {
     const real *const from[] = { k->r->saved, factor, a, b };
-    real *to = saved_columns(k->r, &k->d);
+    real *to = saved_columns(k->r, &k->m);
     for (int column = 0; column < 4; column++)
         for (int64_t j = 0; j < k->l.T; j++)
             *to++ = from[column][j % k->d.C];
@@ -339,10 +344,11 @@ static void finish_grad(const void *run, int64_t first, int64_t count, real *to)
     const dt_op_run *r = run;
     dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
     dt_point_layout l = dt_point_lay_out(d.rows, d.C, NULL);
+    room m = lay_out(r, d, &l);
     int64_t picture = d.rows * d.C / r->in_shape[0].dim[0], tile = tile_of(&l);
     int64_t begin = first * picture, end = begin + count * picture;
     for (int64_t at = begin; at < end; at += tile)
-        finish_tile(r, saved_columns(r, &d), d.C, l.T, at, end - at < tile ? end - at : tile,
+        finish_tile(r, saved_columns(r, &m), d.C, l.T, at, end - at < tile ? end - at : tile,
                     to + at - begin);
 }
 

@@ -33,19 +33,14 @@ typedef struct call {
     real *x;       /* decoded */
 } call;
 
-static size_t aligned(size_t bytes)
-{
-    return (bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
-}
-
 static size_t weight_bytes(const dt_conv_shape *s)
 {
-    return aligned((size_t)(s->O * s->KH * s->KW * (s->C / s->G)));
+    return dt_aligned((size_t)(s->O * s->KH * s->KW * (s->C / s->G)));
 }
 
 static size_t x_bytes(const dt_op_run *r)
 {
-    return aligned((size_t)dt_shape_count(&r->in_shape[0]) * sizeof(real));
+    return dt_aligned((size_t)dt_shape_count(&r->in_shape[0]) * sizeof(real));
 }
 
 static dt_conv_shape shape_of(const dt_op_run *r)
@@ -84,7 +79,7 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
     dt_conv_shape s = shape_of(r);
     const dt_conv_kernels *k = &r->kernels->conv;
     bool biased = has_bias(r->conf, r->in_count);
-    out->forward_work = aligned((size_t)dt_bias_lanes(s.O) * sizeof(real)) + weight_bytes(&s);
+    out->forward_work = dt_aligned((size_t)dt_bias_lanes(s.O) * sizeof(real)) + weight_bytes(&s);
     if (biased) out->forward_work += dt_bias_work(s.O);
     if (sums_fit_in_place)
         out->forward_work += r->kernels->conv_int.workspace(&s, r->threads);
@@ -176,7 +171,7 @@ static void forward(const dt_op_run *r)
     call k = begin(r);
     unsigned char *work = r->work;
     k.scale = (real *)(void *)work;
-    work += aligned((size_t)k.lanes * sizeof(real));
+    work += dt_aligned((size_t)k.lanes * sizeof(real));
     k.w = (int8_t *)work;
     work += weight_bytes(&k.s);
     if (has_bias(r->conf, r->in_count)) {

@@ -49,20 +49,15 @@ static int64_t tasks_of(const call *k)
     return (k->rows + k->block - 1) / k->block;
 }
 
-static size_t aligned(size_t bytes)
-{
-    return (bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
-}
-
 static size_t scratch_bytes(const call *k)
 {
-    return aligned((size_t)(k->block * k->C) * sizeof(real));
+    return dt_aligned((size_t)(k->block * k->C) * sizeof(real));
 }
 
 static size_t partial_bytes(const call *k)
 {
     bool norm = k->c->of == DT_ENCODE_LAYERNORM;
-    return norm ? aligned((size_t)(tasks_of(k) * 2 * k->C) * sizeof(real)) : 0;
+    return norm ? dt_aligned((size_t)(tasks_of(k) * 2 * k->C) * sizeof(real)) : 0;
 }
 
 /* Saved: mean and 1 / deviation of each row. */

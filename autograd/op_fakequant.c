@@ -106,27 +106,22 @@ void dt_fakequant_encode(const dt_fakequant_conf *c, const dt_quant_site *site, 
     if (c->ste.kind != DT_STE_OWN) shape_gradient(c, out);
 }
 
-static size_t aligned(size_t bytes)
-{
-    return (bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
-}
-
 /* Saved: statistics, then the transformed tensor. */
 static size_t stats_bytes(const dt_fakequant_conf *c)
 {
-    return aligned((size_t)c->site.groups * (size_t)c->quantizer->stat_count * sizeof(real));
+    return dt_aligned((size_t)c->site.groups * (size_t)c->quantizer->stat_count * sizeof(real));
 }
 
 /* Work of backward: the kernel's sums, then with a transform the gradients of its output and of its
  * input (which may have to be added to others). */
 static size_t sums_bytes(const dt_quant_site *site)
 {
-    return aligned(dt_encode_work(site->count));
+    return dt_aligned(dt_encode_work(site->count));
 }
 
 static size_t tensor_bytes(const dt_quant_site *site)
 {
-    return aligned((size_t)(site->count * site->groups) * sizeof(real));
+    return dt_aligned((size_t)(site->count * site->groups) * sizeof(real));
 }
 
 static void memory(const dt_op_run *r, dt_op_memory *out)

@@ -28,11 +28,6 @@ typedef struct call {
     int8_t *w;   /* codes of the weight */
 } call;
 
-static size_t aligned(size_t bytes)
-{
-    return (bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
-}
-
 static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
                        dt_error *err)
 {
@@ -68,12 +63,12 @@ static call sizes_of(const dt_op_run *r)
 
 static size_t lane_bytes(const call *k)
 {
-    return aligned((size_t)dt_bias_lanes(k->O) * sizeof(real));
+    return dt_aligned((size_t)dt_bias_lanes(k->O) * sizeof(real));
 }
 
 static size_t x_bytes(const call *k)
 {
-    return aligned((size_t)(k->rows * k->K) * sizeof(real));
+    return dt_aligned((size_t)(k->rows * k->K) * sizeof(real));
 }
 
 /* Forward work: scales, the bias, codes of the weight, the kernel's; in double x instead. */
@@ -82,7 +77,7 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
     call k = sizes_of(r);
     size_t sums = dt_bias_grad_work(k.rows, k.O, r->threads);
     size_t outer = dt_gemm_outer_work(k.O, k.K, k.rows, r->threads, true);
-    out->forward_work = lane_bytes(&k) + dt_bias_work(k.O) + aligned((size_t)(k.O * k.K));
+    out->forward_work = lane_bytes(&k) + dt_bias_work(k.O) + dt_aligned((size_t)(k.O * k.K));
     out->forward_work +=
         sums_fit_in_place ? r->kernels->conv_int.workspace(&k.s, r->threads) : x_bytes(&k);
     out->backward_work = sums > outer ? sums : outer;
@@ -158,7 +153,7 @@ static void forward(const dt_op_run *r)
     k.bias = dt_bias_lay_out(r->in[2], k.O, work);
     work += dt_bias_work(k.O);
     k.w = (int8_t *)work;
-    work += aligned((size_t)(k.O * k.K));
+    work += dt_aligned((size_t)(k.O * k.K));
     if (!sums_fit_in_place) {
         in_reals(&k, (real *)(void *)work);
         return;

@@ -51,7 +51,7 @@ static call call_of(const dt_op_run *r)
 
 static size_t batch_bytes(const call *k, int64_t N)
 {
-    return ((size_t)(N * k->T * k->K) * sizeof(real) + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
+    return dt_aligned((size_t)(N * k->T * k->K) * sizeof(real));
 }
 
 /* Work: patches of a picture for each thread; backward: those of the batch (later their gradient),

@@ -69,7 +69,7 @@ static void mark_needed(dt_plan *p, const int *outputs, int count)
 
 int dt_plan_slot(dt_plan *p, dt_slot_kind kind, int owner, int first, int last, size_t bytes)
 {
-    bytes = (bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
+    bytes = dt_aligned(bytes);
     p->slot[p->slot_count] = (dt_slot){ kind, owner, first, last, bytes, 0 };
     return p->slot_count++;
 }

@@ -18,15 +18,10 @@ typedef struct dt_sums {
     int16_t *sum; /* [..., C] */
 } dt_sums;
 
-static inline size_t dt_sums_align(size_t bytes)
-{
-    return (bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
-}
-
 static inline size_t dt_sums_bytes(const dt_shape *shape)
 {
     size_t C = (size_t)shape->dim[shape->rank - 1];
-    return DT_ALIGN + dt_sums_align(C * sizeof(real)) +
+    return DT_ALIGN + dt_aligned(C * sizeof(real)) +
            (size_t)dt_shape_count(shape) * sizeof(int16_t);
 }
 
@@ -35,7 +30,7 @@ static inline dt_sums dt_sums_at(void *memory, int64_t C)
 {
     unsigned char *at = memory;
     dt_sums s = { .center = memory, .scale = (real *)(void *)(at + DT_ALIGN) };
-    s.sum = (int16_t *)(void *)(at + DT_ALIGN + dt_sums_align((size_t)C * sizeof(real)));
+    s.sum = (int16_t *)(void *)(at + DT_ALIGN + dt_aligned((size_t)C * sizeof(real)));
     return s;
 }
 

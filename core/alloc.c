@@ -23,7 +23,7 @@ static void *std_get(void *self, size_t size, const char *tag)
     (void)self;
     (void)tag;
     if (size > SIZE_MAX - DT_ALIGN) return NULL;
-    return aligned_alloc(DT_ALIGN, (size + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN);
+    return aligned_alloc(DT_ALIGN, dt_aligned(size));
 }
 
 static void std_put(void *self, void *memory, size_t size)
@@ -124,7 +124,7 @@ void dt_arena_free(dt_arena *arena)
 void *dt_arena_get(dt_arena *arena, size_t size)
 {
     if (size > SIZE_MAX / 2) return NULL;
-    size = (size + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
+    size = dt_aligned(size);
     struct chunk *c = arena->chunks;
     if (ARENA_SEPARATE || !c || c->size - c->used < size) {
         size_t room = ARENA_SEPARATE || size > CHUNK ? size : CHUNK;

@@ -3,10 +3,18 @@
 #ifndef DT_CORE_COMPILER_H
 #define DT_CORE_COMPILER_H
 
+#include <stddef.h>
+
 #define DT_MUST_CHECK __attribute__((warn_unused_result))
 #define DT_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define DT_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define DT_ALIGN 64 /* bytes; every buffer of the engine starts on such a boundary */
+
+/* Bytes up to the next boundary. */
+static inline size_t dt_aligned(size_t bytes)
+{
+    return (bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
+}
 
 /* For template kernels: a function whose constant arguments must be seen at the call, and a loop
  * that must vanish so that its array stays in registers. */

@@ -34,7 +34,7 @@ static void count(size_t *now, size_t *most, size_t bytes)
 
 static void *take(size_t total)
 {
-    if (total < LARGE) return aligned_alloc(DT_ALIGN, (total + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN);
+    if (total < LARGE) return aligned_alloc(DT_ALIGN, dt_aligned(total));
     void *p = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                    -1, 0);
     return p == MAP_FAILED ? NULL : p;

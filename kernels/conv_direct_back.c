@@ -81,7 +81,7 @@ void dt_conv_direct_backward(const dt_conv_tiles *t, const dt_conv_back *b, void
                           .accumulate = b->accumulate };
     unsigned char *at = workspace;
     dt_conv_wjob_begin(&j.dw, at);
-    at += dt_aligned((int64_t)dt_conv_wplan_bytes(&j.dw.p, threads));
+    at += dt_aligned(dt_conv_wplan_bytes(&j.dw.p, threads));
     j.dy = at;
     j.dy_bytes = dy_bytes(&j.dw.p, s);
     at += j.dy_bytes * (size_t)(threads < 1 ? 1 : threads);
@@ -94,7 +94,7 @@ size_t dt_conv_direct_back_workspace(const dt_conv_tiles *t, const dt_conv_shape
 {
     size_t d = dt_conv_direct_workspace(t, s, DT_CONV_DGRAD, threads);
     dt_conv_wplan p = dt_conv_wplan_make(t, s, true); /* codes want no less */
-    size_t w = dt_aligned((int64_t)dt_conv_wplan_bytes(&p, threads));
+    size_t w = dt_aligned(dt_conv_wplan_bytes(&p, threads));
     if (!fits(&p, s)) return d > w ? d : w;
     return d + w + dy_bytes(&p, s) * (size_t)(threads < 1 ? 1 : threads);
 }

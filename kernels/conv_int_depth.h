@@ -139,11 +139,6 @@ static bool is_depthwise(const dt_conv_shape *s)
     return s->G > 1 && s->G == s->C && s->G == s->O && s->KH * s->KW < DEPTH_TAPS;
 }
 
-static size_t depth_aligned(int64_t bytes)
-{
-    return ((size_t)bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
-}
-
 static depth_layout depth_lay_out(const dt_conv_shape *s)
 {
     depth_layout l = { .blocks = (s->C + DEPTH_BLOCK - 1) / DEPTH_BLOCK,
@@ -154,11 +149,11 @@ static depth_layout depth_lay_out(const dt_conv_shape *s)
     if (l.rows > s->OH) l.rows = s->OH;
     l.bands = (s->OH + l.rows - 1) / l.rows;
     l.block = l.pairs * 2 * DEPTH_BLOCK;
-    l.weight_bytes = depth_aligned(l.blocks * l.block * (int64_t)sizeof(int16_t));
-    l.bias_bytes = depth_aligned(l.blocks * DEPTH_BLOCK * (int64_t)sizeof(int32_t));
-    l.band_bytes = depth_aligned(((l.rows - 1) * s->SH + s->KH) * l.cols * DEPTH_BLOCK *
-                                 (int64_t)sizeof(int16_t));
-    l.sum_bytes = depth_aligned(l.rows * s->OW * s->O * (int64_t)sizeof(int32_t));
+    l.weight_bytes = dt_aligned(l.blocks * l.block * (int64_t)sizeof(int16_t));
+    l.bias_bytes = dt_aligned(l.blocks * DEPTH_BLOCK * (int64_t)sizeof(int32_t));
+    l.band_bytes = dt_aligned(((l.rows - 1) * s->SH + s->KH) * l.cols * DEPTH_BLOCK *
+                              (int64_t)sizeof(int16_t));
+    l.sum_bytes = dt_aligned(l.rows * s->OW * s->O * (int64_t)sizeof(int32_t));
     return l;
 }
 

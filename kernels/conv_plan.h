@@ -79,9 +79,4 @@ static inline int64_t dt_div_up(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
-static inline size_t dt_aligned(int64_t bytes)
-{
-    return ((size_t)bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
-}
-
 #endif

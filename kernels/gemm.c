@@ -83,19 +83,14 @@ static int64_t slice_count(int64_t k)
     return k < 2 * SLICE ? 1 : 2 * pairs;
 }
 
-static size_t aligned(size_t bytes)
-{
-    return (bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
-}
-
 static size_t partial_bytes(int64_t m, int64_t n)
 {
-    return aligned((size_t)(m * n) * sizeof(real));
+    return dt_aligned((size_t)(m * n) * sizeof(real));
 }
 
 static size_t band_bytes(int64_t n)
 {
-    return aligned((size_t)(BAND * n) * sizeof(real));
+    return dt_aligned((size_t)(BAND * n) * sizeof(real));
 }
 
 size_t dt_gemm_outer_work(int64_t m, int64_t n, int64_t k, int threads, bool codes)
