@@ -13,7 +13,7 @@ int64_t dt_bias_lanes(int64_t O)
 
 static size_t row_bytes(int64_t lanes)
 {
-    return ((size_t)lanes * sizeof(real) + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
+    return dt_aligned((size_t)lanes * sizeof(real));
 }
 
 size_t dt_bias_work(int64_t O)

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "autograd/op_conv2d.h"
 #include "autograd/query.h"
 #include "tests/support/nets.h"
 
