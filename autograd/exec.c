@@ -309,5 +309,6 @@ void dt_exec_backward(dt_exec *e)
         double start = e->op_seconds ? now() : 0;
         backward_node(e, i);
         if (e->op_seconds) e->op_seconds[2 * i + 1] += now() - start;
+        if (e->after_back) e->after_back(e->after_back_arg, i);
     }
 }

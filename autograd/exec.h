@@ -47,6 +47,9 @@ typedef struct dt_exec {
                     * dt_exec_move, and they stay; NULL: they move. The caller's. */
     dt_replay replay; /* gradient tests */
     real **residual;  /* by node; gradient tests */
+    /* Called in a backward pass when a node has done its part; NULL: not. */
+    void (*after_back)(void *arg, int node);
+    void *after_back_arg;
     bool lost; /* the last forward pass met values that are not finite, whatever came out of it */
     double *op_seconds; /* by node, 2 per node (forward, backward); NULL: not measured */
 } dt_exec;

@@ -42,6 +42,9 @@ static const struct argp_option all[] = {
       "default "
       "none",
       0 },
+    { "comm", 'K', "NAME", 0,
+      "how ranks talk: none, or mpi; default: mpi where a launcher has started several", 0 },
+    { "comm-seconds", 'S', "N", 0, "how long a silent rank is waited for; default 600", 0 },
     { "steps", 'k', "N", 0, "steps to time; default 20", 0 },
     { 0 },
 };
@@ -80,6 +83,7 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return number(p, value, DT_MAX_THREADS, "--threads", &a->threads);
     case 'M':
         a->memory = (dt_memory_limit){ .why = "--memory" };
+        a->memory_given = true;
         if (dt_memory_parse(value, &a->memory.bytes)) return 0;
         return refuse(p, "--memory", value, "is no size such as 800M or 8G");
     case 'i':
@@ -147,6 +151,11 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case 'N':
         return number(p, value, 1000000, "--images", &a->images);
+    case 'K':
+        a->comm = value;
+        return 0;
+    case 'S':
+        return number(p, value, 1000000, "--comm-seconds", &a->comm_seconds);
     case 'k':
         return number(p, value, 100000, "--steps", &a->steps);
     case 'h':

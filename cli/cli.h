@@ -18,9 +18,11 @@ typedef struct cli_args {
     const char *words[CLI_MAX_WORDS]; /* recipe or file, then key=value overrides */
     int word_count;
     const char *out, *isa, *format, *target, *prefix, *predictions, *arith, *rounding, *runtime,
-        *python, *compiler;
-    int threads, steps, images;
+        *python, *compiler, *comm;
+    int threads, steps, images, comm_seconds;
     dt_memory_limit memory;
+    bool memory_given;
+    bool quiet; /* another process prints what is the same on all */
     bool resume, json, calibrate, dry_run, allow_float, sha256, as_exported, plain, is_float, prove,
         skip_broken;
 } cli_args;
@@ -44,10 +46,11 @@ void cli_open_streams(void);
  * NULL or what JSON cannot say ends the process with 1. */
 struct json_t;
 void cli_print_json(struct json_t *o, int digits);
-/* "top-1 91.45%, top-5 99.60%"; `counts`: the first with "(9145 of 10000)" where the task counts. */
+/* "top-1 91.45%, top-5 99.60%"; `counts`: the first with "(9145 of 10000)" where the task counts.
+ */
 void cli_print_metrics(const dt_goal *g, const dt_score *s, bool counts);
-/* The first count that the task logs, or its first metric, as "<name><end>"; and how many samples mean
- * the same, as "same_<what>". */
+/* The first count that the task logs, or its first metric, as "<name><end>"; and how many samples
+ * mean the same, as "same_<what>". */
 void cli_put_score(struct json_t *o, const dt_goal *g, const dt_score *s, const char *end);
 void cli_put_same(struct json_t *o, const dt_goal *g, int64_t same);
 /* Of any bytes, such as a file's name, a JSON text: bytes that are no UTF-8 become \xNN. */

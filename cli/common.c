@@ -16,7 +16,7 @@ int cli_fail(const dt_error *err)
 dt_status cli_recipe(const cli_args *args, dt_recipe **out, dt_error *err)
 {
     for (int i = 1; i < args->word_count; i++)
-        if (!args->json) fprintf(stderr, "override: %s\n", args->words[i]);
+        if (!args->json && !args->quiet) fprintf(stderr, "override: %s\n", args->words[i]);
     const dt_recipe_params p = { .tables = &dt_tables,
                                  .path = args->words[0],
                                  .overrides = args->words + 1,

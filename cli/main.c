@@ -6,8 +6,8 @@
 #include "cli/cli.h"
 
 static const cli_verb verbs[] = {
-    { "train", "RECIPE [KEY=VALUE...]", "Train the recipe's network.", "otiMrnF", 1, CLI_MAX_WORDS,
-      cli_train },
+    { "train", "RECIPE [KEY=VALUE...]", "Train the recipe's network.", "otiMrnFKS", 1,
+      CLI_MAX_WORDS, cli_train },
     { "eval", "RECIPE [KEY=VALUE...]", "Evaluate model.init on the test split.", "tiMjcpemRF", 1,
       CLI_MAX_WORDS, cli_eval },
     { "export", "RECIPE|CHECKPOINT [KEY=VALUE...]", "Write model.init for another runtime.",

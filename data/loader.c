@@ -319,7 +319,7 @@ static dt_status set_up(dt_loader *l, dt_error *err)
     l->order_epoch = -1;
     l->worker = dt_worker_new();
     if (!l->worker) return dt_fail(err, DT_ERR_NOMEM, NULL, "no thread for the loader");
-    start(l, 0, 0);
+    start(l, 0, l->p.first < l->batches ? l->p.first : 0);
     return DT_OK;
 }
 
@@ -327,7 +327,8 @@ dt_status dt_loader_open(const dt_loader_params *params, dt_loader **out_loader,
 {
     if (!params || !params->data || !out_loader || params->threads < 0 ||
         params->threads > DT_MAX_THREADS || params->split < DT_SPLIT_TRAIN ||
-        params->split > DT_SPLIT_VAL ||
+        params->split > DT_SPLIT_VAL || params->first < 0 || params->count < 0 || params->of < 0 ||
+        (params->of && params->first + params->count > params->of) ||
         (params->classes && params->classes < dt_data_info_of(params->data)->classes))
         return dt_fail(err, DT_ERR_ARG, NULL, "dt_loader_open: bad argument");
     dt_loader *l = dt_get(params->alloc, sizeof *l, "loader");
@@ -365,6 +366,16 @@ int64_t dt_loader_samples(const dt_loader *loader)
     return loader->samples;
 }
 
+/* The batch of ours behind that of slot s. */
+static void start_next(dt_loader *l, const slot *s)
+{
+    const dt_loader_params *p = &l->p;
+    int64_t next = s->index + 1, group = p->of ? s->index / p->of : 0;
+    if (p->of && next >= group * p->of + p->first + p->count) next = ++group * p->of + p->first;
+    bool is_over = p->of ? (group + 1) * p->of > l->batches : next == l->batches;
+    start(l, is_over ? s->epoch + 1 : s->epoch, is_over ? p->first : next);
+}
+
 dt_status dt_loader_next(dt_loader *l, dt_batch *out_batch, dt_error *err)
 {
     dt_worker_wait(l->worker);
@@ -385,8 +396,7 @@ dt_status dt_loader_next(dt_loader *l, dt_batch *out_batch, dt_error *err)
                              .epoch = s->epoch,
                              .index = s->index };
     l->filling = 1 - l->filling;
-    bool last = s->index + 1 == l->batches;
-    start(l, last ? s->epoch + 1 : s->epoch, last ? 0 : s->index + 1);
+    start_next(l, s);
     return DT_OK;
 }
 

@@ -32,6 +32,9 @@ typedef struct dt_loader_params {
     const dt_normalize *normalize;  /* NULL: dt_normalizes[0] */
     const dt_transform_step *steps; /* those of TEST and VAL draw no numbers; conf must outlive */
     int step_count;
+    /* Only some of the batches: of every `of` those from `first` on, `count` of them; what is left
+     * at the end of an epoch and fills no such group is passed over. of = 0: all. */
+    int64_t first, count, of;
     int classes;           /* of soft targets; 0: the dataset's */
     bool skip_broken;      /* leave pictures out that cannot be read */
     int threads;           /* of the background work; 0: one */
@@ -74,8 +77,8 @@ dt_extent dt_loader_extent(const dt_loader *loader);
 int64_t dt_loader_skipped(const dt_loader *loader, const char **out_first);
 /* Samples of the split that an epoch visits. */
 int64_t dt_loader_samples(const dt_loader *loader);
-/* The next batch; behind the last one of an epoch comes the first of the next. After an error the
- * same batch is tried again. */
+/* The next batch of ours; behind the last one of an epoch comes the first of the next. After an
+ * error the same batch is tried again. */
 dt_status dt_loader_next(dt_loader *loader, dt_batch *out_batch, dt_error *err) DT_MUST_CHECK;
 /* The next batch will be `batch` of `epoch`. RANGE: no such batch. */
 dt_status dt_loader_seek(dt_loader *loader, int64_t epoch, int64_t batch,

@@ -36,6 +36,14 @@ void dt_score_add(dt_score *s, const dt_goal *g, const real *y, const void *answ
     s->count += n;
 }
 
+void dt_score_join(dt_score *s, const dt_score *part)
+{
+    s->count += part->count;
+    s->loss += part->loss;
+    for (int i = 0; i < DT_TASK_SUMS; i++)
+        s->sum[i] += part->sum[i];
+}
+
 double dt_score_value(const dt_score *s, const dt_goal *g, int metric)
 {
     return s->count ? g->task->value(s->sum, s->count, g->K, metric) : 0;

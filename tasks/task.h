@@ -65,6 +65,9 @@ size_t dt_goal_answer_bytes(const dt_goal *g);
  * [n,predicted]. The loss is not added. */
 void dt_score_add(dt_score *s, const dt_goal *g, const real *y, const void *answers, int64_t n,
                   float *predictions);
+/* Adds what was added up of other samples, losses too. Sums of batches are joined in the order of
+ * the batches, so that whoever ran them changes no bit. */
+void dt_score_join(dt_score *s, const dt_score *part);
 /* A metric of what was added; 0 of nothing. */
 double dt_score_value(const dt_score *s, const dt_goal *g, int metric);
 /* "91.45%" */

@@ -11,6 +11,7 @@ import sys
 # that has a row is none of that one's.
 MAY = {
     "core": [],
+    "comm": ["core"],
     "kernels": ["core"],
     "autograd": ["core", "kernels"],
     "fakequant": ["core", "kernels", "autograd"],
@@ -24,7 +25,7 @@ MAY = {
     "forms": ["core", "kernels", "autograd", "fakequant", "integer", "exchange"],
     "recipes": ["core", "fakequant/choice.h"],
     "tasks": ["core", "autograd"],
-    "train": ["core", "kernels", "autograd", "fakequant", "layers", "dynamics", "data", "optim",
+    "train": ["core", "comm", "kernels", "autograd", "fakequant", "layers", "dynamics", "data", "optim",
               "tasks",
               "integer", "exchange", "forms", "recipes", "train/store"],
     "cli": ["core", "recipes", "train/detent.h"],
@@ -36,9 +37,16 @@ MEMORY = re.compile(CALL.format("(?:malloc|calloc|realloc|free|aligned_alloc|pos
 # The text that jansson makes is freed as jansson wants it.
 MEMORY_OF_LIBRARIES = {"train/run/metrics.c"}
 # Rows of tables: the suites that loop over the tables are their tests.
-ROWS = re.compile(r"/(?:op|form|quant|range|model|data|dynamic|transform|optim|schedule|import|export|target|task)_\w+\.c$")
+ROWS = re.compile(r"/(?:op|form|quant|range|model|data|dynamic|transform|optim|schedule|import|export|target|task|comm)_\w+\.c$")
 # Parts of a file that is tested under its own name, or by the tests of whole runs.
 PARTS = {
+    "comm/mpi_module.c": "e2e/ranks.py",
+    "comm/reduce_direct.c": "comm/test_reduce.c",
+    "comm/reduce_halving.c": "comm/test_reduce.c",
+    "train/net/share.c": "train/test_accumulate.c",
+    "train/run/evaluate_ranks.c": "e2e/ranks.py",
+    "train/run/run_ranks.c": "e2e/ranks.py",
+    "train/run/step_ranks.c": "e2e/ranks.py",
     "autograd/exec.c": "grad/test_graph_gradients.c",
     "autograd/fuse_attention.c": "autograd/test_fuse.c",
     "autograd/losses.c": "tasks/test_task.c",

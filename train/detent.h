@@ -3,6 +3,7 @@
 #ifndef DT_TRAIN_DETENT_H
 #define DT_TRAIN_DETENT_H
 
+#include "comm/comm.h"
 #include "core/file.h"
 #include "core/opt.h"
 #include "data/check.h"

@@ -220,6 +220,41 @@ static void refused(dt_loader_params p, dt_status status, const char *text)
     ck_assert_str_eq(err.text, text);
 }
 
+/* The shares of three processes make all batches of whole steps, each what it is without shares. */
+START_TEST(shares_take_turns)
+{
+    enum { BATCH = 9, BATCHES = 11, STEP = 4 };
+    dt_data *data = open_fake();
+    static const int64_t first[3] = { 0, 1, 3 }, count[3] = { 1, 2, 1 };
+    dt_loader *all = open_loader((dt_loader_params){ .data = data, .batch = BATCH, .seed = 4 });
+    ck_assert_int_eq(dt_loader_batches(all), BATCHES);
+    for (int s = 0; s < 3; s++) {
+        dt_loader *l = open_loader((dt_loader_params){ .data = data,
+                                                       .batch = BATCH,
+                                                       .seed = 4,
+                                                       .first = first[s],
+                                                       .count = count[s],
+                                                       .of = STEP });
+        for (int64_t e = 0; e < 3; e++)
+            for (int64_t step = 0; step < BATCHES / STEP; step++)
+                for (int64_t i = 0; i < count[s]; i++) {
+                    dt_batch got = next(l), want;
+                    ck_assert_int_eq(got.epoch, e);
+                    ck_assert_int_eq(got.index, step * STEP + first[s] + i);
+                    ck_assert_int_eq(dt_loader_seek(all, e, got.index, NULL), DT_OK);
+                    want = next(all);
+                    ck_assert_mem_eq(got.x, want.x, BATCH * SIZE * sizeof *got.x);
+                }
+        dt_loader_close(l);
+    }
+    dt_loader_close(all);
+    dt_loader *l;
+    const dt_loader_params wrong = { .data = data, .batch = 9, .first = 3, .count = 2, .of = 4 };
+    ck_assert_int_eq(dt_loader_open(&wrong, &l, NULL), DT_ERR_ARG);
+    dt_data_close(data);
+}
+END_TEST
+
 START_TEST(impossible_requests_are_refused)
 {
     dt_data *data = open_fake();
@@ -288,7 +323,7 @@ START_TEST(every_failed_allocation_is_told_and_none_is_made_later)
 }
 END_TEST
 
-DT_TEST_MAIN("loader", train_visits_whole_batches_of_a_shuffled_epoch,
+DT_TEST_MAIN("loader", shares_take_turns, train_visits_whole_batches_of_a_shuffled_epoch,
              test_split_is_in_order_and_padded, a_batch_is_a_function_of_seed_epoch_and_index,
              validation_samples_are_kept_out_of_training,
              a_sample_that_fails_is_told_and_tried_again, impossible_requests_are_refused,

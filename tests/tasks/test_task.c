@@ -68,6 +68,17 @@ START_TEST(classify_counts_top1_and_top5)
 }
 END_TEST
 
+START_TEST(parts_are_joined)
+{
+    dt_score s = { 3, 1.5, { 1, 2, 3, 4, 5 } };
+    const dt_score part = { 2, 0.25, { 10, 20, 30, 40, 50 } };
+    dt_score_join(&s, &part);
+    ck_assert(s.count == 5 && s.loss == 1.75);
+    for (int i = 0; i < DT_TASK_SUMS; i++)
+        ck_assert(s.sum[i] == 11 * (i + 1));
+}
+END_TEST
+
 START_TEST(the_better_score_is_the_tasks)
 {
     const dt_goal g = goal_of("classify", 10);
@@ -90,4 +101,4 @@ START_TEST(metrics_are_printed_with_their_units)
 END_TEST
 
 DT_TEST_MAIN("task", rows_are_whole, losses_are_whole, classify_counts_top1_and_top5,
-             the_better_score_is_the_tasks, metrics_are_printed_with_their_units)
+             parts_are_joined, the_better_score_is_the_tasks, metrics_are_printed_with_their_units)

@@ -16,6 +16,14 @@ static void add_param(dt_graph *g, const char *name, int64_t n, int *out_id)
     ck_assert_int_eq(dt_graph_value(g, &v, out_id, NULL), DT_OK);
 }
 
+static dt_status init(dt_accumulate *sums, const dt_graph *g, int batches, int rank, int ranks)
+{
+    dt_share share;
+    int fit;
+    ck_assert(dt_share_of(batches, rank, ranks, &share, &fit));
+    return dt_accumulate_init(sums, &share, g, 0, NULL, NULL);
+}
+
 START_TEST(the_last_batch_leaves_the_mean)
 {
     dt_graph g;
@@ -27,7 +35,7 @@ START_TEST(the_last_batch_leaves_the_mean)
     ck_assert_int_eq(dt_state_init(&s, &g, true, 1, NULL, NULL), DT_OK);
     for (int batches = 1; batches <= 4; batches++) {
         dt_accumulate sums;
-        ck_assert_int_eq(dt_accumulate_init(&sums, batches, &g, 0, NULL, NULL), DT_OK);
+        ck_assert_int_eq(init(&sums, &g, batches, 0, 1), DT_OK);
         ck_assert_uint_eq(sums.bytes, (size_t)(batches > 2 ? 2 : batches - 1) * 4 * sizeof(real));
         for (int step = 0; step < 2; step++) { /* nothing of a step is left in the next */
             for (int i = 0; i < batches; i++) {
@@ -84,7 +92,7 @@ START_TEST(sums_are_a_balanced_tree)
         dt_accumulate sums;
         real x[2][MOST], row = 0;
         double loss[MOST], level[DT_ACCUMULATE_LEVELS], total = 0;
-        ck_assert_int_eq(dt_accumulate_init(&sums, batches, &g, 0, NULL, NULL), DT_OK);
+        ck_assert_int_eq(init(&sums, &g, batches, 0, 1), DT_OK);
         for (int i = 0; i < batches; i++) {
             for (int k = 0; k < 2; k++) {
                 s.grad[a][k] = (real)dt_rng_normal(&rng);
@@ -103,6 +111,59 @@ START_TEST(sums_are_a_balanced_tree)
         dt_accumulate_fini(&sums);
     }
     ck_assert_int_gt(differ, MOST / 3);
+    dt_state_fini(&s);
+    dt_graph_fini(&g);
+}
+END_TEST
+
+/* The sums of blocks, added in the same tree over the ranks, are the sum of all. */
+START_TEST(shares_are_subtrees)
+{
+    dt_graph g;
+    dt_state s;
+    dt_rng rng;
+    int a, shared = 0;
+    dt_rng_open(&rng, 4, DT_RNG_TEST, 0, 0);
+    ck_assert_int_eq(dt_graph_init(&g, NULL, NULL), DT_OK);
+    add_param(&g, "a", 1, &a);
+    ck_assert_int_eq(dt_state_init(&s, &g, true, 1, NULL, NULL), DT_OK);
+    for (int batches = 1; batches <= MOST; batches++) {
+        real x[MOST], scaled[MOST];
+        for (int i = 0; i < batches; i++) {
+            x[i] = (real)dt_rng_normal(&rng);
+            scaled[i] = (real)1 / (real)batches * x[i];
+        }
+        for (int ranks = 1; ranks <= batches + 3; ranks++) {
+            dt_share share;
+            int fit, next = 0;
+            real sum[MOST];
+            if (!dt_share_of(batches, 0, ranks, &share, &fit)) {
+                ck_assert_int_gt(fit, 0);
+                ck_assert_int_lt(fit, ranks);
+                ck_assert(dt_share_of(batches, fit - 1, fit, &share, &fit));
+                continue;
+            }
+            for (int rank = 0; rank < ranks; rank++) {
+                dt_accumulate sums;
+                ck_assert_int_eq(init(&sums, &g, batches, rank, ranks), DT_OK);
+                share = sums.share;
+                ck_assert_int_eq(share.first, next);
+                ck_assert_int_eq(share.first, rank * share.block);
+                ck_assert(share.count == share.block || (rank == ranks - 1 && share.count > 0));
+                next += share.count;
+                for (int i = share.first; i < next; i++) {
+                    s.grad[a][0] = x[i];
+                    dt_accumulate_add(&sums, &s, i);
+                }
+                sum[rank] = s.grad[a][0];
+                dt_accumulate_fini(&sums);
+            }
+            ck_assert_int_eq(next, batches);
+            ck_assert_msg(tree(sum, ranks) == tree(scaled, batches), "%d among %d", batches, ranks);
+            shared++;
+        }
+    }
+    ck_assert_int_gt(shared, 3 * MOST);
     dt_state_fini(&s);
     dt_graph_fini(&g);
 }
@@ -187,8 +248,11 @@ START_TEST(statistics_move_behind_the_last_batch)
         dt_accumulate sums;
         open_side(&a, &k, plain);
         ck_assert_int_gt(a.plan.moves, 0);
-        ck_assert_int_eq(dt_accumulate_init(&sums, 3, &a.t.net.graph, a.plan.moves, NULL, NULL),
-                         DT_OK);
+        dt_share whole;
+        int fit;
+        ck_assert(dt_share_of(3, 0, 1, &whole, &fit));
+        ck_assert_int_eq(
+            dt_accumulate_init(&sums, &whole, &a.t.net.graph, a.plan.moves, NULL, NULL), DT_OK);
         for (int i = 0; i < 3; i++) {
             dt_accumulate_forward(&sums, &a.e, i);
             pass(&a, x[i], labels);
@@ -231,4 +295,5 @@ START_TEST(gradient_scales_count_the_nominal_batch)
 END_TEST
 
 DT_TEST_MAIN("accumulate", the_last_batch_leaves_the_mean, sums_are_a_balanced_tree,
-             statistics_move_behind_the_last_batch, gradient_scales_count_the_nominal_batch)
+             shares_are_subtrees, statistics_move_behind_the_last_batch,
+             gradient_scales_count_the_nominal_batch)

@@ -293,8 +293,8 @@ void dt_session_close(dt_session *s)
     *s = (dt_session){ 0 };
 }
 
-dt_status dt_session_loader(dt_session *s, dt_split split, int64_t batch, dt_loader **out_loader,
-                            dt_error *err)
+static dt_status open_loader(dt_session *s, dt_split split, int64_t batch, const dt_share *share,
+                             dt_loader **out_loader, dt_error *err)
 {
     dt_transform_step steps[DT_TRANSFORM_MAX];
     int count = 0;
@@ -302,6 +302,9 @@ dt_status dt_session_loader(dt_session *s, dt_split split, int64_t batch, dt_loa
     const dt_loader_params p = { .data = s->data,
                                  .split = split,
                                  .batch = batch,
+                                 .first = share->first,
+                                 .count = share->count,
+                                 .of = share->batches,
                                  .val = s->data_conf->val,
                                  .seed = (uint64_t)s->recipe->train.seed,
                                  .normalize = s->normalize,
@@ -314,6 +317,18 @@ dt_status dt_session_loader(dt_session *s, dt_split split, int64_t batch, dt_loa
     return dt_loader_open(&p, out_loader, err);
 }
 
+dt_status dt_session_loader(dt_session *s, dt_split split, int64_t batch, dt_loader **out_loader,
+                            dt_error *err)
+{
+    return open_loader(s, split, batch, &(dt_share){ .batches = 0 }, out_loader, err);
+}
+
+dt_status dt_session_train_loader(dt_session *s, const dt_share *share, dt_loader **out_loader,
+                                  dt_error *err)
+{
+    return open_loader(s, DT_SPLIT_TRAIN, s->data_conf->batch, share, out_loader, err);
+}
+
 dt_status dt_session_calibrate_phase(dt_session *s, const dt_graph *graph, const dt_graph *before,
                                      dt_site_fn site, void *arg, dt_error *err)
 {
@@ -323,8 +338,8 @@ dt_status dt_session_calibrate_phase(dt_session *s, const dt_graph *graph, const
     dt_status st = dt_loader_next(loader, &batch, err);
     if (st == DT_OK)
         st = dt_net_calibrate_phase(&s->net, graph, before, &s->kernels, s->threads, batch.x,
-                                    dt_batch_answers(&batch), s->data_conf->batch, true, site, arg, s->alloc,
-                                    err);
+                                    dt_batch_answers(&batch), s->data_conf->batch, true, site, arg,
+                                    s->alloc, err);
     dt_loader_close(loader);
     return st;
 }

@@ -7,6 +7,7 @@
 #include "core/memory.h"
 #include "data/loader.h"
 #include "dynamics/dynamics.h"
+#include "train/net/share.h"
 #include "train/net/teacher.h"
 
 typedef enum dt_init_source { /* where the parameters came from */
@@ -74,6 +75,9 @@ void dt_session_close(dt_session *s);
 /* A loader over a split with the recipe's settings. */
 dt_status dt_session_loader(dt_session *s, dt_split split, int64_t batch, dt_loader **out_loader,
                             dt_error *err) DT_MUST_CHECK;
+/* The training batches of one process: a share of every step's. */
+dt_status dt_session_train_loader(dt_session *s, const dt_share *share, dt_loader **out_loader,
+                                  dt_error *err) DT_MUST_CHECK;
 
 /* Starts the quantizers of a phase's graph that the graph before lacks or has at other bits. */
 dt_status dt_session_calibrate_phase(dt_session *s, const dt_graph *graph, const dt_graph *before,

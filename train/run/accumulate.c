@@ -22,18 +22,20 @@ static bool get_moves(dt_accumulate *a, int64_t moves)
 {
     a->moves_of_batch = (size_t)moves;
     if (!moves) return true;
-    size_t bytes = (size_t)a->batches * (size_t)moves * sizeof(double);
+    const dt_share *s = &a->share;
+    size_t rows = (size_t)(s->ranks == 1 ? s->batches : s->block * s->ranks);
+    size_t bytes = rows * (size_t)moves * sizeof(double);
     a->moves = dt_arena_get(a->arena, bytes);
     a->bytes += bytes;
     return a->moves != NULL;
 }
 
-dt_status dt_accumulate_init(dt_accumulate *a, int batches, const dt_graph *g, int64_t moves,
-                             const dt_alloc *alloc, dt_error *err)
+dt_status dt_accumulate_init(dt_accumulate *a, const dt_share *share, const dt_graph *g,
+                             int64_t moves, const dt_alloc *alloc, dt_error *err)
 {
-    *a = (dt_accumulate){ .batches = batches };
-    if (batches == 1) return DT_OK;
-    while ((int64_t)1 << a->levels < batches)
+    *a = (dt_accumulate){ .share = *share };
+    if (share->batches == 1) return DT_OK;
+    while ((int64_t)1 << a->levels < share->count)
         a->levels++;
     a->arena = dt_arena_new(alloc, "accumulate");
     bool ok = a->arena && get_moves(a, moves);
@@ -57,7 +59,7 @@ void dt_accumulate_forward(const dt_accumulate *a, dt_exec *e, int index)
 
 void dt_accumulate_move(const dt_accumulate *a, dt_exec *e)
 {
-    for (int i = 0; a->moves && i < a->batches; i++)
+    for (int i = 0; a->moves && i < a->share.batches; i++)
         dt_exec_move(e, a->moves + (size_t)i * a->moves_of_batch);
     e->moves = NULL;
 }
@@ -72,38 +74,46 @@ static int level_of(int index)
     return level;
 }
 
-/* Is level k added when batch `index` comes? After the last batch all that are full are. */
-static bool takes(const dt_accumulate *a, int index, int k)
+/* Is level k added when number `index` of n comes? After the last one all that are full are. */
+static bool takes(int n, int index, int k)
 {
-    return (index >> k & 1) && (k < level_of(index) || index == a->batches - 1);
+    return (index >> k & 1) && (k < level_of(index) || index == n - 1);
 }
 
+/* Of the share's own tree; `index` is in it. */
 static void add_value(const dt_accumulate *a, int value, real *grad, int64_t n, int index)
 {
-    real share = (real)1 / (real)a->batches;
+    real part = (real)1 / (real)a->share.batches;
     for (int64_t i = 0; i < n; i++)
-        grad[i] *= share;
+        grad[i] *= part;
     for (int k = 0; k < a->levels; k++) {
         const real *before = a->sum[k][value];
-        for (int64_t i = 0; takes(a, index, k) && i < n; i++)
+        for (int64_t i = 0; takes(a->share.count, index, k) && i < n; i++)
             grad[i] = before[i] + grad[i];
     }
-    if (index < a->batches - 1)
+    if (index < a->share.count - 1)
         memcpy(a->sum[level_of(index)][value], grad, (size_t)n * sizeof *grad);
+}
+
+void dt_accumulate_add_value(dt_accumulate *a, dt_state *s, int value, int index)
+{
+    if (a->share.batches > 1 && s->grad[value])
+        add_value(a, value, s->grad[value], dt_shape_count(&s->graph->value[value].shape),
+                  index - a->share.first);
 }
 
 void dt_accumulate_add(dt_accumulate *a, dt_state *s, int index)
 {
-    for (int i = 0; a->batches > 1 && i < s->graph->value_count; i++)
-        if (s->grad[i])
-            add_value(a, i, s->grad[i], dt_shape_count(&s->graph->value[i].shape), index);
+    for (int i = 0; i < s->graph->value_count; i++)
+        dt_accumulate_add_value(a, s, i, index);
 }
 
 double dt_accumulate_number(const dt_accumulate *a, double *level, int index, double x)
 {
-    for (int k = 0; k < a->levels; k++)
-        if (takes(a, index, k)) x = level[k] + x;
-    if (index == a->batches - 1) return x;
+    int n = a->share.batches;
+    for (int k = 0; (int64_t)1 << k < n; k++)
+        if (takes(n, index, k)) x = level[k] + x;
+    if (index == n - 1) return x;
     level[level_of(index)] = x;
     return 0;
 }

@@ -67,29 +67,35 @@ int64_t dt_same_predictions(const dt_goal *g, const float *a, const float *b, in
     return same;
 }
 
-static dt_status one_batch(dt_evaluator *e, const dt_batch *batch, float *predictions, dt_score *s,
-                           dt_error *err)
+dt_status dt_evaluate_batch(dt_evaluator *e, const dt_batch *batch, float *predictions,
+                            dt_score *out, dt_error *err)
 {
     const dt_goal *g = &e->net->goal;
     dt_evaluator_feed(e, batch, batch->valid);
     DT_TRY(dt_exec_forward(&e->exec, err));
     real loss = e->exec.lost ? (real)NAN : ((real *)dt_exec_value(&e->exec, e->net->loss))[0];
-    s->loss += (double)loss * (double)batch->valid;
-    dt_score_add(s, g, dt_exec_value(&e->exec, e->net->logits), e->answers, batch->valid,
-                 predictions ? predictions + s->count * g->task->predicted(g->K) : NULL);
+    dt_score s = { .loss = (double)loss * (double)batch->valid };
+    dt_score_add(&s, g, dt_exec_value(&e->exec, e->net->logits), e->answers, batch->valid,
+                 predictions);
+    *out = s;
     return DT_OK;
 }
 
 dt_status dt_evaluate(dt_evaluator *e, dt_loader *loader, dt_evaluate_fn progress, void *arg,
                       float *predictions, dt_score *out, dt_error *err)
 {
-    dt_score s = { 0 };
+    const dt_goal *g = &e->net->goal;
+    dt_score s = { 0 }, part;
+    if (dt_comm_size(e->comm) > 1) return dt_evaluate_ranks(e, loader, progress, arg, out, err);
     DT_TRY(dt_loader_seek(loader, 0, 0, err));
     for (int64_t i = 0; i < dt_loader_batches(loader); i++) {
         dt_batch batch;
         DT_TRY(dt_loader_next(loader, &batch, err));
         if (batch.valid == 0) continue; /* all of its pictures are broken */
-        DT_TRY(one_batch(e, &batch, predictions, &s, err));
+        DT_TRY(dt_evaluate_batch(
+            e, &batch, predictions ? predictions + s.count * g->task->predicted(g->K) : NULL, &part,
+            err));
+        dt_score_join(&s, &part);
         if (progress && !progress(arg, &s, dt_loader_samples(loader))) break;
     }
     if (s.count) s.loss /= (double)s.count;

@@ -3,6 +3,7 @@
 #ifndef DT_TRAIN_RUN_EVALUATE_H
 #define DT_TRAIN_RUN_EVALUATE_H
 
+#include "comm/comm.h"
 #include "data/loader.h"
 #include "train/net/net.h"
 
@@ -11,6 +12,7 @@ typedef struct dt_evaluator {
     dt_plan plan;
     dt_exec exec;
     void *answers; /* [batch]: those of the batch under way, and of samples that do not count */
+    dt_comm *comm; /* whose ranks share an evaluation, set after init; NULL: none */
     const dt_alloc *alloc;
 } dt_evaluator;
 
@@ -24,10 +26,18 @@ void dt_evaluator_fini(dt_evaluator *e);
 /* Called after every batch with what has been seen; false stops (the score is then partial). */
 typedef bool (*dt_evaluate_fn)(void *arg, const dt_score *so_far, int64_t total);
 /* One pass over the loader's split from its start. `predictions` (NULL: not wanted) gets what the
- * output of each sample means, in order, see dt_score_add. */
+ * output of each sample means, in order, see dt_score_add; ranks that share the batches give none.
+ */
 dt_status dt_evaluate(dt_evaluator *e, dt_loader *loader, dt_evaluate_fn progress, void *arg,
                       float *predictions, dt_score *out, dt_error *err) DT_MUST_CHECK;
 
+/* One batch: its sums, with that of its losses, which the caller joins in the order of batches. */
+dt_status dt_evaluate_batch(dt_evaluator *e, const dt_batch *batch, float *predictions,
+                            dt_score *out, dt_error *err) DT_MUST_CHECK;
+/* dt_evaluate among ranks: each has a block of the batches, and all get the score
+ * (evaluate_ranks.c). */
+dt_status dt_evaluate_ranks(dt_evaluator *e, dt_loader *loader, dt_evaluate_fn progress, void *arg,
+                            dt_score *out, dt_error *err) DT_MUST_CHECK;
 /* Gives the evaluator's network a batch, of which `valid` samples count. */
 void dt_evaluator_feed(dt_evaluator *e, const dt_batch *batch, int64_t valid);
 /* For float predictions beside each other: how many of n samples have the same. */

@@ -120,13 +120,13 @@ static dt_dynamics_at dynamics_at(const dt_run *r)
     return (dt_dynamics_at){ r->at.step, r->at.steps_per_epoch, r->at.total_steps };
 }
 
-/* Levels of a step's sums of losses: of its mean, and of its samples. */
-typedef struct loss_sums {
-    double mean[DT_ACCUMULATE_LEVELS], samples[DT_ACCUMULATE_LEVELS];
-} loss_sums;
+static bool leads(const dt_run *r)
+{
+    return dt_comm_rank(r->p->comm) == 0;
+}
 
 /* Forward and backward pass of batch `index` of a step; the gradients go into the step's sums. */
-static dt_status one_batch(dt_run *r, int index, loss_sums *sums, double *out_loss, dt_error *err)
+static dt_status one_batch(dt_run *r, int index, dt_error *err)
 {
     dt_batch batch;
     const dt_net *net = &r->s.net;
@@ -137,14 +137,40 @@ static dt_status one_batch(dt_run *r, int index, loss_sums *sums, double *out_lo
     DT_TRY(dt_exec_forward(e, err));
     double loss = (double)((real *)dt_exec_value(e, net->step_loss))[0];
     if (!isfinite(loss) || e->lost) return not_finite(r, loss, err);
-    dt_score_add(&r->at.seen, &net->goal, dt_exec_value(e, net->logits), dt_batch_answers(&batch),
+    dt_score *note = &r->ranks.note[index];
+    *note = (dt_score){ .loss = loss };
+    dt_score_add(note, &net->goal, dt_exec_value(e, net->logits), dt_batch_answers(&batch),
                  batch.valid, NULL);
-    dt_exec_backward(e);
-    dt_accumulate_add(&r->sums, &r->s.net.state, index);
-    r->at.seen.loss +=
-        dt_accumulate_number(&r->sums, sums->samples, index, loss * (double)batch.valid);
-    *out_loss = dt_accumulate_number(&r->sums, sums->mean, index, loss / r->sums.batches);
+    dt_ranks_backward(&r->ranks, e, r->phase->ends, &r->sums, index);
     return DT_OK;
+}
+
+/* The batches of this process, and what the step comes to. */
+static dt_status all_batches(dt_run *r, dt_error *err)
+{
+    dt_status st = DT_OK;
+    dt_ranks_begin(&r->ranks);
+    for (int i = 0; st == DT_OK && i < r->share.count; i++)
+        st = one_batch(r, r->share.first + i, err);
+    r->wish =
+        (dt_wish){ .stop = r->p->stop && atomic_load(r->p->stop),
+                   .save = leads(r) && now() - r->saved_at > 60 * r->s.recipe->train.save_minutes };
+    return dt_ranks_end(&r->ranks, &r->phase->exec, &r->sums, &r->wish, st, err);
+}
+
+/* Losses and scores of all batches of a step. Returns its mean loss. */
+static double join_batches(dt_run *r)
+{
+    double mean_level[DT_ACCUMULATE_LEVELS], samples_level[DT_ACCUMULATE_LEVELS], mean = 0;
+    for (int i = 0; i < r->share.batches; i++) {
+        dt_score note = r->ranks.note[i];
+        double loss = note.loss;
+        mean = dt_accumulate_number(&r->sums, mean_level, i, loss / r->share.batches);
+        note.loss =
+            dt_accumulate_number(&r->sums, samples_level, i, loss * (double)note.count);
+        dt_score_join(&r->at.seen, &note);
+    }
+    return mean;
 }
 
 /* A range that an update would have carried to nothing. Every one goes to the log; the first of a
@@ -162,7 +188,7 @@ static dt_status on_held(void *arg, const dt_hold_event *e, dt_error *err)
                  e->parameter, group, e->held, e->updated);
         say(r, text);
     }
-    return dt_metrics_held(&r->metrics, e, r->at.step + 1, err);
+    return leads(r) ? dt_metrics_held(&r->metrics, e, r->at.step + 1, err) : DT_OK;
 }
 
 static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
@@ -170,11 +196,10 @@ static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
     int64_t in_epoch = r->at.step % r->at.steps_per_epoch;
     if (in_epoch == 0 || r->at.step == r->first_step) /* batches that fill no step are left out */
         DT_TRY(dt_loader_seek(r->train, r->at.step / r->at.steps_per_epoch,
-                              in_epoch * r->sums.batches, err));
+                              in_epoch * r->share.batches + r->share.first, err));
     dt_dynamics_forward(&r->s.dynamics);
-    loss_sums sums = { { 0 }, { 0 } };
-    for (int i = 0; i < r->sums.batches; i++)
-        DT_TRY(one_batch(r, i, &sums, out_loss, err));
+    DT_TRY(all_batches(r, err));
+    *out_loss = join_batches(r);
     dt_accumulate_move(&r->sums, &r->phase->exec);
     const dt_dynamics_at at = dynamics_at(r);
     dt_dynamics_gradient(&r->s.dynamics, &at);
@@ -190,7 +215,7 @@ static void show_step(dt_run *r, double lr)
 {
     double t = now(), rate = 0;
     int64_t done = r->at.step - r->first_step;
-    int64_t nominal = (int64_t)r->s.data_conf->batch * r->sums.batches;
+    int64_t nominal = (int64_t)r->s.data_conf->batch * r->share.batches;
     if (!r->p->events.progress) return;
     if (t > r->train_started)
         rate = (double)(done * nominal) / (t - r->train_started - r->eval_seconds);
@@ -221,32 +246,58 @@ static dt_status evaluate(dt_run *r, dt_run_epoch *e, dt_error *err)
     return dt_evaluate(&r->phase->evaluator, r->val, show_eval, r, NULL, &e->val, err);
 }
 
+/* What dynamics do before an evaluation; what they take of training pictures is rank 0's. */
+static dt_status before_eval(dt_run *r, bool estimate, dt_error *err)
+{
+    dt_status st = dt_dynamics_before_eval(&r->s.dynamics, estimate, err);
+    DT_TRY(dt_comm_settle(r->p->comm, st, err));
+    return dt_dynamics_wants_norm(&r->s.dynamics) ? dt_run_spread(r, err) : DT_OK;
+}
+
 /* Evaluations of the run, with what dynamics do around them. */
 static dt_status score(dt_run *r, dt_run_epoch *e, dt_error *err)
 {
     e->has_before = r->s.dynamics.compares;
     if (e->has_before) {
-        DT_TRY(dt_dynamics_before_eval(&r->s.dynamics, false, err));
+        DT_TRY(before_eval(r, false, err));
         DT_TRY(dt_evaluate(&r->phase->evaluator, r->test, show_eval, r, NULL, &e->before, err));
         dt_dynamics_after_eval(&r->s.dynamics);
     }
-    DT_TRY(dt_dynamics_before_eval(&r->s.dynamics, true, err));
+    DT_TRY(before_eval(r, true, err));
     dt_status st = evaluate(r, e, err);
     dt_dynamics_after_eval(&r->s.dynamics);
     return st;
 }
 
-/* Pictures that a loader left out, told when their number grew. */
-static void say_skipped(const dt_run *r, const dt_loader *loader, const char *split, int64_t *told)
+/* Pictures that the loaders of all ranks left out, told when their number grew. */
+static dt_status say_skipped(const dt_run *r, const dt_loader *loader, const char *split,
+                             int64_t *told, dt_error *err)
 {
     char text[700];
+    dt_skipped s = { 0 };
     const char *first;
-    int64_t n = loader ? dt_loader_skipped(loader, &first) : 0;
-    if (n == *told) return;
+    if (!loader) return DT_OK;
+    s.count = dt_loader_skipped(loader, &first);
+    snprintf(s.first, sizeof s.first, "%s", first);
+    DT_TRY(dt_ranks_skipped(&r->ranks, &s, err));
+    if (s.count == *told) return DT_OK;
     snprintf(text, sizeof text, "left out %lld %s picture%s that cannot be read, such as %s",
-             (long long)(n - *told), split, n - *told == 1 ? "" : "s", first);
+             (long long)(s.count - *told), split, s.count - *told == 1 ? "" : "s", s.first);
     say(r, text);
-    *told = n;
+    *told = s.count;
+    return DT_OK;
+}
+
+/* What an epoch leaves in the folder; rank 0's. */
+static dt_status write_epoch(dt_run *r, const dt_run_epoch *e, const dt_run_position *at,
+                             const dt_tensors *before, dt_error *err)
+{
+    DT_TRY(dt_metrics_epoch(&r->metrics, e, err));
+    DT_TRY(dt_metrics_dynamics(&r->metrics, &r->s.dynamics, r->at.step, err));
+    /* In this order: killed in between, the run goes on from the older last.h5 and comes by again.
+     */
+    if (e->is_best) DT_TRY(save(r, "best.h5", err));
+    return save_as(r, "last.h5", at, before, err);
 }
 
 /* After an epoch, and after the last step: scores, logs, checkpoints. `at`, `before`: what last.h5
@@ -261,9 +312,9 @@ static dt_status end_epoch(dt_run *r, double lr, const dt_run_position *at,
                        .step = r->at.step,
                        .lr = lr };
     DT_TRY(score(r, &e, err));
-    say_skipped(r, r->train, "training", &r->skipped[DT_SPLIT_TRAIN]);
-    say_skipped(r, r->test, "test", &r->skipped[DT_SPLIT_TEST]);
-    say_skipped(r, r->val, "validation", &r->skipped[DT_SPLIT_VAL]);
+    DT_TRY(say_skipped(r, r->train, "training", &r->skipped[DT_SPLIT_TRAIN], err));
+    DT_TRY(say_skipped(r, r->test, "test", &r->skipped[DT_SPLIT_TEST], err));
+    DT_TRY(say_skipped(r, r->val, "validation", &r->skipped[DT_SPLIT_VAL], err));
     r->last_eval_seconds = now() - start;
     r->eval_seconds += r->last_eval_seconds;
     e.train = r->at.seen;
@@ -276,12 +327,8 @@ static dt_status end_epoch(dt_run *r, double lr, const dt_run_position *at,
     e.is_best = finite && dt_goal_is_better(goal, value, r->at.best);
     if (e.is_best) r->at.best = value;
     r->at.seen = (dt_score){ 0 };
-    DT_TRY(dt_metrics_epoch(&r->metrics, &e, err));
-    DT_TRY(dt_metrics_dynamics(&r->metrics, &r->s.dynamics, r->at.step, err));
-    /* In this order: killed in between, the run goes on from the older last.h5 and comes by again.
-     */
-    if (e.is_best) DT_TRY(save(r, "best.h5", err));
-    DT_TRY(save_as(r, "last.h5", at, before, err));
+    dt_status st = leads(r) ? write_epoch(r, &e, at, before, err) : DT_OK;
+    DT_TRY(dt_comm_settle(r->p->comm, st, err));
     r->score = e.score;
     r->scored_step = r->at.step;
     if (r->p->events.epoch) r->p->events.epoch(r->p->events.arg, &e);
@@ -306,6 +353,27 @@ static dt_status end_cut(dt_run *r, double lr, dt_error *err)
     return st;
 }
 
+/* last.h5 of the step that was done, by rank 0. */
+static dt_status save_step(dt_run *r, dt_error *err)
+{
+    return dt_comm_settle(r->p->comm, leads(r) ? save(r, "last.h5", err) : DT_OK, err);
+}
+
+/* What dynamics do at the start of an epoch; what they take of training pictures is rank 0's. */
+static dt_status begin_epoch(dt_run *r, dt_error *err)
+{
+    const dt_dynamics_at at = dynamics_at(r);
+    DT_TRY(dt_comm_settle(r->p->comm, dt_dynamics_epoch(&r->s.dynamics, &at, err), err));
+    return dt_dynamics_wants_gradients(&r->s.dynamics) ? dt_run_spread(r, err) : DT_OK;
+}
+
+/* A signal is obeyed at once in one process, and when all ranks know of it. */
+static bool stops(const dt_run *r)
+{
+    if (dt_comm_size(r->p->comm) > 1) return r->wish.stop;
+    return r->p->stop && atomic_load(r->p->stop);
+}
+
 /* At the end of a run. */
 static void say_floor(const dt_run *r)
 {
@@ -319,6 +387,12 @@ static void say_floor(const dt_run *r)
     say(r, text);
 }
 
+static dt_status write_done(dt_run *r, dt_error *err)
+{
+    DT_TRY(dt_metrics_sync(&r->metrics, err));
+    return dt_run_write(r, "DONE", "", NULL, NULL, err);
+}
+
 static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
 {
     double lr = learning_rate(r);
@@ -328,22 +402,20 @@ static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
         double loss = 0;
         lr = learning_rate(r);
         if (r->at.step > 0) DT_TRY(dt_run_enter_phase(r, false, err));
-        const dt_dynamics_at at = dynamics_at(r);
-        if (r->at.step % r->at.steps_per_epoch == 0)
-            DT_TRY(dt_dynamics_epoch(&r->s.dynamics, &at, err));
+        if (r->at.step % r->at.steps_per_epoch == 0) DT_TRY(begin_epoch(r, err));
         DT_TRY(one_step(r, lr, &loss, err));
-        if (r->at.step % r->s.recipe->train.log_steps == 0)
+        if (r->at.step % r->s.recipe->train.log_steps == 0 && leads(r))
             DT_TRY(dt_metrics_step(&r->metrics, &r->at, loss, lr, err));
         show_step(r, lr);
         if (r->at.step % r->at.steps_per_epoch == 0) {
             DT_TRY(end_epoch(r, lr, &r->at, NULL, err));
         } else if (r->at.step == r->at.last_step) {
             DT_TRY(end_cut(r, lr, err));
-        } else if (now() - r->saved_at > 60 * r->s.recipe->train.save_minutes) {
-            DT_TRY(save(r, "last.h5", err));
+        } else if (r->wish.save) {
+            DT_TRY(save_step(r, err));
         }
-        if (r->p->stop && atomic_load(r->p->stop) && r->at.step < r->at.last_step) {
-            if (r->scored_step != r->at.step) DT_TRY(save(r, "last.h5", err));
+        if (stops(r) && r->at.step < r->at.last_step) {
+            if (r->scored_step != r->at.step) DT_TRY(save_step(r, err));
             say(r, "stopped; resume with --resume");
             *result = (dt_run_result){ .step = r->at.step };
             return DT_OK;
@@ -355,8 +427,7 @@ static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
         r->score = e.score;
     }
     say_floor(r);
-    DT_TRY(dt_metrics_sync(&r->metrics, err));
-    DT_TRY(dt_run_write(r, "DONE", "", NULL, NULL, err));
+    DT_TRY(dt_comm_settle(r->p->comm, leads(r) ? write_done(r, err) : DT_OK, err));
     *result = (dt_run_result){ true, r->score, r->s.net.goal, r->at.step };
     result->goal.conf = result->goal.loss_conf = NULL;
     return DT_OK;
@@ -364,7 +435,11 @@ static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
 
 dt_status dt_run_train(const dt_run_params *params, dt_run_result *out_result, dt_error *err)
 {
-    dt_run r = { .p = params, .lock = -1, .at = { .best = -1 }, .scored_step = -1 };
+    dt_error own;
+    dt_run_params p = *params;
+    if (dt_comm_rank(p.comm) > 0) p.events = (dt_run_events){ .arg = NULL };
+    dt_run r = { .p = &p, .lock = -1, .at = { .best = -1 }, .scored_step = -1 };
+    if (!err) err = &own; /* ranks tell each other what it holds */
     dt_status st = dt_run_prepare(&r, err);
     if (st == DT_OK) st = loop(&r, out_result, err);
     dt_run_end(&r);

@@ -59,6 +59,8 @@ typedef struct dt_run_params {
     const atomic_int *stop; /* nonzero: save and return; NULL: never */
     dt_run_events events;
     dt_memory_limit memory; /* checked before anything is taken; 0: not */
+    dt_comm *comm;     /* the ranks that share the run, each with these parameters; NULL: none */
+    const char *build; /* what tells this program from others, compared among ranks; may be NULL */
     const dt_alloc *alloc;
 } dt_run_params;
 
@@ -74,7 +76,9 @@ typedef struct dt_run_result {
 dt_status dt_run_check(const dt_run_params *params, size_t *out_params,
                        dt_error *err) DT_MUST_CHECK;
 
-/* Trains. Errors of the user are one line; a loss that is not finite is NUMERIC and names step and
+/* Trains. Among ranks the batches of a step are shared out; rank 0 alone has events, reads
+ * model.init and checkpoints, and writes. All ranks end alike, with the same error (comm/comm.h).
+ * Errors of the user are one line; a loss that is not finite is NUMERIC and names step and
  * layer. Without `resume` a folder that holds a run already is refused. */
 dt_status dt_run_train(const dt_run_params *params, dt_run_result *out_result,
                        dt_error *err) DT_MUST_CHECK;

@@ -59,6 +59,9 @@ static dt_status plan_phase(dt_run *r, dt_phase *f, dt_error *err)
     DT_TRY(plan(r, f->steps, DT_MODE_TRAIN, &f->plan, err));
     DT_TRY(plan(r, f->steps, DT_MODE_EVAL, &eval, err));
     dt_plan_fini(&eval); /* the evaluator makes its own */
+    f->ends = dt_get_array(r->p->alloc, (size_t)f->steps->value_count + 1, sizeof *f->ends, "plan");
+    if (!f->ends) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a plan");
+    dt_ranks_ends(&f->plan, f->ends);
     if (f->unquantized_steps)
         DT_TRY(plan(r, f->unquantized_steps, DT_MODE_TRAIN, &f->unquantized_plan, err));
     if (!dt_dynamics_wants_norm(&r->s.dynamics)) return DT_OK;
@@ -72,6 +75,7 @@ static dt_status open_phase(dt_run *r, dt_phase *f, dt_error *err)
                         err));
     DT_TRY(dt_evaluator_init(&f->evaluator, net, f->steps, &r->s.kernels, r->s.recipe->eval.batch,
                              r->s.threads, r->step_memory, r->p->alloc, err));
+    f->evaluator.comm = r->p->comm;
     if (f->unquantized_steps)
         DT_TRY(dt_exec_init(&f->unquantized_exec, &f->unquantized_plan, &net->state, &r->s.kernels,
                             r->step_memory, r->p->alloc, err));
@@ -93,7 +97,7 @@ dt_status dt_run_feed(dt_run *r, dt_exec *e, const dt_batch *batch, int index, d
         dt_exec_set_input(e, net->teacher, r->s.teacher.logits);
     }
     e->seed = (uint64_t)r->s.recipe->train.seed;
-    e->step = r->at.step * r->sums.batches + index;
+    e->step = r->at.step * r->share.batches + index;
     return DT_OK;
 }
 
@@ -107,9 +111,11 @@ static dt_status extra_batch(dt_run *r, int64_t batch, dt_batch *out, dt_error *
     return dt_loader_next(r->extra_loader, out, err);
 }
 
+/* Passes that dynamics ask for are rank 0's; what they make of them is spread. */
 static dt_status gradient_pass(void *arg, int64_t batch, dt_error *err)
 {
     dt_run *r = arg;
+    if (!r->extra_loader) return DT_OK;
     dt_exec *e = &r->phase->unquantized_exec;
     dt_batch b;
     if (batch >= 0) {
@@ -124,6 +130,7 @@ static dt_status gradient_pass(void *arg, int64_t batch, dt_error *err)
 static dt_status norm_pass(void *arg, int64_t batch, dt_error *err)
 {
     dt_run *r = arg;
+    if (!r->extra_loader) return DT_OK;
     dt_exec *e = &r->phase->norm_exec;
     dt_batch b;
     DT_TRY(extra_batch(r, batch, &b, err));
@@ -250,9 +257,14 @@ dt_status dt_run_enter_phase(dt_run *r, bool fresh, dt_error *err)
     if (!fresh && to == from) return DT_OK;
     say_phase(r, to);
     if (!fresh && !has_new_sites(from->plain, to->plain)) return DT_OK;
-    if (!fresh || !r->s.quantizers_ready)
-        DT_TRY(dt_session_calibrate_phase(&r->s, to->plain, fresh ? NULL : from->plain,
-                                          r->p->events.site, r->p->events.arg, err));
+    if (!fresh || !r->s.quantizers_ready) {
+        dt_status st = DT_OK;
+        if (dt_comm_rank(r->p->comm) == 0)
+            st = dt_session_calibrate_phase(&r->s, to->plain, fresh ? NULL : from->plain,
+                                            r->p->events.site, r->p->events.arg, err);
+        DT_TRY(dt_comm_settle(r->p->comm, st, err));
+        DT_TRY(dt_run_spread(r, err));
+    }
     r->s.quantizers_ready = true;
     if (!fresh) {
         join(r, to);
@@ -268,15 +280,24 @@ dt_status dt_run_enter_phase(dt_run *r, bool fresh, dt_error *err)
 static dt_status make_sums(dt_run *r, dt_error *err)
 {
     char text[160];
-    int batches = r->s.recipe->train.accumulate, batch = r->s.data_conf->batch;
+    int batches = r->share.batches, batch = r->s.data_conf->batch;
     int64_t moves = 0;
     for (int i = 0; i < r->phase_count; i++)
         if (r->phases[i].plan.moves > moves) moves = r->phases[i].plan.moves;
-    DT_TRY(dt_accumulate_init(&r->sums, batches, &r->s.net.graph, moves, r->p->alloc, err));
+    DT_TRY(dt_accumulate_init(&r->sums, &r->share, &r->s.net.graph, moves, r->p->alloc, err));
+    DT_TRY(dt_ranks_init(&r->ranks, r->p->comm, &r->share, &r->s.net.graph, r->phases[0].ends,
+                         r->p->alloc, err));
     if (batches == 1) return DT_OK;
     snprintf(text, sizeof text,
              "step: %d batches of %d, nominal batch %lld; sums of gradients %.1f MB", batches,
              batch, (long long)batches * batch, (double)r->sums.bytes / 1e6);
+    say(r, text);
+    if (r->share.ranks == 1) return DT_OK;
+    snprintf(text, sizeof text,
+             "ranks: %d with up to %d batches of a step each, %d on this host; "
+             "buffers %.1f MB",
+             r->share.ranks, r->share.block, dt_comm_here(r->p->comm),
+             (double)r->ranks.reduce.bytes / 1e6);
     say(r, text);
     return DT_OK;
 }
@@ -312,6 +333,7 @@ dt_status dt_run_open_passes(dt_run *r, dt_error *err)
     r->s.dynamics.norm_pass = norm_pass;
     r->s.dynamics.gradient_pass = gradient_pass;
     r->s.dynamics.norm_arg = r->s.dynamics.pass_arg = r;
+    if (dt_comm_rank(r->p->comm) > 0) return DT_OK;
     return dt_session_loader(&r->s, DT_SPLIT_TRAIN, r->s.data_conf->batch, &r->extra_loader, err);
 }
 
@@ -319,6 +341,7 @@ void dt_run_end_plans(dt_run *r)
 {
     for (int i = 0; i < r->phase_count; i++) {
         dt_phase *f = &r->phases[i];
+        dt_put(r->p->alloc, f->ends);
         dt_evaluator_fini(&f->evaluator);
         dt_exec_fini(&f->norm_exec);
         dt_exec_fini(&f->unquantized_exec);
@@ -331,6 +354,7 @@ void dt_run_end_plans(dt_run *r)
         dt_graph_fini(&f->own_fused);
         dt_graph_fini(&f->own);
     }
+    dt_ranks_fini(&r->ranks);
     dt_accumulate_fini(&r->sums);
     dt_loader_close(r->extra_loader);
     dt_put(r->p->alloc, r->step_memory);

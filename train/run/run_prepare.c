@@ -15,8 +15,8 @@ static void say(const dt_run *r, const char *text)
 
 static dt_status open_loaders(dt_run *r, dt_error *err)
 {
-    int64_t batch = r->s.data_conf->batch, eval = r->s.recipe->eval.batch;
-    DT_TRY(dt_session_loader(&r->s, DT_SPLIT_TRAIN, batch, &r->train, err));
+    int64_t eval = r->s.recipe->eval.batch;
+    DT_TRY(dt_session_train_loader(&r->s, &r->share, &r->train, err));
     DT_TRY(dt_session_loader(&r->s, DT_SPLIT_TEST, eval, &r->test, err));
     if (r->s.data_conf->val > 0) DT_TRY(dt_session_loader(&r->s, DT_SPLIT_VAL, eval, &r->val, err));
     const dt_recipe_train *t = &r->s.recipe->train;
@@ -35,6 +35,19 @@ static bool has_quantizers(const dt_graph *g)
     for (int i = 0; i < g->node_count; i++)
         if (g->node[i].op->quantizes) return true;
     return false;
+}
+
+/* Which batches of a step are this process's. */
+static dt_status take_share(dt_run *r, dt_error *err)
+{
+    int ranks = dt_comm_size(r->p->comm), batches = r->p->recipe->train.accumulate, fit;
+    if (dt_share_of(batches, dt_comm_rank(r->p->comm), ranks, &r->share, &fit)) return DT_OK;
+    return dt_fail(
+        err, DT_ERR_ARG, &(dt_where){ r->p->recipe->name, 0, "train.accumulate" },
+        "%d batch%s a step cannot be shared by %d ranks so that all have work; %d rank%s "
+        "can, or say train.accumulate=%d",
+        batches, batches == 1 ? "" : "es", ranks, fit, fit == 1 ? "" : "s",
+        (batches + ranks - 1) / ranks * ranks);
 }
 
 static void say_import(const dt_run *r, bool resumes)
@@ -71,20 +84,17 @@ static void say_import(const dt_run *r, bool resumes)
     dt_session_tell_sites(&r->s, r->phases[0].plain, r->p->events.message, r->p->events.arg);
 }
 
-/* Of a fresh run: the phase that it begins with, and its quantizers. */
-static dt_status start(dt_run *r, dt_error *err)
+/* Of a fresh run, before its quantizers start. */
+static void make_gamma_positive(dt_run *r)
 {
     char text[256];
     int small;
-    bool flips = !r->s.kept && dt_net_is_quantized(&r->s.net);
-    int flipped = flips ? dt_net_make_gamma_positive(&r->s.net, &small) : 0;
-    DT_TRY(dt_run_enter_phase(r, true, err));
-    if (!flips) return DT_OK;
+    if (r->s.kept || !dt_net_is_quantized(&r->s.net)) return;
+    int flipped = dt_net_make_gamma_positive(&r->s.net, &small);
     snprintf(text, sizeof text,
              "batch norm: %d negative scales made positive (weights and means negated), %d near 0",
              flipped, small);
     say(r, text);
-    return DT_OK;
 }
 
 /* It was done with fewer steps. */
@@ -129,7 +139,9 @@ static dt_status count_rest(void *arg, dt_session *s, const char **out_key, dt_e
     dt_run_params p = *run->p;
     p.events = (dt_run_events){ .arg = NULL };
     p.alloc = s->alloc;
-    dt_run r = { .p = &p, .s = *s, .lock = -1, .at = { .steps_per_epoch = 1 } };
+    dt_run r = {
+        .p = &p, .s = *s, .share = run->share, .lock = -1, .at = { .steps_per_epoch = 1 }
+    };
     dt_status st = dt_optim_state_init(&r.optim, &s->recipe->train, &r.s.net.graph, p.alloc, err);
     if (st == DT_OK) st = dt_run_make_phases(&r, err);
     if (st == DT_OK) st = dt_run_make_plans(&r, err);
@@ -140,9 +152,10 @@ static dt_status count_rest(void *arg, dt_session *s, const char **out_key, dt_e
     return st;
 }
 
-/* What reads the recipe and may refuse it; writes nothing. */
+/* What reads the recipe and may refuse it; writes nothing. `resumes`: others bring the state. */
 static dt_status open_run(dt_run *r, bool resumes, dt_error *err)
 {
+    DT_TRY(take_share(r, err));
     const dt_session_params p = { .recipe = r->p->recipe,
                                   .threads = r->p->threads,
                                   .plain = r->p->plain,
@@ -270,19 +283,45 @@ static dt_status open_logs(dt_run *r, dt_error *err)
     return st;
 }
 
-dt_status dt_run_prepare(dt_run *r, dt_error *err)
+/* The folder, the file that the run starts from and the logs are rank 0's. */
+static dt_status open_all(dt_run *r, bool *out_resumes, dt_error *err)
 {
-    bool resumes;
-    DT_TRY(open_in_folder(r, &resumes, err));
-    say_import(r, resumes);
-    if (resumes)
-        DT_TRY(resume(r, err));
-    else
-        DT_TRY(start(r, err));
-    DT_TRY(dt_run_make_plans(r, err));
-    DT_TRY(dt_run_open_passes(r, err));
+    dt_comm *c = r->p->comm;
+    bool leads = dt_comm_rank(c) == 0;
+    dt_status st = leads ? open_in_folder(r, out_resumes, err) : open_run(r, true, err);
+    DT_TRY(dt_comm_settle(c, st, err));
+    DT_TRY(dt_run_meet(r, err));
+    DT_TRY(dt_comm_broadcast(c, out_resumes, sizeof *out_resumes, err));
+    if (leads) say_import(r, *out_resumes);
+    if (leads && *out_resumes) st = resume(r, err);
+    if (leads && !*out_resumes) make_gamma_positive(r);
+    DT_TRY(dt_comm_settle(c, st, err));
+    return dt_run_spread(r, err);
+}
+
+static dt_status open_files(dt_run *r, dt_error *err)
+{
     DT_TRY(dt_run_write(r, "recipe.yaml", r->s.recipe->text, check_recipe, r->s.recipe, err));
     return open_logs(r, err);
+}
+
+static dt_status open_steps(dt_run *r, dt_error *err)
+{
+    DT_TRY(dt_run_make_plans(r, err));
+    return dt_run_open_passes(r, err);
+}
+
+dt_status dt_run_prepare(dt_run *r, dt_error *err)
+{
+    bool resumes = false;
+    DT_TRY(open_all(r, &resumes, err));
+    if (!resumes)
+        DT_TRY(dt_run_enter_phase(r, true, err));
+    else if (dt_comm_rank(r->p->comm) > 0)
+        dt_run_resume_phase(r);
+    DT_TRY(dt_comm_settle(r->p->comm, open_steps(r, err), err));
+    dt_status st = dt_comm_rank(r->p->comm) == 0 ? open_files(r, err) : DT_OK;
+    return dt_comm_settle(r->p->comm, st, err);
 }
 
 void dt_run_end(dt_run *r)

@@ -8,6 +8,7 @@
 #include "train/run/checkpoint.h"
 #include "train/run/hold.h"
 #include "train/run/metrics.h"
+#include "train/run/step_ranks.h"
 
 enum { DT_RUN_PHASES = 16 };
 
@@ -25,12 +26,14 @@ typedef struct dt_phase {
     dt_plan unquantized_plan;
     dt_exec unquantized_exec;
     dt_evaluator evaluator;
+    int *ends; /* by value, dt_ranks_ends of `plan` */
 } dt_phase;
 
 typedef struct dt_run {
     const dt_run_params *p;
     dt_session s;
     int lock;                      /* of the run folder, -1: not taken */
+    dt_share share;                /* of a step's batches, this process's */
     dt_loader *train, *test, *val; /* val: NULL without data.val */
     int64_t skipped[3];            /* pictures left out that were told of, by split */
     dt_optim_state optim;
@@ -42,6 +45,8 @@ typedef struct dt_run {
     int phase_count;
     dt_phase *phase;         /* the one under way */
     dt_accumulate sums;      /* of gradients, train.accumulate */
+    dt_ranks ranks;          /* the processes that share the steps */
+    dt_wish wish;            /* what any of them wished at the end of the last step */
     dt_loader *extra_loader; /* training pictures for what dynamics want; NULL: nothing */
     dt_metrics metrics;
     dt_run_position at;
@@ -67,6 +72,12 @@ dt_status dt_run_open_passes(dt_run *r, dt_error *err) DT_MUST_CHECK;
 void dt_run_end_plans(dt_run *r);
 /* The graphs of all phases; before anything is written, for they may be refused. */
 dt_status dt_run_make_phases(dt_run *r, dt_error *err) DT_MUST_CHECK;
+/* Tells what the ranks of a run must have in common, and fails on all of them where one differs
+ * (run_ranks.c). */
+dt_status dt_run_meet(dt_run *r, dt_error *err) DT_MUST_CHECK;
+/* From rank 0 to all: where the run is, and all numbers of its state. */
+dt_status dt_run_spread(dt_run *r, dt_error *err) DT_MUST_CHECK;
+
 /* Gives an executor of a step's graph the inputs of batch `index` of the step under way, and runs
  * the teacher. */
 dt_status dt_run_feed(dt_run *r, dt_exec *e, const dt_batch *batch, int index,
