@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "autograd/op_conv2d.h"
 #include "layers/place.h"
 
 #include <string.h>
