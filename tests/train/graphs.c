@@ -2,7 +2,8 @@
  *     graphs RECIPE [KEY=VALUE...]   the text
  *     graphs --sums LIST ROOT        a line "SHA-256 of the text, RECIPE, overrides" for each line
  *                                    of LIST, whose last words are those
- * Plain and fused, of the recipe and of each of its phases. tests/train/graphs.py compares. */
+ * Plain and fused, of the recipe and of each of its phases. tests/train/graphs.py compares. Of each
+ * graph plans are made and played (support/plan_player.h). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +18,8 @@
 #include "autograd/op_gelu.h"
 #include "autograd/op_layernorm.h"
 #include "autograd/op_linear_codes.h"
+#include "core/memory.h"
+#include "tests/support/plan_player.h"
 #include "train/net/session.h"
 
 typedef struct printer {
@@ -169,6 +172,37 @@ static void say_graph(printer *p, const char *title, const dt_graph *g)
     }
 }
 
+/* A plan of a step or of an evaluation, played. */
+static dt_status play_plan(const dt_graph *g, dt_mode mode, int loss, int logits, dt_error *err)
+{
+    const int outputs[] = { loss, logits };
+    dt_kernels k;
+    dt_plan plan;
+    player y;
+    DT_TRY(dt_kernels_init(&k, "", err));
+    const dt_plan_request request = { .graph = g,
+                                      .kernels = &k,
+                                      .mode = mode,
+                                      .batch = 4,
+                                      .threads = 2,
+                                      .outputs = outputs,
+                                      .output_count = 2 };
+    DT_TRY(dt_plan_init(&plan, &request, NULL, err));
+    int *holds = dt_get_array(NULL, (size_t)plan.slot_count + 1, sizeof *holds, "test");
+    if (!holds) abort();
+    player_play(&y, &plan, holds, outputs, 2);
+    dt_put(NULL, holds);
+    dt_plan_fini(&plan);
+    if (!y.wrong[0]) return DT_OK;
+    return dt_fail(err, DT_ERR_ARG, NULL, "plan of mode %d: %s", (int)mode, y.wrong);
+}
+
+static dt_status play_both(const dt_net *net, const dt_graph *g, dt_error *err)
+{
+    DT_TRY(play_plan(g, DT_MODE_TRAIN, net->step_loss, net->logits, err));
+    return play_plan(g, DT_MODE_EVAL, net->loss, net->logits, err);
+}
+
 static dt_status say_both(printer *p, const char *title, const dt_net *net, const dt_graph *g,
                           dt_error *err)
 {
@@ -177,8 +211,10 @@ static dt_status say_both(printer *p, const char *title, const dt_net *net, cons
     DT_TRY(dt_fuse(g, keep, 3, &fused, NULL, err));
     say_graph(p, title, g);
     say_graph(p, "of steps", &fused);
+    dt_status st = play_both(net, g, err);
+    if (st == DT_OK) st = play_both(net, &fused, err);
     dt_graph_fini(&fused);
-    return DT_OK;
+    return st;
 }
 
 static dt_status say_net(printer *p, const dt_net *net, const dt_recipe *recipe, dt_error *err)
@@ -224,14 +260,17 @@ static dt_status say_recipe(printer *p, const char *path, const char *const *ove
     dt_recipe *recipe;
     dt_net_input input;
     dt_net net;
+    dt_measure blank; /* starting values would take most of the time */
+    DT_TRY(dt_measure_init(&blank, err));
     DT_TRY(dt_recipe_read(&params, &recipe, err));
     dt_status st = picture_of(recipe, &input, err);
-    if (st == DT_OK) st = dt_net_init(&net, recipe, &input, false, NULL, err);
+    if (st == DT_OK) st = dt_net_init(&net, recipe, &input, false, &blank.alloc, err);
     if (st == DT_OK) {
         st = say_net(p, &net, recipe, err);
         dt_net_fini(&net);
     }
     dt_recipe_free(recipe);
+    dt_measure_fini(&blank);
     return st;
 }
 
