@@ -224,7 +224,6 @@ START_TEST(fused_and_plain_agree)
             ck_assert_int_eq(count_nodes(g, "softmax"), 0);
             ck_assert_int_eq(count_nodes(g, "linear_codes"), cases[i].linears);
             ck_assert_int_eq(count_nodes(g, "encode_codes"), cases[i].encodes);
-            ck_assert_uint_le(fused.plan.arena_bytes, plain.plan.arena_bytes * 11 / 10);
             close_side(&fused);
             close_side(&plain);
         }
