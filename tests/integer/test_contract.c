@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/rng.h"
+#include "tests/integer/exact.h"
 #include "tests/support/run.h"
 
 static const dt_contract *contract(const char *name)
@@ -87,21 +88,52 @@ START_TEST(double_is_gemmlowp)
 }
 END_TEST
 
-/* Random multipliers: single is floor(M sum + 1/2) of the 31-bit M, fp32 the float product. */
-START_TEST(single_and_fp32_are_their_formulas)
+/* M > 0 to 31 bits, half away from zero. */
+static number bits31(double M)
+{
+    number x = exact_of(M);
+    while (x.m < wide_power(60))
+        x.m *= 2, x.e--;
+    int e = 0;
+    while (x.m >= wide_power(31 + e))
+        e++;
+    return (number){ wide_nearest(x.m, wide_power(e), TIE_AWAY), x.e + e };
+}
+
+/* What a contract gives before it clamps: the float product of float M, or M to 31 bits times the
+ * sum, to the nearest, up from the middle. */
+static wide product_of(dt_rounding rounding, float x, float w, float y, int32_t sum)
+{
+    if (rounding == DT_ROUND_SINGLE) {
+        double M = (double)x * (double)w / (double)y;
+        return exact_nearest(exact_times(bits31(M), exact_int(sum)), TIE_UP);
+    }
+    number both = exact_round24(exact_times(exact_of((double)x), exact_of((double)w)));
+    number M = exact_ratio24(both, exact_of((double)y));
+    number s = exact_round24(exact_int(sum)); /* a float, too */
+    return exact_nearest(exact_round24(exact_times(s, M)), TIE_EVEN);
+}
+
+START_TEST(products_in_exact_arithmetic)
 {
     dt_rng rng;
     dt_rng_open(&rng, 2, DT_RNG_TEST, 0, 0);
-    for (int i = 0; i < 200000; i++) {
+    int differ = 0;
+    for (int i = 0; i < 100000; i++) {
         float x = (float)(.001 + dt_rng_uniform(&rng)), w = (float)(.001 + dt_rng_uniform(&rng));
         float y = (float)(.001 + dt_rng_uniform(&rng));
-        int32_t sum = (int32_t)dt_rng_below(&rng, 1000) - 500;
-        double M = (double)x * (double)w / (double)y, exact = M * sum, r = floor(exact + .5);
-        if (fabs(exact + .5 - r) > 1e-6 && fabs(r) < HIGH)
-            ck_assert_int_eq(apply("single", x, w, y, sum), (int)r);
-        float product = x * w, ratio = product / y, v = (float)sum * ratio;
-        ck_assert_int_eq(apply("fp32", x, w, y, sum), (int)rint(fmin(fmax((double)v, LOW), HIGH)));
+        int bits = 4 + i % 24; /* sums above 2^24 are no floats */
+        int32_t sum = (int32_t)dt_rng_below(&rng, 2u << bits) - (1 << bits);
+        if (i % 3 == 0)
+            x = ldexpf(1, -i % 7), w = ldexpf(1, -i % 5), y = ldexpf(1, -i % 2); /* ties */
+        wide single = product_of(DT_ROUND_SINGLE, x, w, y, sum);
+        wide fp32 = product_of(DT_ROUND_FP32, x, w, y, sum);
+        ck_assert_int_eq(apply("single", x, w, y, sum), exact_clamp(single, LOW, HIGH));
+        ck_assert_int_eq(apply("fp32", x, w, y, sum), exact_clamp(fp32, LOW, HIGH));
+        ck_assert_int_eq(apply("xnnpack", x, w, y, sum), exact_clamp(fp32, LOW, HIGH));
+        differ += single != fp32;
     }
+    ck_assert_int_gt(differ, 1000);
     /* a sum above 2^24 is rounded to float first */
     ck_assert_int_eq(apply("fp32", 1.f / 512, 1, 1, 16777217), 32768);
     ck_assert_int_eq(apply("fp32", 1e20f, 1, 1, 5), HIGH);
@@ -110,6 +142,11 @@ START_TEST(single_and_fp32_are_their_formulas)
     ck_assert_int_eq(apply("double", 1e-20f, 1, 1, INT_MIN), 0);
 }
 END_TEST
+
+static bool same(number a, number b)
+{
+    return exact_plus(a, exact_minus(b)).m == 0;
+}
 
 /* Contracts that share a formula must stay apart where the sources differ. */
 START_TEST(means)
@@ -120,14 +157,33 @@ START_TEST(means)
         dt_multiplier a = dt_multiplier_mean(contract("fp32"), x, y, 49);
         dt_multiplier b = dt_multiplier_mean(contract("xnnpack"), x, y, 49);
         dt_multiplier c = dt_multiplier_mean(contract("double"), x, y, 49);
-        float n = y * 49;
-        ck_assert(a.f == x / n);
-        ck_assert_double_eq_tol((double)b.f, (double)a.f, 2e-7 * (double)a.f);
+        number nx = exact_of((double)x), ny = exact_of((double)y), n = exact_int(49);
+        ck_assert(
+            same(exact_of((double)a.f), exact_ratio24(nx, exact_round24(exact_times(ny, n)))));
+        ck_assert(same(exact_of((double)b.f), exact_ratio24(exact_ratio24(nx, ny), n)));
         ck_assert_double_eq_tol(dt_multiplier_value(&c), (double)a.f, 2e-7 * (double)a.f);
         ck_assert(dt_multiplier_value(&a) == (double)a.f);
         differ += a.f != b.f;
     }
     ck_assert_int_gt(differ, 0);
+}
+END_TEST
+
+/* Fixed point: m divided by the pixels and rounded down, so M / n is less than one step above it.
+ */
+START_TEST(means_in_fixed_point_round_down)
+{
+    for (int64_t n = 1; n < 600; n++) {
+        double M = (.01 * (double)n) / (double).37f;
+        dt_multiplier c = dt_multiplier_mean(contract("double"), .01f * (float)n, .37f, n);
+        M = (double)(.01f * (float)n) / (double).37f;
+        number whole = bits31(M), step = { 1, c.e - 31 };
+        number times = exact_times((number){ c.m, c.e - 31 }, exact_int(n));
+        number more = exact_times(exact_plus((number){ c.m, c.e - 31 }, step), exact_int(n));
+        ck_assert_int_ge(c.m, 1 << 29);
+        ck_assert(exact_plus(whole, exact_minus(times)).m >= 0);
+        ck_assert(exact_plus(whole, exact_minus(more)).m < 0);
+    }
 }
 END_TEST
 
@@ -157,6 +213,134 @@ START_TEST(additions)
     ck_assert_int_gt(differ, 1000);
     ck_assert_int_lt(fp32_even, 65536);
     ck_assert_int_gt(fixed_differ, 0); /* half away from zero in its last rounding */
+}
+END_TEST
+
+static number scale_of(const dt_lower_grid *g)
+{
+    return exact_of((double)g->scale);
+}
+
+/* What is left of both zero points, in float32. */
+static number fixed_part(bool fused, const dt_lower_grid *ga, const dt_lower_grid *gb,
+                         const dt_lower_grid *gy)
+{
+    number ra = exact_ratio24(scale_of(ga), scale_of(gy));
+    number rb = exact_ratio24(scale_of(gb), scale_of(gy));
+    number zb = exact_round24(exact_times(rb, exact_int(gb->zero_point)));
+    number za = exact_times(ra, exact_int(ga->zero_point));
+    number zeros = exact_round24(exact_plus(fused ? za : exact_round24(za), zb));
+    return exact_round24(exact_plus(exact_int(gy->zero_point), exact_minus(zeros)));
+}
+
+/* a a_ratio + b b_ratio + fixed in float32, where `fused` rounds each product with its sum. */
+static wide float_addition(bool fused, const dt_lower_grid *ga, const dt_lower_grid *gb,
+                           const dt_lower_grid *gy, int a, int b)
+{
+    number ra = exact_ratio24(scale_of(ga), scale_of(gy));
+    number rb = exact_ratio24(scale_of(gb), scale_of(gy));
+    number fixed = fixed_part(fused, ga, gb, gy);
+    number pa = exact_times(ra, exact_int(a)), pb = exact_times(rb, exact_int(b));
+    if (fused)
+        return exact_nearest(exact_round24(exact_plus(pa, exact_round24(exact_plus(pb, fixed)))),
+                             TIE_EVEN);
+    number part = exact_round24(exact_plus(fixed, exact_round24(pa)));
+    return exact_nearest(exact_round24(exact_plus(part, exact_round24(pb))), TIE_EVEN);
+}
+
+/* Ratios as whole numbers over a power of two, so that the larger has 21 bits. */
+static wide xnnpack_addition(const dt_lower_grid *ga, const dt_lower_grid *gb,
+                             const dt_lower_grid *gy, int a, int b)
+{
+    number ra = exact_ratio24(scale_of(ga), scale_of(gy)),
+           rb = exact_ratio24(scale_of(gb), scale_of(gy));
+    number most = ga->scale > gb->scale ? ra : rb;
+    int shift = 1;
+    while (exact_floor((number){ most.m, most.e + shift }) < wide_power(20))
+        shift++;
+    wide ta = exact_nearest((number){ ra.m, ra.e + shift }, TIE_EVEN);
+    wide tb = exact_nearest((number){ rb.m, rb.e + shift }, TIE_EVEN);
+    wide sum = (a - ga->zero_point) * ta + (b - gb->zero_point) * tb;
+    return wide_nearest(sum, wide_power(shift), TIE_UP) + gy->zero_point;
+}
+
+/* TFLite's: codes << 20, times half of their scale in the larger one, back to y's. `single` rounds
+ * up from the middle, `double` is gemmlowp above. */
+static wide fixed_times(bool twice, double M, wide v)
+{
+    number m = bits31(M);
+    if (!twice) return exact_nearest((number){ m.m * v, m.e }, TIE_UP);
+    int exponent = -(m.e + 31); /* M < 1 in these */
+    return gemmlowp((int32_t)v, (int32_t)m.m, exponent);
+}
+
+static wide fixed_addition(bool twice, const dt_lower_grid *ga, const dt_lower_grid *gb,
+                           const dt_lower_grid *gy, int a, int b)
+{
+    double sa = (double)ga->scale, sb = (double)gb->scale, most = 2 * fmax(sa, sb);
+    wide sum = fixed_times(twice, sa / most, (wide)(a - ga->zero_point) * 1048576) +
+               fixed_times(twice, sb / most, (wide)(b - gb->zero_point) * 1048576);
+    return fixed_times(twice, most / (1048576.0 * (double)gy->scale), sum) + gy->zero_point;
+}
+
+static number multiplier_of(const dt_multiplier *m)
+{
+    return (number){ m->m, m->e - 31 };
+}
+
+/* The numbers that an addition is made of; codes seldom tell their last bits. */
+static void check_constants(const dt_contract *c, const dt_adder *r)
+{
+    double sa = (double)r->a.scale, sb = (double)r->b.scale, most = 2 * fmax(sa, sb);
+    if (c->adding == DT_ADD_FUSED || c->adding == DT_ADD_UNFUSED) {
+        number fixed = fixed_part(c->adding == DT_ADD_FUSED, &r->a, &r->b, &r->y);
+        ck_assert(same(exact_of((double)r->fixed), fixed));
+    } else if (c->adding == DT_ADD_FIXED) {
+        ck_assert(same(multiplier_of(&r->a_scale), bits31(sa / most)));
+        ck_assert(same(multiplier_of(&r->b_scale), bits31(sb / most)));
+        double back = most / (1048576.0 * (double)r->y.scale);
+        ck_assert(same(multiplier_of(&r->y_scale), bits31(back)));
+    }
+}
+
+static wide addition_of(const dt_contract *c, const dt_lower_grid *ga, const dt_lower_grid *gb,
+                        const dt_lower_grid *gy, int a, int b)
+{
+    if (c->adding == DT_ADD_XNNPACK) return xnnpack_addition(ga, gb, gy, a, b);
+    if (c->adding == DT_ADD_FIXED)
+        return fixed_addition(c->rounding == DT_ROUND_DOUBLE, ga, gb, gy, a, b);
+    return float_addition(c->adding == DT_ADD_FUSED, ga, gb, gy, a, b);
+}
+
+static dt_lower_grid draw_grid(dt_rng *rng, bool dyadic)
+{
+    dt_lower_grid g = { .zero_point = (int)dt_rng_below(rng, 256), .high = 255 };
+    int e = (int)dt_rng_below(rng, 5);
+    g.scale = dyadic ? ldexpf(1, -e) : (float)(.004 + .1 * dt_rng_uniform(rng));
+    return g;
+}
+
+START_TEST(additions_in_exact_arithmetic)
+{
+    dt_rng rng;
+    dt_rng_open(&rng, 3, DT_RNG_TEST, 0, 0);
+    for (int i = 0; i < 50; i++) {
+        bool dyadic = i % 3 == 0; /* ties */
+        dt_lower_grid a = draw_grid(&rng, dyadic), b = draw_grid(&rng, dyadic);
+        dt_lower_grid y = draw_grid(&rng, dyadic);
+        for (const dt_contract *c = dt_contracts; c->name; c++) {
+            const dt_adder r = dt_adder_make(c, &a, &b, &y);
+            check_constants(c, &r);
+            for (int p = i % 3; p < 256; p += 3)
+                for (int q = i % 5; q < 256; q += 5)
+                    ck_assert_msg(dt_adder_apply(&r, p, q) ==
+                                      exact_clamp(addition_of(c, &a, &b, &y, p, q), y.low, y.high),
+                                  "%s: %d + %d: %d, not %d (scales %.9g %.9g %.9g)", c->name, p, q,
+                                  dt_adder_apply(&r, p, q),
+                                  (int)exact_clamp(addition_of(c, &a, &b, &y, p, q), y.low, y.high),
+                                  (double)a.scale, (double)b.scale, (double)y.scale);
+        }
+    }
 }
 END_TEST
 
@@ -208,5 +392,6 @@ START_TEST(codes_of_values)
 END_TEST
 
 DT_TEST_MAIN("contract", contracts_have_names, ties_go_where_the_contract_says, double_is_gemmlowp,
-             single_and_fp32_are_their_formulas, means, additions, additions_stay_in_range,
-             fused_and_unfused_additions, codes_of_values)
+             products_in_exact_arithmetic, means, means_in_fixed_point_round_down, additions,
+             additions_in_exact_arithmetic, additions_stay_in_range, fused_and_unfused_additions,
+             codes_of_values)
