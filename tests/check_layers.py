@@ -1,35 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks what the compiler does not: who includes whom, and what no file may hold.
 
-usage: check_layers.py SOURCE_ROOT
+usage: check_layers.py SOURCE_ROOT BUILD_ROOT
 """
+import json
 import os
 import re
 import sys
 
-# Folder -> folders it may include beside itself. "x/y.h" allows one header. A folder within another
-# that has a row is none of that one's.
-MAY = {
-    "core": [],
-    "comm": ["core"],
-    "kernels": ["core"],
-    "autograd": ["core", "kernels"],
-    "fakequant": ["core", "kernels", "autograd"],
-    "layers": ["core", "autograd", "fakequant"],
-    "dynamics": ["core", "kernels", "autograd", "fakequant"],
-    "data": ["core"],
-    "optim": ["core", "kernels", "autograd"],
-    "integer": ["core", "kernels", "autograd", "fakequant"],
-    "train/store": ["core", "data"],
-    "exchange": ["core", "kernels", "autograd", "fakequant", "layers", "integer", "train/store"],
-    "forms": ["core", "kernels", "autograd", "fakequant", "integer", "exchange"],
-    "recipes": ["core", "fakequant/choice.h"],
-    "tasks": ["core", "autograd"],
-    "train": ["core", "comm", "kernels", "autograd", "fakequant", "layers", "dynamics", "data", "optim",
-              "tasks",
-              "integer", "exchange", "forms", "recipes", "train/store"],
-    "cli": ["core", "recipes", "train/detent.h"],
-}
+# The row of a folder in the table of docs/architecture.md: `a/` | what it holds | what it may include.
+FOLDER = re.compile(r"^\| `([\w/]+)/` \| [^|]+ \| ([^|]+) \|$")
+
+
+def may_include(root):
+    """Folder -> folders that it may include beside itself, as architecture.md has them. "x/y.h" allows
+    one header. A folder within another that has a row is none of that one's."""
+    may = {}
+    with open(os.path.join(root, "docs", "architecture.md"), encoding="utf-8") as f:
+        for line in f:
+            if row := FOLDER.match(line):
+                words = re.findall(r"[\w./-]+", row.group(2))
+                may[row.group(1)] = (list(may) if words == ["all", "above"] else
+                                     [w for w in words if w != "-"])
+    return may
+
+
+MAY = may_include(sys.argv[1])
 FREE = ["tests", "bench"]
 CALL = r"(?<![\w.>]){}\s*\("
 EXITS = re.compile(CALL.format("(?:exit|_exit|abort|printf|puts|putchar|rand|srand|getenv)"))
@@ -192,12 +188,45 @@ def layout(path, text, wrong):
         wrong.append(f"{path}: {text.count(chr(10))} lines; 600 at most")
 
 
-def tested(root, path, wrong):
+def run_by_meson(root, build):
+    """Files of tests/ that a test of every day runs: scripts, and sources of its programs."""
+    def read(name):
+        with open(os.path.join(build, "meson-info", name), encoding="utf-8") as f:
+            return json.load(f)
+
+    sources = {}
+    for target in read("intro-targets.json"):
+        listed = [s for part in target["target_sources"] for s in part.get("sources", [])]
+        for path in target["filename"]:
+            sources[os.path.realpath(path)] = listed
+    run = set()
+    for test in read("intro-tests.json"):
+        if any(suite.split(":")[-1] == "long" for suite in test["suite"]):
+            continue
+        for word in test["cmd"]:
+            path = os.path.realpath(os.path.join(build, word))
+            run.update(sources.get(path, [path]))
+    tests = os.path.join(os.path.realpath(root), "tests")
+    return {os.path.relpath(os.path.realpath(p), tests) for p in run}
+
+
+def tested(run, path, wrong):
     folder, name = path.split("/")[0], os.path.basename(path)
     test = PARTS.get(path, f"{folder}/test_{name}")
     if folder in MAY and folder != "cli" and path.endswith(".c") and not ROWS.search(path):
-        if not os.path.exists(os.path.join(root, "tests", test)):
-            wrong.append(f"{path}: no tests/{test}")
+        if test not in run:
+            wrong.append(f"{path}: no test runs tests/{test}")
+
+
+def parts_are_there(root, run, wrong):
+    for path, test in PARTS.items():
+        if not os.path.exists(os.path.join(root, path)):
+            wrong.append(f"PARTS: there is no {path}")
+    for at, _, names in os.walk(os.path.join(root, "tests")):
+        for name in names:
+            path = os.path.relpath(os.path.join(at, name), os.path.join(root, "tests"))
+            if re.fullmatch(r"test_\w+\.c", name) and path not in run:
+                wrong.append(f"tests/{path}: no test runs it")
 
 
 def order_of_folders(wrong):
@@ -212,9 +241,28 @@ def order_of_folders(wrong):
         done += ready
 
 
-def main(root):
+def folders_have_rows(root, wrong):
+    """Folders of sources are those of the table."""
+    for name in sorted(os.listdir(root)):
+        at = os.path.join(root, name)
+        if name in FREE or name in MAY or not os.path.isfile(os.path.join(at, "meson.build")):
+            continue
+        if any(n.endswith(".c") for _, _, names in os.walk(at) for n in names):
+            wrong.append(f"{name}/: has no row in docs/architecture.md")
+    for folder in MAY:
+        if not os.path.isdir(os.path.join(root, folder)):
+            wrong.append(f"docs/architecture.md: there is no {folder}/")
+        for other in MAY[folder]:
+            if other not in MAY and not os.path.isfile(os.path.join(root, other)):
+                wrong.append(f"docs/architecture.md: {folder}/ may include {other}, which is not there")
+
+
+def main(root, build):
     wrong, count = [], 0
+    run = run_by_meson(root, build)
     order_of_folders(wrong)
+    folders_have_rows(root, wrong)
+    parts_are_there(root, run, wrong)
     for folder in [*(f for f in MAY if "/" not in f), *FREE]:
         for at, folders, names in os.walk(os.path.join(root, folder)):
             folders[:] = [f for f in folders if f not in ("corpus", "golden", "__pycache__")]
@@ -230,10 +278,10 @@ def main(root):
                     includes(root, path, text, wrong)
                     words(path, text, wrong)
                     facts(path, text, wrong)
-                tested(root, path, wrong)
+                tested(run, path, wrong)
     print("\n".join(wrong))
     print(f"{count} files, {len(wrong)} findings")
-    return 1 if wrong or count < 100 else 0
+    return 1 if wrong or count < 100 or len(MAY) < 10 else 0
 
 
-sys.exit(main(sys.argv[1]))
+sys.exit(main(*sys.argv[1:]))
