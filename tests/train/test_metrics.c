@@ -25,6 +25,9 @@ static void begin(void)
 
 static void end(void)
 {
+    char events[160];
+    snprintf(events, sizeof events, "%s/" DT_EVENTS_FILE, dir.folder);
+    remove(events);
     remove(csv);
     tempdir_fini(&dir);
 }
@@ -53,7 +56,7 @@ static void log_steps(dt_metrics *m, int64_t from, int64_t to)
 {
     for (int64_t step = from; step <= to; step += 10) {
         const dt_run_position at = { .step = step };
-        ck_assert_int_eq(dt_metrics_step(m, &at, 1.5, 0.1, NULL), DT_OK);
+        ck_assert_int_eq(dt_metrics_step(m, &at, &(dt_run_step){ 1.5, 0.1, 0 }, NULL), DT_OK);
         const dt_run_epoch e = { .epoch = step / 20,
                                  .step = step,
                                  .score = { .sum = { 1 }, .count = 4 } };
@@ -101,7 +104,7 @@ START_TEST(what_is_no_number_is_null)
                              .score = { .loss = NAN, .sum = { 1 }, .count = 4 } };
     begin();
     ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 0, false, NULL), DT_OK);
-    ck_assert_int_eq(dt_metrics_step(&m, &at, NAN, 0.1, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_step(&m, &at, &(dt_run_step){ NAN, 0.1, 0 }, NULL), DT_OK);
     ck_assert_int_eq(dt_metrics_epoch(&m, &e, NULL), DT_OK);
     dt_metrics_close(&m);
     char *text = text_of(dir.file);

@@ -50,8 +50,8 @@ void dt_inspect_close(dt_inspection *inspection)
     dt_tensors_fini(&inspection->set);
 }
 
-static void tell_site(const dt_session *s, const dt_node *node, const dt_inspect_fit *fit,
-                      dt_inspect_fn fn, void *arg)
+dt_inspect_site dt_inspect_site_of(const dt_state *state, const dt_node *node,
+                                   const dt_inspect_fit *fit)
 {
     const dt_fakequant_conf *c = node->conf;
     const dt_quantizer *q = c->quantizer;
@@ -63,13 +63,13 @@ static void tell_site(const dt_session *s, const dt_node *node, const dt_inspect
                              .groups = c->site.groups };
     /* Statistics of a transform exist only while the net runs: such a grid is not told. */
     for (int64_t k = 0; k < c->site.groups; k++)
-        site.at_floor += dt_hold_group_at_floor(node, &s->net.state, k);
+        site.at_floor += dt_hold_group_at_floor(node, state, k);
     bool fixed = q->grid && !dt_quant_transforms(q, &c->site);
     for (int64_t k = 0; fixed && k < c->site.groups; k++) {
         real params[DT_QUANT_MAX_PARAMS];
         dt_grid grid;
         for (int i = 0; i < q->param_count; i++)
-            params[i] = s->net.state.data[node->in[1 + i]][k];
+            params[i] = state->data[node->in[1 + i]][k];
         if (!q->grid(c->options, &c->site, params, NULL, &grid)) break;
         if (k == 0) {
             site.qmin = grid.qmin;
@@ -86,6 +86,13 @@ static void tell_site(const dt_session *s, const dt_node *node, const dt_inspect
         site.clipped = (double)fit->clipped / (double)fit->count;
         site.sqnr_db = dt_inspect_sqnr(fit);
     }
+    return site;
+}
+
+static void tell_site(const dt_session *s, const dt_node *node, const dt_inspect_fit *fit,
+                      dt_inspect_fn fn, void *arg)
+{
+    const dt_inspect_site site = dt_inspect_site_of(&s->net.state, node, fit);
     fn(arg, &site);
 }
 

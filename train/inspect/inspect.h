@@ -39,6 +39,10 @@ typedef struct dt_inspect_site {
 } dt_inspect_site;
 typedef void (*dt_inspect_fn)(void *arg, const dt_inspect_site *site);
 
+/* Of a quantizer's node, with the state's parameters; `fit` with count 0: not measured. */
+dt_inspect_site dt_inspect_site_of(const dt_state *state, const dt_node *node,
+                                   const struct dt_inspect_fit *fit);
+
 /* What a caller of dt_inspect_sites wants to hear. */
 typedef struct dt_inspect_events {
     dt_inspect_fn site;

@@ -67,8 +67,8 @@ static dt_status on_node(void *arg, const dt_node *n, const dt_op_run *run, bool
     return DT_OK;
 }
 
-static dt_status run_batches(dt_evaluator *e, dt_loader *loader, int64_t pictures,
-                             watch *w, dt_error *err)
+static dt_status run_batches(dt_evaluator *e, dt_loader *loader, int64_t pictures, watch *w,
+                             dt_error *err)
 {
     int64_t all = dt_loader_samples(loader);
     if (pictures > all) pictures = all;

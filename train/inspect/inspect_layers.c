@@ -32,17 +32,27 @@ static void add_groups(const dt_graph *g, const dt_state *state, const dt_node *
     }
 }
 
+dt_status dt_inspect_weights(const dt_graph *g, const dt_state *state, const dt_node *site,
+                             const dt_alloc *a, dt_inspect_fit *fit, dt_error *err)
+{
+    const dt_fakequant_conf *c = site->conf;
+    const dt_shape *shape = &g->value[site->in[0]].shape;
+    size_t stats = (size_t)(dt_fakequant_site(c, shape).groups * c->quantizer->stat_count);
+    size_t count = 3 * (size_t)dt_shape_count(shape) + stats + 1;
+    real *room = dt_get_array(a, count, sizeof *room, "inspection");
+    if (!room) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to look at weights");
+    *fit = (dt_inspect_fit){ 0 };
+    add_groups(g, state, site, room, fit);
+    dt_put(a, room);
+    return DT_OK;
+}
+
 static dt_status judge_weights(const dt_graph *g, const dt_state *state, const dt_node *site,
                                const dt_alloc *a, dt_inspect_layer *l, dt_error *err)
 {
     const dt_fakequant_conf *c = site->conf;
-    dt_inspect_fit fit = { 0 };
-    int64_t groups = dt_fakequant_site(c, &g->value[site->in[0]].shape).groups;
-    size_t stats = (size_t)(groups * c->quantizer->stat_count);
-    real *room = dt_get_array(a, 3 * (size_t)l->weights + stats + 1, sizeof *room, "inspection");
-    if (!room) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to look at weights");
-    add_groups(g, state, site, room, &fit);
-    dt_put(a, room);
+    dt_inspect_fit fit;
+    DT_TRY(dt_inspect_weights(g, state, site, a, &fit, err));
     l->method = c->quantizer->row.name;
     l->w_bits = c->site.bits;
     l->clipped = fit.has_grid ? (double)fit.clipped / (double)fit.count : -1;

@@ -21,6 +21,12 @@ typedef struct dt_inspect_layer {
     size_t container_bytes; /* a byte each, 4 in float */
 } dt_inspect_layer;
 
+struct dt_inspect_fit;
+/* How the weights of a site meet their grid. Errors: NOMEM. */
+dt_status dt_inspect_weights(const dt_graph *g, const dt_state *state, const dt_node *site,
+                             const dt_alloc *a, struct dt_inspect_fit *fit,
+                             dt_error *err) DT_MUST_CHECK;
+
 /* Fills one for a conv2d or linear node. Errors: NOMEM. */
 dt_status dt_inspect_layer_of(const dt_graph *g, const dt_state *state, const dt_node *node,
                               const dt_alloc *a, dt_inspect_layer *out,

@@ -13,6 +13,8 @@
 
 enum { LOG_MAX = 1 << 28 };
 
+static const char step_tag[] = "train/loss"; /* of the events of steps, and of those alone */
+
 /* The step that a line belongs to, and whether it tells of that step alone and not of an epoch. */
 static int64_t json_step(const char *line, size_t size, bool *out_alone)
 {
@@ -102,6 +104,7 @@ dt_status dt_metrics_open(dt_metrics *m, const char *folder, const dt_goal *goal
     dt_status st = dt_path_join(folder, "metrics.jsonl", &jsonl, err);
     if (st == DT_OK) st = dt_path_join(folder, "summary.csv", &csv, err);
     if (st == DT_OK) st = open_both(m, jsonl, csv, step, goes_on, err);
+    if (st == DT_OK) st = dt_events_open(&m->events, folder, step, goes_on, step_tag, err);
     if (st != DT_OK) dt_metrics_close(m);
     dt_put(NULL, jsonl);
     dt_put(NULL, csv);
@@ -118,13 +121,15 @@ static dt_status sync_log(FILE *f, const char *name, dt_error *err)
 dt_status dt_metrics_sync(const dt_metrics *m, dt_error *err)
 {
     DT_TRY(sync_log(m->jsonl, "metrics.jsonl", err));
-    return sync_log(m->csv, "summary.csv", err);
+    DT_TRY(sync_log(m->csv, "summary.csv", err));
+    return sync_log(m->events.file, DT_EVENTS_FILE, err);
 }
 
 void dt_metrics_close(dt_metrics *m)
 {
     if (m->jsonl) fclose(m->jsonl);
     if (m->csv) fclose(m->csv);
+    dt_events_close(&m->events);
     *m = (dt_metrics){ .jsonl = NULL };
 }
 
@@ -144,13 +149,18 @@ static dt_status write_json(dt_metrics *m, json_t *o, dt_error *err)
     return flush(m->jsonl, "metrics.jsonl", err);
 }
 
-dt_status dt_metrics_step(dt_metrics *m, const dt_run_position *at, double loss, double lr,
+dt_status dt_metrics_step(dt_metrics *m, const dt_run_position *at, const dt_run_step *step,
                           dt_error *err)
 {
-    return write_json(m,
+    dt_event_scalar s[] = { { .value = step->loss },
+                            { "train/learning_rate", step->lr },
+                            { "perf/img_per_s", step->images_per_s } };
+    snprintf(s[0].tag, sizeof s[0].tag, "%s", step_tag);
+    DT_TRY(write_json(m,
                       json_pack("{s:s,s:I,s:o,s:f}", "kind", "step", "step", (json_int_t)at->step,
-                                "loss", number(loss), "lr", lr),
-                      err);
+                                "loss", number(step->loss), "lr", step->lr),
+                      err));
+    return dt_events_add(&m->events, at->step, s, DT_ARRAY_LEN(s), err);
 }
 
 /* By hand, for it comes within a step, which does not allocate: sites and parameters are named by
@@ -172,6 +182,20 @@ typedef struct dynamics_lines {
     dt_error *err;
 } dynamics_lines;
 
+/* Numbers; histograms are in the lines only. */
+static dt_status dynamics_events(dynamics_lines *l, const char *layer, const dt_dynamics_number *n,
+                                 int count)
+{
+    dt_event_scalar s[DT_EVENT_SCALARS];
+    int told = 0;
+    for (int i = 0; i < count && told < DT_EVENT_SCALARS; i++) {
+        if (n[i].count != 1) continue;
+        snprintf(s[told].tag, sizeof s[told].tag, "osc/%s/%s", layer, n[i].key);
+        s[told++].value = n[i].value[0];
+    }
+    return told ? dt_events_add(&l->m->events, l->step, s, told, l->err) : DT_OK;
+}
+
 static void dynamics_line(void *arg, const char *row, const char *layer,
                           const dt_dynamics_number *n, int count)
 {
@@ -186,6 +210,7 @@ static void dynamics_line(void *arg, const char *row, const char *layer,
         json_object_set_new(o, n[i].key, list);
     }
     l->st = write_json(l->m, o, l->err);
+    if (l->st == DT_OK) l->st = dynamics_events(l, layer ? layer : "all", n, count);
 }
 
 dt_status dt_metrics_dynamics(dt_metrics *m, dt_dynamics *d, int64_t step, dt_error *err)
@@ -218,9 +243,9 @@ static void put_test(json_t *o, const dt_goal *g, const dt_score *s)
 static json_t *epoch_json(const dt_run_epoch *e, const dt_goal *g)
 {
     const dt_net_task *t = g->task;
-    json_t *o = json_pack("{s:s,s:I,s:I,s:f,s:o}", "kind", "epoch", "epoch", (json_int_t)e->epoch,
-                          "step", (json_int_t)e->step, "lr", e->lr, "train_loss",
-                          number(e->train.loss));
+    json_t *o =
+        json_pack("{s:s,s:I,s:I,s:f,s:o}", "kind", "epoch", "epoch", (json_int_t)e->epoch, "step",
+                  (json_int_t)e->step, "lr", e->lr, "train_loss", number(e->train.loss));
     if (!o) return NULL;
     put(o, "train", t->metric->name, "", number(dt_score_value(&e->train, g, 0)));
     put_test(o, g, &e->score);
@@ -233,9 +258,35 @@ static json_t *epoch_json(const dt_run_epoch *e, const dt_goal *g)
     return o;
 }
 
+/* A score as "<split>/loss" and "<split>/<metric>". */
+static dt_status score_event(dt_metrics *m, const char *split, const dt_score *score, int64_t step,
+                             dt_error *err)
+{
+    dt_event_scalar s[1 + DT_TASK_METRICS] = { { .value = score->loss } };
+    const dt_metric *metric = m->goal->task->metric;
+    int n = 1;
+    snprintf(s[0].tag, sizeof s[0].tag, "%s/loss", split);
+    for (int i = 0; metric[i].name; i++, n++) {
+        snprintf(s[n].tag, sizeof s[n].tag, "%s/%s", split, metric[i].name);
+        s[n].value = dt_score_value(score, m->goal, i);
+    }
+    return dt_events_add(&m->events, step, s, n, err);
+}
+
+/* `val` is what epochs are chosen by: the validation split, or the test split without one. */
+static dt_status epoch_events(dt_metrics *m, const dt_run_epoch *e, dt_error *err)
+{
+    dt_event_scalar s = { .value = dt_score_value(&e->train, m->goal, 0) };
+    snprintf(s.tag, sizeof s.tag, "train/%s", m->goal->task->metric->name);
+    DT_TRY(dt_events_add(&m->events, e->step, &s, 1, err));
+    DT_TRY(score_event(m, "val", e->has_val ? &e->val : &e->score, e->step, err));
+    return e->has_val ? score_event(m, "test", &e->score, e->step, err) : DT_OK;
+}
+
 dt_status dt_metrics_epoch(dt_metrics *m, const dt_run_epoch *e, dt_error *err)
 {
     const dt_goal *g = m->goal;
+    DT_TRY(epoch_events(m, e, err));
     DT_TRY(write_json(m, epoch_json(e, g), err));
     fprintf(m->csv, "%lld,%lld,%.9g,%.6f,%.4f,%.6f,", (long long)e->epoch, (long long)e->step,
             e->lr, e->train.loss, dt_score_value(&e->train, g, 0), e->score.loss);

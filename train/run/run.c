@@ -211,15 +211,22 @@ static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
     return DT_OK;
 }
 
+/* Samples a second since this process began, evaluations left out. */
+static double rate_of(const dt_run *r)
+{
+    double t = now() - r->train_started - r->eval_seconds;
+    int64_t done = (r->at.step - r->first_step) * r->s.data_conf->batch * r->share.batches;
+    return t > 0 ? (double)done / t : 0;
+}
+
 static void show_step(dt_run *r, double lr)
 {
-    double t = now(), rate = 0;
-    int64_t done = r->at.step - r->first_step;
+    double rate = rate_of(r);
     int64_t nominal = (int64_t)r->s.data_conf->batch * r->share.batches;
     if (!r->p->events.progress) return;
-    if (t > r->train_started)
-        rate = (double)(done * nominal) / (t - r->train_started - r->eval_seconds);
-    dt_run_progress progress = { .at = &r->at, .goal = &r->s.net.goal, .lr = lr, .images_per_s = rate };
+    dt_run_progress progress = {
+        .at = &r->at, .goal = &r->s.net.goal, .lr = lr, .images_per_s = rate
+    };
     int64_t epochs_left = (r->at.last_step - r->at.step) / r->at.steps_per_epoch + 1;
     if (rate > 0)
         progress.eta_s = (double)((r->at.last_step - r->at.step) * nominal) / rate +
@@ -294,6 +301,8 @@ static dt_status write_epoch(dt_run *r, const dt_run_epoch *e, const dt_run_posi
 {
     DT_TRY(dt_metrics_epoch(&r->metrics, e, err));
     DT_TRY(dt_metrics_dynamics(&r->metrics, &r->s.dynamics, r->at.step, err));
+    DT_TRY(dt_metrics_sites(&r->metrics, r->phase->plain, &r->s.net.state, r->at.step, r->p->alloc,
+                            err));
     /* In this order: killed in between, the run goes on from the older last.h5 and comes by again.
      */
     if (e->is_best) DT_TRY(save(r, "best.h5", err));
@@ -405,7 +414,8 @@ static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
         if (r->at.step % r->at.steps_per_epoch == 0) DT_TRY(begin_epoch(r, err));
         DT_TRY(one_step(r, lr, &loss, err));
         if (r->at.step % r->s.recipe->train.log_steps == 0 && leads(r))
-            DT_TRY(dt_metrics_step(&r->metrics, &r->at, loss, lr, err));
+            DT_TRY(dt_metrics_step(&r->metrics, &r->at,
+                                   &(dt_run_step){ loss, lr, rate_of(r) }, err));
         show_step(r, lr);
         if (r->at.step % r->at.steps_per_epoch == 0) {
             DT_TRY(end_epoch(r, lr, &r->at, NULL, err));

@@ -193,8 +193,8 @@ dt_status dt_run_check(const dt_run_params *params, size_t *out_params, dt_error
 }
 
 /* What a run writes as a whole; the logs only when they are cut back. */
-static const char *const written[] = { "last.h5",     "best.h5",       "DONE",
-                                       "recipe.yaml", "metrics.jsonl", "summary.csv" };
+static const char *const written[] = { "last.h5",       "best.h5",     "DONE",        "recipe.yaml",
+                                       "metrics.jsonl", "summary.csv", DT_EVENTS_FILE };
 
 static dt_status is_there(const dt_run *r, const char *name, bool *out, dt_error *err)
 {
