@@ -45,6 +45,8 @@ static const struct argp_option all[] = {
     { "comm", 'K', "NAME", 0,
       "how ranks talk: none, or mpi; default: mpi where a launcher has started several", 0 },
     { "comm-seconds", 'S', "N", 0, "how long a silent rank is waited for; default 600", 0 },
+    { "bits", 'B', "BITS", 0, "of weights and activations: 8, 4, W4A8, ...; default: the recipe's", 0 },
+    { "method", 'D', "NAME", 0, "stages of ptq: see detent list presets", 0 },
     { "steps", 'k', "N", 0, "steps to time; default 20", 0 },
     { 0 },
 };
@@ -156,6 +158,12 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case 'S':
         return number(p, value, 1000000, "--comm-seconds", &a->comm_seconds);
+    case 'B':
+        a->bits = value;
+        return 0;
+    case 'D':
+        a->method = value;
+        return 0;
     case 'k':
         return number(p, value, 100000, "--steps", &a->steps);
     case 'h':

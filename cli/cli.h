@@ -18,7 +18,7 @@ typedef struct cli_args {
     const char *words[CLI_MAX_WORDS]; /* recipe or file, then key=value overrides */
     int word_count;
     const char *out, *isa, *format, *target, *prefix, *predictions, *arith, *rounding, *runtime,
-        *python, *compiler, *comm;
+        *python, *compiler, *comm, *bits, *method;
     int threads, steps, images, comm_seconds;
     dt_memory_limit memory;
     bool memory_given;
@@ -63,6 +63,9 @@ void cli_control(const char *sequence);
 int cli_fail(const dt_error *err);
 /* Reads the recipe words[0] with the overrides behind it, printing each override to stderr. */
 dt_status cli_recipe(const cli_args *args, dt_recipe **out, dt_error *err);
+/* Writes the session's net with the exporter (quietly, unless it fails); cmd_export.c. */
+dt_status cli_write_export(const dt_session *s, const dt_exporter *e, const cli_args *args,
+                           const char *path, dt_export_report *report, dt_error *err);
 /* The same, or words[0] is one of our checkpoints: the recipe that it holds, started from it. */
 dt_status cli_recipe_or_checkpoint(const cli_args *args, dt_recipe **out, dt_error *err);
 /* What evaluating and verifying read of the dataset: test pictures, and training ones to calibrate.
@@ -104,6 +107,7 @@ void cli_outlive_readers(void);
 void cli_ignore_signals(void);
 
 int cli_train(const cli_args *args);
+int cli_quantize(const cli_args *args);
 int cli_eval(const cli_args *args);
 int cli_export(const cli_args *args);
 int cli_inspect(const cli_args *args);

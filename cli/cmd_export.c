@@ -31,8 +31,8 @@ static dt_status configure(const dt_session *s, const dt_exporter *e, const cli_
     return DT_OK;
 }
 
-static dt_status write_file(const dt_session *s, const dt_exporter *e, const cli_args *args,
-                            const char *path, dt_export_report *report, dt_error *err)
+dt_status cli_write_export(const dt_session *s, const dt_exporter *e, const cli_args *args,
+                           const char *path, dt_export_report *report, dt_error *err)
 {
     struct dt_text_attr attr[CLI_SOURCE_TEXTS];
     const dt_export_source src = cli_source(s, attr);
@@ -142,7 +142,7 @@ static dt_status export(dt_recipe *recipe, const cli_args *args, dt_error *err)
     cli_tell_import(&s, args);
     dt_status st = cli_calibrate(&s, args, err);
     if (st == DT_OK && target) st = check_target(&s, target, args, err);
-    if (st == DT_OK) st = write_file(&s, e, args, args->out ? args->out : path, &report, err);
+    if (st == DT_OK) st = cli_write_export(&s, e, args, args->out ? args->out : path, &report, err);
     if (st == DT_OK) print_report(&report, args->out ? args->out : path, args);
     dt_session_close(&s);
     return st;

@@ -17,6 +17,8 @@ static const struct list {
     { "optimizers", &dt_optimizers },
     { "schedules", &dt_schedules },
     { "dynamics", &dt_dynamics_rows },
+    { "presets", &dt_ptq_presets },
+    { "stages", &dt_ptq_stages },
     { "importers", &dt_importers },
     { "exporters", &dt_exporters },
     { "targets", &dt_targets },

@@ -8,6 +8,9 @@
 static const cli_verb verbs[] = {
     { "train", "RECIPE [KEY=VALUE...]", "Train the recipe's network.", "otiMrnFKS", 1,
       CLI_MAX_WORDS, cli_train },
+    { "quantize", "RECIPE [KEY=VALUE...]",
+      "Make model.init, a float net, one of integers without training.", "otiMjrnfaRBD", 1,
+      CLI_MAX_WORDS, cli_quantize },
     { "eval", "RECIPE [KEY=VALUE...]", "Evaluate model.init on the test split.", "tiMjcpemRF", 1,
       CLI_MAX_WORDS, cli_eval },
     { "export", "RECIPE|CHECKPOINT [KEY=VALUE...]", "Write model.init for another runtime.",
@@ -22,7 +25,8 @@ static const cli_verb verbs[] = {
       cli_data },
     { "list", "WHAT [PATTERN]",
       "List what recipes can name, and every key. WHAT is one of quantizers, models, datasets, "
-      "transforms, optimizers, schedules, dynamics, importers, exporters, targets and keys.",
+      "transforms, optimizers, schedules, dynamics, presets, stages, importers, exporters, targets and "
+      "keys.",
       "j", 1, 2, cli_list },
     { "bench", "step RECIPE [KEY=VALUE...]\nloader RECIPE [KEY=VALUE...]\nops [SHAPE]",
       "Time training steps on random pictures, or single kernels.", "tiMjklF", 1, CLI_MAX_WORDS,

@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "core/alloc.h"
 #include "core/mathx.h"
 
 enum { SAMPLE = 65536, PAIR_SAMPLE = 8192, CANDIDATES = 100, LOWS = 24, HIGHS = 40, GOLDEN = 20 };
@@ -51,25 +52,41 @@ double dt_range_minmax(int64_t n, const real *x, int qmin, int qmax)
 typedef struct problem {
     int64_t n, stride;
     const real *x;
+    real *sample; /* of x, in a row; NULL: x is looked through */
     int qmin, qmax;
     double norm;
 } problem;
 
-static problem problem_of(int64_t n, const real *x, int qmin, int qmax, double norm, int64_t sample)
-{
-    return (problem){ n, (n + sample - 1) / sample, x, qmin, qmax, norm };
-}
-
 /* One value of each run of `stride`, at a place that a multiplicative hash chooses: at a fixed
  * place a stride that shares a factor with the channel count would see some channels only. */
+static real value_at(const problem *p, int64_t start)
+{
+    uint32_t hash = (uint32_t)(start / p->stride + 1) * 2654435769u;
+    int64_t i = start + (int64_t)((uint64_t)hash * (uint64_t)p->stride >> 32);
+    return p->x[i >= p->n ? start : i];
+}
+
+/* With the sample copied, for it is read a hundred times and lies far apart in large tensors. */
+static problem problem_of(int64_t n, const real *x, int qmin, int qmax, double norm, int64_t sample)
+{
+    problem p = { n, (n + sample - 1) / sample, x, NULL, qmin, qmax, norm };
+    if (p.stride > 1) p.sample = dt_get_array(NULL, (size_t)sample, sizeof *x, "range");
+    if (!p.sample) return p;
+    int64_t m = 0;
+    for (int64_t start = 0; start < n; start += p.stride)
+        p.sample[m++] = value_at(&p, start);
+    p.x = p.sample;
+    p.n = m;
+    p.stride = 1;
+    return p;
+}
+
 static double error_of(const problem *p, double scale, double offset)
 {
     double sum = 0;
     for (int64_t start = 0; start < p->n; start += p->stride) {
-        uint32_t hash = (uint32_t)(start / p->stride + 1) * 2654435769u;
-        int64_t i = start + (int64_t)((uint64_t)hash * (uint64_t)p->stride >> 32);
-        if (i >= p->n) i = start;
-        double x = (double)p->x[i] - offset, u = x / scale;
+        double x = (double)(p->stride > 1 ? value_at(p, start) : p->x[start]) - offset;
+        double u = x / scale;
         double d = rint(u < p->qmin ? p->qmin : u > p->qmax ? p->qmax : u) * scale - x;
         if (p->norm == 2)
             sum += d * d;
@@ -121,11 +138,14 @@ double dt_range_least_error(int64_t n, const real *x, int qmin, int qmax, double
         least = e;
         best = i;
     }
-    double coarse = widest * best / CANDIDATES;
-    if (!refine) return coarse;
-    double a = widest * fmax(best - 1, 0.01) / CANDIDATES, b = widest * (best + 1) / CANDIDATES;
-    double s = golden(&p, (point){ 0 }, SCALE, a, b);
-    return error_of(&p, s, 0) < least ? s : coarse;
+    double found = widest * best / CANDIDATES;
+    if (refine) {
+        double a = widest * fmax(best - 1, 0.01) / CANDIDATES, b = widest * (best + 1) / CANDIDATES;
+        double s = golden(&p, (point){ 0 }, SCALE, a, b);
+        if (error_of(&p, s, 0) < least) found = s;
+    }
+    dt_put(NULL, p.sample);
+    return found;
 }
 
 double dt_range_mse(int64_t n, const real *x, int qmin, int qmax)
@@ -167,6 +187,7 @@ void dt_range_least_error_ends(const dt_range_call *call, double norm, bool refi
             step /= 2;
         }
     }
+    dt_put(NULL, p.sample);
     dt_range_from_ends(call, best.low, best.high, out_scale, out_offset);
 }
 

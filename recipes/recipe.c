@@ -53,60 +53,6 @@ static dt_status read_name(dt_recipe *recipe, const dt_yaml_node *in, dt_error *
     return DT_OK;
 }
 
-/* `hflip`, `pad_crop: 4` (the row's first option) or `pad_crop: {pad: 4}`. */
-static dt_status read_transform(dt_recipe *recipe, const dt_yaml_node *in, dt_yaml_node *list,
-                                dt_recipe_choice *choice, dt_error *err)
-{
-    dt_reader *r = &recipe->state->reader;
-    dt_yaml_node *out, *map;
-    const dt_yaml_node *arg = NULL;
-    if (in->kind == DT_YAML_MAP && in->count == 1)
-        arg = in->first;
-    else if (in->kind != DT_YAML_SCALAR)
-        return dt_node_fail(in, DT_ERR_FORMAT, err, "must be a transform's name, or name: options");
-    char path[DT_YAML_PATH];
-    dt_where where = dt_yaml_where(in, path);
-    DT_TRY(
-        dt_table_get(r->tables->transforms, arg ? arg->key : in->text, &where, &choice->row, err));
-    const dt_row *row = choice->row;
-    DT_TRY(dt_conf_new(r->arena, row, &choice->conf, err));
-    if (!row->opts || !row->opts->type) {
-        if (arg && (arg->kind != DT_YAML_MAP || arg->count))
-            return dt_node_fail(arg, DT_ERR_NOT_FOUND, err, "'%s' has no options", row->name);
-        return dt_yaml_add(r->arena, list, DT_YAML_SCALAR, NULL, row->name, in, &out, err);
-    }
-    const dt_section s = { .opts = row->opts };
-    DT_TRY(dt_section_map(r, list, NULL, in, &out, err));
-    DT_TRY(dt_section_map(r, out, row->name, arg, &map, err));
-    if (!arg || arg->kind == DT_YAML_MAP)
-        return dt_section_read(r, &s, arg, map, choice->conf, NULL, err);
-    DT_TRY(dt_option_set(arg, row->opts, choice->conf, err));
-    for (const dt_opt *o = row->opts; o->type; o++)
-        DT_TRY(dt_option_emit(r, map, o, choice->conf, arg, err));
-    return DT_OK;
-}
-
-/* A list of transforms, data.<key>. */
-static dt_status read_transforms(dt_recipe *recipe, const dt_yaml_node *in, const char *key,
-                                 dt_yaml_node *out, dt_recipe_choice **out_at, size_t *out_count,
-                                 dt_error *err)
-{
-    dt_reader *r = &recipe->state->reader;
-    dt_yaml_node *list;
-    in = dt_yaml_find(in, key);
-    DT_TRY(dt_yaml_add(r->arena, out, DT_YAML_SEQ, key, NULL, in, &list, err));
-    if (!in) return DT_OK;
-    if (in->kind != DT_YAML_SEQ)
-        return dt_node_fail(in, DT_ERR_FORMAT, err, "must be a list of transforms");
-    size_t bytes;
-    if (!dt_size_mul(in->count, sizeof **out_at, &bytes)) return no_memory(err);
-    *out_at = dt_arena_get(r->arena, bytes);
-    if (!*out_at) return no_memory(err);
-    for (const dt_yaml_node *n = in->first; n; n = n->next)
-        DT_TRY(read_transform(recipe, n, list, &(*out_at)[(*out_count)++], err));
-    return DT_OK;
-}
-
 static dt_status read_data(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err)
 {
     dt_reader *r = &recipe->state->reader;
@@ -117,8 +63,9 @@ static dt_status read_data(dt_recipe *recipe, const dt_yaml_node *in, dt_error *
     DT_TRY(read_section(recipe, DT_SECTION_DATA, in, recipe->state->effective, d->common,
                         &d->choice, &out, err));
     in = dt_yaml_find(in, "data");
-    DT_TRY(read_transforms(recipe, in, "train", out, &d->train, &d->train_count, err));
-    return read_transforms(recipe, in, "test", out, &d->test, &d->test_count, err);
+    DT_TRY(dt_recipe_read_rows(recipe, r->tables->transforms, in, "train", out, &d->train, &d->train_count, err));
+    return dt_recipe_read_rows(recipe, r->tables->transforms, in, "test", out, &d->test,
+                               &d->test_count, err);
 }
 
 /* Optimizers of groups of parameters; a group that is not named has the run's. */
@@ -188,6 +135,7 @@ static dt_status read_sections(dt_recipe *recipe, const dt_yaml_node *in, dt_err
     DT_TRY(dt_recipe_read_phases(recipe, dt_yaml_find(in, "phases"), err));
     DT_TRY(dt_recipe_read_dynamics(recipe, dt_yaml_find(in, "dynamics"), err));
     DT_TRY(dt_recipe_read_distill(recipe, dt_yaml_find(in, "distill"), err));
+    DT_TRY(dt_recipe_read_ptq(recipe, dt_yaml_find(in, "ptq"), err));
     DT_TRY(read_section(recipe, DT_SECTION_EVAL, in, s->effective, recipe, NULL, &out, err));
     return read_expect(recipe, in, err);
 }
@@ -207,9 +155,10 @@ static dt_status make_text(dt_recipe *recipe, dt_error *err)
     return DT_OK;
 }
 
-static dt_status read_document(const dt_recipe_params *p, dt_arena *arena, dt_yaml_node **root,
+static dt_status read_document(const dt_recipe_params *p, dt_reader *r, dt_yaml_node **root,
                                dt_error *err)
 {
+    dt_arena *arena = r->arena;
     const char *name = p->path ? p->path : "text";
     if (p->text) {
         size_t size = p->text_size ? p->text_size : strlen(p->text);
@@ -219,6 +168,7 @@ static dt_status read_document(const dt_recipe_params *p, dt_arena *arena, dt_ya
     }
     if ((*root)->kind != DT_YAML_MAP)
         return dt_node_fail(*root, DT_ERR_FORMAT, err, "a recipe is a map of sections");
+    DT_TRY(dt_ptq_expand(r, p, *root, err));
     for (size_t i = 0; i < p->override_count; i++)
         DT_TRY(dt_override_apply(arena, *root, p->overrides[i], err));
     return DT_OK;
@@ -232,7 +182,7 @@ static dt_status read_all(dt_recipe *recipe, const dt_recipe_params *p, dt_error
     r->path = dt_arena_strdup(r->arena, p->path ? p->path : "recipe");
     if (!r->path) return no_memory(err);
     dt_sections(p->tables, r->section);
-    DT_TRY(read_document(p, r->arena, &root, err));
+    DT_TRY(read_document(p, r, &root, err));
     DT_TRY(read_sections(recipe, root, err));
     return make_text(recipe, err);
 }

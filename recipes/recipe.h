@@ -14,6 +14,10 @@ typedef struct dt_recipe_tables {
     const dt_table *models, *datasets, *transforms, *quantizers, *optimizers, *schedules;
     const dt_table *dynamics; /* NULL: none */
     const dt_table *tasks, *losses; /* of tasks the first is the default; NULL: none */
+    /* Stages and presets of `ptq`; NULL: none. A preset's text is the YAML list that `ptq.stages` is
+     * in its stead. */
+    const dt_table *ptq_stages, *ptq_presets;
+    const char *(*preset_text)(const dt_row *preset);
     const dt_opt *data_opts;  /* common options of `data`, over data_conf_size bytes; may be NULL */
     size_t data_conf_size;
     /* Bits that a quantizer can do, inside 1..8; NULL: 1..8 for all. */
@@ -93,6 +97,16 @@ typedef struct dt_recipe_distill {
     double temperature, task, weight;
 } dt_recipe_distill;
 
+/* Quantization without training: what is done to the net, stage by stage. */
+typedef struct dt_recipe_ptq {
+    bool enabled;
+    int images, batch, score; /* score: dt_ptq_score */
+    dt_opt_str method;        /* the preset that `stage` was, for reports */
+    dt_recipe_choice *stage;
+    size_t stage_count;
+} dt_recipe_ptq;
+typedef enum dt_ptq_score { DT_PTQ_SCORE_TEST, DT_PTQ_SCORE_VAL, DT_PTQ_SCORE_NONE } dt_ptq_score;
+
 typedef enum dt_expect_status { DT_EXPECT_MEASURED, DT_EXPECT_PUBLISHED } dt_expect_status;
 typedef struct dt_recipe_expect {
     bool has_top1;
@@ -111,6 +125,7 @@ typedef struct dt_recipe {
     dt_recipe_choice *dynamics; /* rows in use, in the order of the table */
     size_t dynamics_count;
     dt_recipe_distill distill;
+    dt_recipe_ptq ptq;
     dt_recipe_phase phase[DT_RECIPE_PHASES]; /* by epoch, ascending */
     size_t phase_count;
     struct {

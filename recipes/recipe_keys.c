@@ -33,6 +33,10 @@ static const dt_recipe_key structural[] = {
     { "quant.shortcut", NULL, "map", "body", "as quant.first", "convolutions on skip branches" },
     { "quant.rules", NULL, "list", "[]", "a list of maps",
       "settings by layer name, later ones win; a rule that matches no layer is an error" },
+    { "ptq", NULL, "map", "", "a map of keys; named: detent quantize does it",
+      "quantization without training" },
+    { "ptq.stages", NULL, "list", "those of ptq.method", "a list of `name` or `name: {key: value}`",
+      "what is done to the net, in order" },
     { "quant.rules.N.layers", NULL, "text", "", "a pattern: * any characters, ? one",
       "layers that the rule is for" },
     { "quant.rules.N.weights", NULL, "map", "", "bits, none or a map of keys",
@@ -126,11 +130,12 @@ static void list_dynamics(const lister *l, const dt_table *dynamics)
     }
 }
 
-static void list_transforms(const lister *l, const dt_table *transforms)
+/* Rows of a list at `at`. */
+static void list_rows(const lister *l, const dt_table *rows, const char *at)
 {
-    for (const dt_row *const *row = transforms->rows; *row; row++) {
+    for (const dt_row *const *row = rows ? rows->rows : NULL; row && *row; row++) {
         char path[256];
-        snprintf(path, sizeof path, "data.train.%s", (*row)->name);
+        snprintf(path, sizeof path, "%s.%s", at, (*row)->name);
         const dt_recipe_key k = {
             path, NULL, "map", "", "a map of keys, or the first key's value", (*row)->help
         };
@@ -152,7 +157,8 @@ void dt_recipe_list_keys(const dt_recipe_tables *tables, dt_recipe_key_fn fn, vo
             list_opts(&l, s->path, (*row)->name, (*row)->opts);
         for (size_t k = 0; k < DT_ARRAY_LEN(structural); k++)
             if (belongs(&structural[k], s->path)) fn(user, &structural[k]);
-        if (i == DT_SECTION_DATA) list_transforms(&l, tables->transforms);
+        if (i == DT_SECTION_DATA) list_rows(&l, tables->transforms, "data.train");
+        if (i == DT_SECTION_PTQ) list_rows(&l, tables->ptq_stages, "ptq.stages");
         if (i == DT_SECTION_SCHEDULE) {
             list_opts(&l, "phases.N", NULL, dt_phase_opts);
             list_dynamics(&l, tables->dynamics);

@@ -112,6 +112,17 @@ static const dt_opt distill_opts[] = {
     DT_OPT_END,
 };
 
+static const dt_opt ptq_opts[] = {
+    DT_OPT_INT(dt_recipe_ptq, images, 1024, 1, 1000000,
+               "training pictures to calibrate and reconstruct on, without random transforms"),
+    DT_OPT_INT(dt_recipe_ptq, batch, 64, 1, 8192, "pictures of a pass over them"),
+    DT_OPT_ENUM(dt_recipe_ptq, score, DT_PTQ_SCORE_TEST, "test|val|none",
+                "pictures that the result is measured on: the test split, data.val, or none"),
+    DT_OPT_STR(dt_recipe_ptq, method, "qdrop",
+               "what `stages` are unless they are given: see detent list presets"),
+    DT_OPT_END,
+};
+
 static const dt_opt eval_opts[] = {
     { "batch", DT_OPT_TYPE_INT, offsetof(dt_recipe, eval.batch), 250, 1, 8192, NULL,
       "pictures at a time in evaluation" },
@@ -128,8 +139,9 @@ static const dt_opt expect_opts[] = {
 };
 
 static const char *const root_others[] = { "model",    "task",   "data",    "quant", "train",
-                                           "dynamics", "phases", "distill", "eval",  "expect",
-                                           NULL };
+                                           "dynamics", "phases", "distill", "ptq",   "eval",
+                                           "expect",   NULL };
+static const char *const ptq_others[] = { "stages", NULL };
 static const char *const task_others[] = { "loss", NULL };
 static const char *const data_others[] = { "train", "test", NULL };
 static const char *const quant_others[] = { "weights", "activations", "residual", "first",
@@ -197,6 +209,7 @@ void dt_sections(const dt_recipe_tables *t, dt_section out[DT_SECTION_COUNT])
                                  .name_key = "model",
                                  .table = t->models,
                                  .path_key = "teacher" },
+        [DT_SECTION_PTQ] = { .path = "ptq", .opts = ptq_opts, .others = ptq_others },
         [DT_SECTION_EVAL] = { .path = "eval", .opts = eval_opts },
         [DT_SECTION_EXPECT] = { .path = "expect", .opts = expect_opts, .given_only = true },
     };

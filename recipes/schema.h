@@ -20,6 +20,7 @@ typedef enum dt_section_id {
     DT_SECTION_OPTIMIZER,
     DT_SECTION_SCHEDULE,
     DT_SECTION_DISTILL, /* read by dt_recipe_read_distill */
+    DT_SECTION_PTQ,     /* read by dt_recipe_read_ptq */
     DT_SECTION_EVAL,
     DT_SECTION_EXPECT,
     DT_SECTION_COUNT,

@@ -69,6 +69,20 @@ dt_status dt_recipe_read_dynamics(dt_recipe *recipe, const dt_yaml_node *in,
 /* Reads the section `distill`, after `model`. */
 dt_status dt_recipe_read_distill(dt_recipe *recipe, const dt_yaml_node *in,
                                  dt_error *err) DT_MUST_CHECK;
+/* Puts a preset's stages into the document where `ptq` has none, or the command line names one. */
+dt_status dt_ptq_expand(dt_reader *r, const dt_recipe_params *p, dt_yaml_node *root,
+                        dt_error *err) DT_MUST_CHECK;
+/* Reads the section `ptq`. */
+dt_status dt_recipe_read_ptq(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err) DT_MUST_CHECK;
+/* Reads an element of a list of rows, `name`, `name: value` (of the row's first option) or `name:
+ * {key: value}`, into the effective list. */
+dt_status dt_recipe_read_row(dt_recipe *recipe, const dt_table *table, const dt_yaml_node *in,
+                             dt_yaml_node *list, dt_recipe_choice *choice,
+                             dt_error *err) DT_MUST_CHECK;
+/* The list of rows `key` of a section, which may be missing. */
+dt_status dt_recipe_read_rows(dt_recipe *recipe, const dt_table *table, const dt_yaml_node *in,
+                              const char *key, dt_yaml_node *out, dt_recipe_choice **out_at,
+                              size_t *out_count, dt_error *err) DT_MUST_CHECK;
 /* Reads the section `quant` and checks what can be checked without layer names. */
 dt_status dt_quant_read(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err) DT_MUST_CHECK;
 

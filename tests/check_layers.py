@@ -31,9 +31,9 @@ CALL = r"(?<![\w.>]){}\s*\("
 EXITS = re.compile(CALL.format("(?:exit|_exit|abort|printf|puts|putchar|rand|srand|getenv)"))
 MEMORY = re.compile(CALL.format("(?:malloc|calloc|realloc|free|aligned_alloc|posix_memalign)"))
 # The text that jansson makes is freed as jansson wants it.
-MEMORY_OF_LIBRARIES = {"train/run/metrics.c"}
+MEMORY_OF_LIBRARIES = {"train/run/metrics.c", "cli/cmd_quantize.c"}
 # Rows of tables: the suites that loop over the tables are their tests.
-ROWS = re.compile(r"/(?:op|form|quant|range|model|data|dynamic|transform|optim|schedule|import|export|target|task|comm)_\w+\.c$")
+ROWS = re.compile(r"/(?:op|form|quant|range|model|data|dynamic|transform|optim|schedule|import|export|target|task|comm|stage|unit|var|loss)_\w+\.c$")
 # Parts of a file that is tested under its own name, or by the tests of whole runs.
 PARTS = {
     "comm/mpi_module.c": "e2e/ranks.py",
@@ -98,6 +98,16 @@ PARTS = {
     "kernels/token_scalar.c": "kernels/test_token.c",
     "kernels/point_avx512.c": "kernels/test_point.c",
     "kernels/point_scalar.c": "kernels/test_point.c",
+    "fakequant/start.c": "train/test_net.c",
+    "recipes/rows.c": "recipes/test_recipe.c",
+    "ptq/engine.c": "ptq/test_ptq.c",
+    "ptq/loss.c": "ptq/test_recon.c",
+    "ptq/run.c": "ptq/test_ptq.c",
+    "ptq/train.c": "ptq/test_recon.c",
+    "ptq/units.c": "ptq/test_ptq.c",
+    "ptq/weights.c": "ptq/test_ptq.c",
+    "train/quantize/quantize.c": "e2e/quantize.py",
+    "train/quantize/score.c": "e2e/quantize.py",
     "layers/layers.c": "layers/test_models.c",
     "layers/site.c": "layers/test_models.c",
     "recipes/dynamics.c": "recipes/test_recipe.c",
@@ -121,7 +131,7 @@ PARTS = {
 
 
 # Headers that the build makes.
-GENERATED = {"c99_texts.h", "event.pb-c.h", "net.h", "onnx.pb-c.h", "runtime_scripts.h"}
+GENERATED = {"c99_texts.h", "event.pb-c.h", "net.h", "onnx.pb-c.h", "runtime_scripts.h", "ptq_presets.h"}
 
 
 def bare(text):

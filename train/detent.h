@@ -24,6 +24,7 @@
 #include "train/inspect/inspect.h"
 #include "train/net/budget.h"
 #include "train/net/session.h"
+#include "train/quantize/quantize.h"
 #include "train/run/evaluate.h"
 #include "train/run/evaluate_integer.h"
 #include "train/run/hold.h"

@@ -150,7 +150,7 @@ static dt_status count_teacher(dt_session *s, dt_measure *m, const dt_net_input 
 static dt_status count_session(dt_session *s, dt_measure *m, const dt_session_params *p,
                                const dt_net_input *input, const char **out_key, dt_error *err)
 {
-    DT_TRY(dt_net_init(&s->net, s->recipe, input, p->training, s->alloc, err));
+    DT_TRY(dt_net_init(&s->net, s->recipe, input, p->training || p->gradients, s->alloc, err));
     s->net.plain = p->plain;
     if (p->training || p->dynamics) DT_TRY(dt_session_open_dynamics(s, err));
     if (p->training || p->teacher) DT_TRY(count_teacher(s, m, input, err));

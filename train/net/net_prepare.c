@@ -6,6 +6,7 @@
 #include "autograd/op_batchnorm.h"
 #include "autograd/op_fakequant.h"
 #include "autograd/query.h"
+#include "fakequant/start.h"
 #include "train/net/net.h"
 
 static bool is_own(const dt_graph *g, int value)
@@ -65,38 +66,16 @@ typedef struct calibration {
     void *arg;
 } calibration;
 
-/* Before the node: its parameters from the values that reach it. With a transform, the initialiser
- * sees transformed values; the node's own saved memory takes them. */
+/* Before the node: its parameters from the values that reach it. */
 static dt_status start_site(const dt_node *node, const dt_op_run *run, dt_error *err)
 {
     const dt_fakequant_conf *c = node->conf;
-    const dt_quantizer *q = c->quantizer;
     dt_quant_site site = dt_fakequant_site(c, &run->in_shape[0]);
-    const real *x = run->in[0];
-    real *t = NULL, stats[DT_QUANT_MAX_STATS * 64];
-    if (dt_quant_transforms(q, &site)) {
-        size_t n = (size_t)(site.count * site.groups);
-        real *stat =
-            (size_t)(site.groups * q->stat_count) <= DT_ARRAY_LEN(stats)
-                ? stats
-                : dt_get_array(NULL, (size_t)(site.groups * q->stat_count), sizeof *t, "stats");
-        t = dt_get_array(NULL, n, sizeof *t, "calibration");
-        bool ok = t && stat;
-        if (ok) q->transform(c->options, &site, x, t, stat);
-        if (stat != stats) dt_put(NULL, stat);
-        if (!ok) dt_put(NULL, t);
-        if (!ok) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
-        x = t;
-    }
-    dt_status st = DT_OK;
+    real *param[DT_QUANT_MAX_PARAMS];
     dt_error below = { .status = DT_OK };
-    for (int64_t group = 0; st == DT_OK && q->init && group < site.groups; group++) {
-        real p[DT_QUANT_MAX_PARAMS] = { 0 };
-        st = q->init(c->options, &site, x + group * site.count, p, &below);
-        for (int i = 0; i < q->param_count; i++)
-            ((real *)run->in[1 + i])[group] = p[i];
-    }
-    dt_put(NULL, t);
+    for (int i = 0; i < DT_QUANT_MAX_PARAMS; i++)
+        param[i] = run->in[1 + i];
+    dt_status st = dt_quant_start(c, &site, run->in[0], param, &below);
     if (st == DT_OK) return DT_OK;
     return dt_fail(err, st, &(dt_where){ .key = node->name }, "%s", below.text);
 }

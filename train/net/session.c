@@ -13,6 +13,7 @@
 #include "layers/models.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
+#include "ptq/ptq.h"
 #include "train/net/budget.h"
 #include "train/store/container.h"
 
@@ -32,6 +33,9 @@ const dt_recipe_tables dt_tables = {
     .dynamics = &dt_dynamics_rows,
     .tasks = &dt_tasks,
     .losses = &dt_losses,
+    .ptq_stages = &dt_ptq_stages,
+    .ptq_presets = &dt_ptq_presets,
+    .preset_text = dt_ptq_preset_text,
     .data_opts = dt_data_opts,
     .data_conf_size = sizeof(dt_data_conf),
     .bits_range = bits_range,
@@ -252,7 +256,7 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
         DT_TRY(dt_session_open_data(s, p->need, err));
     DT_TRY(input_of(s, &input, err));
     DT_TRY(dt_budget_check(s, p, &input, err));
-    DT_TRY(dt_net_init(&s->net, s->recipe, &input, p->training, s->alloc, err));
+    DT_TRY(dt_net_init(&s->net, s->recipe, &input, p->training || p->gradients, s->alloc, err));
     s->net.plain = p->plain;
     if (has_init) DT_TRY(import_init(s, importer, err));
     if (p->training || p->dynamics) DT_TRY(dt_session_open_dynamics(s, err));
@@ -293,12 +297,12 @@ void dt_session_close(dt_session *s)
     *s = (dt_session){ 0 };
 }
 
-static dt_status open_loader(dt_session *s, dt_split split, int64_t batch, const dt_share *share,
-                             dt_loader **out_loader, dt_error *err)
+static dt_status open_loader(dt_session *s, dt_split split, dt_split transforms, int64_t batch,
+                             const dt_share *share, dt_loader **out_loader, dt_error *err)
 {
     dt_transform_step steps[DT_TRANSFORM_MAX];
     int count = 0;
-    DT_TRY(list_steps(s->recipe, split, steps, &count, err));
+    DT_TRY(list_steps(s->recipe, transforms, steps, &count, err));
     const dt_loader_params p = { .data = s->data,
                                  .split = split,
                                  .batch = batch,
@@ -320,13 +324,21 @@ static dt_status open_loader(dt_session *s, dt_split split, int64_t batch, const
 dt_status dt_session_loader(dt_session *s, dt_split split, int64_t batch, dt_loader **out_loader,
                             dt_error *err)
 {
-    return open_loader(s, split, batch, &(dt_share){ .batches = 0 }, out_loader, err);
+    return dt_session_loader_as(s, split, split, batch, out_loader, err);
+}
+
+dt_status dt_session_loader_as(dt_session *s, dt_split split, dt_split transforms, int64_t batch,
+                               dt_loader **out_loader, dt_error *err)
+{
+    const dt_share whole = { .batches = 0 };
+    return open_loader(s, split, transforms, batch, &whole, out_loader, err);
 }
 
 dt_status dt_session_train_loader(dt_session *s, const dt_share *share, dt_loader **out_loader,
                                   dt_error *err)
 {
-    return open_loader(s, DT_SPLIT_TRAIN, s->data_conf->batch, share, out_loader, err);
+    return open_loader(s, DT_SPLIT_TRAIN, DT_SPLIT_TRAIN, s->data_conf->batch, share, out_loader,
+                       err);
 }
 
 dt_status dt_session_calibrate_phase(dt_session *s, const dt_graph *graph, const dt_graph *before,

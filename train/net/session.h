@@ -23,6 +23,7 @@ typedef struct dt_session_params {
     int threads;       /* 0: all processors */
     const char *isa;   /* highest kernel tier; NULL: the best */
     bool training;     /* gradients are wanted, and the recipe's dynamics */
+    bool gradients;    /* these without dynamics */
     bool dynamics;     /* these without gradients: to check them or to read their state */
     bool teacher;      /* read the teacher of `distill`, as training does: to check it */
     bool plain;        /* run the graph without the fusing pass */
@@ -78,6 +79,10 @@ dt_status dt_session_loader(dt_session *s, dt_split split, int64_t batch, dt_loa
 /* The training batches of one process: a share of every step's. */
 dt_status dt_session_train_loader(dt_session *s, const dt_share *share, dt_loader **out_loader,
                                   dt_error *err) DT_MUST_CHECK;
+
+/* The same with the transforms of another split. */
+dt_status dt_session_loader_as(dt_session *s, dt_split split, dt_split transforms, int64_t batch,
+                               dt_loader **out_loader, dt_error *err) DT_MUST_CHECK;
 
 /* Starts the quantizers of a phase's graph that the graph before lacks or has at other bits. */
 dt_status dt_session_calibrate_phase(dt_session *s, const dt_graph *graph, const dt_graph *before,

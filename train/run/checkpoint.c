@@ -102,14 +102,11 @@ static dt_status put_dynamics(dt_tensors *set, const dt_dynamics *d, dt_error *e
     return DT_OK;
 }
 
-static dt_status fill(dt_tensors *set, const dt_session *s, const dt_optim_state *o,
-                      const dt_run_position *at, dt_error *err)
+/* What any file of the net has. `sites`: the graph whose quantizers are in use. */
+static dt_status fill_net(dt_tensors *set, const dt_session *s, const dt_graph *sites,
+                          dt_error *err)
 {
-    DT_TRY(dt_net_export(&s->net, true, set, err));
-    DT_TRY(put_optimizer(set, s, o, err));
-    DT_TRY(put_dynamics(set, &s->dynamics, err));
-    DT_TRY(put_position(set, s->net.goal.task, at, err));
-    DT_TRY(dt_kind_tell(at->sites ? at->sites : &s->net.graph, set, err));
+    DT_TRY(dt_kind_tell(sites, set, err));
     DT_TRY(put_text(set, "recipe", s->recipe->text, err));
     DT_TRY(put_text(set, "recipe.hash", s->recipe->hash, err));
     DT_TRY(put_text(set, "recipe.name", s->recipe->name, err));
@@ -120,6 +117,16 @@ static dt_status fill(dt_tensors *set, const dt_session *s, const dt_optim_state
     DT_TRY(put_int(set, "input.height", s->net.H, err));
     if (s->teacher.enabled) DT_TRY(put_text(set, "teacher.sha256", s->teacher.sha256, err));
     return put_int(set, "input.width", s->net.W, err);
+}
+
+static dt_status fill(dt_tensors *set, const dt_session *s, const dt_optim_state *o,
+                      const dt_run_position *at, dt_error *err)
+{
+    DT_TRY(dt_net_export(&s->net, true, set, err));
+    DT_TRY(put_optimizer(set, s, o, err));
+    DT_TRY(put_dynamics(set, &s->dynamics, err));
+    DT_TRY(put_position(set, s->net.goal.task, at, err));
+    return fill_net(set, s, at->sites ? at->sites : &s->net.graph, err);
 }
 
 static size_t bytes_of(const dt_named_tensor *t)
@@ -188,6 +195,20 @@ dt_status dt_checkpoint_save(const char *path, const dt_session *s, const dt_opt
     DT_TRY(dt_tensors_init(&set, s->alloc, err));
     dt_status st = fill(&set, s, o, at, err);
     if (st == DT_OK && before) st = put_before(&set, before, err);
+    if (st == DT_OK) st = dt_container_write(path, &set, err);
+    dt_tensors_fini(&set);
+    return st;
+}
+
+dt_status dt_checkpoint_save_net(const char *path, const dt_session *s, const dt_tensors *more,
+                                 dt_error *err)
+{
+    dt_tensors set;
+    DT_TRY(dt_tensors_init(&set, s->alloc, err));
+    dt_status st = dt_net_export(&s->net, true, &set, err);
+    if (st == DT_OK) st = fill_net(&set, s, &s->net.graph, err);
+    for (size_t i = 0; st == DT_OK && more && i < more->attr_count; i++)
+        st = put_text(&set, more->attr[i].key, more->attr[i].value, err);
     if (st == DT_OK) st = dt_container_write(path, &set, err);
     dt_tensors_fini(&set);
     return st;

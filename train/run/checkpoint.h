@@ -15,6 +15,10 @@ dt_status dt_checkpoint_keep(const dt_session *s, dt_tensors *out, dt_error *err
 dt_status dt_checkpoint_save(const char *path, const dt_session *s, const dt_optim_state *o,
                              const dt_run_position *at, const dt_tensors *before,
                              dt_error *err) DT_MUST_CHECK;
+/* The net alone, without a run's position: parameters, buffers, recipe, and the texts of `more`
+ * (NULL: none). */
+dt_status dt_checkpoint_save_net(const char *path, const dt_session *s, const dt_tensors *more,
+                                 dt_error *err) DT_MUST_CHECK;
 /* Reads all of that back. Another recipe is refused with the keys that differ; another ISA tier
  * and another OpenBLAS, or one that took another kind of core, are told in `out_note` (empty:
  * none), since bits may then differ from an undisturbed run. */

@@ -1,0 +1,298 @@
+/* detent quantize */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "core/atomic.h"
+
+static void on_message(void *arg, const char *text)
+{
+    (void)arg;
+    cli_progress(NULL, 0);
+    fprintf(stderr, "%s\n", text);
+}
+
+static void on_progress(void *arg, const char *stage, const char *unit, double share, double eta_s)
+{
+    char text[256], eta[32];
+    (void)arg;
+    if (eta_s < 0)
+        snprintf(text, sizeof text, "%s %s  %.0f %%", stage, unit, 100 * share);
+    else
+        snprintf(text, sizeof text, "%s %s  %.0f %%  ETA %s", stage, unit, 100 * share,
+                 cli_duration(eta_s, eta, sizeof eta));
+    cli_progress(text, 15);
+}
+
+static void on_unit(void *arg, const dt_quantize_unit *u)
+{
+    (void)arg;
+    cli_progress(NULL, 0);
+    fprintf(stderr, "%s %-24s loss %.6g -> %.6g, %lld of %lld codes changed\n", u->stage, u->unit,
+            u->before, u->after, (long long)u->changed, (long long)u->weights);
+}
+
+/* ---- the report ---- */
+
+/* The task's metrics by name, and what is compared with the float net. */
+static json_t *score_json(const dt_session *s, const dt_quantize_score *q)
+{
+    const dt_goal *g = &s->net.goal;
+    double n = q->score.count ? (double)q->score.count : 1;
+    if (!q->has) return json_null();
+    json_t *o = json_pack("{s:I,s:I,s:f,s:f,s:o}", "count", (json_int_t)q->score.count, "agree",
+                          (json_int_t)q->agree, "agreement", 100.0 * (double)q->agree / n, "kl",
+                          q->kl, "sqnr_db",
+                          isfinite(q->sqnr_db) ? json_real(q->sqnr_db) : json_null());
+    for (int i = 0; g->task->metric[i].name; i++)
+        json_object_set_new(o, g->task->metric[i].name,
+                            json_real(dt_score_value(&q->score, g, i)));
+    return o;
+}
+
+static json_t *units_json(const dt_quantize_report *r)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < r->unit_count; i++) {
+        const dt_quantize_unit *u = &r->unit[i];
+        json_array_append_new(
+            list, json_pack("{s:s,s:s,s:f,s:f,s:f,s:I,s:I}", "stage", u->stage, "unit", u->unit,
+                            "before", u->before, "after", u->after, "undecided", u->undecided,
+                            "weights", (json_int_t)u->weights, "changed", (json_int_t)u->changed));
+    }
+    return list;
+}
+
+static json_t *report_json(const dt_session *s, const dt_quantize_report *r, const char *export,
+                           const dt_export_report *e)
+{
+    json_t *o = json_pack(
+        "{s:s,s:s,s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:f,s:I,s:f,s:f,s:o,s:o}", "recipe",
+        s->recipe->name, "hash", s->recipe->hash, "method", s->recipe->ptq.method, "pictures",
+        (json_int_t)r->pictures, "measured_on",
+        r->measured_on ? json_string(r->measured_on) : json_null(), "float", score_json(s, &r->plain),
+        "quantized", score_json(s, &r->quantized), "integer", score_json(s, &r->integer), "no_integer",
+        r->no_integer[0] ? json_string(r->no_integer) : json_null(), "units", units_json(r),
+        "weights", (json_int_t)r->weights, "weight_bits", r->weight_bits, "weight_bytes",
+        (json_int_t)r->weight_bytes, "seconds", r->seconds, "cpu_seconds", r->cpu_seconds, "export",
+        export ? cli_text_json(export) : json_null(), "export_bytes",
+        export ? json_integer((json_int_t)e->bytes) : json_null());
+    return o;
+}
+
+static void print_score(const dt_session *s, const char *what, const dt_quantize_score *q,
+                        bool compared)
+{
+    char text[DT_METRIC_TEXT];
+    const dt_goal *g = &s->net.goal;
+    if (!q->has) return;
+    double n = (double)q->score.count;
+    printf("%-12s %s %s of %lld pictures", what, g->task->metric[0].label,
+           dt_metric_print(&g->task->metric[0], dt_score_value(&q->score, g, 0), text),
+           (long long)q->score.count);
+    if (compared)
+        printf(", agrees with float %.2f%%, KL %.5f, outputs' SQNR %.1f dB",
+               100.0 * (double)q->agree / n, q->kl, q->sqnr_db);
+    printf("\n");
+}
+
+static void print_report(const dt_session *s, const dt_quantize_report *r, const char *folder)
+{
+    cli_progress(NULL, 0);
+    if (r->measured_on) printf("measured on  %s pictures\n", r->measured_on);
+    print_score(s, "float", &r->plain, false);
+    print_score(s, "quantized", &r->quantized, true);
+    print_score(s, "integer", &r->integer, true);
+    if (r->no_integer[0]) printf("no integer model: %s\n", r->no_integer);
+    printf("weights      %lld at %.2f bits, %lld bytes\n", (long long)r->weights, r->weight_bits,
+           (long long)r->weight_bytes);
+    printf("method       %s on %lld pictures, %.1f s (%.1f s of processors)\n",
+           s->recipe->ptq.method, (long long)r->pictures, r->seconds, r->cpu_seconds);
+    printf("folder       %s\n", folder);
+}
+
+static dt_status write_report(const char *folder, json_t *o, dt_error *err)
+{
+    char *path, *text = json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+    if (!text) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the report");
+    dt_status st = dt_path_join(folder, "report.json", &path, err);
+    if (st == DT_OK) {
+        st = dt_file_write(path, text, strlen(text), err);
+        dt_put(NULL, path);
+    }
+    free(text);
+    return st;
+}
+
+/* ---- the export ---- */
+
+/* A net that is no integer model has none, unless a format was asked for. */
+static dt_status export(const dt_session *s, const cli_args *args, const dt_quantize_report *r,
+                        const char *folder, char **out_path, dt_export_report *e, dt_error *err)
+{
+    const dt_row *row;
+    *out_path = NULL;
+    if (!args->format && !r->integer.has && r->no_integer[0]) return DT_OK;
+    DT_TRY(dt_table_get(&dt_exporters, args->format ? args->format : "onnx",
+                        &(dt_where){ .key = "--format" }, &row, err));
+    char *name = dt_format(NULL, "%s.%s", s->recipe->name, dt_exporter_of(row)->extension);
+    if (!name) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    dt_status st = dt_path_join(folder, name, out_path, err);
+    dt_put(NULL, name);
+    return st == DT_OK ? cli_write_export(s, dt_exporter_of(row), args, *out_path, e, err) : st;
+}
+
+static dt_status finish(const dt_session *s, const cli_args *args, const dt_quantize_report *r,
+                        const char *folder, dt_error *err)
+{
+    dt_export_report e = { 0 };
+    char *path;
+    DT_TRY(export(s, args, r, folder, &path, &e, err));
+    json_t *o = report_json(s, r, path, &e);
+    dt_status st = o ? write_report(folder, o, err)
+                     : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the report");
+    if (st == DT_OK && args->json)
+        cli_print_json(o, 9);
+    else if (o)
+        json_decref(o);
+    if (st == DT_OK && !args->json) print_report(s, r, folder);
+    dt_put(NULL, path);
+    return st;
+}
+
+/* ---- the recipe ---- */
+
+/* "8", "W4A8", "w4": bits of both sides, 0: as they are. */
+static bool parse_bits(const char *text, int *weights, int *activations)
+{
+    char *end;
+    *weights = *activations = 0;
+    if (*text != 'W' && *text != 'w') {
+        *weights = *activations = (int)strtol(text, &end, 10);
+        return end != text && !*end && *weights >= 1 && *weights <= 8;
+    }
+    *weights = (int)strtol(text + 1, &end, 10);
+    if (end == text + 1 || *weights < 1 || *weights > 8) return false;
+    if (!*end) return true;
+    if (*end != 'A' && *end != 'a') return false;
+    const char *second = end + 1;
+    *activations = (int)strtol(second, &end, 10);
+    return end != second && !*end && *activations >= 1 && *activations <= 8;
+}
+
+enum { OURS = 8, TEXT = 96 };
+
+typedef struct overrides {
+    char text[OURS][TEXT];
+    int count;
+} overrides;
+
+static void add(overrides *o, const char *key, const char *value)
+{
+    snprintf(o->text[o->count++], TEXT, "%s=%s", key, value);
+}
+
+static void add_side(overrides *o, const char *side, int bits, bool is_float)
+{
+    char key[48], value[8];
+    if (!bits) return;
+    snprintf(key, sizeof key, "quant.%s.bits", side);
+    snprintf(value, sizeof value, "%d", bits);
+    add(o, key, value);
+    snprintf(key, sizeof key, "quant.%s.method", side);
+    if (is_float) add(o, key, "lsq");
+}
+
+/* The recipe with what the options say behind its own keys. */
+static dt_status read_recipe(const cli_args *args, const overrides *o, dt_recipe **out,
+                             dt_error *err)
+{
+    cli_args more = *args;
+    if (args->word_count + o->count > CLI_MAX_WORDS)
+        return dt_fail(err, DT_ERR_ARG, NULL, "more than %d words", CLI_MAX_WORDS);
+    for (int i = 0; i < o->count; i++)
+        more.words[1 + i] = o->text[i];
+    for (int i = 1; i < args->word_count; i++)
+        more.words[i + o->count] = args->words[i];
+    more.word_count += o->count;
+    return cli_recipe(&more, out, err);
+}
+
+/* Refuses what would only be found when all is done. */
+static dt_status check_format(const cli_args *args, dt_error *err)
+{
+    const dt_row *row;
+    if (!args->format) return DT_OK;
+    return dt_table_get(&dt_exporters, args->format, &(dt_where){ .key = "--format" }, &row, err);
+}
+
+static dt_status recipe_of(const cli_args *args, dt_recipe **out, dt_error *err)
+{
+    overrides o = { .count = 0 };
+    int weights = 0, activations = 0;
+    cli_args quiet = *args;
+    quiet.json = true;
+    if (args->bits && !parse_bits(args->bits, &weights, &activations))
+        return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = "--bits" },
+                       "'%s' is no width such as 8, 4 or W4A8, of 1 to 8 bits", args->bits);
+    DT_TRY(check_format(args, err));
+    DT_TRY(cli_recipe(&quiet, out, err));
+    bool is_float = !(*out)->quant.enabled;
+    if (args->method || !(*out)->ptq.enabled)
+        add(&o, "ptq.method", args->method ? args->method : "qdrop");
+    if (is_float && weights && !activations) activations = 8;
+    add_side(&o, "weights", weights, is_float);
+    add_side(&o, "activations", activations, is_float);
+    dt_recipe_free(*out);
+    return read_recipe(args, &o, out, err);
+}
+
+static int quantize(dt_recipe *recipe, const char *folder, const cli_args *args)
+{
+    dt_error err;
+    dt_session s;
+    dt_quantize_report report;
+    const dt_quantize_params p = { .recipe = recipe,
+                                   .folder = folder,
+                                   .threads = args->threads,
+                                   .isa = args->isa,
+                                   .memory = args->memory,
+                                   .resume = args->resume,
+                                   .rounding = args->rounding,
+                                   .stop = &cli_stop_requested,
+                                   .events = { on_message, on_progress, on_unit, NULL } };
+    cli_catch_stops();
+    if (dt_quantize(&p, &s, &report, &err) != DT_OK) {
+        int code = cli_fail(&err);
+        return atomic_load(&cli_stop_requested) ? 130 : code;
+    }
+    dt_status st = finish(&s, args, &report, folder, &err);
+    dt_put(NULL, report.unit);
+    dt_session_close(&s);
+    return st == DT_OK ? 0 : cli_fail(&err);
+}
+
+int cli_quantize(const cli_args *args)
+{
+    dt_error err;
+    dt_recipe *recipe;
+    if (recipe_of(args, &recipe, &err) != DT_OK) return cli_fail(&err);
+    if (args->dry_run) {
+        printf("%s", recipe->text);
+        dt_recipe_free(recipe);
+        return 0;
+    }
+    char *folder =
+        args->out ? dt_format(NULL, "%s", args->out) : dt_format(NULL, "runs/%s", recipe->name);
+    int code = 1;
+    if (folder)
+        code = quantize(recipe, folder, args);
+    else
+        fprintf(stderr, "no memory\n");
+    dt_put(NULL, folder);
+    dt_recipe_free(recipe);
+    return code;
+}

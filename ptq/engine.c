@@ -1,0 +1,290 @@
+/* The float net beside the quantized one, and passes over all pictures. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ptq/engine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "autograd/fuse.h"
+#include "autograd/query.h"
+#include "autograd/rewrite.h"
+#include "ptq/units.h"
+
+static dt_status no_memory(dt_error *err)
+{
+    return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for pictures' values");
+}
+
+/* Quantizers are left out; what makes the logits' quantized value makes the logits. */
+static dt_status visit_bare(dt_rewrite *r, int i)
+{
+    dt_ptq *q = r->arg;
+    const dt_node *node = &r->source->node[i];
+    q->bare_of = r->value;
+    if (!node->op->quantizes) return dt_rewrite_put(r, node);
+    if (node->out[0] == q->p->logits)
+        dt_rewrite_rename(r, node->in[0], node->out[0]);
+    else
+        dt_rewrite_stand_for(r, node->out[0], node->in[0]);
+    return DT_OK;
+}
+
+static dt_status check_net(const dt_ptq *q, dt_error *err)
+{
+    for (int i = 0; i < q->g->node_count; i++)
+        if (q->g->node[i].op->folds_norm)
+            return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "quant.fold_norm" },
+                           "is for training; statistics are fixed here, so leave it out");
+    return DT_OK;
+}
+
+dt_status dt_ptq_init(dt_ptq *q, const dt_ptq_params *p, dt_error *err)
+{
+    *q = (dt_ptq){ .p = p, .g = p->graph, .stream.at = p->input };
+    DT_TRY(check_net(q, err));
+    q->arena = dt_arena_new(p->alloc, "ptq");
+    if (!q->arena) return no_memory(err);
+    q->needed = dt_arena_get(q->arena, (size_t)p->graph->node_count + 1);
+    q->border = dt_arena_get(q->arena, sizeof *q->border * (size_t)(p->graph->node_count + 2));
+    dt_status st = q->needed && q->border ? DT_OK : no_memory(err);
+    if (st == DT_OK) st = dt_graph_rewrite(p->graph, visit_bare, q, p->alloc, &q->bare, err);
+    if (st == DT_OK) {
+        dt_query_cone(p->graph, &p->logits, 1, q->needed);
+        dt_ptq_find_borders(q);
+    } else {
+        dt_ptq_fini(q);
+    }
+    return st;
+}
+
+void dt_ptq_fini(dt_ptq *q)
+{
+    dt_put(q->p->alloc, q->stream.quant);
+    dt_put(q->p->alloc, q->stream.plain);
+    dt_state_fini(&q->origin);
+    dt_graph_fini(&q->bare);
+    dt_arena_free(q->arena);
+    *q = (dt_ptq){ .p = q->p };
+}
+
+dt_status dt_ptq_keep_origin(dt_ptq *q, dt_error *err)
+{
+    if (q->has_origin) return DT_OK;
+    DT_TRY(dt_state_init(&q->origin, q->g, false, 0, q->p->alloc, err));
+    for (int v = 0; v < q->g->value_count; v++)
+        if (q->origin.data[v])
+            memcpy(q->origin.data[v], q->p->state->data[v],
+                   sizeof(real) * (size_t)dt_shape_count(&q->g->value[v].shape));
+    q->has_origin = true;
+    return DT_OK;
+}
+
+int64_t dt_ptq_features(const dt_ptq *q, int value)
+{
+    return dt_shape_count(&q->g->value[value].shape);
+}
+
+dt_status dt_ptq_get(const dt_ptq *q, int value, real **out, dt_error *err)
+{
+    size_t n;
+    *out = NULL;
+    if (!dt_size_mul((size_t)q->p->count, (size_t)dt_ptq_features(q, value), &n)) return no_memory(err);
+    *out = dt_get_array(q->p->alloc, n, sizeof **out, "values of all pictures");
+    if (*out) return DT_OK;
+    return dt_fail(err, DT_ERR_NOMEM, &(dt_where){ .key = "ptq.images" },
+                   "no memory for %.0f MB, '%s' of %lld pictures; take less",
+                   (double)n * sizeof **out / 1e6, q->g->value[value].name,
+                   (long long)q->p->count);
+}
+
+/* One net cut to a pass, ready to run. */
+typedef struct runner {
+    dt_graph fused;
+    dt_plan plan;
+    dt_exec exec;
+    const int *want; /* values of the net that runs */
+    int from;
+} runner;
+
+static void close_runner(runner *r)
+{
+    dt_exec_fini(&r->exec);
+    dt_plan_fini(&r->plan);
+    dt_graph_fini(&r->fused);
+}
+
+static dt_status open_runner(dt_ptq *q, const dt_ptq_pass *pass, int *want, int64_t batch,
+                             runner *r, dt_error *err)
+{
+    const dt_ptq_params *p = q->p;
+    *r = (runner){ .want = want, .from = pass->plain ? q->bare_of[pass->from] : pass->from };
+    for (int i = 0; i < pass->want_count; i++)
+        want[i] = pass->plain ? q->bare_of[pass->want[i]] : pass->want[i];
+    want[pass->want_count] = r->from;
+    DT_TRY(dt_fuse(pass->plain ? &q->bare : q->g, want, pass->want_count + 1, &r->fused, p->alloc,
+                   err));
+    dt_status st = dt_plan_init(&r->plan,
+                                &(dt_plan_request){ .graph = &r->fused,
+                                                    .kernels = p->kernels,
+                                                    .mode = DT_MODE_EVAL,
+                                                    .batch = batch,
+                                                    .threads = p->threads,
+                                                    .outputs = want,
+                                                    .output_count = pass->want_count,
+                                                    .given = &r->from,
+                                                    .given_count = 1 },
+                                p->alloc, err);
+    if (st == DT_OK)
+        st = dt_exec_init(&r->exec, &r->plan, pass->plain ? &q->origin : p->state, p->kernels, NULL,
+                          p->alloc, err);
+    if (st != DT_OK) close_runner(r);
+    return st;
+}
+
+static void copy_out(const dt_ptq *q, const dt_ptq_pass *pass, const runner *r, int64_t first,
+                     int64_t batch)
+{
+    for (int i = 0; i < pass->want_count; i++) {
+        size_t n = (size_t)dt_ptq_features(q, pass->want[i]);
+        memcpy(pass->to[i] + (size_t)first * n, dt_exec_value(&r->exec, r->want[i]),
+               sizeof(real) * n * (size_t)batch);
+    }
+}
+
+/* A value wanted at the border itself needs no pass. */
+static bool is_there(const dt_ptq *q, const dt_ptq_pass *pass)
+{
+    if (pass->want_count != 1 || pass->want[0] != pass->from) return false;
+    memcpy(pass->to[0], pass->data,
+           sizeof(real) * (size_t)(q->p->count * dt_ptq_features(q, pass->from)));
+    return true;
+}
+
+/* The last batch is a whole one: it begins earlier, and gives the same values again. */
+static dt_status run_all(const dt_ptq *q, const dt_ptq_pass *pass, runner *r, int64_t batch,
+                         dt_error *err)
+{
+    const int64_t count = q->p->count, n = dt_ptq_features(q, pass->from);
+    for (int64_t at = 0; at < count; at += batch) {
+        int64_t first = at + batch <= count ? at : count - batch;
+        dt_exec_set_input(&r->exec, r->from, pass->data + first * n);
+        DT_TRY(dt_exec_forward(&r->exec, err));
+        copy_out(q, pass, r, first, batch);
+    }
+    return DT_OK;
+}
+
+dt_status dt_ptq_collect(dt_ptq *q, const dt_ptq_pass *pass, dt_error *err)
+{
+    const int64_t count = q->p->count, batch = q->p->batch < count ? q->p->batch : count;
+    runner r;
+    if (is_there(q, pass)) return DT_OK;
+    int *want = dt_get_array(q->p->alloc, (size_t)pass->want_count + 1, sizeof *want, "ptq");
+    if (!want) return no_memory(err);
+    dt_status st = open_runner(q, pass, want, batch, &r, err);
+    if (st == DT_OK) {
+        st = run_all(q, pass, &r, batch, err);
+        close_runner(&r);
+    }
+    dt_put(q->p->alloc, want);
+    return st;
+}
+
+const real *dt_ptq_at(const dt_ptq *q, bool plain)
+{
+    const real *data = plain ? q->stream.plain : q->stream.quant;
+    return data ? data : q->p->pictures;
+}
+
+static dt_status advance_one(dt_ptq *q, bool plain, int border, real **out, dt_error *err)
+{
+    DT_TRY(dt_ptq_get(q, border, out, err));
+    const dt_ptq_pass pass = { .plain = plain,
+                               .from = q->stream.at,
+                               .data = dt_ptq_at(q, plain),
+                               .want = &border,
+                               .want_count = 1,
+                               .to = out };
+    dt_status st = dt_ptq_collect(q, &pass, err);
+    if (st != DT_OK) dt_put(q->p->alloc, *out);
+    return st;
+}
+
+static void drop_stream(dt_ptq *q)
+{
+    dt_put(q->p->alloc, q->stream.quant);
+    dt_put(q->p->alloc, q->stream.plain);
+    q->stream = (dt_ptq_stream){ .at = q->p->input };
+}
+
+dt_status dt_ptq_advance(dt_ptq *q, int border, dt_error *err)
+{
+    dt_ptq_stream next = { .at = border };
+    if (border == q->p->input) drop_stream(q);
+    if (border == q->stream.at) return DT_OK;
+    DT_TRY(advance_one(q, false, border, &next.quant, err));
+    dt_status st = advance_one(q, true, border, &next.plain, err);
+    if (st != DT_OK) {
+        dt_put(q->p->alloc, next.quant);
+        return st;
+    }
+    drop_stream(q);
+    q->stream = next;
+    return DT_OK;
+}
+
+dt_status dt_ptq_read(dt_ptq *q, int value, real *quant, real *plain, dt_error *err)
+{
+    for (int k = 0; k < 2; k++) {
+        real *to = k ? plain : quant;
+        const dt_ptq_pass pass = { .plain = k,
+                                   .from = q->stream.at,
+                                   .data = dt_ptq_at(q, k),
+                                   .want = &value,
+                                   .want_count = 1,
+                                   .to = &to };
+        if (to) DT_TRY(dt_ptq_collect(q, &pass, err));
+    }
+    return DT_OK;
+}
+
+/* ---- telling ---- */
+
+void dt_ptq_begin(dt_ptq *q, int unit_count)
+{
+    q->unit_count = unit_count > 0 ? unit_count : 1;
+    q->unit = 0;
+}
+
+dt_status dt_ptq_tell(dt_ptq *q, const char *unit, double share, dt_error *err)
+{
+    const dt_ptq_events *e = &q->p->events;
+    double all = (q->stage + (q->unit + share) / q->unit_count) / q->p->stage_count;
+    if (!e->progress || e->progress(e->arg, q->p->stage[q->stage].row->name, unit, all))
+        return DT_OK;
+    return dt_fail(err, DT_ERR_ARG, NULL, "stopped");
+}
+
+dt_status dt_ptq_finish_unit(dt_ptq *q, dt_ptq_result *r, dt_error *err)
+{
+    const dt_ptq_events *e = &q->p->events;
+    r->stage = q->p->stage[q->stage].row->name;
+    r->at_stage = q->stage;
+    r->at_unit = q->unit++;
+    return e->unit ? e->unit(e->arg, r, err) : DT_OK;
+}
+
+bool dt_ptq_skips(const dt_ptq *q, int unit)
+{
+    return q->stage == q->p->done_stages && unit < q->p->done_units;
+}
+
+void dt_ptq_say(const dt_ptq *q, const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    if (q->p->events.message) q->p->events.message(q->p->events.arg, text);
+}

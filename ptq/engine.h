@@ -1,0 +1,101 @@
+/* What stages share: the float net beside the quantized one, passes over all pictures, quantized
+ * weights, units. Inside ptq/ only. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_PTQ_ENGINE_H
+#define DT_PTQ_ENGINE_H
+
+#include "autograd/quantizer.h"
+#include "ptq/ptq.h"
+
+/* Values at a border of the net: of the quantized net and of the float one, over all pictures. */
+typedef struct dt_ptq_stream {
+    int at;             /* value of the graph; the picture at first */
+    real *quant, *plain; /* [count, features]; NULL: the pictures */
+} dt_ptq_stream;
+
+struct dt_ptq {
+    const dt_ptq_params *p;
+    const dt_graph *g;
+    dt_graph bare;     /* the same values without quantizers: the float net */
+    const int *bare_of; /* by value: what stands for it there */
+    dt_state origin;   /* its parameters; without gradients */
+    bool has_origin;
+    bool *needed;      /* by node: the logits depend on it */
+    int *border;       /* values through which all goes, in order; the picture first */
+    int border_count;
+    dt_arena *arena;
+    int stage, unit;      /* under way */
+    double done, share;   /* of all work: before this unit, and what this stage is */
+    int unit_count;       /* of this stage */
+    dt_ptq_stream stream;
+};
+
+dt_status dt_ptq_init(dt_ptq *q, const dt_ptq_params *p, dt_error *err) DT_MUST_CHECK;
+void dt_ptq_fini(dt_ptq *q);
+/* The float net is what it is now. Called by dt_ptq_run before the first stage that is no
+ * transform. */
+dt_status dt_ptq_keep_origin(dt_ptq *q, dt_error *err) DT_MUST_CHECK;
+
+/* Elements of a value of one picture. */
+int64_t dt_ptq_features(const dt_ptq *q, int value);
+/* Array for `value` over all pictures, to be given back with dt_put(q->p->alloc, .). */
+dt_status dt_ptq_get(const dt_ptq *q, int value, real **out, dt_error *err) DT_MUST_CHECK;
+
+/* A pass over all pictures through a part of a net. */
+typedef struct dt_ptq_pass {
+    bool plain;       /* the float net, with its own parameters */
+    int from;         /* value of the graph */
+    const real *data; /* [count, features] of it */
+    const int *want;  /* values of the graph */
+    int want_count;
+    real *const *to; /* [want_count] of [count, features] */
+} dt_ptq_pass;
+dt_status dt_ptq_collect(dt_ptq *q, const dt_ptq_pass *pass, dt_error *err) DT_MUST_CHECK;
+
+/* Brings the stream to a border further on (or back to the picture), through the net as it is. */
+dt_status dt_ptq_advance(dt_ptq *q, int border, dt_error *err) DT_MUST_CHECK;
+/* Values of the quantized and of the float net, from the last border before them on. */
+dt_status dt_ptq_read(dt_ptq *q, int value, real *quant, real *plain, dt_error *err) DT_MUST_CHECK;
+/* The last border at or before a node. */
+int dt_ptq_border_before(const dt_ptq *q, int node);
+/* The data of the stream. */
+const real *dt_ptq_at(const dt_ptq *q, bool plain);
+
+/* ---- quantized weights ---- */
+
+typedef struct dt_ptq_weight {
+    const dt_node *site, *product; /* that reads it */
+    const dt_fakequant_conf *conf;
+    dt_quant_site at;
+    int value;     /* the parameter */
+    int64_t count; /* elements */
+} dt_ptq_weight;
+
+/* The quantized weight of a product; false: it has none. */
+bool dt_ptq_weight_of(const dt_ptq *q, const dt_node *product, dt_ptq_weight *out);
+/* The affine encoder of each group [at.groups]. Error UNSUPPORTED: the quantizer is another one. */
+dt_status dt_ptq_encoders(const dt_ptq *q, const dt_ptq_weight *w, dt_encode *out,
+                          dt_error *err) DT_MUST_CHECK;
+/* Rounds to the nearest values of the grid, in place. Weights that are there stay, to the bit.
+ * Methods whose transform has no such values (they map the whole tensor) are left as they are. */
+void dt_ptq_round_nearest(const dt_ptq *q, const dt_ptq_weight *w, real *x);
+/* How many codes of the weight differ from those of the float net's rounded to the nearest. */
+int64_t dt_ptq_changed(const dt_ptq *q, const dt_ptq_weight *w);
+/* All quantized weights onto their grids. */
+dt_status dt_ptq_settle(const dt_ptq *q, dt_error *err) DT_MUST_CHECK;
+
+/* Learned parameters of a quantizer, held to their floor: `before` [param][groups], see floor.h. */
+void dt_ptq_hold(const dt_ptq *q, const dt_node *site, real *const *before);
+
+/* ---- telling ---- */
+
+/* Begins a stage's units; work is told by units and the share of one that is done. */
+void dt_ptq_begin(dt_ptq *q, int unit_count);
+dt_status dt_ptq_tell(dt_ptq *q, const char *unit, double share, dt_error *err) DT_MUST_CHECK;
+/* A unit is done: before and after as in dt_ptq_result. */
+dt_status dt_ptq_finish_unit(dt_ptq *q, dt_ptq_result *r, dt_error *err) DT_MUST_CHECK;
+/* Is this unit of the stage one that an earlier run has done? */
+bool dt_ptq_skips(const dt_ptq *q, int unit);
+void dt_ptq_say(const dt_ptq *q, const char *fmt, ...) DT_PRINTF(2, 3);
+
+#endif

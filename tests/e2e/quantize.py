@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`detent quantize` of a small net: every preset ends in a net that verifies, can be exported and
+trained from; stops, and what is refused.
+
+usage: quantize.py DETENT
+"""
+import json
+import os
+import re
+import signal
+import time
+
+from support import RECIPE, TEACHER, Test, main
+
+FLOAT = TEACHER.replace("width: 12", "width: 8").replace("epochs: 1", "epochs: 2")
+PTQ = RECIPE + "ptq: {images: 64, batch: 32}\n"
+
+def presets(test):
+    listed = test.succeed("list", "presets", "--json")
+    return [row["name"] for row in json.loads(listed)]
+
+
+def quantize(test, name, *keys):
+    return test.run("quantize", test.path("ptq.yaml"), "model.init=" + test.path("float/last.h5"),
+                    "--out", test.path(name), *keys)
+
+
+def check_presets(test):
+    for name in presets(test):
+        stages = test.succeed("quantize", test.path("ptq.yaml"), "--method", name, "--dry-run")
+        at = [i for i, line in enumerate(re.findall(r"^  - (\w+)", stages.split("ptq:")[1], re.M))
+              if line == "reconstruct"]
+        short = [f"ptq.stages.{i}.reconstruct.iterations=20" for i in at]
+        code, out, err = quantize(test, name, "--method", name, "--json", *short)
+        test.check(code == 0, f"{name}: {err}")
+        report = json.loads(out)
+        test.check(report["method"] == name and report["integer"]["count"] == 64
+                   and report["quantized"]["kl"] >= 0, f"{name}: {out}")
+        for unit in report["units"]:
+            test.check(unit["after"] <= unit["before"], f"{name}: {unit}")
+        result = test.path(name, "quantized.h5")
+        told = json.loads(test.succeed("verify", result, "--images", "64", "--json"))
+        test.check(told["verified"], f"{name}: verify")
+        test.check(os.path.exists(test.path(name, report["recipe"] + ".onnx")), f"{name}: no export")
+        test.check(not os.path.exists(test.path(name, "last.h5")), f"{name}: last.h5 stayed")
+        test.succeed("train", test.path("ptq.yaml"), "model.init=" + result, "train.max_steps=2",
+                     "--out", test.path(name + " train"))
+
+
+def check_again(test):
+    """The recipe in the folder does it again."""
+    again = test.path("again")
+    test.succeed("quantize", test.path("qdrop", "recipe.yaml"), "--out", again)
+    test.check(test.sha256(test.path("qdrop", "quantized.h5")) == test.sha256(again + "/quantized.h5"),
+               "the folder's recipe gives another net")
+
+
+def check_kill(test):
+    """Killed after some units, it goes on and ends in the bits of an undisturbed run."""
+    keys = "--method", "qdrop", "ptq.stages.1.reconstruct.iterations=60", "--threads", "1"
+    code, _, err = quantize(test, "whole", *keys)
+    test.check(code == 0, err)
+    process = test.start("quantize", test.path("ptq.yaml"),
+                         "model.init=" + test.path("float/last.h5"), "--out", test.path("cut"),
+                         *keys)
+    while not os.path.exists(test.path("cut", "last.h5")) and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    test.check(process.returncode == -signal.SIGKILL, "it ended before it was killed")
+    code, _, err = quantize(test, "cut", *keys)
+    test.check(code == 1 and "--resume" in err, f"a second start: {err}")
+    code, _, err = quantize(test, "cut", *keys, "--resume", "ptq.images=65")
+    test.check(code == 1 and "another recipe" in err, f"another recipe: {err}")
+    code, _, err = quantize(test, "cut", *keys, "--resume")
+    test.check(code == 0, err)
+    test.check(test.sha256(test.path("whole", "quantized.h5"))
+               == test.sha256(test.path("cut", "quantized.h5")), "a stop changes the result")
+    reports = [json.load(open(test.path(n, "report.json"))) for n in ("whole", "cut")]
+    test.check(reports[0]["units"] == reports[1]["units"], "units of a run that went on differ")
+
+
+def check_refused(test):
+    for keys, text in (
+            (("ptq.images=5000",), "is more than the 320 training pictures"),
+            (("--bits", "W9A4"), "is no width"),
+            (("--bits", "W4A"), "is no width"),
+            (("--bits", "1"), "bits of 'lsq'"),
+            (("--method", "qdrap"), "did you mean 'qdrop'"),
+            (("quant=none",), "give --bits"),
+            (("quant.fold_norm=true",), "is for training"),
+            (("ptq.score=val",), "there is no validation split"),
+            (("--format", "onx"), "did you mean 'onnx'")):
+        code, _, err = quantize(test, "refused", *keys)
+        lines = [line for line in err.splitlines() if not line.startswith(("override:", "batch norm"))]
+        test.check(code == 1 and len(lines) == 1 and text in lines[0], f"{keys}: {err}")
+    code, _, err = test.run("quantize", test.path("ptq.yaml"), "--out", test.path("random"))
+    test.check(code == 1 and "model.init" in err, err)
+    code, _, err = quantize(test, "nearest", "--method", "nearest")
+    test.check(code == 1 and "holds a quantized net" in err, err)
+    # From a float recipe, by --bits alone.
+    code, out, err = test.run("quantize", test.path("float.yaml"), "--bits", "8", "--method",
+                              "nearest", "--json", "ptq.images=64",
+                              "model.init=" + test.path("float/last.h5"), "--out", test.path("eight"))
+    test.check(code == 0 and json.loads(out)["weight_bits"] == 8, err)
+
+
+def run(arguments):
+    test = Test(arguments[0])
+    test.write("float.yaml", FLOAT)
+    test.write("ptq.yaml", PTQ)
+    test.succeed("train", test.path("float.yaml"), "--out", test.path("float"))
+    check_presets(test)
+    check_again(test)
+    check_kill(test)
+    check_refused(test)
+    return test.end()
+
+
+if __name__ == "__main__":
+    main(run)

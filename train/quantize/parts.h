@@ -1,0 +1,31 @@
+/* Parts of `detent quantize`: its run, its scores. Inside train/ only. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_TRAIN_QUANTIZE_PARTS_H
+#define DT_TRAIN_QUANTIZE_PARTS_H
+
+#include "train/quantize/quantize.h"
+
+/* Logits of the float net over a split, to compare with. */
+typedef struct dt_quantize_truth {
+    dt_split split;
+    int64_t count;
+    float *logits; /* [count, classes] */
+} dt_quantize_truth;
+
+/* Runs the net without quantizers over the recipe's pictures. Nothing happens for score none. */
+dt_status dt_quantize_read_truth(dt_session *s, dt_quantize_truth *t, dt_quantize_report *report,
+                                 dt_error *err) DT_MUST_CHECK;
+/* Compares the net as it is, and its integer model. */
+dt_status dt_quantize_compare(dt_session *s, const dt_quantize_truth *t, const char *rounding,
+                              dt_quantize_report *report, dt_error *err) DT_MUST_CHECK;
+void dt_quantize_end_truth(const dt_session *s, dt_quantize_truth *t);
+
+/* Adds a batch: outputs [n,K] against those of the float net. Sums, until dt_quantize_mean.
+ * `classes`: outputs are logits of one class. */
+typedef struct dt_quantize_sums {
+    double kl, signal, noise;
+} dt_quantize_sums;
+void dt_quantize_add(dt_quantize_sums *s, bool classes, int64_t n, int64_t K, const float *truth,
+                     const float *logits);
+
+#endif

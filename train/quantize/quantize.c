@@ -1,0 +1,392 @@
+/* The run of `detent quantize`. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/quantize/quantize.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "autograd/query.h"
+#include "core/atomic.h"
+#include "core/text.h"
+#include "train/run/checkpoint.h"
+#include "train/store/container.h"
+#include "train/quantize/parts.h"
+
+typedef struct job {
+    const dt_quantize_params *p;
+    dt_session *s;
+    dt_quantize_report *report;
+    dt_quantize_truth truth;
+    dt_tensors saved; /* of a run that goes on */
+    bool goes_on;
+    int done_stages, done_units;
+    int lock;
+    float *pictures; /* [count,H,W,3] */
+    double started, cpu_started, share_started;
+} job;
+
+static double seconds_of(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void say(const job *j, const char *text)
+{
+    if (j->p->events.message) j->p->events.message(j->p->events.arg, text);
+}
+
+/* ---- the folder ---- */
+
+static const char *const written[] = { "last.h5", "quantized.h5", "recipe.yaml", "report.json" };
+
+static dt_status path_of(const job *j, const char *name, char **out, dt_error *err)
+{
+    DT_TRY(dt_dir_check_lock(j->lock, j->p->folder, err));
+    return dt_path_join(j->p->folder, name, out, err);
+}
+
+static dt_status is_there(const job *j, const char *name, bool *out, dt_error *err)
+{
+    char *path;
+    DT_TRY(path_of(j, name, &path, err));
+    *out = dt_file_is_named(path);
+    dt_put(NULL, path);
+    return DT_OK;
+}
+
+static dt_status lock_folder(job *j, dt_error *err)
+{
+    bool last, done;
+    DT_TRY(dt_dir_make(j->p->folder, err));
+    DT_TRY(dt_dir_lock(j->p->folder, &j->lock, err));
+    dt_dir_remove_temporaries(j->p->folder, written, DT_ARRAY_LEN(written));
+    DT_TRY(is_there(j, "last.h5", &last, err));
+    DT_TRY(is_there(j, "quantized.h5", &done, err));
+    j->goes_on = j->p->resume && last;
+    if (j->goes_on || (!last && !done)) return DT_OK;
+    return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = j->p->folder }, "%s",
+                   done ? "holds a quantized net already; give another --out"
+                        : "holds a run already; go on with --resume, or give another --out");
+}
+
+/* ---- saving, and going on ---- */
+
+/* "stage|unit|before|after|undecided|weights|changed" a line, every bit of it. */
+static dt_status put_results(const job *j, dt_tensors *set, dt_error *err)
+{
+    dt_text text = { .alloc = j->p->alloc };
+    for (int i = 0; i < j->report->unit_count; i++) {
+        const dt_quantize_unit *u = &j->report->unit[i];
+        dt_text_say(&text, "%s|%s|%a|%a|%a|%" PRId64 "|%" PRId64 "\n", u->stage, u->unit,
+                    u->before, u->after, u->undecided, u->weights, u->changed);
+    }
+    dt_status st = text.failed ? dt_fail(err, DT_ERR_NOMEM, NULL, "no memory") : DT_OK;
+    if (st == DT_OK && text.size) st = dt_tensors_set_attr(set, "ptq.results", text.bytes, err);
+    dt_text_fini(&text);
+    return st;
+}
+
+static dt_status get_results(job *j, dt_error *err)
+{
+    const char *text = dt_tensors_attr(&j->saved, "ptq.results");
+    for (int n = 0; text && *text; text += n + 1) {
+        dt_quantize_unit *u = &j->report->unit[j->report->unit_count];
+        if (j->report->unit_count == DT_QUANTIZE_UNITS ||
+            sscanf(text, "%31[^|]|%95[^|]|%la|%la|%la|%" SCNd64 "|%" SCNd64 "%n", u->stage, u->unit,
+                   &u->before, &u->after, &u->undecided, &u->weights, &u->changed, &n) != 7 ||
+            text[n] != '\n')
+            return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = j->p->folder },
+                           "last.h5: ptq.results is damaged");
+        j->report->unit_count++;
+    }
+    return DT_OK;
+}
+
+static dt_status save(const job *j, const char *name, int stages, int units, bool under_way,
+                      dt_error *err)
+{
+    char *path, a[24], b[24];
+    dt_tensors more;
+    DT_TRY(path_of(j, name, &path, err));
+    snprintf(a, sizeof a, "%d", stages);
+    snprintf(b, sizeof b, "%d", units);
+    dt_status st = dt_tensors_init(&more, j->p->alloc, err);
+    if (st == DT_OK) {
+        if (under_way) {
+            st = dt_tensors_set_attr(&more, "ptq.stages", a, err);
+            if (st == DT_OK) st = dt_tensors_set_attr(&more, "ptq.units", b, err);
+        }
+        if (st == DT_OK) st = put_results(j, &more, err);
+        if (st == DT_OK) st = dt_checkpoint_save_net(path, j->s, &more, err);
+        dt_tensors_fini(&more);
+    }
+    dt_put(NULL, path);
+    return st;
+}
+
+static int count_of(const dt_tensors *set, const char *key)
+{
+    const char *text = dt_tensors_attr(set, key);
+    long n = text ? strtol(text, NULL, 10) : -1;
+    return n < 0 || n > DT_QUANTIZE_UNITS ? -1 : (int)n;
+}
+
+static dt_status read_saved(job *j, dt_error *err)
+{
+    char *path;
+    DT_TRY(path_of(j, "last.h5", &path, err));
+    dt_status st = dt_container_read(path, j->p->alloc, &j->saved, err);
+    if (st == DT_OK) {
+        const char *hash = dt_tensors_attr(&j->saved, "recipe.hash");
+        j->done_stages = count_of(&j->saved, "ptq.stages");
+        j->done_units = count_of(&j->saved, "ptq.units");
+        if (!hash || j->done_stages < 0 || j->done_units < 0)
+            st = dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = path },
+                         "is no state of a quantization that was stopped");
+        else if (strcmp(hash, j->p->recipe->hash) != 0)
+            st = dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = path },
+                         "belongs to another recipe; go on with the folder's recipe.yaml, or give "
+                         "another --out");
+    }
+    dt_put(NULL, path);
+    return st == DT_OK ? get_results(j, err) : st;
+}
+
+/* ---- pictures ---- */
+
+static dt_status read_pictures(job *j, dt_error *err)
+{
+    const dt_recipe_ptq *q = &j->p->recipe->ptq;
+    dt_session *s = j->s;
+    const int64_t n = s->net.H * s->net.W * DT_DATA_CHANNELS;
+    int64_t have = dt_data_info_of(s->data)->count[DT_SPLIT_TRAIN] - s->data_conf->val;
+    int64_t batch = q->batch < q->images ? q->batch : q->images;
+    dt_loader *loader;
+    if (q->images > have)
+        return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .file = s->recipe->name, .key = "ptq.images" },
+                       "%d is more than the %lld training pictures", q->images, (long long)have);
+    j->pictures = dt_get_array(j->p->alloc, (size_t)q->images, (size_t)n * sizeof(float), "pictures");
+    if (!j->pictures) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for pictures");
+    DT_TRY(dt_session_loader_as(s, DT_SPLIT_TRAIN, DT_SPLIT_TEST, batch, &loader, err));
+    dt_status st = DT_OK;
+    for (int64_t at = 0; st == DT_OK && at < q->images; at += batch) {
+        dt_batch b;
+        int64_t take = q->images - at < batch ? q->images - at : batch;
+        st = dt_loader_next(loader, &b, err);
+        if (st == DT_OK)
+            memcpy(j->pictures + at * n, b.x, sizeof(float) * (size_t)(take * n));
+    }
+    dt_loader_close(loader);
+    j->report->pictures = q->images;
+    return st;
+}
+
+/* ---- events of the stages ---- */
+
+static bool on_progress(void *arg, const char *stage, const char *unit, double share)
+{
+    job *j = arg;
+    const dt_quantize_events *e = &j->p->events;
+    double spent = seconds_of(CLOCK_MONOTONIC) - j->started, made = share - j->share_started;
+    if (j->share_started < 0) j->share_started = share;
+    double eta = made > 1e-3 ? spent * (1 - share) / made : -1;
+    if (e->progress) e->progress(e->arg, stage, unit, share, eta);
+    return !j->p->stop || !atomic_load(j->p->stop);
+}
+
+static dt_status on_unit(void *arg, const dt_ptq_result *r, dt_error *err)
+{
+    job *j = arg;
+    if (j->report->unit_count == DT_QUANTIZE_UNITS) return DT_OK;
+    dt_quantize_unit *u = &j->report->unit[j->report->unit_count++];
+    snprintf(u->stage, sizeof u->stage, "%s", r->stage);
+    snprintf(u->unit, sizeof u->unit, "%s", r->unit);
+    u->before = r->before;
+    u->after = r->after;
+    u->undecided = r->undecided;
+    u->weights = r->weights;
+    u->changed = r->changed;
+    if (j->p->events.unit) j->p->events.unit(j->p->events.arg, u);
+    return save(j, "last.h5", r->at_stage, r->at_unit + 1, true, err);
+}
+
+static void on_message(void *arg, const char *text)
+{
+    say(arg, text);
+}
+
+static dt_status on_start(void *arg, dt_error *err)
+{
+    job *j = arg;
+    dt_net_report report;
+    const dt_net_file file = { .set = &j->saved,
+                               .path = "last.h5",
+                               .importer = &dt_importer_detent,
+                               .native = true };
+    return dt_net_import(&j->s->net, &file, &report, err);
+}
+
+static dt_status run_stages(job *j, dt_error *err)
+{
+    const dt_recipe_ptq *q = &j->p->recipe->ptq;
+    dt_session *s = j->s;
+    dt_ptq_choice *stage =
+        dt_get_array(j->p->alloc, q->stage_count + 1, sizeof *stage, "stages");
+    if (!stage) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    for (size_t i = 0; i < q->stage_count; i++)
+        stage[i] = (dt_ptq_choice){ q->stage[i].row, q->stage[i].conf };
+    const dt_ptq_params p = { .graph = &s->net.graph,
+                              .state = &s->net.state,
+                              .input = s->net.input,
+                              .logits = s->net.logits,
+                              .kernels = &s->kernels,
+                              .threads = s->threads,
+                              .seed = (uint64_t)s->recipe->train.seed,
+                              .pictures = j->pictures,
+                              .count = q->images,
+                              .batch = q->batch,
+                              .stage = stage,
+                              .stage_count = (int)q->stage_count,
+                              .done_stages = j->done_stages,
+                              .done_units = j->done_units,
+                              .start = on_start,
+                              .events = { on_message, on_progress, on_unit, j },
+                              .alloc = j->p->alloc };
+    j->started = seconds_of(CLOCK_MONOTONIC);
+    j->cpu_started = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    j->share_started = -1;
+    dt_status st = dt_ptq_run(&p, err);
+    j->report->seconds = seconds_of(CLOCK_MONOTONIC) - j->started;
+    j->report->cpu_seconds = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - j->cpu_started;
+    dt_put(j->p->alloc, stage);
+    return st;
+}
+
+/* ---- all of it ---- */
+
+static void count_weights(job *j)
+{
+    const dt_graph *g = &j->s->net.graph;
+    int64_t bits = 0, groups = 0;
+    for (int i = 0; i < g->node_count; i++) {
+        const dt_fakequant_conf *c = dt_query_quantizer(&g->node[i]);
+        if (!c || !c->site.weight) continue;
+        int64_t n = dt_shape_count(&g->value[g->node[i].in[0]].shape);
+        j->report->weights += n;
+        j->report->weight_bytes += (n * c->site.bits + 7) / 8;
+        bits += n * c->site.bits;
+        groups += c->site.groups;
+    }
+    j->report->weight_bits = j->report->weights ? (double)bits / (double)j->report->weights : 0;
+    j->report->weight_bytes += 4 * groups;
+}
+
+static dt_status check(const job *j, dt_error *err)
+{
+    const dt_recipe *r = j->p->recipe;
+    if (!r->quant.enabled)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = r->name, .key = "quant" },
+                       "is none: nothing says what to quantize to; give --bits, such as --bits 8");
+    if (j->s->source == DT_INIT_RANDOM)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = r->name, .key = "model.init" },
+                       "is not given: there is nothing to quantize but random weights");
+    return DT_OK;
+}
+
+static dt_status prepare(job *j, dt_error *err)
+{
+    char text[160];
+    int small, flipped = dt_net_make_gamma_positive(&j->s->net, &small);
+    DT_TRY(check(j, err));
+    if (flipped) {
+        snprintf(text, sizeof text,
+                 "batch norm: %d negative scales made positive (weights and means negated), %d near "
+                 "0",
+                 flipped, small);
+        say(j, text);
+    }
+    DT_TRY(read_pictures(j, err));
+    return dt_quantize_read_truth(j->s, &j->truth, j->report, err);
+}
+
+static dt_status remove_last(const job *j, dt_error *err)
+{
+    char *path;
+    DT_TRY(path_of(j, "last.h5", &path, err));
+    dt_status st = DT_OK;
+    if (remove(path) != 0 && errno != ENOENT) st = dt_file_failed(path, "remove", err);
+    dt_put(NULL, path);
+    return st;
+}
+
+static dt_status write_recipe(const job *j, dt_error *err)
+{
+    char *path;
+    const char *text = j->p->recipe->text;
+    DT_TRY(path_of(j, "recipe.yaml", &path, err));
+    dt_status st = dt_file_write(path, text, strlen(text), err);
+    dt_put(NULL, path);
+    return st;
+}
+
+static dt_status run(job *j, dt_error *err)
+{
+    DT_TRY(prepare(j, err));
+    DT_TRY(write_recipe(j, err));
+    DT_TRY(run_stages(j, err));
+    j->s->quantizers_ready = true;
+    DT_TRY(dt_quantize_compare(j->s, &j->truth, j->p->rounding, j->report, err));
+    count_weights(j);
+    DT_TRY(save(j, "quantized.h5", 0, 0, false, err));
+    return remove_last(j, err);
+}
+
+static dt_status open_session(const job *j, dt_error *err)
+{
+    const dt_quantize_params *p = j->p;
+    return dt_session_open(j->s,
+                           &(dt_session_params){ .recipe = p->recipe,
+                                                 .threads = p->threads,
+                                                 .isa = p->isa,
+                                                 .gradients = true,
+                                                 .need = p->recipe->ptq.score == DT_PTQ_SCORE_TEST
+                                                             ? DT_NEED_BOTH
+                                                             : DT_NEED_TRAIN,
+                                                 .calibrate = true,
+                                                 .calibrates = true,
+                                                 .memory = p->memory,
+                                                 .alloc = p->alloc },
+                           err);
+}
+
+dt_status dt_quantize(const dt_quantize_params *p, dt_session *out_session, dt_quantize_report *out,
+                      dt_error *err)
+{
+    *out = (dt_quantize_report){ 0 };
+    job j = { .p = p, .s = out_session, .report = out, .lock = -1 };
+    out->unit = dt_get_array(p->alloc, DT_QUANTIZE_UNITS, sizeof *out->unit, "report");
+    if (!out->unit) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    dt_status st = lock_folder(&j, err);
+    if (st == DT_OK && j.goes_on) st = read_saved(&j, err);
+    if (st == DT_OK) st = open_session(&j, err);
+    bool opened = st == DT_OK;
+    if (opened) {
+        st = run(&j, err);
+        dt_quantize_end_truth(j.s, &j.truth);
+        if (st != DT_OK) dt_session_close(j.s);
+    }
+    dt_put(p->alloc, j.pictures);
+    dt_tensors_fini(&j.saved);
+    dt_dir_unlock(j.lock);
+    if (st != DT_OK) {
+        dt_put(p->alloc, out->unit);
+        out->unit = NULL;
+    }
+    return st;
+}

@@ -1,0 +1,75 @@
+/* `detent quantize`: a recipe's float net made into one that ends in integers, without training. A
+ * folder holds what comes of it:
+ *
+ *   recipe.yaml    the effective recipe, that does it again
+ *   last.h5        the state after the last finished unit, while it runs
+ *   quantized.h5   the result, an ordinary checkpoint
+ *
+ * The result is a function of recipe, seed, build and ISA tier; one that was killed goes on from the
+ * last finished unit and ends in the same bits. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_TRAIN_QUANTIZE_H
+#define DT_TRAIN_QUANTIZE_H
+
+#include <stdatomic.h>
+
+#include "ptq/ptq.h"
+#include "train/net/session.h"
+
+/* A net's outputs over pictures, beside those of the float net. */
+typedef struct dt_quantize_score {
+    bool has;
+    dt_score score; /* as the task has it, without the loss */
+    int64_t agree;  /* pictures whose outputs mean what the float net's do */
+    double kl;      /* mean KL divergence of its softmax from the float net's, nats; of classes */
+    double sqnr_db; /* of outputs: signal is the float net's */
+} dt_quantize_score;
+
+enum { DT_QUANTIZE_UNITS = 4096 };
+typedef struct dt_quantize_unit {
+    char stage[32], unit[96];
+    double before, after, undecided;
+    int64_t weights, changed;
+} dt_quantize_unit;
+
+typedef struct dt_quantize_report {
+    int64_t pictures;             /* used */
+    const char *measured_on;      /* "test", "val"; NULL: nothing */
+    dt_quantize_score plain;      /* the float net */
+    dt_quantize_score quantized;  /* float arithmetic on the grids */
+    dt_quantize_score integer;    /* the integer model, if the net has one */
+    char no_integer[512];         /* why it has none */
+    int unit_count;
+    dt_quantize_unit *unit;
+    int64_t weights;      /* quantized ones */
+    double weight_bits;   /* their mean width */
+    int64_t weight_bytes; /* at their bits, scales (4 bytes each) included */
+    double seconds, cpu_seconds; /* of the stages */
+} dt_quantize_report;
+
+typedef struct dt_quantize_events {
+    void (*message)(void *arg, const char *text);
+    void (*progress)(void *arg, const char *what, const char *unit, double share, double eta_s);
+    void (*unit)(void *arg, const dt_quantize_unit *unit);
+    void *arg;
+} dt_quantize_events;
+
+typedef struct dt_quantize_params {
+    dt_recipe *recipe; /* with a section `ptq` */
+    const char *folder;
+    int threads;
+    const char *isa;
+    dt_memory_limit memory;
+    bool resume;
+    const char *rounding; /* of the integer model; NULL: the recipe's */
+    const atomic_int *stop; /* set from outside: end after the iterations under way; NULL: never */
+    dt_quantize_events events;
+    const dt_alloc *alloc;
+} dt_quantize_params;
+
+/* The session holds the result and is the caller's to close. `out->unit` goes back with
+ * dt_put(p->alloc, .). */
+dt_status dt_quantize(const dt_quantize_params *p, dt_session *out_session,
+                      dt_quantize_report *out, dt_error *err) DT_MUST_CHECK;
+
+#endif

@@ -1,0 +1,224 @@
+/* What a quantized net computes, beside the float net that it was made of. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/mathx.h"
+#include "integer/run.h"
+#include "train/quantize/parts.h"
+#include "train/run/evaluate.h"
+#include "train/run/evaluate_integer.h"
+
+static int64_t largest(const float *x, int64_t K)
+{
+    int64_t best = 0;
+    for (int64_t k = 1; k < K; k++)
+        if (x[k] > x[best]) best = k;
+    return best;
+}
+
+/* log of the sum of exp(x) */
+static double log_sum(const float *x, int64_t K)
+{
+    double most = (double)x[largest(x, K)], sum = 0;
+    for (int64_t k = 0; k < K; k++)
+        sum += dt_exp((double)x[k] - most);
+    return most + dt_log(sum);
+}
+
+void dt_quantize_add(dt_quantize_sums *s, bool classes, int64_t n, int64_t K, const float *truth,
+                     const float *logits)
+{
+    for (int64_t i = 0; i < n; i++, truth += K, logits += K) {
+        double of_truth = log_sum(truth, K), of_logits = log_sum(logits, K);
+        for (int64_t k = 0; k < K; k++) {
+            double p = (double)truth[k] - of_truth, q = (double)logits[k] - of_logits;
+            double d = (double)logits[k] - (double)truth[k];
+            if (classes) s->kl += dt_exp(p) * (p - q);
+            s->signal += (double)truth[k] * (double)truth[k];
+            s->noise += d * d;
+        }
+    }
+}
+
+/* A pass over the split: every batch's logits. */
+typedef struct reader {
+    dt_session *s;
+    dt_evaluator *e; /* or */
+    dt_int_run *r;
+    float *room; /* [batch, K] */
+    float *mean[2]; /* [batch, predicted]: what outputs of both nets mean */
+    const dt_quantize_truth *truth;
+    float *keep; /* [count, K]: where the logits go; NULL: compared with the truth's */
+    dt_quantize_sums sums;
+    dt_quantize_score score;
+} reader;
+
+static dt_status forward(reader *r, const dt_batch *b, dt_error *err)
+{
+    const int64_t K = r->s->net.goal.K, pixels = r->s->net.H * r->s->net.W * DT_DATA_CHANNELS;
+    if (r->e) {
+        dt_evaluator_feed(r->e, b, b->valid);
+        DT_TRY(dt_exec_forward(&r->e->exec, err));
+        memcpy(r->room, dt_exec_value(&r->e->exec, r->s->net.logits),
+               sizeof(float) * (size_t)(b->valid * K));
+        return DT_OK;
+    }
+    for (int64_t at = 0; at < b->valid; at += r->r->room) {
+        int64_t n = b->valid - at < r->r->room ? b->valid - at : r->r->room;
+        dt_int_run_forward(r->r, b->x + at * pixels, n);
+        dt_int_run_logits(r->r, r->room + at * K);
+    }
+    return DT_OK;
+}
+
+static void compare(reader *r, const dt_batch *b, const float *truth)
+{
+    const dt_goal *g = &r->s->net.goal;
+    dt_score ignored = { 0 };
+    dt_quantize_add(&r->sums, g->task->answer == DT_ANSWER_LABEL, b->valid, g->K, truth, r->room);
+    dt_score_add(&ignored, g, truth, dt_batch_answers(b), b->valid, r->mean[0]);
+    dt_score_add(&r->score.score, g, r->room, dt_batch_answers(b), b->valid, r->mean[1]);
+    r->score.agree += dt_same_predictions(g, r->mean[0], r->mean[1], b->valid);
+}
+
+static dt_status read_batches(reader *r, dt_loader *loader, dt_error *err)
+{
+    const int64_t K = r->s->net.goal.K;
+    int64_t seen = 0;
+    DT_TRY(dt_loader_seek(loader, 0, 0, err));
+    for (int64_t i = 0; i < dt_loader_batches(loader); i++) {
+        dt_batch b;
+        DT_TRY(dt_loader_next(loader, &b, err));
+        if (b.valid == 0) continue;
+        DT_TRY(forward(r, &b, err));
+        if (r->keep) memcpy(r->keep + seen * K, r->room, sizeof(float) * (size_t)(b.valid * K));
+        compare(r, &b, r->keep ? r->room : r->truth->logits + seen * K);
+        seen += b.valid;
+    }
+    return DT_OK;
+}
+
+static void finish(reader *r, dt_quantize_score *out)
+{
+    *out = r->score;
+    out->has = true;
+    out->kl = r->sums.kl / (double)(out->score.count ? out->score.count : 1);
+    out->sqnr_db = r->sums.noise > 0 ? 10 * log10(r->sums.signal / r->sums.noise) : INFINITY;
+}
+
+static dt_status read_split(reader *r, dt_split split, dt_quantize_score *out, dt_error *err)
+{
+    dt_session *s = r->s;
+    const dt_goal *g = &s->net.goal;
+    const int64_t batch = s->recipe->eval.batch, each = g->task->predicted(g->K);
+    dt_loader *loader;
+    DT_TRY(dt_session_loader(s, split, batch, &loader, err));
+    r->room = dt_get_array(s->alloc, (size_t)(batch * g->K), sizeof *r->room, "logits");
+    for (int k = 0; k < 2; k++)
+        r->mean[k] = dt_get_array(s->alloc, (size_t)(batch * each), sizeof(float), "predictions");
+    bool ok = r->room && r->mean[0] && r->mean[1];
+    dt_status st = ok ? read_batches(r, loader, err) : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    if (st == DT_OK) finish(r, out);
+    dt_put(s->alloc, r->room);
+    dt_put(s->alloc, r->mean[0]);
+    dt_put(s->alloc, r->mean[1]);
+    dt_loader_close(loader);
+    return st;
+}
+
+static dt_status read_float(dt_session *s, const dt_graph *g, reader *r, dt_split split,
+                            dt_quantize_score *out, dt_error *err)
+{
+    dt_evaluator e;
+    DT_TRY(dt_evaluator_init(&e, &s->net, g, &s->kernels, s->recipe->eval.batch, s->threads, NULL,
+                             s->alloc, err));
+    r->e = &e;
+    dt_status st = read_split(r, split, out, err);
+    dt_evaluator_fini(&e);
+    return st;
+}
+
+dt_status dt_quantize_read_truth(dt_session *s, dt_quantize_truth *t, dt_quantize_report *report,
+                                 dt_error *err)
+{
+    const int score = s->recipe->ptq.score;
+    dt_loader *loader;
+    dt_graph bare;
+    *t = (dt_quantize_truth){ .split = score == DT_PTQ_SCORE_VAL ? DT_SPLIT_VAL : DT_SPLIT_TEST };
+    if (score == DT_PTQ_SCORE_NONE) return DT_OK;
+    if (score == DT_PTQ_SCORE_VAL && s->data_conf->val == 0)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = s->recipe->name, .key = "ptq.score" },
+                       "val: there is no validation split; say data.val=N");
+    report->measured_on = score == DT_PTQ_SCORE_VAL ? "val" : "test";
+    DT_TRY(dt_session_loader(s, t->split, s->recipe->eval.batch, &loader, err));
+    t->count = dt_loader_samples(loader);
+    dt_loader_close(loader);
+    t->logits = dt_get_array(s->alloc, (size_t)(t->count * s->net.goal.K), sizeof *t->logits,
+                             "logits");
+    if (!t->logits) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for logits");
+    const dt_recipe_phase plain = { .weight_bits = DT_FLOAT_BITS, .activation_bits = DT_FLOAT_BITS };
+    DT_TRY(dt_net_phase(&s->net, &plain, s->alloc, &bare, err));
+    reader r = { .s = s, .keep = t->logits };
+    dt_status st = read_float(s, &bare, &r, t->split, &report->plain, err);
+    dt_graph_fini(&bare);
+    return st;
+}
+
+static dt_status read_integer(dt_session *s, const dt_int_model *m, reader *r, dt_split split,
+                              dt_quantize_score *out, dt_error *err)
+{
+    dt_int_run run;
+    DT_TRY(dt_int_run_init(&run, m, &dt_int_engine, &s->kernels, s->threads, DT_INT_BATCH, s->alloc,
+                           err));
+    r->r = &run;
+    dt_status st = read_split(r, split, out, err);
+    dt_int_run_fini(&run);
+    return st;
+}
+
+/* A net without an integer model is no error; the report says why it has none. */
+static dt_status compare_integer(dt_session *s, const dt_quantize_truth *t, const char *rounding,
+                                 dt_quantize_report *report, dt_error *err)
+{
+    const dt_lower_source low = { .graph = &s->net.graph,
+                                  .state = &s->net.state,
+                                  .input = s->net.input,
+                                  .logits = s->net.logits,
+                                  .alloc = s->alloc };
+    const dt_contract *contract;
+    dt_error below = { .status = DT_OK };
+    dt_int_model *m = NULL;
+    dt_lowered *l;
+    DT_TRY(dt_contract_get(rounding ? rounding : s->recipe->quant.rounding, NULL, &contract, err));
+    dt_status st = dt_lower_new(&low, &l, &below);
+    if (st == DT_OK) {
+        st = dt_int_model_new(l, contract, s->alloc, &m, &below);
+        dt_lower_free(l);
+    }
+    if (st == DT_ERR_NOMEM) return dt_fail(err, st, NULL, "%s", below.text);
+    if (st != DT_OK) {
+        snprintf(report->no_integer, sizeof report->no_integer, "%s", below.text);
+        return DT_OK;
+    }
+    reader r = { .s = s, .truth = t };
+    st = read_integer(s, m, &r, t->split, &report->integer, err);
+    dt_int_model_free(m);
+    return st;
+}
+
+dt_status dt_quantize_compare(dt_session *s, const dt_quantize_truth *t, const char *rounding,
+                              dt_quantize_report *report, dt_error *err)
+{
+    reader r = { .s = s, .truth = t };
+    if (!t->logits) return DT_OK;
+    DT_TRY(read_float(s, dt_net_steps(&s->net), &r, t->split, &report->quantized, err));
+    return compare_integer(s, t, rounding, report, err);
+}
+
+void dt_quantize_end_truth(const dt_session *s, dt_quantize_truth *t)
+{
+    dt_put(s->alloc, t->logits);
+    *t = (dt_quantize_truth){ 0 };
+}
