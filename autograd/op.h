@@ -80,6 +80,12 @@ struct dt_fakequant_conf;
 typedef struct dt_op_product {
     int x, w, bias;   /* bias -1: it has none; a node may have fewer inputs than that */
     int channel_axis; /* of w: its output channels */
+    /* The product as that of a matrix: how many rows x has, one for every output position of every
+     * sample, and into how many groups outputs fall that read rows of their own. NULL: not told. */
+    int64_t (*rows)(const void *conf, const dt_shape *x, const dt_shape *w, int64_t *out_groups);
+    /* Rows first..first+n-1 that a group reads, [n, K] in the order of a row of w. */
+    void (*read_rows)(const void *conf, const dt_shape *x, const dt_shape *w, const real *data,
+                      int64_t group, int64_t first, int64_t n, real *to);
 } dt_op_product;
 
 /* A product of two activations by heads; the configuration starts with a dt_attention_heads. */

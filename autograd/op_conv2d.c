@@ -174,7 +174,44 @@ static const dt_opt opts[] = {
     DT_OPT_END,
 };
 
-static const dt_op_product product = { .x = 0, .w = 1, .bias = 2, .channel_axis = 0 };
+static int64_t rows(const void *conf, const dt_shape *x, const dt_shape *w, int64_t *out_groups)
+{
+    dt_conv_shape s = dt_conv2d_shape(conf, x, w);
+    *out_groups = s.G;
+    return s.N * s.OH * s.OW;
+}
+
+/* One row: taps outside of the picture are zeros. */
+static void read_row(const dt_conv_shape *s, const real *data, int64_t group, int64_t row, real *to)
+{
+    const int64_t I = s->C / s->G, ow = row % s->OW, oh = row / s->OW % s->OH;
+    const real *picture = data + row / (s->OW * s->OH) * s->H * s->W * s->C + group * I;
+    for (int64_t kh = 0; kh < s->KH; kh++)
+        for (int64_t kw = 0; kw < s->KW; kw++, to += I) {
+            int64_t h = oh * s->SH - s->PH + kh, v = ow * s->SW - s->PW + kw;
+            bool inside = h >= 0 && h < s->H && v >= 0 && v < s->W;
+            if (inside)
+                memcpy(to, picture + (h * s->W + v) * s->C, sizeof *to * (size_t)I);
+            else
+                memset(to, 0, sizeof *to * (size_t)I);
+        }
+}
+
+static void read_rows(const void *conf, const dt_shape *x, const dt_shape *w, const real *data,
+                      int64_t group, int64_t first, int64_t n, real *to)
+{
+    const dt_conv_shape s = dt_conv2d_shape(conf, x, w);
+    const int64_t K = s.KH * s.KW * (s.C / s.G);
+    for (int64_t i = 0; i < n; i++)
+        read_row(&s, data, group, first + i, to + i * K);
+}
+
+static const dt_op_product product = { .x = 0,
+                                       .w = 1,
+                                       .bias = 2,
+                                       .channel_axis = 0,
+                                       .rows = rows,
+                                       .read_rows = read_rows };
 
 static void on_codes_configure(const void *conf, const dt_fakequant_conf *x,
                                const dt_fakequant_conf *w, void *out)

@@ -79,7 +79,28 @@ static const dt_op_example examples[] = {
     { .in_count = 0 },
 };
 
-static const dt_op_product product = { .x = 0, .w = 1, .bias = 2, .channel_axis = 0 };
+static int64_t row_count(const void *conf, const dt_shape *x, const dt_shape *w, int64_t *groups)
+{
+    (void)conf;
+    *groups = 1;
+    return dt_shape_count(x) / w->dim[1];
+}
+
+static void read_rows(const void *conf, const dt_shape *x, const dt_shape *w, const real *data,
+                      int64_t group, int64_t first, int64_t n, real *to)
+{
+    (void)conf;
+    (void)x;
+    (void)group;
+    memcpy(to, data + first * w->dim[1], sizeof *to * (size_t)(n * w->dim[1]));
+}
+
+static const dt_op_product product = { .x = 0,
+                                       .w = 1,
+                                       .bias = 2,
+                                       .channel_axis = 0,
+                                       .rows = row_count,
+                                       .read_rows = read_rows };
 
 /* Tokens, with a bias. */
 static bool on_codes_fits(const dt_shape *x, int in_count)
