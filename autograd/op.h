@@ -154,6 +154,10 @@ typedef struct dt_op {
     bool sum;         /* of in[0] and in[1] */
     bool window_mean; /* over rows and columns */
     bool function;    /* element-wise, of in[0] alone */
+    /* A function as ONNX computes it, from left to right on a stack: `x`, numbers and options are
+     * pushed, an operator takes what it needs, "Elu:alpha" with options as attributes. NULL: its form
+     * writes it. */
+    const char *onnx;
     bool row_shares;  /* rows of the last axis become shares of 1 */
     bool in_float;    /* has no exact form in integers: it stays between two quantizers */
     /* The output is in[0] limited to low..high (-INFINITY, INFINITY: open). NULL: it is not. */

@@ -39,6 +39,16 @@ def shapes_of(header):
     return {n["name"]: (n["H"], n["W"], n["C"]) for n in header["nodes"]}
 
 
+def outputs_of(nodes, names):
+    """{name: the last value that the nodes "name/..." of an ONNX file make, floats of it aside}."""
+    last = {}
+    for node in nodes:
+        name, _, part = node.output[0].rpartition("/")
+        if part and node.op_type != "DequantizeLinear":
+            last[name] = node.output[0]
+    return {name: last[name] for name in names if name in last}
+
+
 def batch_size(stream):
     """Pictures of the next batch; 0 ends."""
     data = stream.read(8)

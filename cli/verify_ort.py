@@ -16,22 +16,14 @@ import onnxruntime as ort
 import comparison
 
 FLOAT_OPS = {"Conv", "FusedConv", "Gemm", "Add", "MatMul", "GlobalAveragePool", "Relu"}
-# What the codes of a node come out of, in this order: the files' nodes are named node/operator.
-CODES = ("Clip", "QuantizeLinear", "QLinearConv", "QGemm", "QLinearAdd", "Flatten", "MaxPool")
-
 
 def with_codes(path, names):
     """The model with the codes of `names` as outputs; {name: output}."""
     model = onnx.load(path)
-    made = {name for node in model.graph.node for name in node.output}
-    outputs = {}
-    for name in names:
-        for suffix in CODES:
-            if f"{name}/{suffix}" in made:
-                outputs[name] = f"{name}/{suffix}"
-                model.graph.output.append(
-                    onnx.helper.make_tensor_value_info(outputs[name], onnx.TensorProto.UINT8, None))
-                break
+    outputs = comparison.outputs_of(model.graph.node, names)
+    for output in outputs.values():
+        model.graph.output.append(
+            onnx.helper.make_tensor_value_info(output, onnx.TensorProto.UINT8, None))
     return model, outputs
 
 
@@ -48,11 +40,15 @@ def open_session(model, folder):
 
 
 def float_operators(nodes):
-    """Operators that were left in float, with their number. A MaxPool runs on what it is given."""
-    maker = {name: n.op_type for n in nodes for name in n.output}
-    floats = FLOAT_OPS | {"DequantizeLinear"}
-    left = collections.Counter(n.op_type for n in nodes if n.op_type in FLOAT_OPS or
-                               n.op_type == "MaxPool" and maker.get(n.input[0]) in floats)
+    """Operators that were left in float, with their number: those named above, and whatever reads a
+    dequantized value without quantizing it again."""
+    floats, left = set(), collections.Counter()
+    for n in nodes:
+        if n.op_type == "DequantizeLinear":
+            floats.update(n.output)
+        elif n.op_type in FLOAT_OPS or n.op_type != "QuantizeLinear" and floats & set(n.input):
+            floats.update(n.output)
+            left[n.op_type] += 1
     return dict(sorted(left.items()))
 
 

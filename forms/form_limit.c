@@ -26,16 +26,6 @@ static dt_status lower(dt_int_builder *b, const dt_node *n)
     return DT_OK;
 }
 
-/* Does every reader quantize the value? */
-static bool is_only_quantized(const dt_onnx_walker *w, int value)
-{
-    const dt_graph *g = w->src->graph;
-    for (int i = 0; i < g->node_count; i++)
-        for (int k = 0; w->needed[i] && k < g->node[i].in_count; k++)
-            if (g->node[i].in[k] == value && !g->node[i].op->quantizes) return false;
-    return value != w->src->logits;
-}
-
 static dt_status onnx_relu(dt_onnx_walker *w, const dt_node *node)
 {
     if (!dt_onnx_is_limit(w, node)) return dt_onnx_simple(w, node, "Relu", NULL);
@@ -49,8 +39,14 @@ static dt_status onnx(dt_onnx_walker *w, const dt_node *node)
 {
     double low, high;
     node->op->limits(node->conf, &low, &high);
-    if (low == 0 && (isinf(high) || is_only_quantized(w, node->out[0]))) return onnx_relu(w, node);
-    if (is_only_quantized(w, node->out[0]) && !w->params->symmetric) {
+    bool quantized = dt_onnx_is_only_quantized(w, node->out[0]) && !w->params->symmetric;
+    if (quantized && w->value[node->in[0]]->late) {
+        dt_onnx_pass(w, node);
+        return DT_OK;
+    }
+    if (low == 0 && (isinf(high) || dt_onnx_is_only_quantized(w, node->out[0])))
+        return onnx_relu(w, node);
+    if (quantized) {
         dt_onnx_pass(w, node);
         return DT_OK;
     }

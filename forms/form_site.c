@@ -58,7 +58,6 @@ static dt_status onnx(dt_onnx_walker *w, const dt_node *node)
     dt_lower_grid g = *w->l->grid[dt_query_index(w->src->graph, node)];
     int producer = w->src->graph->value[node->in[0]].producer;
     if (producer >= 0 && dt_onnx_is_limit(w, &w->src->graph->node[producer])) g.low = g.zero_point;
-    const char *x = dt_onnx_raw(w, node->in[0]);
     bool again = dt_query_site(w->src->graph, node->in[0]) != NULL;
     bool clip = !w->params->symmetric && (g.low > 0 || g.high < 255 || again);
     dt_onnx_constant(w->m, dt_onnx_text(w->m, "%s.scale", node->name), DT_ONNX_FLOAT,
@@ -69,6 +68,9 @@ static dt_status onnx(dt_onnx_walker *w, const dt_node *node)
         dt_onnx_byte(w, dt_onnx_text(w->m, "%s.low", node->name), g.low);
         dt_onnx_byte(w, dt_onnx_text(w->m, "%s.high", node->name), g.high);
     }
+    const dt_node *late = w->value[node->in[0]]->late;
+    if (late && !w->params->symmetric) return dt_form_of(late->op)->onnx_late(w, late, node, &g);
+    const char *x = dt_onnx_raw(w, node->in[0]);
     if (w->params->symmetric || is_beyond_softmax(w, node->in[0], &g))
         DT_TRY(limit(w, node, &g, &x));
     const dt_onnx_site site = { node->name, g.scale, clip };

@@ -7,6 +7,7 @@
 #include "exchange/onnx/qoperator.h"
 #include "exchange/qonnx/qonnx.h"
 #include "exchange/tflite/tflite_parts.h"
+#include "forms/table.h"
 #include "integer/builder.h"
 #include "integer/prove_parts.h"
 #include "integer/run_parts.h"
@@ -29,7 +30,7 @@ static void round_codes(const dt_int_model *m, dt_int_node *n)
             (uint8_t)dt_grid_move(&m->value[n->in[0]].grid, &m->value[n->out].grid, code);
 }
 
-static void reference(const dt_int_job *j, int64_t picture)
+void dt_table_reference(const dt_int_job *j, int64_t picture)
 {
     const uint8_t *x = dt_int_input(j, 0, picture);
     uint8_t *y = dt_int_codes(j, picture);
@@ -94,7 +95,7 @@ static bool only_limits(const dt_tflite_walker *w, const dt_int_node *n)
     return same;
 }
 
-static dt_status tflite(dt_tflite_walker *w, const dt_int_node *n, const dt_int_node *end)
+dt_status dt_table_tflite(dt_tflite_walker *w, const dt_int_node *n, const dt_int_node *end)
 {
     (void)end;
     const dt_int_value *v = &w->model->value[n->out];
@@ -161,7 +162,7 @@ static void call(dt_c_text *t, int step, char x[][DT_C_PLACE], const char *y)
              (long long)dt_int_count(&t->m->value[n->out]));
 }
 
-static const dt_c_cell c_cell = {
+const dt_c_cell dt_table_c = {
     .text = text,
     .in_place = true,
     .sizes = sizes,
@@ -173,11 +174,11 @@ const dt_form dt_form_table = {
     .name = "table",
     .end = end,
     .round = round_codes,
-    .reference = reference,
+    .reference = dt_table_reference,
     .engine = engine,
     .prove = prove,
     .qoperator = qoperator,
     .qonnx = qonnx,
-    .tflite = tflite,
-    .c = &c_cell,
+    .tflite = dt_table_tflite,
+    .c = &dt_table_c,
 };

@@ -71,7 +71,8 @@ static void check_node(const dt_lower_source *src, const bool *needed, const dt_
 {
     const dt_graph *g = src->graph;
     const dt_op *op = n->op;
-    int operands = op->sum || op->matmul ? 2 : op->product || op->window_mean ? 1 : 0;
+    bool table = op->function && !op->limits && !op->in_float;
+    int operands = op->sum || op->matmul ? 2 : op->product || op->window_mean || table ? 1 : 0;
     if (op->product && !dt_query_site(g, n->in[op->product->w])) add_missing(l, "weights", n->name);
     for (int k = 0; k < operands; k++)
         if (!dt_query_site(g, n->in[k])) {

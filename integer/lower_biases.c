@@ -16,7 +16,7 @@ static bool is_zero(const dt_lower_product *p, int64_t o)
 /* beta + (own - mean) f = bias, with f = gamma / sqrt(var + eps) and the product's own bias, NULL:
  * 0. */
 static void round_norm(const dt_node *norm, const real *own, const dt_lower_product *p,
-                      dt_state *state)
+                       dt_state *state)
 {
     const dt_batchnorm_conf *c = norm->conf;
     real *gamma = state->data[norm->in[DT_BN_GAMMA]], *beta = state->data[norm->in[DT_BN_BETA]];

@@ -6,6 +6,7 @@
 #include <tgmath.h>
 
 #include "kernels/erfcx_terms.h"
+#include "kernels/exp.h"
 #include "kernels/token.h"
 
 enum { LANES = 16 };
@@ -130,50 +131,6 @@ static void token_layernorm_back(int64_t rows, int64_t C, const real *x, const r
     }
 }
 
-/* ---- exp, for x <= 0 or moderate: 2^k e^r with |r| <= ln2 / 2 ---- */
-
-#ifdef DT_REAL_DOUBLE
-typedef int64_t bits_of;
-enum { EXP_BIAS = 1023, EXP_SHIFT = 52 };
-static const real EXP_LEAST = -708, EXP_MOST = 708;
-#else
-typedef int32_t bits_of;
-enum { EXP_BIAS = 127, EXP_SHIFT = 23 };
-static const real EXP_LEAST = -87, EXP_MOST = 88;
-#endif
-
-/* Taylor to a remainder of 6e-9 in float, 1e-16 in double. 0 below EXP_LEAST, above
- * EXP_MOST the value there. nan stays nan. */
-static inline real exp_real(real x)
-{
-    const real high = (real)0.693145751953125, low = (real)1.42860682030941723e-6, one = 1;
-    bool zero = x < EXP_LEAST;
-    x = zero ? EXP_LEAST : x;
-    x = x > EXP_MOST ? EXP_MOST : x;
-    real k = rint(x * (real)1.4426950408889634), r = (x - k * high) - k * low, sum;
-#ifdef DT_REAL_DOUBLE
-    sum = one + r / 14;
-    for (int n = 13; n > 7; n--)
-        sum = one + r / (real)n * sum;
-    sum *= (real)(1.0 / 5040);
-#else
-    sum = (real)(1.0 / 5040);
-#endif
-    sum = sum * r + (real)(1.0 / 720);
-    sum = sum * r + (real)(1.0 / 120);
-    sum = sum * r + (real)(1.0 / 24);
-    sum = sum * r + (real)(1.0 / 6);
-    sum = sum * r + (real)0.5;
-    sum = sum * r + one;
-    sum = sum * r + one;
-    /* nan: k goes through as 0 */
-    bits_of bits = (bits_of)(k == k ? k : 0);
-    bits = (bits_of)((uint64_t)(bits + EXP_BIAS) << EXP_SHIFT);
-    real power;
-    memcpy(&power, &bits, sizeof power);
-    return zero ? (real)0 : sum * power;
-}
-
 /* exp(z^2) erfc(z), z >= 0 */
 static inline real erfcx_real(real z)
 {
@@ -187,7 +144,7 @@ static inline real erfcx_real(real z)
 /* Phi(x) and its density phi(x). */
 static inline void normal_real(real x, real *cdf, real *density)
 {
-    real e = exp_real((real)-0.5 * x * x);
+    real e = dt_exp((real)-0.5 * x * x);
     real tail = (real)0.5 * e * erfcx_real(fabs(x) * (real)0.70710678118654752);
     *cdf = x > 0 ? 1 - tail : tail;
     *density = e * (real)0.39894228040143268;
@@ -197,7 +154,7 @@ static inline void normal_real(real x, real *cdf, real *density)
 static inline void tanh_real(real x, real *cdf, real *density)
 {
     const real k = (real)1.5957691216057308, c = (real)0.044715; /* 2 u = k (x + c x^3) */
-    real e = exp_real(-k * (x + c * x * x * x)), s = 1 / (1 + e);
+    real e = dt_exp(-k * (x + c * x * x * x)), s = 1 / (1 + e);
     *cdf = s;
     *density = s * (1 - s) * k * (1 + 3 * c * x * x);
 }
@@ -252,7 +209,7 @@ static void token_softmax(int64_t rows, int64_t C, const real *x, real *y)
     for (int64_t r = 0; r < rows; r++, x += C, y += C) {
         real most = row_most(C, x);
         for (int64_t j = 0; j < C; j++)
-            y[j] = exp_real(x[j] - most);
+            y[j] = dt_exp(x[j] - most);
         real each = 1 / row_sum(C, y);
         for (int64_t j = 0; j < C; j++)
             y[j] *= each;

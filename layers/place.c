@@ -104,7 +104,7 @@ static dt_status place_input(placing *p, const dt_node *node, int j, const dt_qu
     if (op->sum && maker && sum_behind(p, maker, &input)) return DT_OK; /* before that node */
     if (op->sum) return sum_input(p, node, j, v);
     if (op->row_shares && maker) return residual(p, y->scores, maker->name, NULL, v);
-    bool wanted = (op->window_mean && y->means) || (op->function && op->in_float && y->functions);
+    bool wanted = (op->window_mean && y->means) || (op->function && !op->limits && y->functions);
     return residual(p, wanted, node->name, "input", v);
 }
 

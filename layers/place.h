@@ -13,7 +13,7 @@ typedef struct dt_policy {
     bool branch, skip; /* in[0] and in[1] of sums, before what is nothing outside of training */
     bool streams;      /* what sums give, past the limits behind them, and what goes on to sums */
     bool means;        /* inputs and outputs of means over a window */
-    bool functions;    /* inputs of element-wise functions without an integer form */
+    bool functions;    /* inputs of element-wise functions, limits aside */
     bool scores;       /* inputs of what makes rows shares of 1 */
     bool logits;       /* outputs of products with the role LAST */
 } dt_policy;

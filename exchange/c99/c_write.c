@@ -91,6 +91,14 @@ static bool has_form(const dt_c_text *t, const dt_form *form)
     return false;
 }
 
+/* The same, and no form before it has its functions. */
+static bool is_first_with(const dt_c_text *t, const dt_form *form)
+{
+    for (const dt_form *const *f = dt_forms; *f != form; f++)
+        if ((*f)->c == form->c && has_form(t, *f)) return false;
+    return form->c && has_form(t, form);
+}
+
 static void say_arithmetic(dt_c_text *t)
 {
     static const char *const requants[] = { [DT_ROUND_FP32] = c99_requant_fp32,
@@ -107,7 +115,7 @@ static void say_arithmetic(dt_c_text *t)
     if (uses & DT_C_SHIFT_DOWN) dt_c_say_part(t, c99_shift_down);
     if (uses & DT_C_REQUANT) dt_c_say_part(t, requants[c->rounding]);
     for (const dt_form *const *f = dt_forms; *f; f++)
-        if ((*f)->c && has_form(t, *f)) dt_c_say_part(t, (*f)->c->text(c));
+        if (is_first_with(t, *f)) dt_c_say_part(t, (*f)->c->text(c));
 }
 
 /* --- source: the order of execution --- */

@@ -27,6 +27,7 @@ typedef struct dt_onnx_value {
     float step;               /* the number that is `scale` */
     dt_onnx_move *move;       /* NULL: none is left to do */
     const dt_node *mover;     /* its node */
+    const dt_node *late;      /* what computes it is written when it is asked for; NULL: it is */
 } dt_onnx_value;
 
 struct dt_onnx_walker {
@@ -36,6 +37,7 @@ struct dt_onnx_walker {
     const bool *needed;
     dt_onnx *m;
     dt_onnx_value **value; /* by value of the graph; NULL: not yet */
+    dt_status status;      /* the first failure of what was written late */
     dt_error *err;
 };
 
@@ -49,6 +51,13 @@ dt_status dt_onnx_set(dt_onnx_walker *w, const dt_node *node, const char *floats
 /* The same, which `move` brings into its form. */
 dt_status dt_onnx_set_moved(dt_onnx_walker *w, const dt_node *node, const char *floats,
                             dt_onnx_move *move);
+/* The node's value is written by its form's `onnx_late`: at a quantizer on codes, in float where
+ * another node reads it. */
+dt_status dt_onnx_set_late(dt_onnx_walker *w, const dt_node *node);
+/* The node's value, as these codes on the grid whose constants are called "<site>.scale" and
+ * "<site>.zero_point". */
+dt_status dt_onnx_set_codes(dt_onnx_walker *w, const dt_node *node, const char *site, float scale,
+                            const char *codes);
 /* The node gives its first input. */
 void dt_onnx_pass(dt_onnx_walker *w, const dt_node *node);
 /* A value in float, dequantized where it has codes only. */
@@ -81,6 +90,18 @@ dt_status dt_onnx_simple(dt_onnx_walker *w, const dt_node *node, const char *op,
 bool dt_onnx_is_limit(const dt_onnx_walker *w, const dt_node *relu);
 /* The node gives `y`, on the grid of its input again, so that it runs on codes. */
 dt_status dt_onnx_requantize(dt_onnx_walker *w, const dt_node *node, const char *y);
+
+/* Does every reader quantize the value? */
+bool dt_onnx_is_only_quantized(const dt_onnx_walker *w, int value);
+/* Codes by a table: out[...] = table[256 c + x[...]], with c the channel where there are several
+ * tables (`flat`: x is [N,C], not [N,C,H,W]), as Cast, Add, Gather. Names begin with `prefix`;
+ * gives the last one's. */
+const char *dt_onnx_gather(dt_onnx *m, const char *prefix, const char *x, const uint8_t *table,
+                           int64_t tables, bool flat);
+/* `rpn` (see dt_op.onnx) of x: operators, and constants from the options of a configuration. The
+ * last one is called `out`, the others "<prefix>/...". NULL: it makes no sense. */
+const char *dt_onnx_function(dt_onnx *m, const char *prefix, const dt_op *op, const void *conf,
+                             const char *x, const char *out);
 
 /* A node of one input; gives `out`. */
 const char *dt_onnx_unary(dt_onnx_walker *w, const char *op, const char *x, const char *out,

@@ -44,6 +44,37 @@ dt_status dt_onnx_set(dt_onnx_walker *w, const dt_node *node, const char *floats
     return dt_onnx_set_moved(w, node, floats, NULL);
 }
 
+dt_status dt_onnx_set_late(dt_onnx_walker *w, const dt_node *node)
+{
+    DT_TRY(dt_onnx_set(w, node, NULL));
+    w->value[node->out[0]]->late = node;
+    return DT_OK;
+}
+
+dt_status dt_onnx_set_codes(dt_onnx_walker *w, const dt_node *node, const char *site, float scale,
+                            const char *codes)
+{
+    dt_onnx_value *v = new_value(w, node);
+    if (!v) return dt_onnx_no_memory(w->err);
+    v->step = scale;
+    v->scale = dt_onnx_text(w->m, "%s.scale", site);
+    v->zero = dt_onnx_text(w->m, "%s.zero_point", site);
+    v->codes = codes;
+    return DT_OK;
+}
+
+/* What was left for later, in float. */
+static void write_late(dt_onnx_walker *w, dt_onnx_value *v)
+{
+    const dt_node *node = v->late;
+    const dt_form *form = dt_form_of(node->op);
+    dt_status st = form->onnx_late(w, node, NULL, NULL);
+    if (w->status == DT_OK) w->status = st;
+    if (w->value[node->out[0]] != v) *v = *w->value[node->out[0]];
+    v->late = NULL;
+    if (!v->floats) v->floats = "";
+}
+
 void dt_onnx_pass(dt_onnx_walker *w, const dt_node *node)
 {
     w->value[node->out[0]] = w->value[node->in[0]];
@@ -58,6 +89,7 @@ static void dequantize(dt_onnx_walker *w, const char *codes, const char *scale, 
 const char *dt_onnx_raw(dt_onnx_walker *w, int value)
 {
     dt_onnx_value *v = w->value[value];
+    if (v->late) write_late(w, v);
     if (v->floats) return v->floats;
     bool last = value == w->src->logits && !v->move;
     v->floats = last ? "logits" : dt_onnx_text(w->m, "%s/DequantizeLinear", v->maker);
@@ -107,12 +139,9 @@ dt_status dt_onnx_quantize(dt_onnx_walker *w, const dt_onnx_site *site, const dt
 {
     dt_onnx *m = w->m;
     const dt_onnx_value from = *value; /* may be replaced by the new one */
-    dt_onnx_value *v = new_value(w, node);
-    if (!v) return dt_onnx_no_memory(w->err);
-    v->step = site->scale;
-    v->scale = dt_onnx_text(m, "%s.scale", site->name);
-    v->zero = dt_onnx_text(m, "%s.zero_point", site->name);
-    v->codes = dt_onnx_text(m, "%s/QuantizeLinear", node->name);
+    const char *codes = dt_onnx_text(m, "%s/QuantizeLinear", node->name);
+    DT_TRY(dt_onnx_set_codes(w, node, site->name, site->scale, codes));
+    dt_onnx_value *v = w->value[node->out[0]];
     dt_onnx_node(m, "QuantizeLinear", (const char *[]){ x, v->scale, v->zero, NULL }, v->codes,
                  NULL);
     if (site->clip) {
@@ -186,4 +215,12 @@ dt_status dt_onnx_requantize(dt_onnx_walker *w, const dt_node *node, const char 
     const dt_lower_grid *grid = w->l->grid[dt_query_index(w->src->graph, site)];
     const dt_onnx_site same = { site->name, grid->scale, false };
     return dt_onnx_quantize(w, &same, node, y, w->value[node->out[0]]);
+}
+
+bool dt_onnx_is_only_quantized(const dt_onnx_walker *w, int value)
+{
+    const dt_graph *g = w->src->graph;
+    DT_QUERY_EACH_USE(u, g, value)
+    if (w->needed[u->node] && !g->node[u->node].op->quantizes) return false;
+    return value != w->src->logits;
 }

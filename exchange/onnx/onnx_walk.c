@@ -11,7 +11,10 @@
 static dt_status emit(dt_onnx_walker *w, const dt_node *node)
 {
     const dt_form *f = dt_form_of(node->op);
-    if (f && f->onnx) return f->onnx(w, node);
+    if (f && f->onnx) {
+        DT_TRY(f->onnx(w, node));
+        return w->status;
+    }
     return dt_fail(w->err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = node->name },
                    "operation '%s' has no ONNX form here", node->op->name);
 }
@@ -42,5 +45,5 @@ dt_status dt_onnx_walk(const dt_lowered *l, const dt_onnx_walk_params *params, d
     for (int i = 0; i < g->node_count; i++)
         if (w.needed[i]) DT_TRY(emit(&w, &g->node[i]));
     finish(&w);
-    return DT_OK;
+    return w.status;
 }

@@ -106,6 +106,31 @@ float *dt_qonnx_row(dt_qonnx_walk *w, int64_t count)
     return dt_arena_get(dt_onnx_arena(w->m), (size_t)count * sizeof(float));
 }
 
+dt_status dt_qonnx_gather(dt_qonnx_walk *w, const dt_int_node *n, const uint8_t *table,
+                          int64_t tables)
+{
+    const dt_lower_grid *x = &w->model->value[n->in[0]].grid, *y = &w->model->value[n->out].grid;
+    const dt_shape all = DT_SHAPE(tables * DT_CODES);
+    const dt_shape each = w->flat[n->in[0]] ? DT_SHAPE(tables) : DT_SHAPE(1, tables, 1, 1);
+    const char *rows = dt_qonnx_part(w, n, ".table"), *first = dt_qonnx_part(w, n, ".first");
+    const char *at = dt_qonnx_part(w, n, "/Index"), *index = dt_qonnx_part(w, n, "/Cast");
+    const char *out = dt_qonnx_part(w, n, "/Gather");
+    const dt_onnx_attr to[] = { { .name = "to", .i = DT_ONNX_S64 }, { .name = NULL } };
+    float *value = dt_qonnx_row(w, tables * DT_CODES), *begin = dt_qonnx_row(w, tables);
+    if (!value || !begin) return dt_qonnx_no_memory(w);
+    for (int64_t i = 0; i < tables * DT_CODES; i++)
+        value[i] = (float)(table[i] - y->zero_point);
+    for (int64_t c = 0; c < tables; c++)
+        begin[c] = (float)(c * DT_CODES + x->zero_point);
+    dt_onnx_constant(w->m, rows, DT_ONNX_FLOAT, &all, value);
+    dt_onnx_constant(w->m, first, DT_ONNX_FLOAT, tables > 1 ? &each : &dt_onnx_scalar, begin);
+    dt_onnx_node(w->m, "Add", (const char *[]){ w->whole[n->in[0]], first, NULL }, at, NULL);
+    dt_onnx_node(w->m, "Cast", (const char *[]){ at, NULL }, index, to);
+    dt_onnx_node(w->m, "Gather", (const char *[]){ rows, index, NULL }, out, NULL);
+    dt_qonnx_end(w, n, out);
+    return DT_OK;
+}
+
 static dt_status walk_model(const dt_export_source *src, const dt_int_model *model, dt_onnx *m,
                             dt_error *err)
 {

@@ -31,6 +31,9 @@ void dt_qonnx_quant(dt_qonnx_walk *w, const char *name, const char *x, const cha
                     dt_qonnx_width q, const char *out);
 /* Ends a node on its grid. */
 void dt_qonnx_end(dt_qonnx_walk *w, const dt_int_node *n, const char *x);
+/* Codes by tables [tables][256], one a channel where there are several, as numbers of a Gather. */
+dt_status dt_qonnx_gather(dt_qonnx_walk *w, const dt_int_node *n, const uint8_t *table,
+                          int64_t tables);
 /* Room for a row of numbers by output, [O] or [1,O,1,1]. NULL: no memory. */
 float *dt_qonnx_row(dt_qonnx_walk *w, int64_t count);
 

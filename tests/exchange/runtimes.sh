@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Trains small nets, exports them for runtimes other than onnxruntime, and compares every code.
 #
-#   runtimes.sh DETENT VENV SOURCE_ROOT GOLDEN
+#   runtimes.sh DETENT VENV SOURCE_ROOT GOLDEN OPERATORS
 #
-# GOLDEN is the program of golden.c, whose graphs of single operations come first.
+# GOLDEN and OPERATORS are the programs of golden.c and operators.c, whose graphs of single operations
+# come first.
 # VENV is made when it is not there, with the packages of tests/requirements-runtimes.txt; exit 77
 # (skipped) when they cannot be had.
 set -eu
-detent=$1 venv=$2 root=$3 golden=$4
+detent=$1 venv=$2 root=$3 golden=$4 operators=$5
 here=$root/tests/exchange
 python=$(python3 "$root/tests/support/environment.py" "$venv" "$root/tests/requirements-runtimes.txt")
 work=$(mktemp -d)
@@ -46,6 +47,9 @@ different() {
 mkdir "$work/golden"
 "$golden" "$work/golden" >"$work/log" || { cat "$work/log"; exit 1; }
 "$python" "$here/golden_check.py" "$root" "$work/golden" 2>"$work/err" || { cat "$work/err"; exit 1; }
+mkdir "$work/operators"
+"$operators" "$work/operators" >"$work/operators.txt" || { cat "$work/operators.txt"; exit 1; }
+"$python" "$here/golden_check.py" "$root" "$work/operators" 2>"$work/err" || { cat "$work/err"; exit 1; }
 
 "$python" "$here/onnxruntime_check.py" make-pictures "$work/data"
 train small "$here/smallcnn-w4a4.yaml"

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/exchange/operations.h"
 #include "tests/integer/models.h"
 #include "tests/support/failalloc.h"
 #include "tests/support/run.h"
@@ -175,6 +176,18 @@ START_TEST(the_float_network_is_near)
 }
 END_TEST
 
+/* The same around every operation that has a form. */
+START_TEST(operations_agree_in_every_value)
+{
+    for (size_t i = 0; i < DT_ARRAY_LEN(operations); i++) {
+        operation_current = &operations[i];
+        compare_all(i % 2 ? RECIPE_SMALL RECIPE_BITS("4") : RECIPE_SMALL RECIPE_W8("yes"),
+                    &operation_model);
+        expect_near(&operation_model, true, 100);
+    }
+}
+END_TEST
+
 START_TEST(logits_are_codes_on_their_grid)
 {
     testnet t;
@@ -219,4 +232,5 @@ START_TEST(running_out_of_memory_is_an_error)
 END_TEST
 
 DT_TEST_MAIN("run", executors_agree_in_every_value, values_vary, the_float_network_is_near,
-             logits_are_codes_on_their_grid, running_out_of_memory_is_an_error)
+             operations_agree_in_every_value, logits_are_codes_on_their_grid,
+             running_out_of_memory_is_an_error)

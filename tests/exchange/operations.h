@@ -1,0 +1,61 @@
+/* Small nets around one operation each: the rows of docs/operators.md. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_TESTS_EXCHANGE_OPERATIONS_H
+#define DT_TESTS_EXCHANGE_OPERATIONS_H
+
+#include "autograd/op_hard.h"
+#include "layers/models.h"
+#include "layers/nodes.h"
+
+/* A net: a conv, what `add` adds, mean over the pixels, linear. */
+typedef struct operation {
+    const char *name;                 /* of the operation that it is about */
+    int (*add)(dt_builder *b, int x); /* NULL: a node of that name */
+    const void *conf;
+} operation;
+
+static inline int operation_node(dt_builder *b, const char *op, const void *conf, int x)
+{
+    return dt_part_node(b, op, "op", conf, &x, 1);
+}
+
+static const dt_clip_conf operation_clip = { -0.4, 0.7 };
+static const dt_elu_conf operation_elu = { 0.8 };
+static const dt_hard_sigmoid_conf operation_hard_sigmoid = { 1.0 / 6, 0.5 };
+static const dt_leaky_relu_conf operation_leaky_relu = { 0.1 };
+
+static const operation operations[] = {
+    { "abs", NULL, NULL },
+    { "clip", NULL, &operation_clip },
+    { "elu", NULL, &operation_elu },
+    { "exp", NULL, NULL },
+    { "hard_sigmoid", NULL, &operation_hard_sigmoid },
+    { "hard_swish", NULL, NULL },
+    { "leaky_relu", NULL, &operation_leaky_relu },
+    { "mish", NULL, NULL },
+    { "neg", NULL, NULL },
+    { "relu", NULL, NULL },
+    { "relu6", NULL, NULL },
+    { "sigmoid", NULL, NULL },
+    { "silu", NULL, NULL },
+    { "softplus", NULL, NULL },
+    { "tanh", NULL, NULL },
+};
+
+static const operation *operation_current; /* of the net that is built */
+
+static inline int operation_build(dt_builder *b, const void *conf, int classes, int x)
+{
+    (void)conf;
+    x = dt_layer_conv2d(b, "first", DT_LAYER_FIRST, x, 6, 3, 1, 1, 1);
+    x = dt_layer_batchnorm(b, "first_norm", x);
+    x = operation_current->add
+            ? operation_current->add(b, x)
+            : operation_node(b, operation_current->name, operation_current->conf, x);
+    x = dt_layer_gap(b, "pool", x);
+    return dt_layer_linear(b, "fc", DT_LAYER_LAST, x, classes);
+}
+static const dt_model operation_model = { .row = { "operators", "for tests", NULL, 0 },
+                                          .build = operation_build };
+
+#endif
