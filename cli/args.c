@@ -45,7 +45,13 @@ static const struct argp_option all[] = {
     { "comm", 'K', "NAME", 0,
       "how ranks talk: none, or mpi; default: mpi where a launcher has started several", 0 },
     { "comm-seconds", 'S', "N", 0, "how long a silent rank is waited for; default 600", 0 },
-    { "bits", 'B', "BITS", 0, "of weights and activations: 8, 4, W4A8, ...; default: the recipe's", 0 },
+    { "bits", 'B', "BITS", 0,
+      "of weights and activations: 8, 4, W4A8, ..., or mixed, by --budget; default: the recipe's",
+      0 },
+    { "metric", 'E', "NAME", 0, "of sensitivity: kl (default), fisher, mse or trace", 0 },
+    { "widths", 'W', "LIST", 0, "of weights, to choose from; default: 2,3,4,6,8", 0 },
+    { "budget", 'G', "RESOURCE=N", 0, "bits=4 (mean of a weight), bytes=N or bops=N", 0 },
+    { "allocator", 'A', "NAME", 0, "pareto (default, exact) or greedy", 0 },
     { "method", 'D', "NAME", 0, "stages of ptq: see detent list presets", 0 },
     { "steps", 'k', "N", 0, "steps to time; default 20", 0 },
     { 0 },
@@ -158,6 +164,18 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case 'S':
         return number(p, value, 1000000, "--comm-seconds", &a->comm_seconds);
+    case 'E':
+        a->metric = value;
+        return 0;
+    case 'W':
+        a->widths = value;
+        return 0;
+    case 'G':
+        a->budget = value;
+        return 0;
+    case 'A':
+        a->allocator = value;
+        return 0;
     case 'B':
         a->bits = value;
         return 0;

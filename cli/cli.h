@@ -18,7 +18,7 @@ typedef struct cli_args {
     const char *words[CLI_MAX_WORDS]; /* recipe or file, then key=value overrides */
     int word_count;
     const char *out, *isa, *format, *target, *prefix, *predictions, *arith, *rounding, *runtime,
-        *python, *compiler, *comm, *bits, *method;
+        *python, *compiler, *comm, *bits, *method, *metric, *widths, *budget, *allocator;
     int threads, steps, images, comm_seconds;
     dt_memory_limit memory;
     bool memory_given;
@@ -108,6 +108,7 @@ void cli_ignore_signals(void);
 
 int cli_train(const cli_args *args);
 int cli_quantize(const cli_args *args);
+int cli_sensitivity(const cli_args *args);
 int cli_eval(const cli_args *args);
 int cli_export(const cli_args *args);
 int cli_inspect(const cli_args *args);

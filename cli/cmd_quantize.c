@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/mixed.h"
 #include "core/atomic.h"
 
 static void on_message(void *arg, const char *text)
@@ -206,19 +206,19 @@ static void add_side(overrides *o, const char *side, int bits, bool is_float)
     if (is_float) add(o, key, "lsq");
 }
 
-/* The recipe with what the options say behind its own keys. */
-static dt_status read_recipe(const cli_args *args, const overrides *o, dt_recipe **out,
-                             dt_error *err)
+/* The arguments with what the options say before the keys of the command line. */
+static dt_status with_overrides(const cli_args *args, const overrides *o, cli_args *out,
+                                dt_error *err)
 {
-    cli_args more = *args;
     if (args->word_count + o->count > CLI_MAX_WORDS)
         return dt_fail(err, DT_ERR_ARG, NULL, "more than %d words", CLI_MAX_WORDS);
+    *out = *args;
     for (int i = 0; i < o->count; i++)
-        more.words[1 + i] = o->text[i];
+        out->words[1 + i] = o->text[i];
     for (int i = 1; i < args->word_count; i++)
-        more.words[i + o->count] = args->words[i];
-    more.word_count += o->count;
-    return cli_recipe(&more, out, err);
+        out->words[i + o->count] = args->words[i];
+    out->word_count += o->count;
+    return DT_OK;
 }
 
 /* Refuses what would only be found when all is done. */
@@ -229,25 +229,99 @@ static dt_status check_format(const cli_args *args, dt_error *err)
     return dt_table_get(&dt_exporters, args->format, &(dt_where){ .key = "--format" }, &row, err);
 }
 
+static bool is_mixed(const cli_args *args)
+{
+    return args->bits && strcmp(args->bits, "mixed") == 0;
+}
+
+/* The recipe with a rule for every layer whose width was chosen, behind its own rules. */
+static dt_status with_rules(const cli_args *args, const cli_mixed *m, int own, dt_recipe **out,
+                            dt_error *err)
+{
+    dt_error below = { .status = DT_OK };
+    const size_t most = (size_t)(m->table.count + args->word_count + 1);
+    const char **words = dt_get_array(NULL, most, sizeof *words, "rules");
+    size_t count = 0;
+    dt_status st = words ? DT_OK : DT_ERR_NOMEM;
+    for (int i = 1; words && i < args->word_count; i++)
+        words[count++] = args->words[i];
+    if (words && own == 0) words[count++] = "quant.rules=[]";
+    size_t given = count;
+    for (int i = 0; st == DT_OK && i < m->table.count; i++) {
+        char rule[256];
+        if (m->table.layer[i].chosen < 0) continue;
+        cli_mixed_rule(m, i, rule, sizeof rule);
+        char *text = dt_format(NULL, "quant.rules.%d=%s", own + (int)(count - given), rule);
+        if (!text) st = DT_ERR_NOMEM;
+        if (text) words[count++] = text;
+    }
+    const dt_recipe_params p = { .tables = &dt_tables,
+                                 .path = args->words[0],
+                                 .overrides = words,
+                                 .override_count = count };
+    if (st == DT_OK) st = dt_recipe_read(&p, out, &below);
+    for (size_t i = given; words && i < count; i++)
+        dt_put(NULL, (void *)(uintptr_t)words[i]);
+    dt_put(NULL, words);
+    if (st == DT_OK) return st;
+    return dt_fail(err, st, NULL, "%s", below.text[0] ? below.text : "no memory for rules");
+}
+
+/* Measures the layers of `*recipe` and puts the one with rules in its place. */
+static dt_status choose_bits(const cli_args *args, dt_recipe **recipe, dt_error *err)
+{
+    static cli_mixed m;
+    DT_TRY(cli_mixed_options(args, &m, err));
+    if (!m.resource)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = "--bits" },
+                       "mixed wants a --budget, such as --budget bits=4");
+    DT_TRY(cli_mixed_run(args, *recipe, &m, err));
+    int own = (*recipe)->quant.rules;
+    dt_recipe *mixed;
+    dt_status st = with_rules(args, &m, own, &mixed, err);
+    cli_mixed_fini(&m);
+    if (st != DT_OK) return st;
+    dt_recipe_free(*recipe);
+    *recipe = mixed;
+    return DT_OK;
+}
+
+static dt_status overrides_of(const cli_args *args, const dt_recipe *r, overrides *o, dt_error *err)
+{
+    int weights = 0, activations = 0;
+    bool is_float = !r->quant.enabled;
+    if (args->bits && !is_mixed(args) && !parse_bits(args->bits, &weights, &activations))
+        return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = "--bits" },
+                       "'%s' is no width such as 8, 4 or W4A8, of 1 to 8 bits, nor 'mixed'",
+                       args->bits);
+    if (is_mixed(args) && is_float) weights = activations = 8;
+    if (args->method || !r->ptq.enabled)
+        add(o, "ptq.method", args->method ? args->method : "qdrop");
+    if (is_float && weights && !activations) activations = 8;
+    add_side(o, "weights", weights, is_float);
+    add_side(o, "activations", activations, is_float);
+    return DT_OK;
+}
+
 static dt_status recipe_of(const cli_args *args, dt_recipe **out, dt_error *err)
 {
     overrides o = { .count = 0 };
-    int weights = 0, activations = 0;
-    cli_args quiet = *args;
+    cli_args quiet = *args, more = *args;
+    dt_recipe *read;
     quiet.json = true;
-    if (args->bits && !parse_bits(args->bits, &weights, &activations))
-        return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = "--bits" },
-                       "'%s' is no width such as 8, 4 or W4A8, of 1 to 8 bits", args->bits);
     DT_TRY(check_format(args, err));
-    DT_TRY(cli_recipe(&quiet, out, err));
-    bool is_float = !(*out)->quant.enabled;
-    if (args->method || !(*out)->ptq.enabled)
-        add(&o, "ptq.method", args->method ? args->method : "qdrop");
-    if (is_float && weights && !activations) activations = 8;
-    add_side(&o, "weights", weights, is_float);
-    add_side(&o, "activations", activations, is_float);
-    dt_recipe_free(*out);
-    return read_recipe(args, &o, out, err);
+    DT_TRY(cli_recipe(&quiet, &read, err));
+    dt_status st = overrides_of(args, read, &o, err);
+    dt_recipe_free(read);
+    if (st == DT_OK) st = with_overrides(args, &o, &more, err);
+    if (st == DT_OK) st = cli_recipe(&more, &read, err);
+    if (st != DT_OK) return st;
+    if (is_mixed(args)) st = choose_bits(&more, &read, err);
+    if (st == DT_OK)
+        *out = read;
+    else
+        dt_recipe_free(read);
+    return st;
 }
 
 static int quantize(dt_recipe *recipe, const char *folder, const cli_args *args)

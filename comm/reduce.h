@@ -17,7 +17,7 @@
 
 #include "comm/comm.h"
 
-enum { DT_REDUCE_BUCKET = 1 << 20 /* elements that fill one; it ends with the part behind them */ };
+enum { DT_REDUCE_BUCKET = 1 << 17 /* elements that fill one; it ends with the part behind them */ };
 
 typedef struct dt_reduce_part {
     int64_t n, at; /* elements; where they are in `packed` */

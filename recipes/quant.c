@@ -195,7 +195,9 @@ static dt_status read_quantized(dt_recipe *recipe, const dt_yaml_node *in, dt_er
                            NULL, err));
     for (int role = DT_LAYER_FIRST; role <= DT_LAYER_SHORTCUT; role++)
         DT_TRY(read_role(r, in, (dt_layer_role)role, body, s->quant, err));
-    DT_TRY(read_rules(s, dt_yaml_find(in, "rules"), body, err));
+    const dt_yaml_node *rules = dt_yaml_find(in, "rules");
+    DT_TRY(read_rules(s, rules, body, err));
+    recipe->quant.rules = rules ? (int)rules->count : 0;
     for (int role = DT_LAYER_BODY; role <= DT_LAYER_SHORTCUT; role++)
         for (int side = 0; side < 2; side++)
             DT_TRY(resolve(s, NULL, (dt_layer_role)role, (dt_side)side, &ignored, err));

@@ -60,6 +60,7 @@ typedef struct dt_recipe_quant {
     dt_opt_str rounding; /* contract of the integer model, a name of integer/contract.h */
     bool fold_norm;      /* weights are quantized as those of the net with batch norms folded */
     int residual_bits;
+    int rules; /* how many there are */
 } dt_recipe_quant;
 
 /* Optimizers of quantizers' parameters; the later, the closer. */

@@ -33,7 +33,7 @@ MEMORY = re.compile(CALL.format("(?:malloc|calloc|realloc|free|aligned_alloc|pos
 # The text that jansson makes is freed as jansson wants it.
 MEMORY_OF_LIBRARIES = {"train/run/metrics.c", "cli/cmd_quantize.c"}
 # Rows of tables: the suites that loop over the tables are their tests.
-ROWS = re.compile(r"/(?:op|form|quant|range|model|data|dynamic|transform|optim|schedule|import|export|target|task|comm|stage|unit|var|loss|solver)_\w+\.c$")
+ROWS = re.compile(r"/(?:op|form|quant|range|model|data|dynamic|transform|optim|schedule|import|export|target|task|comm|stage|unit|var|loss|solver|metric|resource|alloc)_\w+\.c$")
 # Parts of a file that is tested under its own name, or by the tests of whole runs.
 PARTS = {
     "comm/mpi_module.c": "e2e/ranks.py",
@@ -104,6 +104,9 @@ PARTS = {
     "ptq/engine.c": "ptq/test_ptq.c",
     "ptq/loss.c": "ptq/test_recon.c",
     "ptq/run.c": "ptq/test_ptq.c",
+    "ptq/slope.c": "ptq/test_sensitivity.c",
+    "train/quantize/pictures.c": "e2e/quantize.py",
+    "train/quantize/sensitivity.c": "e2e/quantize.py",
     "ptq/train.c": "ptq/test_recon.c",
     "ptq/units.c": "ptq/test_ptq.c",
     "ptq/weights.c": "ptq/test_ptq.c",

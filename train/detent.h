@@ -25,6 +25,7 @@
 #include "train/net/budget.h"
 #include "train/net/session.h"
 #include "train/quantize/quantize.h"
+#include "train/quantize/sensitivity.h"
 #include "train/run/evaluate.h"
 #include "train/run/evaluate_integer.h"
 #include "train/run/hold.h"

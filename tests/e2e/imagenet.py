@@ -5,7 +5,7 @@ onnxruntime with the codes and logits of the integer model.
 
 usage: imagenet.py DETENT VENV [SIDE [STEPS]]
 
-VENV has onnxruntime, and is made where it does not exist; without it that part is skipped."""
+VENV has onnxruntime, and is made where it does not exist; without it the exit status is 77."""
 import os
 import random
 import shutil

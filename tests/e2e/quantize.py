@@ -105,6 +105,37 @@ def check_refused(test):
     test.check(code == 0 and json.loads(out)["weight_bits"] == 8, err)
 
 
+def check_sensitivity(test):
+    """Bits layer by layer: the rules are the recipe's, the budget is kept."""
+    init = "model.init=" + test.path("float/last.h5")
+    told = json.loads(test.succeed("sensitivity", test.path("ptq.yaml"), init, "--json", "--budget",
+                                   "bits=4", "--widths", "2,4,8"))
+    chosen = {row["layer"]: row["chosen"] for row in told["layers"]}
+    test.check(chosen["conv1"] is None and chosen["fc"] is None and chosen["conv3"] in (2, 4, 8),
+               f"chosen: {chosen}")
+    changed = [row for row in told["layers"] if row["chosen"]]
+    bits = sum(row["weights"] * row["chosen"] for row in changed)
+    test.check(bits <= 4 * sum(row["weights"] for row in changed), f"{bits} bits")
+    text = test.succeed("sensitivity", test.path("ptq.yaml"), init, "--metric", "mse", "--budget",
+                        "bits=4", "--widths", "2,4,8")
+    rules = text[text.index("quant:"):]
+    test.check(rules.count("layers:") == len(changed), rules)
+    code, out, err = quantize(test, "mixed", "--bits", "mixed", "--budget", "bits=4", "--method",
+                              "nearest", "--json", "--widths", "2,4,8")
+    test.check(code == 0 and 3 < json.loads(out)["weight_bits"] <= 5, f"mixed: {err}")
+    layers = json.loads(test.succeed("inspect", test.path("mixed/quantized.h5"), "--json"))["layers"]
+    test.check({l["name"]: l["weight_bits"] for l in layers if chosen.get(l["name"])}
+               == {k: v for k, v in chosen.items() if v}, f"{chosen} became {layers}")
+    for keys, text in ((("--budget", "bits=1"), "below the least possible, 2, of all layers at 2"),
+                       (("--budget", "bits"), "is not of the form"),
+                       (("--budget", "byte=4"), "did you mean 'bytes'"),
+                       (("--metric", "tracee"), "did you mean 'trace'"),
+                       (("--widths", "4,2"), "is no ascending list")):
+        code, _, err = test.run("sensitivity", test.path("ptq.yaml"), init, "--metric", "mse", *keys)
+        lines = [line for line in err.splitlines() if not line.startswith("override:")]
+        test.check(code == 1 and len(lines) == 1 and text in lines[0], f"{keys}: {err}")
+
+
 def run(arguments):
     test = Test(arguments[0])
     test.write("float.yaml", FLOAT)
@@ -112,6 +143,7 @@ def run(arguments):
     test.succeed("train", test.path("float.yaml"), "--out", test.path("float"))
     check_presets(test)
     check_again(test)
+    check_sensitivity(test)
     check_kill(test)
     check_refused(test)
     return test.end()

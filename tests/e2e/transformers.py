@@ -4,8 +4,8 @@ against the float network that is fed onnxruntime's own codes; and what is refus
 
 usage: transformers.py DETENT VENV
 
-VENV has onnxruntime, and is made where it does not exist; without it that part is skipped. The weights
-come from a seed and a few steps, the pictures are made here."""
+VENV has onnxruntime, and is made where it does not exist; exit status 77 (skipped) without it, when what
+needs none holds. The weights come from a seed and a few steps, the pictures are made here."""
 import json
 import os
 import random
@@ -39,6 +39,9 @@ SMALL = """\
 model: {name: vit, patch: 4, dim: 48, depth: 2, heads: 3}
 data: {name: builtin, batch: 32, train_pictures: 1280, test_pictures: 200}
 """
+
+
+DIFFER = 0.02  # of all codes, by one, where a sum in float is another: 0.0083 and 0.0035
 
 
 def fused(depth):
@@ -90,7 +93,8 @@ def check_net(test, name, text, depth, steps, pictures, agree, python):
     largest = max(n["largest"] for n in found["nodes"])
     test.check(found["pictures"] == pictures and checked > 0, f"{name}: {found['pictures']} pictures")
     test.check(largest <= 1, f"{name}: a code is {largest} apart")
-    test.check(found["same_class"] >= agree * pictures, f"{name}: {found['same_class']} classes agree")
+    test.check(differ <= DIFFER * checked, f"{name}: {differ} of {checked} codes differ")
+    test.check(found["same_class"] >= agree, f"{name}: {found['same_class']} classes agree")
     print(f"{name}: {found['runtime']}, {softmax[0]} of {depth} softmaxes fused, "
           f"{pictures} pictures, {differ} of {checked} codes differ "
           f"({100 * differ / checked:.4f} %), by up to {largest}; the same class for "
@@ -124,8 +128,10 @@ def run(args):
     test = Test(args[0])
     python = onnxruntime_python(args[1])
     make_pictures(test.path("data"))
-    check_net(test, "small", SMALL, 2, 40, 200, 0.9, python)
-    check_net(test, "deit", DEIT, 12, 2, 4, 0, python)
+    # Nets that saw 40 and 2 steps have classes close together: 194 of 200 and 4 of 4 are the same, in
+    # every tier; by chance 20 and 1 would be.
+    check_net(test, "small", SMALL, 2, 40, 200, 184, python)
+    check_net(test, "deit", DEIT, 12, 2, 4, 3, python)
     check_refusals(test)
     return test.end()
 

@@ -94,7 +94,9 @@ static void freeze_and_check(const quant_setup *s)
 static void for_all(void (*check)(const frozen *f))
 {
     check_frozen = check;
+    quant_rows_checked = 0;
     quant_for_all(freeze_and_check);
+    ck_assert_msg(quant_rows_checked > 0, "the property holds of no row");
 }
 
 /* Values over and beyond the range, ascending. */
@@ -220,9 +222,9 @@ static void check_scale(const frozen *f)
             params[i] = (real)((double)params[i] * factors[k]);
             dt_encode e;
             plan(f, params, &e);
-            ck_assert_msg(e.scale > 0 && isfinite(e.scale) && e.qmin < e.qmax,
-                          "%s: %s %g gives the scale %g", f->name, f->q->params[i].name,
-                          (double)params[i], (double)e.scale);
+            QUANT_HOLDS(e.scale > 0 && isfinite(e.scale) && e.qmin < e.qmax,
+                        "%s: %s %g gives the scale %g", f->name, f->q->params[i].name,
+                        (double)params[i], (double)e.scale);
         }
     }
 }
@@ -238,27 +240,29 @@ static void check_uniform(const frozen *f)
 {
     if (!f->q->uniform || !f->q->uniform(f->options, &f->site)) return;
     dt_grid g = { 0 };
-    ck_assert_msg(!dt_quant_transforms(f->q, &f->site) && !f->e.thresholds && f->e.offset == 0,
-                  "%s: not affine without offset", f->name);
-    ck_assert(f->q->grid && f->q->grid(f->options, &f->site, f->params, f->stats, &g));
-    ck_assert_msg(!g.level && g.zero_point == 0 && (real)g.scale == f->e.scale &&
-                      g.qmin == (int)f->e.qmin && g.qmax == (int)f->e.qmax,
-                  "%s: the grid is another one", f->name);
+    QUANT_HOLDS(!dt_quant_transforms(f->q, &f->site) && !f->e.thresholds && f->e.offset == 0,
+                "%s: not affine without offset", f->name);
+    QUANT_HOLDS(f->q->grid && f->q->grid(f->options, &f->site, f->params, f->stats, &g),
+                "%s: has no grid", f->name);
+    QUANT_HOLDS(!g.level && g.zero_point == 0 && (real)g.scale == f->e.scale &&
+                    g.qmin == (int)f->e.qmin && g.qmax == (int)f->e.qmax,
+                "%s: the grid is another one", f->name);
 }
 
 static void check_integer(const frozen *f)
 {
     if (!f->q->integer || !f->q->integer(f->options, &f->site)) return;
     dt_grid g = { 0 };
-    ck_assert(f->e.offset == 0 && f->q->grid);
-    ck_assert(f->q->grid(f->options, &f->site, f->params, NULL, &g)); /* without statistics */
-    ck_assert_msg(g.zero_point == 0 && (real)g.scale == f->e.scale && g.qmin == (int)f->e.qmin &&
-                      g.qmax == (int)f->e.qmax,
-                  "%s: the grid is another one", f->name);
+    QUANT_HOLDS(f->e.offset == 0 && f->q->grid, "%s: has an offset, or no grid", f->name);
+    QUANT_HOLDS(f->q->grid(f->options, &f->site, f->params, NULL, &g), "%s: wants statistics",
+                f->name);
+    QUANT_HOLDS(g.zero_point == 0 && (real)g.scale == f->e.scale && g.qmin == (int)f->e.qmin &&
+                    g.qmax == (int)f->e.qmax,
+                "%s: the grid is another one", f->name);
     for (int i = 0; i < g.levels; i++)
-        ck_assert_msg((real)g.level[i] == f->e.level[i], "%s: level %d", f->name, i);
-    ck_assert_msg(f->site.weight ? g.qmin >= -128 && g.qmax <= 127 : g.qmax - g.qmin <= 255,
-                  "%s: %d..%d are not 8 bits", f->name, g.qmin, g.qmax);
+        QUANT_HOLDS((real)g.level[i] == f->e.level[i], "%s: level %d", f->name, i);
+    QUANT_HOLDS(f->site.weight ? g.qmin >= -128 && g.qmax <= 127 : g.qmax - g.qmin <= 255,
+                "%s: %d..%d are not 8 bits", f->name, g.qmin, g.qmax);
 }
 
 START_TEST(integer_rows_are_what_they_say)

@@ -13,9 +13,13 @@
 
 enum { QUANT_OPTIONS = 1024 };
 
+/* Conditions that the loop under way has looked at. */
+static long quant_rows_checked __attribute__((unused));
+
 /* For loops over values: Check writes a message to a file at every assertion that it evaluates. */
 #define QUANT_HOLDS(condition, ...)                                                                \
     do {                                                                                           \
+        quant_rows_checked++;                                                                      \
         if (!(condition)) ck_abort_msg(__VA_ARGS__);                                               \
     } while (0)
 

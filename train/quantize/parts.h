@@ -12,6 +12,12 @@ typedef struct dt_quantize_truth {
     float *logits; /* [count, classes] */
 } dt_quantize_truth;
 
+/* Refuses nets that there is nothing to quantize of, or to. */
+dt_status dt_quantize_check(const dt_session *s, dt_error *err) DT_MUST_CHECK;
+/* The recipe's pictures of the training split, with the transforms of test pictures, [count,H,W,3];
+ * to be given back with dt_put(s->alloc, .). */
+dt_status dt_quantize_pictures(dt_session *s, float **out, dt_error *err) DT_MUST_CHECK;
+
 /* Runs the net without quantizers over the recipe's pictures. Nothing happens for score none. */
 dt_status dt_quantize_read_truth(dt_session *s, dt_quantize_truth *t, dt_quantize_report *report,
                                  dt_error *err) DT_MUST_CHECK;

@@ -158,35 +158,6 @@ static dt_status read_saved(job *j, dt_error *err)
     return st == DT_OK ? get_results(j, err) : st;
 }
 
-/* ---- pictures ---- */
-
-static dt_status read_pictures(job *j, dt_error *err)
-{
-    const dt_recipe_ptq *q = &j->p->recipe->ptq;
-    dt_session *s = j->s;
-    const int64_t n = s->net.H * s->net.W * DT_DATA_CHANNELS;
-    int64_t have = dt_data_info_of(s->data)->count[DT_SPLIT_TRAIN] - s->data_conf->val;
-    int64_t batch = q->batch < q->images ? q->batch : q->images;
-    dt_loader *loader;
-    if (q->images > have)
-        return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .file = s->recipe->name, .key = "ptq.images" },
-                       "%d is more than the %lld training pictures", q->images, (long long)have);
-    j->pictures = dt_get_array(j->p->alloc, (size_t)q->images, (size_t)n * sizeof(float), "pictures");
-    if (!j->pictures) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for pictures");
-    DT_TRY(dt_session_loader_as(s, DT_SPLIT_TRAIN, DT_SPLIT_TEST, batch, &loader, err));
-    dt_status st = DT_OK;
-    for (int64_t at = 0; st == DT_OK && at < q->images; at += batch) {
-        dt_batch b;
-        int64_t take = q->images - at < batch ? q->images - at : batch;
-        st = dt_loader_next(loader, &b, err);
-        if (st == DT_OK)
-            memcpy(j->pictures + at * n, b.x, sizeof(float) * (size_t)(take * n));
-    }
-    dt_loader_close(loader);
-    j->report->pictures = q->images;
-    return st;
-}
-
 /* ---- events of the stages ---- */
 
 static bool on_progress(void *arg, const char *stage, const char *unit, double share)
@@ -287,23 +258,12 @@ static void count_weights(job *j)
     j->report->weight_bytes += 4 * groups;
 }
 
-static dt_status check(const job *j, dt_error *err)
-{
-    const dt_recipe *r = j->p->recipe;
-    if (!r->quant.enabled)
-        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = r->name, .key = "quant" },
-                       "is none: nothing says what to quantize to; give --bits, such as --bits 8");
-    if (j->s->source == DT_INIT_RANDOM)
-        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = r->name, .key = "model.init" },
-                       "is not given: there is nothing to quantize but random weights");
-    return DT_OK;
-}
-
 static dt_status prepare(job *j, dt_error *err)
 {
     char text[160];
-    int small, flipped = dt_net_make_gamma_positive(&j->s->net, &small);
-    DT_TRY(check(j, err));
+    int small, flipped;
+    DT_TRY(dt_quantize_check(j->s, err));
+    flipped = dt_net_make_gamma_positive(&j->s->net, &small);
     if (flipped) {
         snprintf(text, sizeof text,
                  "batch norm: %d negative scales made positive (weights and means negated), %d near "
@@ -311,7 +271,8 @@ static dt_status prepare(job *j, dt_error *err)
                  flipped, small);
         say(j, text);
     }
-    DT_TRY(read_pictures(j, err));
+    DT_TRY(dt_quantize_pictures(j->s, &j->pictures, err));
+    j->report->pictures = j->p->recipe->ptq.images;
     return dt_quantize_read_truth(j->s, &j->truth, j->report, err);
 }
 

@@ -166,8 +166,7 @@ static double join_batches(dt_run *r)
         dt_score note = r->ranks.note[i];
         double loss = note.loss;
         mean = dt_accumulate_number(&r->sums, mean_level, i, loss / r->share.batches);
-        note.loss =
-            dt_accumulate_number(&r->sums, samples_level, i, loss * (double)note.count);
+        note.loss = dt_accumulate_number(&r->sums, samples_level, i, loss * (double)note.count);
         dt_score_join(&r->at.seen, &note);
     }
     return mean;
@@ -188,7 +187,8 @@ static dt_status on_held(void *arg, const dt_hold_event *e, dt_error *err)
                  e->parameter, group, e->held, e->updated);
         say(r, text);
     }
-    return leads(r) ? dt_metrics_held(&r->metrics, e, r->at.step + 1, err) : DT_OK;
+    dt_status st = leads(r) ? dt_metrics_held(&r->metrics, e, r->at.step + 1, err) : DT_OK;
+    return dt_comm_settle(r->p->comm, st, err); /* ranks in the same state hold the same */
 }
 
 static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
@@ -368,6 +368,13 @@ static dt_status save_step(dt_run *r, dt_error *err)
     return dt_comm_settle(r->p->comm, leads(r) ? save(r, "last.h5", err) : DT_OK, err);
 }
 
+static dt_status log_step(dt_run *r, double loss, double lr, dt_error *err)
+{
+    const dt_run_step step = { loss, lr, rate_of(r) };
+    dt_status st = leads(r) ? dt_metrics_step(&r->metrics, &r->at, &step, err) : DT_OK;
+    return dt_comm_settle(r->p->comm, st, err);
+}
+
 /* What dynamics do at the start of an epoch; what they take of training pictures is rank 0's. */
 static dt_status begin_epoch(dt_run *r, dt_error *err)
 {
@@ -396,6 +403,13 @@ static void say_floor(const dt_run *r)
     say(r, text);
 }
 
+static void say_ranks(const dt_run *r)
+{
+    char text[240];
+    dt_ranks_print(&r->ranks, text, sizeof text);
+    if (text[0]) say(r, text);
+}
+
 static dt_status write_done(dt_run *r, dt_error *err)
 {
     DT_TRY(dt_metrics_sync(&r->metrics, err));
@@ -413,9 +427,7 @@ static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
         if (r->at.step > 0) DT_TRY(dt_run_enter_phase(r, false, err));
         if (r->at.step % r->at.steps_per_epoch == 0) DT_TRY(begin_epoch(r, err));
         DT_TRY(one_step(r, lr, &loss, err));
-        if (r->at.step % r->s.recipe->train.log_steps == 0 && leads(r))
-            DT_TRY(dt_metrics_step(&r->metrics, &r->at,
-                                   &(dt_run_step){ loss, lr, rate_of(r) }, err));
+        if (r->at.step % r->s.recipe->train.log_steps == 0) DT_TRY(log_step(r, loss, lr, err));
         show_step(r, lr);
         if (r->at.step % r->at.steps_per_epoch == 0) {
             DT_TRY(end_epoch(r, lr, &r->at, NULL, err));
@@ -437,6 +449,7 @@ static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
         r->score = e.score;
     }
     say_floor(r);
+    say_ranks(r);
     DT_TRY(dt_comm_settle(r->p->comm, leads(r) ? write_done(r, err) : DT_OK, err));
     *result = (dt_run_result){ true, r->score, r->s.net.goal, r->at.step };
     result->goal.conf = result->goal.loss_conf = NULL;

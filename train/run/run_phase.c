@@ -279,7 +279,7 @@ dt_status dt_run_enter_phase(dt_run *r, bool fresh, dt_error *err)
 /* Sums of gradients, when a step has several batches. */
 static dt_status make_sums(dt_run *r, dt_error *err)
 {
-    char text[160];
+    char text[200];
     int batches = r->share.batches, batch = r->s.data_conf->batch;
     int64_t moves = 0;
     for (int i = 0; i < r->phase_count; i++)
@@ -294,10 +294,10 @@ static dt_status make_sums(dt_run *r, dt_error *err)
     say(r, text);
     if (r->share.ranks == 1) return DT_OK;
     snprintf(text, sizeof text,
-             "ranks: %d with up to %d batches of a step each, %d on this host; "
-             "buffers %.1f MB",
+             "ranks: %d with up to %d batches of a step each, %d on this host; buffers %.1f MB, "
+             "%zu numbers of statistics a batch",
              r->share.ranks, r->share.block, dt_comm_here(r->p->comm),
-             (double)r->ranks.reduce.bytes / 1e6);
+             (double)r->ranks.reduce.bytes / 1e6, r->sums.moves_of_batch);
     say(r, text);
     return DT_OK;
 }

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/run/step_ranks.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void dt_ranks_ends(const dt_plan *p, int *out)
@@ -88,6 +89,7 @@ void dt_ranks_fini(dt_ranks *r)
 void dt_ranks_begin(dt_ranks *r)
 {
     r->st = DT_OK;
+    r->sent_before = dt_comm_traffic_of(r->comm).bytes;
     dt_reduce_begin(&r->reduce);
     if (r->is_ready) memset(r->is_ready, 0, (size_t)r->reduce.part_count * sizeof *r->is_ready);
 }
@@ -170,6 +172,22 @@ dt_status dt_ranks_end(dt_ranks *r, dt_exec *e, dt_accumulate *sums, dt_wish *wi
         if (err) *err = lost;
         return through;
     }
+    r->bytes += dt_comm_traffic_of(r->comm).bytes - r->sent_before;
+    r->steps++;
     join_wishes(r, wish);
     return wish->failed ? dt_comm_settle(r->comm, st, err) : DT_OK; /* err holds st's text */
+}
+
+void dt_ranks_print(const dt_ranks *r, char *text, size_t size)
+{
+    const dt_reduce *sums = &r->reduce;
+    text[0] = '\0';
+    if (r->steps == 0 || !(sums->busy > 0)) return;
+    double steps = (double)r->steps;
+    snprintf(
+        text, size,
+        "ranks: %lld bytes sent a step by rank %d; sums under way %.2f ms a step, of which %.2f "
+        "ms were waited for (%.0f%% hidden)",
+        (long long)(r->bytes / r->steps), dt_comm_rank(r->comm), 1e3 * sums->busy / steps,
+        1e3 * sums->waited / steps, 100 * (1 - sums->waited / sums->busy));
 }

@@ -36,6 +36,8 @@ typedef struct dt_ranks {
     const int *ends; /* of its plan */
     dt_status st;
     dt_error err;
+    int64_t bytes, steps; /* sent by this rank in so many steps */
+    int64_t sent_before;  /* the step under way */
     dt_arena *arena;
 } dt_ranks;
 
@@ -57,6 +59,9 @@ void dt_ranks_backward(dt_ranks *r, dt_exec *e, const int *ends, dt_accumulate *
  * `wish` is this rank's, and gets what any wishes. */
 dt_status dt_ranks_end(dt_ranks *r, dt_exec *e, dt_accumulate *sums, dt_wish *wish, dt_status st,
                        dt_error *err) DT_MUST_CHECK;
+
+/* What the sums have cost so far, for people; "" in one process. */
+void dt_ranks_print(const dt_ranks *r, char *text, size_t size);
 
 /* Of this rank to that of all. */
 dt_status dt_ranks_skipped(const dt_ranks *r, dt_skipped *s, dt_error *err) DT_MUST_CHECK;

@@ -1,0 +1,104 @@
+/* Gradients of the float net over batches of the pictures. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "autograd/fuse.h"
+#include "autograd/op_batchnorm.h"
+#include "autograd/query.h"
+#include "autograd/rewrite.h"
+#include "core/mathx.h"
+#include "ptq/metric.h"
+
+/* Quantizers and what is nothing outside of training are left out, norms use running values. */
+static dt_status visit(dt_rewrite *r, int i)
+{
+    const dt_node *node = &r->source->node[i];
+    const dt_ptq_slope *g = r->arg;
+    if (node->op->batch_stat) {
+        dt_batchnorm_conf norm;
+        memcpy(&norm, node->conf, sizeof norm);
+        norm.frozen = true;
+        return dt_rewrite_put_as(r, node, node->op->name, &norm, sizeof norm);
+    }
+    if (!node->op->quantizes && !node->op->identity_in_eval) return dt_rewrite_put(r, node);
+    if (node->out[0] == g->s->q->p->logits)
+        dt_rewrite_rename(r, node->in[0], node->out[0]);
+    else
+        dt_rewrite_stand_for(r, node->out[0], node->in[0]);
+    return DT_OK;
+}
+
+static dt_status open(dt_ptq_slope *g, dt_error *err)
+{
+    const dt_ptq_params *p = g->s->q->p;
+    bool *frozen = dt_arena_get(g->s->q->arena, (size_t)p->graph->value_count + 1);
+    g->seed = dt_get_array(p->alloc, (size_t)(g->batch * g->K), sizeof *g->seed, "sensitivity");
+    if (!frozen || !g->seed) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    for (int v = 0; v < p->graph->value_count; v++)
+        frozen[v] = true;
+    for (int i = 0; i < g->s->mixed->count; i++)
+        frozen[g->s->weight[i].value] = false;
+    DT_TRY(dt_graph_rewrite(p->graph, visit, g, p->alloc, &g->graph, err));
+    DT_TRY(dt_fuse(&g->graph, &p->logits, 1, &g->fused, p->alloc, err));
+    DT_TRY(dt_plan_init(&g->plan,
+                        &(dt_plan_request){ .graph = &g->fused,
+                                            .kernels = p->kernels,
+                                            .mode = DT_MODE_TRAIN,
+                                            .batch = g->batch,
+                                            .threads = p->threads,
+                                            .outputs = &p->logits,
+                                            .output_count = 1,
+                                            .seeds = &p->logits,
+                                            .seed_count = 1,
+                                            .frozen = frozen },
+                        p->alloc, err));
+    return dt_exec_init(&g->exec, &g->plan, p->state, p->kernels, NULL, p->alloc, err);
+}
+
+dt_status dt_ptq_slope_open(dt_ptq_slope *g, dt_ptq_sense *s, dt_error *err)
+{
+    const dt_ptq_params *p = s->q->p;
+    *g = (dt_ptq_slope){ .s = s,
+                         .batch = p->batch < p->count ? p->batch : p->count,
+                         .K = dt_ptq_features(s->q, p->logits) };
+    dt_status st = open(g, err);
+    if (st != DT_OK) dt_ptq_slope_close(g);
+    return st;
+}
+
+void dt_ptq_slope_close(dt_ptq_slope *g)
+{
+    dt_put(g->s->q->p->alloc, g->seed);
+    dt_exec_fini(&g->exec);
+    dt_plan_fini(&g->plan);
+    dt_graph_fini(&g->fused);
+    dt_graph_fini(&g->graph);
+}
+
+dt_status dt_ptq_slope_forward(dt_ptq_slope *g, int64_t index, const real **out_logits,
+                               dt_error *err)
+{
+    const dt_ptq_params *p = g->s->q->p;
+    const int64_t n = dt_ptq_features(g->s->q, p->input);
+    dt_exec_set_input(&g->exec, p->input, p->pictures + index * g->batch * n);
+    DT_TRY(dt_exec_forward(&g->exec, err));
+    *out_logits = dt_exec_value(&g->exec, p->logits);
+    return DT_OK;
+}
+
+void dt_ptq_slope_backward(dt_ptq_slope *g)
+{
+    dt_exec_set_gradient(&g->exec, g->s->q->p->logits, g->seed);
+    dt_exec_backward(&g->exec);
+}
+
+void dt_ptq_softmax(int64_t K, const real *x, double *out)
+{
+    double most = (double)x[0], sum = 0;
+    for (int64_t k = 1; k < K; k++)
+        most = (double)x[k] > most ? (double)x[k] : most;
+    for (int64_t k = 0; k < K; k++)
+        sum += out[k] = dt_exp((double)x[k] - most);
+    for (int64_t k = 0; k < K; k++)
+        out[k] /= sum;
+}

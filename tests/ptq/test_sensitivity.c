@@ -1,0 +1,130 @@
+/* Metrics: the net is left as it was, damage falls with bits, and a trace is the one by formula. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/ptq/run_stages.h"
+
+#include "ptq/metric.h"
+
+#define SENSE STAGED_SMALL "ptq: {images: 32, batch: 16, stages: [ranges]}\n"
+
+static const int widths[] = { 2, 4, 8 };
+
+static void measure(staged *s, const char *metric, int probes, dt_ptq_mixed *out)
+{
+    dt_error err = { .status = DT_OK };
+    const dt_ptq_sense_params p = {
+        .metric = metric, .range = "mse", .width = widths, .widths = 3, .probes = probes
+    };
+    ck_assert_msg(dt_ptq_sensitivity(&s->p, &p, out, &err) == DT_OK, "%s", err.text);
+}
+
+static uint64_t hash_state(const staged *s)
+{
+    uint64_t h = 0;
+    const dt_graph *g = &s->t.net.graph;
+    for (int v = 0; v < g->value_count; v++)
+        for (int64_t i = 0; s->p.state->data[v] && i < dt_shape_count(&g->value[v].shape); i++) {
+            uint32_t bits;
+            memcpy(&bits, &s->p.state->data[v][i], sizeof bits);
+            h = h * 1000003 + bits;
+        }
+    return h;
+}
+
+START_TEST(every_metric)
+{
+    for (const dt_row *const *row = dt_ptq_metrics.rows; *row; row++) {
+        double first[UNIT_MAX][DT_PTQ_WIDTHS];
+        for (int threads = 1; threads <= 2; threads++) {
+            staged s;
+            dt_ptq_mixed m;
+            staged_open(&s, SENSE, threads);
+            uint64_t before = hash_state(&s);
+            measure(&s, (*row)->name, 20, &m);
+            ck_assert_msg(hash_state(&s) == before, "%s changes the net", (*row)->name);
+            ck_assert_int_eq(m.count, 6);
+            ck_assert(m.layer[0].fixed && m.layer[5].fixed && !m.layer[1].fixed);
+            ck_assert_int_eq(m.layer[1].weights, 12 * 9 * 6);
+            for (int i = 0; i < m.count; i++)
+                for (int k = 0; k < 3; k++) {
+                    double d = m.layer[i].damage[k];
+                    ck_assert_msg(d >= 0 && isfinite(d), "%s: %s: %g", (*row)->name,
+                                  m.layer[i].name, d);
+                    if (k) ck_assert_msg(d < m.layer[i].damage[k - 1], "%s: %s", (*row)->name,
+                                         m.layer[i].name);
+                    if (threads == 1) first[i][k] = d;
+                    ck_assert(d == first[i][k]);
+                }
+            dt_ptq_mixed_fini(&m);
+            staged_close(&s);
+        }
+    }
+}
+END_TEST
+
+/* Of the last layer, z = W x: the trace of the Hessian of KL(p || softmax z) at z's own p is
+ * mean over pictures of |x|^2 sum_k p_k (1 - p_k). */
+START_TEST(a_trace_is_that_of_the_formula)
+{
+    staged s;
+    dt_ptq q;
+    dt_ptq_mixed m, changes;
+    staged_open(&s, SENSE, 1);
+    measure(&s, "trace", 400, &m);
+    measure(&s, "mse", 1, &changes);
+    double got = m.layer[5].damage[0] / changes.layer[5].damage[0] * (double)m.layer[5].weights;
+    ck_assert_int_eq(dt_ptq_init(&q, &s.p, NULL), DT_OK);
+    q.origin = *s.p.state;
+    const dt_node *last = NULL;
+    for (int i = 0; i < q.g->node_count; i++)
+        if (q.needed[i] && q.g->node[i].op->product) last = &q.g->node[i];
+    const int want[] = { last->in[last->op->product->x], s.p.logits };
+    int64_t I = dt_ptq_features(&q, want[0]), K = dt_ptq_features(&q, want[1]);
+    real *to[2];
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(dt_ptq_get(&q, want[i], &to[i], NULL), DT_OK);
+    ck_assert_int_eq(dt_ptq_collect(&q,
+                                    &(dt_ptq_pass){ .plain = true,
+                                                    .from = s.p.input,
+                                                    .data = s.pictures,
+                                                    .want = want,
+                                                    .want_count = 2,
+                                                    .to = to },
+                                    NULL),
+                     DT_OK);
+    double sum = 0;
+    for (int64_t n = 0; n < s.p.count; n++) {
+        double x = 0, p[16], spread = 0;
+        for (int64_t i = 0; i < I; i++)
+            x += pow((double)to[0][n * I + i], 2);
+        dt_ptq_softmax(K, to[1] + n * K, p);
+        for (int64_t k = 0; k < K; k++)
+            spread += p[k] * (1 - p[k]);
+        sum += x * spread / (double)s.p.count;
+    }
+    ck_assert_msg(fabs(got - sum) < 0.1 * sum, "%g, by formula %g", got, sum);
+    dt_put(NULL, to[0]);
+    dt_put(NULL, to[1]);
+    q.origin = (dt_state){ 0 };
+    dt_ptq_fini(&q);
+    dt_ptq_mixed_fini(&m);
+    dt_ptq_mixed_fini(&changes);
+    staged_close(&s);
+}
+END_TEST
+
+START_TEST(widths_that_a_method_lacks_are_refused)
+{
+    staged s;
+    dt_ptq_mixed m;
+    dt_error err = { .status = DT_OK };
+    const int one = 1;
+    staged_open(&s, SENSE, 1);
+    const dt_ptq_sense_params p = { .metric = "mse", .range = "", .width = &one, .widths = 1 };
+    ck_assert_int_eq(dt_ptq_sensitivity(&s.p, &p, &m, &err), DT_ERR_RANGE);
+    ck_assert_msg(strstr(err.text, "'lsq' does 2..8 bits, not 1"), "%s", err.text);
+    staged_close(&s);
+}
+END_TEST
+
+DT_TEST_MAIN("sensitivity", every_metric, a_trace_is_that_of_the_formula,
+             widths_that_a_method_lacks_are_refused)

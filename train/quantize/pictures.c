@@ -1,0 +1,53 @@
+/* What quantization starts from. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "train/quantize/parts.h"
+
+dt_status dt_quantize_check(const dt_session *s, dt_error *err)
+{
+    const dt_recipe *r = s->recipe;
+    if (!r->quant.enabled)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = r->name, .key = "quant" },
+                       "is none: nothing says what to quantize to; give --bits, such as --bits 8");
+    if (s->source == DT_INIT_RANDOM)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = r->name, .key = "model.init" },
+                       "is not given: there is nothing to quantize but random weights");
+    return DT_OK;
+}
+
+static dt_status read_all(dt_loader *loader, int64_t count, int64_t batch, int64_t n, float *to,
+                          dt_error *err)
+{
+    for (int64_t at = 0; at < count; at += batch) {
+        dt_batch b;
+        int64_t take = count - at < batch ? count - at : batch;
+        DT_TRY(dt_loader_next(loader, &b, err));
+        memcpy(to + at * n, b.x, sizeof *to * (size_t)(take * n));
+    }
+    return DT_OK;
+}
+
+dt_status dt_quantize_pictures(dt_session *s, float **out, dt_error *err)
+{
+    const dt_recipe_ptq *q = &s->recipe->ptq;
+    const int64_t n = s->net.H * s->net.W * DT_DATA_CHANNELS;
+    int64_t have = dt_data_info_of(s->data)->count[DT_SPLIT_TRAIN] - s->data_conf->val;
+    int64_t batch = q->batch < q->images ? q->batch : q->images;
+    dt_loader *loader;
+    if (q->images > have)
+        return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .file = s->recipe->name, .key = "ptq.images" },
+                       "%d is more than the %lld training pictures", q->images, (long long)have);
+    float *x = dt_get_array(s->alloc, (size_t)q->images, (size_t)n * sizeof *x, "pictures");
+    if (!x) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for pictures");
+    dt_status st = dt_session_loader_as(s, DT_SPLIT_TRAIN, DT_SPLIT_TEST, batch, &loader, err);
+    if (st == DT_OK) {
+        st = read_all(loader, q->images, batch, n, x, err);
+        dt_loader_close(loader);
+    }
+    if (st == DT_OK)
+        *out = x;
+    else
+        dt_put(s->alloc, x);
+    return st;
+}
