@@ -23,7 +23,7 @@ typedef struct cli_args {
     dt_memory_limit memory;
     bool memory_given;
     bool quiet; /* another process prints what is the same on all */
-    bool resume, json, calibrate, dry_run, allow_float, sha256, as_exported, plain, is_float, prove,
+    bool integer, resume, json, calibrate, dry_run, allow_float, sha256, as_exported, plain, is_float, prove,
         skip_broken;
 } cli_args;
 
@@ -110,6 +110,7 @@ int cli_train(const cli_args *args);
 int cli_quantize(const cli_args *args);
 int cli_sensitivity(const cli_args *args);
 int cli_eval(const cli_args *args);
+int cli_predict(const cli_args *args);
 int cli_export(const cli_args *args);
 int cli_inspect(const cli_args *args);
 int cli_list(const cli_args *args);

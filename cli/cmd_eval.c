@@ -66,19 +66,36 @@ static void print_score(const dt_session *s, const dt_score *score, const cli_ar
     printf(", loss %.4f (%s arithmetic)\n", score->loss, arith);
 }
 
-/* What the output of each sample means, one a line, in the order of the split. */
-static dt_status write_predictions(const char *path, const dt_goal *g, const float *prediction,
-                                   int64_t count, dt_error *err)
+/* Tab and the file of sample `i`, where samples are files and none was left out. */
+static dt_status write_name(dt_atomic_file *f, const dt_data *data, const dt_loader *loader,
+                            int64_t i, dt_error *err)
 {
+    dt_sample_name name;
+    int64_t index = dt_loader_index(loader, i);
+    if (dt_loader_skipped(loader, NULL)) return DT_OK;
+    if (dt_data_name(data, DT_SPLIT_TEST, index, &name, NULL) != DT_OK) return DT_OK;
+    DT_TRY(dt_atomic_write(f, "\t", 1, err));
+    return dt_atomic_write(f, name.name, strlen(name.name), err);
+}
+
+/* What the output of each sample means, one a line, in the order of the split. */
+static dt_status write_predictions(const cli_args *args, const dt_session *s,
+                                   const dt_loader *loader, const float *prediction, int64_t count,
+                                   dt_error *err)
+{
+    const dt_goal *g = &s->net.goal;
     dt_atomic_file f;
     dt_status st = DT_OK;
     int64_t each = g->task->predicted(g->K);
-    DT_TRY(dt_atomic_begin(&f, path, err));
+    DT_TRY(dt_atomic_begin(&f, args->predictions, err));
     for (int64_t i = 0; i < count * each && st == DT_OK; i++) {
         char text[48];
-        int n = snprintf(text, sizeof text, "%.*g%c", g->task->digits, (double)prediction[i],
-                         (i + 1) % each ? ' ' : '\n');
+        bool last = (i + 1) % each == 0;
+        int n = snprintf(text, sizeof text, "%.*g%s", g->task->digits, (double)prediction[i],
+                         last ? "" : " ");
         st = dt_atomic_write(&f, text, (size_t)n, err);
+        if (st == DT_OK && last) st = write_name(&f, s->data, loader, i / each, err);
+        if (st == DT_OK && last) st = dt_atomic_write(&f, "\n", 1, err);
     }
     if (st == DT_OK) return dt_atomic_end(&f, NULL, NULL, err);
     dt_atomic_cancel(&f);
@@ -86,9 +103,10 @@ static dt_status write_predictions(const char *path, const dt_goal *g, const flo
 }
 
 /* One of the two is NULL. */
-static dt_status run_loader(dt_evaluator *e, dt_int_run *r, const dt_goal *g, dt_loader *loader,
+static dt_status run_loader(dt_evaluator *e, dt_int_run *r, const dt_session *s, dt_loader *loader,
                             const cli_args *args, dt_score *score, dt_error *err)
 {
+    const dt_goal *g = &s->net.goal;
     float *predictions = NULL;
     size_t each = (size_t)g->task->predicted(g->K);
     if (args->predictions) {
@@ -97,11 +115,10 @@ static dt_status run_loader(dt_evaluator *e, dt_int_run *r, const dt_goal *g, dt
         if (!predictions) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for predictions");
     }
     seen arg = { args, g };
-    dt_status st =
-        e ? dt_evaluate(e, loader, on_batch, &arg, predictions, score, err)
-          : dt_evaluate_integer(r, g, loader, on_batch, &arg, predictions, score, err);
+    dt_status st = e ? dt_evaluate(e, loader, on_batch, &arg, predictions, score, err)
+                     : dt_evaluate_integer(r, g, loader, on_batch, &arg, predictions, score, err);
     if (st == DT_OK && predictions)
-        st = write_predictions(args->predictions, g, predictions, score->count, err);
+        st = write_predictions(args, s, loader, predictions, score->count, err);
     dt_put(NULL, predictions);
     return st;
 }
@@ -114,7 +131,7 @@ static dt_status evaluate_float(dt_session *s, dt_loader *loader, const cli_args
     if (args->as_exported) DT_TRY(cli_round_biases(s, err));
     DT_TRY(dt_evaluator_init(&e, &s->net, dt_net_steps(&s->net), &s->kernels, batch, s->threads,
                              NULL, NULL, err));
-    dt_status st = run_loader(&e, NULL, &s->net.goal, loader, args, score, err);
+    dt_status st = run_loader(&e, NULL, s, loader, args, score, err);
     dt_evaluator_fini(&e);
     return st;
 }
@@ -128,7 +145,7 @@ static dt_status evaluate_integer(dt_session *s, dt_loader *loader, const cli_ar
     dt_status st = dt_int_run_init(&r, m, &dt_int_engine, &s->kernels, s->threads, DT_INT_BATCH,
                                    s->alloc, err);
     if (st == DT_OK) {
-        st = run_loader(NULL, &r, &s->net.goal, loader, args, score, err);
+        st = run_loader(NULL, &r, s, loader, args, score, err);
         dt_int_run_fini(&r);
     }
     dt_int_model_free(m);
@@ -163,7 +180,7 @@ int cli_eval(const cli_args *args)
     dt_recipe *recipe;
     dt_session s;
     dt_score score;
-    if (cli_recipe(args, &recipe, &err) != DT_OK) return cli_fail(&err);
+    if (cli_recipe_or_checkpoint(args, &recipe, &err) != DT_OK) return cli_fail(&err);
     const dt_session_params p = { .recipe = recipe,
                                   .threads = args->threads,
                                   .isa = args->isa,

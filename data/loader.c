@@ -228,6 +228,7 @@ static dt_status plan_split(dt_loader *l, dt_error *err)
     l->samples = p->split == DT_SPLIT_TEST  ? dt_data_count(p->data, DT_SPLIT_TEST)
                  : p->split == DT_SPLIT_VAL ? p->val
                                             : n - p->val;
+    if (p->split == DT_SPLIT_TEST && p->most > 0 && p->most < l->samples) l->samples = p->most;
     if (p->batch < 1 || p->batch > MAX_BATCH)
         return dt_fail(err, DT_ERR_RANGE, &batch, "%lld is outside 1..%d", (long long)p->batch,
                        MAX_BATCH);
@@ -244,6 +245,18 @@ static dt_status no_memory(dt_error *err)
     return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the loader's batches");
 }
 
+/* Some of the test samples, which are often sorted by class. */
+static dt_status spread(dt_loader *l, dt_error *err)
+{
+    int64_t all = dt_data_count(l->p.data, DT_SPLIT_TEST);
+    if (l->samples == all) return DT_OK;
+    l->base = dt_get_array(l->p.alloc, (size_t)l->samples, sizeof *l->base, "loader");
+    if (!l->base) return no_memory(err);
+    for (int64_t i = 0; i < l->samples; i++)
+        l->base[i] = (uint32_t)(i * all / l->samples);
+    return DT_OK;
+}
+
 static dt_status make_index(dt_loader *l, dt_error *err)
 {
     const dt_loader_params *p = &l->p;
@@ -251,7 +264,8 @@ static dt_status make_index(dt_loader *l, dt_error *err)
         l->order = dt_get_array(p->alloc, (size_t)l->samples, sizeof *l->order, "loader");
         if (!l->order) return no_memory(err);
     }
-    if (p->split == DT_SPLIT_TEST || p->val == 0) return DT_OK;
+    if (p->split == DT_SPLIT_TEST) return spread(l, err);
+    if (p->val == 0) return DT_OK;
     int64_t n = dt_data_count(p->data, DT_SPLIT_TRAIN);
     uint32_t *all = dt_get_array(p->alloc, (size_t)n, sizeof *all, "loader");
     l->base = dt_get_array(p->alloc, (size_t)l->samples, sizeof *l->base, "loader");
@@ -359,6 +373,11 @@ int64_t dt_loader_skipped(const dt_loader *loader, const char **out_first)
 {
     if (out_first) *out_first = loader->skipped ? loader->first_broken.text : "";
     return loader->skipped;
+}
+
+int64_t dt_loader_index(const dt_loader *loader, int64_t i)
+{
+    return loader->base ? loader->base[i] : i;
 }
 
 int64_t dt_loader_samples(const dt_loader *loader)

@@ -35,6 +35,7 @@ typedef struct dt_loader_params {
     /* Only some of the batches: of every `of` those from `first` on, `count` of them; what is left
      * at the end of an epoch and fills no such group is passed over. of = 0: all. */
     int64_t first, count, of;
+    int64_t most; /* of TEST: so many samples at most, evenly spread over the split; 0: all */
     int classes;           /* of soft targets; 0: the dataset's */
     bool skip_broken;      /* leave pictures out that cannot be read */
     int threads;           /* of the background work; 0: one */
@@ -75,6 +76,8 @@ dt_extent dt_loader_extent(const dt_loader *loader);
 /* Pictures left out of the batches given so far, counted at each visit; `out_first` (may be NULL)
  * is why the first one was, "" when there was none. */
 int64_t dt_loader_skipped(const dt_loader *loader, const char **out_first);
+/* Where sample `i` of TEST or VAL lies in the dataset's own split. */
+int64_t dt_loader_index(const dt_loader *loader, int64_t i);
 /* Samples of the split that an epoch visits. */
 int64_t dt_loader_samples(const dt_loader *loader);
 /* The next batch of ours; behind the last one of an epoch comes the first of the next. After an

@@ -130,7 +130,7 @@ typedef struct dt_recipe {
     dt_recipe_phase phase[DT_RECIPE_PHASES]; /* by epoch, ascending */
     size_t phase_count;
     struct {
-        int batch;
+        int batch, pictures;
     } eval;
     dt_recipe_expect expect;
     char hash[DT_SHA256_HEX]; /* of the effective recipe without the keys that change no result */

@@ -126,6 +126,8 @@ static const dt_opt ptq_opts[] = {
 static const dt_opt eval_opts[] = {
     { "batch", DT_OPT_TYPE_INT, offsetof(dt_recipe, eval.batch), 250, 1, 8192, NULL,
       "pictures at a time in evaluation" },
+    { "pictures", DT_OPT_TYPE_INT, offsetof(dt_recipe, eval.pictures), 0, 0, INT_MAX, NULL,
+      "only the first so many test pictures are evaluated; 0: all" },
     DT_OPT_END,
 };
 

@@ -127,6 +127,7 @@ PARTS = {
     "train/inspect/inspect.c": "train/test_checkpoint.c",
     "train/net/net_import.c": "train/test_net.c",
     "train/net/net_prepare.c": "train/test_net.c",
+    "train/run/predict.c": "e2e/predict.py",
     "train/run/run.c": "e2e/resume.py",
     "train/run/run_phase.c": "e2e/resume.py",
     "train/run/run_prepare.c": "e2e/resume.py",

@@ -29,6 +29,7 @@
 #include "train/run/evaluate.h"
 #include "train/run/evaluate_integer.h"
 #include "train/run/hold.h"
+#include "train/run/predict.h"
 #include "train/run/run.h"
 #include "train/run/verify.h"
 #include "train/run/verify_foreign.h"

@@ -98,7 +98,7 @@ START_TEST(effective_text_is_complete_and_reads_back)
                  "  optimizer:\n    name: sgd\n    lr: 0.1\n    momentum: 0.9\n"
                  "    nesterov: false\n    weight_decay: 0.0001\n"
                  "  schedule:\n    name: cosine\n    min_lr: 0\n    warmup: 0\n"
-                 "    warmup_from: 0\neval:\n  batch: 250\nexpect: {}\n");
+                 "    warmup_from: 0\neval:\n  batch: 250\n  pictures: 0\nexpect: {}\n");
     dt_recipe_free(r);
     r = must_read(full, NULL);
     dt_recipe *again = must_read(r->text, NULL);

@@ -62,9 +62,8 @@ dt_status dt_read_tensors(dt_import_job *job, dt_tensors *out, const dt_importer
     return st;
 }
 
-/* The transforms of a split, over `out` with room for DT_TRANSFORM_MAX. */
-static dt_status list_steps(const dt_recipe *r, dt_split split, dt_transform_step *out,
-                            int *out_count, dt_error *err)
+dt_status dt_session_steps(const dt_recipe *r, dt_split split, dt_transform_step *out,
+                           int *out_count, dt_error *err)
 {
     bool train = split == DT_SPLIT_TRAIN;
     const dt_recipe_choice *list = train ? r->data.train : r->data.test;
@@ -87,7 +86,7 @@ static dt_status extent_of(const dt_session *s, dt_split split, dt_extent *out, 
     int count = 0;
     const char *key = split == DT_SPLIT_TRAIN ? "data.train" : "data.test";
     *out = (dt_extent){ dt_data_info_of(s->data)->H, dt_data_info_of(s->data)->W };
-    DT_TRY(list_steps(s->recipe, split, steps, &count, err));
+    DT_TRY(dt_session_steps(s->recipe, split, steps, &count, err));
     DT_TRY(dt_transform_check(steps, count, split != DT_SPLIT_TRAIN, out, err));
     return dt_transform_need_size(key, out, err);
 }
@@ -302,7 +301,7 @@ static dt_status open_loader(dt_session *s, dt_split split, dt_split transforms,
 {
     dt_transform_step steps[DT_TRANSFORM_MAX];
     int count = 0;
-    DT_TRY(list_steps(s->recipe, transforms, steps, &count, err));
+    DT_TRY(dt_session_steps(s->recipe, transforms, steps, &count, err));
     const dt_loader_params p = { .data = s->data,
                                  .split = split,
                                  .batch = batch,
@@ -310,6 +309,7 @@ static dt_status open_loader(dt_session *s, dt_split split, dt_split transforms,
                                  .count = share->count,
                                  .of = share->batches,
                                  .val = s->data_conf->val,
+                                 .most = s->recipe->eval.pictures,
                                  .seed = (uint64_t)s->recipe->train.seed,
                                  .normalize = s->normalize,
                                  .steps = steps,

@@ -73,6 +73,9 @@ dt_status dt_session_open_data(dt_session *s, dt_data_need need, dt_error *err) 
 dt_status dt_session_open_dynamics(dt_session *s, dt_error *err) DT_MUST_CHECK;
 void dt_session_close(dt_session *s);
 
+/* The transforms of a split, into `out` with room for DT_TRANSFORM_MAX. */
+dt_status dt_session_steps(const dt_recipe *r, dt_split split, dt_transform_step *out,
+                           int *out_count, dt_error *err) DT_MUST_CHECK;
 /* A loader over a split with the recipe's settings. */
 dt_status dt_session_loader(dt_session *s, dt_split split, int64_t batch, dt_loader **out_loader,
                             dt_error *err) DT_MUST_CHECK;
