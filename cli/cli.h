@@ -31,7 +31,7 @@ typedef struct cli_verb {
     const char *name, *usage, *help;
     const char *options; /* letters of the options it takes, see args.c */
     int min_words, max_words;
-    int (*run)(const cli_args *args);
+    int (*run)(const cli_args *args); /* NULL: a script of view/ reads the arguments itself */
 } cli_verb;
 
 /* Parses argv[1..] of a verb; returns -1 to go on, or the exit code (after --help or an error). */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/script.h"
 
 static const cli_verb verbs[] = {
     { "train", "RECIPE [KEY=VALUE...]", "Train the recipe's network.", "otiMrnFKS", 1,
@@ -14,8 +15,8 @@ static const cli_verb verbs[] = {
     { "sensitivity", "RECIPE [KEY=VALUE...]",
       "Tell which layers mind how many bits, and choose them for a budget.", "tiMjEWGA", 1,
       CLI_MAX_WORDS, cli_sensitivity },
-    { "eval", "RECIPE|CHECKPOINT [KEY=VALUE...]", "Evaluate model.init on the test split.", "tiMjcpemRF", 1,
-      CLI_MAX_WORDS, cli_eval },
+    { "eval", "RECIPE|CHECKPOINT [KEY=VALUE...]", "Evaluate model.init on the test split.",
+      "tiMjcpemRF", 1, CLI_MAX_WORDS, cli_eval },
     { "predict", "RECIPE|CHECKPOINT PICTURE... [KEY=VALUE...]",
       "Tell the classes of picture files, with their scores.", "tiMjIR", 2, CLI_MAX_WORDS,
       cli_predict },
@@ -29,6 +30,15 @@ static const cli_verb verbs[] = {
     { "data", "check FOLDER|FILE.h5\npack FOLDER FILE.h5",
       "Read every picture of a set and tell what it holds, or pack it into one file.", "tjb", 2, 3,
       cli_data },
+    { .name = "table",
+      .usage = "RUN[=LABEL]... [--format text|markdown|csv|latex]",
+      .help = "Make a table of runs, with mean and deviation over seeds." },
+    { .name = "plot",
+      .usage = "RUN[=LABEL]... --out FILE.svg|FILE.png",
+      .help = "Draw the curves of runs side by side." },
+    { .name = "sweep",
+      .usage = "RECIPE... --grid KEY=VALUE,VALUE... [--seeds N] --out FOLDER",
+      .help = "Train many runs, and go on where a sweep was stopped." },
     { "list", "WHAT [PATTERN]",
       "List what recipes can name, and every key. WHAT is one of quantizers, models, datasets, "
       "transforms, optimizers, schedules, dynamics, presets, stages, importers, exporters, targets and "
@@ -78,6 +88,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < DT_ARRAY_LEN(verbs); i++) {
         names[i] = verbs[i].name;
         if (strcmp(name, verbs[i].name) != 0) continue;
+        if (!verbs[i].run) return cli_script(argc - 1, argv + 1);
         cli_args args;
         int code = cli_parse(&verbs[i], argc - 1, argv + 1, &args);
         return code >= 0 ? code : verbs[i].run(&args);

@@ -18,6 +18,6 @@ with open(target, "w", encoding="ascii") as out:
             data = f.read() + b"\0"
         out.write(f"static const char {prefix}_{name}[] = {{\n")
         for at in range(0, len(data), 24):
-            out.write("".join(f"{byte}," for byte in data[at:at + 24]) + "\n")
+            out.write("".join(f"{byte - (byte & 128) * 2}," for byte in data[at:at + 24]) + "\n")
         out.write("};\n")
     out.write(f"#define {prefix}_ROWS " + ", ".join(rows) + "\n")

@@ -136,7 +136,7 @@ PARTS = {
 
 
 # Headers that the build makes.
-GENERATED = {"c99_texts.h", "event.pb-c.h", "net.h", "onnx.pb-c.h", "runtime_scripts.h", "ptq_presets.h"}
+GENERATED = {"c99_texts.h", "event.pb-c.h", "view_scripts.h", "net.h", "onnx.pb-c.h", "runtime_scripts.h", "ptq_presets.h"}
 
 
 def bare(text):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""bench/plot.py on runs with and without dynamics: panels, labels, the same bytes twice; refusals.
+"""detent plot on runs with and without dynamics: panels, labels, the same bytes twice; refusals.
 
 usage: plot.py DETENT
 
@@ -11,12 +11,13 @@ import xml.etree.ElementTree
 
 from support import DYNAMICS, RECIPE, TEACHER, Test, leftovers, main
 
-PLOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "bench", "plot.py")
+# The interpreter that has matplotlib comes first.
+PATH = os.path.dirname(sys.executable) + ":" + os.environ["PATH"]
 
 
 def plot(*args):
-    return subprocess.run([sys.executable, PLOT, *args], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True)
+    return subprocess.run([DETENT, "plot", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, env=dict(os.environ, PATH=PATH))
 
 
 def texts(svg):
@@ -35,7 +36,9 @@ def run(args):
         import matplotlib
     except ImportError:
         return 77
+    global DETENT
     test = Test(args[0])
+    DETENT = test.detent
     test.succeed("train", test.write("teacher.yaml", TEACHER), "--out", test.path("teacher"))
     for name, text in ("plain", RECIPE), ("lively", DYNAMICS):
         test.succeed("train", test.write(name + ".yaml", text), "--out", test.path(name))

@@ -1,44 +1,21 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Curves of training runs, side by side, from the metrics.jsonl in their folders.
 
-    bench/plot.py RUN[=LABEL]... --out FILE.svg
+    detent plot RUN[=LABEL]... --out FILE.svg
 
 A panel for each thing that the runs tell: loss by step; top-1 by epoch, dashed what it is before
 batch-norm statistics are estimated anew; the share of weights that oscillate and that are frozen;
 how far weights are from where their code changes, at the last epoch. FILE's ending names the
-format: svg, png or pdf. Wants Debian's python3-matplotlib (./install-packages bench).
+format: svg, png or pdf. Wants matplotlib (Debian's python3-matplotlib).
 """
 import argparse
-import json
 import os
 import sys
 
-
-def fail(text):
-    sys.exit(f"plot: {text}")
+from runs import Run, fail
 
 
-class Run:
-    def __init__(self, word):
-        self.folder, _, label = word.partition("=")
-        self.label = label or os.path.basename(os.path.normpath(self.folder))
-        path = os.path.join(self.folder, "metrics.jsonl")
-        self.lines = []
-        try:
-            with open(path) as f:
-                for number, line in enumerate(f, 1):
-                    self.lines.append(json.loads(line))
-        except OSError as e:
-            fail(f"{path}: {e.strerror}; a run is a folder that 'detent train --out' made")
-        except ValueError:
-            fail(f"{path}:{number}: no JSON")
-        self.epoch_of = {e["step"]: e["epoch"] for e in self.of("epoch")}
-
-    def of(self, kind, layer=None):
-        found = [e for e in self.lines if e.get("kind") == kind]
-        return [e for e in found if e["layer"] == layer] if layer else found
-
+class Curves(Run):
     def share(self, kind, key):
         """[(epoch, per cent of all weights)]"""
         return [(self.epoch_of[e["step"]], 100 * e[key]) for e in self.of(kind, "all")
@@ -77,7 +54,7 @@ def draw(runs, out):
     try:
         import matplotlib
     except ImportError:
-        fail("no matplotlib; ./install-packages bench installs it for /usr/bin/python3")
+        fail(f"no matplotlib for {sys.executable}; Debian has it as python3-matplotlib")
     matplotlib.use("Agg")
     matplotlib.rcParams.update({"svg.hashsalt": "detent", "svg.fonttype": "none", "font.size": 9,
                                 "axes.grid": True, "grid.alpha": 0.3})
@@ -117,13 +94,13 @@ def draw(runs, out):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0],
+    parser = argparse.ArgumentParser(prog="detent plot", description=__doc__.split("\n\n")[0],
                                      epilog=__doc__.split("\n\n", 2)[2],
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", metavar="RUN[=LABEL]")
     parser.add_argument("--out", required=True, metavar="FILE")
     args = parser.parse_args()
-    draw([Run(word) for word in args.runs], args.out)
+    draw([Curves(word) for word in args.runs], args.out)
 
 
 if __name__ == "__main__":
