@@ -28,6 +28,8 @@ static const struct argp_option all[] = {
     { "no-fuse", 'F', NULL, 0, "run the plain graph, one pass over memory for each node", 0 },
     { "float", 'l', NULL, 0, "leave the recipe's quantizers out", 0 },
     { "arith", 'm', "NAME", 0, "arithmetic: float (default) or integer, the exported model's", 0 },
+    { "labels", 'L', NULL, 0, "with --predictions: the label behind each, and the file's whole path",
+      0 },
     { "integer", 'I', NULL, 0, "run the integer model instead of the float net", 0 },
     { "rounding", 'R', "NAME", 0,
       "of the integer model: fp32, unfused, xnnpack, single or double; default: quant.rounding",
@@ -142,6 +144,9 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case 'm':
         a->arith = value;
+        return 0;
+    case 'L':
+        a->labels = true;
         return 0;
     case 'I':
         a->integer = true;

@@ -23,7 +23,7 @@ typedef struct cli_args {
     dt_memory_limit memory;
     bool memory_given;
     bool quiet; /* another process prints what is the same on all */
-    bool integer, resume, json, calibrate, dry_run, allow_float, sha256, as_exported, plain, is_float, prove,
+    bool labels, integer, resume, json, calibrate, dry_run, allow_float, sha256, as_exported, plain, is_float, prove,
         skip_broken;
 } cli_args;
 

@@ -66,16 +66,32 @@ static void print_score(const dt_session *s, const dt_score *score, const cli_ar
     printf(", loss %.4f (%s arithmetic)\n", score->loss, arith);
 }
 
-/* Tab and the file of sample `i`, where samples are files and none was left out. */
-static dt_status write_name(dt_atomic_file *f, const dt_data *data, const dt_loader *loader,
-                            int64_t i, dt_error *err)
+/* Tab and the file of sample `index`, if samples are files. */
+static dt_status write_name(dt_atomic_file *f, const dt_sample_name *name, bool whole,
+                            dt_error *err)
 {
-    dt_sample_name name;
-    int64_t index = dt_loader_index(loader, i);
-    if (dt_loader_skipped(loader, NULL)) return DT_OK;
-    if (dt_data_name(data, DT_SPLIT_TEST, index, &name, NULL) != DT_OK) return DT_OK;
+    const char *text = whole ? name->path : name->name;
+    if (!*text) return DT_OK;
     DT_TRY(dt_atomic_write(f, "\t", 1, err));
-    return dt_atomic_write(f, name.name, strlen(name.name), err);
+    return dt_atomic_write(f, text, strlen(text), err);
+}
+
+/* What is told of sample `i` beside its prediction; nothing where samples were left out, for then
+ * it is not known which one it is. `room` is to read one. */
+static dt_status write_sample(dt_atomic_file *f, const cli_args *args, const dt_session *s,
+                              const dt_loader *loader, int64_t i, dt_sample *room, dt_error *err)
+{
+    dt_sample_name name = { .label = -1 };
+    int64_t index = dt_loader_index(loader, i);
+    char text[24];
+    if (dt_loader_skipped(loader, NULL)) return DT_OK;
+    bool file = dt_data_name(s->data, DT_SPLIT_TEST, index, &name, NULL) == DT_OK;
+    if (args->labels && s->net.goal.task->answer == DT_ANSWER_LABEL) {
+        if (!file) DT_TRY(dt_data_read(s->data, DT_SPLIT_TEST, index, room, err));
+        int n = snprintf(text, sizeof text, "\t%d", file ? name.label : room->label);
+        DT_TRY(dt_atomic_write(f, text, (size_t)n, err));
+    }
+    return file ? write_name(f, &name, args->labels, err) : DT_OK;
 }
 
 /* What the output of each sample means, one a line, in the order of the split. */
@@ -86,7 +102,9 @@ static dt_status write_predictions(const cli_args *args, const dt_session *s,
     const dt_goal *g = &s->net.goal;
     dt_atomic_file f;
     dt_status st = DT_OK;
+    dt_sample room;
     int64_t each = g->task->predicted(g->K);
+    dt_sample_init(&room, NULL);
     DT_TRY(dt_atomic_begin(&f, args->predictions, err));
     for (int64_t i = 0; i < count * each && st == DT_OK; i++) {
         char text[48];
@@ -94,9 +112,10 @@ static dt_status write_predictions(const cli_args *args, const dt_session *s,
         int n = snprintf(text, sizeof text, "%.*g%s", g->task->digits, (double)prediction[i],
                          last ? "" : " ");
         st = dt_atomic_write(&f, text, (size_t)n, err);
-        if (st == DT_OK && last) st = write_name(&f, s->data, loader, i / each, err);
+        if (st == DT_OK && last) st = write_sample(&f, args, s, loader, i / each, &room, err);
         if (st == DT_OK && last) st = dt_atomic_write(&f, "\n", 1, err);
     }
+    dt_sample_fini(&room);
     if (st == DT_OK) return dt_atomic_end(&f, NULL, NULL, err);
     dt_atomic_cancel(&f);
     return st;

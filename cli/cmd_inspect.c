@@ -8,7 +8,7 @@
 #include "cli/cli.h"
 #include "cli/inspect_layers.h"
 
-/* Texts that a run writes, and what they are called here. */
+/* Texts that a run writes, and what they are called here; NULL: in JSON only. */
 static const struct {
     const char *key, *label;
     bool number;
@@ -21,6 +21,7 @@ static const struct {
     { "blas", "blas", false },
     { "input.height", "input height", true },
     { "input.width", "input width", true },
+    { "class.names", NULL, false }, /* a line each */
 };
 
 typedef struct view {
@@ -124,7 +125,7 @@ static void print_text(const dt_inspection *in, const char *path)
     printf("%s: %s, %zu bytes\n", path, in->format, in->bytes);
     for (size_t i = 0; i < DT_ARRAY_LEN(facts); i++) {
         const char *value = in->native ? dt_tensors_attr(&in->set, facts[i].key) : NULL;
-        if (value) printf("%-16s %s\n", facts[i].label, value);
+        if (value && facts[i].label) printf("%-16s %s\n", facts[i].label, value);
     }
     printf("%-16s %s\n%-16s %zu, %zu elements; %zu of the run\n\n", "sha256", in->sha256, "tensors",
            tensors, elements, in->set.count - tensors);

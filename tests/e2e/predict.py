@@ -84,4 +84,5 @@ def run(args):
     return test.end()
 
 
-main(run)
+if __name__ == "__main__":
+    main(run)

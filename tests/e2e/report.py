@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""detent report: one page that needs nothing beside itself, with the numbers of eval and inspect; in
+Chromium no error, curves that are drawn, at two widths, light and dark.
+
+usage: report.py DETENT"""
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+
+from predict import CLASSES, draw
+from support import RECIPE, Test, leftovers, main
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def data_of(page):
+    return json.loads(re.search(r'<script id="data" type="application/json">(.*?)</script>', page,
+                                re.S).group(1))
+
+
+def cells(page):
+    return [html.unescape(c) for c in re.findall(r"<td[^>]*>([^<]*)</td>", page)]
+
+
+def in_browser(test, path, *options):
+    """(the page after its scripts ran, what the console said)"""
+    done = subprocess.run([BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--dump-dom",
+                           "--enable-logging=stderr", "--virtual-time-budget=3000",
+                           f"--user-data-dir={test.path('browser')}", *options, "file://" + path],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
+    return done.stdout, [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
+
+
+def run(args):
+    test = Test(args[0])
+    draw(test)
+    text = RECIPE.replace("width: 8", "width: 8, classes: 3").replace(
+        "name: builtin, batch: 32", "name: folder, root: set, batch: 12").replace(
+        ", train_pictures: 320, test_pictures: 64", "")
+    recipe = test.write("recipe.yaml", text)
+    test.succeed("train", recipe, "train.epochs=2", "train.log_steps=5", "--out", test.path("a"))
+    test.succeed("train", recipe, "quant=none", "train.max_steps=3", "--out", test.path("b"))
+    label = 'b & <i>"c"</i>'
+    out = test.path("report.html")
+    test.succeed("report", test.path("a"), f"{test.path('b')}={label}", "--out", out)
+    with open(out, encoding="utf-8") as f:
+        page = f.read()
+    test.check(os.path.getsize(out) < 3_000_000, f"{os.path.getsize(out)} bytes")
+    test.check(html.escape(label) in page and label not in page.replace(json.dumps(label), ""),
+               "a label is markup")
+    outside = re.findall(r"""(?:src|href)\s*=\s*["']?(?!data:)[^"'> ]+|@import|url\(""",
+                         re.sub(r"<script>.*?</script>", "", page, flags=re.S))
+    test.check(not outside, f"the page wants {outside}")
+
+    told, seen = data_of(page), cells(page)
+    with open(test.path("a", "metrics.jsonl")) as f:
+        lines = [json.loads(line) for line in f]
+    steps = [[e["step"], e["loss"]] for e in lines if e["kind"] == "step"]
+    loss = next(c for c in told["curves"] if c["title"].startswith("Loss"))
+    test.check(told["runs"] == ["a", label] and
+               next(l["points"] for l in loss["lines"] if l["run"] == 0 and l["style"] == "thin") ==
+               steps and len(steps) == 4, f"curves: {loss}")
+    last = [e for e in lines if e["kind"] == "epoch"][-1]
+    test.check(f"{last['test_top1']:.2f}" in seen and f"{last['test_loss']:.4f}" in seen, "summary")
+    info = json.loads(test.succeed("inspect", test.path("a", "last.h5"), "--json"))
+    for layer in info["layers"]:
+        test.check(layer["name"] in seen and f"{layer['macs']:,}" in seen and
+                   f"{layer['bops']:,}" in seen and f"weights of {layer['name']}" in page,
+                   f"layer {layer['name']}")
+    test.check(info["class.names"].split("\n") == list(CLASSES), "class names")
+
+    # Confusion: its diagonal is what eval counts, and wrong pictures are shown.
+    score = json.loads(test.succeed("eval", test.path("a", "last.h5"), "--json"))
+    rows = re.search(r"<table class=confusion>(.*?)</table>", page, re.S).group(1)
+    counts = [[int(v or 0) for v in re.findall(r"<td[^>]*>(\d*)</td>", row)]
+              for row in rows.split("<tr>")[2:]]
+    test.check([len(c) for c in counts] == [3] * 3 and sum(map(sum, counts)) == 36 and
+               sum(counts[i][i] for i in range(3)) == score["correct"], f"confusion: {counts}")
+    wrong = min(12, 36 - score["correct"])
+    first = page.split("<h3>Integer model")[0]
+    test.check(first.count("data:image/png;base64,") == wrong, f"{wrong} worst pictures")
+    test.check("Verified." in page and "have the class of the float net" in page, "verification")
+    test.check("detent train recipe.yaml" in page and "bits: 4" in page, "recipe")
+
+    # Without its dataset the page is made all the same.
+    os.rename(test.path("set"), test.path("gone"))
+    test.succeed("report", test.path("a"), "--out", test.path("alone.html"))
+    test.succeed("report", test.path("a"), "--quick", "--out", test.path("quick.html"))
+    with open(test.path("alone.html")) as f:
+        alone = f.read()
+    test.check("No confusion of classes: " in alone and "conv1" in alone, "without the dataset")
+    for words, part in (([test.path("none"), "--out", out], "none/metrics.jsonl: No such file"),
+                        ([test.path("a"), "--quick", "--out", test.path("no", "x.html")], "No such file")):
+        code, _, err = test.run("report", *words)
+        test.check(code == 1 and part in err and err.count("\n") == 1, f"{words}: {err}")
+    test.check(not leftovers(test.folder), f"left {leftovers(test.folder)}")
+
+    if not BROWSER:
+        test.skip("no Chromium: the page was not looked at")
+        return test.end()
+    for options in (["--window-size=1280,1000"],
+                    ["--window-size=390,1000", "--blink-settings=preferredColorScheme=0"]):
+        dom, said = in_browser(test, out, *options)
+        test.check(not said, f"{options}: the console says {said}")
+        test.check(dom.count("<canvas") == len(told["curves"]) and 'style="background' in dom,
+                   f"{options}: {dom.count('<canvas')} curves are drawn")
+    return test.end()
+
+
+main(run)

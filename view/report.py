@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One page of training runs, side by side, that needs nothing beside itself.
+
+    detent report RUN[=LABEL]... --out FILE.html
+
+Curves; what every layer has and costs; weights over their grid; the confusion of classes with the
+worst pictures; how exact the integer model is; recipes, and how to make the runs again. What needs
+the dataset (confusion, activations, verification) is left out where it is not there, or with
+--quick. The curves are drawn by Chart.js (MIT licence), which is in the page.
+"""
+import argparse
+import base64
+import html
+import json
+import os
+import string
+import sys
+import tempfile
+
+import weights
+from runs import Run, detent, fail
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BINS, WORST, PICTURE_BYTES, ASKED = 64, 12, 200_000, 200
+
+
+def text(value):
+    return html.escape(str(value))
+
+
+def file(name):
+    with open(os.path.join(HERE, name), encoding="utf-8") as f:
+        return f.read()
+
+
+def cell(value, form="{}"):
+    if value is None:
+        return "<td class=n>&ndash;</td>"
+    number = isinstance(value, (int, float))
+    return f"<td{' class=n' if number else ''}>{text(form.format(value))}</td>"
+
+
+def table(head, rows, caption=""):
+    return (f"<div class=wide><table>{caption and f'<caption>{text(caption)}</caption>'}<thead><tr>"
+            + "".join(f"<th>{text(h)}</th>" for h in head) + "</tr></thead><tbody>"
+            + "".join(f"<tr>{''.join(row)}</tr>" for row in rows) + "</tbody></table></div>")
+
+
+# ---- curves ----
+
+def points(lines, x, y):
+    return [[e[x], e[y]] for e in lines if e.get(y) is not None]
+
+
+def curves(runs):
+    """[(title, x axis, [(run's number, style, points)])]"""
+    metric = runs[0].metrics()[0]
+    share = lambda r, kind, key: [[r.epoch_of[e["step"]], 100 * e[key]] for e in r.of(kind, "all")
+                                  if e["step"] in r.epoch_of and e.get(key) is not None]
+    wanted = [
+        ("Loss: batches (thin), training (dashed) and test, by step", "step",
+         lambda r: [("thin", points(r.of("step"), "step", "loss")),
+                    ("dashed", points(r.of("epoch"), "step", "train_loss")),
+                    ("line", points(r.of("epoch"), "step", "test_loss"))]),
+        (f"{metric}: training (dashed) and test, by epoch", "epoch",
+         lambda r: [("dashed", points(r.of("epoch"), "epoch", f"train_{metric}")),
+                    ("line", points(r.of("epoch"), "epoch", f"test_{metric}"))]),
+        ("Learning rate, by step", "step", lambda r: [("line", points(r.of("step"), "step", "lr") or
+                                                       points(r.of("epoch"), "step", "lr"))]),
+        ("Weights that oscillate, %", "epoch",
+         lambda r: [("line", share(r, "oscillation", "oscillating"))]),
+        ("Frozen weights, %", "epoch", lambda r: [("line", share(r, "freezing", "frozen"))])]
+    found = []
+    for title, x, of in wanted:
+        lines = [{"run": i, "style": style, "points": p} for i, run in enumerate(runs)
+                 for style, p in of(run) if p]
+        if lines:
+            found.append({"title": title, "x": x, "lines": lines})
+    return found
+
+
+def summary(runs):
+    metrics = runs[0].metrics()
+    rows = []
+    for i, run in enumerate(runs):
+        e = run.last() or {}
+        rows.append([f"<td><i class=mark data-run={i}></i>{text(run.label)}</td>",
+                     cell("yes" if run.done() else "no"), cell(e.get("epoch")),
+                     *[cell(e.get(f"test_{m}"), "{:.2f}") for m in metrics],
+                     cell(e.get("test_loss"), "{:.4f}"), cell(e.get("train_loss"), "{:.4f}")])
+    return table(["run", "done", "epochs", *metrics, "test loss", "training loss"], rows)
+
+
+# ---- one run ----
+
+def layers(info):
+    rows = [[cell(l["name"]), cell(l["op"]), cell(l.get("method", "float")),
+             cell(f"W{l['weight_bits']} A{l['input_bits']}"), cell(l.get("low"), "{:.4g}"),
+             cell(l.get("high"), "{:.4g}"),
+             cell(None if l.get("clipped") is None else 100 * l["clipped"], "{:.2f}"),
+             cell(l.get("sqnr_db"), "{:.1f}"), cell(l["weights"], "{:,}"), cell(l["low_bytes"], "{:,}"),
+             cell(l["macs"], "{:,}"), cell(l["bops"], "{:,}")] for l in info["layers"]]
+    total = [sum(l[k] for l in info["layers"]) for k in ("weights", "low_bytes", "macs", "bops")]
+    rows.append(["<td><b>all</b></td>"] + [cell("")] * 7 + [cell(t, "{:,}") for t in total])
+    return table(["layer", "", "method", "bits", "least", "greatest", "clipped %", "SQNR dB", "weights",
+                  "bytes", "MACs", "BOPs"], rows, "Convolutions and linear layers, and their weights")
+
+
+def sites(info):
+    rows = [[cell(s["name"]), cell(s["method"]), cell(s["bits"]), cell(s["range"]),
+             cell(s.get("scale_low"), "{:.4g}"), cell(s.get("low"), "{:.4g}"),
+             cell(s.get("high"), "{:.4g}"),
+             cell(None if s.get("clipped") is None else 100 * s["clipped"], "{:.2f}"),
+             cell(s.get("sqnr_db"), "{:.1f}")] for s in info["sites"] if s["side"] == "activations"]
+    return table(["site", "method", "bits", "codes", "scale", "least", "greatest", "clipped %",
+                  "SQNR dB"], rows, "Activations, over test pictures") if rows else ""
+
+
+def histogram(layer, values, site):
+    """An SVG picture: how many weights lie where, with the levels of the grid as ticks."""
+    low, high = min(values), max(values)
+    has_grid = site and site["groups"] == 1 and site.get("scale_low")
+    if has_grid:
+        low, high = min(low, site["low"]), max(high, site["high"])
+    if not low < high:
+        return ""
+    bins = [0] * BINS
+    for v in values:
+        bins[min(BINS - 1, int((v - low) / (high - low) * BINS))] += 1
+    most = max(bins)
+    parts = [f'<rect x="{i * 4}" y="{80 - 76 * n / most:.1f}" width="3.4" height="{76 * n / most:.1f}"/>'
+             for i, n in enumerate(bins) if n]
+    ticks = []
+    if has_grid and site["bits"] <= 5:
+        steps = round((site["high"] - site["low"]) / site["scale_low"])
+        ticks = [f'<path d="M{(site["low"] + k * site["scale_low"] - low) / (high - low) * 256:.1f} 80v6"/>'
+                 for k in range(steps + 1)]
+    bits = f", {site['bits']} bits" if site else ""
+    return (f'<figure><svg viewBox="0 0 256 88" role="img" aria-label="weights of {text(layer)}">'
+            + "".join(parts + ticks) + f"</svg><figcaption>{text(layer)}{bits}: {low:.3g} to {high:.3g}"
+            "</figcaption></figure>")
+
+
+def histograms(info, values):
+    by_layer = {s["name"].removesuffix(".weight_quant"): s for s in info["sites"]
+                if s["side"] == "weights"}
+    found = "".join(histogram(l["name"], values[l["name"] + ".weight"], by_layer.get(l["name"]))
+                    for l in info["layers"] if values.get(l["name"] + ".weight"))
+    return f"<h3>Weights over their grid</h3><div class=small>{found}</div>" if found else ""
+
+
+def predictions(net):
+    """[(class, label, file or None)]; None: the dataset is not there, or has no labels."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "predictions")
+        code, _, why = detent("eval", net, "--predictions", out, "--labels")
+        if code:
+            return None, why
+        with open(out) as f:
+            lines = [line.rstrip("\n").split("\t") for line in f]
+    try:
+        return [(int(l[0]), int(l[1]), l[2] if len(l) > 2 else None) for l in lines], ""
+    except (ValueError, IndexError):
+        return None, "the samples have no classes"
+
+
+def confusion(lines, names):
+    K = len(names)
+    count = [[0] * K for _ in range(K)]
+    for c, label, _ in lines:
+        count[label][c] += 1
+    rows = []
+    for label, row in enumerate(count):
+        n = sum(row) or 1
+        rows.append([f"<th>{text(names[label])}</th>"] + [
+            f'<td class=n style="--share:{v / n:.3f}">{v or ""}</td>' for v in row])
+    return ("<h3>Confusion: a row for each label, a column for what the net says</h3>"
+            + table(["", *names], rows).replace("<table>", "<table class=confusion>", 1))
+
+
+def worst(net, lines):
+    """Of files that are taken for another class those with the highest scores."""
+    files = [path for c, label, path in lines if c != label and path][:ASKED]
+    labels = {path: label for _, label, path in lines}
+    if not files:
+        return ""
+    code, out, _ = detent("predict", net, *files[:60], "--json")
+    if code:
+        return ""
+    told = sorted(json.loads(out), key=lambda t: -t["classes"][0]["score"])[:WORST]
+    figures = []
+    for t in told:
+        with open(t["picture"], "rb") as f:
+            data = f.read(PICTURE_BYTES + 1)
+        if len(data) > PICTURE_BYTES:
+            continue
+        kind = "png" if data[:4] == b"\x89PNG" else "jpeg"
+        said, label = t["classes"][0], labels[t["picture"]]
+        names = {c["class"]: c["name"] for c in t["classes"]}
+        figures.append(f'<figure><img alt="" src="data:image/{kind};base64,'
+                       f'{base64.b64encode(data).decode()}"><figcaption>'
+                       f'{text(names.get(label, f"class {label}"))}, taken for {text(said["name"])} '
+                       f'({100 * said["score"]:.0f} %)</figcaption></figure>')
+    return f"<h3>The worst pictures</h3><div class=pictures>{''.join(figures)}</div>"
+
+
+def verification(net):
+    code, out, why = detent("verify", net, "--images", "100", "--json")
+    if not out.strip():
+        return f"<p>Not verified: {text(why)}</p>"
+    told = json.loads(out)
+    rows = []
+    for node in told["nodes"]:
+        e, f = node.get("engine_chained", {}), node.get("float_isolated", {})
+        rows.append([cell(node["name"]), cell(node["kind"]), cell(e.get("checked"), "{:,}"),
+                     cell(e.get("differ"), "{:,}"), cell(f.get("differ"), "{:,}"),
+                     cell(f.get("largest"))])
+    return (f"<p>{told['pictures']} pictures, rounding {text(told['rounding'])}: "
+            f"{told['same_class']} have the class of the float net. "
+            f"{'Verified.' if told['verified'] else '<b>Not verified.</b>'}</p>"
+            + table(["node", "kind", "compared", "engine differs", "float differs", "largest"], rows,
+                    "The integer model against its definition, and against the float net"))
+
+
+def class_names(info, lines):
+    names = info.get("class.names")
+    K = 1 + max(max(c, label) for c, label, _ in lines)
+    return names.split("\n") if names and len(names.split("\n")) >= K else [str(i) for i in range(K)]
+
+
+def detail(run, quick):
+    net = run.path("last.h5")
+    images = [] if quick else ["--images", "200"]
+    code, out, why = detent("inspect", net, "--json", *images)
+    if code and images:
+        code, out, why = detent("inspect", net, "--json")
+    if code:
+        return f"<p>{text(why)}</p>"
+    info = json.loads(out)
+    parts = [f"<p>{text(os.path.basename(net))}: step {info.get('run.step')}, "
+             f"{info['parameters']:,} parameters, {info['bytes']:,} bytes of checkpoint, "
+             f"{sum(l['low_bytes'] for l in info['layers']):,} bytes of weights.</p>",
+             layers(info), sites(info), histograms(info, weights.of(net))]
+    if not quick:
+        lines, why = predictions(net)
+        if lines:
+            parts += [confusion(lines, class_names(info, lines)), worst(net, lines)]
+        else:
+            parts.append(f"<p>No confusion of classes: {text(why)}</p>")
+        if any(s for s in info["sites"]):
+            parts += ["<h3>Integer model</h3>", verification(net)]
+    recipe = run.text("recipe.yaml")
+    parts += ["<h3>Recipe</h3><p>Again: save this as <code>recipe.yaml</code>, then<br><code>detent train "
+              "recipe.yaml --out again</code></p>",
+              f"<details><summary>recipe.yaml, hash {text(info.get('recipe.hash', '')[:12])}</summary>"
+              f"<pre>{text(recipe)}</pre></details>"]
+    return "".join(parts)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="detent report", description=__doc__.split("\n\n")[0],
+                                     epilog=__doc__.split("\n\n", 2)[2],
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", metavar="RUN[=LABEL]")
+    parser.add_argument("--out", required=True, metavar="FILE.html")
+    parser.add_argument("--quick", action="store_true", help="without what reads the dataset")
+    args = parser.parse_args()
+    runs = [Run(word) for word in args.runs]
+    if not any(run.last() or run.of("step") for run in runs):
+        fail("the runs have told nothing yet")
+    details = "".join(f"<section><h2><i class=mark data-run={i}></i>{text(run.label)}</h2>"
+                      f"{detail(run, args.quick)}</section>" for i, run in enumerate(runs))
+    data = json.dumps({"runs": [r.label for r in runs], "curves": curves(runs)})
+    page = string.Template(file("page.html")).substitute(
+        title=text(", ".join(r.label for r in runs)), style=file("style.css"), summary=summary(runs),
+        details=details, library=file("chart.min.js").replace("</script", "<\\/script"),
+        data=data.replace("<", "\\u003c"), draw=file("draw.js"))
+    try:
+        with open(args.out + ".tmp", "w", encoding="utf-8") as f:
+            f.write(page)
+        os.replace(args.out + ".tmp", args.out)
+    except OSError as e:
+        fail(f"{args.out}: {e.strerror}")
+    print(f"{args.out}: {len(page.encode()):,} bytes", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
