@@ -3,7 +3,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/ranks.h"
 
 static void print_json(const char *name, const dt_bench_result *r)
 {
@@ -138,12 +138,47 @@ static int bench_step(const cli_args *args)
     return st == DT_OK ? 0 : cli_fail(&err);
 }
 
+/* From a few numbers, where messages count, to as many as a large net has, where bytes do. */
+static int time_ranks(const cli_args *args, dt_comm *comm)
+{
+    dt_error err;
+    dt_bench_ranks_result r;
+    if (!args->quiet && !args->json)
+        printf("%d ranks, %d on this host\n%10s %8s %12s %10s %10s\n", dt_comm_size(comm),
+               dt_comm_here(comm), "numbers", "buckets", "bytes sent", "ms", "MB/s sent");
+    for (int64_t n = 1 << 8; n <= 1 << 24; n *= 4) {
+        if (dt_bench_ranks(comm, n, args->steps, &r, &err) != DT_OK)
+            return cli_ranks_fail(comm, &err);
+        if (args->quiet) continue;
+        if (args->json)
+            cli_print_json(json_pack("{s:i,s:I,s:i,s:I,s:f}", "ranks", dt_comm_size(comm),
+                                     "numbers", (json_int_t)r.elements, "buckets", r.buckets,
+                                     "bytes", (json_int_t)r.bytes, "ms", r.ms),
+                           6);
+        else
+            printf("%10lld %8d %12lld %10.3f %10.1f\n", (long long)r.elements, r.buckets,
+                   (long long)r.bytes, r.ms, (double)r.bytes / 1e3 / r.ms);
+        fflush(stdout);
+    }
+    return 0;
+}
+
+static int bench_ranks(const cli_args *args)
+{
+    dt_comm *comm;
+    cli_args own = *args;
+    if (!cli_ranks_join(args, &comm)) return 1;
+    own.quiet = dt_comm_rank(comm) > 0;
+    return cli_ranks_leave(comm, time_ranks(&own, comm));
+}
+
 int cli_bench(const cli_args *args)
 {
-    static const char *const names[] = { "step", "ops", "loader" };
+    static const char *const names[] = { "step", "ops", "loader", "ranks" };
     if (strcmp(args->words[0], "step") == 0) return bench_step(args);
     if (strcmp(args->words[0], "ops") == 0) return bench_ops(args);
     if (strcmp(args->words[0], "loader") == 0) return bench_loader(args);
+    if (strcmp(args->words[0], "ranks") == 0) return bench_ranks(args);
     const char *near = dt_nearest(args->words[0], names, DT_ARRAY_LEN(names));
     fprintf(stderr, "detent: no benchmark '%s', did you mean '%s'?\n", args->words[0],
             near ? near : "step");

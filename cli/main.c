@@ -43,12 +43,13 @@ static const cli_verb verbs[] = {
       .help = "Train many runs, and go on where a sweep was stopped." },
     { "list", "WHAT [PATTERN]",
       "List what recipes can name, and every key. WHAT is one of quantizers, models, datasets, "
-      "transforms, optimizers, schedules, dynamics, presets, stages, importers, exporters, targets and "
+      "transforms, optimizers, schedules, dynamics, presets, stages, importers, exporters, targets "
+      "and "
       "keys.",
       "j", 1, 2, cli_list },
-    { "bench", "step RECIPE [KEY=VALUE...]\nloader RECIPE [KEY=VALUE...]\nops [SHAPE]",
-      "Time training steps on random pictures, or single kernels.", "tiMjklF", 1, CLI_MAX_WORDS,
-      cli_bench },
+    { "bench", "step RECIPE [KEY=VALUE...]\nloader RECIPE [KEY=VALUE...]\nops [SHAPE]\nranks",
+      "Time training steps on random pictures, single kernels, or sums among ranks.", "tiMjklFKS",
+      1, CLI_MAX_WORDS, cli_bench },
 };
 
 /* A line for each form of a verb. */

@@ -36,6 +36,7 @@ MEMORY_OF_LIBRARIES = {"train/run/metrics.c", "cli/cmd_quantize.c"}
 ROWS = re.compile(r"/(?:op|form|quant|range|model|data|dynamic|transform|optim|schedule|import|export|target|task|comm|stage|unit|var|loss|solver|metric|resource|alloc)_\w+\.c$")
 # Parts of a file that is tested under its own name, or by the tests of whole runs.
 PARTS = {
+    "train/bench/bench_ranks.c": "e2e/ranks.py",
     "comm/mpi_module.c": "e2e/ranks.py",
     "comm/reduce_direct.c": "comm/test_reduce.c",
     "comm/reduce_halving.c": "comm/test_reduce.c",

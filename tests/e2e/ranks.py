@@ -4,6 +4,7 @@ optimizer that keeps state, and phases; and what is wrong on one rank ends all o
 
 usage: ranks.py DETENT [long]
 """
+import json
 import os
 
 from launch import Launcher, own_lines
@@ -43,6 +44,12 @@ def run(args):
     out, err = launch.succeed(2, *short, "--out", test.path("shared8"))
     same_files(test, test.path("whole8"), test.path("shared8"), "two ranks, 8 steps")
     test.check("ranks: 2 with up to 1 batches" in err and out.count("last step 8") == 1, out + err)
+
+    out, _ = launch.succeed(3, "bench", "ranks", "--steps", 3, "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    test.check([row["numbers"] for row in rows] == [4 ** k for k in range(4, 13)] and
+               all(row["ranks"] == 3 and row["ms"] > 0 and
+                   abs(row["bytes"] - 16 / 3 * row["numbers"] - 2 * 520) < 600 for row in rows), out)
 
     never = test.path("never")
     expect_line(test, launch, ["train.accumulate", "2 batches a step", "3 ranks", "2 ranks can"],

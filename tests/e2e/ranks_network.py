@@ -3,7 +3,7 @@
 TCP between them: the bits of one process, the bytes of the formula, how much of the sums' time is
 hidden behind the backward pass, and what is told when a link is lost. Needs root.
 
-usage: ranks_network.py DETENT
+usage: ranks_network.py DETENT [bench]     (bench: only times sums, and prints `detent bench ranks`)
 """
 import os
 import re
@@ -184,6 +184,9 @@ def run(args):
         try:
             print(f"{ranks} hosts, " + (f"{RATE} a link" if network.shaped else "links not limited") +
                   ("" if network.delayed else ", no delay: this kernel has no netem"), flush=True)
+            if args[1:] == ["bench"]:
+                print(network.start(launch, "bench", "ranks", "--steps", 20).communicate()[0])
+                continue
             bits(test, launch, network, recipe, ranks)
             if ranks == 2:
                 lost_link(test, launch, network, recipe)

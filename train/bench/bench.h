@@ -4,6 +4,7 @@
 #ifndef DT_TRAIN_BENCH_BENCH_H
 #define DT_TRAIN_BENCH_BENCH_H
 
+#include "comm/comm.h"
 #include "core/memory.h"
 #include "recipes/recipe.h"
 
@@ -85,5 +86,14 @@ typedef struct dt_bench_loader_result {
 } dt_bench_loader_result;
 dt_status dt_bench_loader(const dt_bench_params *params, dt_bench_loader_result *out,
                           dt_error *err) DT_MUST_CHECK;
+
+/* Times sums of so many numbers among the ranks, as a step has them, with nothing beside them. */
+typedef struct dt_bench_ranks_result {
+    int64_t elements, bytes; /* bytes that this rank sent for one sum */
+    int buckets;
+    double ms; /* median */
+} dt_bench_ranks_result;
+dt_status dt_bench_ranks(dt_comm *comm, int64_t elements, int rounds, dt_bench_ranks_result *out,
+                         dt_error *err) DT_MUST_CHECK;
 
 #endif
