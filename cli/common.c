@@ -112,6 +112,10 @@ void cli_tell_import(const dt_session *s, const cli_args *args)
     const dt_net_report *r = &s->report;
     if (s->source == DT_INIT_RANDOM) cli_say("no model.init: random weights", CLI_WARNING);
     if (s->source == DT_INIT_RANDOM || args->json) return;
+    if (s->source == DT_INIT_FILE) {
+        fprintf(stderr, "weights of %s\n", dt_net_model_file(s->recipe)->path);
+        return;
+    }
     fprintf(stderr, "imported %s\n", s->recipe->model.init);
     fprintf(stderr, "  matched    %d\n  missing    %d%s%s\n  unexpected %d%s%s\n", r->matched,
             r->missing, r->missing ? ": " : "", r->missing ? r->missing_name[0] : "", r->unexpected,
@@ -142,6 +146,7 @@ dt_export_source cli_source(const dt_session *s, struct dt_text_attr *attr)
                                .logits = s->net.logits,
                                .mean = s->normalize->mean,
                                .std = s->normalize->std,
+                               .levels = s->normalize->levels,
                                .attr = attr,
                                .attr_count = CLI_SOURCE_TEXTS,
                                .version = DT_VERSION,

@@ -81,10 +81,27 @@ void dt_opt_defaults(const dt_opt *opts, void *conf)
         case DT_OPT_TYPE_WORDS:
             *(dt_opt_words *)f = (dt_opt_words){ 0 };
             break;
+        case DT_OPT_TYPE_FLOATS:
+            *(dt_opt_floats *)f = (dt_opt_floats){ 0 };
+            break;
         case DT_OPT_END_MARK:
             break;
         }
+        if (opts->map) dt_opt_defaults(opts->map, conf);
     }
+}
+
+int dt_opt_choices(const dt_opt *opt)
+{
+    int count = 1;
+    for (const char *p = opt->text; *p; p++)
+        count += *p == '|';
+    return count;
+}
+
+bool dt_opt_is_map(const dt_opt *opt, const void *conf)
+{
+    return opt->map && *(const int *)const_field(opt, conf) == dt_opt_choices(opt);
 }
 
 static dt_status wrong(const dt_opt *opt, const char *value, const dt_where *where, dt_error *err)
@@ -153,6 +170,23 @@ static bool parse_ints(const dt_opt *opt, const char *value, dt_opt_ints *out)
     return true;
 }
 
+static bool parse_floats(const dt_opt *opt, const char *value, dt_opt_floats *out)
+{
+    dt_opt_floats list = { 0 };
+    const char *p = value + strspn(value, " [");
+    while (*p && *p != ']') {
+        char *end;
+        double v = strtod(p, &end);
+        if (list.count == DT_OPT_LIST_MAX || end == p) return false;
+        if (!(v >= opt->min && v <= opt->max)) return false;
+        list.value[list.count++] = v;
+        p = end + strspn(end, " ,");
+    }
+    if (list.count == 0 || (*p == ']' && p[1])) return false;
+    *out = list;
+    return true;
+}
+
 /* "a", "[a, b]", and in quotes. */
 static bool parse_words(const char *value, dt_opt_words *out)
 {
@@ -209,10 +243,22 @@ dt_status dt_opt_set(const dt_opt *opt, void *conf, const char *value, const dt_
     case DT_OPT_TYPE_WORDS:
         ok = parse_words(value, f);
         break;
+    case DT_OPT_TYPE_FLOATS:
+        ok = parse_floats(opt, value, f);
+        break;
     case DT_OPT_END_MARK:
         break;
     }
     return ok ? DT_OK : wrong(opt, value, where, err);
+}
+
+/* The shortest text that round-trips. */
+static void print_float(double v, char *text, size_t size)
+{
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(text, size, "%.*g", digits, v);
+        if (strtod(text, NULL) == v) break;
+    }
 }
 
 const char *dt_opt_print(const dt_opt *opt, const void *conf, char *text, size_t size)
@@ -222,20 +268,15 @@ const char *dt_opt_print(const dt_opt *opt, const void *conf, char *text, size_t
     case DT_OPT_TYPE_INT:
         snprintf(text, size, "%d", *(const int *)f);
         break;
-    case DT_OPT_TYPE_FLOAT: {
-        double v = *(const double *)f;
-        for (int digits = 6; digits <= 17; digits++) { /* the shortest text that round-trips */
-            snprintf(text, size, "%.*g", digits, v);
-            if (strtod(text, NULL) == v) break;
-        }
+    case DT_OPT_TYPE_FLOAT:
+        print_float(*(const double *)f, text, size);
         break;
-    }
     case DT_OPT_TYPE_BOOL:
         snprintf(text, size, "%s", *(const bool *)f ? "true" : "false");
         break;
     case DT_OPT_TYPE_ENUM: {
-        const char *p = opt->text;
-        for (int i = *(const int *)f; i > 0; i--)
+        const char *p = dt_opt_is_map(opt, conf) ? "a map" : opt->text;
+        for (int i = p == opt->text ? *(const int *)f : 0; i > 0; i--)
             p += strcspn(p, "|") + 1;
         snprintf(text, size, "%.*s", (int)strcspn(p, "|"), p);
         break;
@@ -249,6 +290,17 @@ const char *dt_opt_print(const dt_opt *opt, const void *conf, char *text, size_t
         for (int i = 0; i < list->count && used < size; i++)
             used +=
                 (size_t)snprintf(text + used, size - used, "%s%d", i ? ", " : "", list->value[i]);
+        if (used < size) snprintf(text + used, size - used, "]");
+        break;
+    }
+    case DT_OPT_TYPE_FLOATS: {
+        const dt_opt_floats *list = f;
+        char one[40];
+        size_t used = (size_t)snprintf(text, size, "[");
+        for (int i = 0; i < list->count && used < size; i++) {
+            print_float(list->value[i], one, sizeof one);
+            used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", one);
+        }
         if (used < size) snprintf(text + used, size - used, "]");
         break;
     }
@@ -280,7 +332,7 @@ const char *dt_opt_rule(const dt_opt *opt, char *text, size_t size)
         snprintf(text, size, "true or false");
         break;
     case DT_OPT_TYPE_ENUM:
-        snprintf(text, size, "one of %s", opt->text);
+        snprintf(text, size, "one of %s%s", opt->text, opt->map ? ", or a map of keys" : "");
         break;
     case DT_OPT_TYPE_STR:
         snprintf(text, size, "a text under %d bytes", DT_OPT_STR_MAX);
@@ -288,6 +340,9 @@ const char *dt_opt_rule(const dt_opt *opt, char *text, size_t size)
     case DT_OPT_TYPE_INTS:
         snprintf(text, size, "an ascending list of whole numbers in %.10g..%.10g", opt->min,
                  opt->max);
+        break;
+    case DT_OPT_TYPE_FLOATS:
+        snprintf(text, size, "a number or a list of numbers in %.10g..%.10g", opt->min, opt->max);
         break;
     case DT_OPT_TYPE_WORDS:
         snprintf(text, size, "a list of at most %d names or patterns under %d bytes",

@@ -22,15 +22,21 @@ typedef struct dt_opt_words {
     char value[DT_OPT_LIST_MAX][DT_OPT_WORD_MAX]; /* without spaces, commas, brackets and quotes */
 } dt_opt_words;
 
+typedef struct dt_opt_floats {
+    int count;
+    double value[DT_OPT_LIST_MAX];
+} dt_opt_floats;
+
 typedef enum dt_opt_type {
     DT_OPT_END_MARK = 0,
-    DT_OPT_TYPE_INT,   /* int */
-    DT_OPT_TYPE_FLOAT, /* double */
-    DT_OPT_TYPE_BOOL,  /* bool */
-    DT_OPT_TYPE_ENUM,  /* int: index into `choices` */
-    DT_OPT_TYPE_STR,   /* dt_opt_str */
-    DT_OPT_TYPE_INTS,  /* dt_opt_ints: ascending list, each inside min..max */
-    DT_OPT_TYPE_WORDS, /* dt_opt_words */
+    DT_OPT_TYPE_INT,    /* int */
+    DT_OPT_TYPE_FLOAT,  /* double */
+    DT_OPT_TYPE_BOOL,   /* bool */
+    DT_OPT_TYPE_ENUM,   /* int: index into `choices` */
+    DT_OPT_TYPE_STR,    /* dt_opt_str */
+    DT_OPT_TYPE_INTS,   /* dt_opt_ints: ascending list, each inside min..max */
+    DT_OPT_TYPE_WORDS,  /* dt_opt_words */
+    DT_OPT_TYPE_FLOATS, /* dt_opt_floats: each inside min..max */
 } dt_opt_type;
 
 typedef struct dt_opt {
@@ -41,6 +47,9 @@ typedef struct dt_opt {
     double min, max;  /* inclusive */
     const char *text; /* STR: default; ENUM: choices "a|b|c" */
     const char *help; /* one line; units and meaning */
+    /* ENUM: options over the same struct that a map in its place gives; the field is then one more
+     * than the last choice (dt_opt_is_map). NULL: there is no such form. */
+    const struct dt_opt *map;
 } dt_opt;
 
 #define DT_OPT_INT(conf, field, def, min, max, help)                                               \
@@ -59,6 +68,11 @@ typedef struct dt_opt {
     {                                                                                              \
 #field, DT_OPT_TYPE_ENUM, offsetof(conf, field), def, 0, 0, choices, help                  \
     }
+/* With a form as a map of `options`. */
+#define DT_OPT_ENUM_MAP(conf, field, def, choices, help, options)                                  \
+    {                                                                                              \
+#field, DT_OPT_TYPE_ENUM, offsetof(conf, field), def, 0, 0, choices, help, options         \
+    }
 #define DT_OPT_STR(conf, field, def, help)                                                         \
     {                                                                                              \
 #field, DT_OPT_TYPE_STR, offsetof(conf, field), 0, 0, 0, def, help                         \
@@ -70,6 +84,10 @@ typedef struct dt_opt {
 #define DT_OPT_WORDS(conf, field, help)                                                            \
     {                                                                                              \
 #field, DT_OPT_TYPE_WORDS, offsetof(conf, field), 0, 0, 0, NULL, help                      \
+    }
+#define DT_OPT_FLOATS(conf, field, min, max, help)                                                 \
+    {                                                                                              \
+#field, DT_OPT_TYPE_FLOATS, offsetof(conf, field), 0, min, max, NULL, help                 \
     }
 #define DT_OPT_END                                                                                 \
     {                                                                                              \
@@ -106,6 +124,10 @@ dt_status dt_opt_set(const dt_opt *opt, void *conf, const char *value, const dt_
                      dt_error *err) DT_MUST_CHECK;
 /* Prints the field's value as a recipe writes it; numbers round-trip. Returns `text`. */
 const char *dt_opt_print(const dt_opt *opt, const void *conf, char *text, size_t size);
+/* How many choices an ENUM has. */
+int dt_opt_choices(const dt_opt *opt);
+/* Is it in the form of a map? */
+bool dt_opt_is_map(const dt_opt *opt, const void *conf);
 /* Prints the rule of an option: "int 2..8", "one of a|b". Returns `text`. */
 const char *dt_opt_rule(const dt_opt *opt, char *text, size_t size);
 

@@ -17,11 +17,18 @@ static const dt_row *const rows[] = {
 
 const dt_table dt_datasets = { "dataset", rows };
 
+static const dt_opt normalize_opts[] = {
+    DT_OPT_FLOATS(dt_data_conf, mean, -1e6, 1e6, "of red, green and blue, or one for all; 0"),
+    DT_OPT_FLOATS(dt_data_conf, std, 1e-9, 1e6, "of red, green and blue, or one for all; 1"),
+    DT_OPT_ENUM(dt_data_conf, range, 0, "1|255", "values of pixels go from 0 to this"),
+    DT_OPT_END,
+};
+
 const dt_opt dt_data_opts[] = {
     DT_OPT_INT(dt_data_conf, batch, 128, 1, 8192, "samples of one step"),
     DT_OPT_STR(dt_data_conf, root, "", "folder with the dataset's files, or its parent"),
-    DT_OPT_ENUM(dt_data_conf, normalize, 0, "imagenet|cifar|none|half",
-                "mean and deviation that pictures are normalised with"),
+    DT_OPT_ENUM_MAP(dt_data_conf, normalize, 0, "imagenet|cifar|none|half",
+                    "mean and deviation that pictures are normalised with", normalize_opts),
     DT_OPT_INT(dt_data_conf, val, 0, 0, INT32_MAX, "training samples kept back for validation"),
     DT_OPT_ENUM(dt_data_conf, broken, DT_BROKEN_ERROR, "error|skip",
                 "pictures that cannot be read: end the run, or leave them out and count them"),

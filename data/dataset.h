@@ -92,10 +92,12 @@ extern const dt_table dt_datasets;
 typedef struct dt_data_conf {
     int batch; /* samples */
     dt_opt_str root;
-    int normalize;   /* index into dt_normalizes */
-    int val;         /* samples taken from the training split for validation */
-    int broken;      /* dt_data_broken */
-    int orientation; /* dt_orient: IGNORE or APPLY */
+    int normalize;           /* index into dt_normalizes; DT_NORMALIZE_COUNT: the three below */
+    dt_opt_floats mean, std; /* of values in 0..range: of all channels, or one each */
+    int range;               /* 0: 1, 1: 255 */
+    int val;                 /* samples taken from the training split for validation */
+    int broken;              /* dt_data_broken */
+    int orientation;         /* dt_orient: IGNORE or APPLY */
 } dt_data_conf;
 
 /* What a picture that cannot be read means. */

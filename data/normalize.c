@@ -9,11 +9,36 @@ const dt_normalize dt_normalizes[DT_NORMALIZE_COUNT] = {
     { "half", { 0.5f, 0.5f, 0.5f }, { 0.5f, 0.5f, 0.5f } },
 };
 
+static dt_status channels(const dt_opt_floats *from, const char *key, float otherwise, float *out,
+                          dt_error *err)
+{
+    if (from->count != 0 && from->count != 1 && from->count != DT_DATA_CHANNELS)
+        return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = key },
+                       "has %d numbers; one, or one for each of the 3 channels", from->count);
+    for (int c = 0; c < DT_DATA_CHANNELS; c++)
+        out[c] = from->count ? (float)from->value[from->count > 1 ? c : 0] : otherwise;
+    return DT_OK;
+}
+
+dt_status dt_normalize_of(const dt_data_conf *c, dt_normalize *room, const dt_normalize **out,
+                          dt_error *err)
+{
+    if (c->normalize < DT_NORMALIZE_COUNT) {
+        *out = &dt_normalizes[c->normalize];
+        return DT_OK;
+    }
+    *room = (dt_normalize){ .name = "own", .levels = c->range == 1 };
+    DT_TRY(channels(&c->mean, "data.normalize.mean", 0, room->mean, err));
+    DT_TRY(channels(&c->std, "data.normalize.std", 1, room->std, err));
+    *out = room;
+    return DT_OK;
+}
+
 void dt_normalize_fill(const dt_normalize *n, dt_normalize_table *out_table)
 {
     for (int c = 0; c < DT_DATA_CHANNELS; c++)
         for (int v = 0; v < 256; v++) {
-            float unit = (float)v / 255.0f;
+            float unit = n->levels ? (float)v : (float)v / 255.0f;
             out_table->value[c][v] = (unit - n->mean[c]) / n->std[c];
         }
 }

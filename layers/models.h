@@ -5,10 +5,17 @@
 
 #include "layers/builder.h"
 
+/* A file of another program that a graph is read from. */
+typedef struct dt_model_file {
+    dt_opt_str path, sha256; /* of all that belongs to it; empty: not known */
+} dt_model_file;
+
 typedef struct dt_model {
     dt_row row;
     /* x: the picture [N,H,W,3]. Returns the logits [N,classes], or -1 (see dt_builder). */
     int (*build)(dt_builder *b, const void *conf, int classes, int x);
+    /* NULL: `build` makes the graph. Otherwise there is no `build`, and this is the file. */
+    const dt_model_file *(*file)(const void *conf);
 } dt_model;
 
 extern const dt_table dt_models; /* kind "model"; rows are dt_model */

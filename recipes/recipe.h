@@ -20,6 +20,10 @@ typedef struct dt_recipe_tables {
     const char *(*preset_text)(const dt_row *preset);
     const dt_opt *data_opts;  /* common options of `data`, over data_conf_size bytes; may be NULL */
     size_t data_conf_size;
+    /* What the file tells that a model is read from, under the model's key `sha256`: all that
+     * belongs to it, and how many classes it has (0: it does not say). NULL: no model is. */
+    dt_status (*model_file)(const char *path, char out_sha256[DT_SHA256_HEX], int *out_classes,
+                            dt_error *err);
     /* Bits that a quantizer can do, inside 1..8; NULL: 1..8 for all. */
     void (*bits_range)(const dt_row *quantizer, int *out_min, int *out_max);
 } dt_recipe_tables;

@@ -60,6 +60,7 @@ static const char *type_name(dt_opt_type type)
         return "text";
     case DT_OPT_TYPE_INTS:
     case DT_OPT_TYPE_WORDS:
+    case DT_OPT_TYPE_FLOATS:
         return "list";
     case DT_OPT_END_MARK:
         break;
@@ -77,9 +78,11 @@ static void print_default(const dt_opt *opt, char *text, size_t size)
         dt_opt_str s;
         dt_opt_ints list;
         dt_opt_words words;
+        dt_opt_floats floats;
     } conf;
     dt_opt one[2] = { *opt, DT_OPT_END };
     one[0].offset = 0;
+    one[0].map = NULL;
     dt_opt_defaults(one, &conf);
     dt_opt_print(one, &conf, text, size);
 }
@@ -93,6 +96,7 @@ static void list_opts(const lister *l, const char *path, const char *row, const 
         dt_opt_rule(opts, rule, sizeof rule);
         const dt_recipe_key k = { key, row, type_name(opts->type), def, rule, opts->help };
         l->fn(l->user, &k);
+        if (opts->map) list_opts(l, key, row, opts->map);
     }
 }
 

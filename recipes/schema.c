@@ -145,6 +145,9 @@ static const char *const root_others[] = { "model",    "task",   "data",    "qua
                                            "expect",   NULL };
 static const char *const ptq_others[] = { "stages", NULL };
 static const char *const task_others[] = { "loss", NULL };
+static const char *const model_paths[] = { "init", "onnx", NULL };
+static const char *const data_paths[] = { "root", NULL };
+static const char *const distill_paths[] = { "teacher", "onnx", NULL };
 static const char *const data_others[] = { "train", "test", NULL };
 static const char *const quant_others[] = { "weights", "activations", "residual", "first",
                                             "last",    "shortcut",    "rules",    NULL };
@@ -153,6 +156,7 @@ const char *const dt_recipe_group_names[] = { "quant", "quant_weights", "quant_a
 
 const char *const dt_unhashed_keys[] = { "name",
                                          "model.init",
+                                         "model.onnx",
                                          "model.init_key",
                                          "model.allow_unexpected",
                                          "model.ema",
@@ -174,7 +178,7 @@ void dt_sections(const dt_recipe_tables *t, dt_section out[DT_SECTION_COUNT])
                                .opts = model_opts,
                                .name_key = "name",
                                .table = t->models,
-                               .path_key = "init" },
+                               .path_keys = model_paths },
         [DT_SECTION_TASK] = { .path = "task",
                               .name_key = "name",
                               .table = t->tasks,
@@ -186,7 +190,7 @@ void dt_sections(const dt_recipe_tables *t, dt_section out[DT_SECTION_COUNT])
                               .name_key = "name",
                               .table = t->datasets,
                               .others = data_others,
-                              .path_key = "root" },
+                              .path_keys = data_paths },
         [DT_SECTION_QUANT] = { .path = "quant", .opts = quant_opts, .others = quant_others },
         [DT_SECTION_WEIGHTS] = { .path = "quant.weights",
                                  .opts = dt_side_opts,
@@ -210,7 +214,7 @@ void dt_sections(const dt_recipe_tables *t, dt_section out[DT_SECTION_COUNT])
                                  .opts = distill_opts,
                                  .name_key = "model",
                                  .table = t->models,
-                                 .path_key = "teacher" },
+                                 .path_keys = distill_paths },
         [DT_SECTION_PTQ] = { .path = "ptq", .opts = ptq_opts, .others = ptq_others },
         [DT_SECTION_EVAL] = { .path = "eval", .opts = eval_opts },
         [DT_SECTION_EXPECT] = { .path = "expect", .opts = expect_opts, .given_only = true },

@@ -27,14 +27,14 @@ typedef enum dt_section_id {
 } dt_section_id;
 
 typedef struct dt_section {
-    const char *path;          /* "train.optimizer"; "" for the root */
-    const dt_opt *opts;        /* options that do not depend on the row; may be NULL */
-    const char *name_key;      /* key that names the row: "name", "method"; NULL: no row */
-    const dt_table *table;     /* of the rows */
-    const char *fallback;      /* row when none is named; NULL: must be named */
-    const char *const *others; /* NULL-terminated: keys that are read apart; may be NULL */
-    const char *path_key;      /* option that is the path of a file or folder; may be NULL */
-    bool given_only;           /* the effective recipe has given keys only */
+    const char *path;             /* "train.optimizer"; "" for the root */
+    const dt_opt *opts;           /* options that do not depend on the row; may be NULL */
+    const char *name_key;         /* key that names the row: "name", "method"; NULL: no row */
+    const dt_table *table;        /* of the rows */
+    const char *fallback;         /* row when none is named; NULL: must be named */
+    const char *const *others;    /* NULL-terminated: keys that are read apart; may be NULL */
+    const char *const *path_keys; /* NULL-terminated: options that are paths; may be NULL */
+    bool given_only;              /* the effective recipe has given keys only */
 } dt_section;
 
 /* Fills out[DT_SECTION_COUNT]; the strings are static, the tables borrowed. */

@@ -106,13 +106,31 @@ static bool join(const dt_yaml_node *list, char text[LIST_TEXT])
     return true;
 }
 
+static bool is_list_type(dt_opt_type t)
+{
+    return t == DT_OPT_TYPE_INTS || t == DT_OPT_TYPE_WORDS || t == DT_OPT_TYPE_FLOATS;
+}
+
+/* The keys of a map that stands for a choice. */
+static dt_status set_map(const dt_yaml_node *node, const dt_opt *opt, void *conf, dt_error *err)
+{
+    for (const dt_yaml_node *n = node->first; n; n = n->next) {
+        const dt_opt *of = dt_opt_find(opt->map, n->key);
+        if (!of) return dt_key_unknown(n, NULL, opt->map, NULL, NULL, err);
+        DT_TRY(dt_option_set(n, of, conf, err));
+    }
+    *(int *)(void *)((unsigned char *)conf + opt->offset) = dt_opt_choices(opt);
+    return DT_OK;
+}
+
 dt_status dt_option_set(const dt_yaml_node *node, const dt_opt *opt, void *conf, dt_error *err)
 {
     char path[DT_YAML_PATH], list[LIST_TEXT], rule[256];
-    bool is_list = opt->type == DT_OPT_TYPE_INTS || opt->type == DT_OPT_TYPE_WORDS;
+    bool is_list = is_list_type(opt->type);
     bool is_text = opt->type == DT_OPT_TYPE_STR || (opt->type == DT_OPT_TYPE_WORDS && node->raw);
     const char *text = is_text ? dt_yaml_text(node) : node->text;
     if (node->fault && !is_text) return dt_node_fail(node, DT_ERR_FORMAT, err, "%s", node->fault);
+    if (opt->map && node->kind == DT_YAML_MAP) return set_map(node, opt, conf, err);
     if (!text && node->kind == DT_YAML_SEQ && is_list && join(node, list)) text = list;
     if (!text)
         return dt_node_fail(node, DT_ERR_RANGE, err, "a %s is not %s",
@@ -125,25 +143,42 @@ dt_status dt_option_set(const dt_yaml_node *node, const dt_opt *opt, void *conf,
     return dt_opt_set(opt, conf, text, &where, err);
 }
 
-/* Makes a path absolute: in the file it starts at the recipe's folder, in an override (which has no
- * line) at the current one. */
-static dt_status resolve_path(dt_reader *r, const dt_yaml_node *node, const dt_opt *opt, void *conf,
-                              dt_error *err)
+dt_status dt_section_path(dt_reader *r, const dt_yaml_node *node, const char **out, dt_error *err)
 {
-    char cwd[4096] = "", path[DT_YAML_PATH];
+    char cwd[4096] = "";
     const char *text = dt_yaml_text(node), *slash = strrchr(r->path, '/');
-    if (!*text || *text == '/') return DT_OK;
+    *out = text;
+    if (!text || !*text || *text == '/') return DT_OK;
     int folder = node->line > 0 && slash ? (int)(slash - r->path) + 1 : 0;
     bool absolute = folder > 0 && r->path[0] == '/';
     if (!absolute && !getcwd(cwd, sizeof cwd))
         return dt_node_fail(node, DT_ERR_IO, err, "the current folder is not known");
     while (strncmp(text, "./", 2) == 0)
         text += 2;
-    char *full =
-        dt_arena_printf(r->arena, "%s%s%.*s%s", cwd, absolute ? "" : "/", folder, r->path, text);
-    if (!full) return no_memory(err);
+    *out = dt_arena_printf(r->arena, "%s%s%.*s%s", cwd, absolute ? "" : "/", folder, r->path, text);
+    return *out ? DT_OK : no_memory(err);
+}
+
+static dt_status set_path(dt_reader *r, const dt_yaml_node *node, const dt_opt *opt, void *conf,
+                          dt_error *err)
+{
+    char path[DT_YAML_PATH];
+    const char *full;
+    DT_TRY(dt_section_path(r, node, &full, err));
     dt_where where = dt_yaml_where(node, path);
     return dt_opt_set(opt, conf, full, &where, err);
+}
+
+/* Element i of a list. */
+static void print_item(const dt_opt *opt, const void *field, int i, char text[DT_OPT_STR_MAX])
+{
+    const dt_opt number = { .type = DT_OPT_TYPE_FLOAT };
+    if (opt->type == DT_OPT_TYPE_WORDS)
+        snprintf(text, DT_OPT_STR_MAX, "%s", ((const dt_opt_words *)field)->value[i]);
+    else if (opt->type == DT_OPT_TYPE_FLOATS)
+        dt_opt_print(&number, &((const dt_opt_floats *)field)->value[i], text, DT_OPT_STR_MAX);
+    else
+        snprintf(text, DT_OPT_STR_MAX, "%d", ((const dt_opt_ints *)field)->value[i]);
 }
 
 dt_status dt_option_emit(dt_reader *r, dt_yaml_node *out, const dt_opt *opt, const void *conf,
@@ -151,19 +186,21 @@ dt_status dt_option_emit(dt_reader *r, dt_yaml_node *out, const dt_opt *opt, con
 {
     char text[DT_OPT_STR_MAX];
     dt_yaml_node *node, *item;
-    if (opt->type != DT_OPT_TYPE_INTS && opt->type != DT_OPT_TYPE_WORDS) {
+    if (dt_opt_is_map(opt, conf)) {
+        DT_TRY(dt_yaml_add(r->arena, out, DT_YAML_MAP, opt->key, NULL, origin, &node, err));
+        for (const dt_opt *of = opt->map; of->type; of++)
+            DT_TRY(dt_option_emit(r, node, of, conf, dt_yaml_find(origin, of->key), err));
+        return DT_OK;
+    }
+    if (!is_list_type(opt->type)) {
         dt_opt_print(opt, conf, text, sizeof text);
         return dt_yaml_add(r->arena, out, DT_YAML_SCALAR, opt->key, text, origin, &node, err);
     }
     const void *field = (const unsigned char *)conf + opt->offset;
-    bool words = opt->type == DT_OPT_TYPE_WORDS;
-    int count = words ? ((const dt_opt_words *)field)->count : ((const dt_opt_ints *)field)->count;
+    int count = *(const int *)field; /* all lists begin with it */
     DT_TRY(dt_yaml_add(r->arena, out, DT_YAML_SEQ, opt->key, NULL, origin, &node, err));
     for (int i = 0; i < count; i++) {
-        if (words)
-            snprintf(text, sizeof text, "%s", ((const dt_opt_words *)field)->value[i]);
-        else
-            snprintf(text, sizeof text, "%d", ((const dt_opt_ints *)field)->value[i]);
+        print_item(opt, field, i, text);
         DT_TRY(dt_yaml_add(r->arena, node, DT_YAML_SCALAR, NULL, text, NULL, &item, err));
     }
     return DT_OK;
@@ -220,8 +257,7 @@ static dt_status read_keys(dt_reader *r, const dt_section *s, const dt_yaml_node
         }
         if (!opt) return dt_key_unknown(n, s->name_key, s->opts, row_opts, s->others, err);
         DT_TRY(dt_option_set(n, opt, conf, err));
-        if (s->path_key && strcmp(s->path_key, opt->key) == 0)
-            DT_TRY(resolve_path(r, n, opt, conf, err));
+        if (dt_is_one_of(opt->key, s->path_keys)) DT_TRY(set_path(r, n, opt, conf, err));
     }
     return DT_OK;
 }

@@ -31,6 +31,10 @@ dt_status dt_option_set(const dt_yaml_node *node, const dt_opt *opt, void *conf,
 /* Adds an option's value to a map of the effective tree. */
 dt_status dt_option_emit(dt_reader *r, dt_yaml_node *out, const dt_opt *opt, const void *conf,
                          const dt_yaml_node *origin, dt_error *err) DT_MUST_CHECK;
+/* The path that a key says, absolute: in the file it starts at the recipe's folder, in an override
+ * (which has no line) at the current one. NULL: it is no text. */
+dt_status dt_section_path(dt_reader *r, const dt_yaml_node *node, const char **out,
+                          dt_error *err) DT_MUST_CHECK;
 /* Options of a row at their defaults; *out_conf is NULL when it has none. */
 dt_status dt_conf_new(dt_arena *arena, const dt_row *row, void **out_conf,
                       dt_error *err) DT_MUST_CHECK;
@@ -57,6 +61,10 @@ typedef struct dt_recipe_state {
     char *text;
 } dt_recipe_state;
 
+/* Before `model` is read: a key that is the name of a row names it (`onnx: net.onnx`), and what the
+ * file of such a row tells is added to the document. */
+dt_status dt_recipe_model_file(dt_recipe *recipe, const dt_yaml_node *in,
+                               dt_error *err) DT_MUST_CHECK;
 /* Reads the section `task`. */
 dt_status dt_recipe_read_task(dt_recipe *recipe, const dt_yaml_node *in,
                               dt_error *err) DT_MUST_CHECK;

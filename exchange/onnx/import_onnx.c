@@ -3,14 +3,14 @@
  *
  * Models and graphs are walked by hand, a field at a time: generated code would follow graphs
  * inside of attributes as deep as a file says. Messages that hold no others of their kind are
- * unpacked by protobuf-c. Field numbers: onnx.proto; wire format:
- * protobuf.dev/programming-guides/encoding. */
+ * unpacked by protobuf-c. Field numbers: onnx.proto. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <string.h>
 
 #include "exchange/exporter.h"
 #include "exchange/import.h"
+#include "exchange/onnx/onnx_wire.h"
 #include "onnx.pb-c.h"
 
 enum { /* fields */
@@ -22,20 +22,7 @@ enum { /* fields */
        GRAPH_CONSTANT = 5,
        NODE_OP = 4,
 };
-enum { VARINT, FIXED64, BYTES, FIXED32 = 5 }; /* wire types */
 enum { KINDS = 64, KIND_TEXT = 48, TEXT_MAX = 1 << 20 };
-
-typedef struct field {
-    uint64_t number, value; /* value: of a VARINT */
-    const unsigned char *data;
-    size_t size; /* of BYTES */
-    int type;
-} field;
-
-typedef struct span {
-    const unsigned char *at, *end;
-    bool damaged;
-} span;
 
 typedef struct reader {
     const char *path;
@@ -50,51 +37,6 @@ static dt_status damaged(const reader *r, const char *what)
 {
     const dt_where where = { .file = r->path };
     return dt_fail(r->err, DT_ERR_FORMAT, &where, "is damaged: %s", what);
-}
-
-static bool varint(span *s, uint64_t *out)
-{
-    *out = 0;
-    for (int shift = 0; shift < 64 && s->at < s->end; shift += 7) {
-        unsigned byte = *s->at++;
-        *out |= (uint64_t)(byte & 127) << shift;
-        if (byte < 128) return true;
-    }
-    return false;
-}
-
-static bool skip(span *s, size_t n)
-{
-    if ((size_t)(s->end - s->at) < n) return false;
-    s->at += n;
-    return true;
-}
-
-/* False at the end, or when the bytes are no field. */
-static bool next(span *s, field *f)
-{
-    uint64_t key;
-    if (s->at == s->end) return false;
-    bool good = varint(s, &key);
-    *f = (field){ .number = key >> 3, .type = (int)(key & 7), .data = s->at };
-    if (f->type == VARINT) good = good && varint(s, &f->value);
-    if (f->type == FIXED64) good = good && skip(s, 8);
-    if (f->type == FIXED32) good = good && skip(s, 4);
-    if (f->type == BYTES) {
-        uint64_t size = 0;
-        good = good && varint(s, &size) && size <= (uint64_t)(s->end - s->at);
-        f->data = s->at;
-        f->size = (size_t)size;
-        good = good && skip(s, f->size);
-    }
-    s->damaged =
-        !good || f->type == 3 || f->type == 4 || f->type > FIXED32; /* groups are not read */
-    return !s->damaged;
-}
-
-static span inside(const field *f)
-{
-    return (span){ f->data, f->data + f->size, false };
 }
 
 /* Sizes of elements in the file; 0: not read. Types of half a byte come as bytes. */
@@ -141,7 +83,7 @@ static dt_status add_tensor(reader *r, const Onnx__TensorProto *t)
     return DT_OK;
 }
 
-static dt_status read_constant(reader *r, const field *f)
+static dt_status read_constant(reader *r, const dt_wire_field *f)
 {
     Onnx__TensorProto *t = onnx__tensor_proto__unpack(NULL, f->size, f->data);
     if (!t) return damaged(r, "a constant cannot be read");
@@ -150,13 +92,13 @@ static dt_status read_constant(reader *r, const field *f)
     return st;
 }
 
-static void count_node(reader *r, const field *f)
+static void count_node(reader *r, const dt_wire_field *f)
 {
-    field op = { 0 }, g;
+    dt_wire_field op = { 0 }, g;
     char name[KIND_TEXT] = "";
     int i = 0;
-    for (span s = inside(f); next(&s, &g);)
-        if (g.number == NODE_OP && g.type == BYTES) op = g;
+    for (dt_wire s = dt_wire_inside(f); dt_wire_next(&s, &g);)
+        if (g.number == NODE_OP && g.type == DT_WIRE_BYTES) op = g;
     for (size_t k = 0; k < op.size && k < KIND_TEXT - 1; k++)
         name[k] = op.data[k] > 32 && op.data[k] < 127 ? (char)op.data[k] : '?';
     while (i < r->kinds && strcmp(r->kind[i], name) != 0)
@@ -166,19 +108,19 @@ static void count_node(reader *r, const field *f)
     r->count[i]++;
 }
 
-static dt_status read_graph(reader *r, const field *f)
+static dt_status read_graph(reader *r, const dt_wire_field *f)
 {
-    field g;
-    span s = inside(f);
-    while (next(&s, &g)) {
-        if (g.type != BYTES) continue;
+    dt_wire_field g;
+    dt_wire s = dt_wire_inside(f);
+    while (dt_wire_next(&s, &g)) {
+        if (g.type != DT_WIRE_BYTES) continue;
         if (g.number == GRAPH_NODE) count_node(r, &g);
         if (g.number == GRAPH_CONSTANT) DT_TRY(read_constant(r, &g));
     }
     return s.damaged ? damaged(r, "its graph ends within a field") : DT_OK;
 }
 
-static dt_status read_meta(reader *r, const field *f)
+static dt_status read_meta(reader *r, const dt_wire_field *f)
 {
     dt_status st = DT_OK;
     Onnx__StringStringEntryProto *e =
@@ -190,7 +132,7 @@ static dt_status read_meta(reader *r, const field *f)
     return st;
 }
 
-static dt_status read_opset(reader *r, const field *f)
+static dt_status read_opset(reader *r, const dt_wire_field *f)
 {
     char key[KIND_TEXT + 16], value[32];
     Onnx__OperatorSetIdProto *o = onnx__operator_set_id_proto__unpack(NULL, f->size, f->data);
@@ -213,16 +155,16 @@ static dt_status tell_operators(reader *r)
     return dt_tensors_set_attr(r->out, "onnx.operators", text, r->err);
 }
 
-static dt_status read_model(reader *r, span s)
+static dt_status read_model(reader *r, dt_wire s)
 {
-    field f;
+    dt_wire_field f;
     char text[32];
-    while (next(&s, &f)) {
-        if (f.number == MODEL_IR && f.type == VARINT) {
+    while (dt_wire_next(&s, &f)) {
+        if (f.number == MODEL_IR && f.type == DT_WIRE_VARINT) {
             snprintf(text, sizeof text, "%llu", (unsigned long long)f.value);
             DT_TRY(dt_tensors_set_attr(r->out, "onnx.ir", text, r->err));
         }
-        if (f.type != BYTES) continue;
+        if (f.type != DT_WIRE_BYTES) continue;
         if (f.number == MODEL_GRAPH) DT_TRY(read_graph(r, &f));
         if (f.number == MODEL_OPSET) DT_TRY(read_opset(r, &f));
         if (f.number == MODEL_META) DT_TRY(read_meta(r, &f));
@@ -238,7 +180,7 @@ static dt_status read(dt_import_job *job, dt_tensors *out, dt_error *err)
     reader *r = dt_get(job->alloc, sizeof *r, "ONNX file");
     if (!r) return dt_fail(err, DT_ERR_NOMEM, &(dt_where){ .file = job->path }, "no memory");
     *r = (reader){ .path = job->path, .alloc = job->alloc, .out = out, .err = err };
-    dt_status st = read_model(r, (span){ bytes, bytes + job->size, false });
+    dt_status st = read_model(r, (dt_wire){ bytes, bytes + job->size, false });
     dt_put(job->alloc, r);
     return st;
 }

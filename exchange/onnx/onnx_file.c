@@ -34,6 +34,7 @@ static void add_meta(const dt_export_source *src, const dt_lowered *l, dt_onnx *
     dt_onnx_meta(m, "detent.rounding", "fp32-RNE");
     if (src->mean) add_numbers(m, "detent.input.mean", src->mean);
     if (src->std) add_numbers(m, "detent.input.std", src->std);
+    if (src->std) dt_onnx_meta(m, "detent.input.range", src->levels ? "255" : "1");
     for (int i = 0; i < g->node_count; i++) {
         const dt_node *n = &g->node[i];
         char bits[DT_EXPORT_KIND_TEXT];

@@ -112,5 +112,43 @@ START_TEST(tables)
 }
 END_TEST
 
-DT_TEST_MAIN("opt", defaults_set_and_print, words_in_every_form,
-             bad_values_change_nothing_and_name_the_rule, tables)
+typedef struct shaped {
+    int kind, side;
+    dt_opt_floats at;
+} shaped;
+static const dt_opt shaped_map[] = {
+    DT_OPT_FLOATS(shaped, at, -2, 2, "where"),
+    DT_OPT_INT(shaped, side, 5, 0, 9, "of it"),
+    DT_OPT_END,
+};
+static const dt_opt shaped_opts[] = {
+    DT_OPT_ENUM_MAP(shaped, kind, 0, "round|square", "its form", shaped_map),
+    DT_OPT_END,
+};
+
+START_TEST(lists_of_numbers_and_choices_with_a_map)
+{
+    shaped s;
+    char text[64];
+    dt_error err;
+    dt_opt_defaults(shaped_opts, &s);
+    ck_assert_int_eq(s.side, 5);
+    ck_assert_int_eq(s.at.count, 0);
+    ck_assert_int_eq(dt_opt_choices(&shaped_opts[0]), 2);
+    ck_assert_int_eq(dt_opt_set(&shaped_map[0], &s, "[0.1, -2]", NULL, &err), DT_OK);
+    ck_assert_int_eq(s.at.count, 2);
+    ck_assert_str_eq(dt_opt_print(&shaped_map[0], &s, text, sizeof text), "[0.1, -2]");
+    ck_assert_int_eq(dt_opt_set(&shaped_map[0], &s, "1.5", NULL, &err), DT_OK);
+    ck_assert_str_eq(dt_opt_print(&shaped_map[0], &s, text, sizeof text), "[1.5]");
+    static const char *const bad[] = { "[3]", "", "[]", "nan", "[1] x", "[1, a]" };
+    for (size_t i = 0; i < DT_ARRAY_LEN(bad); i++)
+        ck_assert_int_eq(dt_opt_set(&shaped_map[0], &s, bad[i], NULL, &err), DT_ERR_RANGE);
+    ck_assert_int_eq(s.at.count, 1);
+    ck_assert(!dt_opt_is_map(&shaped_opts[0], &s));
+    s.kind = 2;
+    ck_assert(dt_opt_is_map(&shaped_opts[0], &s));
+}
+END_TEST
+
+DT_TEST_MAIN("opt", defaults_set_and_print, lists_of_numbers_and_choices_with_a_map,
+             words_in_every_form, bad_values_change_nothing_and_name_the_rule, tables)

@@ -32,4 +32,31 @@ START_TEST(range_is_that_of_all_channels)
 }
 END_TEST
 
-DT_TEST_MAIN("normalize", table_follows_the_formula, range_is_that_of_all_channels)
+START_TEST(keys_make_one_of_their_own)
+{
+    dt_data_conf c = { .normalize = DT_NORMALIZE_COUNT, .range = 1 };
+    dt_normalize room;
+    const dt_normalize *n;
+    float lo, hi;
+    ck_assert_int_eq(dt_normalize_of(&c, &room, &n, NULL), DT_OK);
+    dt_normalize_range(n, &lo, &hi);
+    ck_assert(lo == 0.0f && hi == 255.0f); /* mean 0, deviation 1, of the levels */
+    c.range = 0;
+    c.mean = (dt_opt_floats){ 3, { 0.5, 0, 0 } };
+    c.std = (dt_opt_floats){ 1, { 0.5 } };
+    ck_assert_int_eq(dt_normalize_of(&c, &room, &n, NULL), DT_OK);
+    dt_normalize_range(n, &lo, &hi);
+    ck_assert(lo == -1.0f && hi == 2.0f);
+    c.std.count = 2;
+    dt_error err;
+    ck_assert_int_eq(dt_normalize_of(&c, &room, &n, &err), DT_ERR_RANGE);
+    ck_assert_str_eq(err.text,
+                     "data.normalize.std: has 2 numbers; one, or one for each of the 3 channels");
+    c.normalize = 3;
+    ck_assert_int_eq(dt_normalize_of(&c, &room, &n, NULL), DT_OK);
+    ck_assert_ptr_eq(n, &dt_normalizes[3]);
+}
+END_TEST
+
+DT_TEST_MAIN("normalize", table_follows_the_formula, range_is_that_of_all_channels,
+             keys_make_one_of_their_own)

@@ -23,7 +23,17 @@ static const dt_row net20 = { "resnet20", "", net_opts, sizeof(fake_net) };
 static const dt_row net32 = { "resnet32", "", net_opts, sizeof(fake_net) };
 static const dt_row net44 = { "resnet44", "", net_opts, sizeof(fake_net) };
 static const dt_row net56 = { "resnet56", "", net_opts, sizeof(fake_net) };
-static const dt_row *const nets[] = { &net20, &net32, &net44, &net56, NULL };
+/* Read from a file. */
+typedef struct fake_file {
+    dt_opt_str onnx, sha256;
+} fake_file;
+static const dt_opt file_opts[] = {
+    DT_OPT_STR(fake_file, onnx, "", "file"),
+    DT_OPT_STR(fake_file, sha256, "", "its hash"),
+    DT_OPT_END,
+};
+static const dt_row filed = { "onnx", "", file_opts, sizeof(fake_file) };
+static const dt_row *const nets[] = { &net20, &net32, &net44, &net56, &filed, NULL };
 
 typedef struct fake_data {
     int batch, normalize, val;
@@ -127,6 +137,17 @@ static const dt_row far_loss = { "far", "", loss_opts, sizeof(fake_loss) };
 static const dt_row *const task_rows[] = { &sort_task, &measure_task, NULL };
 static const dt_row *const loss_rows[] = { &near_loss, &far_loss, NULL };
 static const dt_table task_table = { "task", task_rows }, loss_table = { "loss", loss_rows };
+/* What every file is. */
+static inline dt_status fake_model_file(const char *path, char out_sha256[DT_SHA256_HEX],
+                                        int *out_classes, dt_error *err)
+{
+    if (strstr(path, "none"))
+        return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .file = path }, "is not there");
+    snprintf(out_sha256, DT_SHA256_HEX, "%zu bytes of name", strlen(path));
+    *out_classes = 7;
+    return DT_OK;
+}
+
 static const dt_recipe_tables fake_tables = { .models = &model_table,
                                               .datasets = &set_table,
                                               .transforms = &transform_table,
@@ -138,6 +159,7 @@ static const dt_recipe_tables fake_tables = { .models = &model_table,
                                               .losses = &loss_table,
                                               .data_opts = data_opts,
                                               .data_conf_size = sizeof(fake_data),
+                                              .model_file = fake_model_file,
                                               .bits_range = fake_bits };
 
 /* Reads a text as /r/x.yaml with overrides (NULL-terminated; NULL: none). */

@@ -26,8 +26,8 @@ START_TEST(keys_are_documented_and_defaults_are_valid)
         }
         ck_assert_int_eq(s[i].table != NULL, s[i].name_key != NULL);
         if (s[i].fallback) ck_assert_ptr_nonnull(dt_table_find(s[i].table, s[i].fallback));
-        if (s[i].path_key)
-            ck_assert_int_eq(dt_opt_find(s[i].opts, s[i].path_key)->type, DT_OPT_TYPE_STR);
+        if (s[i].path_keys)
+            ck_assert_int_eq(dt_opt_find(s[i].opts, s[i].path_keys[0])->type, DT_OPT_TYPE_STR);
         dt_put(NULL, conf);
     }
 }
@@ -45,6 +45,9 @@ START_TEST(unhashed_keys_exist)
             bool same = strlen(s[i].path) == n && strncmp(s[i].path, *key, n) == 0;
             found |= strcmp(s[i].path, *key) == 0;
             found |= same && dt_opt_find(s[i].opts, dot ? dot + 1 : *key);
+            for (const dt_row *const *row = same && s[i].table ? s[i].table->rows : NULL;
+                 row && *row; row++)
+                found |= dt_opt_find((*row)->opts, dot + 1) != NULL;
         }
         ck_assert_msg(found, "%s", *key);
     }

@@ -27,6 +27,8 @@ static dt_status read_text(dt_arena *arena, const dt_section *s, const char *pat
     return dt_section_read(&r, s, in, *out, conf, choice, err);
 }
 
+static const char *const paths[] = { "file", NULL };
+
 START_TEST(common_and_row_keys_are_one_namespace)
 {
     dt_arena *arena = dt_arena_new(NULL, "test");
@@ -35,7 +37,7 @@ START_TEST(common_and_row_keys_are_one_namespace)
                            .name_key = "kind",
                            .table = &quantizer_table,
                            .fallback = "pact",
-                           .path_key = "file" };
+                           .path_keys = paths };
     both conf;
     dt_recipe_choice choice;
     dt_yaml_node *out;
@@ -66,7 +68,7 @@ END_TEST
 START_TEST(values_that_do_not_fit)
 {
     dt_arena *arena = dt_arena_new(NULL, "test");
-    const dt_section s = { .path = "s", .opts = both_opts, .path_key = "file" };
+    const dt_section s = { .path = "s", .opts = both_opts, .path_keys = paths };
     both conf;
     dt_yaml_node *out;
     dt_error err;

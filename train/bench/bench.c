@@ -82,12 +82,14 @@ static dt_status open_loader(bench *b, dt_error *err)
     const dt_data_params data = { .conf = &conf, .alloc = b->p->alloc };
     dt_transform_step steps[DT_TRANSFORM_MAX];
     int count = list_steps(b, steps);
+    const dt_normalize *normalize;
+    dt_normalize own;
+    DT_TRY(dt_normalize_of(d->common, &own, &normalize, err));
     DT_TRY(dt_data_open(&dt_bench_data, &data, &b->data, err));
     const dt_loader_params p = { .data = b->data,
                                  .split = DT_SPLIT_TRAIN,
                                  .batch = b->batch,
-                                 .normalize =
-                                     &dt_normalizes[((const dt_data_conf *)d->common)->normalize],
+                                 .normalize = normalize,
                                  .steps = steps,
                                  .step_count = count,
                                  .threads = 1,
@@ -197,6 +199,8 @@ static dt_status prepare(bench *b, dt_error *err)
     dt_recipe *recipe = b->p->recipe;
     if (b->p->is_float) recipe->quant.enabled = false;
     const dt_data_conf *data = recipe->data.common;
+    const dt_normalize *normalize;
+    dt_normalize own;
     float low, high;
     b->batch = data->batch;
     b->side = b->p->side > 0 ? b->p->side : SIDE;
@@ -204,7 +208,8 @@ static dt_status prepare(bench *b, dt_error *err)
     b->threads = b->p->threads > 0 ? b->p->threads : dt_cpu_count();
     b->base = resident_mb();
     DT_TRY(dt_kernels_init(&b->kernels, b->p->isa, err));
-    dt_normalize_range(&dt_normalizes[data->normalize], &low, &high);
+    DT_TRY(dt_normalize_of(data, &own, &normalize, err));
+    dt_normalize_range(normalize, &low, &high);
     dt_extent seen;
     DT_TRY(input_extent(b, &seen, err));
     const dt_net_input input = { seen.H, seen.W, (double)low, (double)high };

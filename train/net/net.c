@@ -11,6 +11,7 @@
 #include "integer/contract.h"
 #include "layers/models.h"
 #include "layers/place.h"
+#include "train/net/net_file.h"
 
 static dt_status choose(void *arg, const char *layer, dt_layer_role role, dt_side side,
                         dt_quant_choice *out, dt_error *err)
@@ -167,7 +168,11 @@ static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input
     DT_TRY(add_inputs(net, input, err));
     dt_builder b = { .graph = &net->graph, .err = err };
     const dt_model *model = (const dt_model *)(const void *)recipe->model.choice.row;
-    net->logits = model->build(&b, recipe->model.choice.conf, net->classes, net->input);
+    const dt_model_file *file = dt_net_model_file(recipe);
+    if (file)
+        DT_TRY(dt_net_file_build(net, recipe, file, &b, err));
+    else
+        net->logits = model->build(&b, recipe->model.choice.conf, net->classes, net->input);
     DT_TRY(b.status);
     if (recipe->quant.enabled) DT_TRY(place(net, recipe, input, a, err));
     if (recipe->quant.enabled && recipe->quant.fold_norm) DT_TRY(dt_net_fold(net, err));
@@ -213,12 +218,16 @@ dt_status dt_net_init(dt_net *net, dt_recipe *recipe, const dt_net_input *input,
     if (st == DT_OK)
         st = dt_state_init(&net->state, &net->graph, with_grads, (uint64_t)recipe->train.seed, a,
                            err);
-    if (st != DT_OK) dt_net_fini(net);
+    if (st == DT_OK)
+        dt_net_file_fill(net);
+    else
+        dt_net_fini(net);
     return st;
 }
 
 void dt_net_fini(dt_net *net)
 {
+    dt_onnx_net_close(net->file);
     dt_state_fini(&net->state);
     dt_graph_fini(&net->fused);
     dt_graph_fini(&net->graph);

@@ -6,6 +6,7 @@
 #include "autograd/exec.h"
 #include "core/tensorfile.h"
 #include "exchange/import.h"
+#include "layers/models.h"
 #include "recipes/recipe.h"
 #include "tasks/task.h"
 
@@ -21,6 +22,7 @@ typedef struct dt_net {
     int64_t H, W;
     int classes;  /* outputs */
     dt_goal goal; /* what it is trained for */
+    struct dt_onnx_net *file; /* that the graph is of, until the net is made; NULL: none */
     bool *anew; /* by value: the site with this first parameter starts from data; NULL: all do */
 } dt_net;
 
@@ -91,6 +93,9 @@ dt_status dt_net_check_ranges(const dt_graph *sites, const dt_state *state, cons
  * Native data is borrowed from the net. */
 dt_status dt_net_export(const dt_net *net, bool native, dt_tensors *set,
                         dt_error *err) DT_MUST_CHECK;
+
+/* The file that the recipe's model is read from; NULL: none. */
+const dt_model_file *dt_net_model_file(const dt_recipe *recipe);
 
 bool dt_net_is_quantized(const dt_net *net); /* has sites */
 

@@ -9,6 +9,7 @@
 #include "core/file.h"
 #include "exchange/foreign_vit.h"
 #include "exchange/import.h"
+#include "exchange/onnx/reader/onnx_graph.h"
 #include "fakequant/quantizers.h"
 #include "layers/models.h"
 #include "optim/optimizer.h"
@@ -21,6 +22,17 @@ static void bits_range(const dt_row *quantizer, int *out_min, int *out_max)
 {
     *out_min = dt_quantizer_of(quantizer)->min_bits;
     *out_max = dt_quantizer_of(quantizer)->max_bits;
+}
+
+static dt_status model_file(const char *path, char out_sha256[DT_SHA256_HEX], int *out_classes,
+                            dt_error *err)
+{
+    dt_onnx_net *net;
+    DT_TRY(dt_onnx_net_open(path, NULL, &net, err));
+    memcpy(out_sha256, dt_onnx_net_sha256(net), DT_SHA256_HEX);
+    *out_classes = dt_onnx_net_classes(net);
+    dt_onnx_net_close(net);
+    return DT_OK;
 }
 
 const dt_recipe_tables dt_tables = {
@@ -38,6 +50,7 @@ const dt_recipe_tables dt_tables = {
     .preset_text = dt_ptq_preset_text,
     .data_opts = dt_data_opts,
     .data_conf_size = sizeof(dt_data_conf),
+    .model_file = model_file,
     .bits_range = bits_range,
 };
 
@@ -178,7 +191,6 @@ static dt_status read_init(dt_session *s, const dt_importer **out_importer, dt_e
     };
     DT_TRY(dt_read_tensors(&job, &s->init, out_importer, err));
     memcpy(s->init_note, job.note, sizeof job.note);
-    s->source = (*out_importer)->native ? DT_INIT_CHECKPOINT : DT_INIT_FOREIGN;
     return s->recipe->model.ema ? take_means(s, err) : DT_OK;
 }
 
@@ -195,6 +207,7 @@ static dt_status adapt_init(dt_session *s, dt_error *err)
 static dt_status import_init(dt_session *s, const dt_importer *importer, dt_error *err)
 {
     const dt_recipe_model *m = &s->recipe->model;
+    s->source = importer->native ? DT_INIT_CHECKPOINT : DT_INIT_FOREIGN;
     const dt_net_file file = {
         .set = &s->init,
         .path = m->init,
@@ -257,6 +270,7 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     DT_TRY(dt_budget_check(s, p, &input, err));
     DT_TRY(dt_net_init(&s->net, s->recipe, &input, p->training || p->gradients, s->alloc, err));
     s->net.plain = p->plain;
+    if (dt_net_model_file(s->recipe)) s->source = DT_INIT_FILE;
     if (has_init) DT_TRY(import_init(s, importer, err));
     if (p->training || p->dynamics) DT_TRY(dt_session_open_dynamics(s, err));
     if (p->training || p->teacher)
@@ -273,8 +287,7 @@ dt_status dt_session_start(dt_session *s, dt_recipe *recipe, int threads, const 
         return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = "threads" }, "%d is outside 1..%d",
                        s->threads, DT_MAX_THREADS);
     s->data_conf = recipe->data.common;
-    s->normalize = &dt_normalizes[s->data_conf->normalize];
-    return DT_OK;
+    return dt_normalize_of(s->data_conf, &s->own_normalize, &s->normalize, err);
 }
 
 dt_status dt_session_open(dt_session *s, const dt_session_params *p, dt_error *err)

@@ -12,6 +12,7 @@
 
 typedef enum dt_init_source { /* where the parameters came from */
                               DT_INIT_RANDOM,
+                              DT_INIT_FILE,      /* the file that the model is read from */
                               DT_INIT_FOREIGN,   /* PyTorch or safetensors file */
                               DT_INIT_CHECKPOINT /* Detent's own */
 } dt_init_source;
@@ -50,7 +51,8 @@ typedef struct dt_session {
     dt_data *data; /* may be NULL with no_data */
     const dt_data_conf *data_conf;
     const dt_normalize *normalize;
-    dt_extent picture; /* that the network sees */
+    dt_normalize own_normalize; /* where that is no row of the table */
+    dt_extent picture;          /* that the network sees */
     dt_net net;
     dt_dynamics dynamics; /* without rows unless training or dynamics was asked for */
     dt_teacher teacher;   /* of recipes with `distill`, if training or teacher was asked for */

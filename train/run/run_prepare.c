@@ -65,6 +65,11 @@ static void say_import(const dt_run *r, bool resumes)
                    "most recipes start from a trained float net");
         return;
     }
+    if (r->s.source == DT_INIT_FILE) {
+        snprintf(text, sizeof text, "weights of %s", dt_net_model_file(r->s.recipe)->path);
+        say(r, text);
+        return;
+    }
     snprintf(text, sizeof text, "imported %s", r->s.recipe->model.init);
     say(r, text);
     snprintf(text, sizeof text, "  matched %d, missing %d%s%s, unexpected %d%s%s", n->matched,

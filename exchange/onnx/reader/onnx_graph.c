@@ -1,0 +1,239 @@
+/* The walk over the nodes of an ONNX file: constants are folded, the rest becomes nodes. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exchange/onnx/reader/onnx_graph.h"
+
+#include <string.h>
+
+#include "exchange/onnx/reader/onnx_names.h"
+#include "exchange/onnx/reader/onnx_roles.h"
+
+enum { OLDEST = 7, NEWEST = 23 }; /* opsets whose rules the rows follow */
+
+struct dt_onnx_net {
+    dt_ox_file *file;
+    dt_ox_walk walk;
+};
+
+static dt_status fail(const dt_onnx_net *n, dt_status st, const char *key, dt_error *err,
+                      const char *what)
+{
+    return dt_fail(err, st, &(dt_where){ n->file->path, 0, key }, "%s", what);
+}
+
+/* What can be said before anything is built. */
+static dt_status check(const dt_onnx_net *n, dt_error *err)
+{
+    const dt_ox_file *f = n->file;
+    if (f->opset < OLDEST || f->opset > NEWEST)
+        return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .file = f->path },
+                       "is of opset %d; %d to %d are read", f->opset, OLDEST, NEWEST);
+    if (f->in_count != 1)
+        return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .file = f->path },
+                       "has %d inputs; a net that takes one picture is read", f->in_count);
+    if (f->out_count < 1) return fail(n, DT_ERR_FORMAT, NULL, err, "has no output");
+    const dt_ox_port *p = &f->in[0];
+    if (p->rank != 4 || p->type != 1)
+        return fail(n, DT_ERR_UNSUPPORTED, p->name, err,
+                    "is no picture: float32 of four dimensions is read");
+    return DT_OK;
+}
+
+static dt_status open_net(dt_ox_file *f, const dt_alloc *a, dt_onnx_net **out, dt_error *err)
+{
+    dt_onnx_net *n = dt_get(a, sizeof *n, "ONNX net");
+    if (!n) {
+        dt_ox_free(f);
+        return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    }
+    *n = (dt_onnx_net){ .file = f };
+    n->walk = (dt_ox_walk){ .file = f };
+    n->walk.values.arena = n->walk.layers.arena = n->walk.params.arena = f->arena;
+    dt_status st = check(n, err);
+    if (st == DT_OK)
+        *out = n;
+    else
+        dt_onnx_net_close(n);
+    return st;
+}
+
+dt_status dt_onnx_net_open(const char *path, const dt_alloc *a, dt_onnx_net **out, dt_error *err)
+{
+    dt_ox_file *f;
+    DT_TRY(dt_ox_read(path, a, &f, err));
+    return open_net(f, a, out, err);
+}
+
+dt_status dt_onnx_net_open_bytes(const char *path, const unsigned char *bytes, size_t size,
+                                 const dt_alloc *a, dt_onnx_net **out, dt_error *err)
+{
+    dt_ox_file *f;
+    DT_TRY(dt_ox_read_bytes(path, bytes, size, a, &f, err));
+    return open_net(f, a, out, err);
+}
+
+void dt_onnx_net_close(dt_onnx_net *n)
+{
+    if (!n) return;
+    const dt_alloc *a = n->file->alloc;
+    dt_put(a, n->walk.param);
+    dt_ox_free(n->file);
+    dt_put(a, n);
+}
+
+const char *dt_onnx_net_sha256(const dt_onnx_net *n)
+{
+    return n->file->sha256;
+}
+
+/* Does the file have pictures as [N,H,W,C]? */
+static bool is_channels_last(const dt_ox_port *p)
+{
+    return p->dim[1] != 3 && p->dim[3] == 3;
+}
+
+int dt_onnx_net_classes(const dt_onnx_net *n)
+{
+    enum { MOST = 100000 };
+    const dt_ox_port *p = &n->file->out[0];
+    int64_t last = p->rank > 1 ? p->dim[p->rank - 1] : 0;
+    for (int i = 1; i + 1 < p->rank; i++)
+        last = last == 1 ? p->dim[i] : p->dim[i] == 1 ? last : 0;
+    return last > 0 && last <= MOST ? (int)last : 0;
+}
+
+void dt_onnx_net_size(const dt_onnx_net *n, int64_t *out_H, int64_t *out_W)
+{
+    const dt_ox_port *p = &n->file->in[0];
+    int at = is_channels_last(p) ? 1 : 2;
+    *out_H = p->dim[at] > 0 ? p->dim[at] : 0;
+    *out_W = p->dim[at + 1] > 0 ? p->dim[at + 1] : 0;
+}
+
+/* The file's picture is value x. */
+static dt_status set_picture(dt_onnx_net *n, int x)
+{
+    static const int planes[] = { 0, 3, 1, 2 };
+    const dt_ox_port *p = &n->file->in[0];
+    const dt_shape *s = &n->walk.b->graph->value[x].shape;
+    dt_ox_value v = { .value = x, .rank = 4 };
+    for (int i = 0; i < 4; i++) {
+        v.axis[i] = is_channels_last(p) ? i : planes[i];
+        v.dim[i] = s->dim[v.axis[i]];
+        if (i == 0 || p->dim[i] < 0 || p->dim[i] == v.dim[i]) continue;
+        bool channels = v.axis[i] == 3;
+        return dt_fail(n->walk.err, DT_ERR_SHAPE, &(dt_where){ n->file->path, 0, p->name },
+                       "wants %lld %s, the pictures have %lld", (long long)p->dim[i],
+                       channels         ? "channels"
+                       : v.axis[i] == 1 ? "rows"
+                                        : "columns",
+                       (long long)v.dim[i]);
+    }
+    dt_ox_value *copy = dt_arena_get(n->file->arena, sizeof *copy);
+    if (!copy) return fail(n, DT_ERR_NOMEM, NULL, n->walk.err, "no memory");
+    *copy = v;
+    return dt_ox_map_set(&n->walk.values, p->name, copy, n->walk.err);
+}
+
+static dt_status set_constants(dt_onnx_net *n)
+{
+    dt_ox_file *f = n->file;
+    for (int i = 0; i < f->initial_count; i++) {
+        dt_ox_value *v = dt_arena_get(f->arena, sizeof *v);
+        if (!v) return fail(n, DT_ERR_NOMEM, NULL, n->walk.err, "no memory");
+        *v = (dt_ox_value){ .constant = &f->initial[i], .rank = f->initial[i].rank };
+        memcpy(v->dim, f->initial[i].dim, sizeof v->dim);
+        DT_TRY(dt_ox_map_set(&n->walk.values, f->initial[i].name, v, n->walk.err));
+    }
+    return DT_OK;
+}
+
+static dt_status fold(dt_ox_walk *w, const dt_ox_op *op)
+{
+    enum { MOST = 64 };
+    dt_ox_tensor *out[MOST] = { NULL };
+    if (w->node->out_count > MOST) return dt_ox_refuse(w, "more outputs than are read");
+    DT_TRY(op->fold(w, out));
+    for (int k = 0; k < w->node->out_count; k++)
+        if (out[k]) DT_TRY(dt_ox_set_constant(w, k, out[k]));
+    return DT_OK;
+}
+
+/* Every input is there, and how many of them are no constants. */
+static dt_status count_values(dt_ox_walk *w, int *out)
+{
+    *out = 0;
+    for (int i = 0; i < w->node->in_count; i++) {
+        const dt_ox_value *v = dt_ox_input(w, i);
+        if (!v && *w->node->in[i])
+            return dt_ox_refuse(w, "its input '%.120s' is made by no node before it",
+                                w->node->in[i]);
+        *out += v && !v->constant;
+    }
+    return DT_OK;
+}
+
+static dt_status walk_node(dt_ox_walk *w)
+{
+    const dt_ox_op *op = dt_ox_op_find(w->node->domain, w->node->op);
+    int values;
+    if (!op)
+        return dt_ox_refuse(w, "there is no form for this operator%s%.60s",
+                            *w->node->domain ? " of the domain " : "", w->node->domain);
+    if (w->node->has_graphs)
+        return dt_ox_refuse(w, "graphs in attributes are not read; export without control flow");
+    DT_TRY(count_values(w, &values));
+    if (w->node->in_count < op->in_min || (op->in_max && w->node->in_count > op->in_max))
+        return dt_ox_refuse(w, "%d inputs; %d to %d are read", w->node->in_count, op->in_min,
+                            op->in_max);
+    if (op->build && op->sees_constants) return op->build(w);
+    if (!values && op->fold) return fold(w, op);
+    if (op->build && values) return op->build(w);
+    return dt_ox_refuse(w, values ? "its input is computed; it is read of constants alone"
+                                  : "it has constants alone, of which it is not read");
+}
+
+/* The value that the file gives, as [N,classes]. */
+static dt_status find_output(dt_onnx_net *n, int *out)
+{
+    const char *name = n->file->out[0].name;
+    const dt_ox_value *v = dt_ox_map_find(&n->walk.values, name);
+    if (!v || v->constant)
+        return fail(n, DT_ERR_FORMAT, name, n->walk.err, "is an output that no node makes");
+    if (v->padded || !dt_ox_is_rows(&n->walk, v))
+        return fail(n, DT_ERR_UNSUPPORTED, name, n->walk.err,
+                    "is an output that is no row of numbers for each picture");
+    *out = v->value;
+    return DT_OK;
+}
+
+static dt_status walk_all(dt_onnx_net *n, int x)
+{
+    dt_ox_walk *w = &n->walk;
+    DT_TRY(set_constants(n));
+    DT_TRY(set_picture(n, x));
+    for (int i = 0; i < n->file->node_count; i++) {
+        w->node = &n->file->node[i];
+        w->index = i;
+        w->layer = dt_ox_layer_name(w, w->node, i);
+        if (!w->layer) return dt_ox_no_memory(w);
+        DT_TRY(walk_node(w));
+    }
+    return DT_OK;
+}
+
+dt_status dt_onnx_net_build(dt_onnx_net *n, dt_builder *b, int x, int *out_logits, dt_error *err)
+{
+    int first = b->graph->node_count;
+    n->walk.b = b;
+    n->walk.err = b->err = err;
+    DT_TRY(walk_all(n, x));
+    DT_TRY(find_output(n, out_logits));
+    dt_ox_roles(b->graph, first, *out_logits);
+    return DT_OK;
+}
+
+const float *dt_onnx_net_values(const dt_onnx_net *n, const char *name)
+{
+    const dt_ox_named *p = dt_ox_map_find(&n->walk.params, name);
+    return p ? p->data : NULL;
+}

@@ -1,0 +1,33 @@
+/* A network that an ONNX file describes, as a graph of the engine. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_EXCHANGE_ONNX_READER_ONNX_GRAPH_H
+#define DT_EXCHANGE_ONNX_READER_ONNX_GRAPH_H
+
+#include "core/file.h"
+#include "layers/builder.h"
+
+typedef struct dt_onnx_net dt_onnx_net;
+
+/* Reads a file (onnx_ir.h tells the errors). */
+dt_status dt_onnx_net_open(const char *path, const dt_alloc *a, dt_onnx_net **out,
+                           dt_error *err) DT_MUST_CHECK;
+dt_status dt_onnx_net_open_bytes(const char *path, const unsigned char *bytes, size_t size,
+                                 const dt_alloc *a, dt_onnx_net **out, dt_error *err) DT_MUST_CHECK;
+void dt_onnx_net_close(dt_onnx_net *net); /* NULL is fine */
+
+/* SHA-256 of the file and of the external data that it names. */
+const char *dt_onnx_net_sha256(const dt_onnx_net *net);
+/* Numbers of its output, which are its classes; 0: the file does not tell. */
+int dt_onnx_net_classes(const dt_onnx_net *net);
+/* The picture's size; 0: any. */
+void dt_onnx_net_size(const dt_onnx_net *net, int64_t *out_H, int64_t *out_W);
+
+/* Adds the nodes to a graph, behind picture x [N,H,W,3]: once for a net. Errors name the node, its
+ * operator and the reason: UNSUPPORTED, SHAPE. */
+dt_status dt_onnx_net_build(dt_onnx_net *net, dt_builder *b, int x, int *out_logits,
+                            dt_error *err) DT_MUST_CHECK;
+/* The numbers of a parameter or buffer of that graph by name, in its order; NULL: it is none of the
+ * net's. They live as long as the net. */
+const float *dt_onnx_net_values(const dt_onnx_net *net, const char *name);
+
+#endif

@@ -1,0 +1,77 @@
+/* Names of layers. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exchange/onnx/reader/onnx_names.h"
+
+#include <ctype.h>
+#include <string.h>
+
+enum { NAME_MOST = 160 };
+
+/* The length of a weight's name without ".weight"; 0: it is no name that a person gave. */
+static size_t stem_of(const char *weight)
+{
+    static const char end[] = ".weight";
+    size_t n = strlen(weight), tail = sizeof end - 1;
+    return n > tail && strcmp(weight + n - tail, end) == 0 && !strstr(weight, "::") ? n - tail : 0;
+}
+
+/* The first input from the second on that is an initialiser with such a name; NULL: none. */
+static const char *weight_of(const dt_ox_walk *w, const dt_ox_node *n)
+{
+    for (int i = 0; i < n->in_count; i++)
+        if (stem_of(n->in[i]) && dt_ox_map_find(&w->file->constants, n->in[i])) return n->in[i];
+    return NULL;
+}
+
+/* Characters that names of files, recipes and patterns take. */
+static char plain(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '.' ? c : '_';
+}
+
+/* The parts of a node's name, from module to module. A part that begins with all before it stands
+ * for them; the last is left out where it is the operator. */
+static void join_parts(const char *name, const char *op, char out[NAME_MOST])
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (const char *at = name; *at;) {
+        size_t n = strcspn(at, "/");
+        bool last = at[n] == '\0', ends_so = strncmp(at, op, strlen(op)) == 0;
+        if (n > 0 && !(last && ends_so && used)) {
+            if (used && strncmp(at, out, used) == 0 && at[used] == '.') used = 0;
+            if (used && used < NAME_MOST - 2) out[used++] = '.';
+            for (size_t i = 0; i < n && used < NAME_MOST - 1; i++)
+                out[used++] = plain(at[i]);
+            out[used] = '\0';
+        }
+        at += n + (at[n] == '/');
+    }
+}
+
+static const char *candidate(dt_ox_walk *w, const dt_ox_node *n, int index)
+{
+    char text[NAME_MOST];
+    const char *weight = weight_of(w, n);
+    dt_arena *arena = w->file->arena;
+    if (weight) {
+        size_t length = stem_of(weight);
+        if (length > NAME_MOST - 1) length = NAME_MOST - 1;
+        for (size_t i = 0; i < length; i++)
+            text[i] = plain(weight[i]);
+        text[length] = '\0';
+        return dt_arena_strdup(arena, text);
+    }
+    join_parts(n->name, n->op, text);
+    if (*text && *text != '.') return dt_arena_strdup(arena, text);
+    return dt_arena_printf(arena, "%s_%d", *n->op ? n->op : "node", index);
+}
+
+const char *dt_ox_layer_name(dt_ox_walk *w, const dt_ox_node *n, int index)
+{
+    const char *base = candidate(w, n, index), *name = base;
+    for (int i = 2; name && dt_ox_map_find(&w->layers, name); i++)
+        name = dt_arena_printf(w->file->arena, "%s_%d", base, i);
+    if (!name || dt_ox_map_set(&w->layers, name, w, NULL) != DT_OK) return NULL;
+    return name;
+}

@@ -1,0 +1,125 @@
+/* Operators of ONNX: one row in onnx_ops.def and one file (or a row in one) each. A row folds
+ * constants, makes nodes of the graph, or both; what it cannot, it refuses with a reason.
+ *
+ * Axes. The file has its own order of axes, [N,C,H,W] for most; the engine keeps pictures as
+ * [N,H,W,C]. So a value of the walk has the file's dimensions, and says for each which axis of the
+ * engine's value it is. What only turns, joins or splits axes changes that, and makes no node. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_EXCHANGE_ONNX_READER_ONNX_OPS_H
+#define DT_EXCHANGE_ONNX_READER_ONNX_OPS_H
+
+#include "exchange/onnx/reader/onnx_ir.h"
+#include "layers/nodes.h"
+
+/* What a name of the file stands for. */
+typedef struct dt_ox_value {
+    dt_ox_tensor *constant; /* NULL: a value of the graph */
+    int value;              /* of the graph */
+    int rank;               /* and dimensions, as the file has them; dim[0] of a batch is 1 */
+    int64_t dim[DT_OX_RANK];
+    int axis[DT_OX_RANK]; /* of `value`; -1: the engine has none for it, its size is 1 */
+    /* Zeros around it that are not made yet: dim counts them, `value` has none. A convolution takes
+     * them as its padding. By side: above, left, below, right. */
+    bool padded;
+    int64_t pad[4];
+} dt_ox_value;
+
+/* A parameter: its numbers in the engine's order. */
+typedef struct dt_ox_param {
+    int value; /* of the graph */
+    const dt_ox_tensor *from;
+    int turn[DT_OX_RANK]; /* axis j of it is axis turn[j] of `from` */
+    const float *data;    /* [elements], in the file's arena */
+} dt_ox_param;
+
+typedef struct dt_ox_named {
+    const float *data;
+} dt_ox_named;
+
+typedef struct dt_ox_walk {
+    dt_ox_file *file;
+    dt_builder *b;
+    dt_ox_map values;       /* dt_ox_value by name */
+    dt_ox_map layers;       /* names in use */
+    const dt_ox_node *node; /* in work */
+    const char *layer;      /* its name in the graph, unique */
+    int index;
+    dt_ox_map params; /* dt_ox_named by the parameter's name */
+    dt_ox_param *param;
+    int param_count;
+    size_t param_room;
+    dt_error *err;
+} dt_ox_walk;
+
+typedef struct dt_ox_op {
+    const char *name;
+    int in_min, in_max; /* inputs; in_max 0: any number */
+    /* Of constants alone: fills out[0..out_count-1]. NULL: it never is of constants alone. Called
+     * where every input that there is is constant. */
+    dt_status (*fold)(dt_ox_walk *w, dt_ox_tensor **out);
+    /* Nodes of the graph. NULL: it has no form there. */
+    dt_status (*build)(dt_ox_walk *w);
+    bool sees_constants; /* `build` is called for constants too, before `fold` */
+} dt_ox_op;
+
+/* Row of an operator; NULL: none. */
+const dt_ox_op *dt_ox_op_find(const char *domain, const char *name);
+/* Names of all rows, NULL at the end. */
+extern const dt_ox_op *const dt_ox_ops[];
+
+/* ---- for rows ---- */
+
+/* Refuses the node in work: "<file>: <node>: <op>: <reason>". UNSUPPORTED */
+dt_status dt_ox_refuse(dt_ox_walk *w, const char *fmt, ...) DT_PRINTF(2, 3);
+dt_status dt_ox_no_memory(dt_ox_walk *w);
+
+/* Input i; NULL: it is left out. The second form refuses what is left out, the third also what is
+ * constant or padded. */
+const dt_ox_value *dt_ox_input(const dt_ox_walk *w, int i);
+dt_status dt_ox_need(dt_ox_walk *w, int i, const dt_ox_value **out) DT_MUST_CHECK;
+dt_status dt_ox_need_value(dt_ox_walk *w, int i, const dt_ox_value **out) DT_MUST_CHECK;
+/* Input i as a constant of numbers, or of whole numbers; *out NULL where it is left out. */
+dt_status dt_ox_reals(dt_ox_walk *w, int i, const dt_ox_tensor **out) DT_MUST_CHECK;
+dt_status dt_ox_wholes(dt_ox_walk *w, int i, const dt_ox_tensor **out) DT_MUST_CHECK;
+/* One number: attribute `name`, else input i (-1: none), else `otherwise`. */
+dt_status dt_ox_number(dt_ox_walk *w, const char *name, int i, float otherwise,
+                       float *out) DT_MUST_CHECK;
+/* Whole numbers: attribute `name`, else input i (-1: none). *out_count -1: neither is there. */
+dt_status dt_ox_list(dt_ox_walk *w, const char *name, int i, const int64_t **out,
+                     int *out_count) DT_MUST_CHECK;
+/* The same as axes of a value: 0..rank-1, counted from behind where negative. `out` has
+ * DT_OX_RANK. */
+dt_status dt_ox_axes(dt_ox_walk *w, const char *name, int i, int rank, int *out,
+                     int *out_count) DT_MUST_CHECK;
+/* Of one axis. */
+dt_status dt_ox_axis(dt_ox_walk *w, int64_t axis, int rank, int *out) DT_MUST_CHECK;
+
+/* Output k of the node is v. */
+dt_status dt_ox_set(dt_ox_walk *w, int k, const dt_ox_value *v) DT_MUST_CHECK;
+/* It is value `y` of the graph (-1: the builder failed), with dimensions and axes as v has. */
+dt_status dt_ox_set_like(dt_ox_walk *w, int y, const dt_ox_value *v) DT_MUST_CHECK;
+/* Of pictures and rows: [N,H,W,C] as the file's [N,C,H,W]; [N,C] as [N,C], or as [N,C,1,1] with
+ * rank 4. */
+dt_status dt_ox_set_picture(dt_ox_walk *w, int y, int rank) DT_MUST_CHECK;
+/* It is a constant. */
+dt_status dt_ox_set_constant(dt_ox_walk *w, int k, dt_ox_tensor *t) DT_MUST_CHECK;
+
+/* Is v a picture that the engine has as [N,H,W,C] and the file as [N,C,H,W]? */
+bool dt_ox_is_picture(const dt_ox_walk *w, const dt_ox_value *v);
+/* Are they rows: [N,C] in the engine, and that or [N,C,1,1] in the file? */
+bool dt_ox_is_rows(const dt_ox_walk *w, const dt_ox_value *v);
+const dt_shape *dt_ox_shape(const dt_ox_walk *w, const dt_ox_value *v); /* the engine's */
+/* Have both the same dimensions in the same order of axes? */
+bool dt_ox_is_alike(const dt_ox_walk *w, const dt_ox_value *a, const dt_ox_value *b);
+/* v with the file's dimensions `dim`: only sizes of 1 come and go. False: it moves elements. */
+bool dt_ox_reshape(const dt_ox_value *v, int rank, const int64_t *dim, dt_ox_value *out);
+
+/* A parameter "<layer>.<part>" made of a constant, whose axis turn[j] is axis j of the parameter.
+ * The same constant in the same order is one parameter, whoever asks. -1: failed; the builder has
+ * the error. `kind` has all but name and shape. */
+int dt_ox_param_of(dt_ox_walk *w, const char *layer, const char *part, const dt_ox_tensor *t,
+                   const int *turn, int rank, dt_value kind);
+/* The status of the builder, which rows return after they made nodes. */
+dt_status dt_ox_built(const dt_ox_walk *w);
+
+#endif

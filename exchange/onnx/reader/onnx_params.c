@@ -1,0 +1,80 @@
+/* Parameters of the graph, made of constants. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exchange/onnx/reader/onnx_ops.h"
+
+/* The parameter that was made of this constant in this order; -1: none. */
+static int find(const dt_ox_walk *w, const dt_ox_tensor *t, const int *turn, int rank)
+{
+    for (int i = 0; i < w->param_count; i++) {
+        const dt_ox_param *p = &w->param[i];
+        bool same = p->from == t && w->b->graph->value[p->value].shape.rank == rank;
+        for (int j = 0; same && j < rank; j++)
+            same = p->turn[j] == turn[j];
+        if (same) return p->value;
+    }
+    return -1;
+}
+
+/* The elements of t with axis turn[j] as axis j. NULL: no memory. */
+static const float *turned(dt_ox_walk *w, const dt_ox_tensor *t, const int *turn, int rank)
+{
+    int64_t step[DT_OX_RANK] = { 0 }, at[DT_OX_RANK] = { 0 }, from = 0;
+    bool same = true;
+    for (int j = 0; j < rank; j++) {
+        same = same && turn[j] == j;
+        step[j] = 1;
+        for (int i = turn[j] + 1; i < t->rank; i++)
+            step[j] *= t->dim[i];
+    }
+    if (same) return t->x;
+    float *to = dt_arena_get(w->file->arena, (size_t)t->count * sizeof *to);
+    for (int64_t i = 0; to && i < t->count; i++) {
+        to[i] = t->x[from];
+        for (int j = rank; j-- > 0;) { /* the next element, as an odometer */
+            from += step[j];
+            if (++at[j] < t->dim[turn[j]]) break;
+            from -= step[j] * at[j];
+            at[j] = 0;
+        }
+    }
+    return to;
+}
+
+static int fail(dt_ox_walk *w, dt_status st)
+{
+    return dt_builder_fail(w->b, st);
+}
+
+/* The graph's names may go before the file does. */
+static dt_status keep_named(dt_ox_walk *w, int value, const float *data)
+{
+    char *name = dt_arena_strdup(w->file->arena, w->b->graph->value[value].name);
+    dt_ox_named *n = dt_arena_get(w->file->arena, sizeof *n);
+    if (!name || !n) return DT_ERR_NOMEM;
+    n->data = data;
+    return dt_ox_map_set(&w->params, name, n, w->err);
+}
+
+int dt_ox_param_of(dt_ox_walk *w, const char *layer, const char *part, const dt_ox_tensor *t,
+                   const int *turn, int rank, dt_value kind)
+{
+    int known = find(w, t, turn, rank);
+    if (dt_ox_built(w) != DT_OK || known >= 0) return known;
+    dt_ox_param p = { .from = t };
+    void *array = w->param;
+    kind.shape = (dt_shape){ .rank = rank };
+    for (int j = 0; j < rank; j++) {
+        p.turn[j] = turn[j];
+        kind.shape.dim[j] = t->dim[turn[j]];
+    }
+    p.data = turned(w, t, turn, rank);
+    if (!p.data) return fail(w, dt_ox_no_memory(w));
+    p.value = dt_part_value(w->b, layer, part, kind);
+    dt_status st = dt_grow(w->file->alloc, &array, &w->param_room, (size_t)w->param_count + 1,
+                           sizeof p, "ONNX parameters", w->err);
+    if (p.value < 0 || st != DT_OK) return fail(w, st);
+    w->param = array;
+    w->param[w->param_count++] = p;
+    if (keep_named(w, p.value, p.data) != DT_OK) return fail(w, dt_ox_no_memory(w));
+    return p.value;
+}

@@ -1,0 +1,60 @@
+/* Conv in two dimensions, with a bias or without. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/op_conv2d.h"
+#include "exchange/onnx/reader/onnx_window.h"
+
+/* Weight [O,I,KH,KW] and bias [O]. */
+static dt_status weights(dt_ox_walk *w, const dt_ox_tensor **weight, const dt_ox_tensor **bias)
+{
+    DT_TRY(dt_ox_reals(w, 1, weight));
+    DT_TRY(dt_ox_reals(w, 2, bias));
+    if (!*weight || (*weight)->rank != 4 || (*weight)->count == 0)
+        return dt_ox_refuse(w, "its weight has no 4 dimensions; convolutions over rows and columns "
+                               "are read");
+    if (*bias && ((*bias)->rank != 1 || (*bias)->count != (*weight)->dim[0]))
+        return dt_ox_refuse(w, "its bias has not %lld elements", (long long)(*weight)->dim[0]);
+    return DT_OK;
+}
+
+static dt_status add_node(dt_ox_walk *w, const dt_ox_value *x, const dt_conv2d_conf *conf,
+                          const dt_ox_tensor *weight, const dt_ox_tensor *bias)
+{
+    static const int to_ohwi[] = { 0, 2, 3, 1 }, same[] = { 0 };
+    const dt_value kernel = { .kind = DT_VALUE_PARAM,
+                              .layout = DT_LAYOUT_OIHW,
+                              .init = DT_INIT_KAIMING,
+                              .fan_in = weight->count / weight->dim[0] };
+    const dt_value shift = { .kind = DT_VALUE_PARAM, .role = DT_ROLE_BIAS };
+    int in[3] = { x->value };
+    in[1] = dt_ox_param_of(w, w->layer, "weight", weight, to_ohwi, 4, kernel);
+    if (bias) in[2] = dt_ox_param_of(w, w->layer, "bias", bias, same, 1, shift);
+    int y = dt_part_node(w->b, "conv2d", w->layer, conf, in, bias ? 3 : 2);
+    return dt_ox_set_picture(w, y, 4);
+}
+
+static dt_status build(dt_ox_walk *w)
+{
+    const dt_ox_value *x;
+    const dt_ox_tensor *weight, *bias;
+    dt_ox_view o;
+    int64_t groups = dt_ox_int(w->node, "group", 1);
+    DT_TRY(dt_ox_need(w, 0, &x));
+    DT_TRY(weights(w, &weight, &bias));
+    if (x->constant || !dt_ox_is_picture(w, x))
+        return dt_ox_refuse(w, "its input is no picture [N,C,H,W]");
+    if (groups < 1 || groups > weight->dim[0]) return dt_ox_refuse(w, "its groups are not read");
+    DT_TRY(dt_ox_view_of(w, x, &weight->dim[2], &o));
+    if (o.dilation[0] != 1 || o.dilation[1] != 1)
+        return dt_ox_refuse(w, "dilations of %d and %d are not read; 1 is", o.dilation[0],
+                            o.dilation[1]);
+    const dt_conv2d_conf conf = { .stride_h = o.stride[0],
+                                  .stride_w = o.stride[1],
+                                  .pad_h = o.pad[0],
+                                  .pad_w = o.pad[1],
+                                  .groups = (int)groups,
+                                  .more_h = o.pad[2] - o.pad[0],
+                                  .more_w = o.pad[3] - o.pad[1] };
+    return add_node(w, x, &conf, weight, bias);
+}
+
+const dt_ox_op dt_ox_op_Conv = { .name = "Conv", .in_min = 2, .in_max = 3, .build = build };

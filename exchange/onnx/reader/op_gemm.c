@@ -1,0 +1,60 @@
+/* Gemm and MatMul of rows with a constant weight. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exchange/onnx/reader/onnx_ops.h"
+
+static dt_status add_node(dt_ox_walk *w, const dt_ox_value *x, const dt_ox_tensor *weight,
+                          bool transposed, const dt_ox_tensor *bias)
+{
+    static const int as_is[] = { 0, 1 }, turned[] = { 1, 0 };
+    const int *turn = transposed ? as_is : turned;
+    int64_t O = weight->dim[turn[0]], I = weight->dim[turn[1]];
+    const dt_value rows = { .kind = DT_VALUE_PARAM, .init = DT_INIT_KAIMING, .fan_in = I };
+    const dt_value shift = { .kind = DT_VALUE_PARAM, .role = DT_ROLE_BIAS };
+    if (bias && bias->count != O)
+        return dt_ox_refuse(w, "its bias has not %lld elements", (long long)O);
+    if (dt_ox_shape(w, x)->dim[1] != I)
+        return dt_ox_refuse(w, "its input has %lld columns, its weight %lld rows",
+                            (long long)dt_ox_shape(w, x)->dim[1], (long long)I);
+    int in[3] = { x->value };
+    in[1] = dt_ox_param_of(w, w->layer, "weight", weight, turn, 2, rows);
+    if (bias) {
+        const int last[] = { bias->rank > 0 ? bias->rank - 1 : 0 };
+        in[2] = dt_ox_param_of(w, w->layer, "bias", bias, last, 1, shift);
+    }
+    int y = dt_part_node(w->b, "linear", w->layer, NULL, in, bias ? 3 : 2);
+    return dt_ox_set_picture(w, y, x->rank);
+}
+
+static dt_status build(dt_ox_walk *w, bool transposed, const dt_ox_tensor *bias)
+{
+    const dt_ox_value *x;
+    const dt_ox_tensor *weight;
+    DT_TRY(dt_ox_need_value(w, 0, &x));
+    DT_TRY(dt_ox_reals(w, 1, &weight));
+    if (!dt_ox_is_rows(w, x)) return dt_ox_refuse(w, "its input is no rows [N,C]");
+    if (!weight || weight->rank != 2 || weight->count == 0)
+        return dt_ox_refuse(w, "its second operand is no weight of 2 dimensions");
+    return add_node(w, x, weight, transposed, bias);
+}
+
+static dt_status build_gemm(dt_ox_walk *w)
+{
+    const dt_ox_tensor *bias;
+    if (dt_ox_int(w->node, "transA", 0) || dt_ox_float(w->node, "alpha", 1) != 1 ||
+        dt_ox_float(w->node, "beta", 1) != 1)
+        return dt_ox_refuse(w, "transA 0, alpha 1 and beta 1 are read");
+    DT_TRY(dt_ox_reals(w, 2, &bias));
+    if (bias && bias->count != (bias->rank ? bias->dim[bias->rank - 1] : 1))
+        return dt_ox_refuse(w, "its bias is no row");
+    return build(w, dt_ox_int(w->node, "transB", 0) != 0, bias);
+}
+
+static dt_status build_matmul(dt_ox_walk *w)
+{
+    return build(w, false, NULL);
+}
+
+const dt_ox_op dt_ox_op_Gemm = { .name = "Gemm", .in_min = 2, .in_max = 3, .build = build_gemm };
+const dt_ox_op dt_ox_op_MatMul = {
+    .name = "MatMul", .in_min = 2, .in_max = 2, .build = build_matmul
+};

@@ -1,0 +1,149 @@
+/* Reshape, Flatten, Squeeze, Unsqueeze: of constants; of values where only sizes of 1 come and go.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "exchange/onnx/reader/onnx_fold.h"
+
+/* Dimensions that the node gives to something of `rank` and `dim`. */
+typedef dt_status sizes_fn(dt_ox_walk *w, int rank, const int64_t *dim, int *out_rank,
+                           int64_t *out);
+
+static dt_status reshape_sizes(dt_ox_walk *w, int rank, const int64_t *dim, int *out_rank,
+                               int64_t *out)
+{
+    const int64_t *to;
+    int count, open = -1;
+    int64_t all = 1, known = 1;
+    bool zero_is_zero = dt_ox_int(w->node, "allowzero", 0) != 0;
+    DT_TRY(dt_ox_list(w, "shape", 1, &to, &count));
+    if (count < 0 || count > DT_OX_RANK)
+        return dt_ox_refuse(w, "its shape is no list of at most 8");
+    for (int i = 0; i < rank; i++)
+        all *= dim[i];
+    for (int i = 0; i < count; i++) {
+        out[i] = to[i] == 0 && !zero_is_zero && i < rank ? dim[i] : to[i];
+        if (out[i] == -1 && open < 0) {
+            open = i;
+            continue;
+        }
+        if (out[i] < 0 || (out[i] > 0 && known > INT64_MAX / out[i]))
+            return dt_ox_refuse(w, "its shape has %lld", (long long)to[i]);
+        known *= out[i];
+    }
+    if (open >= 0) out[open] = known > 0 && all % known == 0 ? all / known : -1;
+    if (open >= 0 && out[open] > 0) known *= out[open];
+    if (known != all || (open >= 0 && out[open] < 0))
+        return dt_ox_refuse(w, "its shape does not hold %lld elements", (long long)all);
+    *out_rank = count;
+    return DT_OK;
+}
+
+static dt_status flatten_sizes(dt_ox_walk *w, int rank, const int64_t *dim, int *out_rank,
+                               int64_t *out)
+{
+    int64_t axis = dt_ox_int(w->node, "axis", 1);
+    if (axis < 0) axis += rank;
+    if (axis < 0 || axis > rank) return dt_ox_refuse(w, "its axis is outside of %d", rank);
+    out[0] = out[1] = 1;
+    for (int i = 0; i < rank; i++)
+        out[i < axis ? 0 : 1] *= dim[i];
+    *out_rank = 2;
+    return DT_OK;
+}
+
+static dt_status squeeze_sizes(dt_ox_walk *w, int rank, const int64_t *dim, int *out_rank,
+                               int64_t *out)
+{
+    int axis[DT_OX_RANK], count;
+    DT_TRY(dt_ox_axes(w, "axes", 1, rank, axis, &count));
+    *out_rank = 0;
+    for (int i = 0; i < rank; i++) {
+        bool gone = count < 0 && dim[i] == 1;
+        for (int k = 0; k < count; k++)
+            gone = gone || axis[k] == i;
+        if (gone && dim[i] != 1)
+            return dt_ox_refuse(w, "dimension %d is %lld, not 1", i, (long long)dim[i]);
+        if (!gone) out[(*out_rank)++] = dim[i];
+    }
+    return DT_OK;
+}
+
+static dt_status unsqueeze_sizes(dt_ox_walk *w, int rank, const int64_t *dim, int *out_rank,
+                                 int64_t *out)
+{
+    const int64_t *list;
+    int count, at = 0;
+    bool is_new[DT_OX_RANK] = { false };
+    DT_TRY(dt_ox_list(w, "axes", 1, &list, &count));
+    if (count < 0 || rank + count > DT_OX_RANK)
+        return dt_ox_refuse(w, "its axes are not there, or more than 8");
+    for (int k = 0; k < count; k++) {
+        int axis;
+        DT_TRY(dt_ox_axis(w, list[k], rank + count, &axis));
+        if (is_new[axis]) return dt_ox_refuse(w, "an axis comes twice");
+        is_new[axis] = true;
+    }
+    for (int i = 0; i < rank + count; i++)
+        out[i] = is_new[i] ? 1 : dim[at++];
+    *out_rank = rank + count;
+    return DT_OK;
+}
+
+static dt_status fold(dt_ox_walk *w, sizes_fn *sizes, dt_ox_tensor **out)
+{
+    const dt_ox_tensor *t = dt_ox_input(w, 0)->constant;
+    int rank;
+    int64_t dim[DT_OX_RANK];
+    DT_TRY(sizes(w, t->rank, t->dim, &rank, dim));
+    out[0] = dt_arena_get(w->file->arena, sizeof *t);
+    if (!out[0]) return dt_ox_no_memory(w);
+    *out[0] = *t; /* the same elements */
+    out[0]->rank = rank;
+    memcpy(out[0]->dim, dim, (size_t)rank * sizeof *dim);
+    return DT_OK;
+}
+
+static dt_status build(dt_ox_walk *w, sizes_fn *sizes)
+{
+    const dt_ox_value *v;
+    dt_ox_value out;
+    int rank;
+    int64_t dim[DT_OX_RANK];
+    DT_TRY(dt_ox_need_value(w, 0, &v));
+    DT_TRY(sizes(w, v->rank, v->dim, &rank, dim));
+    if (rank == 0 || dim[0] != 1)
+        return dt_ox_refuse(w, "it makes %lld of each picture; the first dimension has to stay N",
+                            rank ? (long long)dim[0] : 0LL);
+    if (!dt_ox_reshape(v, rank, dim, &out))
+        return dt_ox_refuse(w, "it joins or splits axes that have elements; only axes of 1 come "
+                               "and go");
+    return dt_ox_set(w, 0, &out);
+}
+
+#define RESHAPE(title)                                                                             \
+    static dt_status fold_##title(dt_ox_walk *w, dt_ox_tensor **out)                               \
+    {                                                                                              \
+        return fold(w, title##_sizes, out);                                                        \
+    }                                                                                              \
+    static dt_status build_##title(dt_ox_walk *w)                                                  \
+    {                                                                                              \
+        return build(w, title##_sizes);                                                            \
+    }
+RESHAPE(reshape)
+RESHAPE(flatten)
+RESHAPE(squeeze)
+RESHAPE(unsqueeze)
+
+const dt_ox_op dt_ox_op_Reshape = {
+    .name = "Reshape", .in_min = 1, .in_max = 2, .fold = fold_reshape, .build = build_reshape
+};
+const dt_ox_op dt_ox_op_Flatten = {
+    .name = "Flatten", .in_min = 1, .in_max = 1, .fold = fold_flatten, .build = build_flatten
+};
+const dt_ox_op dt_ox_op_Squeeze = {
+    .name = "Squeeze", .in_min = 1, .in_max = 2, .fold = fold_squeeze, .build = build_squeeze
+};
+const dt_ox_op dt_ox_op_Unsqueeze = {
+    .name = "Unsqueeze", .in_min = 1, .in_max = 2, .fold = fold_unsqueeze, .build = build_unsqueeze
+};

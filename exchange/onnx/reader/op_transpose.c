@@ -1,0 +1,52 @@
+/* Transpose: of constants; of values it turns what the file calls their axes. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exchange/onnx/reader/onnx_fold.h"
+
+/* The order of axes; without one they are turned round. */
+static dt_status order(dt_ox_walk *w, int rank, int *out)
+{
+    const int64_t *perm;
+    int count;
+    bool seen[DT_OX_RANK] = { false };
+    DT_TRY(dt_ox_list(w, "perm", -1, &perm, &count));
+    if (count >= 0 && count != rank) return dt_ox_refuse(w, "'perm' is not of %d axes", rank);
+    for (int i = 0; i < rank; i++) {
+        DT_TRY(dt_ox_axis(w, count < 0 ? rank - 1 - i : perm[i], rank, &out[i]));
+        if (seen[out[i]]) return dt_ox_refuse(w, "'perm' has an axis twice");
+        seen[out[i]] = true;
+    }
+    return DT_OK;
+}
+
+static dt_status fold(dt_ox_walk *w, dt_ox_tensor **out)
+{
+    const dt_ox_tensor *t = dt_ox_input(w, 0)->constant;
+    int turn[DT_OX_RANK];
+    dt_ox_window all;
+    DT_TRY(order(w, t->rank, turn));
+    for (int i = 0; i < t->rank; i++) {
+        all.first[i] = 0;
+        all.step[i] = 1;
+        all.count[i] = t->dim[i];
+    }
+    return dt_ox_cut(w, t, &all, turn, out);
+}
+
+static dt_status build(dt_ox_walk *w)
+{
+    const dt_ox_value *v;
+    int turn[DT_OX_RANK];
+    DT_TRY(dt_ox_need_value(w, 0, &v));
+    DT_TRY(order(w, v->rank, turn));
+    if (v->rank && turn[0] != 0) return dt_ox_refuse(w, "the batch's axis has to stay the first");
+    dt_ox_value out = *v;
+    for (int i = 0; i < v->rank; i++) {
+        out.dim[i] = v->dim[turn[i]];
+        out.axis[i] = v->axis[turn[i]];
+    }
+    return dt_ox_set(w, 0, &out);
+}
+
+const dt_ox_op dt_ox_op_Transpose = {
+    .name = "Transpose", .in_min = 1, .in_max = 1, .fold = fold, .build = build
+};

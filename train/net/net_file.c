@@ -1,0 +1,51 @@
+/* Networks whose graph is read from a file. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/net/net_file.h"
+
+#include <string.h>
+
+#include "exchange/layout.h"
+
+const dt_model_file *dt_net_model_file(const dt_recipe *recipe)
+{
+    const dt_model *model = (const dt_model *)(const void *)recipe->model.choice.row;
+    return model->file ? model->file(recipe->model.choice.conf) : NULL;
+}
+
+static dt_status check_file(const dt_net *net, const dt_model_file *f, dt_error *err)
+{
+    const char *sha256 = dt_onnx_net_sha256(net->file);
+    if (!*f->sha256 || strcmp(f->sha256, sha256) == 0) return DT_OK;
+    return dt_fail(
+        err, DT_ERR_FORMAT, &(dt_where){ .file = f->path },
+        "is another file than the recipe's: its SHA-256 is %.16s..., model.sha256 %.16s...", sha256,
+        f->sha256);
+}
+
+dt_status dt_net_file_build(dt_net *net, const dt_recipe *recipe, const dt_model_file *f,
+                            dt_builder *b, dt_error *err)
+{
+    if (!*f->path)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = recipe->name, .key = "model.onnx" },
+                       "is not given; say model.onnx=FILE");
+    DT_TRY(dt_onnx_net_open(f->path, NULL, &net->file, err));
+    DT_TRY(check_file(net, f, err));
+    DT_TRY(dt_onnx_net_build(net->file, b, net->input, &net->logits, err));
+    const dt_shape *s = &net->graph.value[net->logits].shape;
+    if (s->dim[1] == net->classes) return DT_OK;
+    return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ .file = recipe->name, .key = "model.classes" },
+                   "%d differs from the %lld outputs of %s", net->classes, (long long)s->dim[1],
+                   f->path);
+}
+
+void dt_net_file_fill(dt_net *net)
+{
+    for (int i = 0; net->file && i < net->graph.value_count; i++) {
+        const dt_value *v = &net->graph.value[i];
+        const float *from = dt_layout_is_kept(v) ? dt_onnx_net_values(net->file, v->name) : NULL;
+        for (int64_t k = 0; from && k < dt_shape_count(&v->shape); k++)
+            net->state.data[i][k] = (real)from[k];
+    }
+    dt_onnx_net_close(net->file);
+    net->file = NULL;
+}
