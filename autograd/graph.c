@@ -178,3 +178,33 @@ dt_status dt_graph_node(dt_graph *g, const char *op_name, const char *name, cons
     }
     return dt_graph_append(g, &node, err);
 }
+
+dt_status dt_graph_port(dt_graph *g, dt_port_kind kind, const char *name, int value, dt_error *err)
+{
+    for (int i = 0; i < g->port_count; i++)
+        if (strcmp(g->port[i].name, name) == 0)
+            return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = name }, "is the name of two ports");
+    if (g->port_count == DT_GRAPH_PORTS)
+        return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = name },
+                       "is one port more than the %d that a net may have", DT_GRAPH_PORTS);
+    char *copy = dt_arena_strdup(g->arena, name);
+    if (!copy) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    g->port[g->port_count++] = (dt_port){ kind, copy, value };
+    return DT_OK;
+}
+
+dt_status dt_graph_ports_of(dt_graph *g, const dt_graph *other, const int *value, dt_error *err)
+{
+    for (int i = 0; i < other->port_count; i++) {
+        const dt_port *p = &other->port[i];
+        DT_TRY(dt_graph_port(g, p->kind, p->name, value ? value[p->value] : p->value, err));
+    }
+    return DT_OK;
+}
+
+const char *dt_graph_port_name(const dt_graph *g, int value, const char *otherwise)
+{
+    for (int i = 0; i < g->port_count; i++)
+        if (g->port[i].value == value) return g->port[i].name;
+    return otherwise;
+}

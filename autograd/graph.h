@@ -70,6 +70,15 @@ typedef struct dt_node {
     int out[DT_OP_MAX_OUT], out_count;
 } dt_node;
 
+/* What goes into a net, comes out of it and is wanted of it, by name. */
+typedef enum dt_port_kind { DT_PORT_INPUT, DT_PORT_OUTPUT, DT_PORT_ANSWER } dt_port_kind;
+typedef struct dt_port {
+    dt_port_kind kind;
+    const char *name;
+    int value; /* has shape and store */
+} dt_port;
+enum { DT_GRAPH_PORTS = 16 };
+
 /* A node that reads a value as its input `input`. */
 typedef struct dt_use {
     int node, input;
@@ -83,6 +92,8 @@ typedef struct dt_graph {
     dt_use *use;
     int value_count, node_count, use_count;
     int value_room, node_room, use_room;
+    dt_port port[DT_GRAPH_PORTS];
+    int port_count;
     int *named; /* hash table of PARAM and BUFFER values by name, -1: free */
     int named_count, named_room;
 } dt_graph;
@@ -100,6 +111,14 @@ dt_status dt_graph_node(dt_graph *g, const char *op, const char *name, const voi
 /* Adds a node that is whole: its outputs are values of this graph that nothing computes yet. `name`
  * and `conf` are borrowed. For passes that make one graph of another. */
 dt_status dt_graph_append(dt_graph *g, const dt_node *node, dt_error *err) DT_MUST_CHECK;
+/* Adds a port; the name is copied. RANGE: there are DT_GRAPH_PORTS, or one of that name. */
+dt_status dt_graph_port(dt_graph *g, dt_port_kind kind, const char *name, int value,
+                        dt_error *err) DT_MUST_CHECK;
+/* Adds the ports of another graph; `value[v]` is what stands for its v here, NULL: v itself. */
+dt_status dt_graph_ports_of(dt_graph *g, const dt_graph *other, const int *value,
+                            dt_error *err) DT_MUST_CHECK;
+/* The name under which a value goes in or out; `otherwise` where it is no such port. */
+const char *dt_graph_port_name(const dt_graph *g, int value, const char *otherwise);
 /* PARAM or BUFFER of that name, -1: none. */
 int dt_graph_find(const dt_graph *g, const char *name);
 /* Copies bytes into the graph's memory (configurations that others point into). NULL: no memory. */

@@ -22,6 +22,8 @@ static dt_status take_values(dt_rewrite *r)
     out->value_count = out->value_room = g->value_count;
     out->named_count = g->named_count;
     out->named_room = g->named_room;
+    out->port_count = g->port_count;
+    memcpy(out->port, g->port, sizeof g->port);
     for (int i = 0; i < g->value_count; i++) {
         dt_value *v = &out->value[i];
         v->producer = v->first_use = v->last_use = -1;

@@ -73,6 +73,12 @@ def batches(stream, header):
         yield x, ours
 
 
+def as_input(x, axes):
+    """Pictures [n,H,W,C] as the file has them: [n,C,H,W], or, of 2 axes, rows [n,C]."""
+    import numpy as np
+    return x.reshape(len(x), -1) if axes == 2 else np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+
+
 def compare(tally, ours, theirs):
     import numpy as np
     for name, value in theirs.items():

@@ -64,11 +64,13 @@ class Compared(comparison.Runtime):
         model, self.outputs = with_codes(header["model"], self.shapes)
         with tempfile.TemporaryDirectory() as folder:
             self.session, self.operators, self.floats = open_session(model, folder)
+        self.output = self.session.get_outputs()[0].name
+        self.axes = len(self.session.get_inputs()[0].shape)
 
     def forward(self, x, _ours):
         names = list(self.outputs)
-        got = self.session.run(["logits"] + [self.outputs[k] for k in names],
-                               {"input": np.ascontiguousarray(x.transpose(0, 3, 1, 2))})
+        got = self.session.run([self.output] + [self.outputs[k] for k in names],
+                               {"input": comparison.as_input(x, self.axes)})
         theirs = {"logits": got[0]}
         for name, value in zip(names, got[1:]):
             theirs[name] = channels_last(value, self.shapes[name])

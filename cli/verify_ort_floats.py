@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 
-from comparison import Failed, batch_size
+from comparison import Failed, as_input, batch_size
 from verify_ort import FLOAT_OPS, np, onnx, open_session, ort
 
 # What the codes of a quantizer come out of, in this order: behind moves, limits, itself.
@@ -58,7 +58,8 @@ def main(stream, _as_json):
     while n := batch_size(stream):
         shape = n, header["H"], header["W"], header["C"]
         x = np.frombuffer(stream.read(4 * int(np.prod(shape))), "<f4").reshape(shape)
-        got = session.run(["logits"] + outputs, {"input": np.ascontiguousarray(x.transpose(0, 3, 1, 2))})
+        got = session.run([session.get_outputs()[0].name] + outputs,
+                          {"input": as_input(x, len(session.get_inputs()[0].shape))})
         for site, codes in zip(sites, got[1:]):
             shape = site["shape"]
             if site["map"]:

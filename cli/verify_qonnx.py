@@ -34,9 +34,11 @@ class Compared(comparison.Runtime):
         n = len(x)
         if n != self.size:
             self.model, self.size = open_model(self.header["model"], n), n
-        got = execute_onnx(self.model, {"input": np.ascontiguousarray(x.transpose(0, 3, 1, 2))},
+        graph = self.model.graph
+        axes = len(graph.input[0].type.tensor_type.shape.dim)
+        got = execute_onnx(self.model, {"input": comparison.as_input(x, axes)},
                            return_full_exec_context=True)
-        theirs = {"logits": got["logits"]}
+        theirs = {"logits": got[graph.output[0].name]}
         made = comparison.outputs_of(self.model.graph.node, self.shapes)
         for node in self.header["nodes"]:
             name = node["name"]

@@ -72,6 +72,11 @@ dt_status dt_data_open(const dt_dataset *row, const dt_data_params *params, dt_d
     if (row->needs_root && !*p.root)
         return dt_fail(err, DT_ERR_ARG, &where, "%s needs the folder with its files",
                        row->row.name);
+    unsigned has = row->answers ? row->answers : 1u << DT_ANSWER_LABEL;
+    if (!(has >> p.answer & 1))
+        return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "data.name" },
+                       "samples of '%s' have labels; the task wants %s, which 'arrays' can have",
+                       row->row.name, p.answer == DT_ANSWER_FLAGS ? "flags" : "numbers");
     dt_data *d = dt_get(p.alloc, sizeof *d, "dataset");
     if (!d) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to open the dataset");
     d->row = row;
@@ -110,7 +115,16 @@ dt_status dt_data_read(const dt_data *data, dt_split split, int64_t index, dt_sa
     DT_TRY(check_index(data, split, index, err));
     out->orient = data->orient;
     out->orientation = 1;
-    return data->row->read(data->self, split, index, out, err);
+    if (data->row->read) return data->row->read(data->self, split, index, out, err);
+    return dt_fail(err, DT_ERR_UNSUPPORTED, NULL, "the samples of %s are no pictures",
+                   data->row->row.name);
+}
+
+dt_status dt_data_take(const dt_data *data, dt_split split, int64_t index, dt_bytes *room, float *x,
+                       void *answer, dt_error *err)
+{
+    DT_TRY(check_index(data, split, index, err));
+    return data->row->take(data->self, split, index, room, x, answer, err);
 }
 
 dt_status dt_data_name(const dt_data *data, dt_split split, int64_t index, dt_sample_name *out,

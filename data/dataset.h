@@ -1,11 +1,13 @@
-/* Datasets: labelled RGB pictures by split and index. A row of the table describes a
- * kind of dataset; dt_data is one that was opened. */
+/* Datasets: samples with their answers by split and index, RGB pictures with labels or arrays. A row
+ * of the table describes a kind of dataset; dt_data is one that was opened. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_DATA_DATASET_H
 #define DT_DATA_DATASET_H
 
 #include "core/alloc.h"
+#include "core/answer.h"
 #include "core/opt.h"
+#include "core/shape.h"
 #include "data/picture.h"
 
 typedef enum dt_split {
@@ -18,6 +20,8 @@ enum {
     DT_DATA_SPLITS = 2,   /* splits a dataset stores */
     DT_DATA_CHANNELS = 3, /* R, G, B */
     DT_DATA_MAX_SIDE = DT_PICTURE_MAX_SIDE,
+    DT_DATA_MAX_RANK = 4,         /* axes of an array's sample */
+    DT_DATA_MAX_CLASSES = 100000, /* where nothing else limits them */
     DT_DATA_PATH = 4096, /* bytes of a path, as many as the kernel takes */
 };
 
@@ -38,6 +42,10 @@ typedef struct dt_data_note {
 
 /* What an opened dataset holds. */
 typedef struct dt_data_info {
+    dt_shape input;                 /* of an array's sample, channels last; rank 0: pictures */
+    bool input_nonneg;              /* no value of an array is negative */
+    dt_answer answer;
+    int64_t answers;                /* flags or numbers of a sample */
     int classes;                    /* labels are 0..classes-1 */
     int64_t H, W;                   /* pixels of every picture, 1..DT_DATA_MAX_SIDE; 0: they differ,
                                        and transforms must give them one size */
@@ -56,6 +64,8 @@ typedef struct dt_data_params {
     int threads;           /* for work at open; 0: one */
     dt_data_need need;
     dt_orient orient; /* of files that tell how they are to be seen */
+    dt_answer answer; /* that is wanted of every sample */
+    int outputs;      /* labels must be below; 0: not told */
     bool lenient;     /* for checking: classes without pictures are notes, not errors */
 } dt_data_params;
 
@@ -70,6 +80,7 @@ typedef struct dt_sample_name {
 typedef struct dt_dataset {
     dt_row row; /* must be first */
     bool needs_root;
+    unsigned answers; /* bit i: it has answers of that kind (dt_answer); 0: labels */
     /* Opens and checks everything that can be checked without reading every picture. Fills
      * `*out_self` (given to read and close) and `*out_info` on success only. `p->conf` is set. */
     dt_status (*open)(const dt_data_params *p, void **out_self, dt_data_info *out_info,
@@ -79,6 +90,10 @@ typedef struct dt_dataset {
      * own. */
     dt_status (*read)(const void *self, dt_split split, int64_t index, dt_sample *out,
                       dt_error *err);
+    /* Rows of arrays, in place of `read`: the values of sample `index` [info.input], and its answer,
+     * an int32_t or info.answers floats. `room` is the thread's. FORMAT: a value is nan. */
+    dt_status (*take)(const void *self, dt_split split, int64_t index, dt_bytes *room, float *x,
+                      void *answer, dt_error *err);
     /* Names sample `index` without reading it; NULL: samples are not files. */
     dt_status (*name)(const void *self, dt_split split, int64_t index, dt_sample_name *out,
                       dt_error *err);
@@ -116,6 +131,9 @@ int64_t dt_data_count(const dt_data *data, dt_split split);
  * otherwise what the files give. On failure the picture may be half written. */
 dt_status dt_data_read(const dt_data *data, dt_split split, int64_t index, dt_sample *out,
                        dt_error *err) DT_MUST_CHECK;
+/* The same of arrays, see dt_dataset.take. */
+dt_status dt_data_take(const dt_data *data, dt_split split, int64_t index, dt_bytes *room, float *x,
+                       void *answer, dt_error *err) DT_MUST_CHECK;
 /* UNSUPPORTED when the samples are no files. */
 dt_status dt_data_name(const dt_data *data, dt_split split, int64_t index, dt_sample_name *out,
                        dt_error *err) DT_MUST_CHECK;

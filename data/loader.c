@@ -16,9 +16,9 @@ enum {
 };
 
 typedef struct slot {
-    float *x;        /* [N,H,W,3] */
+    float *x;        /* [N,H,W,3], or of arrays [N,...] */
     int32_t *labels; /* [N] */
-    float *targets;  /* [N,classes]; NULL: no step mixes */
+    float *targets;  /* [N,classes] of steps that mix, [N,K] flags or numbers; else NULL */
     int64_t epoch, index, valid, skipped;
     dt_error err, first_broken;
 } slot;
@@ -32,6 +32,8 @@ struct dt_loader {
     dt_extent size; /* of pictures in batches */
     int64_t samples, batches, task;
     size_t sample_size; /* elements of a picture */
+    size_t answer_size; /* bytes */
+    bool mixes;
     dt_normalize_table table;
     dt_transform_step steps[DT_TRANSFORM_MAX];
     dt_worker *worker;
@@ -53,6 +55,12 @@ static int64_t sample_at(const dt_loader *l, int64_t position)
     return l->base ? l->base[position] : position;
 }
 
+static void *answer_at(const dt_loader *l, slot *s, int64_t i)
+{
+    return l->info.answer == DT_ANSWER_LABEL ? (void *)&s->labels[i]
+                                             : s->targets + i * l->info.answers;
+}
+
 /* Sample at a position of the epoch's order, as sample i of the batch. */
 static dt_status load_position(dt_loader *l, slot *s, int64_t position, int64_t i, dt_sample *at,
                                dt_error *err)
@@ -62,6 +70,8 @@ static dt_status load_position(dt_loader *l, slot *s, int64_t position, int64_t 
     dt_split stored = p->split == DT_SPLIT_TEST ? DT_SPLIT_TEST : DT_SPLIT_TRAIN;
     float *x = s->x + l->sample_size * (size_t)i;
     dt_rng rng;
+    if (l->info.input.rank)
+        return dt_data_take(p->data, stored, sample, &at->file, x, answer_at(l, s, i), err);
     DT_TRY(dt_data_read(p->data, stored, sample, at, err));
     dt_rng_open(&rng, p->seed, DT_RNG_AUGMENT, (uint32_t)s->epoch, (uint64_t)sample);
     DT_TRY(dt_transform_apply(p->steps, p->step_count, &rng, at, err));
@@ -112,7 +122,7 @@ static void close_gaps(dt_loader *l, slot *s)
         if (to != i) {
             memcpy(s->x + (size_t)to * l->sample_size, s->x + (size_t)i * l->sample_size,
                    l->sample_size * sizeof *s->x);
-            s->labels[to] = s->labels[i];
+            memcpy(answer_at(l, s, to), answer_at(l, s, i), l->answer_size);
         }
         to++;
     }
@@ -196,11 +206,11 @@ static void fill(void *arg)
     s->valid = left < l->p.batch ? left : l->p.batch;
     dt_parallel(l->p.threads, (s->valid + l->task - 1) / l->task, run_task, l);
     look_at_results(l, s);
-    if (s->err.status == DT_OK && s->targets) mix_batch(l, s);
+    if (s->err.status == DT_OK && l->mixes) mix_batch(l, s);
     if (s->valid == l->p.batch) return;
     size_t rest = (size_t)(l->p.batch - s->valid);
     memset(s->x + (size_t)s->valid * l->sample_size, 0, rest * l->sample_size * sizeof *s->x);
-    memset(s->labels + s->valid, 0, rest * sizeof *s->labels);
+    memset(answer_at(l, s, s->valid), 0, rest * l->answer_size);
 }
 
 static void start(dt_loader *l, int64_t epoch, int64_t index)
@@ -284,11 +294,14 @@ static dt_status make_buffers(dt_loader *l, dt_error *err)
 {
     const dt_loader_params *p = &l->p;
     size_t batch_size, targets_size;
-    l->sample_size = (size_t)(l->size.H * l->size.W * DT_DATA_CHANNELS); /* sides are limited */
+    bool label = l->info.answer == DT_ANSWER_LABEL;
+    l->mixes = dt_transform_has_mix(p->steps, p->step_count);
+    l->answer_size = label ? sizeof(int32_t) : (size_t)l->info.answers * sizeof(float);
     if (!dt_size_mul(l->sample_size, (size_t)p->batch, &batch_size) ||
-        !dt_size_mul((size_t)p->classes, (size_t)p->batch, &targets_size))
+        !dt_size_mul((size_t)(label ? p->classes : l->info.answers), (size_t)p->batch,
+                     &targets_size))
         return no_memory(err);
-    bool soft = dt_transform_has_mix(p->steps, p->step_count);
+    bool soft = l->mixes || !label;
     for (int i = 0; i < 2; i++) {
         slot *s = &l->slots[i];
         s->x = dt_get_array(p->alloc, batch_size, sizeof *s->x, "loader");
@@ -307,7 +320,17 @@ static dt_status make_buffers(dt_loader *l, dt_error *err)
     return DT_OK;
 }
 
-static dt_status plan_steps(dt_loader *l, dt_error *err)
+/* Arrays come as they are. */
+static dt_status plan_arrays(dt_loader *l, dt_error *err)
+{
+    if (l->p.step_count)
+        return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = l->p.steps[0].row->row.name },
+                       "is for pictures; the samples are arrays");
+    l->sample_size = (size_t)dt_shape_count(&l->info.input);
+    return DT_OK;
+}
+
+static dt_status plan_pictures(dt_loader *l, dt_error *err)
 {
     l->size = (dt_extent){ l->info.H, l->info.W };
     DT_TRY(dt_transform_check(l->p.steps, l->p.step_count, l->p.split != DT_SPLIT_TRAIN, &l->size,
@@ -316,9 +339,16 @@ static dt_status plan_steps(dt_loader *l, dt_error *err)
     for (int i = 0; i < l->p.step_count; i++)
         l->steps[i] = l->p.steps[i];
     l->p.steps = l->steps;
+    l->sample_size = (size_t)(l->size.H * l->size.W * DT_DATA_CHANNELS); /* sides are limited */
+    return DT_OK;
+}
+
+static dt_status plan_steps(dt_loader *l, dt_error *err)
+{
+    DT_TRY(l->info.input.rank ? plan_arrays(l, err) : plan_pictures(l, err));
     if (l->p.classes == 0) l->p.classes = l->info.classes;
     /* The worker's tasks are short, so that a step's threads do not wait long for a processor. */
-    int64_t fit = SHORT_TASK / (DT_DATA_CHANNELS * l->size.H * l->size.W);
+    int64_t fit = SHORT_TASK / (int64_t)l->sample_size;
     l->task = l->info.coded || fit < 1 ? 1 : fit > MAX_TASK ? MAX_TASK : fit;
     return DT_OK;
 }
@@ -410,6 +440,7 @@ dt_status dt_loader_next(dt_loader *l, dt_batch *out_batch, dt_error *err)
     *out_batch = (dt_batch){ .x = s->x,
                              .labels = s->labels,
                              .targets = s->targets,
+                             .answer = l->info.answer,
                              .valid = s->valid,
                              .skipped = s->skipped,
                              .epoch = s->epoch,

@@ -44,7 +44,7 @@ typedef struct dt_loader_params {
 
 /* Borrowed until the next call on the loader. */
 typedef struct dt_batch {
-    const float *x;        /* [N,H,W,3] */
+    const float *x;        /* [N,H,W,3], or of arrays [N,...] */
     const int32_t *labels; /* [N]; of mixed pictures the one that is changed */
     const float *targets;  /* [N,classes] when a step mixes pictures: each row adds up to 1; or
                               [N,K] flags or numbers; else NULL */
@@ -71,7 +71,7 @@ dt_status dt_loader_open(const dt_loader_params *params, dt_loader **out_loader,
                          dt_error *err) DT_MUST_CHECK;
 /* Batches of an epoch. */
 int64_t dt_loader_batches(const dt_loader *loader);
-/* Height and width of the pictures in its batches. */
+/* Height and width of the pictures in its batches; of arrays 0. */
 dt_extent dt_loader_extent(const dt_loader *loader);
 /* Pictures left out of the batches given so far, counted at each visit; `out_first` (may be NULL)
  * is why the first one was, "" when there was none. */

@@ -171,7 +171,7 @@ static dt_status place_all(placing *p)
     }
     for (int i = 0; i < p->plain->node_count; i++)
         DT_TRY(place_node(p, &p->plain->node[i]));
-    return DT_OK;
+    return dt_graph_ports_of(p->to.graph, p->plain, p->value, p->to.err);
 }
 
 dt_status dt_place(const dt_graph *plain, const dt_place_params *params, const dt_alloc *a,
@@ -184,6 +184,7 @@ dt_status dt_place(const dt_graph *plain, const dt_place_params *params, const d
                           .share = params->share,
                           .batches = params->batches,
                           .input_low = params->input_low,
+                          .input_open = params->input_open,
                           .input_high = params->input_high,
                           .err = err } };
     DT_TRY(dt_graph_init(out, a, err));

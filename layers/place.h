@@ -26,7 +26,8 @@ typedef struct dt_place_params {
     dt_quant_choice residual; /* what the policy adds */
     bool share;
     int batches;
-    double input_low, input_high;
+    double input_low, input_high; /* range of the input's values */
+    bool input_open;              /* it is not known: its quantizers start from data */
 } dt_place_params;
 
 /* Inputs of `plain` come first in `out`, under their numbers; `value[v]` (by value of plain, the

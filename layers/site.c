@@ -132,7 +132,7 @@ int dt_site_activation(dt_placer *p, const char *layer, const char *part, int x,
     if (!name) return -1;
     const dt_value *v = &p->graph->value[x];
     dt_quant_site site = { .groups = 1, .is_signed = !v->nonneg, .batches = p->batches };
-    if (v->kind == DT_VALUE_INPUT) {
+    if (v->kind == DT_VALUE_INPUT && !p->input_open) {
         site.has_range = true;
         site.range_low = p->input_low;
         site.range_high = p->input_high;

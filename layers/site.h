@@ -15,7 +15,8 @@ typedef struct dt_placer {
     dt_graph *graph;
     bool share;                   /* one node for all that quantize a value in the same way */
     int batches;                  /* of a training step; 0: 1 */
-    double input_low, input_high; /* range of the picture's values, after normalising */
+    double input_low, input_high; /* range of the input's values, of pictures after normalising */
+    bool input_open;              /* it is not known */
     dt_status status;
     dt_error *err;
 } dt_placer;

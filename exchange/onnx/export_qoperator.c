@@ -92,16 +92,14 @@ static dt_status walk_model(const dt_export_source *src, const dt_int_model *mod
     w.codes = dt_arena_get(dt_onnx_arena(m), values * sizeof *w.codes);
     w.flat = dt_arena_get(dt_onnx_arena(m), values * sizeof *w.flat);
     if (!w.codes || !w.flat) return dt_qoperator_no_memory(&w);
-    const dt_shape *x = &src->graph->value[src->input].shape;
-    const dt_shape picture = DT_SHAPE(x->dim[0], x->dim[3], x->dim[1], x->dim[2]);
-    dt_onnx_input(m, "input", &picture);
-    dt_onnx_output(m, "logits", &src->graph->value[src->logits].shape);
+    dt_onnx_ports(m, src->graph, src->input, src->logits);
+    w.flat[model->node[0].out] = src->graph->value[src->input].shape.rank == 2;
     for (int i = 0; i < model->node_count; i++)
         DT_TRY(emit(&w, &model->node[i]));
     dt_onnx_node(m, "DequantizeLinear",
                  (const char *[]){ w.codes[model->logits], dt_qoperator_scale(&w, model->logits),
                                    dt_qoperator_zero(&w, model->logits), NULL },
-                 "logits", NULL);
+                 dt_onnx_output_name(src->graph, src->logits), NULL);
     return DT_OK;
 }
 

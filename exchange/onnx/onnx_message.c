@@ -301,6 +301,19 @@ void dt_onnx_output(dt_onnx *m, const char *name, const dt_shape *shape)
     m->output = value_info(m, name, shape);
 }
 
+const char *dt_onnx_output_name(const dt_graph *g, int output)
+{
+    return dt_graph_port_name(g, output, "logits");
+}
+
+void dt_onnx_ports(dt_onnx *m, const dt_graph *g, int input, int output)
+{
+    const dt_shape *x = &g->value[input].shape;
+    const dt_shape picture = DT_SHAPE(x->dim[0], x->dim[3], x->dim[1], x->dim[2]);
+    dt_onnx_input(m, "input", x->rank == 4 ? &picture : x);
+    dt_onnx_output(m, dt_onnx_output_name(g, output), &g->value[output].shape);
+}
+
 void dt_onnx_meta(dt_onnx *m, const char *key, const char *value)
 {
     Onnx__StringStringEntryProto *e = get(m, sizeof *e);

@@ -23,7 +23,8 @@ static dt_status emit(dt_onnx_walker *w, const dt_node *node)
 static void finish(dt_onnx_walker *w)
 {
     const char *y = dt_onnx_floats(w, w->src->logits);
-    if (strcmp(y, "logits") != 0) dt_onnx_unary(w, "Identity", y, "logits", NULL);
+    const char *output = dt_onnx_output_name(w->src->graph, w->src->logits);
+    if (strcmp(y, output) != 0) dt_onnx_unary(w, "Identity", y, output, NULL);
 }
 
 dt_status dt_onnx_walk(const dt_lowered *l, const dt_onnx_walk_params *params, dt_onnx *m,
@@ -37,10 +38,7 @@ dt_status dt_onnx_walk(const dt_lowered *l, const dt_onnx_walk_params *params, d
     };
     w.value = dt_arena_get(dt_onnx_arena(m), (size_t)g->value_count * sizeof *w.value);
     if (!w.value) return dt_onnx_no_memory(err);
-    const dt_shape *x = &g->value[src->input].shape;
-    const dt_shape picture = DT_SHAPE(x->dim[0], x->dim[3], x->dim[1], x->dim[2]);
-    dt_onnx_input(m, "input", &picture);
-    dt_onnx_output(m, "logits", &g->value[src->logits].shape);
+    dt_onnx_ports(m, g, src->input, src->logits);
     w.value[src->input] = &input;
     for (int i = 0; i < g->node_count; i++)
         if (w.needed[i]) DT_TRY(emit(&w, &g->node[i]));

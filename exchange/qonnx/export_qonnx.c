@@ -139,10 +139,8 @@ static dt_status walk_model(const dt_export_source *src, const dt_int_model *mod
     w->whole = dt_arena_get(dt_onnx_arena(w->m), values * sizeof *w->whole);
     w->flat = dt_arena_get(dt_onnx_arena(w->m), values * sizeof *w->flat);
     if (!w->whole || !w->flat) return dt_qonnx_no_memory(w);
-    const dt_shape *x = &src->graph->value[src->input].shape;
-    const dt_shape picture = DT_SHAPE(x->dim[0], x->dim[3], x->dim[1], x->dim[2]);
-    dt_onnx_input(w->m, "input", &picture);
-    dt_onnx_output(w->m, "logits", &src->graph->value[src->logits].shape);
+    dt_onnx_ports(w->m, src->graph, src->input, src->logits);
+    w->flat[model->node[0].out] = src->graph->value[src->input].shape.rank == 2;
     for (int i = 0; i < model->node_count; i++) {
         const dt_int_node *n = &model->node[i];
         if (!n->form->qonnx) return dt_form_refuse(n->form, n->name, "QONNX", w->err);
@@ -151,7 +149,7 @@ static dt_status walk_model(const dt_export_source *src, const dt_int_model *mod
     const float scale = model->value[model->logits].grid.scale;
     dt_onnx_constant(w->m, "logits.scale", DT_ONNX_FLOAT, &dt_onnx_scalar, &scale);
     dt_onnx_node(w->m, "Mul", (const char *[]){ w->whole[model->logits], "logits.scale", NULL },
-                 "logits", NULL);
+                 dt_onnx_output_name(src->graph, src->logits), NULL);
     return DT_OK;
 }
 

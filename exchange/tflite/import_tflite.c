@@ -34,7 +34,7 @@ enum { /* slots */
        BUFFER_DATA = 0,
        NODE_CODE = 0,
 };
-enum { NAME = 256 };
+enum { NAME = 1024 };
 
 typedef struct reader {
     const char *path;

@@ -102,5 +102,26 @@ START_TEST(growth_keeps_everything)
 }
 END_TEST
 
-DT_TEST_MAIN("graph", shape_errors_print_both_shapes, bad_nodes_and_values_are_refused,
+START_TEST(ports_have_names)
+{
+    char name[16];
+    ck_assert_int_eq(dt_graph_init(&g, NULL, NULL), DT_OK);
+    int x = value("x", DT_VALUE_INPUT, DT_SHAPE(1, 4), true), y;
+    ck_assert_int_eq(dt_graph_node(&g, "relu", "r", NULL, &x, 1, &y, &err), DT_OK);
+    ck_assert_int_eq(dt_graph_port(&g, DT_PORT_INPUT, "sound", x, NULL), DT_OK);
+    ck_assert_int_eq(dt_graph_port(&g, DT_PORT_OUTPUT, "level", y, NULL), DT_OK);
+    ck_assert_str_eq(dt_graph_port_name(&g, y, "logits"), "level");
+    ck_assert_str_eq(dt_graph_port_name(&g, 17, "logits"), "logits");
+    ck_assert_int_eq(dt_graph_port(&g, DT_PORT_OUTPUT, "level", x, &err), DT_ERR_RANGE);
+    ck_assert_ptr_nonnull(strstr(err.text, "level: is the name of two ports"));
+    for (int i = g.port_count; i < DT_GRAPH_PORTS; i++) {
+        snprintf(name, sizeof name, "p%d", i);
+        ck_assert_int_eq(dt_graph_port(&g, DT_PORT_ANSWER, name, x, NULL), DT_OK);
+    }
+    ck_assert_int_eq(dt_graph_port(&g, DT_PORT_ANSWER, "more", x, NULL), DT_ERR_RANGE);
+    dt_graph_fini(&g);
+}
+END_TEST
+
+DT_TEST_MAIN("graph", ports_have_names, shape_errors_print_both_shapes, bad_nodes_and_values_are_refused,
              signs_are_known, growth_keeps_everything)

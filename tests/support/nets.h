@@ -17,15 +17,23 @@ typedef struct test_net {
     "{model: {name: " model "}, data: {name: builtin}, quant: {placement: " placement              \
     ", weights: {method: lsq, bits: 4}, activations: {method: lsq, bits: 4}}}"
 
+/* What such a model takes. */
+static inline dt_net_input test_net_input(const dt_row *model)
+{
+    dt_net_input input = { .H = 32, .W = 32, .low = -2.5, .high = 2.5 };
+    if (((const dt_model *)(const void *)model)->axes == 1) input.shape = DT_SHAPE(1, 64);
+    return input;
+}
+
 /* `model`: instead of the recipe's, NULL: the recipe's. */
 static inline void test_net_open_model(test_net *t, const char *recipe, const dt_model *model,
                                        bool with_grads)
 {
     dt_error err = { .status = DT_OK };
     const dt_recipe_params p = { .tables = &dt_tables, .path = "test.yaml", .text = recipe };
-    const dt_net_input input = { .H = 32, .W = 32, .low = -2.5, .high = 2.5 };
     ck_assert_msg(dt_recipe_read(&p, &t->recipe, &err) == DT_OK, "%s", err.text);
     if (model) t->recipe->model.choice.row = &model->row;
+    const dt_net_input input = test_net_input(t->recipe->model.choice.row);
     ck_assert_msg(dt_net_init(&t->net, t->recipe, &input, with_grads, NULL, &err) == DT_OK, "%s",
                   err.text);
 }

@@ -79,16 +79,55 @@ START_TEST(parts_are_joined)
 }
 END_TEST
 
+/* Flags from 0.5 on, the logit 0. */
+START_TEST(multilabel_counts_flags)
+{
+    enum { N = 2, K = 3 };
+    const real y[N * K] = { 2, -1, 0, -3, -2, 1 };
+    const float wanted[N * K] = { 1, 0, 1, 1, 0, 1 };
+    float said[N * K];
+    const dt_goal g = goal_of("multilabel", K);
+    dt_score s = { 0 };
+    dt_score_add(&s, &g, y, wanted, N, said);
+    ck_assert(said[0] == 1 && said[1] == 0 && said[2] == 1 && said[3] == 0 && said[5] == 1);
+    ck_assert_double_eq_tol(dt_score_value(&s, &g, 0), 100 * 2 * 3.0 / (2 * 3 + 1), 1e-9);
+    ck_assert_double_eq_tol(dt_score_value(&s, &g, 1), 50, 1e-9);
+    ck_assert_double_eq_tol(dt_score_value(&s, &g, 2), 100 * 5.0 / 6, 1e-9);
+    const float none[K] = { 0 };
+    const real low[K] = { -1, -1, -1 };
+    dt_score empty = { 0 }; /* nothing set, nothing wanted: all is right */
+    dt_score_add(&empty, &g, low, none, 1, NULL);
+    ck_assert(dt_score_value(&empty, &g, 0) == 100 && dt_score_value(&empty, &g, 1) == 100);
+}
+END_TEST
+
+START_TEST(regress_measures_distances)
+{
+    enum { N = 2, K = 2 };
+    const real y[N * K] = { 1, 2, 3, 5 };
+    const float wanted[N * K] = { 1, 4, 3, 4 };
+    float said[N * K];
+    const dt_goal g = goal_of("regress", K);
+    dt_score s = { 0 };
+    dt_score_add(&s, &g, y, wanted, N, said);
+    ck_assert(said[3] == 5);
+    ck_assert_double_eq_tol(dt_score_value(&s, &g, 0), 1.118033988749895, 1e-12); /* sqrt(5/4) */
+    ck_assert_double_eq_tol(dt_score_value(&s, &g, 1), 0.75, 1e-12);
+    ck_assert_double_eq_tol(dt_score_value(&s, &g, 2), 1 - 5 / 6.0, 1e-12); /* mean 3: 4+1+0+1 */
+    ck_assert(dt_goal_is_better(&g, 1, 1.5) && !dt_goal_is_better(&g, 1.5, 1));
+    dt_score near = s;
+    near.sum[0] *= 1.02 * 1.02;
+    ck_assert(dt_goal_agrees(&g, &s, &near));
+    near.sum[0] *= 1.02 * 1.02;
+    ck_assert(!dt_goal_agrees(&g, &s, &near));
+}
+END_TEST
+
 START_TEST(the_better_score_is_the_tasks)
 {
     const dt_goal g = goal_of("classify", 10);
     ck_assert(dt_goal_is_better(&g, 0, -1));
     ck_assert(dt_goal_is_better(&g, 50.5, 50) && !dt_goal_is_better(&g, 50, 50));
-    dt_net_task lower = *g.task;
-    lower.lower = true;
-    const dt_goal other = { .task = &lower, .K = 10 };
-    ck_assert(dt_goal_is_better(&other, 3, -1));
-    ck_assert(dt_goal_is_better(&other, 3, 3.5) && !dt_goal_is_better(&other, 3.5, 3));
 }
 END_TEST
 
@@ -101,4 +140,5 @@ START_TEST(metrics_are_printed_with_their_units)
 END_TEST
 
 DT_TEST_MAIN("task", rows_are_whole, losses_are_whole, classify_counts_top1_and_top5,
-             parts_are_joined, the_better_score_is_the_tasks, metrics_are_printed_with_their_units)
+             multilabel_counts_flags, regress_measures_distances, parts_are_joined,
+             the_better_score_is_the_tasks, metrics_are_printed_with_their_units)

@@ -18,6 +18,7 @@
 #include "autograd/op_gelu.h"
 #include "autograd/op_layernorm.h"
 #include "autograd/op_linear_codes.h"
+#include "layers/models.h"
 #include "core/memory.h"
 #include "tests/support/plan_player.h"
 #include "train/net/session.h"
@@ -234,10 +235,15 @@ static dt_status say_net(printer *p, const dt_net *net, const dt_recipe *recipe,
     return DT_OK;
 }
 
-/* What the recipe's transforms make of its pictures; those of folders have any size. */
+/* What the recipe's transforms make of its pictures; those of folders have any size. Arrays are as
+ * large as those that the recipes are for. */
 static dt_status picture_of(const dt_recipe *r, dt_net_input *out, dt_error *err)
 {
+    const dt_dataset *set = (const dt_dataset *)(const void *)r->data.choice.row;
+    const dt_model *model = (const dt_model *)(const void *)r->model.choice.row;
     dt_transform_step steps[DT_TRANSFORM_MAX];
+    *out = (dt_net_input){ .shape = model->axes == 1 ? DT_SHAPE(1, 640) : DT_SHAPE(1, 49, 10, 1) };
+    if (set->take) return DT_OK;
     bool small = strcmp(r->data.choice.row->name, "imagenet") != 0;
     dt_extent e = { small ? 32 : 0, small ? 32 : 0 };
     for (size_t i = 0; i < r->data.train_count; i++)

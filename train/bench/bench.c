@@ -161,7 +161,8 @@ static void close_step(bench *b)
 /* All that the step takes, in blank memory. */
 static dt_status count_step(bench *b, const dt_net_input *input, dt_error *err)
 {
-    size_t pixels = (size_t)(input->H * input->W) * 3, bytes;
+    const dt_shape x = dt_net_input_shape(input);
+    size_t pixels = (size_t)dt_shape_count(&x), bytes;
     if (!dt_size_mul(pixels * sizeof(float), 2 * (size_t)b->batch, &bytes)) bytes = SIZE_MAX / 2;
     void *batches = dt_get(b->p->alloc, bytes, "loader");
     dt_status st = batches ? dt_net_init(&b->net, b->p->recipe, input, true, b->p->alloc, err)
@@ -212,7 +213,9 @@ static dt_status prepare(bench *b, dt_error *err)
     dt_normalize_range(normalize, &low, &high);
     dt_extent seen;
     DT_TRY(input_extent(b, &seen, err));
-    const dt_net_input input = { seen.H, seen.W, (double)low, (double)high };
+    const dt_net_input input = {
+        .H = seen.H, .W = seen.W, .low = (double)low, .high = (double)high
+    };
     DT_TRY(check_memory(b, &input, err));
     DT_TRY(dt_net_init(&b->net, recipe, &input, true, b->p->alloc, err));
     b->net.plain = b->p->plain;

@@ -164,10 +164,11 @@ static dt_status count_session(dt_session *s, dt_measure *m, const dt_session_pa
 }
 
 /* Two batches of each loader, as data/loader.c has them. */
-static dt_status count_loaders(const dt_session *s, const dt_session_params *p, void **out,
-                               dt_error *err)
+static dt_status count_loaders(const dt_session *s, const dt_session_params *p,
+                               const dt_net_input *input, void **out, dt_error *err)
 {
-    size_t pixels = (size_t)(s->net.H * s->net.W) * 3 + (size_t)s->net.classes + 1, bytes = 0;
+    const dt_shape x = dt_net_input_shape(input);
+    size_t pixels = (size_t)dt_shape_count(&x) + (size_t)s->net.classes + 1, bytes = 0;
     int64_t samples = s->data ? p->eval_batch : 0;
     if (p->training) samples += s->data_conf->batch + s->recipe->eval.batch;
     if (!dt_size_mul(pixels * sizeof(float), 2 * (size_t)samples, &bytes)) bytes = SIZE_MAX / 2;
@@ -194,7 +195,7 @@ dt_status dt_budget_check(const dt_session *s, const dt_session_params *p,
     dt_session probe = *s;
     probe.alloc = &m.alloc;
     probe.net = (dt_net){ .H = input->H, .W = input->W, .classes = s->recipe->model.classes };
-    dt_status st = count_loaders(&probe, p, &loaders, &below);
+    dt_status st = count_loaders(&probe, p, input, &loaders, &below);
     if (st == DT_OK) st = count_session(&probe, &m, p, input, &key, &below);
     close_parts(&probe);
     dt_put(&m.alloc, loaders);

@@ -75,13 +75,18 @@ static dt_status add_loss(dt_net *net, const char *name, int answers, int *out, 
                          out, err);
 }
 
+dt_shape dt_net_input_shape(const dt_net_input *input)
+{
+    return input->shape.rank ? input->shape : DT_SHAPE(1, input->H, input->W, 3);
+}
+
 static dt_status add_inputs(dt_net *net, const dt_net_input *input, dt_error *err)
 {
     const dt_value picture = { .name = "input",
                                .kind = DT_VALUE_INPUT,
                                .batched = true,
-                               .shape = DT_SHAPE(1, input->H, input->W, 3),
-                               .nonneg = input->low >= 0 };
+                               .shape = dt_net_input_shape(input),
+                               .nonneg = input->shape.rank ? input->nonneg : input->low >= 0 };
     bool label = net->goal.task->answer == DT_ANSWER_LABEL;
     const dt_value labels = { .name = net->goal.task->wanted,
                               .kind = DT_VALUE_INPUT,
@@ -89,7 +94,9 @@ static dt_status add_inputs(dt_net *net, const dt_net_input *input, dt_error *er
                               .shape = label ? DT_SHAPE(1) : DT_SHAPE(1, net->classes),
                               .store = label ? DT_STORE_INT32 : DT_STORE_REAL };
     DT_TRY(dt_graph_value(&net->graph, &picture, &net->input, err));
-    return dt_graph_value(&net->graph, &labels, &net->labels, err);
+    DT_TRY(dt_graph_value(&net->graph, &labels, &net->labels, err));
+    DT_TRY(dt_graph_port(&net->graph, DT_PORT_INPUT, picture.name, net->input, err));
+    return dt_graph_port(&net->graph, DT_PORT_ANSWER, labels.name, net->labels, err);
 }
 
 /* The loss of steps that mix pictures: the same over targets [N,classes]. */
@@ -145,6 +152,7 @@ static dt_status place(dt_net *net, dt_recipe *recipe, const dt_net_input *input
                           .choose_arg = recipe,
                           .share = q->share,
                           .batches = recipe->train.accumulate,
+                          .input_open = input->shape.rank > 0,
                           .input_low = input->low,
                           .input_high = input->high };
     dt_graph placed;
@@ -161,11 +169,26 @@ static dt_status place(dt_net *net, dt_recipe *recipe, const dt_net_input *input
     return dt_recipe_check_rules_used(recipe, err);
 }
 
+/* The model must take such inputs. */
+static dt_status check_axes(const dt_recipe *recipe, const dt_net_input *input, dt_error *err)
+{
+    const dt_model *model = (const dt_model *)(const void *)recipe->model.choice.row;
+    dt_shape x = dt_net_input_shape(input);
+    int takes = model->axes ? model->axes : 3;
+    char text[DT_SHAPE_TEXT];
+    if (x.rank == 1 + takes) return DT_OK;
+    return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ recipe->name, 0, "model.name" },
+                   "'%s' takes inputs of %d %s beside the samples, the data gives %s%s",
+                   model->row.name, takes, takes == 1 ? "axis" : "axes", dt_shape_print(&x, text),
+                   takes == 1 ? "; of arrays data.flatten makes one" : "");
+}
+
 static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input, const dt_alloc *a,
                        dt_error *err)
 {
     DT_TRY(set_goal(net, recipe, err));
     DT_TRY(add_inputs(net, input, err));
+    DT_TRY(check_axes(recipe, input, err));
     dt_builder b = { .graph = &net->graph, .err = err };
     const dt_model *model = (const dt_model *)(const void *)recipe->model.choice.row;
     const dt_model_file *file = dt_net_model_file(recipe);
@@ -174,6 +197,7 @@ static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input
     else
         net->logits = model->build(&b, recipe->model.choice.conf, net->classes, net->input);
     DT_TRY(b.status);
+    DT_TRY(dt_graph_port(&net->graph, DT_PORT_OUTPUT, net->goal.task->output, net->logits, err));
     if (recipe->quant.enabled) DT_TRY(place(net, recipe, input, a, err));
     if (recipe->quant.enabled && recipe->quant.fold_norm) DT_TRY(dt_net_fold(net, err));
     DT_TRY(set_loss_conf(net, recipe, err));

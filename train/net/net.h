@@ -26,11 +26,16 @@ typedef struct dt_net {
     bool *anew; /* by value: the site with this first parameter starts from data; NULL: all do */
 } dt_net;
 
-/* Picture size and the range of its values after normalising. */
+/* What goes in: a picture of that size, with the range of its values after normalising; or, with a
+ * shape [1,...], an array whose range is not known. */
 typedef struct dt_net_input {
     int64_t H, W;
     double low, high;
+    dt_shape shape;
+    bool nonneg; /* of an array: no value is negative */
 } dt_net_input;
+/* [1,H,W,3] or the array's. */
+dt_shape dt_net_input_shape(const dt_net_input *input);
 
 /* Builds the graph that the recipe describes, and its parameters at their initial values. */
 dt_status dt_net_init(dt_net *net, dt_recipe *recipe, const dt_net_input *input, bool with_grads,

@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/net/net_convert.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "autograd/quantizer.h"
@@ -17,10 +16,10 @@ typedef struct lookup {
 static bool read_number(void *arg, const char *name, double *out)
 {
     const lookup *l = arg;
-    char full[512];
     float number;
-    snprintf(full, sizeof full, "%s.%s", l->site, name);
-    const dt_named_tensor *t = dt_tensors_find(l->set, full);
+    char *full = dt_format(NULL, "%s.%s", l->site, name);
+    const dt_named_tensor *t = full ? dt_tensors_find(l->set, full) : NULL;
+    dt_put(NULL, full);
     if (!t || dt_shape_count(&t->shape) != l->groups) return false;
     dt_to_f32(t->dtype, (const char *)t->data + (size_t)l->group * dt_dtype_size(t->dtype), 1,
               &number);

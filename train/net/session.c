@@ -104,9 +104,39 @@ static dt_status extent_of(const dt_session *s, dt_split split, dt_extent *out, 
     return dt_transform_need_size(key, out, err);
 }
 
+/* Arrays have their shape, and no transforms. */
+static dt_status check_arrays(const dt_session *s, dt_error *err)
+{
+    const dt_recipe_data *d = &s->recipe->data;
+    const dt_row *row = d->train_count ? d->train[0].row : d->test_count ? d->test[0].row : NULL;
+    if (!row) return DT_OK;
+    return dt_fail(
+        err, DT_ERR_UNSUPPORTED,
+        &(dt_where){ .file = s->recipe->name, .key = d->train_count ? "data.train" : "data.test" },
+        "'%s' is for pictures; the samples of '%s' are arrays", row->name, d->choice.row->name);
+}
+
+/* What the data has must be what the net gives. */
+static dt_status check_outputs(const dt_session *s, const dt_data_info *info, dt_error *err)
+{
+    int outputs = s->recipe->model.classes;
+    const char *set = s->recipe->data.choice.row->name;
+    const dt_where where = { .file = s->recipe->name, .key = "model.classes" };
+    if (info->answer == DT_ANSWER_LABEL && info->classes != outputs)
+        return dt_fail(err, DT_ERR_RANGE, &where, "%d is not the %d classes of dataset '%s'",
+                       outputs, info->classes, set);
+    if (info->answer != DT_ANSWER_LABEL && info->answers != outputs)
+        return dt_fail(err, DT_ERR_RANGE, &where,
+                       "%d outputs; samples of dataset '%s' have %lld %s", outputs, set,
+                       (long long)info->answers,
+                       info->answer == DT_ANSWER_FLAGS ? "flags" : "numbers");
+    return DT_OK;
+}
+
 static dt_status set_extent(dt_session *s, dt_error *err)
 {
     dt_extent test;
+    if (dt_data_info_of(s->data)->input.rank) return check_arrays(s, err);
     DT_TRY(extent_of(s, DT_SPLIT_TRAIN, &s->picture, err));
     DT_TRY(extent_of(s, DT_SPLIT_TEST, &test, err));
     if (test.H == s->picture.H && test.W == s->picture.W) return DT_OK;
@@ -119,23 +149,21 @@ static dt_status set_extent(dt_session *s, dt_error *err)
 dt_status dt_session_open_data(dt_session *s, dt_data_need need, dt_error *err)
 {
     const dt_recipe_data *d = &s->recipe->data;
+    const dt_net_task *task = (const dt_net_task *)(const void *)s->recipe->task.choice.row;
     const dt_data_params p = { .root = s->data_conf->root[0] ? s->data_conf->root : NULL,
                                .conf = d->choice.conf,
                                .alloc = s->alloc,
                                .threads = s->threads,
                                .orient = (dt_orient)s->data_conf->orientation,
-                               .need = need };
+                               .need = need,
+                               .answer = task->answer,
+                               .outputs = s->recipe->model.classes };
     const dt_dataset *row = (const dt_dataset *)(const void *)d->choice.row;
     if (row->needs_root && !p.root)
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = s->recipe->name, .key = "data.root" },
                        "is not given; say data.root=DIR");
     DT_TRY(dt_data_open(row, &p, &s->data, err));
-    const dt_data_info *info = dt_data_info_of(s->data);
-    if (info->classes != s->recipe->model.classes)
-        return dt_fail(err, DT_ERR_RANGE,
-                       &(dt_where){ .file = s->recipe->name, .key = "model.classes" },
-                       "%d is not the %d classes of dataset '%s'", s->recipe->model.classes,
-                       info->classes, d->choice.row->name);
+    DT_TRY(check_outputs(s, dt_data_info_of(s->data), err));
     return set_extent(s, err);
 }
 
@@ -145,9 +173,41 @@ static int64_t number_attr(const dt_tensors *set, const char *key)
     return text ? strtoll(text, NULL, 10) : 0;
 }
 
+/* A checkpoint's "49 10 1". */
+static bool parse_shape(const char *text, dt_shape *out)
+{
+    *out = DT_SHAPE(1);
+    while (text && *text) {
+        char *end;
+        long long n = strtoll(text, &end, 10);
+        if (end == text || n < 1 || out->rank > DT_DATA_MAX_RANK) return false;
+        out->dim[out->rank++] = n;
+        text = end;
+    }
+    return out->rank > 1 && dt_shape_count(out) > 0;
+}
+
+/* Arrays: of the dataset, or of the checkpoint. False: pictures. */
+static bool array_of(const dt_session *s, dt_net_input *out)
+{
+    const dt_data_info *info = s->data ? dt_data_info_of(s->data) : NULL;
+    const char *text = info ? NULL : dt_tensors_attr(&s->init, "input.shape");
+    if (text && parse_shape(text, &out->shape)) {
+        out->nonneg = number_attr(&s->init, "input.nonneg") != 0;
+        return true;
+    }
+    if (!info || !info->input.rank) return false;
+    out->shape = (dt_shape){ .rank = info->input.rank + 1, .dim = { 1 } };
+    memcpy(out->shape.dim + 1, info->input.dim, (size_t)info->input.rank * sizeof *info->input.dim);
+    out->nonneg = info->input_nonneg;
+    return true;
+}
+
 static dt_status input_of(dt_session *s, dt_net_input *out, dt_error *err)
 {
     float low, high;
+    *out = (dt_net_input){ .H = 0 };
+    if (array_of(s, out)) return DT_OK;
     dt_normalize_range(s->normalize, &low, &high);
     *out = (dt_net_input){ .low = (double)low, .high = (double)high };
     if (s->data) {
@@ -264,7 +324,8 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     DT_TRY(dt_kernels_init(&s->kernels, p->isa, err));
     if (has_init) DT_TRY(dt_budget_check_file(s->recipe->model.init, &p->memory, err));
     if (has_init) DT_TRY(read_init(s, &importer, err));
-    if (!p->no_data || number_attr(&s->init, "input.height") == 0)
+    bool told = number_attr(&s->init, "input.height") || dt_tensors_attr(&s->init, "input.shape");
+    if (!p->no_data || !told)
         DT_TRY(dt_session_open_data(s, p->need, err));
     DT_TRY(input_of(s, &input, err));
     DT_TRY(dt_budget_check(s, p, &input, err));

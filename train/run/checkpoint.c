@@ -122,6 +122,23 @@ static dt_status put_class_names(dt_tensors *set, const dt_data *data, dt_error 
     return st;
 }
 
+/* What the net sees, for those who open it without the dataset. */
+static dt_status put_input(dt_tensors *set, const dt_net *net, dt_error *err)
+{
+    const dt_value *v = &net->graph.value[net->input];
+    char text[DT_SHAPE_TEXT] = "";
+    if (net->H) {
+        DT_TRY(put_int(set, "input.height", net->H, err));
+        return put_int(set, "input.width", net->W, err);
+    }
+    for (int i = 1; i < v->shape.rank; i++) {
+        size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, "%s%" PRId64, used ? " " : "", v->shape.dim[i]);
+    }
+    DT_TRY(put_text(set, "input.shape", text, err));
+    return put_int(set, "input.nonneg", v->nonneg, err);
+}
+
 /* What any file of the net has. `sites`: the graph whose quantizers are in use. */
 static dt_status fill_net(dt_tensors *set, const dt_session *s, const dt_graph *sites,
                           dt_error *err)
@@ -134,10 +151,9 @@ static dt_status fill_net(dt_tensors *set, const dt_session *s, const dt_graph *
     dt_gemm_name(blas, sizeof blas);
     DT_TRY(put_text(set, "isa", s->kernels.isa, err));
     DT_TRY(put_text(set, "blas", blas, err));
-    DT_TRY(put_int(set, "input.height", s->net.H, err));
     DT_TRY(put_class_names(set, s->data, err));
     if (s->teacher.enabled) DT_TRY(put_text(set, "teacher.sha256", s->teacher.sha256, err));
-    return put_int(set, "input.width", s->net.W, err);
+    return put_input(set, &s->net, err);
 }
 
 static dt_status fill(dt_tensors *set, const dt_session *s, const dt_optim_state *o,

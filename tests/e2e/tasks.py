@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tasks beside classes, on arrays that numpy writes: nets of flags and of numbers are trained with
+quantizers everywhere, killed and resumed to the same bits, evaluated, exported, and verified; and what
+is wrong with such files is told in one line. Wants Debian's python3-numpy.
+
+usage: tasks.py DETENT [FOLDER of a Python environment with onnxruntime, made where it is not there]
+"""
+import json
+import os
+import re
+import signal
+
+import numpy as np
+from support import Test, main, onnxruntime_python
+
+SPOTTING = """\
+model: {name: smallcnn, classes: 5, width: 8}
+task: {name: multilabel}
+data: {name: arrays, root: ., x: x.npy, y: flags.npy, test_x: test_x.npy, test_y: test_flags.npy, batch: 32, val: 64}
+quant: {weights: {method: lsq, bits: 4}, activations: {method: lsq, bits: 4}}
+train: {epochs: 8, optimizer: {name: adamw, lr: 0.02}, seed: 3}
+eval: {batch: 48}
+"""
+# Three numbers of every sample: bands that are loud, first less last, how loud all of it is.
+LEVELS = SPOTTING.replace("multilabel", "regress").replace("flags", "levels").replace("classes: 5",
+                                                                                       "classes: 3")
+# The inputs themselves through a narrow layer, in 8 bits.
+ANOMALY = """\
+model: {name: mlp, classes: 200, widths: [48, 16, 48]}
+task: {name: regress}
+data: {name: arrays, root: ., x: x.npy, test_x: test_x.npy, flatten: true, batch: 32}
+quant: {weights: {method: lsq, bits: 8}, activations: {method: lsq, bits: 8}}
+train: {epochs: 40, optimizer: {name: adamw, lr: 0.01}, seed: 4}
+eval: {batch: 48}
+"""
+RECIPES = {"spotting": SPOTTING, "levels": LEVELS, "anomaly": ANOMALY}
+
+
+def make_files(test):
+    """[samples,20,10,1], as features of sound: bands that are loud where a flag is set."""
+    rng = np.random.default_rng(1)
+    for prefix, count in ("", 384), ("test_", 100):
+        flags = rng.random((count, 5)) < 0.4
+        x = 0.2 * rng.standard_normal((count, 20, 10, 1))
+        for band in range(5):
+            x[:, 4 * band:4 * band + 3, 2 * band:2 * band + 2] += flags[:, band, None, None, None]
+        levels = np.stack([flags.sum(1), flags[:, 0] - 1.0 * flags[:, 4], 20 * x.mean((1, 2, 3))], 1)
+        np.save(test.path(prefix + "x.npy"), x.astype("<f4"))
+        np.save(test.path(prefix + "flags.npy"), flags)
+        np.save(test.path(prefix + "levels.npy"), levels)  # float64
+
+
+def log(folder):
+    with open(os.path.join(folder, "metrics.jsonl")) as f:
+        return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in f]
+
+
+def same_bits(test, name, recipe, whole):
+    """Another number of threads, and a run that is killed in the middle."""
+    folder = test.path(name + "-killed")
+    process = test.start("train", recipe, "--out", folder, "--threads", 2, "train.save_minutes=0.0001")
+    for line in process.stdout:
+        if line.startswith("epoch   2"):
+            break
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    test.check(not os.path.exists(os.path.join(folder, "DONE")), f"{name}: it was too fast to be killed")
+    test.succeed("train", recipe, "--out", folder, "--threads", 1, "--resume",
+                 "train.save_minutes=0.0001")
+    for file in "last.h5", "best.h5":
+        test.check(test.sha256(os.path.join(folder, file)) == test.sha256(os.path.join(whole, file)),
+                   f"{name}: {file} of the resumed run differs")
+    test.check(log(folder) == log(whole), f"{name}: metrics.jsonl differs")
+
+
+def verified(test, name, init, python, *more):
+    code, out, err = test.run("verify", test.path(name + ".yaml"), init, "--json", *more)
+    facts = json.loads(out) if code == 0 else {}
+    test.check(code == 0 and facts.get("verified"), f"{name}: verify {more}: {err} {out[:300]}")
+    return facts
+
+
+def check_net(test, name, metrics, python):
+    recipe, folder = test.write(name + ".yaml", RECIPES[name]), test.path(name)
+    test.succeed("train", recipe, "--out", folder, "--threads", 1)
+    same_bits(test, name, recipe, folder)
+    init = f"model.init={folder}/last.h5"
+    scores = json.loads(test.succeed("eval", recipe, init, "--json"))
+    integer = json.loads(test.succeed("eval", recipe, init, "--json", "--arith", "integer"))
+    epoch = [line for line in log(folder) if line["kind"] == "epoch"][-1]
+    with open(os.path.join(folder, "summary.csv")) as f:
+        columns = f.readline().strip().split(",")
+    for metric, good in metrics.items():
+        test.check(good(scores[metric]), f"{name}: {metric} is {scores[metric]}")
+        test.check(scores[metric] == epoch["test_" + metric], f"{name}: {metric} of the log differs")
+        test.check(abs(scores[metric] - integer[metric]) <= 0.05 * abs(scores[metric]),
+                   f"{name}: {metric} is {integer[metric]} in integers")
+        test.check("test_" + metric in columns, f"{name}: no column of {metric}")
+    facts = verified(test, name, init, python)
+    test.check(sum(n["engine_chained"]["differ"] + n["engine_isolated"]["differ"]
+                   for n in facts.get("nodes", [])) == 0, f"{name}: E is not I")
+    verified(test, name, init, python, "--runtime", "c")
+    test.succeed("export", recipe, init, "--format", "onnx", "--out", test.path(name + ".onnx"))
+    if python:
+        facts = verified(test, name, init, python, "--runtime", "ort", "--python", python)
+        test.check(facts.get("differ") == 0 and facts.get("checked", 0) > 0,
+                   f"{name}: codes differ in onnxruntime")
+    return scores
+
+
+def check_predictions(test):
+    """A line a sample, and what the score counts."""
+    flags = np.load(test.path("test_flags.npy"))
+    out = test.path("predictions.txt")
+    init = f"model.init={test.path('spotting')}/last.h5"
+    scores = json.loads(test.succeed("eval", test.path("spotting.yaml"), init, "--json",
+                                     "--predictions", out))
+    said = np.loadtxt(out)
+    test.check(said.shape == flags.shape, f"predictions have the shape {said.shape}")
+    exact = 100 * (said == flags).all(1).mean()
+    hits, wrong = (said * flags).sum(), (said != flags).sum()
+    test.check(abs(scores["exact"] - exact) < 1e-6 and
+               abs(scores["f1"] - 100 * 2 * hits / (2 * hits + wrong)) < 1e-6,
+               f"scores {scores}, of the predictions {exact}")
+
+
+def check_refusals(test):
+    x = np.load(test.path("x.npy"))
+    np.save(test.path("short.npy"), x[:7])
+    np.save(test.path("nan.npy"), np.where(np.arange(384)[:, None, None, None] == 5, np.nan, x))
+    np.save(test.path("halves.npy"), 0.5 * np.load(test.path("flags.npy")))
+    np.save(test.path("fortran.npy"), np.asfortranarray(x))
+    np.save(test.path("big.npy"), x.astype(">f4"))
+    np.save(test.path("complex.npy"), x.astype("c8"))
+    np.save(test.path("flat.npy"), x.reshape(384, -1))
+    np.save(test.path("labels.npy"), np.arange(384) % 7)
+    with open(test.path("x.npy"), "rb") as f:
+        test.write("cut.npy", f.read()[:-3])
+    cases = [
+        ("spotting", ["data.y=short.npy"], r"short\.npy: has the shape|short\.npy: has 7 samples"),
+        ("spotting", ["data.y=halves.npy"], r"halves\.npy: flag \d+ of sample \d+ is 0\.5"),
+        ("spotting", ["data.x=nan.npy"], r"nan\.npy: element 0 of sample 5 is nan"),
+        ("spotting", ["data.x=fortran.npy"], r"fortran\.npy: is in Fortran's order"),
+        ("spotting", ["data.x=big.npy"], r"big\.npy: has elements of type '>f4'"),
+        ("spotting", ["data.x=complex.npy"], r"complex\.npy: has elements of type '<c8'"),
+        ("spotting", ["data.x=cut.npy"], r"cut\.npy: has \d+ bytes of elements"),
+        ("spotting", ["data.x=flat.npy"], r"test_x\.npy: has samples of \[20,10,1\]"),
+        ("spotting", ["data.x=none.npy"], r"none\.npy: cannot open"),
+        ("spotting", ["data.y="], r"data\.y: "),
+        ("spotting", ["model.classes=4"], r"model\.classes: 4 outputs; .* have 5 flags"),
+        ("spotting", ["task.name=classify", "data.y=labels.npy", "data.test_y=labels.npy"],
+         r"labels\.npy: (element 5 is 5; it must be inside 0\.\.4|has 384 samples)"),
+        ("spotting", ["task.name=classify"], r"flags\.npy: has the shape"),
+        ("spotting", ["model.name=mlp", "model={name: mlp, classes: 5}"], r"takes inputs of 1 axis"),
+        ("spotting", ["data.train=[hflip]"], r"data\.train: 'hflip' is for pictures"),
+        ("spotting", ["data={name: builtin}"], r"data\.name: samples of 'builtin' have labels"),
+        ("spotting", ["task.threshold=1"], r"task\.threshold: 1 is outside"),
+        ("spotting", ["task.loss={name: mse}"], r"task\.loss: 'mse' compares with other answers"),
+        ("spotting", ["train.label_smoothing=0.1"], r"train\.label_smoothing: 0\.1: loss 'bce'"),
+        ("spotting", ["data.nonneg=true"], r"x\.npy: element \d+ of sample \d+ is -0\.\d+, but"),
+    ]
+    for name, overrides, pattern in cases:
+        code, _, err = test.run("train", test.path(name + ".yaml"), "--out", test.path("refused"),
+                                "train.max_steps=13", *overrides)
+        last = err.strip().split("\n")[-1]
+        test.check(code == 1 and re.search(pattern, last), f"{overrides}: {code} {last}")
+
+
+def run(args):
+    test = Test(args[0])
+    python = onnxruntime_python(args[1]) if len(args) > 1 else None
+    if not python:
+        test.skip("onnxruntime is not there")
+    make_files(test)
+    check_net(test, "spotting", {"f1": lambda v: v > 90, "exact": lambda v: v > 60}, python)
+    check_net(test, "levels", {"rmse": lambda v: 0 < v < 0.6, "r2": lambda v: v > 0.5,
+                               "mae": lambda v: v > 0}, python)
+    check_net(test, "anomaly", {"rmse": lambda v: 0 < v < 0.25, "r2": lambda v: v > 0.4}, python)
+    check_predictions(test)
+    check_refusals(test)
+    return test.end()
+
+
+if __name__ == "__main__":
+    main(run)
