@@ -12,14 +12,16 @@ typedef struct result {
     double loss, d[ROWS * K];
 } result;
 
-static result run(const char *loss, const real *y, const real *t, int threads)
+static result run_with(const void *conf, const char *loss, const real *y, const real *t,
+                       int threads)
 {
     const dt_op *op = dt_op_find(loss);
     const dt_shape in[] = { DT_SHAPE(ROWS, K), DT_SHAPE(ROWS, K) }, out = DT_SHAPE(1);
     real sum, g = 2, dy[ROWS * K];
     double work[ROWS];
     result r;
-    dt_op_run call = { .mode = DT_MODE_TRAIN,
+    dt_op_run call = { .conf = conf,
+                       .mode = DT_MODE_TRAIN,
                        .threads = threads,
                        .in_shape = in,
                        .out_shape = &out,
@@ -34,6 +36,11 @@ static result run(const char *loss, const real *y, const real *t, int threads)
     for (int i = 0; i < ROWS * K; i++)
         r.d[i] = (double)dy[i];
     return r;
+}
+
+static result run(const char *loss, const real *y, const real *t, int threads)
+{
+    return run_with(NULL, loss, y, t, threads);
 }
 
 static void expect(double got, double want)
@@ -57,6 +64,19 @@ START_TEST(worked_numbers)
     expect(r.d[0], 2 * (1 / (1 + exp(-1.0)) - 1) / 4);
     expect(r.d[5], 2 * (1 / (1 + exp(-3.0))) / 4);
     ck_assert(r.d[2] == 0 && r.d[3] == 0);
+}
+END_TEST
+
+/* Quadratic up to delta, linear behind it. */
+START_TEST(huber_by_hand)
+{
+    static const real y[] = { 0, 3, (real)0.5, -4, 1, 1 }, t[] = { 0, 0, 0, 0, 1, 2 };
+    const double delta = 1;
+    result r = run_with(&delta, "huber", y, t, 1);
+    expect(r.loss, (0 + 2.5 + 0.125 + 3.5 + 0 + 0.5) / 6);
+    static const double slopes[] = { 0, 1, 0.5, -1, 0, -1 };
+    for (int i = 0; i < ROWS * K; i++)
+        expect(r.d[i], 2 * slopes[i] / 6);
 }
 END_TEST
 
@@ -84,5 +104,5 @@ START_TEST(of_a_sample_is_what_the_operation_means)
 }
 END_TEST
 
-DT_TEST_MAIN("loss_elements", worked_numbers, nothing_overflows,
+DT_TEST_MAIN("loss_elements", worked_numbers, huber_by_hand, nothing_overflows,
              of_a_sample_is_what_the_operation_means)
