@@ -395,7 +395,27 @@ START_TEST(means_of_weights)
 }
 END_TEST
 
-DT_TEST_MAIN("dynamics", dampening_contracts_to_the_grid,
+/* Of every output's weights the mean of the gradient goes; a vector's gradient stays. */
+START_TEST(gradients_lose_their_mean)
+{
+    enum { EACH = TOY_WEIGHTS / 4 };
+    toy t;
+    open_toy(&t, "centralize", 100);
+    const dt_dynamics_at at = { 0, 10, 100 };
+    for (int i = 0; i < TOY_WEIGHTS; i++)
+        t.state.grad[t.w][i] = (real)((i / EACH + 1) * (i % EACH));
+    t.state.grad[t.scale][0] = 3;
+    dt_dynamics_gradient(&t.dynamics, &at);
+    for (int i = 0; i < TOY_WEIGHTS; i++)
+        ck_assert_double_eq_tol((double)t.state.grad[t.w][i],
+                                (i / EACH + 1) * (i % EACH - (EACH - 1) / 2.0), 1e-6);
+    ck_assert_double_eq((double)t.state.grad[t.scale][0], 3);
+    ck_assert_int_eq(t.dynamics.tensor_count, 0);
+    toy_close(&t);
+}
+END_TEST
+
+DT_TEST_MAIN("dynamics", gradients_lose_their_mean, dampening_contracts_to_the_grid,
              dampening_starts_late_and_stops_oscillation, ewgs_from_curvature, freezing_holds_codes,
              freezing_holds_codes_under_optimizers, scale_gradient_of_frozen_weights,
              freezing_is_refused_where_it_cannot_work, means_of_weights,
