@@ -181,12 +181,17 @@ def fish(verbs, lists, keys):
     return "\n".join(out) + "\n"
 
 
+def lists_of(detent):
+    """What `detent list` lists."""
+    told = " ".join(ask(detent, "list", "--help").split())
+    return re.split(r", | and ", re.search(r"WHAT is one of (.*?)\.", told)[1])
+
+
 def main():
     detent, folder = sys.argv[1:]
     verbs, version = verbs_of(detent), ask(detent, "--version").split()[1]
     keys = json.loads(ask(detent, "list", "keys", "--json"))
-    lists = re.search(r"WHAT is one of (.*?)\.", " ".join(ask(detent, "list", "--help").split()))[1]
-    lists = re.split(r", | and ", lists)
+    lists = lists_of(detent)
     names = sorted({k["key"] for k in keys if "<" not in k["key"]})
     made = {"detent.1": manual(verbs, version), "detent-recipe.5": recipe_manual(keys, version),
             "detent.bash": bash(verbs, lists, names), "_detent": zsh(verbs, lists, names),

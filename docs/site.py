@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages of the site: those of docs/, and a reference made of what the program says of itself.
+
+usage: site.py DETENT FOLDER
+
+Makes FOLDER/mkdocs.yml and FOLDER/docs; `mkdocs build --strict` in FOLDER makes the site.
+"""
+import html
+import json
+import os
+import shutil
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "cli"))
+import pages
+
+CONFIG = """\
+site_name: Detent
+theme:
+  name: material
+  font: false
+  palette:
+    - {media: "(prefers-color-scheme: light)", scheme: default}
+    - {media: "(prefers-color-scheme: dark)", scheme: slate}
+plugins: [search]
+markdown_extensions: [tables, fenced_code, {toc: {permalink: true}}]
+validation: {links: {anchors: warn}}
+nav:
+  - Detent: index.md
+  - Tutorials:
+      - A net for your own pictures: tutorials/deployer.md
+      - A table of methods: tutorials/researcher.md
+  - Reference:
+      - Commands: reference/commands.md
+      - Keys of a recipe: reference/keys.md
+      - Methods, models, exporters: reference/lists.md
+  - Measurements:
+      - Results: results.md
+      - Performance: performance.md
+      - Export: export.md
+  - Architecture: architecture.md
+"""
+
+
+def cell(text):
+    return html.escape(text, quote=False).replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")
+
+
+def commands(detent):
+    out = ["# Commands", ""]
+    for verb in pages.verbs_of(detent):
+        out += [f"## {verb.name}", ""] + [f"    detent {verb.name} {form}" for form in verb.forms]
+        out += ["", cell(verb.help), ""]
+        if verb.options:
+            out += ["| option | |", "| --- | --- |"]
+        out += [f"| `{name}{'=' if value else ''}{value}` | {cell(text)} |".replace("`|`", "`\\|`")
+                for name, value, text in verb.options] + [""]
+    return "\n".join(out)
+
+
+def keys(detent):
+    out, section = ["# Keys of a recipe", "", "On the command line: `KEY=VALUE`. A name in brackets: the key "
+                    "is there when that is chosen.", ""], None
+    for k in json.loads(pages.ask(detent, "list", "keys", "--json")):
+        first = k["key"].split(".")[0] if "." in k["key"] else "the recipe"
+        if first != section:
+            section = first
+            out += ["", f"## {section}", "", "| key | default | |", "| --- | --- | --- |"]
+        row = f" ({k['row']})" if k["row"] else ""
+        default = f"`{k['default']}`" if k["default"] else "&ndash;"
+        out.append(f"| `{k['key']}`{cell(row)} | {default} | {cell(k['help'])}; {cell(k['rule'])} |")
+    return "\n".join(out) + "\n"
+
+
+def lists(detent):
+    out = ["# Methods, models, exporters", "", "What recipes and commands can name."]
+    for what in pages.lists_of(detent):
+        if what == "keys":
+            continue
+        out += ["", f"## {what}", "", "| name | |", "| --- | --- |"]
+        out += [f"| `{row['name']}` | {cell(row['help'])} |"
+                for row in json.loads(pages.ask(detent, "list", what, "--json"))]
+    return "\n".join(out) + "\n"
+
+
+def main():
+    detent, folder = sys.argv[1:]
+    to = os.path.join(folder, "docs")
+    shutil.rmtree(to, ignore_errors=True)
+    shutil.copytree(os.path.join(ROOT, "docs"), to, ignore=shutil.ignore_patterns("*.py"))
+    os.makedirs(os.path.join(to, "reference"))
+    made = {"mkdocs.yml": CONFIG, "docs/reference/commands.md": commands(detent),
+            "docs/reference/keys.md": keys(detent), "docs/reference/lists.md": lists(detent)}
+    for name, text in made.items():
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+            f.write(text)
+
+
+if __name__ == "__main__":
+    main()
