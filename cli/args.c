@@ -56,6 +56,9 @@ static const struct argp_option all[] = {
     { "budget", 'G', "RESOURCE=N", 0, "bits=4 (mean of a weight), bytes=N or bops=N", 0 },
     { "allocator", 'A', "NAME", 0, "pareto (default, exact) or greedy", 0 },
     { "method", 'D', "NAME", 0, "stages of ptq: see detent list presets", 0 },
+    { "quick", 'q', NULL, 0, "the first expect.quick_steps steps, by the hash of their weights",
+      0 },
+    { "from", 'd', "RUN", 0, "judge the finished run in this folder", 0 },
     { "steps", 'k', "N", 0, "steps to time; default 20", 0 },
     { 0 },
 };
@@ -190,6 +193,12 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case 'D':
         a->method = value;
+        return 0;
+    case 'q':
+        a->quick = true;
+        return 0;
+    case 'd':
+        a->from = value;
         return 0;
     case 'k':
         return number(p, value, 100000, "--steps", &a->steps);

@@ -18,10 +18,11 @@ typedef struct cli_args {
     const char *words[CLI_MAX_WORDS]; /* recipe or file, then key=value overrides */
     int word_count;
     const char *out, *isa, *format, *target, *prefix, *predictions, *arith, *rounding, *runtime,
-        *python, *compiler, *comm, *bits, *method, *metric, *widths, *budget, *allocator;
+        *python, *compiler, *comm, *bits, *method, *metric, *widths, *budget, *allocator, *from;
     int threads, steps, images, comm_seconds;
     dt_memory_limit memory;
     bool memory_given;
+    bool quick;
     bool quiet; /* another process prints what is the same on all */
     bool labels, integer, resume, json, calibrate, dry_run, allow_float, sha256, as_exported, plain, is_float, prove,
         skip_broken;
@@ -109,6 +110,7 @@ void cli_ignore_signals(void);
 int cli_train(const cli_args *args);
 int cli_quantize(const cli_args *args);
 int cli_sensitivity(const cli_args *args);
+int cli_repro(const cli_args *args);
 int cli_eval(const cli_args *args);
 int cli_predict(const cli_args *args);
 int cli_export(const cli_args *args);

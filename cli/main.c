@@ -20,6 +20,11 @@ static const cli_verb verbs[] = {
     { "predict", "RECIPE|CHECKPOINT PICTURE... [KEY=VALUE...]",
       "Tell the classes of picture files, with their scores.", "tiMjIR", 2, CLI_MAX_WORDS,
       cli_predict },
+    { "repro", "RECIPE... [KEY=VALUE...]",
+      "Run recipes and hold them to what they expect. Goes on where it was stopped; a run that "
+      "misses its number, or has other weights than those recorded for this tier and library, "
+      "fails.",
+      "otiMjqd", 1, CLI_MAX_WORDS, cli_repro },
     { "export", "RECIPE|CHECKPOINT [KEY=VALUE...]", "Write model.init for another runtime.",
       "oftiMjnacRxT", 1, CLI_MAX_WORDS, cli_export },
     { "verify", "RECIPE|CHECKPOINT [KEY=VALUE...]",

@@ -103,19 +103,34 @@ static dt_status read_train(dt_recipe *recipe, const dt_yaml_node *in, dt_error 
     return read_groups(recipe, dt_yaml_find(in, "groups"), out, err);
 }
 
+/* Words TAG=HEX. */
+static dt_status check_hashes(const dt_opt_words *words, const dt_yaml_node *node, dt_error *err)
+{
+    for (int i = 0; i < words->count; i++) {
+        const char *hex = strrchr(words->value[i], '=');
+        if (!hex || hex == words->value[i] || strlen(hex + 1) != 64 ||
+            hex[1 + strspn(hex + 1, "0123456789abcdef")])
+            return dt_node_fail(node, DT_ERR_RANGE, err,
+                                "'%s' is not TIER/LIBRARY=HASH with the 64 lower-case hexadecimal "
+                                "digits of a SHA-256",
+                                words->value[i]);
+    }
+    return DT_OK;
+}
+
 static dt_status read_expect(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err)
 {
     dt_recipe_expect *e = &recipe->expect;
     dt_yaml_node *out;
     DT_TRY(
         read_section(recipe, DT_SECTION_EXPECT, in, recipe->state->effective, e, NULL, &out, err));
-    e->has_top1 = dt_yaml_find(out, "top1") != NULL;
-    const dt_yaml_node *sha = dt_yaml_find(out, "sha256");
-    if (sha && *sha->text &&
-        (strlen(sha->text) != 64 || sha->text[strspn(sha->text, "0123456789abcdef")]))
-        return dt_node_fail(sha, DT_ERR_RANGE, err,
-                            "is not a SHA-256: 64 lower-case hexadecimal digits");
-    return DT_OK;
+    const dt_yaml_node *own = dt_yaml_find(in, "expect");
+    e->has_top1 = own && dt_yaml_find(own, "top1");
+    if (own && own->count && e->status != DT_EXPECT_NOT_RUN && !e->has_top1)
+        return dt_node_fail(own, DT_ERR_RANGE, err,
+                            "has no top1; status: not_run says that there is no number yet");
+    DT_TRY(check_hashes(&e->sha256, dt_yaml_find(out, "sha256"), err));
+    return check_hashes(&e->quick, dt_yaml_find(out, "quick"), err);
 }
 
 static dt_status read_sections(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err)

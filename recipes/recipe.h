@@ -112,12 +112,22 @@ typedef struct dt_recipe_ptq {
 } dt_recipe_ptq;
 typedef enum dt_ptq_score { DT_PTQ_SCORE_TEST, DT_PTQ_SCORE_VAL, DT_PTQ_SCORE_NONE } dt_ptq_score;
 
-typedef enum dt_expect_status { DT_EXPECT_MEASURED, DT_EXPECT_PUBLISHED } dt_expect_status;
+typedef enum dt_expect_status {
+    DT_EXPECT_MEASURED,
+    DT_EXPECT_PUBLISHED,
+    DT_EXPECT_NOT_RUN
+} dt_expect_status;
 typedef struct dt_recipe_expect {
     bool has_top1;
     double top1, tolerance; /* percent */
     int status;
-    dt_opt_str sha256; /* of the final weights, 64 lower-case hexadecimal digits; or empty */
+    dt_opt_str source; /* of the number: a paper's table, a page of docs/ */
+    int epochs, seeds; /* of training; runs that the number is the mean of; 0: unsaid */
+    /* Hashes of weights, buffers and quantizer state as `inspect --sha256` tells them: words
+     * TAG=HEX, see train/run/expect.h. At the end of a measured run, and after the first
+     * `quick_steps`. */
+    dt_opt_words sha256, quick;
+    int quick_steps;
 } dt_recipe_expect;
 
 typedef struct dt_recipe {

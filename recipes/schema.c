@@ -10,7 +10,8 @@ static const dt_opt root_opts[] = {
 };
 
 static const dt_opt model_opts[] = {
-    DT_OPT_INT(dt_recipe_model, classes, 10, 1, 100000, "outputs: of classes, or what else the task wants"),
+    DT_OPT_INT(dt_recipe_model, classes, 10, 1, 100000,
+               "outputs: of classes, or what else the task wants"),
     DT_OPT_STR(dt_recipe_model, init, "", "checkpoint to start from, relative to the recipe"),
     DT_OPT_STR(
         dt_recipe_model, init_key, "",
@@ -134,9 +135,18 @@ static const dt_opt eval_opts[] = {
 static const dt_opt expect_opts[] = {
     DT_OPT_FLOAT(dt_recipe_expect, top1, 0, 0, 100, "top-1 accuracy in percent"),
     DT_OPT_FLOAT(dt_recipe_expect, tolerance, 0.3, 0, 100, "percent that may be missing"),
-    DT_OPT_ENUM(dt_recipe_expect, status, DT_EXPECT_PUBLISHED, "measured|published",
-                "where the number is from: a run of this recipe or a paper"),
-    DT_OPT_STR(dt_recipe_expect, sha256, "", "of the final weights of a measured run"),
+    DT_OPT_ENUM(
+        dt_recipe_expect, status, DT_EXPECT_PUBLISHED, "measured|published|not_run",
+        "where the number is from: a run of this recipe or a paper; not_run: there is none"),
+    DT_OPT_STR(dt_recipe_expect, source, "", "of the number: a table of a paper, a page of docs/"),
+    DT_OPT_INT(dt_recipe_expect, epochs, 0, 0, 100000, "of training behind the number; 0: unsaid"),
+    DT_OPT_INT(dt_recipe_expect, seeds, 0, 0, 1000,
+               "runs that the number is the mean of; 0: unsaid"),
+    DT_OPT_WORDS(
+        dt_recipe_expect, sha256,
+        "hashes of a measured run's final weights: TIER/LIBRARY=HASH, as repro tells them"),
+    DT_OPT_WORDS(dt_recipe_expect, quick, "the same after the first quick_steps steps"),
+    DT_OPT_INT(dt_recipe_expect, quick_steps, 20, 1, 100000, "steps of repro --quick"),
     DT_OPT_END,
 };
 

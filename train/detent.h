@@ -28,6 +28,7 @@
 #include "train/quantize/sensitivity.h"
 #include "train/run/evaluate.h"
 #include "train/run/evaluate_integer.h"
+#include "train/run/expect.h"
 #include "train/run/hold.h"
 #include "train/run/predict.h"
 #include "train/run/run.h"

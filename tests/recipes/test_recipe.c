@@ -83,8 +83,8 @@ static const char *const full =
     "  decay_norm: true\n  optimizer: {lr: 0.2, nesterov: on}\n"
     "  schedule: {name: multistep, milestones: [2, 4], warmup: 0.5}\n"
     "eval: {batch: 10}\n"
-    "expect: {top1: 91.6, status: measured, sha256: "
-    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef}\n";
+    "expect: {top1: 91.6, status: measured, sha256: [avx2/Blas-1="
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef]}\n";
 
 START_TEST(values)
 {
@@ -110,7 +110,8 @@ START_TEST(values)
     ck_assert(dt_schedule_lr(s, r->train.schedule.conf, 1, 2, 1, 5) == 0.1);
     ck_assert_int_eq(r->eval.batch, 10);
     ck_assert(r->expect.has_top1 && r->expect.top1 == 91.6 &&
-              r->expect.status == DT_EXPECT_MEASURED && r->expect.sha256[1] == '1');
+              r->expect.status == DT_EXPECT_MEASURED && r->expect.sha256.count == 1 &&
+              !strncmp(r->expect.sha256.value[0], "avx2/Blas-1=01", 14));
     dt_recipe_free(r);
 }
 END_TEST
@@ -222,8 +223,11 @@ START_TEST(messages)
           "/r/x.yaml:2: data.train: must be a list of transforms" },
         { "model: {name: resnet20}\ndata: {name: clash}\n",
           "dataset 'clash' has an option 'train', a key of 'data' itself" },
-        { FAKE_BASE "expect: {sha256: 12}\n",
-          "/r/x.yaml:3: expect.sha256: is not a SHA-256: 64 lower-case hexadecimal digits" },
+        { FAKE_BASE "expect: {top1: 1, sha256: [12]}\n",
+          "/r/x.yaml:3: expect.sha256: '12' is not TIER/LIBRARY=HASH with the 64 lower-case "
+          "hexadecimal digits of a SHA-256" },
+        { FAKE_BASE "expect: {tolerance: 1}\n",
+          "/r/x.yaml:3: expect: has no top1; status: not_run says that there is no number yet" },
         { FAKE_BASE "name: a/b\n", "/r/x.yaml:3: name: 'a/b' is no name of a folder: it may not "
                                    "have / or start with a dot" },
         { FAKE_BASE "train: {seed: 1, seed: 2}\n",

@@ -46,7 +46,7 @@ START_TEST(every_kind_of_key_is_listed)
         "\ntrain.schedule.milestones|multistep|list|[]|",
         "\ntrain.schedule.warmup|cosine|float|0|",
         "\neval.batch||int|250|",
-        "\nexpect.status||enum|published|one of measured|published\n",
+        "\nexpect.status||enum|published|one of measured|published|not_run\n",
     };
     for (size_t i = 0; i < DT_ARRAY_LEN(lines); i++)
         ck_assert_msg(strstr(l.text, lines[i]) != NULL, "%s is not listed", lines[i]);
