@@ -149,23 +149,25 @@ typedef struct dt_op {
     bool quantizes;   /* in[0] to a grid; the configuration is a dt_fakequant_conf (quantizer.h) */
     bool moves_codes; /* outputs are elements of in[0] or zeros: on a grid they stay on it */
     bool identity_in_eval; /* outside of training the output is in[0] */
-    bool batch_stat;  /* normalises by statistics of the batch; starts with a dt_batchnorm_conf */
-    bool folds_norm;  /* a weight times the factor of a batch norm, or divided (op_fold_norm.h) */
-    bool sum;         /* of in[0] and in[1] */
-    bool window_mean; /* over rows and columns */
-    bool function;    /* element-wise, of in[0] alone */
+    bool batch_stat;   /* normalises by statistics of the batch; starts with a dt_batchnorm_conf */
+    bool folds_norm;   /* a weight times the factor of a batch norm, or divided (op_fold_norm.h) */
+    bool sum;          /* of in[0] and in[1] */
+    bool window_mean;  /* over rows and columns */
+    unsigned on_grids; /* bit i: in integers, input i has codes of a grid of its own */
+    bool joins;    /* outputs are elements of the inputs: each may end on the grid behind them */
+    bool function; /* element-wise, of in[0] alone */
     /* A function as ONNX computes it, from left to right on a stack: `x`, numbers and options are
-     * pushed, an operator takes what it needs, "Elu:alpha" with options as attributes. NULL: its form
-     * writes it. */
+     * pushed, an operator takes what it needs, "Elu:alpha" with options as attributes. NULL: its
+     * form writes it. */
     const char *onnx;
-    bool row_shares;  /* rows of the last axis become shares of 1 */
-    bool in_float;    /* has no exact form in integers: it stays between two quantizers */
+    bool row_shares; /* rows of the last axis become shares of 1 */
+    bool in_float;   /* has no exact form in integers: it stays between two quantizers */
     /* The output is in[0] limited to low..high (-INFINITY, INFINITY: open). NULL: it is not. */
     void (*limits)(const void *conf, double *out_low, double *out_high);
     /* The output is part `part` of `parts` equal ones of the last axis. NULL: it is not. */
     void (*part)(const void *conf, int *out_part, int *out_parts);
-    /* Its row in the table of forms (integer/form.h): what it is in integers and in files. NULL: that
-     * of its facts. */
+    /* Its row in the table of forms (integer/form.h): what it is in integers and in files. NULL:
+     * that of its facts. */
     const char *form;
     const dt_op_codes *on_codes; /* NULL: there is no such form */
     int encode_of; /* dt_encode_of: encode_codes computes it on the way to codes; 0: it cannot */

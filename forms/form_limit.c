@@ -11,7 +11,7 @@ static dt_status lower(dt_int_builder *b, const dt_node *n)
 {
     dt_int_state x = b->state[n->in[0]];
     double low, high;
-    if (!x.end || (!x.codes && x.in_count == 0))
+    if (!x.end || (!x.codes && !x.node)) /* float, or the picture */
         return dt_int_refuse(b, n, "its input has no integer form");
     n->op->limits(n->conf, &low, &high);
     if (!isinf(low) && (!x.has_low || low > x.low)) x.low = low;

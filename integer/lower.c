@@ -50,7 +50,8 @@ static bool joins_layer(const dt_node *n)
 }
 
 /* Is the value quantized by everyone who reads it, past what is part of the layer's integer form
- * and past nodes that take a part of it? The last value must be on a grid itself. */
+ * past nodes that take a part of it or join it with others? The last value must be on a grid
+ * itself. */
 static bool is_quantized_after(const dt_lower_source *src, const bool *needed, int value)
 {
     const dt_graph *g = src->graph;
@@ -62,7 +63,8 @@ static bool is_quantized_after(const dt_lower_source *src, const bool *needed, i
     {
         const dt_node *n = &g->node[u->node];
         if (!needed[u->node] || n->op->quantizes) continue;
-        if (!n->op->part || !is_quantized_after(src, needed, n->out[0])) return false;
+        bool passes = n->op->part || n->op->joins;
+        if (!passes || !is_quantized_after(src, needed, n->out[0])) return false;
     }
     return true;
 }
@@ -72,7 +74,8 @@ static void check_node(const dt_lower_source *src, const bool *needed, const dt_
     const dt_graph *g = src->graph;
     const dt_op *op = n->op;
     bool table = op->function && !op->limits && !op->in_float;
-    int operands = op->sum || op->matmul ? 2 : op->product || op->window_mean || table ? 1 : 0;
+    bool one = op->product || op->window_mean || table || op->on_grids == 1;
+    int operands = op->sum || op->matmul || op->on_grids > 1 ? 2 : one ? 1 : 0;
     if (op->product && !dt_query_site(g, n->in[op->product->w])) add_missing(l, "weights", n->name);
     for (int k = 0; k < operands; k++)
         if (!dt_query_site(g, n->in[k])) {

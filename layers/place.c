@@ -97,6 +97,8 @@ static dt_status place_input(placing *p, const dt_node *node, int j, const dt_qu
     const dt_op *op = node->op;
     int input;
     if (op->product) return product_input(p, node, j, act, wgt, v);
+    if (op->on_grids >> j & 1)
+        return residual(p, y->functions, node->name, j ? "other" : "input", v);
     if (j > 0 && !op->sum) return DT_OK;
     const dt_node *maker = dt_query_maker(p->plain, node->in[j]),
                   *sum = sum_behind(p, node, &input);
@@ -104,6 +106,8 @@ static dt_status place_input(placing *p, const dt_node *node, int j, const dt_qu
     if (op->sum && maker && sum_behind(p, maker, &input)) return DT_OK; /* before that node */
     if (op->sum) return sum_input(p, node, j, v);
     if (op->row_shares && maker) return residual(p, y->scores, maker->name, NULL, v);
+    if (op->moves_codes && !dt_query_site(p->to.graph, *v))
+        return residual(p, y->streams, node->name, "input", v);
     bool wanted = (op->window_mean && y->means) || (op->function && !op->limits && y->functions);
     return residual(p, wanted, node->name, "input", v);
 }

@@ -11,9 +11,10 @@
 typedef struct dt_policy {
     const char *name, *help;
     bool branch, skip; /* in[0] and in[1] of sums, before what is nothing outside of training */
-    bool streams;      /* what sums give, past the limits behind them, and what goes on to sums */
+    bool streams;      /* what sums give, past the limits behind them, what goes on to sums, and
+                           what is moved */
     bool means;        /* inputs and outputs of means over a window */
-    bool functions;    /* inputs of element-wise functions, limits aside */
+    bool functions;    /* inputs of element-wise functions, limits aside, and of what wants grids */
     bool scores;       /* inputs of what makes rows shares of 1 */
     bool logits;       /* outputs of products with the role LAST */
 } dt_policy;

@@ -20,7 +20,9 @@ static const struct {
     char sizes[DT_TFL_MAX_OPTIONS + 1];
 } ops[DT_TFL_OPS] = {
     [DT_TFL_ADD] = { "ADD", 0, 2, 11, "1" },
+    [DT_TFL_AVERAGE_POOL_2D] = { "AVERAGE_POOL_2D", 1, 2, 5, "14444" },
     [DT_TFL_CAST] = { "CAST", 53, 2, 0, "" },
+    [DT_TFL_CONCATENATION] = { "CONCATENATION", 2, 2, 10, "41" },
     [DT_TFL_CONV_2D] = { "CONV_2D", 3, 3, 1, "144144" },
     [DT_TFL_DEPTHWISE_CONV_2D] = { "DEPTHWISE_CONV_2D", 4, 3, 2, "1444144" },
     [DT_TFL_GATHER] = { "GATHER", 36, 2, 0, "" },
@@ -28,10 +30,12 @@ static const struct {
     [DT_TFL_MAX_POOL_2D] = { "MAX_POOL_2D", 17, 2, 5, "14444" },
     [DT_TFL_MEAN] = { "MEAN", 40, 2, 27, "1" },
     [DT_TFL_MINIMUM] = { "MINIMUM", 57, 2, 0, "" },
+    [DT_TFL_MUL] = { "MUL", 18, 2, 21, "1" },
     [DT_TFL_PAD] = { "PAD", 34, 2, 0, "" },
     [DT_TFL_PADV2] = { "PADV2", 60, 2, 0, "" },
     [DT_TFL_RESHAPE] = { "RESHAPE", 22, 1, 0, "" },
     [DT_TFL_STRIDED_SLICE] = { "STRIDED_SLICE", 45, 2, 32, "44" },
+    [DT_TFL_SUB] = { "SUB", 41, 2, 28, "1" },
 };
 enum { CONV_S4 = 7 }; /* the version of convolutions that knows weights of 4 bits */
 

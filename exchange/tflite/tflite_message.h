@@ -18,7 +18,9 @@ typedef enum dt_tfl_type { /* numbers of the format */
 
 typedef enum dt_tfl_op {
     DT_TFL_ADD,
+    DT_TFL_AVERAGE_POOL_2D,
     DT_TFL_CAST,
+    DT_TFL_CONCATENATION,
     DT_TFL_CONV_2D,
     DT_TFL_DEPTHWISE_CONV_2D,
     DT_TFL_GATHER,
@@ -26,14 +28,16 @@ typedef enum dt_tfl_op {
     DT_TFL_MAX_POOL_2D,
     DT_TFL_MEAN,
     DT_TFL_MINIMUM,
+    DT_TFL_MUL,
     DT_TFL_PAD,
     DT_TFL_PADV2,
     DT_TFL_RESHAPE,
     DT_TFL_STRIDED_SLICE,
+    DT_TFL_SUB,
     DT_TFL_OPS
 } dt_tfl_op;
 
-enum { DT_TFL_MAX_IN = 4, DT_TFL_MAX_OPTIONS = 8 };
+enum { DT_TFL_MAX_IN = 16, DT_TFL_MAX_OPTIONS = 8 };
 
 /* A tensor: `data` NULL is computed, otherwise it is a constant. Scales are along `axis`. Elements
  * of DT_TFL_S4 come one a byte and are packed. */
