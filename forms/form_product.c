@@ -201,10 +201,14 @@ static dt_status tflite_constants(dt_tflite_walker *w, const dt_int_node *n, int
 static dt_status tflite(dt_tflite_walker *w, const dt_int_node *product, const dt_int_node *n)
 {
     const dt_conv_shape *s = &product->shape;
-    int in[3] = { w->tensor[product->in[0]] }, padding = DT_TFL_VALID;
-    DT_TRY(check_range(w, product));
-    DT_TRY(tflite_constants(w, product, in));
-    in[0] = dt_tflite_window(w, product, DT_TFL_PAD, &padding);
+    dt_tflite_sums *sums = &w->sums[product->out];
+    if (!sums->made) {
+        DT_TRY(check_range(w, product));
+        DT_TRY(tflite_constants(w, product, sums->in));
+        sums->in[0] = dt_tflite_window(w, product, DT_TFL_PAD, &sums->padding);
+        sums->made = true;
+    }
+    const int *in = sums->in, padding = sums->padding;
     const int sw = (int)s->SW, sh = (int)s->SH, times = (int)(s->O / s->G);
     if (is_depthwise(s))
         dt_tflite_end(w, n, DT_TFL_DEPTHWISE_CONV_2D, in, 3,

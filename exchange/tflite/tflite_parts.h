@@ -9,12 +9,19 @@
 
 enum { DT_TFL_ZERO = 128, DT_TFL_VALID = 1, DT_TFL_SAME = 0, DT_TFL_NONE = 0 };
 
+/* What the requantisations of one product's sums share. */
+typedef struct dt_tflite_sums {
+    bool made;
+    int in[3], padding; /* padded input, weight, bias */
+} dt_tflite_sums;
+
 typedef struct dt_tflite_walker {
     const dt_int_model *model;
     bool halves; /* weights of up to 4 bits are INT4 */
     dt_tflite *m;
     dt_arena *arena;
-    int *tensor; /* by value: the tensor of its codes */
+    int *tensor;          /* by value: the tensor of its codes */
+    dt_tflite_sums *sums; /* by value */
     dt_error *err;
 } dt_tflite_walker;
 

@@ -157,8 +157,10 @@ dt_status dt_tflite_walk(const dt_int_model *model, bool halves, dt_arena *arena
                          int *out_input, int *out_output, dt_error *err)
 {
     dt_tflite_walker w = { .model = model, .halves = halves, .m = m, .arena = arena, .err = err };
-    w.tensor = dt_arena_get(arena, (size_t)model->value_count * sizeof *w.tensor);
-    if (!w.tensor) return dt_tflite_no_memory(&w);
+    size_t values = (size_t)model->value_count;
+    w.tensor = dt_arena_get(arena, values * sizeof *w.tensor);
+    w.sums = dt_arena_get(arena, values * sizeof *w.sums);
+    if (!w.tensor || !w.sums) return dt_tflite_no_memory(&w);
     for (int i = 0; i < model->node_count; i++)
         DT_TRY(emit(&w, &model->node[i]));
     *out_input = w.tensor[model->node[0].out];
