@@ -24,9 +24,21 @@ static const dt_elu_conf operation_elu = { 0.8 };
 static const dt_hard_sigmoid_conf operation_hard_sigmoid = { 1.0 / 6, 0.5 };
 static const dt_leaky_relu_conf operation_leaky_relu = { 0.1 };
 
+/* A conv, the value that it reads, a function: three inputs of one grid, then a table. */
+static inline int operation_concat(dt_builder *b, int x)
+{
+    x = dt_layer_stream(b, "stem", dt_layer_relu(b, "relu", x));
+    int y = dt_layer_conv2d(b, "branch", DT_LAYER_BODY, x, 5, 3, 1, 1, 1);
+    int z = operation_node(b, "silu", NULL, x);
+    y = dt_part_node(b, "concat", "joined", NULL, (int[]){ y, x, z }, 3);
+    y = dt_layer_conv2d(b, "behind", DT_LAYER_BODY, y, 6, 1, 1, 0, 1);
+    return dt_layer_residual(b, "block", dt_layer_batchnorm(b, "behind_norm", y), x);
+}
+
 static const operation operations[] = {
     { "abs", NULL, NULL },
     { "clip", NULL, &operation_clip },
+    { "concat", operation_concat, NULL },
     { "elu", NULL, &operation_elu },
     { "exp", NULL, NULL },
     { "hard_sigmoid", NULL, &operation_hard_sigmoid },
