@@ -38,13 +38,16 @@ static int last_read(const dt_c_plan *p, int value, int made)
     return made;
 }
 
-/* Input whose memory a step can write its output to; -1: none. */
+/* Input whose memory a step can write its output to, being as large; -1: none. */
 static int reused(const dt_c_plan *p, const int *slot_of, int i)
 {
     const dt_c_step *s = &p->step[i];
     if (i == 0 || !dt_c_form(s)->c->in_place) return -1;
+    int64_t count = dt_int_count(&p->model->value[s->node->out]);
     for (int k = 0; k < s->in_count; k++)
-        if (slot_of[s->in[k]] >= 0 && last_read(p, s->in[k], 0) == i) return slot_of[s->in[k]];
+        if (slot_of[s->in[k]] >= 0 && last_read(p, s->in[k], 0) == i &&
+            dt_int_count(&p->model->value[s->in[k]]) == count)
+            return slot_of[s->in[k]];
     return -1;
 }
 
