@@ -35,6 +35,18 @@ static inline int operation_concat(dt_builder *b, int x)
     return dt_layer_residual(b, "block", dt_layer_batchnorm(b, "behind_norm", y), x);
 }
 
+/* Squeeze and excitation, and two pictures. */
+static inline int operation_mul(dt_builder *b, int x)
+{
+    x = dt_layer_stream(b, "stem", dt_layer_relu(b, "relu", x));
+    int s = dt_layer_linear(b, "squeeze", DT_LAYER_BODY, dt_layer_gap(b, "squeeze_pool", x), 3);
+    s = dt_layer_linear(b, "excite", DT_LAYER_BODY, dt_layer_relu(b, "squeeze_relu", s), 6);
+    s = operation_node(b, "sigmoid", NULL, s);
+    int y = dt_part_node(b, "mul", "scale", NULL, (int[]){ x, s }, 2);
+    y = dt_layer_conv2d(b, "behind", DT_LAYER_BODY, y, 6, 1, 1, 0, 1);
+    return dt_part_node(b, "mul", "pair", NULL, (int[]){ y, x }, 2);
+}
+
 static const operation operations[] = {
     { "abs", NULL, NULL },
     { "clip", NULL, &operation_clip },
@@ -45,6 +57,7 @@ static const operation operations[] = {
     { "hard_swish", NULL, NULL },
     { "leaky_relu", NULL, &operation_leaky_relu },
     { "mish", NULL, NULL },
+    { "mul", operation_mul, NULL },
     { "neg", NULL, NULL },
     { "relu", NULL, NULL },
     { "relu6", NULL, NULL },
