@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 #include "cli/inspect_layers.h"
+#include "cli/inspect_onnx.h"
 
 /* Texts that a run writes, and what they are called here; NULL: in JSON only. */
 static const struct {
@@ -218,6 +219,7 @@ static int print_all(const dt_inspection *in, const cli_args *args)
         }
     } else {
         print_texts(in, args->json ? o : NULL);
+        if (in->is_graph) code = cli_inspect_onnx(path, args->json ? o : NULL);
     }
     if (!args->json) return code;
     json_object_set_new(o, "sites", v.list);

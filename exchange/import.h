@@ -23,6 +23,7 @@ typedef struct dt_importer {
     dt_row row;    /* name, help */
     bool native;   /* in the engine's own layouts and names */
     bool is_codes; /* holds what was exported: to be inspected, no start of a training */
+    bool is_graph; /* holds a network that can be a recipe's model */
     bool keyed;    /* understands the key of a job */
     /* Patterns of tensors that are not of a net and that nobody misses; NULL-terminated, or NULL.
      */

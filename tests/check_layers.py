@@ -70,6 +70,7 @@ PARTS = {
     "exchange/onnx/reader/onnx_tensor.c": "exchange/test_onnx_external.c",
     "exchange/onnx/onnx_wire.c": "exchange/test_import_onnx.c",
     "train/net/net_file.c": "e2e/onnx.py",
+    "train/inspect/inspect_onnx.c": "e2e/onnx.py",
     "recipes/model_file.c": "e2e/onnx.py",
     "exchange/onnx/onnx_value.c": "exchange/test_export_onnx.c",
     "exchange/c99/c_layers.c": "exchange/test_export_c.c",

@@ -22,6 +22,7 @@
 #include "recipes/recipe.h"
 #include "train/bench/bench.h"
 #include "train/inspect/inspect.h"
+#include "train/inspect/inspect_onnx.h"
 #include "train/net/budget.h"
 #include "train/net/session.h"
 #include "train/quantize/quantize.h"

@@ -68,6 +68,10 @@ static dt_status add_tensor(reader *r, const Onnx__TensorProto *t)
     for (size_t i = 0; i < t->n_dims; i++)
         shape.dim[i] = t->dims[i];
     int64_t n = dt_shape_count(&shape);
+    /* Data elsewhere, or number by number: the network's reader has it. */
+    if (t->n_external_data || t->n_float_data || t->n_int32_data || t->n_int64_data ||
+        t->n_double_data || t->n_uint64_data)
+        return DT_OK;
     if (t->n_dims && n == 0 && t->raw_data.len == 0) return DT_OK; /* no elements: left out */
     if (n <= 0 || !dt_size_mul((size_t)n, (size_t)types[k].bits, &bytes) ||
         (bytes + 7) / 8 != t->raw_data.len)
@@ -197,6 +201,7 @@ static bool probe(const unsigned char *bytes, size_t size)
 const dt_importer dt_importer_onnx = {
     .row = { .name = "onnx", .help = "ONNX model, to be inspected" },
     .is_codes = true,
+    .is_graph = true,
     .probe = probe,
     .read = read,
 };

@@ -64,6 +64,10 @@ def refusals(test):
             "none.onnx", "No such file")
     refused(test, "classes", ["eval", silent, "data.normalize=half", "model.classes=11"],
             "model.classes: 11 is not the 10 classes")
+    shown = test.succeed("inspect", file)
+    test.check("read     Conv" in shown and "0 refused" in shown, f"inspect: {shown[-300:]}")
+    nodes = json.loads(test.succeed("inspect", file, "--json"))["nodes"]
+    test.check(nodes[0]["layer"] and all("reason" not in n for n in nodes), f"inspect: {nodes[0]}")
     other = test.write("other.onnx", open(file, "rb").read()[:-40])
     refused(test, "cut off", ["eval", silent, "data.normalize=half", f"model.onnx={other}"],
             "is damaged")

@@ -80,7 +80,7 @@ def runtime_c(test, checkpoint):
     text = test.succeed("inspect", model)
     test.check("onnx.operators" in text and "conv2.weight" in text, text)
     code, _, err = test.run("eval", test.path("recipe.yaml"), "model.init=" + model)
-    test.check(code == 1 and "is an exported model" in err, f"model.init=ONNX: {code} {err}")
+    test.check(code == 1 and "model.onnx reads it" in err, f"model.init=ONNX: {code} {err}")
 
 
 def peers(test, checkpoint):

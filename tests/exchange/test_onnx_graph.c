@@ -124,7 +124,7 @@ static const struct {
       { { .name = "strides", .count = 2, .ints = { 0, 1 } } },
       "'strides' has 0" },
     { "Conv", { "nothing", "w" }, { { .name = NULL } }, "'nothing' is made by no node before it" },
-    { "Clip", { "x", "real" }, { { .name = NULL } }, "or 0..6 is read" },
+    { "Clip", { "x", "real", "real" }, { { .name = NULL } }, "limits 1..1" },
     { "Add", { "x", "p" }, { { .name = NULL } }, "made by no node before it" },
     { "Transpose",
       { "x" },

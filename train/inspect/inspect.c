@@ -33,7 +33,9 @@ dt_status dt_inspect_open(const char *path, const dt_alloc *a, dt_inspection *ou
     dt_inspection in = { .native = false };
     DT_TRY(dt_file_read(a, path, DT_IMPORT_MAX_BYTES, &bytes, &in.bytes, err));
     dt_status st = dt_import_bytes(path, bytes, in.bytes, a, &in.set, err);
-    in.format = st == DT_OK ? dt_importer_of(bytes, in.bytes)->row.name : NULL;
+    const dt_importer *importer = st == DT_OK ? dt_importer_of(bytes, in.bytes) : NULL;
+    in.format = importer ? importer->row.name : NULL;
+    in.is_graph = importer && importer->is_graph;
     in.native = dt_container_probe(bytes, in.bytes);
     dt_put(a, bytes);
     DT_TRY(st);

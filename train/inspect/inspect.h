@@ -12,6 +12,7 @@ typedef struct dt_inspection {
     const char *format; /* name of the importer's row: "detent", "torch", "safetensors"; static */
     size_t bytes;       /* of the file */
     bool native;        /* one of our checkpoints; optimizer state is among the tensors */
+    bool is_graph;      /* it describes a network, which `model: {onnx: ...}` reads */
     dt_tensors set;     /* tensors and texts, owned */
     char sha256[DT_SHA256_HEX]; /* of weights, buffers and quantizer state: not the optimizer's */
 } dt_inspection;

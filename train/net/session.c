@@ -64,8 +64,11 @@ dt_status dt_read_tensors(dt_import_job *job, dt_tensors *out, const dt_importer
     const dt_importer *importer = dt_importer_of(bytes, job->size);
     job->bytes = bytes;
     if (importer && importer->is_codes)
-        st = dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .file = job->path },
-                     "is an exported model; model.init takes the checkpoint that it was made of");
+        st = dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .file = job->path }, "%s",
+                     importer->is_graph ? "is a network, not weights alone: model.onnx reads it; "
+                                          "model.init takes the checkpoint that an export was of"
+                                        : "is an exported model; model.init takes the checkpoint "
+                                          "that it was made of");
     else
         st = dt_import_read(job, &set, err);
     *out_importer = importer;

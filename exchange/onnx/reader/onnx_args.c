@@ -14,6 +14,7 @@ dt_status dt_ox_refuse(dt_ox_walk *w, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    if (w->brief) return dt_fail(w->err, DT_ERR_UNSUPPORTED, NULL, "%s", text);
     const char *name = *w->node->name ? w->node->name : w->layer;
     return dt_fail(w->err, DT_ERR_UNSUPPORTED, &(dt_where){ w->file->path, 0, name }, "%s: %s",
                    w->node->op, text);

@@ -167,6 +167,7 @@ static dt_status count_values(dt_ox_walk *w, int *out)
         if (!v && *w->node->in[i])
             return dt_ox_refuse(w, "its input '%.120s' is made by no node before it",
                                 w->node->in[i]);
+        if (v && v->lost) return dt_ox_refuse(w, "it waits for '%.120s'", w->node->in[i]);
         *out += v && !v->constant;
     }
     return DT_OK;
@@ -206,19 +207,92 @@ static dt_status find_output(dt_onnx_net *n, int *out)
     return DT_OK;
 }
 
-static dt_status walk_all(dt_onnx_net *n, int x)
+static dt_status begin_node(dt_onnx_net *n, int i)
 {
     dt_ox_walk *w = &n->walk;
+    w->node = &n->file->node[i];
+    w->layer = dt_ox_layer_name(w, w->node, i);
+    return w->layer ? DT_OK : dt_ox_no_memory(w);
+}
+
+static dt_status walk_all(dt_onnx_net *n, int x)
+{
     DT_TRY(set_constants(n));
     DT_TRY(set_picture(n, x));
     for (int i = 0; i < n->file->node_count; i++) {
-        w->node = &n->file->node[i];
-        w->index = i;
-        w->layer = dt_ox_layer_name(w, w->node, i);
-        if (!w->layer) return dt_ox_no_memory(w);
-        DT_TRY(walk_node(w));
+        DT_TRY(begin_node(n, i));
+        DT_TRY(walk_node(&n->walk));
     }
     return DT_OK;
+}
+
+static bool reads_lost(const dt_ox_walk *w)
+{
+    for (int i = 0; i < w->node->in_count; i++) {
+        const dt_ox_value *v = dt_ox_input(w, i);
+        if (v && v->lost) return true;
+    }
+    return false;
+}
+
+/* One node, and its place in the list; a refusal goes on with the next one. */
+static dt_status look_at(dt_onnx_net *n, void (*fn)(void *arg, const dt_onnx_look *look), void *arg)
+{
+    dt_ox_walk *w = &n->walk;
+    dt_error *err = w->err, below = { .status = DT_OK };
+    int before = w->b->graph->node_count;
+    w->err = w->b->err = &below;
+    dt_status st = walk_node(w);
+    w->err = w->b->err = err;
+    w->b->status = DT_OK;
+    if (st == DT_ERR_NOMEM) return dt_fail(err, st, NULL, "%s", below.text);
+    for (int k = 0; st != DT_OK && k < w->node->out_count; k++)
+        DT_TRY(dt_ox_set(w, k, &(dt_ox_value){ .value = -1, .lost = true }));
+    const dt_ox_value *out =
+        w->node->out_count ? dt_ox_map_find(&w->values, w->node->out[0]) : NULL;
+    fn(arg, &(dt_onnx_look){ .name = w->node->name,
+                             .op = w->node->op,
+                             .domain = w->node->domain,
+                             .layer = w->layer,
+                             .nodes = w->b->graph->node_count - before,
+                             .constant = st == DT_OK && out && out->constant,
+                             .waits = st != DT_OK && reads_lost(w),
+                             .refusal = st == DT_OK ? NULL : below.text });
+    return DT_OK;
+}
+
+static dt_status look_all(dt_onnx_net *n, int x, void (*fn)(void *arg, const dt_onnx_look *look),
+                          void *arg)
+{
+    DT_TRY(set_constants(n));
+    DT_TRY(set_picture(n, x));
+    for (int i = 0; i < n->file->node_count; i++) {
+        DT_TRY(begin_node(n, i));
+        DT_TRY(look_at(n, fn, arg));
+    }
+    return DT_OK;
+}
+
+dt_status dt_onnx_net_look(dt_onnx_net *n, void (*fn)(void *arg, const dt_onnx_look *look),
+                           void *arg, dt_error *err)
+{
+    enum { SIDE = 32 };
+    dt_graph graph;
+    dt_builder b = { .graph = &graph, .err = err };
+    dt_value picture = { .name = "input", .kind = DT_VALUE_INPUT, .batched = true };
+    int64_t H, W;
+    int x;
+    dt_onnx_net_size(n, &H, &W);
+    picture.shape = DT_SHAPE(1, H ? H : SIDE, W ? W : SIDE, 3);
+    n->walk.b = &b;
+    n->walk.err = err;
+    n->walk.brief = true;
+    DT_TRY(dt_graph_init(&graph, n->file->alloc, err));
+    dt_status st = dt_graph_value(&graph, &picture, &x, err);
+    if (st == DT_OK) st = look_all(n, x, fn, arg);
+    n->walk.b = NULL;
+    dt_graph_fini(&graph);
+    return st;
 }
 
 dt_status dt_onnx_net_build(dt_onnx_net *n, dt_builder *b, int x, int *out_logits, dt_error *err)

@@ -26,6 +26,19 @@ void dt_onnx_net_size(const dt_onnx_net *net, int64_t *out_H, int64_t *out_W);
  * operator and the reason: UNSUPPORTED, SHAPE. */
 dt_status dt_onnx_net_build(dt_onnx_net *net, dt_builder *b, int x, int *out_logits,
                             dt_error *err) DT_MUST_CHECK;
+/* What would become of a node of the file. */
+typedef struct dt_onnx_look {
+    const char *name, *op, *domain, *layer; /* borrowed until the callback returns */
+    int nodes;                              /* of the graph */
+    bool constant;                          /* its results are */
+    bool waits;                             /* for a node that is refused */
+    const char *refusal;                    /* NULL: it is read */
+} dt_onnx_look;
+/* Calls fn for every node, refused ones too, with pictures of the file's size (32x32 where that is
+ * open). Once for a net, and instead of dt_onnx_net_build. NOMEM, SHAPE */
+dt_status dt_onnx_net_look(dt_onnx_net *net, void (*fn)(void *arg, const dt_onnx_look *look),
+                           void *arg, dt_error *err) DT_MUST_CHECK;
+
 /* The numbers of a parameter or buffer of that graph by name, in its order; NULL: it is none of the
  * net's. They live as long as the net. */
 const float *dt_onnx_net_values(const dt_onnx_net *net, const char *name);

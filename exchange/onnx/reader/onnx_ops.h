@@ -22,6 +22,7 @@ typedef struct dt_ox_value {
      * them as its padding. By side: above, left, below, right. */
     bool padded;
     int64_t pad[4];
+    bool lost; /* its node was refused, while all are looked at */
 } dt_ox_value;
 
 /* A parameter: its numbers in the engine's order. */
@@ -43,11 +44,11 @@ typedef struct dt_ox_walk {
     dt_ox_map layers;       /* names in use */
     const dt_ox_node *node; /* in work */
     const char *layer;      /* its name in the graph, unique */
-    int index;
-    dt_ox_map params; /* dt_ox_named by the parameter's name */
+    dt_ox_map params;       /* dt_ox_named by the parameter's name */
     dt_ox_param *param;
     int param_count;
     size_t param_room;
+    bool brief; /* refusals are listed: without file and node */
     dt_error *err;
 } dt_ox_walk;
 

@@ -74,7 +74,7 @@ static bool ends_sum(const dt_graph *g, const dt_node *n)
 static void set_stream(dt_graph *g, int v)
 {
     int at = g->value[v].producer;
-    if (at < 0 || g->value[v].uses < 2) return;
+    if (at < 0) return;
     dt_node *n = &g->node[at];
     if (!ends_sum(g, n) && !n->op->sum) n->stream = n->name;
 }
@@ -86,7 +86,8 @@ void dt_ox_roles(dt_graph *g, int first_node, int output)
         if (n->op->product && reads_input(g, n)) n->role = DT_LAYER_FIRST;
         if (n->op->sum) set_shortcuts(g, n);
         for (int k = 0; n->op->sum && k < 2; k++)
-            set_stream(g, n->in[k]);
+            if (g->value[n->in[k]].uses > 1) set_stream(g, n->in[k]);
+        if (n->op->moves_codes) set_stream(g, n->in[0]);
     }
     const dt_node *last = product_behind(g, output);
     if (last) g->node[dt_query_index(g, last)].role = DT_LAYER_LAST;

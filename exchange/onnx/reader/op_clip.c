@@ -1,9 +1,12 @@
-/* Relu, and Clip where it is a ReLU or a ReLU6. */
+/* Relu and Clip, which is a ReLU or a ReLU6 where it can be. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
+#include "autograd/op_hard.h"
 #include "autograd/op_relu6.h"
 #include "exchange/onnx/reader/onnx_ops.h"
+
+static const double OPEN = 1e30; /* no limit, as the operation says it */
 
 static dt_status build_relu(dt_ox_walk *w)
 {
@@ -20,10 +23,11 @@ static dt_status build_clip(dt_ox_walk *w)
     DT_TRY(dt_ox_number(w, "min", 1, -INFINITY, &low));
     DT_TRY(dt_ox_number(w, "max", 2, INFINITY, &high));
     if (low == 0 && high >= 3e38f) return build_relu(w);
-    if (low != 0 || high != (float)DT_RELU6_HIGH)
-        return dt_ox_refuse(w, "limits %g..%g; 0 without an upper limit, or 0..6 is read",
-                            (double)low, (double)high);
-    return dt_ox_set_like(w, dt_layer_relu6(w->b, w->layer, v->value), v);
+    if (!(low < high)) return dt_ox_refuse(w, "limits %g..%g", (double)low, (double)high);
+    if (low == 0 && high == (float)DT_RELU6_HIGH)
+        return dt_ox_set_like(w, dt_layer_relu6(w->b, w->layer, v->value), v);
+    const dt_clip_conf c = { low > -OPEN ? (double)low : -OPEN, high < OPEN ? (double)high : OPEN };
+    return dt_ox_set_like(w, dt_part_node(w->b, "clip", w->layer, &c, &v->value, 1), v);
 }
 
 const dt_ox_op dt_ox_op_Relu = { .name = "Relu", .in_min = 1, .in_max = 1, .build = build_relu };

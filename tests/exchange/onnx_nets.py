@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Small networks as ONNX files, each with something that exporters write: for the comparison with
+onnxruntime (onnx_nets_check.py) and as the corpus of the fuzz target of the graph's reader.
+
+usage: onnx_nets.py FOLDER [SIDE]      with packages of tests/requirements.txt; SIDE of pictures: 32
+"""
+import os
+import sys
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+CLASSES = 10
+
+
+class Net:
+    def __init__(self, name, side, opset=13, last=False):
+        self.name, self.opset, self.side = name, opset, side
+        self.rng = np.random.default_rng(len(name) + 7 * opset)
+        self.nodes, self.constants = [], []
+        self.input = ["N", side, side, 3] if last else ["N", 3, side, side]
+        self.count = 0
+
+    def real(self, *shape, scale=None):
+        n = max(int(np.prod(shape[1:])), 1)
+        value = self.rng.normal(0, scale or (2 / n) ** 0.5, shape).astype(np.float32)
+        return self.constant(value)
+
+    def constant(self, value, name=None):
+        name = name or f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    def whole(self, *values):
+        return self.constant(np.array(values, dtype=np.int64))
+
+    def __call__(self, op, *inputs, out=None, **attributes):
+        self.count += 1
+        out = out or f"v{self.count}"
+        self.nodes.append(helper.make_node(op, list(inputs), [out], name=f"/{op}_{self.count}",
+                                           **attributes))
+        return out
+
+    def norm(self, x, channels):
+        positive = self.constant(self.rng.uniform(0.5, 1.5, channels).astype(np.float32))
+        return self("BatchNormalization", x, self.real(channels, scale=1), self.real(channels, scale=.2),
+                    self.real(channels, scale=.2), positive, epsilon=1e-3, momentum=0.99)
+
+    def head(self, x, channels):
+        pooled = self("Flatten", self("GlobalAveragePool", x))
+        return self("Gemm", pooled, self.real(CLASSES, channels), self.real(CLASSES, scale=.1),
+                    transB=1, out="logits")
+
+    def save(self, folder):
+        graph = helper.make_graph(
+            self.nodes, self.name,
+            [helper.make_tensor_value_info("image", TensorProto.FLOAT, self.input)],
+            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", CLASSES])],
+            self.constants)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)],
+                                  producer_name="detent-tests")
+        model.ir_version = 7 if self.opset < 15 else 8
+        onnx.save(model, os.path.join(folder, self.name + ".onnx"))
+
+
+def sided(side):
+    """Padding by side, as Keras has it; a bias in front of a batch norm; ReLU6 as Clip."""
+    n = Net("sided", side)
+    x = n("Conv", "image", n.real(6, 3, 3, 3), n.real(6, scale=.1), pads=[0, 0, 1, 1], strides=[2, 2])
+    x = n("Clip", n.norm(x, 6), n.constant(np.float32(0)), n.constant(np.float32(6)))
+    x = n("Conv", x, n.real(6, 1, 3, 3), group=6, auto_pad="SAME_UPPER", strides=[2, 2])
+    x = n("Conv", x, n.real(7, 6, 1, 5), pads=[0, 2, 0, 2])
+    n.head(n("Relu", x), 7)
+    return n
+
+
+def padded(side):
+    """A Pad whose amounts are computed: what exporters write for F.pad."""
+    n = Net("padded", side, 17)
+    amounts = n.whole(0, 1, 0, 1)
+    zeros = n("ConstantOfShape", n.whole(4), value=helper.make_tensor("v", TensorProto.INT64, [1], [0]))
+    pairs = n("Reshape", n("Concat", amounts, zeros, axis=0), n.whole(-1, 2))
+    turned = n("Slice", pairs, n.whole(-1), n.whole(-2 ** 63 + 1), n.whole(0), n.whole(-1))
+    pads = n("Cast", n("Reshape", n("Transpose", turned, perm=[1, 0]), n.whole(-1)), to=7)
+    x = n("Conv", n("Pad", "image", pads, mode="constant"), n.real(5, 3, 3, 3), strides=[2, 2])
+    n.head(n("Relu", x), 5)
+    return n
+
+
+def residual(side):
+    """A sum, a shortcut of 1x1, max pooling, a mean by ReduceMean, x.view(x.size(0), -1)."""
+    n = Net("residual", side, 11)
+    stem = n("Relu", n("Conv", "image", n.real(4, 3, 3, 3), pads=[1] * 4))
+    stem = n("MaxPool", stem, kernel_shape=[2, 2], strides=[2, 2])
+    a = n("Relu", n("Conv", stem, n.real(6, 4, 3, 3), n.real(6, scale=.1), pads=[1] * 4, strides=[2, 2]))
+    a = n("Conv", a, n.real(6, 6, 3, 3), pads=[1] * 4)
+    x = n("Relu", n("Add", a, n("Conv", stem, n.real(6, 4, 1, 1), strides=[2, 2])))
+    pooled = n("ReduceMean", x, axes=[2, 3], keepdims=1)
+    first = n("Gather", n("Shape", pooled), n.constant(np.int64(0)), axis=0)
+    shape = n("Concat", n("Unsqueeze", first, axes=[0]), n.whole(-1), axis=0)
+    rows = n("Dropout", n("Reshape", pooled, shape))
+    n("Gemm", rows, n.real(6, CLASSES), n.real(CLASSES, scale=.1), out="logits")
+    return n
+
+
+def last(side):
+    """Pictures as [N,H,W,C], with the transposes of tf2onnx."""
+    n = Net("last", side, 15, last=True)
+    x = n("Conv", n("Transpose", "image", perm=[0, 3, 1, 2]), n.real(5, 3, 3, 3), n.real(5, scale=.1),
+          auto_pad="SAME_LOWER", strides=[2, 2])
+    x = n("Transpose", n("Transpose", n("Relu", x), perm=[0, 2, 3, 1]), perm=[0, 3, 1, 2])
+    pooled = n("Squeeze", n("GlobalAveragePool", x), n.whole(3, 2))
+    n("MatMul", n("Identity", pooled), n.real(5, CLASSES), out="logits")
+    return n
+
+
+def functions(side):
+    """Functions of one value, and limits that are no ReLU6."""
+    n = Net("functions", side, 14)
+    x = "image"
+    channels = 3
+    for op, attributes in (("Sigmoid", {}), ("HardSwish", {}), ("LeakyRelu", {"alpha": 0.1}),
+                           ("Elu", {"alpha": 0.7}), ("Tanh", {}), ("Softplus", {}),
+                           ("HardSigmoid", {"alpha": 0.25})):
+        x = n(op, n("Conv", x, n.real(4, channels, 1, 1)), **attributes)
+        channels = 4
+    x = n("Clip", n("Conv", x, n.real(4, 4, 3, 3)), n.constant(np.float32(-0.5)), n.constant(np.float32(1)))
+    n.head(x, 4)
+    return n
+
+
+NETS = sided, padded, residual, last, functions
+
+
+def main(folder, side=32):
+    os.makedirs(folder, exist_ok=True)
+    for make in NETS:
+        make(int(side)).save(folder)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
