@@ -150,6 +150,7 @@ typedef struct dt_op {
     bool moves_codes; /* outputs are elements of in[0] or zeros: on a grid they stay on it */
     bool identity_in_eval; /* outside of training the output is in[0] */
     bool batch_stat;   /* normalises by statistics of the batch; starts with a dt_batchnorm_conf */
+    bool affine;       /* ends in times in[1] plus in[2] along the last axis */
     bool folds_norm;   /* a weight times the factor of a batch norm, or divided (op_fold_norm.h) */
     bool sum;          /* of in[0] and in[1] */
     bool window_mean;  /* over rows and columns */

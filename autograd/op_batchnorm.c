@@ -195,6 +195,7 @@ const dt_op dt_op_batchnorm = {
     .accumulates = 1,
     .grad_inplace = true,
     .batch_stat = true,
+    .affine = true,
     .form = "batchnorm",
     .infer = infer,
     .memory = memory,

@@ -125,6 +125,7 @@ const dt_op dt_op_layernorm = {
     .accumulates = 1,
     .grad_inplace = true,
     .in_float = true,
+    .affine = true,
     .encode_of = DT_ENCODE_LAYERNORM,
     .form = "layernorm",
     .infer = infer,

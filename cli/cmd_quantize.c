@@ -295,8 +295,7 @@ static dt_status overrides_of(const cli_args *args, const dt_recipe *r, override
                        "'%s' is no width such as 8, 4 or W4A8, of 1 to 8 bits, nor 'mixed'",
                        args->bits);
     if (is_mixed(args) && is_float) weights = activations = 8;
-    if (args->method || !r->ptq.enabled)
-        add(o, "ptq.method", args->method ? args->method : "qdrop");
+    if (!args->method && !r->ptq.enabled) add(o, "ptq.method", "blockwise");
     if (is_float && weights && !activations) activations = 8;
     add_side(o, "weights", weights, is_float);
     add_side(o, "activations", activations, is_float);
@@ -306,10 +305,12 @@ static dt_status overrides_of(const cli_args *args, const dt_recipe *r, override
 static dt_status recipe_of(const cli_args *args, dt_recipe **out, dt_error *err)
 {
     overrides o = { .count = 0 };
-    cli_args quiet = *args, more = *args;
+    cli_args quiet, more = *args;
     dt_recipe *read;
-    quiet.json = true;
     DT_TRY(check_format(args, err));
+    if (args->method) add(&o, "ptq.method", args->method); /* what keys of stages are about */
+    DT_TRY(with_overrides(args, &o, &quiet, err));
+    quiet.json = true;
     DT_TRY(cli_recipe(&quiet, &read, err));
     dt_status st = overrides_of(args, read, &o, err);
     dt_recipe_free(read);

@@ -119,7 +119,7 @@ static const dt_opt ptq_opts[] = {
     DT_OPT_INT(dt_recipe_ptq, batch, 64, 1, 8192, "pictures of a pass over them"),
     DT_OPT_ENUM(dt_recipe_ptq, score, DT_PTQ_SCORE_TEST, "test|val|none",
                 "pictures that the result is measured on: the test split, data.val, or none"),
-    DT_OPT_STR(dt_recipe_ptq, method, "qdrop",
+    DT_OPT_STR(dt_recipe_ptq, method, "blockwise",
                "what `stages` are unless they are given: see detent list presets"),
     DT_OPT_END,
 };

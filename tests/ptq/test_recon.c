@@ -65,6 +65,7 @@ START_TEST(variables_lower_losses)
         bool codes; /* change */
     } cases[] = { { "variables: [round]", true },
                   { "variables: [weight]", true },
+                  { "variables: [shift]", true },
                   { "variables: [bias]", false },
                   { "variables: [step], lr_step: 2e-3", false },
                   { "variables: [round, step], input: mix, drop: 0.5", true },
