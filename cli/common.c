@@ -24,50 +24,11 @@ dt_status cli_recipe(const cli_args *args, dt_recipe **out, dt_error *err)
     return dt_recipe_read(&p, out, err);
 }
 
-static bool is_checkpoint(const char *path)
-{
-    unsigned char start[DT_CONTAINER_BLOCK];
-    FILE *f;
-    if (dt_file_open(path, &f, NULL) != DT_OK) return false; /* its reader says why */
-    size_t n = fread(start, 1, sizeof start, f);
-    fclose(f);
-    return dt_container_probe(start, n);
-}
-
-/* Overrides of the command line come behind model.init, which is the checkpoint; the run's own key
- * was of the file that it began with. */
-static dt_status read_embedded(const cli_args *args, const char *text, dt_recipe **out,
-                               dt_error *err)
-{
-    char init[DT_OPT_STR_MAX + 16];
-    enum { OURS = 2 };
-    const char *overrides[CLI_MAX_WORDS + OURS] = { init, "model.init_key=" };
-    int n = snprintf(init, sizeof init, "model.init=%s", args->words[0]);
-    if (n < 0 || (size_t)n >= sizeof init)
-        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = args->words[0] },
-                       "is too long a path");
-    for (int i = 1; i < args->word_count; i++)
-        overrides[i + OURS - 1] = args->words[i];
-    const dt_recipe_params p = { .tables = &dt_tables,
-                                 .path = args->words[0],
-                                 .text = text,
-                                 .overrides = overrides,
-                                 .override_count = (size_t)(args->word_count - 1 + OURS) };
-    return dt_recipe_read(&p, out, err);
-}
-
 dt_status cli_recipe_or_checkpoint(const cli_args *args, dt_recipe **out, dt_error *err)
 {
-    dt_tensors set;
     const char *path = args->words[0];
-    if (!is_checkpoint(path)) return cli_recipe(args, out, err);
-    DT_TRY(dt_container_read(path, NULL, &set, err));
-    const char *text = dt_tensors_attr(&set, "recipe");
-    dt_status st = text ? read_embedded(args, text, out, err)
-                        : dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = path },
-                                  "holds no recipe; give the recipe and model.init=%s", path);
-    dt_tensors_fini(&set);
-    return st;
+    if (!dt_is_checkpoint(path)) return cli_recipe(args, out, err);
+    return dt_recipe_open(path, args->words + 1, (size_t)(args->word_count - 1), out, err);
 }
 
 dt_data_need cli_need(const cli_args *args)

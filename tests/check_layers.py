@@ -31,11 +31,13 @@ CALL = r"(?<![\w.>]){}\s*\("
 EXITS = re.compile(CALL.format("(?:exit|_exit|abort|printf|puts|putchar|rand|srand|getenv)"))
 MEMORY = re.compile(CALL.format("(?:malloc|calloc|realloc|free|aligned_alloc|posix_memalign)"))
 # The text that jansson makes is freed as jansson wants it.
-MEMORY_OF_LIBRARIES = {"train/run/metrics.c", "cli/cmd_quantize.c"}
+MEMORY_OF_LIBRARIES = {"api/api.c", "train/run/metrics.c", "cli/cmd_quantize.c"}
 # Rows of tables: the suites that loop over the tables are their tests.
 ROWS = re.compile(r"/(?:op|form|quant|range|model|data|dynamic|transform|optim|schedule|import|export|target|task|comm|stage|unit|var|loss|solver|metric|resource|alloc)_\w+\.c$")
 # Parts of a file that is tested under its own name, or by the tests of whole runs.
 PARTS = {
+    "api/api.c": "e2e/module.py",
+    "train/net/recipe_open.c": "e2e/predict.py",
     "train/bench/bench_ranks.c": "e2e/ranks.py",
     "comm/mpi_module.c": "e2e/ranks.py",
     "comm/reduce_direct.c": "comm/test_reduce.c",

@@ -24,6 +24,7 @@
 #include "train/inspect/inspect.h"
 #include "train/inspect/inspect_onnx.h"
 #include "train/net/budget.h"
+#include "train/net/recipe_open.h"
 #include "train/net/session.h"
 #include "train/quantize/quantize.h"
 #include "train/quantize/sensitivity.h"

@@ -1,0 +1,68 @@
+/* Where every command and the module for Python start. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/net/recipe_open.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "train/net/session.h"
+#include "train/store/container.h"
+
+bool dt_is_checkpoint(const char *path)
+{
+    unsigned char start[DT_CONTAINER_BLOCK];
+    FILE *f;
+    if (dt_file_open(path, &f, NULL) != DT_OK) return false; /* its reader says why */
+    size_t n = fread(start, 1, sizeof start, f);
+    fclose(f);
+    return dt_container_probe(start, n);
+}
+
+/* Overrides come behind model.init, which is the checkpoint; the run's own key was of the file that
+ * it began with. */
+static dt_status read_embedded(const char *path, const char *text, const char *const *overrides,
+                               size_t count, dt_recipe **out, dt_error *err)
+{
+    enum { OURS = 2 };
+    char init[DT_OPT_STR_MAX + 16];
+    int n = snprintf(init, sizeof init, "model.init=%s", path);
+    if (n < 0 || (size_t)n >= sizeof init)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = path }, "is too long a path");
+    const char **all = dt_get_array(NULL, count + OURS, sizeof *all, "overrides");
+    if (!all) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the recipe");
+    all[0] = init;
+    all[1] = "model.init_key=";
+    if (count) memcpy(all + OURS, overrides, count * sizeof *all);
+    const dt_recipe_params p = { .tables = &dt_tables,
+                                 .path = path,
+                                 .text = text,
+                                 .overrides = all,
+                                 .override_count = count + OURS };
+    dt_status st = dt_recipe_read(&p, out, err);
+    dt_put(NULL, all);
+    return st;
+}
+
+static dt_status read_checkpoint(const char *path, const char *const *overrides, size_t count,
+                                 dt_recipe **out, dt_error *err)
+{
+    dt_tensors set;
+    DT_TRY(dt_container_read(path, NULL, &set, err));
+    const char *text = dt_tensors_attr(&set, "recipe");
+    dt_status st = text ? read_embedded(path, text, overrides, count, out, err)
+                        : dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = path },
+                                  "holds no recipe; give the recipe and model.init=%s", path);
+    dt_tensors_fini(&set);
+    return st;
+}
+
+dt_status dt_recipe_open(const char *path, const char *const *overrides, size_t count,
+                         dt_recipe **out, dt_error *err)
+{
+    if (dt_is_checkpoint(path)) return read_checkpoint(path, overrides, count, out, err);
+    const dt_recipe_params p = {
+        .tables = &dt_tables, .path = path, .overrides = overrides, .override_count = count
+    };
+    return dt_recipe_read(&p, out, err);
+}

@@ -1,0 +1,15 @@
+/* A recipe from its file, or the one that a checkpoint holds. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_TRAIN_NET_RECIPE_OPEN_H
+#define DT_TRAIN_NET_RECIPE_OPEN_H
+
+#include "recipes/recipe.h"
+
+/* Whether the file at `path` is one of our checkpoints, by its first block. */
+bool dt_is_checkpoint(const char *path);
+/* Reads the recipe at `path` with overrides "key=value"; of a checkpoint the recipe that it holds,
+ * started from it (model.init). */
+dt_status dt_recipe_open(const char *path, const char *const *overrides, size_t count,
+                         dt_recipe **out, dt_error *err) DT_MUST_CHECK;
+
+#endif
