@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drives the operators that onnxruntime fuses an exported file into through everything that can occur:
 QLinearConv, QGemm and QLinearGlobalAveragePool through both sides of every threshold of every
-channel, QLinearAdd through all pairs of codes. With the fusion that `verify --runtime ort` checks,
+channel, QLinearAdd and QLinearMul through all pairs of codes. With the fusion that `verify --runtime ort` checks,
 equal here means equal for every picture. `detent verify --prove --runtime ort` starts it; one line of
 JSON a node comes through standard input (cli/runtime.c).
 
@@ -108,7 +108,7 @@ def compare_pairs(node):
     constants = {}
     for k, grid in ("a", node["a"]), ("b", node["b"]), ("c", node["grid"]):
         constants[k + "s"], constants[k + "z"] = F32(grid["scale"]), U8(grid["zero"])
-    got = run("QLinearAdd", {"a": a, "b": b}, constants,
+    got = run(f"QLinear{node['kind'].capitalize()}", {"a": a, "b": b}, constants,
               order=["a", "as", "az", "b", "bs", "bz", "cs", "cz"])
     got = np.clip(got, node["grid"]["low"], node["grid"]["high"])
     return len(a), int((got != np.array(node["codes"])).sum())
@@ -120,7 +120,7 @@ def main(stream, as_json):
         if not line.strip():
             break
         node = json.loads(line)
-        cases, differ = compare_pairs(node) if node["kind"] == "add" else compare_stairs(node)
+        cases, differ = compare_pairs(node) if "codes" in node else compare_stairs(node)
         rows.append({"name": node["name"], "kind": node["kind"], "cases": cases, "differ": differ})
     total = sum(r["differ"] for r in rows)
     good = total == 0 and len(rows) > 0

@@ -15,7 +15,6 @@ import onnx
 import onnxruntime as ort
 import comparison
 
-FLOAT_OPS = {"Conv", "FusedConv", "Gemm", "Add", "MatMul", "GlobalAveragePool", "Relu"}
 
 def with_codes(path, names):
     """The model with the codes of `names` as outputs; {name: output}."""
@@ -35,18 +34,18 @@ def open_session(model, folder):
     options.intra_op_num_threads = 2
     session = ort.InferenceSession(model.SerializeToString(), options,
                                    providers=["CPUExecutionProvider"])
-    nodes = onnx.load(options.optimized_model_filepath).graph.node
-    return session, collections.Counter(n.op_type for n in nodes), float_operators(nodes)
+    graph = onnx.load(options.optimized_model_filepath).graph
+    return session, collections.Counter(n.op_type for n in graph.node), float_operators(graph)
 
 
-def float_operators(nodes):
-    """Operators that were left in float, with their number: those named above, and whatever reads a
-    dequantized value without quantizing it again."""
-    floats, left = set(), collections.Counter()
-    for n in nodes:
+def float_operators(graph):
+    """Operators that were left in float, with their number: those that read the picture, or a
+    dequantized value, and do not quantize it."""
+    floats, left = {value.name for value in graph.input}, collections.Counter()
+    for n in graph.node:
         if n.op_type == "DequantizeLinear":
             floats.update(n.output)
-        elif n.op_type in FLOAT_OPS or n.op_type != "QuantizeLinear" and floats & set(n.input):
+        elif n.op_type != "QuantizeLinear" and floats & set(n.input):
             floats.update(n.output)
             left[n.op_type] += 1
     return dict(sorted(left.items()))

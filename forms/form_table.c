@@ -1,7 +1,5 @@
 /* Codes of another grid: a table of 256. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
-
 #include "c99_texts.h"
 #include "exchange/c99/c_cell.h"
 #include "exchange/onnx/qoperator.h"
@@ -98,40 +96,13 @@ static bool only_limits(const dt_tflite_walker *w, const dt_int_node *n)
 dt_status dt_table_tflite(dt_tflite_walker *w, const dt_int_node *n, const dt_int_node *end)
 {
     (void)end;
-    const dt_int_value *v = &w->model->value[n->out];
-    const dt_lower_grid *g = &v->grid;
-    const int32_t shift = DT_TFL_ZERO;
-    signed char codes[DT_CODES];
-    char text[320];
-    const dt_shape shape = dt_tflite_shape(w, n->out, v->H, v->W);
+    const dt_lower_grid *g = &w->model->value[n->out].grid;
     if (only_limits(w, n)) {
         int low = dt_tflite_code(w, n->name, ".least", n->out, g->low);
         dt_tflite_end(w, n, DT_TFL_MAXIMUM, (int[]){ w->tensor[n->in[0]], low }, 2, NULL);
         return DT_OK;
     }
-    for (int i = 0; i < DT_CODES; i++)
-        codes[i] = (signed char)(n->table[i] - DT_TFL_ZERO);
-    int wide[2];
-    for (int i = 0; i < 2; i++) {
-        snprintf(text, sizeof text, "%s/%s", n->name, i ? "index" : "int32");
-        wide[i] = dt_tflite_tensor(
-            w->m, &(dt_tfl_tensor){ .name = text, .type = DT_TFL_S32, .shape = shape });
-    }
-    snprintf(text, sizeof text, "%s.table", n->name);
-    int table =
-        dt_tflite_tensor(w->m, &(dt_tfl_tensor){ .name = text,
-                                                 .type = DT_TFL_S8,
-                                                 .shape = DT_SHAPE(DT_CODES),
-                                                 .data = codes,
-                                                 .scale = &g->scale,
-                                                 .scales = 1,
-                                                 .zero_point = g->zero_point - DT_TFL_ZERO });
-    int add = dt_tflite_ints(w, n->name, ".shift", DT_SHAPE(1), &shift);
-    dt_tflite_node(w->m, DT_TFL_CAST, &w->tensor[n->in[0]], 1, wide[0], NULL);
-    dt_tflite_node(w->m, DT_TFL_ADD, (int[]){ wide[0], add }, 2, wide[1], (int[]){ DT_TFL_NONE });
-    w->tensor[n->out] = dt_tflite_codes(w, n->name, "", n->out, shape);
-    dt_tflite_node(w->m, DT_TFL_GATHER, (int[]){ table, wide[1] }, 2, w->tensor[n->out], NULL);
-    return DT_OK;
+    return dt_tflite_gather(w, n, n->table, 1);
 }
 
 static void numbers(dt_c_text *t, int step)

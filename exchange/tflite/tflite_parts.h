@@ -39,6 +39,10 @@ int dt_tflite_ints(dt_tflite_walker *w, const char *name, const char *part, dt_s
  * 0..255; a limit that is that needs nothing. */
 void dt_tflite_end(dt_tflite_walker *w, const dt_int_node *n, dt_tfl_op op, const int *in,
                    int in_count, const int *options);
+/* The node's codes by tables [tables][256], one a channel where there are several: CAST, ADD,
+ * GATHER. */
+dt_status dt_tflite_gather(dt_tflite_walker *w, const dt_int_node *n, const uint8_t *table,
+                           int64_t tables);
 /* [before, after] of each dimension of [N,H,W,C]. */
 int dt_tflite_pad(dt_tflite_walker *w, const dt_int_node *n, dt_tfl_op op, int x, int value,
                   const int32_t pads[8], int64_t H, int64_t W);

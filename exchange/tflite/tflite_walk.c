@@ -133,6 +133,43 @@ int dt_tflite_window(dt_tflite_walker *w, const dt_int_node *n, dt_tfl_op op, in
                          x->W + left + right);
 }
 
+dt_status dt_tflite_gather(dt_tflite_walker *w, const dt_int_node *n, const uint8_t *table,
+                           int64_t tables)
+{
+    const dt_int_value *v = &w->model->value[n->out];
+    const dt_lower_grid *g = &v->grid;
+    const dt_shape shape = dt_tflite_shape(w, n->out, v->H, v->W);
+    char text[320];
+    int wide[2];
+    signed char *codes = dt_arena_get(w->arena, (size_t)(tables * DT_CODES));
+    int32_t *first = dt_arena_get(w->arena, (size_t)tables * sizeof *first);
+    if (!codes || !first) return dt_tflite_no_memory(w);
+    for (int64_t i = 0; i < tables * DT_CODES; i++)
+        codes[i] = (signed char)(table[i] - DT_TFL_ZERO);
+    for (int64_t c = 0; c < tables; c++)
+        first[c] = (int32_t)(c * DT_CODES + DT_TFL_ZERO);
+    for (int i = 0; i < 2; i++) {
+        snprintf(text, sizeof text, "%s/%s", n->name, i ? "index" : "int32");
+        wide[i] = dt_tflite_tensor(
+            w->m, &(dt_tfl_tensor){ .name = text, .type = DT_TFL_S32, .shape = shape });
+    }
+    snprintf(text, sizeof text, "%s.table", n->name);
+    int rows =
+        dt_tflite_tensor(w->m, &(dt_tfl_tensor){ .name = text,
+                                                 .type = DT_TFL_S8,
+                                                 .shape = DT_SHAPE(tables * DT_CODES),
+                                                 .data = codes,
+                                                 .scale = &g->scale,
+                                                 .scales = 1,
+                                                 .zero_point = g->zero_point - DT_TFL_ZERO });
+    int add = dt_tflite_ints(w, n->name, ".shift", DT_SHAPE(tables), first);
+    dt_tflite_node(w->m, DT_TFL_CAST, &w->tensor[n->in[0]], 1, wide[0], NULL);
+    dt_tflite_node(w->m, DT_TFL_ADD, (int[]){ wide[0], add }, 2, wide[1], (int[]){ DT_TFL_NONE });
+    w->tensor[n->out] = dt_tflite_codes(w, n->name, "", n->out, shape);
+    dt_tflite_node(w->m, DT_TFL_GATHER, (int[]){ rows, wide[1] }, 2, w->tensor[n->out], NULL);
+    return DT_OK;
+}
+
 /* Sums are part of the requantisations that read them. */
 static dt_status emit(dt_tflite_walker *w, const dt_int_node *n)
 {
