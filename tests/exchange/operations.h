@@ -47,6 +47,18 @@ static inline int operation_mul(dt_builder *b, int x)
     return dt_part_node(b, "mul", "pair", NULL, (int[]){ y, x }, 2);
 }
 
+/* A slope for each channel. */
+static inline int operation_prelu(dt_builder *b, int x)
+{
+    int64_t C = b->graph->value[x].shape.dim[3];
+    int slope = dt_part_value(b, "op", "slope",
+                              (dt_value){ .kind = DT_VALUE_PARAM,
+                                          .shape = DT_SHAPE(C),
+                                          .role = DT_ROLE_BIAS,
+                                          .init = DT_INIT_SMALL });
+    return dt_part_node(b, "prelu", "op", NULL, (int[]){ x, slope }, 2);
+}
+
 static const operation operations[] = {
     { "abs", NULL, NULL },
     { "clip", NULL, &operation_clip },
@@ -59,6 +71,7 @@ static const operation operations[] = {
     { "mish", NULL, NULL },
     { "mul", operation_mul, NULL },
     { "neg", NULL, NULL },
+    { "prelu", operation_prelu, NULL },
     { "relu", NULL, NULL },
     { "relu6", NULL, NULL },
     { "sigmoid", NULL, NULL },

@@ -1,0 +1,177 @@
+/* A ReLU with a slope for each channel: a table of 256 codes a channel (dt_int_node.own), which is
+ * made of the slopes as they are and so says what the float network does. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "autograd/query.h"
+#include "exchange/c99/c_cell.h"
+#include "exchange/onnx/qoperator.h"
+#include "exchange/qonnx/qonnx.h"
+#include "exchange/tflite/tflite_parts.h"
+#include "integer/builder.h"
+#include "integer/run_parts.h"
+
+/* table [C][256] */
+static void fill(const real *slope, int64_t slopes, int64_t C, const dt_lower_grid *x,
+                 const dt_lower_grid *y, uint8_t *table)
+{
+    for (int64_t c = 0; c < C; c++)
+        for (int i = 0; i < DT_CODES; i++) {
+            float v = dt_grid_value(x, i), s = (float)slope[slopes > 1 ? c : 0];
+            table[c * DT_CODES + i] = (uint8_t)dt_grid_encode(y, v > 0 ? v : s * v);
+        }
+}
+
+static dt_status lower(dt_int_builder *b, const dt_node *n)
+{
+    int x;
+    DT_TRY(dt_int_codes_of(b, n, 0, "its input", &x));
+    dt_int_set_waiting(b, n, &dt_form_prelu, &x, 1);
+    return DT_OK;
+}
+
+static dt_status end(dt_int_builder *b, const dt_node *site, const dt_int_state *x,
+                     const dt_lower_grid *grid, int *out_value)
+{
+    dt_int_node *node;
+    int slope = x->node->in[1];
+    DT_TRY(dt_int_end_node(b, &dt_form_prelu, site, x, grid, &node));
+    int64_t C = b->m->value[node->out].C;
+    node->own_bytes = (size_t)C * DT_CODES;
+    node->own = dt_arena_get(b->m->arena, node->own_bytes);
+    if (!node->own) return dt_int_no_memory(b->err);
+    fill(b->l->src.state->data[slope], dt_shape_count(&b->g->value[slope].shape), C,
+         &b->m->value[x->in[0]].grid, grid, node->own);
+    *out_value = node->out;
+    return DT_OK;
+}
+
+static void reference(const dt_int_job *j, int64_t picture)
+{
+    const uint8_t *x = dt_int_input(j, 0, picture), *table = j->n->own;
+    uint8_t *y = dt_int_codes(j, picture);
+    for (int64_t i = 0; i < dt_int_count(j->y); i++)
+        y[i] = table[i % j->y->C * DT_CODES + x[i]];
+}
+
+/* ---- ONNX ---- */
+
+static dt_status in_float(dt_onnx_walker *w, const dt_node *n)
+{
+    const dt_value *v = &w->src->graph->value[n->in[1]];
+    int64_t count = dt_shape_count(&v->shape);
+    bool picture = w->src->graph->value[n->out[0]].shape.rank == 4;
+    const dt_shape s = picture ? DT_SHAPE(count, 1, 1) : DT_SHAPE(count);
+    const char *out = dt_onnx_out(w, n, "PRelu");
+    dt_onnx_constant(w->m, v->name, DT_ONNX_FLOAT, &s, w->src->state->data[n->in[1]]);
+    dt_onnx_node(w->m, "PRelu", (const char *[]){ dt_onnx_floats(w, n->in[0]), v->name, NULL }, out,
+                 NULL);
+    return dt_onnx_set(w, n, out);
+}
+
+static dt_status onnx(dt_onnx_walker *w, const dt_node *n)
+{
+    const dt_onnx_value *x = w->value[n->in[0]];
+    bool codes = x->codes && !x->move && !w->params->symmetric;
+    return codes ? dt_onnx_set_late(w, n) : in_float(w, n);
+}
+
+static dt_status onnx_late(dt_onnx_walker *w, const dt_node *n, const dt_node *site,
+                           const dt_lower_grid *grid)
+{
+    const dt_graph *g = w->src->graph;
+    if (!site) return in_float(w, n);
+    const dt_node *from = dt_query_site(g, n->in[0]);
+    const dt_shape *y = &g->value[n->out[0]].shape;
+    int64_t C = y->dim[y->rank - 1];
+    uint8_t *table = dt_arena_get(dt_onnx_arena(w->m), (size_t)C * DT_CODES);
+    if (!table) return dt_onnx_no_memory(w->err);
+    fill(w->src->state->data[n->in[1]], dt_shape_count(&g->value[n->in[1]].shape), C,
+         w->l->grid[dt_query_index(g, from)], grid, table);
+    return dt_onnx_set_codes(
+        w, site, site->name, grid->scale,
+        dt_onnx_gather(w->m, site->name, w->value[n->in[0]]->codes, table, C, y->rank == 2));
+}
+
+static dt_status qoperator(dt_qoperator_walk *w, const dt_int_node *n, const dt_int_node *last)
+{
+    bool flat = w->flat[n->in[0]];
+    (void)last;
+    w->codes[n->out] =
+        dt_onnx_gather(w->m, n->name, w->codes[n->in[0]], n->own, w->model->value[n->out].C, flat);
+    w->flat[n->out] = flat;
+    return DT_OK;
+}
+
+static dt_status qonnx(dt_qonnx_walk *w, const dt_int_node *n)
+{
+    w->flat[n->out] = w->flat[n->in[0]];
+    return dt_qonnx_gather(w, n, n->own, w->model->value[n->out].C);
+}
+
+/* ---- TFLite ---- */
+
+static dt_status tflite(dt_tflite_walker *w, const dt_int_node *n, const dt_int_node *last)
+{
+    const dt_int_value *v = &w->model->value[n->out];
+    (void)last;
+    return dt_tflite_gather(w, n, n->own, v->C);
+}
+
+/* ---- C ---- */
+
+static const char *text(const dt_contract *c)
+{
+    (void)c;
+    return "/* A table of 256 codes for each channel. y may be x. */\n"
+           "static void prelu(const uint8_t *tables, int32_t channels, const uint8_t *x,\n"
+           "                  uint8_t *y, int32_t count)\n"
+           "{\n"
+           "    int32_t i;\n"
+           "    for (i = 0; i < count; i++)\n"
+           "        y[i] = tables[i % channels * 256 + x[i]];\n"
+           "}\n";
+}
+
+static void sizes(const dt_c_program *p, const dt_c_step *s, bool first, dt_c_sizes *out)
+{
+    (void)p;
+    (void)first;
+    out->tables += s->node->own_bytes;
+}
+
+static void numbers(dt_c_text *t, int step)
+{
+    const dt_int_node *n = t->p->plan->step[step].node;
+    dt_c_say(t, "static const uint8_t node_%d[%zu] = {", step, n->own_bytes);
+    dt_c_say_list(t, (int64_t)n->own_bytes, dt_c_at_u8, n->own);
+}
+
+static void call(dt_c_text *t, int step, char x[][DT_C_PLACE], const char *y)
+{
+    const dt_int_value *v = &t->m->value[t->p->plan->step[step].node->out];
+    dt_c_say(t, "prelu(node_%d, %lld, %s, %s, %lld);", step, (long long)v->C, x[0], y,
+             (long long)dt_int_count(v));
+}
+
+static const dt_c_cell c_cell = {
+    .text = text,
+    .in_place = true,
+    .sizes = sizes,
+    .numbers = numbers,
+    .call = call,
+};
+
+/* The tables are the model itself: no contract rounds in them, and the engine reads the same. */
+const dt_form dt_form_prelu = {
+    .name = "prelu",
+    .lower = lower,
+    .end = end,
+    .onnx = onnx,
+    .onnx_late = onnx_late,
+    .reference = reference,
+    .qoperator = qoperator,
+    .qonnx = qonnx,
+    .tflite = tflite,
+    .c = &c_cell,
+};
