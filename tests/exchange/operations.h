@@ -3,6 +3,7 @@
 #ifndef DT_TESTS_EXCHANGE_OPERATIONS_H
 #define DT_TESTS_EXCHANGE_OPERATIONS_H
 
+#include "autograd/op_gelu.h"
 #include "autograd/op_hard.h"
 #include "layers/models.h"
 #include "layers/nodes.h"
@@ -21,6 +22,7 @@ static inline int operation_node(dt_builder *b, const char *op, const void *conf
 
 static const dt_clip_conf operation_clip = { -0.4, 0.7 };
 static const dt_elu_conf operation_elu = { 0.8 };
+static const dt_gelu_conf operation_gelu = { false };
 static const dt_hard_sigmoid_conf operation_hard_sigmoid = { 1.0 / 6, 0.5 };
 static const dt_leaky_relu_conf operation_leaky_relu = { 0.1 };
 
@@ -59,24 +61,63 @@ static inline int operation_prelu(dt_builder *b, int x)
     return dt_part_node(b, "prelu", "op", NULL, (int[]){ x, slope }, 2);
 }
 
+/* A ReLU, and what is in every net: conv, batch norm, mean, linear. */
+static inline int operation_always(dt_builder *b, int x)
+{
+    return dt_layer_relu(b, "relu", x);
+}
+
+static inline int operation_add(dt_builder *b, int x)
+{
+    x = dt_layer_stream(b, "stem", dt_layer_relu(b, "relu", x));
+    int y = dt_layer_conv2d(b, "branch", DT_LAYER_BODY, x, 6, 3, 1, 1, 1);
+    return dt_layer_residual(b, "block", dt_layer_batchnorm(b, "branch_norm", y), x);
+}
+
+static inline int operation_maxpool(dt_builder *b, int x)
+{
+    return dt_layer_maxpool(b, "op", dt_layer_relu(b, "relu", x), 3, 2, 1);
+}
+
+static inline int operation_pad_channels(dt_builder *b, int x)
+{
+    x = dt_layer_stream(b, "stem", dt_layer_relu(b, "relu", x));
+    int y = dt_layer_conv2d(b, "branch", DT_LAYER_BODY, x, 9, 3, 2, 1, 1);
+    return dt_layer_add(b, "sum", y, dt_layer_pad_shortcut(b, "op", x, 9, 2));
+}
+
+static inline int operation_sqrt(dt_builder *b, int x)
+{
+    return operation_node(b, "sqrt", NULL, dt_layer_relu(b, "relu", x));
+}
+
 static const operation operations[] = {
     { "abs", NULL, NULL },
+    { "add", operation_add, NULL },
+    { "batchnorm", operation_always, NULL },
     { "clip", NULL, &operation_clip },
     { "concat", operation_concat, NULL },
+    { "conv2d", operation_always, NULL },
     { "elu", NULL, &operation_elu },
     { "exp", NULL, NULL },
+    { "gap", operation_always, NULL },
+    { "gelu", NULL, &operation_gelu },
     { "hard_sigmoid", NULL, &operation_hard_sigmoid },
     { "hard_swish", NULL, NULL },
     { "leaky_relu", NULL, &operation_leaky_relu },
+    { "linear", operation_always, NULL },
+    { "maxpool", operation_maxpool, NULL },
     { "mish", NULL, NULL },
     { "mul", operation_mul, NULL },
     { "neg", NULL, NULL },
+    { "pad_channels", operation_pad_channels, NULL },
     { "prelu", operation_prelu, NULL },
     { "relu", NULL, NULL },
     { "relu6", NULL, NULL },
     { "sigmoid", NULL, NULL },
     { "silu", NULL, NULL },
     { "softplus", NULL, NULL },
+    { "sqrt", operation_sqrt, NULL },
     { "tanh", NULL, NULL },
 };
 

@@ -27,7 +27,7 @@ static void write_operation(const char *folder, const operation *o, bool each, i
     for (size_t i = 0; i < DT_ARRAY_LEN(all); i++) {
         dt_error err = { .text = "" };
         if (try_format(&t, &all[i], folder, name, &err) != DT_OK) {
-            const char *text = strstr(err.text, ": ");
+            const char *text = strstr(err.text, ": "); /* behind the node's name */
             printf("%s\t%s\t%s\n", o->name, all[i].name, text ? text + 2 : err.text);
         } else {
             printf("%s\t%s\t\n", o->name, all[i].name);

@@ -49,7 +49,9 @@ mkdir "$work/golden"
 "$python" "$here/golden_check.py" "$root" "$work/golden" 2>"$work/err" || { cat "$work/err"; exit 1; }
 mkdir "$work/operators"
 "$operators" "$work/operators" >"$work/operators.txt" || { cat "$work/operators.txt"; exit 1; }
-"$python" "$here/golden_check.py" "$root" "$work/operators" 2>"$work/err" || { cat "$work/err"; exit 1; }
+"$python" "$here/golden_check.py" "$root" "$work/operators" "$work/compared.txt" 2>"$work/err" ||
+    { cat "$work/err"; exit 1; }
+"$python" "$here/operators.py" "$root" "$work/operators.txt" "$work/compared.txt"
 
 "$python" "$here/onnxruntime_check.py" make-pictures "$work/data"
 train small "$here/smallcnn-w4a4.yaml"
