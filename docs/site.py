@@ -38,6 +38,7 @@ nav:
   - Measurements:
       - Results: results.md
       - Performance: performance.md
+      - Operators: operators.md
       - Export: export.md
   - Architecture: architecture.md
 """
