@@ -75,7 +75,7 @@ dt_status dt_events_add(dt_events *e, int64_t step, const dt_event_scalar *scala
     if (count > DT_EVENT_SCALARS)
         return dt_fail(err, DT_ERR_ARG, NULL, "%d scalars; at most %d", count, DT_EVENT_SCALARS);
     for (int i = 0; i < count; i++) {
-        value[i] = (Dt__Summary__Value)DT__SUMMARY__VALUE__INIT;
+        dt__summary__value__init(&value[i]);
         value[i].tag = (char *)(uintptr_t)scalars[i].tag;
         value[i].value_case = DT__SUMMARY__VALUE__VALUE_SIMPLE_VALUE;
         value[i].simple_value = (float)scalars[i].value;
