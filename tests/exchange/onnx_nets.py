@@ -131,7 +131,21 @@ def functions(side):
     return n
 
 
-NETS = sided, padded, residual, last, functions
+def squeeze(side):
+    """Squeeze and excitation, a sum of branches by Concat, SiLU as exporters write it."""
+    n = Net("squeeze", side, 16)
+    a = n("Conv", "image", n.real(4, 3, 3, 3), n.real(4, scale=.1), pads=[1] * 4, strides=[2, 2])
+    a = n("Mul", a, n("Sigmoid", a))
+    b = n("Conv", "image", n.real(3, 3, 1, 1), n.real(3, scale=.1), strides=[2, 2])
+    x = n("Concat", a, b, axis=1)
+    s = n("GlobalAveragePool", x)
+    s = n("Relu", n("Conv", s, n.real(4, 7, 1, 1), n.real(4, scale=.1)))
+    s = n("Sigmoid", n("Conv", s, n.real(7, 4, 1, 1), n.real(7, scale=.1)))
+    n.head(n("Conv", n("Mul", x, s), n.real(6, 7, 3, 3)), 6)
+    return n
+
+
+NETS = sided, padded, residual, last, functions, squeeze
 
 
 def main(folder, side=32):

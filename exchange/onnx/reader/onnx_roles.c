@@ -87,7 +87,6 @@ void dt_ox_roles(dt_graph *g, int first_node, int output)
         if (n->op->sum) set_shortcuts(g, n);
         for (int k = 0; n->op->sum && k < 2; k++)
             if (g->value[n->in[k]].uses > 1) set_stream(g, n->in[k]);
-        if (n->op->moves_codes) set_stream(g, n->in[0]);
     }
     const dt_node *last = product_behind(g, output);
     if (last) g->node[dt_query_index(g, last)].role = DT_LAYER_LAST;

@@ -4,8 +4,7 @@
  *   last      the product that makes the output, in the same way
  *   shortcut  a 1x1 product that is, with its batch norm, one addend of a sum by itself, where the
  *             other addend comes from the same value through two products or more
- *   stream    what a sum reads and others, too, and is no sum itself: it gets one quantizer; and what
- *             a node reads that only moves elements, as pooling does: it needs codes to move */
+ *   stream    what a sum reads and others, too, and is no sum itself: it gets one quantizer */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_EXCHANGE_ONNX_READER_ONNX_ROLES_H
 #define DT_EXCHANGE_ONNX_READER_ONNX_ROLES_H

@@ -1,4 +1,5 @@
-/* Add, Sub, Mul, Div: of constants with broadcasting; Add of two values. */
+/* Add, Sub, Mul, Div: of constants with broadcasting; Add of two values; Mul of two, one of which
+ * may be a factor for each channel. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/onnx/reader/onnx_fold.h"
 
@@ -79,6 +80,30 @@ static dt_status build_add(dt_ox_walk *w)
     return dt_ox_set_like(w, y, a);
 }
 
+/* Rows [N,C] that the file has as [N,C,1,1] beside a picture of as many channels. */
+static bool is_factor(const dt_ox_walk *w, const dt_ox_value *rows, const dt_ox_value *picture)
+{
+    return rows->rank == 4 && dt_ox_is_rows(w, rows) && dt_ox_is_picture(w, picture) &&
+           rows->dim[1] == picture->dim[1];
+}
+
+static dt_status build_mul(dt_ox_walk *w)
+{
+    const dt_ox_value *a, *b;
+    DT_TRY(dt_ox_need_value(w, 0, &a));
+    DT_TRY(dt_ox_need_value(w, 1, &b));
+    if (is_factor(w, a, b)) {
+        const dt_ox_value *rows = a;
+        a = b;
+        b = rows;
+    }
+    if (!is_factor(w, b, a) && !dt_ox_is_alike(w, a, b))
+        return dt_ox_refuse(w, "its operands have other shapes or orders of axes; equal ones are "
+                               "read, and a factor for each channel [N,C,1,1]");
+    const int in[] = { a->value, b->value };
+    return dt_ox_set_like(w, dt_part_node(w->b, "mul", w->layer, NULL, in, 2), a);
+}
+
 #define ARITH(kind, title)                                                                         \
     static dt_status fold_##title(dt_ox_walk *w, dt_ox_tensor **out)                               \
     {                                                                                              \
@@ -93,5 +118,7 @@ const dt_ox_op dt_ox_op_Add = {
     .name = "Add", .in_min = 2, .in_max = 2, .fold = fold_add, .build = build_add
 };
 const dt_ox_op dt_ox_op_Sub = { .name = "Sub", .in_min = 2, .in_max = 2, .fold = fold_sub };
-const dt_ox_op dt_ox_op_Mul = { .name = "Mul", .in_min = 2, .in_max = 2, .fold = fold_mul };
+const dt_ox_op dt_ox_op_Mul = {
+    .name = "Mul", .in_min = 2, .in_max = 2, .fold = fold_mul, .build = build_mul
+};
 const dt_ox_op dt_ox_op_Div = { .name = "Div", .in_min = 2, .in_max = 2, .fold = fold_div };

@@ -1,4 +1,4 @@
-/* Concat of constants. */
+/* Concat of constants; of values along their channels. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/onnx/reader/onnx_fold.h"
 
@@ -40,4 +40,38 @@ static dt_status fold(dt_ox_walk *w, dt_ox_tensor **out)
     return DT_OK;
 }
 
-const dt_ox_op dt_ox_op_Concat = { .name = "Concat", .in_min = 1, .fold = fold };
+/* The axis that is the engine's last, of values that fit beside each other. */
+static dt_status check_value(dt_ox_walk *w, int axis, const dt_ox_value *first,
+                             const dt_ox_value *v)
+{
+    int last = dt_ox_shape(w, v)->rank - 1;
+    bool fits = v->rank == first->rank && v->axis[axis] == last;
+    for (int i = 0; fits && i < v->rank; i++)
+        fits = i == axis || (v->dim[i] == first->dim[i] && v->axis[i] == first->axis[i]);
+    if (fits) return DT_OK;
+    return dt_ox_refuse(w, "values are put together along their channels, which are equal in all "
+                           "else");
+}
+
+static dt_status build(dt_ox_walk *w)
+{
+    const dt_ox_value *first, *v;
+    int in[DT_OP_MAX_IN], axis;
+    if (w->node->in_count > DT_OP_MAX_IN)
+        return dt_ox_refuse(w, "%d values; up to %d are read", w->node->in_count, DT_OP_MAX_IN);
+    DT_TRY(dt_ox_need_value(w, 0, &first));
+    DT_TRY(dt_ox_axis(w, dt_ox_int(w->node, "axis", 1), first->rank, &axis));
+    dt_ox_value out = *first;
+    out.dim[axis] = 0;
+    for (int k = 0; k < w->node->in_count; k++) {
+        DT_TRY(dt_ox_need_value(w, k, &v));
+        DT_TRY(check_value(w, axis, first, v));
+        out.dim[axis] += v->dim[axis];
+        in[k] = v->value;
+    }
+    if (w->node->in_count == 1) return dt_ox_set(w, 0, first);
+    int y = dt_part_node(w->b, "concat", w->layer, NULL, in, w->node->in_count);
+    return dt_ox_set_like(w, y, &out);
+}
+
+const dt_ox_op dt_ox_op_Concat = { .name = "Concat", .in_min = 1, .fold = fold, .build = build };

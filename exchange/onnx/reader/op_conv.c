@@ -1,4 +1,5 @@
-/* Conv in two dimensions, with a bias or without. */
+/* Conv in two dimensions, with a bias or without; of [N,C,1,1], which is [N,C] here, a linear
+ * layer. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op_conv2d.h"
 #include "exchange/onnx/reader/onnx_window.h"
@@ -32,6 +33,21 @@ static dt_status add_node(dt_ox_walk *w, const dt_ox_value *x, const dt_conv2d_c
     return dt_ox_set_picture(w, y, 4);
 }
 
+/* One pixel, as squeeze and excitation has it. */
+static dt_status build_rows(dt_ox_walk *w, const dt_ox_value *x, const dt_ox_tensor *weight,
+                            const dt_ox_tensor *bias)
+{
+    static const int rows[] = { 0, 1 }, same[] = { 0 };
+    const dt_value kernel = { .kind = DT_VALUE_PARAM,
+                              .init = DT_INIT_KAIMING,
+                              .fan_in = weight->dim[1] };
+    const dt_value shift = { .kind = DT_VALUE_PARAM, .role = DT_ROLE_BIAS };
+    int in[3] = { x->value };
+    in[1] = dt_ox_param_of(w, w->layer, "weight", weight, rows, 2, kernel);
+    if (bias) in[2] = dt_ox_param_of(w, w->layer, "bias", bias, same, 1, shift);
+    return dt_ox_set_picture(w, dt_part_node(w->b, "linear", w->layer, NULL, in, bias ? 3 : 2), 4);
+}
+
 static dt_status build(dt_ox_walk *w)
 {
     const dt_ox_value *x;
@@ -40,6 +56,9 @@ static dt_status build(dt_ox_walk *w)
     int64_t groups = dt_ox_int(w->node, "group", 1);
     DT_TRY(dt_ox_need(w, 0, &x));
     DT_TRY(weights(w, &weight, &bias));
+    bool pointwise = weight->dim[2] == 1 && weight->dim[3] == 1 && groups == 1;
+    if (!x->constant && x->rank == 4 && !x->padded && dt_ox_is_rows(w, x) && pointwise)
+        return build_rows(w, x, weight, bias);
     if (x->constant || !dt_ox_is_picture(w, x))
         return dt_ox_refuse(w, "its input is no picture [N,C,H,W]");
     if (groups < 1 || groups > weight->dim[0]) return dt_ox_refuse(w, "its groups are not read");
