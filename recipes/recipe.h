@@ -41,6 +41,7 @@ typedef struct dt_recipe_model {
     bool ema;                      /* read the running means that a run with weight_ema kept */
     dt_opt_str init;               /* absolute path; empty: random weights */
     dt_opt_str init_key;           /* dictionary or prefix of `init` to read; empty: chosen */
+    dt_opt_words reinit;           /* patterns of parameters that no file gives: they start anew */
     dt_opt_words allow_unexpected; /* patterns of tensors of `init` that may be left out */
 } dt_recipe_model;
 

@@ -19,6 +19,9 @@ static const dt_opt model_opts[] = {
         "with; default: weights rather than averages"),
     DT_OPT_BOOL(dt_recipe_model, allow_missing, 0,
                 "parameters that `init` lacks keep their random start"),
+    DT_OPT_WORDS(dt_recipe_model, reinit,
+                 "parameters that start anew though `init` or the model's file has them, as of a "
+                 "classifier for other classes: names or patterns"),
     DT_OPT_WORDS(dt_recipe_model, allow_unexpected,
                  "tensors of `init` that the model lacks and that may be left out: names or "
                  "patterns (* any characters, ? one)"),
@@ -150,9 +153,9 @@ static const dt_opt expect_opts[] = {
     DT_OPT_END,
 };
 
-static const char *const root_others[] = { "model",    "task",   "data",    "quant", "train",
-                                           "dynamics", "phases", "distill", "ptq",   "eval",
-                                           "expect",   NULL };
+static const char *const root_others[] = { "model", "task",     "data",   "quant",
+                                           "train", "dynamics", "phases", "distill",
+                                           "ptq",   "eval",     "expect", NULL };
 static const char *const ptq_others[] = { "stages", NULL };
 static const char *const task_others[] = { "loss", NULL };
 static const char *const model_paths[] = { "init", "onnx", NULL };
@@ -169,6 +172,7 @@ const char *const dt_unhashed_keys[] = { "name",
                                          "model.onnx",
                                          "model.init_key",
                                          "model.allow_unexpected",
+                                         "model.reinit",
                                          "model.ema",
                                          "data.root",
                                          "expect",

@@ -5,8 +5,9 @@ made of, train on, and end as integer models; what is not said, or another file,
 usage: onnx.py DETENT
 """
 import json
+import os
 
-from support import Test, main
+from support import Test, main, png
 
 SIZES = "batch: 32, train_pictures: 320, test_pictures: 200"
 MODELS = {"smallcnn": "{name: smallcnn, width: 8}", "resnet20": "{name: resnet20, shortcut: conv}",
@@ -41,6 +42,31 @@ def round_trip(test, name, model):
     said = test.succeed("verify", quantized, f"model.init={test.path(name + '-w4')}/last.h5",
                         "--images", "64", "--as-exported")
     test.check("verified" in said or "0 of" in said, f"{name}: {said}")
+
+
+def transfer(test):
+    """Ten classes to the three of an own folder, from an ONNX file and from a checkpoint."""
+    for c, colour in enumerate((b"\xe0\x20\x20", b"\x20\xe0\x20", b"\x20\x20\xe0")):
+        for split, count in (("train", 12), ("test", 4)):
+            os.makedirs(test.path("own", split, f"class{c}"), exist_ok=True)
+            for i in range(count):
+                row = (colour * 16 + bytes([i * 9] * 3) * 16)
+                test.write(f"own/{split}/class{c}/{i}.png", png(32, 32, [row] * 32))
+    data = "data: {name: folder, root: own, batch: 12, normalize: imagenet}\n"
+    train = "train: {epochs: 6, optimizer: {name: sgd, lr: 0.05}, seed: 3}\n"
+    onnx = test.write("own.yaml", "model: {onnx: smallcnn.onnx, classes: 3, reinit: [fc.*]}\n" +
+                      data + train)
+    init = test.write("own2.yaml", f"model: {MODELS['smallcnn'].replace('}', ', classes: 3')}, "
+                      "init: smallcnn/last.h5, reinit: [fc.*]}\n" + data + train)
+    for recipe in onnx, init:
+        run = recipe[:-5]
+        test.succeed("train", recipe, "--out", run)
+        count = score(test, recipe, f"model.init={run}/last.h5")["correct"]
+        test.check(count == 12, f"{recipe}: {count} of 12 coloured squares")
+    refused(test, "classes without reinit", ["eval", onnx, "model.reinit=[]"],
+            "model.classes: 3 differs from the 10 outputs of", "model.reinit=fc.* starts its last layer")
+    refused(test, "shape without reinit", ["eval", init, "model.reinit=[]"],
+            "fc.weight: has the shape [10,32], the model wants [3,32]; model.reinit=fc.* starts it anew")
 
 
 def refused(test, what, args, *words):
@@ -80,6 +106,7 @@ def run(args):
     for name, model in MODELS.items():
         round_trip(test, name, model)
     refusals(test)
+    transfer(test)
     return test.end()
 
 

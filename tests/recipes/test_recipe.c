@@ -121,7 +121,8 @@ START_TEST(effective_text_is_complete_and_reads_back)
     dt_recipe *r = must_read(FAKE_BASE, NULL);
     ck_assert_str_eq(
         r->text, "name: x\nmodel:\n  name: resnet20\n  classes: 10\n  init: ''\n  init_key: ''\n"
-                 "  allow_missing: false\n  allow_unexpected: []\n  ema: false\n  shortcut: pad\n  "
+                 "  allow_missing: false\n  reinit: []\n  allow_unexpected: []\n  ema: false\n  "
+                 "shortcut: pad\n  "
                  "head: linear\n"
                  "data:\n  name: cifar10\n  batch: 128\n  root: ''\n  normalize: imagenet\n"
                  "  val: 0\n  limit: 0\n  train: []\n  test: []\nquant: none\n"

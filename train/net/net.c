@@ -243,7 +243,7 @@ dt_status dt_net_init(dt_net *net, dt_recipe *recipe, const dt_net_input *input,
         st = dt_state_init(&net->state, &net->graph, with_grads, (uint64_t)recipe->train.seed, a,
                            err);
     if (st == DT_OK)
-        dt_net_file_fill(net);
+        dt_net_file_fill(net, recipe);
     else
         dt_net_fini(net);
     return st;

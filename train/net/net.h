@@ -56,6 +56,7 @@ enum { DT_NET_NAMES = 8 };
 typedef struct dt_net_report {
     int matched, missing, unexpected; /* all that are unexpected were allowed */
     const char *missing_name[DT_NET_NAMES], *unexpected_name[DT_NET_NAMES]; /* borrowed */
+    int reinit;          /* that stay as they are */
     bool has_quantizers; /* the file had state of quantizers */
     /* Parameters of quantizers that it has not, though it has others; the first. */
     int quantizers_missing;
@@ -71,6 +72,8 @@ typedef struct dt_net_file {
     const dt_importer *importer; /* says what is beside the net; NULL: nothing is */
     bool native;                 /* in the engine's layouts; else conv weights are [O,I,KH,KW] */
     bool allow_missing;          /* what is missing stays as it is */
+    const dt_opt_words *reinit;  /* patterns of parameters that stay as they are, of a native file
+                                  * those of another shape only; NULL: none */
     const dt_opt_words *allow;   /* patterns of unexpected tensors that are left out; NULL: none */
     const char *missing_advice;  /* what allows them, for messages; NULL: nothing does */
     const char *unexpected_advice;

@@ -2,8 +2,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/net/net_file.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "core/glob.h"
 #include "exchange/layout.h"
 
 const dt_model_file *dt_net_model_file(const dt_recipe *recipe)
@@ -22,6 +24,22 @@ static dt_status check_file(const dt_net *net, const dt_model_file *f, dt_error 
         f->sha256);
 }
 
+static bool starts_anew(const dt_recipe *recipe, const char *name)
+{
+    const dt_opt_words *patterns = &recipe->model.reinit;
+    for (int i = 0; i < patterns->count; i++)
+        if (dt_glob_match(patterns->value[i], name)) return true;
+    return false;
+}
+
+/* Is the layer among those that the recipe starts anew? */
+static bool is_anew(const dt_recipe *recipe, const char *layer)
+{
+    char name[256];
+    snprintf(name, sizeof name, "%s.weight", layer);
+    return starts_anew(recipe, name);
+}
+
 dt_status dt_net_file_build(dt_net *net, const dt_recipe *recipe, const dt_model_file *f,
                             dt_builder *b, dt_error *err)
 {
@@ -30,19 +48,23 @@ dt_status dt_net_file_build(dt_net *net, const dt_recipe *recipe, const dt_model
                        "is not given; say model.onnx=FILE");
     DT_TRY(dt_onnx_net_open(f->path, NULL, &net->file, err));
     DT_TRY(check_file(net, f, err));
-    DT_TRY(dt_onnx_net_build(net->file, b, net->input, &net->logits, err));
+    DT_TRY(dt_onnx_net_build(net->file, b, net->input, net->classes, &net->logits, err));
+    const char *last = dt_onnx_net_resized(net->file);
     const dt_shape *s = &net->graph.value[net->logits].shape;
-    if (s->dim[1] == net->classes) return DT_OK;
+    if (s->dim[1] == net->classes && (!last || is_anew(recipe, last))) return DT_OK;
     return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ .file = recipe->name, .key = "model.classes" },
-                   "%d differs from the %lld outputs of %s", net->classes, (long long)s->dim[1],
-                   f->path);
+                   "%d differs from the %d outputs of %s; model.reinit=%s.* starts its last layer "
+                   "anew",
+                   net->classes, dt_onnx_net_classes(net->file), f->path, last ? last : "LAYER");
 }
 
-void dt_net_file_fill(dt_net *net)
+void dt_net_file_fill(dt_net *net, const dt_recipe *recipe)
 {
     for (int i = 0; net->file && i < net->graph.value_count; i++) {
         const dt_value *v = &net->graph.value[i];
-        const float *from = dt_layout_is_kept(v) ? dt_onnx_net_values(net->file, v->name) : NULL;
+        const float *from = dt_layout_is_kept(v) && !starts_anew(recipe, v->name)
+                                ? dt_onnx_net_values(net->file, v->name)
+                                : NULL;
         for (int64_t k = 0; from && k < dt_shape_count(&v->shape); k++)
             net->state.data[i][k] = (real)from[k];
     }

@@ -30,17 +30,45 @@ static bool expected(const dt_graph *g, const char *name)
     return dt_graph_find(g, name) >= 0;
 }
 
+static bool matches(const dt_opt_words *patterns, const char *name)
+{
+    for (int i = 0; patterns && i < patterns->count; i++)
+        if (dt_glob_match(patterns->value[i], name)) return true;
+    return false;
+}
+
+static bool fits(const dt_value *v, const dt_named_tensor *t, bool native)
+{
+    dt_shape want = native ? v->shape : dt_layout_shape(v);
+    /* A scale of one group may be stored as a scalar. */
+    bool scalar = t->shape.rank == 0 && dt_shape_count(&want) == 1;
+    return scalar || dt_shape_equal(&t->shape, &want);
+}
+
+/* Does the value stay as it is, whatever the file has? */
+static bool stays(const dt_net_file *f, const dt_value *v)
+{
+    const dt_named_tensor *t = find(f->set, v);
+    return matches(f->reinit, v->name) && !(f->native && t && fits(v, t, true));
+}
+
+/* The tensor that a value takes; NULL: none. */
+static const dt_named_tensor *taken(const dt_net_file *f, const dt_value *v)
+{
+    return dt_layout_is_kept(v) && !stays(f, v) ? find(f->set, v) : NULL;
+}
+
 static dt_status check_shape(const dt_value *v, const dt_named_tensor *t, const char *path,
                              bool native, dt_error *err)
 {
     char a[DT_SHAPE_TEXT], b[DT_SHAPE_TEXT];
     dt_shape want = native ? v->shape : dt_layout_shape(v);
-    /* A scale of one group may be stored as a scalar. */
-    bool scalar = t->shape.rank == 0 && dt_shape_count(&want) == 1;
-    if (scalar || dt_shape_equal(&t->shape, &want)) return DT_OK;
+    const char *dot = strrchr(v->name, '.');
+    if (fits(v, t, native)) return DT_OK;
     return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ .file = path, .key = v->name },
-                   "has the shape %s, the model wants %s", dt_shape_print(&t->shape, a),
-                   dt_shape_print(&want, b));
+                   "has the shape %s, the model wants %s; model.reinit=%.*s.* starts it anew",
+                   dt_shape_print(&t->shape, a), dt_shape_print(&want, b),
+                   dot ? (int)(dot - v->name) : 0, v->name);
 }
 
 /* Whether `value` is a parameter of a quantizer that takes its state from another form's. */
@@ -70,7 +98,7 @@ static dt_status check_values(const dt_net *net, const dt_net_file *f, dt_error 
     const dt_graph *g = &net->graph;
     for (int i = 0; i < g->value_count; i++) {
         const dt_value *v = &g->value[i];
-        const dt_named_tensor *t = dt_layout_is_kept(v) ? find(f->set, v) : NULL;
+        const dt_named_tensor *t = taken(f, v);
         if (t) DT_TRY(dt_tensor_check(t, f->path, v->nonneg, err));
     }
     for (size_t i = 0; i < f->set->count; i++) {
@@ -97,8 +125,10 @@ static dt_status match(const dt_net *net, const dt_net_file *f, dt_net_report *r
     for (int i = 0; i < net->graph.value_count; i++) {
         const dt_value *v = &net->graph.value[i];
         if (!dt_layout_is_kept(v)) continue;
-        const dt_named_tensor *t = find(f->set, v);
-        if (t) {
+        const dt_named_tensor *t = taken(f, v);
+        if (stays(f, v)) {
+            r->reinit += v->role != DT_ROLE_QUANT;
+        } else if (t) {
             DT_TRY(check_shape(v, t, f->path, f->native, err));
             r->matched++;
             *out_weights += v->role != DT_ROLE_QUANT;
@@ -109,13 +139,6 @@ static dt_status match(const dt_net *net, const dt_net_file *f, dt_net_report *r
         }
     }
     return DT_OK;
-}
-
-static bool is_allowed(const dt_net_file *f, const char *name)
-{
-    for (int i = 0; f->allow && i < f->allow->count; i++)
-        if (dt_glob_match(f->allow->value[i], name)) return true;
-    return false;
 }
 
 /* What the file has and the net has not, in `r`; the first of them that are not allowed as text.
@@ -130,9 +153,10 @@ static int list_unexpected(const dt_net *net, const dt_net_file *f, dt_net_repor
         const char *name = f->set->item[i].name;
         if (expected(&net->graph, name) || dt_import_is_beside(f->importer, name)) continue;
         if (site_of(&net->graph, name)) continue; /* of another form */
+        if (matches(f->reinit, name)) continue;
         if (r->unexpected < DT_NET_NAMES) r->unexpected_name[r->unexpected] = name;
         r->unexpected++;
-        if (is_allowed(f, name)) continue;
+        if (matches(f->allow, name)) continue;
         if (refused++ < NAMED && used < size)
             used += (size_t)snprintf(text + used, size - used, "%s'%.80s'", used ? ", " : "", name);
     }
@@ -194,7 +218,7 @@ dt_status dt_net_import(dt_net *net, const dt_net_file *f, dt_net_report *out_re
     if (!plain) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     for (int i = 0; i < net->graph.value_count; i++) {
         const dt_value *v = &net->graph.value[i];
-        const dt_named_tensor *t = dt_layout_is_kept(v) ? find(f->set, v) : NULL;
+        const dt_named_tensor *t = taken(f, v);
         if (!t) continue;
         int64_t n = dt_shape_count(&v->shape);
         dt_to_f32(t->dtype, t->data, (size_t)n, plain);

@@ -277,6 +277,7 @@ static dt_status import_init(dt_session *s, const dt_importer *importer, dt_erro
         .importer = importer,
         .native = s->source == DT_INIT_CHECKPOINT,
         .allow_missing = m->allow_missing,
+        .reinit = &m->reinit,
         .allow = &m->allow_unexpected,
         .missing_advice = "model.allow_missing=true starts them anew",
         .unexpected_advice =

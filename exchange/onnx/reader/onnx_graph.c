@@ -295,15 +295,57 @@ dt_status dt_onnx_net_look(dt_onnx_net *n, void (*fn)(void *arg, const dt_onnx_l
     return st;
 }
 
-dt_status dt_onnx_net_build(dt_onnx_net *n, dt_builder *b, int x, int *out_logits, dt_error *err)
+/* Forgets what was built. */
+static void start_over(dt_onnx_net *n)
+{
+    dt_arena *arena = n->file->arena;
+    n->walk.values = n->walk.layers = n->walk.params = (dt_ox_map){ .arena = arena };
+    n->walk.param_count = 0;
+}
+
+static dt_status build(dt_onnx_net *n, dt_builder *b, int x, int *out_logits, dt_error *err)
 {
     int first = b->graph->node_count;
     n->walk.b = b;
     n->walk.err = b->err = err;
+    start_over(n);
     DT_TRY(walk_all(n, x));
     DT_TRY(find_output(n, out_logits));
     dt_ox_roles(b->graph, first, *out_logits);
     return DT_OK;
+}
+
+/* The name of the layer that gives the output, of a graph that is made for that alone. */
+static dt_status find_last(dt_onnx_net *n, const dt_value *picture, dt_error *err)
+{
+    dt_graph g;
+    dt_builder b = { .graph = &g };
+    int x, y;
+    DT_TRY(dt_graph_init(&g, n->file->alloc, err));
+    dt_status st = dt_graph_value(&g, picture, &x, err);
+    if (st == DT_OK) st = build(n, &b, x, &y, err);
+    for (int i = 0; st == DT_OK && i < g.node_count; i++)
+        if (g.node[i].op->product && g.node[i].role == DT_LAYER_LAST && !n->walk.resized) {
+            n->walk.resized = dt_arena_strdup(n->file->arena, g.node[i].name);
+            if (!n->walk.resized) st = fail(n, DT_ERR_NOMEM, NULL, err, "no memory");
+        }
+    dt_graph_fini(&g);
+    return st;
+}
+
+dt_status dt_onnx_net_build(dt_onnx_net *n, dt_builder *b, int x, int classes, int *out_logits,
+                            dt_error *err)
+{
+    int own = dt_onnx_net_classes(n);
+    n->walk.resized = NULL;
+    n->walk.outputs = classes;
+    if (classes && own && classes != own) DT_TRY(find_last(n, &b->graph->value[x], err));
+    return build(n, b, x, out_logits, err);
+}
+
+const char *dt_onnx_net_resized(const dt_onnx_net *n)
+{
+    return n->walk.resized;
 }
 
 const float *dt_onnx_net_values(const dt_onnx_net *n, const char *name)

@@ -1,5 +1,7 @@
 /* Parameters of the graph, made of constants. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "exchange/onnx/reader/onnx_ops.h"
 
 /* The parameter that was made of this constant in this order; -1: none. */
@@ -67,8 +69,10 @@ int dt_ox_param_of(dt_ox_walk *w, const char *layer, const char *part, const dt_
         p.turn[j] = turn[j];
         kind.shape.dim[j] = t->dim[turn[j]];
     }
-    p.data = turned(w, t, turn, rank);
-    if (!p.data) return fail(w, dt_ox_no_memory(w));
+    bool anew = w->resized && strcmp(layer, w->resized) == 0;
+    if (anew) kind.shape.dim[0] = w->outputs;
+    p.data = anew ? NULL : turned(w, t, turn, rank);
+    if (!anew && !p.data) return fail(w, dt_ox_no_memory(w));
     p.value = dt_part_value(w->b, layer, part, kind);
     dt_status st = dt_grow(w->file->alloc, &array, &w->param_room, (size_t)w->param_count + 1,
                            sizeof p, "ONNX parameters", w->err);
