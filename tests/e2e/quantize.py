@@ -88,6 +88,7 @@ def check_refused(test):
             (("--bits", "1"), "bits of 'lsq'"),
             (("--method", "qdrap"), "did you mean 'qdrop'"),
             (("quant=none",), "give --bits"),
+            (("--memory", "40M", "ptq.images=320"), "ptq.images"),
             (("quant.fold_norm=true",), "is for training"),
             (("ptq.score=val",), "there is no validation split"),
             (("--format", "onx"), "did you mean 'onnx'")):

@@ -27,6 +27,7 @@ static const struct {
     { "teacher", "teacher", "distill.model" },
     { "step arena", "arena of a step", NULL },
     { "loader", "loader", NULL },
+    { "values of all pictures", "values of all pictures", NULL },
 };
 
 /* The whole number among the model's options that makes its parameters fewest when it is halved. */

@@ -18,6 +18,10 @@ dt_status dt_quantize_check(const dt_session *s, dt_error *err) DT_MUST_CHECK;
  * to be given back with dt_put(s->alloc, .). */
 dt_status dt_quantize_pictures(dt_session *s, float **out, dt_error *err) DT_MUST_CHECK;
 
+/* For dt_session_params.rest: the pictures, and what stages keep of the largest value over all of
+ * them. */
+dt_status dt_quantize_count(void *arg, dt_session *s, const char **out_key, dt_error *err);
+
 /* Runs the net without quantizers over the recipe's pictures. Nothing happens for score none. */
 dt_status dt_quantize_read_truth(dt_session *s, dt_quantize_truth *t, dt_quantize_report *report,
                                  dt_error *err) DT_MUST_CHECK;

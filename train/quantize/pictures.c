@@ -16,6 +16,27 @@ dt_status dt_quantize_check(const dt_session *s, dt_error *err)
     return DT_OK;
 }
 
+/* Inputs and outputs of a unit in both nets, and what the stream is carried on to. */
+enum { VALUES = 6 };
+
+dt_status dt_quantize_count(void *arg, dt_session *s, const char **out_key, dt_error *err)
+{
+    const dt_graph *g = &s->net.graph;
+    size_t input = (size_t)dt_shape_count(&g->value[s->net.input].shape), largest = 0, bytes;
+    (void)arg;
+    *out_key = "ptq.images";
+    for (int v = 0; v < g->value_count; v++) {
+        size_t n = (size_t)dt_shape_count(&g->value[v].shape);
+        if (g->value[v].batched && n > largest) largest = n;
+    }
+    if (!dt_size_mul((VALUES * largest + input) * sizeof(real), (size_t)s->recipe->ptq.images,
+                     &bytes))
+        bytes = SIZE_MAX / 2;
+    void *all = dt_get(s->alloc, bytes, "values of all pictures");
+    dt_put(s->alloc, all);
+    return all ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+}
+
 static dt_status read_all(dt_loader *loader, int64_t count, int64_t batch, int64_t n, float *to,
                           dt_error *err)
 {

@@ -320,8 +320,8 @@ static dt_status open_session(const job *j, dt_error *err)
                                                              ? DT_NEED_BOTH
                                                              : DT_NEED_TRAIN,
                                                  .calibrate = true,
-                                                 .calibrates = true,
                                                  .memory = p->memory,
+                                                 .rest = dt_quantize_count,
                                                  .alloc = p->alloc },
                            err);
 }

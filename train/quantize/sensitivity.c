@@ -50,6 +50,7 @@ dt_status dt_sensitivity(const dt_sensitivity_params *p, dt_session *out_session
                                                  .need = DT_NEED_TRAIN,
                                                  .calibrate = true,
                                                  .memory = p->memory,
+                                                 .rest = dt_quantize_count,
                                                  .alloc = p->alloc },
                            err));
     dt_status st = measure(p, out_session, out, err);
