@@ -8,6 +8,7 @@
 #define DT_MUST_CHECK __attribute__((warn_unused_result))
 #define DT_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define DT_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define DT_TYPEOF(x) __typeof__(x)
 #define DT_ALIGN 64 /* bytes; every buffer of the engine starts on such a boundary */
 
 /* Bytes up to the next boundary. */

@@ -2,11 +2,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/gemm.h"
 
-#include <cblas.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/thread.h"
+#include "kernels/blas.h"
 
 /* Rows of c in a task: the library packs b for each, which short tasks pay for. */
 enum { FEW = 64, MANY = 256, MANY_FROM = 1024 };
@@ -20,23 +20,26 @@ typedef struct call {
 
 void dt_gemm_serial(void)
 {
-    openblas_set_num_threads(1);
+    dt_blas_get()->set_num_threads(1);
 }
 
 void dt_gemm_name(char *text, size_t size)
 {
-    const char *config = openblas_get_config(); /* name, version, then how it was built */
+    *text = '\0';
+    if (dt_blas_load(1, NULL) != DT_OK) return;
+    const dt_blas *blas = dt_blas_get();
+    const char *config = blas->get_config(); /* name, version, then how it was built */
     size_t name = strcspn(config, " ");
     size_t words = name + (config[name] ? 1 + strcspn(config + name + 1, " ") : 0);
-    snprintf(text, size, "%.*s %s", (int)words, config, openblas_get_corename());
+    snprintf(text, size, "%.*s %s", (int)words, config, blas->get_corename());
 }
 
 void dt_gemm_one(const dt_gemm_part *p)
 {
 #ifdef DT_REAL_DOUBLE
-    cblas_dgemm(
+    dt_blas_get()->dgemm(
 #else
-    cblas_sgemm(
+    dt_blas_get()->sgemm(
 #endif
         CblasRowMajor, p->ta ? CblasTrans : CblasNoTrans, p->tb ? CblasTrans : CblasNoTrans,
         (blasint)p->m, (blasint)p->n, (blasint)p->k, p->alpha, p->a, (blasint)p->lda, p->b,

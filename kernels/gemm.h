@@ -1,5 +1,6 @@
 /* Dense matrix products: OpenBLAS on one thread, called on blocks of fixed size that we run in
- * parallel, so that its sums do not depend on the thread count. Row-major. */
+ * parallel, so that its sums do not depend on the thread count. Row-major. It must have been loaded
+ * (blas.h), which executors see to. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_KERNELS_GEMM_H
 #define DT_KERNELS_GEMM_H
@@ -44,7 +45,8 @@ typedef struct dt_gemm_part {
 } dt_gemm_part;
 
 /* The library, its version and the kind of core that it chose its kernels for, of which the last
- * bits of its sums depend: "OpenBLAS 0.3.21 SkylakeX". Cut to `size`. */
+ * bits of its sums depend: "OpenBLAS 0.3.21 SkylakeX". Cut to `size`; "" where it cannot be loaded.
+ */
 enum { DT_GEMM_NAME = 96 };
 void dt_gemm_name(char *text, size_t size);
 

@@ -153,7 +153,8 @@ PARTS = {
 
 
 # Headers that the build makes.
-GENERATED = {"c99_texts.h", "event.pb-c.h", "view_scripts.h", "net.h", "onnx.pb-c.h", "runtime_scripts.h", "ptq_presets.h"}
+GENERATED = {"kernels/blas_library.h", "c99_texts.h", "event.pb-c.h", "view_scripts.h",
+             "net.h", "onnx.pb-c.h", "runtime_scripts.h", "ptq_presets.h"}
 
 
 def bare(text):

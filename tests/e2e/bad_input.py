@@ -383,6 +383,27 @@ def forbidden(test, recipe):
     shutil.rmtree(folder)
 
 
+def little_address_space(test, recipe):
+    """What reads files alone does without OpenBLAS, which takes 128 MB for a processor and, where they are
+    not to be had, never comes back from being loaded. What trains says so."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_AS, (100_000 << 10, 100_000 << 10))
+
+    folder = test.path("little")
+    test.succeed("train", recipe, TWO, "--out", folder)
+    last = os.path.join(folder, "last.h5")
+    for words in ["--version"], ["--help"], ["list", "quantizers"], ["list", "keys"], ["inspect", last]:
+        code, out, err = test.run(*words, timeout=20, preexec_fn=limit)
+        test.check(code == 0 and out, f"{words} in 100 MB: {code} {err}")
+    test.check(test.run("inspect", last, preexec_fn=limit)[1] == test.succeed("inspect", last),
+               "inspect says something else in 100 MB")
+    code, _, err = test.run("eval", recipe, "model.init=" + last, "--threads", 1, timeout=20,
+                            preexec_fn=limit)
+    test.check(code == 1 and "OpenBLAS wants" in err.splitlines()[-1] and "ulimit -v" in err,
+               f"eval in 100 MB: {code} {err}")
+    shutil.rmtree(folder)
+
+
 def grow(test, recipe, folder, what, reason, **options):
     """A run whose disk gets full: the checkpoint of before is whole, and goes on later."""
     last = os.path.join(folder, "last.h5")
@@ -525,6 +546,7 @@ def run(args):
     forbidden(test, recipe)
     foreign_texts(test, recipe)
     partial(test, recipe)
+    little_address_space(test, recipe)
     full_disks(test, recipe)
     return test.end()
 

@@ -3,6 +3,7 @@
 #include "kernels/dense.h"
 
 #include "core/rng.h"
+#include "kernels/blas.h"
 #include "kernels/gemm.h"
 #include "tests/support/run.h"
 
@@ -18,6 +19,7 @@ static void fill(double *x, int n, uint32_t seed)
 
 START_TEST(factors_and_inverses_multiply_back)
 {
+    ck_assert_int_eq(dt_blas_load(1, NULL), DT_OK);
     static double x[ROWS * N], a[N * N], u[N * N], inverse[N * N], product[N * N];
     dt_gemm_serial();
     fill(x, ROWS * N, 1);
@@ -47,6 +49,7 @@ END_TEST
 
 START_TEST(what_has_no_factor_is_told)
 {
+    ck_assert_int_eq(dt_blas_load(1, NULL), DT_OK);
     double a[] = { 1, 2, 2, 1 }, b[] = { 1, 2, 2, 1 };
     ck_assert(!dt_dense_cholesky(2, a) && !dt_dense_invert(2, b));
 }

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/blas.h"
 #include "tests/kernels/conv_case.h"
 #include "tests/support/run.h"
 
@@ -54,6 +55,7 @@ static void check(bool ta, bool tb, int64_t m, int64_t n, int64_t k, bool sum)
 
 START_TEST(products)
 {
+    ck_assert_int_eq(dt_blas_load(4, NULL), DT_OK);
     static const int64_t ms[] = { 1, 3, 63, 64, 65, 130, 1030 }, ns[] = { 1, 10, 33 },
                          ks[] = { 1, 64 };
     for (size_t m = 0; m < DT_ARRAY_LEN(ms); m++)
@@ -73,6 +75,7 @@ static void decode(int64_t n, const uint8_t *c, int zero_point, real scale, real
 /* a^T b over k rows, on reals and on codes: equal bits for every number of threads. */
 START_TEST(products_over_rows)
 {
+    ck_assert_int_eq(dt_blas_load(4, NULL), DT_OK);
     enum { M = 5, N = 7, MOST = 5000 };
     static const int64_t ks[] = { 1, 255, 257, 2047, 2048, MOST };
     static uint8_t codes[MOST * N];

@@ -6,6 +6,7 @@
 
 #include "autograd/op_conv2d.h"
 #include "core/rng.h"
+#include "kernels/blas.h"
 #include "kernels/gemm.h"
 #include "tests/support/run.h"
 
@@ -38,6 +39,7 @@ static void open_one(one *o, int K, const double *H, const double *w, double low
                            .w = o->w,
                            .encode = &o->encode,
                            .run = K };
+    ck_assert_int_eq(dt_blas_load(1, NULL), DT_OK);
     dt_gemm_serial();
 }
 
@@ -162,7 +164,8 @@ START_TEST(solvers_come_near_the_best)
         sum_gptq += behind;
         sum_best += best;
     }
-    ck_assert_msg(sum_gptq < 0.5 * sum_nearest, "%g against %g of the nearest", sum_gptq, sum_nearest);
+    ck_assert_msg(sum_gptq < 0.5 * sum_nearest, "%g against %g of the nearest", sum_gptq,
+                  sum_nearest);
     ck_assert_msg(sum_gptq < 1.5 * sum_best, "%g against the best, %g", sum_gptq, sum_best);
 }
 END_TEST
@@ -171,8 +174,10 @@ END_TEST
 START_TEST(rows_give_the_product)
 {
     const dt_op *op = dt_op_find("conv2d");
-    const dt_conv2d_conf cases[] = { { 1, 1, 1, 1, 1, 0, 0 }, { 2, 1, 0, 2, 1, 1, 0 },
-                                     { 2, 2, 1, 1, 2, 0, 1 }, { 1, 1, 1, 1, 4, 0, 0 } };
+    const dt_conv2d_conf cases[] = { { 1, 1, 1, 1, 1, 0, 0 },
+                                     { 2, 1, 0, 2, 1, 1, 0 },
+                                     { 2, 2, 1, 1, 2, 0, 1 },
+                                     { 1, 1, 1, 1, 4, 0, 0 } };
     dt_kernels k;
     ck_assert_int_eq(dt_kernels_init(&k, "scalar", NULL), DT_OK);
     for (size_t n = 0; n < DT_ARRAY_LEN(cases); n++) {

@@ -7,6 +7,7 @@
 
 #include "core/alloc.h"
 #include "core/rng.h"
+#include "kernels/blas.h"
 
 typedef struct buffers {
     dt_arena *arena;
@@ -21,6 +22,7 @@ static bool prepare(gradcheck *g, buffers *b)
     dt_op_memory m = { 0 };
     b->arena = dt_arena_new(NULL, "gradcheck");
     if (!b->arena || dt_kernels_init(&b->kernels, "scalar", NULL) != DT_OK) return false;
+    if (dt_blas_load(g->threads, NULL) != DT_OK) return false;
     b->run = (dt_op_run){ .conf = g->conf,
                           .mode = DT_MODE_TRAIN,
                           .threads = g->threads,
