@@ -72,6 +72,7 @@ def sided(side):
     x = n("Clip", n.norm(x, 6), n.constant(np.float32(0)), n.constant(np.float32(6)))
     x = n("Conv", x, n.real(6, 1, 3, 3), group=6, auto_pad="SAME_UPPER", strides=[2, 2])
     x = n("Conv", x, n.real(7, 6, 1, 5), pads=[0, 2, 0, 2])
+    x = n("Add", n.real(1, 7, 1, 1, scale=.1), x)
     n.head(n("Relu", x), 7)
     return n
 
@@ -112,7 +113,8 @@ def last(side):
           auto_pad="SAME_LOWER", strides=[2, 2])
     x = n("Transpose", n("Transpose", n("Relu", x), perm=[0, 2, 3, 1]), perm=[0, 3, 1, 2])
     pooled = n("Squeeze", n("GlobalAveragePool", x), n.whole(3, 2))
-    n("MatMul", n("Identity", pooled), n.real(5, CLASSES), out="logits")
+    rows = n("MatMul", n("Identity", pooled), n.real(5, CLASSES))
+    n("Add", rows, n.real(CLASSES, scale=.1), out="logits")
     return n
 
 

@@ -47,7 +47,8 @@ static dt_status open_net(dt_ox_file *f, const dt_alloc *a, dt_onnx_net **out, d
     }
     *n = (dt_onnx_net){ .file = f };
     n->walk = (dt_ox_walk){ .file = f };
-    n->walk.values.arena = n->walk.layers.arena = n->walk.params.arena = f->arena;
+    n->walk.values.arena = n->walk.layers.arena = n->walk.params.arena = n->walk.readers.arena =
+        f->arena;
     dt_status st = check(n, err);
     if (st == DT_OK)
         *out = n;
@@ -173,8 +174,16 @@ static dt_status count_values(dt_ox_walk *w, int *out)
     return DT_OK;
 }
 
+/* A node that is part of one before it: its output is that one's. */
+static dt_status pass_taken(dt_ox_walk *w)
+{
+    const dt_ox_value *a = dt_ox_input(w, 0), *b = dt_ox_input(w, 1);
+    return dt_ox_set(w, 0, a->constant ? b : a);
+}
+
 static dt_status walk_node(dt_ox_walk *w)
 {
+    if (w->taken[w->node - w->file->node]) return pass_taken(w);
     const dt_ox_op *op = dt_ox_op_find(w->node->domain, w->node->op);
     int values;
     if (!op)
@@ -207,6 +216,30 @@ static dt_status find_output(dt_onnx_net *n, int *out)
     return DT_OK;
 }
 
+/* Counts who reads what; the output of the file is read, too. */
+static dt_status find_readers(dt_onnx_net *n)
+{
+    dt_ox_walk *w = &n->walk;
+    const dt_ox_file *f = n->file;
+    w->taken = dt_arena_get(f->arena, (size_t)f->node_count + 1);
+    if (!w->taken) return dt_ox_no_memory(w);
+    for (int i = 0; i < f->node_count + f->out_count; i++) {
+        const dt_ox_node *node = i < f->node_count ? &f->node[i] : NULL;
+        for (int k = 0; k < (node ? node->in_count : 1); k++) {
+            const char *name = node ? node->in[k] : f->out[i - f->node_count].name;
+            dt_ox_reader *r = dt_ox_map_find(&w->readers, name);
+            if (!r) {
+                r = dt_arena_get(f->arena, sizeof *r);
+                if (!r) return dt_ox_no_memory(w);
+                DT_TRY(dt_ox_map_set(&w->readers, name, r, w->err));
+            }
+            r->count++;
+            r->node = node;
+        }
+    }
+    return DT_OK;
+}
+
 static dt_status begin_node(dt_onnx_net *n, int i)
 {
     dt_ox_walk *w = &n->walk;
@@ -217,6 +250,7 @@ static dt_status begin_node(dt_onnx_net *n, int i)
 
 static dt_status walk_all(dt_onnx_net *n, int x)
 {
+    DT_TRY(find_readers(n));
     DT_TRY(set_constants(n));
     DT_TRY(set_picture(n, x));
     for (int i = 0; i < n->file->node_count; i++) {
@@ -264,6 +298,7 @@ static dt_status look_at(dt_onnx_net *n, void (*fn)(void *arg, const dt_onnx_loo
 static dt_status look_all(dt_onnx_net *n, int x, void (*fn)(void *arg, const dt_onnx_look *look),
                           void *arg)
 {
+    DT_TRY(find_readers(n));
     DT_TRY(set_constants(n));
     DT_TRY(set_picture(n, x));
     for (int i = 0; i < n->file->node_count; i++) {
@@ -299,7 +334,8 @@ dt_status dt_onnx_net_look(dt_onnx_net *n, void (*fn)(void *arg, const dt_onnx_l
 static void start_over(dt_onnx_net *n)
 {
     dt_arena *arena = n->file->arena;
-    n->walk.values = n->walk.layers = n->walk.params = (dt_ox_map){ .arena = arena };
+    n->walk.values = n->walk.layers = n->walk.params = n->walk.readers =
+        (dt_ox_map){ .arena = arena };
     n->walk.param_count = 0;
 }
 

@@ -37,10 +37,18 @@ typedef struct dt_ox_named {
     const float *data;
 } dt_ox_named;
 
+/* Who reads a name: how many inputs, and the last such node. */
+typedef struct dt_ox_reader {
+    int count;
+    const dt_ox_node *node;
+} dt_ox_reader;
+
 typedef struct dt_ox_walk {
     dt_ox_file *file;
     dt_builder *b;
     dt_ox_map values;       /* dt_ox_value by name */
+    dt_ox_map readers;      /* dt_ox_reader by name */
+    bool *taken;            /* by node: it is part of one before it, whose value it gives */
     dt_ox_map layers;       /* names in use */
     const dt_ox_node *node; /* in work */
     const char *layer;      /* its name in the graph, unique */
@@ -122,6 +130,10 @@ bool dt_ox_reshape(const dt_ox_value *v, int rank, const int64_t *dim, dt_ox_val
  * the error. `kind` has all but name and shape. */
 int dt_ox_param_of(dt_ox_walk *w, const char *layer, const char *part, const dt_ox_tensor *t,
                    const int *turn, int rank, dt_value kind);
+/* The constant that only the node behind adds to what the node in work gives, a number for each of
+ * `outputs` along axis `from_end` (1: the last), which is then part of this node; NULL: none.
+ * `out_axis` is the axis of its numbers. */
+const dt_ox_tensor *dt_ox_bias_behind(dt_ox_walk *w, int64_t outputs, int from_end, int *out_axis);
 /* The status of the builder, which rows return after they made nodes. */
 dt_status dt_ox_built(const dt_ox_walk *w);
 

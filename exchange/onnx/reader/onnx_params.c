@@ -57,6 +57,26 @@ static dt_status keep_named(dt_ox_walk *w, int value, const float *data)
     return dt_ox_map_set(&w->params, name, n, w->err);
 }
 
+/* Are all dimensions 1 but one of `outputs`, the from_end-th from behind? */
+static bool is_row(const dt_ox_tensor *t, int64_t outputs, int from_end, int *out_axis)
+{
+    *out_axis = t->rank - from_end;
+    return !t->whole && t->count == outputs && *out_axis >= 0 && t->dim[*out_axis] == outputs;
+}
+
+const dt_ox_tensor *dt_ox_bias_behind(dt_ox_walk *w, int64_t outputs, int from_end, int *out_axis)
+{
+    const char *name = w->node->out[0];
+    const dt_ox_reader *r = dt_ox_map_find(&w->readers, name);
+    const dt_ox_node *add = r && r->count == 1 ? r->node : NULL;
+    if (!add || strcmp(add->op, "Add") != 0 || *add->domain || add->in_count != 2) return NULL;
+    const char *other = strcmp(add->in[0], name) == 0 ? add->in[1] : add->in[0];
+    const dt_ox_value *v = dt_ox_map_find(&w->values, other);
+    if (!v || !v->constant || !is_row(v->constant, outputs, from_end, out_axis)) return NULL;
+    w->taken[add - w->file->node] = true;
+    return v->constant;
+}
+
 int dt_ox_param_of(dt_ox_walk *w, const char *layer, const char *part, const dt_ox_tensor *t,
                    const int *turn, int rank, dt_value kind)
 {

@@ -20,7 +20,7 @@ static dt_status weights(dt_ox_walk *w, const dt_ox_tensor **weight, const dt_ox
 static dt_status add_node(dt_ox_walk *w, const dt_ox_value *x, const dt_conv2d_conf *conf,
                           const dt_ox_tensor *weight, const dt_ox_tensor *bias)
 {
-    static const int to_ohwi[] = { 0, 2, 3, 1 }, same[] = { 0 };
+    static const int to_ohwi[] = { 0, 2, 3, 1 };
     const dt_value kernel = { .kind = DT_VALUE_PARAM,
                               .layout = DT_LAYOUT_OIHW,
                               .init = DT_INIT_KAIMING,
@@ -28,7 +28,9 @@ static dt_status add_node(dt_ox_walk *w, const dt_ox_value *x, const dt_conv2d_c
     const dt_value shift = { .kind = DT_VALUE_PARAM, .role = DT_ROLE_BIAS };
     int in[3] = { x->value };
     in[1] = dt_ox_param_of(w, w->layer, "weight", weight, to_ohwi, 4, kernel);
-    if (bias) in[2] = dt_ox_param_of(w, w->layer, "bias", bias, same, 1, shift);
+    int axis[1] = { 0 };
+    if (!bias) bias = dt_ox_bias_behind(w, weight->dim[0], 3, axis);
+    if (bias) in[2] = dt_ox_param_of(w, w->layer, "bias", bias, axis, 1, shift);
     int y = dt_part_node(w->b, "conv2d", w->layer, conf, in, bias ? 3 : 2);
     return dt_ox_set_picture(w, y, 4);
 }

@@ -17,10 +17,9 @@ static dt_status add_node(dt_ox_walk *w, const dt_ox_value *x, const dt_ox_tenso
                             (long long)dt_ox_shape(w, x)->dim[1], (long long)I);
     int in[3] = { x->value };
     in[1] = dt_ox_param_of(w, w->layer, "weight", weight, turn, 2, rows);
-    if (bias) {
-        const int last[] = { bias->rank > 0 ? bias->rank - 1 : 0 };
-        in[2] = dt_ox_param_of(w, w->layer, "bias", bias, last, 1, shift);
-    }
+    int last[] = { bias && bias->rank > 0 ? bias->rank - 1 : 0 };
+    if (!bias && x->rank == 2) bias = dt_ox_bias_behind(w, O, 1, last);
+    if (bias) in[2] = dt_ox_param_of(w, w->layer, "bias", bias, last, 1, shift);
     int y = dt_part_node(w->b, "linear", w->layer, NULL, in, bias ? 3 : 2);
     return dt_ox_set_picture(w, y, x->rank);
 }
