@@ -3,6 +3,7 @@
 #ifndef DT_TESTS_EXCHANGE_OPERATIONS_H
 #define DT_TESTS_EXCHANGE_OPERATIONS_H
 
+#include "autograd/op_avgpool.h"
 #include "autograd/op_gelu.h"
 #include "autograd/op_hard.h"
 #include "layers/models.h"
@@ -91,9 +92,26 @@ static inline int operation_sqrt(dt_builder *b, int x)
     return operation_node(b, "sqrt", NULL, dt_layer_relu(b, "relu", x));
 }
 
+/* Windows that halve the picture, then some with padding that counts. */
+static inline int operation_avgpool(dt_builder *b, int x)
+{
+    const dt_avgpool_conf half = { .kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2 };
+    const dt_avgpool_conf padded = { 3, 3, 1, 1, 1, 1, 0, 0, true };
+    x = dt_part_node(b, "avgpool", "half", &half, (int[]){ dt_layer_relu(b, "relu", x) }, 1);
+    return operation_node(b, "avgpool", &padded, x);
+}
+
+static inline int operation_avgpool_uneven(dt_builder *b, int x)
+{
+    const dt_avgpool_conf uneven = { 3, 3, 1, 1, 1, 1, 0, 0, false };
+    return operation_node(b, "avgpool", &uneven, dt_layer_relu(b, "relu", x));
+}
+
 static const operation operations[] = {
     { "abs", NULL, NULL },
     { "add", operation_add, NULL },
+    { "avgpool", operation_avgpool, NULL },
+    { "avgpool, padding left out", operation_avgpool_uneven, NULL },
     { "batchnorm", operation_always, NULL },
     { "clip", NULL, &operation_clip },
     { "concat", operation_concat, NULL },
