@@ -1,5 +1,7 @@
 /* detent train */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <jansson.h>
+
 #include "cli/ranks.h"
 #include "cli/train_events.h"
 
@@ -16,6 +18,12 @@ static int dry_run(dt_recipe *recipe, const cli_args *args)
         .memory = args->memory,
     };
     if (dt_run_check(&p, &params, &err) != DT_OK) return cli_fail(&err);
+    if (args->json) {
+        cli_print_json(json_pack("{s:s,s:I}", "recipe.hash", recipe->hash, "parameters",
+                                 (json_int_t)params),
+                       0);
+        return 0;
+    }
     printf("%srecipe hash %s\n%zu parameters; nothing was written\n", recipe->text, recipe->hash,
            params);
     return 0;
@@ -26,7 +34,7 @@ static int train_in(dt_recipe *recipe, const char *folder, const cli_args *args,
     dt_error err;
     char build[DT_SHA256_HEX] = "";
     dt_run_result result;
-    cli_train_view v = { 0 };
+    cli_train_view v = { .json = args->json };
     const dt_run_params p = {
         .recipe = recipe,
         .folder = folder,
@@ -51,9 +59,7 @@ static int train_in(dt_recipe *recipe, const char *folder, const cli_args *args,
     cli_progress(NULL, 0);
     if (!result.finished) return 130;
     if (args->quiet) return 0;
-    printf("last step %lld: ", (long long)result.step);
-    cli_print_metrics(&result.goal, &result.score, true);
-    printf(", loss %.4f; %s/last.h5\n", result.score.loss, folder);
+    cli_train_end(&v, &result, folder);
     return 0;
 }
 

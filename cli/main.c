@@ -7,7 +7,7 @@
 #include "cli/script.h"
 
 static const cli_verb verbs[] = {
-    { "train", "RECIPE [KEY=VALUE...]", "Train the recipe's network.", "otiMrnFKS", 1,
+    { "train", "RECIPE [KEY=VALUE...]", "Train the recipe's network.", "otiMrnFKSj", 1,
       CLI_MAX_WORDS, cli_train },
     { "quantize", "RECIPE [KEY=VALUE...]",
       "Make model.init, a float net, one of integers without training.", "otiMjrnfaRBDEWGA",

@@ -2,8 +2,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/train_events.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <string.h>
+
+#include "cli/inspect_layers.h"
 
 void cli_train_message(void *arg, const char *text)
 {
@@ -54,11 +57,54 @@ static void print_first(const char *before, const dt_goal *g, const dt_score *s)
     printf("%s%s %7s", before, m->label, value);
 }
 
+/* Adds "<split>_loss" and "<split>_<metric>", as in metrics.jsonl. */
+static void put_score(json_t *o, const char *split, const dt_goal *g, const dt_score *s)
+{
+    char key[96];
+    const dt_metric *m = g->task->metric;
+    snprintf(key, sizeof key, "%s_loss", split);
+    json_object_set_new(o, key, cli_number(s->loss));
+    for (int i = 0; m[i].name; i++) {
+        snprintf(key, sizeof key, "%s_%s", split, m[i].name);
+        json_object_set_new(o, key, cli_number(dt_score_value(s, g, i)));
+    }
+}
+
+static void print_epoch_json(const dt_run_epoch *e)
+{
+    json_t *o = json_pack("{s:s,s:I,s:I,s:f,s:f,s:b}", "kind", "epoch", "epoch",
+                          (json_int_t)e->epoch, "step", (json_int_t)e->step, "lr", e->lr, "seconds",
+                          e->seconds, "best", (int)e->is_best);
+    put_score(o, "train", e->goal, &e->train);
+    put_score(o, "test", e->goal, &e->score);
+    if (e->has_val) put_score(o, "val", e->goal, &e->val);
+    cli_print_json(o, 9);
+    fflush(stdout);
+}
+
+void cli_train_end(const cli_train_view *view, const dt_run_result *r, const char *folder)
+{
+    if (view->json) {
+        json_t *o = json_pack("{s:s,s:I,s:I,s:o}", "kind", "end", "step", (json_int_t)r->step,
+                              "count", (json_int_t)r->score.count, "folder", cli_text_json(folder));
+        put_score(o, "test", &r->goal, &r->score);
+        cli_print_json(o, 9);
+        return;
+    }
+    printf("last step %lld: ", (long long)r->step);
+    cli_print_metrics(&r->goal, &r->score, true);
+    printf(", loss %.4f; %s/last.h5\n", r->score.loss, folder);
+}
+
 static void on_epoch(void *arg, const dt_run_epoch *e)
 {
-    (void)arg;
+    const cli_train_view *v = arg;
     char text[32];
     cli_progress(NULL, 0);
+    if (v->json) {
+        print_epoch_json(e);
+        return;
+    }
     printf("epoch %3lld  lr %.5f  train loss %.4f", (long long)e->epoch, e->lr, e->train.loss);
     print_first(" ", e->goal, &e->train);
     printf("  test loss %.4f", e->score.loss);

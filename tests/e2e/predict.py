@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """detent predict against eval on the same pictures, in float and in integers; eval of a checkpoint,
-of fewer pictures, and its predictions with the names of files.
+of fewer pictures, and its predictions with the names of files; what train --json tells.
 
 usage: predict.py DETENT"""
 import json
@@ -32,6 +32,15 @@ def run(args):
         ", train_pictures: 320, test_pictures: 64", ""))
     test.succeed("train", recipe, "train.epochs=4", "--out", test.path("run"))
     net = test.path("run", "last.h5")
+
+    out = test.succeed("train", recipe, "train.epochs=2", "--json", "--out", test.path("told"))
+    lines = [json.loads(line) for line in out.splitlines()]
+    with open(test.path("told", "metrics.jsonl")) as f:
+        logged = [e for e in map(json.loads, f) if e["kind"] == "epoch"]
+    test.check([e["kind"] for e in lines] == ["epoch", "epoch", "end"] and
+               all(a[k] == b[k] for a, b in zip(lines, logged)
+                   for k in ("epoch", "step", "train_loss", "test_loss", "test_top1")) and
+               lines[2]["test_top1"] == logged[1]["test_top1"], f"train --json: {out}")
 
     # A checkpoint is enough, and says the same as the recipe with it.
     scores = [json.loads(test.succeed("eval", *words, "--json")) for words in
