@@ -1,5 +1,5 @@
-/* Losses that look at each output by itself: of a sample the mean over its K outputs. The file of such
- * a loss gives value and slope of one element. */
+/* Losses that look at each output by itself: of a sample the mean over its K outputs. The file of
+ * such a loss gives value and slope of one element. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_AUTOGRAD_LOSS_ELEMENTS_H
 #define DT_AUTOGRAD_LOSS_ELEMENTS_H

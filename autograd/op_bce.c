@@ -1,6 +1,6 @@
-/* Binary cross entropy of logits with flags: x [N,K], t [N,K] -> mean over samples of the mean over k
- * of - t log s(x) - (1 - t) log(1 - s(x)), s the logistic function; as max(x, 0) - x t +
- * log(1 + exp(-|x|)), which does not overflow. */
+/* Binary cross entropy of logits with flags: x [N,K], t [N,K] -> mean over samples of the mean over
+ * k of - t log s(x) - (1 - t) log(1 - s(x)), s the logistic function; as max(x, 0) - x t + log(1 +
+ * exp(-|x|)), which does not overflow. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/loss_elements.h"
 #include "core/mathx.h"

@@ -105,8 +105,8 @@ dt_export_source cli_source(const dt_session *s, struct dt_text_attr *attr)
                                .state = &s->net.state,
                                .input = s->net.input,
                                .logits = s->net.logits,
-                               .mean = s->normalize->mean,
-                               .std = s->normalize->std,
+                               .mean = s->net.H ? s->normalize->mean : NULL, /* of arrays nothing is told */
+                               .std = s->net.H ? s->normalize->std : NULL,
                                .levels = s->normalize->levels,
                                .attr = attr,
                                .attr_count = CLI_SOURCE_TEXTS,

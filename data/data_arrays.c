@@ -15,8 +15,9 @@ typedef struct conf {
 
 static const dt_opt opts[] = {
     DT_OPT_STR(conf, x, "", "training inputs, a .npy file [samples, ...] in the root"),
-    DT_OPT_STR(conf, y, "", "their answers: labels [samples], flags [samples,K] or numbers "
-                            "[samples,K]; none: the inputs themselves, as numbers"),
+    DT_OPT_STR(conf, y, "",
+               "their answers: labels [samples], flags [samples,K] or numbers "
+               "[samples,K]; none: the inputs themselves, as numbers"),
     DT_OPT_STR(conf, test_x, "", "test inputs"),
     DT_OPT_STR(conf, test_y, "", "their answers"),
     DT_OPT_BOOL(conf, flatten, 0, "inputs are one row of numbers, whatever their shape"),
@@ -123,6 +124,7 @@ static dt_status open_answers(set *s, half *h, const char *name, const dt_data_p
     dt_npy y;
     if (!*name && s->kind == DT_ANSWER_NUMBERS) {
         s->K = h->x.each;
+        info->answers_itself = true;
         return DT_OK;
     }
     if (!*name)
@@ -215,8 +217,8 @@ static dt_status take(const void *self, dt_split split, int64_t index, dt_bytes 
                            (long long)i, (long long)index, (double)x[i]);
     if (h->label)
         memcpy(answer, &h->label[index], sizeof h->label[index]);
-    else
-        memcpy(answer, h->answer ? h->answer + index * s->K : x, (size_t)s->K * sizeof *x);
+    else if (h->answer)
+        memcpy(answer, h->answer + index * s->K, (size_t)s->K * sizeof *x);
     return DT_OK;
 }
 

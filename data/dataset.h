@@ -44,6 +44,7 @@ typedef struct dt_data_note {
 typedef struct dt_data_info {
     dt_shape input;                 /* of an array's sample, channels last; rank 0: pictures */
     bool input_nonneg;              /* no value of an array is negative */
+    bool answers_itself;            /* answers are the inputs, which `take` leaves to the loader */
     dt_answer answer;
     int64_t answers;                /* flags or numbers of a sample */
     int classes;                    /* labels are 0..classes-1 */

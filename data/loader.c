@@ -34,6 +34,7 @@ struct dt_loader {
     size_t sample_size; /* elements of a picture */
     size_t answer_size; /* bytes */
     bool mixes;
+    float *array_scale; /* means, then deviations of an array's channels; NULL: as they are */
     dt_normalize_table table;
     dt_transform_step steps[DT_TRANSFORM_MAX];
     dt_worker *worker;
@@ -61,6 +62,25 @@ static void *answer_at(const dt_loader *l, slot *s, int64_t i)
                                              : s->targets + i * l->info.answers;
 }
 
+/* An array's values less their channel's mean, divided by its deviation. */
+static void normalize_array(const dt_loader *l, float *x)
+{
+    const dt_shape *shape = &l->info.input;
+    size_t C = (size_t)shape->dim[shape->rank - 1];
+    for (size_t i = 0; l->array_scale && i < l->sample_size; i++)
+        x[i] = (x[i] - l->array_scale[i % C]) / l->array_scale[C + i % C];
+}
+
+static dt_status load_array(dt_loader *l, slot *s, dt_split stored, int64_t sample, int64_t i,
+                            float *x, dt_sample *at, dt_error *err)
+{
+    void *answer = answer_at(l, s, i);
+    DT_TRY(dt_data_take(l->p.data, stored, sample, &at->file, x, answer, err));
+    normalize_array(l, x);
+    if (l->info.answers_itself) memcpy(answer, x, l->answer_size);
+    return DT_OK;
+}
+
 /* Sample at a position of the epoch's order, as sample i of the batch. */
 static dt_status load_position(dt_loader *l, slot *s, int64_t position, int64_t i, dt_sample *at,
                                dt_error *err)
@@ -70,8 +90,7 @@ static dt_status load_position(dt_loader *l, slot *s, int64_t position, int64_t 
     dt_split stored = p->split == DT_SPLIT_TEST ? DT_SPLIT_TEST : DT_SPLIT_TRAIN;
     float *x = s->x + l->sample_size * (size_t)i;
     dt_rng rng;
-    if (l->info.input.rank)
-        return dt_data_take(p->data, stored, sample, &at->file, x, answer_at(l, s, i), err);
+    if (l->info.input.rank) return load_array(l, s, stored, sample, i, x, at, err);
     DT_TRY(dt_data_read(p->data, stored, sample, at, err));
     dt_rng_open(&rng, p->seed, DT_RNG_AUGMENT, (uint32_t)s->epoch, (uint64_t)sample);
     DT_TRY(dt_transform_apply(p->steps, p->step_count, &rng, at, err));
@@ -320,14 +339,39 @@ static dt_status make_buffers(dt_loader *l, dt_error *err)
     return DT_OK;
 }
 
-/* Arrays come as they are. */
+/* Means and deviations of an array's channels. */
+static dt_status plan_scale(dt_loader *l, dt_error *err)
+{
+    const dt_opt_floats *const of[] = { l->p.mean, l->p.std };
+    const dt_shape *shape = &l->info.input;
+    int64_t C = shape->dim[shape->rank - 1];
+    if (!(of[0] && of[0]->count) && !(of[1] && of[1]->count)) return DT_OK;
+    if (l->info.input_nonneg && of[0] && of[0]->count)
+        return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = "data.nonneg" },
+                       "does not hold for values less data.normalize.mean");
+    l->array_scale = dt_get_array(l->p.alloc, 2 * (size_t)C, sizeof *l->array_scale, "loader");
+    if (!l->array_scale) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the loader");
+    for (int k = 0; k < 2; k++) {
+        int count = of[k] ? of[k]->count : 0;
+        if (count > 1 && count != C)
+            return dt_fail(err, DT_ERR_RANGE,
+                           &(dt_where){ .key = k ? "data.normalize.std" : "data.normalize.mean" },
+                           "has %d numbers; one, or one for each of the %lld channels", count,
+                           (long long)C);
+        for (int64_t c = 0; c < C; c++)
+            l->array_scale[k * C + c] = count ? (float)of[k]->value[count > 1 ? c : 0] : (float)k;
+    }
+    return DT_OK;
+}
+
+/* Arrays have no transforms. */
 static dt_status plan_arrays(dt_loader *l, dt_error *err)
 {
     if (l->p.step_count)
         return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = l->p.steps[0].row->row.name },
                        "is for pictures; the samples are arrays");
     l->sample_size = (size_t)dt_shape_count(&l->info.input);
-    return DT_OK;
+    return plan_scale(l, err);
 }
 
 static dt_status plan_pictures(dt_loader *l, dt_error *err)
@@ -474,6 +518,7 @@ void dt_loader_close(dt_loader *l)
     }
     for (int i = 0; l->thread && i < l->p.threads; i++)
         dt_sample_fini(&l->thread[i]);
+    dt_put(a, l->array_scale);
     dt_put(a, l->base);
     dt_put(a, l->order);
     dt_put(a, l->thread);

@@ -29,16 +29,18 @@ typedef struct dt_loader_params {
     int64_t batch; /* samples; 1..8192 */
     int64_t val;   /* training samples kept back; 0: none. Same for TRAIN and VAL */
     uint64_t seed;
-    const dt_normalize *normalize;  /* NULL: dt_normalizes[0] */
-    const dt_transform_step *steps; /* those of TEST and VAL draw no numbers; conf must outlive */
+    const dt_normalize *normalize;   /* of pictures; NULL: dt_normalizes[0] */
+    const dt_opt_floats *mean, *std; /* of arrays: of all values, or one for each channel; NULL or
+                                        none: 0 and 1 */
+    const dt_transform_step *steps;  /* those of TEST and VAL draw no numbers; conf must outlive */
     int step_count;
     /* Only some of the batches: of every `of` those from `first` on, `count` of them; what is left
      * at the end of an epoch and fills no such group is passed over. of = 0: all. */
     int64_t first, count, of;
-    int64_t most; /* of TEST: so many samples at most, evenly spread over the split; 0: all */
-    int classes;           /* of soft targets; 0: the dataset's */
-    bool skip_broken;      /* leave pictures out that cannot be read */
-    int threads;           /* of the background work; 0: one */
+    int64_t most;     /* of TEST: so many samples at most, evenly spread over the split; 0: all */
+    int classes;      /* of soft targets; 0: the dataset's */
+    bool skip_broken; /* leave pictures out that cannot be read */
+    int threads;      /* of the background work; 0: one */
     const dt_alloc *alloc; /* NULL: dt_alloc_std() */
 } dt_loader_params;
 

@@ -175,8 +175,10 @@ dt_status dt_npy_parse(const unsigned char *bytes, size_t size, size_t file_size
 {
     dt_npy_head h = { .type = DT_NPY_BOOL };
     cursor c = { .path = path, .err = err };
-    if (size < 12 || memcmp(bytes, "\x93NUMPY", 6) != 0) return bad(&c, "its first bytes are others");
-    if (bytes[6] < 1 || bytes[6] > 3 || bytes[7] != 0) return bad(&c, "its version is none of 1 to 3");
+    if (size < 12 || memcmp(bytes, "\x93NUMPY", 6) != 0)
+        return bad(&c, "its first bytes are others");
+    if (bytes[6] < 1 || bytes[6] > 3 || bytes[7] != 0)
+        return bad(&c, "its version is none of 1 to 3");
     size_t start = bytes[6] == 1 ? 10 : 12, length = bytes[8] | (size_t)bytes[9] << 8;
     if (bytes[6] > 1) length |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
     if (length > size - start) return bad(&c, "its header is longer than the file, or than 64 KiB");
@@ -314,7 +316,8 @@ dt_status dt_npy_integers(const dt_npy *f, int64_t low, int64_t high, int32_t *o
     char text[DT_SHAPE_TEXT];
     const dt_where where = { .file = f->path };
     if (f->each != 1)
-        return dt_fail(err, DT_ERR_SHAPE, &where, "has the shape %s; labels are one number a sample",
+        return dt_fail(err, DT_ERR_SHAPE, &where,
+                       "has the shape %s; labels are one number a sample",
                        dt_shape_print(&f->head.shape, text));
     if (!types[f->head.type].whole)
         return dt_fail(err, DT_ERR_UNSUPPORTED, &where,

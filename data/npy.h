@@ -44,7 +44,8 @@ typedef struct dt_npy {
     int fd;
 } dt_npy;
 
-dt_status dt_npy_open(const char *path, const dt_alloc *a, dt_npy *out, dt_error *err) DT_MUST_CHECK;
+dt_status dt_npy_open(const char *path, const dt_alloc *a, dt_npy *out,
+                      dt_error *err) DT_MUST_CHECK;
 void dt_npy_close(dt_npy *f);
 /* The elements of a sample as double or float; `raw` has room for dt_npy_raw bytes. IO; FORMAT: one
  * is nan or infinite. */

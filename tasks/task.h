@@ -31,8 +31,8 @@ typedef struct dt_net_task {
     const char *distill;         /* operation for the loss over a teacher; NULL: there is none */
     /* ---- the score ---- */
     const char *sum[DT_TASK_SUMS + 1]; /* names; ends with NULL */
-    int counts;   /* the first sums count samples: they are logged, too */
-    int deciding; /* the first metric is made of the first sums, as many */
+    int counts;                        /* the first sums count samples: they are logged, too */
+    int deciding;                      /* the first metric is made of the first sums, as many */
     void (*add)(const void *conf, const real *y, const void *answer, int64_t K, double *sum);
     /* ---- what is told of it ---- */
     dt_metric metric[DT_TASK_METRICS + 1]; /* the first decides; it is never negative */

@@ -28,7 +28,8 @@ LEVELS = SPOTTING.replace("multilabel", "regress").replace("flags", "levels").re
 ANOMALY = """\
 model: {name: mlp, classes: 200, widths: [48, 16, 48]}
 task: {name: regress}
-data: {name: arrays, root: ., x: x.npy, test_x: test_x.npy, flatten: true, batch: 32}
+data:
+  {name: arrays, root: ., x: x.npy, test_x: test_x.npy, flatten: true, batch: 32, normalize: {mean: 0.1, std: 0.5}}
 quant: {weights: {method: lsq, bits: 8}, activations: {method: lsq, bits: 8}}
 train: {epochs: 40, optimizer: {name: adamw, lr: 0.01}, seed: 4}
 eval: {batch: 48}
@@ -137,6 +138,8 @@ def check_refusals(test):
     with open(test.path("x.npy"), "rb") as f:
         test.write("cut.npy", f.read()[:-3])
     cases = [
+        ("spotting", ["data.normalize={mean: [1, 2]}"], r"data\.normalize\.mean: has 2 numbers"),
+        ("spotting", ["data.normalize={mean: 1}", "data.nonneg=true"], r"data\.nonneg: does not hold"),
         ("spotting", ["data.y=short.npy"], r"short\.npy: has the shape|short\.npy: has 7 samples"),
         ("spotting", ["data.y=halves.npy"], r"halves\.npy: flag \d+ of sample \d+ is 0\.5"),
         ("spotting", ["data.x=nan.npy"], r"nan\.npy: element 0 of sample 5 is nan"),
@@ -175,7 +178,7 @@ def run(args):
     check_net(test, "spotting", {"f1": lambda v: v > 90, "exact": lambda v: v > 60}, python)
     check_net(test, "levels", {"rmse": lambda v: 0 < v < 0.6, "r2": lambda v: v > 0.5,
                                "mae": lambda v: v > 0}, python)
-    check_net(test, "anomaly", {"rmse": lambda v: 0 < v < 0.25, "r2": lambda v: v > 0.4}, python)
+    check_net(test, "anomaly", {"rmse": lambda v: 0 < v < 0.5, "r2": lambda v: v > 0.4}, python)
     check_predictions(test)
     check_refusals(test)
     return test.end()

@@ -80,6 +80,11 @@ dt_shape dt_net_input_shape(const dt_net_input *input)
     return input->shape.rank ? input->shape : DT_SHAPE(1, input->H, input->W, 3);
 }
 
+int64_t dt_net_input_count(const dt_net *net)
+{
+    return dt_shape_count(&net->graph.value[net->input].shape);
+}
+
 static dt_status add_inputs(dt_net *net, const dt_net_input *input, dt_error *err)
 {
     const dt_value picture = { .name = "input",

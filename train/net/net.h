@@ -36,6 +36,8 @@ typedef struct dt_net_input {
 } dt_net_input;
 /* [1,H,W,3] or the array's. */
 dt_shape dt_net_input_shape(const dt_net_input *input);
+/* Elements of one sample that goes in. */
+int64_t dt_net_input_count(const dt_net *net);
 
 /* Builds the graph that the recipe describes, and its parameters at their initial values. */
 dt_status dt_net_init(dt_net *net, dt_recipe *recipe, const dt_net_input *input, bool with_grads,

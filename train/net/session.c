@@ -352,6 +352,9 @@ dt_status dt_session_start(dt_session *s, dt_recipe *recipe, int threads, const 
         return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = "threads" }, "%d is outside 1..%d",
                        s->threads, DT_MAX_THREADS);
     s->data_conf = recipe->data.common;
+    const dt_dataset *set = (const dt_dataset *)(const void *)recipe->data.choice.row;
+    s->normalize = dt_normalizes;
+    if (set->take) return DT_OK; /* loaders read the keys */
     return dt_normalize_of(s->data_conf, &s->own_normalize, &s->normalize, err);
 }
 
@@ -379,6 +382,7 @@ static dt_status open_loader(dt_session *s, dt_split split, dt_split transforms,
 {
     dt_transform_step steps[DT_TRANSFORM_MAX];
     int count = 0;
+    bool own = s->data_conf->normalize == DT_NORMALIZE_COUNT;
     DT_TRY(dt_session_steps(s->recipe, transforms, steps, &count, err));
     const dt_loader_params p = { .data = s->data,
                                  .split = split,
@@ -390,6 +394,8 @@ static dt_status open_loader(dt_session *s, dt_split split, dt_split transforms,
                                  .most = s->recipe->eval.pictures,
                                  .seed = (uint64_t)s->recipe->train.seed,
                                  .normalize = s->normalize,
+                                 .mean = own ? &s->data_conf->mean : NULL,
+                                 .std = own ? &s->data_conf->std : NULL,
                                  .steps = steps,
                                  .step_count = count,
                                  .classes = s->recipe->model.classes,

@@ -52,7 +52,7 @@ static dt_status read_all(dt_loader *loader, int64_t count, int64_t batch, int64
 dt_status dt_quantize_pictures(dt_session *s, float **out, dt_error *err)
 {
     const dt_recipe_ptq *q = &s->recipe->ptq;
-    const int64_t n = dt_shape_count(&s->net.graph.value[s->net.input].shape);
+    const int64_t n = dt_net_input_count(&s->net);
     int64_t have = dt_data_info_of(s->data)->count[DT_SPLIT_TRAIN] - s->data_conf->val;
     int64_t batch = q->batch < q->images ? q->batch : q->images;
     dt_loader *loader;

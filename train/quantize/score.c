@@ -57,7 +57,7 @@ typedef struct reader {
 
 static dt_status forward(reader *r, const dt_batch *b, dt_error *err)
 {
-    const int64_t K = r->s->net.goal.K, pixels = dt_shape_count(&r->s->net.graph.value[r->s->net.input].shape);
+    const int64_t K = r->s->net.goal.K, pixels = dt_net_input_count(&r->s->net);
     if (r->e) {
         dt_evaluator_feed(r->e, b, b->valid);
         DT_TRY(dt_exec_forward(&r->e->exec, err));

@@ -23,6 +23,10 @@ dt_status dt_predictor_init(dt_predictor *p, dt_session *s, const dt_int_model *
 {
     dt_extent any = { 0, 0 };
     *p = (dt_predictor){ .s = s, .is_integer = m != NULL };
+    if (!s->net.H)
+        return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .file = s->recipe->name },
+                       "the net takes arrays, and this reads pictures; eval --predictions tells "
+                       "what it says of arrays");
     DT_TRY(dt_session_steps(s->recipe, DT_SPLIT_TEST, p->steps, &p->step_count, err));
     /* Their options; sizes are known when there is a picture. */
     dt_status fits = dt_transform_check(p->steps, p->step_count, true, &any, err);
