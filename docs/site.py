@@ -31,6 +31,7 @@ nav:
   - Tutorials:
       - A net for your own pictures: tutorials/deployer.md
       - A table of methods: tutorials/researcher.md
+      - Several machines: several-machines.md
   - Reference:
       - Commands: reference/commands.md
       - Keys of a recipe: reference/keys.md
