@@ -198,6 +198,10 @@ static dt_status check_memory(const bench *b, const dt_net_input *input, dt_erro
 static dt_status prepare(bench *b, dt_error *err)
 {
     dt_recipe *recipe = b->p->recipe;
+    const dt_dataset *set = (const dt_dataset *)(const void *)recipe->data.choice.row;
+    if (set->take) /* its net would be timed on other inputs */
+        return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ recipe->name, 0, "data.name" },
+                       "samples of '%s' are arrays; steps are timed on pictures", set->row.name);
     if (b->p->is_float) recipe->quant.enabled = false;
     const dt_data_conf *data = recipe->data.common;
     const dt_normalize *normalize;
