@@ -151,6 +151,8 @@ static const struct {
       { { .name = "axes", .count = 1, .ints = { 2 } } },
       "rows and columns" },
     { "Gemm", { "x", "w" }, { { .name = NULL } }, "its input is no rows" },
+    { "Cast", { "" }, { { .name = "to", .i = 7 } }, "input 0 is left out" },
+    { "Div", { "real", "" }, { { .name = NULL } }, "input 1 is left out" },
     { "BatchNormalization", { "x", "real", "real" }, { { .name = NULL } }, "3 inputs; 5 to 5" },
 };
 

@@ -195,6 +195,8 @@ static dt_status walk_node(dt_ox_walk *w)
     if (w->node->in_count < op->in_min || (op->in_max && w->node->in_count > op->in_max))
         return dt_ox_refuse(w, "%d inputs; %d to %d are read", w->node->in_count, op->in_min,
                             op->in_max);
+    for (int i = 0; i < op->in_min; i++)
+        if (!*w->node->in[i]) return dt_ox_refuse(w, "input %d is left out", i);
     if (op->build && op->sees_constants) return op->build(w);
     if (!values && op->fold) return fold(w, op);
     if (op->build && values) return op->build(w);

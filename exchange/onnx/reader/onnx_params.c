@@ -66,9 +66,9 @@ static bool is_row(const dt_ox_tensor *t, int64_t outputs, int from_end, int *ou
 
 const dt_ox_tensor *dt_ox_bias_behind(dt_ox_walk *w, int64_t outputs, int from_end, int *out_axis)
 {
-    const char *name = w->node->out[0];
+    const char *name = w->node->out_count ? w->node->out[0] : "";
     const dt_ox_reader *r = dt_ox_map_find(&w->readers, name);
-    const dt_ox_node *add = r && r->count == 1 ? r->node : NULL;
+    const dt_ox_node *add = *name && r && r->count == 1 ? r->node : NULL;
     if (!add || strcmp(add->op, "Add") != 0 || *add->domain || add->in_count != 2) return NULL;
     const char *other = strcmp(add->in[0], name) == 0 ? add->in[1] : add->in[0];
     const dt_ox_value *v = dt_ox_map_find(&w->values, other);
