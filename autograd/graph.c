@@ -183,7 +183,8 @@ dt_status dt_graph_port(dt_graph *g, dt_port_kind kind, const char *name, int va
 {
     for (int i = 0; i < g->port_count; i++)
         if (strcmp(g->port[i].name, name) == 0)
-            return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = name }, "is the name of two ports");
+            return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = name },
+                           "is the name of two ports");
     if (g->port_count == DT_GRAPH_PORTS)
         return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = name },
                        "is one port more than the %d that a net may have", DT_GRAPH_PORTS);

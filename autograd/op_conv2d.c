@@ -206,12 +206,9 @@ static void read_rows(const void *conf, const dt_shape *x, const dt_shape *w, co
         read_row(&s, data, group, first + i, to + i * K);
 }
 
-static const dt_op_product product = { .x = 0,
-                                       .w = 1,
-                                       .bias = 2,
-                                       .channel_axis = 0,
-                                       .rows = rows,
-                                       .read_rows = read_rows };
+static const dt_op_product product = {
+    .x = 0, .w = 1, .bias = 2, .channel_axis = 0, .rows = rows, .read_rows = read_rows
+};
 
 static void on_codes_configure(const void *conf, const dt_fakequant_conf *x,
                                const dt_fakequant_conf *w, void *out)

@@ -95,12 +95,9 @@ static void read_rows(const void *conf, const dt_shape *x, const dt_shape *w, co
     memcpy(to, data + first * w->dim[1], sizeof *to * (size_t)(n * w->dim[1]));
 }
 
-static const dt_op_product product = { .x = 0,
-                                       .w = 1,
-                                       .bias = 2,
-                                       .channel_axis = 0,
-                                       .rows = row_count,
-                                       .read_rows = read_rows };
+static const dt_op_product product = {
+    .x = 0, .w = 1, .bias = 2, .channel_axis = 0, .rows = row_count, .read_rows = read_rows
+};
 
 /* Tokens, with a bias. */
 static bool on_codes_fits(const dt_shape *x, int in_count)

@@ -43,13 +43,12 @@ static json_t *score_json(const dt_session *s, const dt_quantize_score *q)
     const dt_goal *g = &s->net.goal;
     double n = q->score.count ? (double)q->score.count : 1;
     if (!q->has) return json_null();
-    json_t *o = json_pack("{s:I,s:I,s:f,s:f,s:o}", "count", (json_int_t)q->score.count, "agree",
-                          (json_int_t)q->agree, "agreement", 100.0 * (double)q->agree / n, "kl",
-                          q->kl, "sqnr_db",
-                          isfinite(q->sqnr_db) ? json_real(q->sqnr_db) : json_null());
+    json_t *o =
+        json_pack("{s:I,s:I,s:f,s:f,s:o}", "count", (json_int_t)q->score.count, "agree",
+                  (json_int_t)q->agree, "agreement", 100.0 * (double)q->agree / n, "kl", q->kl,
+                  "sqnr_db", isfinite(q->sqnr_db) ? json_real(q->sqnr_db) : json_null());
     for (int i = 0; g->task->metric[i].name; i++)
-        json_object_set_new(o, g->task->metric[i].name,
-                            json_real(dt_score_value(&q->score, g, i)));
+        json_object_set_new(o, g->task->metric[i].name, json_real(dt_score_value(&q->score, g, i)));
     return o;
 }
 
@@ -69,17 +68,18 @@ static json_t *units_json(const dt_quantize_report *r)
 static json_t *report_json(const dt_session *s, const dt_quantize_report *r, const char *export,
                            const dt_export_report *e)
 {
-    json_t *o = json_pack(
-        "{s:s,s:s,s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:f,s:I,s:f,s:f,s:o,s:o}", "recipe",
-        s->recipe->name, "hash", s->recipe->hash, "method", s->recipe->ptq.method, "pictures",
-        (json_int_t)r->pictures, "measured_on",
-        r->measured_on ? json_string(r->measured_on) : json_null(), "float", score_json(s, &r->plain),
-        "quantized", score_json(s, &r->quantized), "integer", score_json(s, &r->integer), "no_integer",
-        r->no_integer[0] ? json_string(r->no_integer) : json_null(), "units", units_json(r),
-        "weights", (json_int_t)r->weights, "weight_bits", r->weight_bits, "weight_bytes",
-        (json_int_t)r->weight_bytes, "seconds", r->seconds, "cpu_seconds", r->cpu_seconds, "export",
-        export ? cli_text_json(export) : json_null(), "export_bytes",
-        export ? json_integer((json_int_t)e->bytes) : json_null());
+    json_t *o =
+        json_pack("{s:s,s:s,s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:f,s:I,s:f,s:f,s:o,s:o}", "recipe",
+                  s->recipe->name, "hash", s->recipe->hash, "method", s->recipe->ptq.method,
+                  "pictures", (json_int_t)r->pictures, "measured_on",
+                  r->measured_on ? json_string(r->measured_on) : json_null(), "float",
+                  score_json(s, &r->plain), "quantized", score_json(s, &r->quantized), "integer",
+                  score_json(s, &r->integer), "no_integer",
+                  r->no_integer[0] ? json_string(r->no_integer) : json_null(), "units",
+                  units_json(r), "weights", (json_int_t)r->weights, "weight_bits", r->weight_bits,
+                  "weight_bytes", (json_int_t)r->weight_bytes, "seconds", r->seconds, "cpu_seconds",
+                  r->cpu_seconds, "export", export ? cli_text_json(export) : json_null(),
+                  "export_bytes", export ? json_integer((json_int_t)e->bytes) : json_null());
     return o;
 }
 
@@ -255,10 +255,9 @@ static dt_status with_rules(const cli_args *args, const cli_mixed *m, int own, d
         if (!text) st = DT_ERR_NOMEM;
         if (text) words[count++] = text;
     }
-    const dt_recipe_params p = { .tables = &dt_tables,
-                                 .path = args->words[0],
-                                 .overrides = words,
-                                 .override_count = count };
+    const dt_recipe_params p = {
+        .tables = &dt_tables, .path = args->words[0], .overrides = words, .override_count = count
+    };
     if (st == DT_OK) st = dt_recipe_read(&p, out, &below);
     for (size_t i = given; words && i < count; i++)
         dt_put(NULL, (void *)(uintptr_t)words[i]);

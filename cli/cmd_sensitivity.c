@@ -13,7 +13,8 @@ static void print_table(const cli_mixed *m)
     printf("%s\n", m->resource ? "  chosen" : "");
     for (int i = 0; i < t->count; i++) {
         const dt_ptq_mixed_layer *l = &t->layer[i];
-        printf("%-28s %9lld %12lld %5d", l->name, (long long)l->weights, (long long)l->macs, l->bits);
+        printf("%-28s %9lld %12lld %5d", l->name, (long long)l->weights, (long long)l->macs,
+               l->bits);
         for (int k = 0; k < t->widths; k++)
             printf(" %12.5g", l->damage[k]);
         if (l->fixed)
@@ -51,11 +52,11 @@ static json_t *layers_json(const cli_mixed *m)
         for (int k = 0; k < m->table.widths; k++)
             json_array_append_new(damage, json_real(l->damage[k]));
         json_array_append_new(
-            list, json_pack("{s:s,s:I,s:I,s:i,s:b,s:o,s:o}", "layer", l->name, "weights",
-                            (json_int_t)l->weights, "macs", (json_int_t)l->macs, "bits", l->bits,
-                            "fixed", l->fixed, "damage", damage, "chosen",
-                            l->chosen >= 0 ? json_integer(m->table.width[l->chosen])
-                                           : json_null()));
+            list,
+            json_pack("{s:s,s:I,s:I,s:i,s:b,s:o,s:o}", "layer", l->name, "weights",
+                      (json_int_t)l->weights, "macs", (json_int_t)l->macs, "bits", l->bits, "fixed",
+                      l->fixed, "damage", damage, "chosen",
+                      l->chosen >= 0 ? json_integer(m->table.width[l->chosen]) : json_null()));
     }
     return list;
 }
@@ -66,9 +67,9 @@ static void print_json(const cli_mixed *m)
     for (int k = 0; k < m->table.widths; k++)
         json_array_append_new(widths, json_integer(m->table.width[k]));
     for (int i = 0; i < m->front_count; i++)
-        json_array_append_new(front, json_pack("{s:f,s:f}", "cost",
-                                               cli_mixed_amount(m, m->front[i].cost), "damage",
-                                               m->front[i].damage));
+        json_array_append_new(front,
+                              json_pack("{s:f,s:f}", "cost", cli_mixed_amount(m, m->front[i].cost),
+                                        "damage", m->front[i].damage));
     cli_print_json(json_pack("{s:s,s:o,s:o,s:o}", "metric", m->sense.metric, "widths", widths,
                              "layers", layers_json(m), "front", front),
                    9);

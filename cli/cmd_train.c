@@ -19,9 +19,9 @@ static int dry_run(dt_recipe *recipe, const cli_args *args)
     };
     if (dt_run_check(&p, &params, &err) != DT_OK) return cli_fail(&err);
     if (args->json) {
-        cli_print_json(json_pack("{s:s,s:I}", "recipe.hash", recipe->hash, "parameters",
-                                 (json_int_t)params),
-                       0);
+        cli_print_json(
+            json_pack("{s:s,s:I}", "recipe.hash", recipe->hash, "parameters", (json_int_t)params),
+            0);
         return 0;
     }
     printf("%srecipe hash %s\n%zu parameters; nothing was written\n", recipe->text, recipe->hash,

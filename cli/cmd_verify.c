@@ -83,7 +83,8 @@ static void print_text(const dt_verify *v, bool good)
         dt_metric_print(metric, dt_score_value(&v->score_integer, g, 0), i), g->task->means,
         (long long)v->same);
     if (site >= 0) print_place("  too far at", m, site, &v->site[site].isolated);
-    if (!dt_verify_scores_agree(v)) printf("  %s is farther apart than rounding explains\n", metric->label);
+    if (!dt_verify_scores_agree(v))
+        printf("  %s is farther apart than rounding explains\n", metric->label);
     puts(good ? "verified" : "NOT verified");
 }
 

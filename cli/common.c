@@ -105,7 +105,8 @@ dt_export_source cli_source(const dt_session *s, struct dt_text_attr *attr)
                                .state = &s->net.state,
                                .input = s->net.input,
                                .logits = s->net.logits,
-                               .mean = s->net.H ? s->normalize->mean : NULL, /* of arrays nothing is told */
+                               .mean = s->net.H ? s->normalize->mean
+                                                : NULL, /* of arrays nothing is told */
                                .std = s->net.H ? s->normalize->std : NULL,
                                .levels = s->normalize->levels,
                                .attr = attr,

@@ -51,9 +51,9 @@ static dt_status read_budget(const char *text, cli_mixed *m, dt_error *err)
 
 dt_status cli_mixed_options(const cli_args *args, cli_mixed *m, dt_error *err)
 {
-    *m = (cli_mixed){ .sense = { .metric = args->metric ? args->metric : "kl",
-                                 .range = "",
-                                 .probes = 50 } };
+    *m = (cli_mixed){
+        .sense = { .metric = args->metric ? args->metric : "kl", .range = "", .probes = 50 }
+    };
     const dt_row *row;
     DT_TRY(find(&dt_ptq_metrics, m->sense.metric, "--metric", &row, err));
     DT_TRY(read_widths(args->widths ? args->widths : "2,3,4,6,8", m, err));

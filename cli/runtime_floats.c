@@ -32,10 +32,10 @@ static bool send_header(exchange *e, const dt_session *s)
         json_array_append_new(sites, json_pack("{s:s,s:o,s:b}", "name", site->node->name, "shape",
                                                dims, "map", site->is_map));
     }
-    json_t *o =
-        json_pack("{s:s,s:I,s:I,s:I,s:I,s:o}", "model", e->process.file, "H", (json_int_t)(map ? x->dim[1] : 1),
-                  "W", (json_int_t)(map ? x->dim[2] : 1), "C", (json_int_t)x->dim[x->rank - 1], "classes",
-                  (json_int_t)s->net.classes, "sites", sites);
+    json_t *o = json_pack("{s:s,s:I,s:I,s:I,s:I,s:o}", "model", e->process.file, "H",
+                          (json_int_t)(map ? x->dim[1] : 1), "W", (json_int_t)(map ? x->dim[2] : 1),
+                          "C", (json_int_t)x->dim[x->rank - 1], "classes",
+                          (json_int_t)s->net.classes, "sites", sites);
     bool ok = o && json_dumpf(o, e->process.to, JSON_COMPACT) == 0 &&
               fputc('\n', e->process.to) != EOF && fflush(e->process.to) == 0;
     json_decref(o);
@@ -80,8 +80,7 @@ static dt_status feed(exchange *e, dt_session *s, dt_loader *loader, const cli_a
         int64_t n = batch.valid < total - done ? batch.valid : total - done;
         if (n == 0) continue;
         ok = exchange_batch(e, s, batch.x, n);
-        if (ok)
-            DT_TRY(dt_foreign_batch(&e->net, &batch, n, e->codes, e->logits, err));
+        if (ok) DT_TRY(dt_foreign_batch(&e->net, &batch, n, e->codes, e->logits, err));
         done += n;
     }
     *out_whole = ok && fwrite(&end, sizeof end, 1, e->process.to) == 1;
@@ -151,11 +150,10 @@ static void print_text(const exchange *e, bool good)
            (long long)v->pictures, (long long)all.differ, (long long)all.checked,
            100 * (double)all.differ / (double)(all.checked ? all.checked : 1),
            (long long)all.largest);
-    printf(
-        "end to end: the same %s for %lld pictures (%.2f%%); %s %s here, %s there\n", g->task->means,
-        (long long)v->same, same, metric->label,
-        dt_metric_print(metric, dt_score_value(&v->score, g, 0), here),
-        dt_metric_print(metric, dt_score_value(&v->score_foreign, g, 0), there));
+    printf("end to end: the same %s for %lld pictures (%.2f%%); %s %s here, %s there\n",
+           g->task->means, (long long)v->same, same, metric->label,
+           dt_metric_print(metric, dt_score_value(&v->score, g, 0), here),
+           dt_metric_print(metric, dt_score_value(&v->score_foreign, g, 0), there));
     puts(good ? "verified" : "NOT verified");
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "comm/parts.h"
+#include "comm/comm_state.h"
 
 #define DT_COMM(name) extern const dt_comm_row dt_comm_##name;
 #include "comm/comm.def"

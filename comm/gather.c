@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "comm/parts.h"
+#include "comm/comm_state.h"
 
 /* `count` records from `first` on, modulo the number of ranks: in two pieces where that wraps. */
 typedef struct piece {

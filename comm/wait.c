@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "comm/parts.h"
+#include "comm/comm_state.h"
 
 enum {
     SPINS = 200,       /* tests before the processor is given to others between two */

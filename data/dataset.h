@@ -1,5 +1,5 @@
-/* Datasets: samples with their answers by split and index, RGB pictures with labels or arrays. A row
- * of the table describes a kind of dataset; dt_data is one that was opened. */
+/* Datasets: samples with their answers by split and index, RGB pictures with labels or arrays. A
+ * row of the table describes a kind of dataset; dt_data is one that was opened. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_DATA_DATASET_H
 #define DT_DATA_DATASET_H
@@ -22,7 +22,7 @@ enum {
     DT_DATA_MAX_SIDE = DT_PICTURE_MAX_SIDE,
     DT_DATA_MAX_RANK = 4,         /* axes of an array's sample */
     DT_DATA_MAX_CLASSES = 100000, /* where nothing else limits them */
-    DT_DATA_PATH = 4096, /* bytes of a path, as many as the kernel takes */
+    DT_DATA_PATH = 4096,          /* bytes of a path, as many as the kernel takes */
 };
 
 /* Which splits the caller reads. One that is not asked for is not opened: its files need not be
@@ -42,9 +42,9 @@ typedef struct dt_data_note {
 
 /* What an opened dataset holds. */
 typedef struct dt_data_info {
-    dt_shape input;                 /* of an array's sample, channels last; rank 0: pictures */
-    bool input_nonneg;              /* no value of an array is negative */
-    bool answers_itself;            /* answers are the inputs, which `take` leaves to the loader */
+    dt_shape input;      /* of an array's sample, channels last; rank 0: pictures */
+    bool input_nonneg;   /* no value of an array is negative */
+    bool answers_itself; /* answers are the inputs, which `take` leaves to the loader */
     dt_answer answer;
     int64_t answers;                /* flags or numbers of a sample */
     int classes;                    /* labels are 0..classes-1 */
@@ -91,8 +91,8 @@ typedef struct dt_dataset {
      * own. */
     dt_status (*read)(const void *self, dt_split split, int64_t index, dt_sample *out,
                       dt_error *err);
-    /* Rows of arrays, in place of `read`: the values of sample `index` [info.input], and its answer,
-     * an int32_t or info.answers floats. `room` is the thread's. FORMAT: a value is nan. */
+    /* Rows of arrays, in place of `read`: the values of sample `index` [info.input], and its
+     * answer, an int32_t or info.answers floats. `room` is the thread's. FORMAT: a value is nan. */
     dt_status (*take)(const void *self, dt_split split, int64_t index, dt_bytes *room, float *x,
                       void *answer, dt_error *err);
     /* Names sample `index` without reading it; NULL: samples are not files. */

@@ -5,10 +5,10 @@
 #include "exchange/c99/c_numbers.h"
 #include "exchange/onnx/qoperator.h"
 #include "exchange/qonnx/qonnx.h"
-#include "exchange/tflite/tflite_parts.h"
+#include "exchange/tflite/tflite_walker.h"
 #include "integer/builder.h"
-#include "integer/prove_parts.h"
-#include "integer/run_parts.h"
+#include "integer/job.h"
+#include "integer/prover.h"
 
 static dt_status lower(dt_int_builder *b, const dt_node *n)
 {

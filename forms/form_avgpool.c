@@ -6,7 +6,7 @@
 #include "autograd/op_avgpool.h"
 
 #include "autograd/query.h"
-#include "exchange/onnx/onnx_parts.h"
+#include "exchange/onnx/onnx_walker.h"
 #include "integer/builder.h"
 
 enum { TRAINED_BITS = 2 }; /* that hold the code 1 */

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op_batchnorm.h"
 #include "autograd/query.h"
-#include "exchange/onnx/onnx_parts.h"
+#include "exchange/onnx/onnx_walker.h"
 #include "integer/builder.h"
 
 static dt_status lower(dt_int_builder *b, const dt_node *n)

@@ -1,6 +1,6 @@
 /* Around the quantizer of a weight: part of its convolution, as that is. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exchange/onnx/onnx_parts.h"
+#include "exchange/onnx/onnx_walker.h"
 #include "integer/builder.h"
 
 static dt_status lower(dt_int_builder *b, const dt_node *n)

@@ -2,9 +2,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/onnx/qoperator.h"
 #include "exchange/qonnx/qonnx.h"
-#include "exchange/tflite/tflite_parts.h"
+#include "exchange/tflite/tflite_walker.h"
 #include "integer/builder.h"
-#include "integer/run_parts.h"
+#include "integer/job.h"
 
 static dt_status end(dt_int_builder *b, const dt_node *site, const dt_int_state *x,
                      const dt_lower_grid *grid, int *out_value)

@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "autograd/query.h"
-#include "exchange/onnx/onnx_parts.h"
+#include "exchange/onnx/onnx_walker.h"
 #include "integer/builder.h"
 
 static dt_status lower(dt_int_builder *b, const dt_node *n)

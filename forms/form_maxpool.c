@@ -5,9 +5,9 @@
 #include "exchange/c99/c_cell.h"
 #include "exchange/onnx/qoperator.h"
 #include "exchange/qonnx/qonnx.h"
-#include "exchange/tflite/tflite_parts.h"
+#include "exchange/tflite/tflite_walker.h"
 #include "integer/builder.h"
-#include "integer/run_parts.h"
+#include "integer/job.h"
 
 static dt_status lower(dt_int_builder *b, const dt_node *n)
 {

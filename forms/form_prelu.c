@@ -7,9 +7,9 @@
 #include "exchange/c99/c_cell.h"
 #include "exchange/onnx/qoperator.h"
 #include "exchange/qonnx/qonnx.h"
-#include "exchange/tflite/tflite_parts.h"
+#include "exchange/tflite/tflite_walker.h"
 #include "integer/builder.h"
-#include "integer/run_parts.h"
+#include "integer/job.h"
 
 /* table [C][256] */
 static void fill(const real *slope, int64_t slopes, int64_t C, const dt_lower_grid *x,

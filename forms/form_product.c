@@ -7,10 +7,10 @@
 #include "c99_texts.h"
 #include "exchange/c99/c_cell.h"
 #include "exchange/c99/c_numbers.h"
-#include "exchange/tflite/tflite_parts.h"
+#include "exchange/tflite/tflite_walker.h"
 #include "forms/product.h"
 #include "integer/builder.h"
-#include "integer/run_parts.h"
+#include "integer/job.h"
 
 /* ---- integers ---- */
 

@@ -3,8 +3,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/qonnx/qonnx.h"
 #include "integer/builder.h"
-#include "integer/prove_parts.h"
-#include "integer/run_parts.h"
+#include "integer/job.h"
+#include "integer/prover.h"
 
 static dt_status end(dt_int_builder *b, const dt_node *site, const dt_int_state *x,
                      const dt_lower_grid *grid, int *out_value)

@@ -4,11 +4,11 @@
 #include "exchange/c99/c_cell.h"
 #include "exchange/onnx/qoperator.h"
 #include "exchange/qonnx/qonnx.h"
-#include "exchange/tflite/tflite_parts.h"
+#include "exchange/tflite/tflite_walker.h"
 #include "forms/table.h"
 #include "integer/builder.h"
-#include "integer/prove_parts.h"
-#include "integer/run_parts.h"
+#include "integer/job.h"
+#include "integer/prover.h"
 
 static dt_status end(dt_int_builder *b, const dt_node *site, const dt_int_state *x,
                      const dt_lower_grid *grid, int *out_value)

@@ -12,7 +12,7 @@
 #include "autograd/op_layernorm.h"
 #include "autograd/op_slice.h"
 #include "autograd/query.h"
-#include "exchange/onnx/onnx_parts.h"
+#include "exchange/onnx/onnx_walker.h"
 #include "integer/builder.h"
 
 enum { LAYERNORM_OPSET = 17 };

@@ -4,8 +4,8 @@
 #define DT_FORMS_TABLE_H
 
 #include "exchange/c99/c_cell.h"
-#include "exchange/tflite/tflite_parts.h"
-#include "integer/run_parts.h"
+#include "exchange/tflite/tflite_walker.h"
+#include "integer/job.h"
 
 void dt_table_reference(const dt_int_job *j, int64_t picture);
 dt_status dt_table_tflite(dt_tflite_walker *w, const dt_int_node *n, const dt_int_node *end);

@@ -2,7 +2,7 @@
  * contract's own arithmetic, in vectors for float32, not by the thresholds and tables that the
  * reference goes by. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "integer/run_parts.h"
+#include "integer/job.h"
 
 enum { CHUNK = 8192 };
 

@@ -30,7 +30,7 @@ struct dt_form {
     /* Values that wait for the grid of a quantizer, `site`, end on it. */
     dt_status (*end)(struct dt_int_builder *b, const dt_node *site, const struct dt_int_state *x,
                      const dt_lower_grid *grid, int *out_value);
-    /* Float operators between QuantizeLinear and DequantizeLinear (exchange/onnx/onnx_parts.h). */
+    /* Float operators between QuantizeLinear and DequantizeLinear (exchange/onnx/onnx_walker.h). */
     dt_status (*onnx)(struct dt_onnx_walker *w, const dt_node *n);
     /* What `onnx` left for later (dt_onnx_set_late): the codes of a quantizer `site` on that grid,
      * or floats where `site` is NULL. */
@@ -40,11 +40,11 @@ struct dt_form {
     /* ---- a node of the integer model ---- */
 
     void (*round)(const dt_int_model *m, dt_int_node *n); /* makes what the contract decides */
-    /* One picture, by the definition: plain loops on integers (integer/run_parts.h). */
+    /* One picture, by the definition: plain loops on integers (integer/job.h). */
     void (*reference)(const struct dt_int_job *j, int64_t picture);
     void (*engine)(dt_int_run *r, const dt_int_node *n); /* all pictures; NULL: as the reference */
     size_t (*work)(const dt_int_run *r, const dt_int_node *n); /* bytes of the engine; NULL: 0 */
-    /* Proves the node over all that can occur (integer/prove_parts.h). NULL: it computes nothing
+    /* Proves the node over all that can occur (integer/prover.h). NULL: it computes nothing
      * that a contract decides, codes only move. */
     void (*prove)(struct dt_prover *p, int node);
 

@@ -1,6 +1,6 @@
 /* Comparison of staircases and tables. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "integer/prove_parts.h"
+#include "integer/prover.h"
 
 /* The sums that a channel can have: low, low + step, ... high. */
 typedef struct lattice {

@@ -1,7 +1,7 @@
 /* The integer model executed as it is defined: plain loops, integers from the picture's codes to
  * those of the logits. What a node computes is its form's to say. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "integer/run_parts.h"
+#include "integer/job.h"
 
 static void picture_task(void *arg, int64_t i, int thread)
 {

@@ -55,7 +55,8 @@ static inline real dt_exp(real x)
     return zero ? (real)0 : sum * power;
 }
 
-/* tanh: a continued fraction where exp would lose digits (x / (1 + x^2 / (3 + x^2 / (5 + ...)))). */
+/* tanh: a continued fraction where exp would lose digits (x / (1 + x^2 / (3 + x^2 / (5 + ...)))).
+ */
 static inline real dt_tanh(real x)
 {
     const real z = x * x, a = fabs(x);

@@ -1,6 +1,6 @@
 /* Layers of rows: linear and ReLU in turn, then a linear layer without one. For numbers without a
- * place in a picture: features, flattened arrays, and, with a narrow layer in the middle and the inputs
- * themselves as answers, autoencoders. */
+ * place in a picture: features, flattened arrays, and, with a narrow layer in the middle and the
+ * inputs themselves as answers, autoencoders. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 

@@ -13,7 +13,8 @@ typedef struct dt_model_file {
 typedef struct dt_model {
     dt_row row;
     int axes; /* that its input has beside the samples; 0: three, [N,H,W,C] */
-    /* x: the input, of any number of channels. Returns the output [N,classes], or -1 (see dt_builder). */
+    /* x: the input, of any number of channels. Returns the output [N,classes], or -1 (see
+     * dt_builder). */
     int (*build)(dt_builder *b, const void *conf, int classes, int x);
     /* NULL: `build` makes the graph. Otherwise there is no `build`, and this is the file. */
     const dt_model_file *(*file)(const void *conf);

@@ -1,5 +1,5 @@
-/* From the cheapest widths on, always the step that saves the most damage for its cost, as long as one
- * fits. Not the best there is; `pareto` is. */
+/* From the cheapest widths on, always the step that saves the most damage for its cost, as long as
+ * one fits. Not the best there is; `pareto` is. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ptq/sensitivity.h"
 

@@ -1,7 +1,7 @@
-/* The exact front: layer by layer, every point of the front so far with every width of the layer; what
- * another point beats in both is dropped (a multiple-choice knapsack by dominance). Points beyond the
- * budget, less what the layers to come cost at least, go at once. Of equal damage the cheaper point
- * stays, of equal cost too the one that was there first. */
+/* The exact front: layer by layer, every point of the front so far with every width of the layer;
+ * what another point beats in both is dropped (a multiple-choice knapsack by dominance). Points
+ * beyond the budget, less what the layers to come cost at least, go at once. Of equal damage the
+ * cheaper point stays, of equal cost too the one that was there first. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 

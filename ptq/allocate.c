@@ -33,8 +33,7 @@ int64_t dt_ptq_cost(const dt_ptq_mixed *m, const dt_ptq_resource *r, const int *
 {
     int64_t sum = 0;
     for (int i = 0; i < m->count; i++)
-        if (!m->layer[i].fixed)
-            sum += r->cost(&m->layer[i], m->width[choice(m, chosen, i)]);
+        if (!m->layer[i].fixed) sum += r->cost(&m->layer[i], m->width[choice(m, chosen, i)]);
     return sum;
 }
 

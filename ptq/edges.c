@@ -61,10 +61,9 @@ static bool follow(const dt_ptq *q, int value, dt_ptq_edge *e)
 bool dt_ptq_edge_of(const dt_ptq *q, const dt_node *norm, dt_ptq_edge *out)
 {
     if (!norm->op->affine || !q->needed[dt_query_index(q->g, norm)]) return false;
-    *out = (dt_ptq_edge){ .norm = norm,
-                          .value = norm->out[0],
-                          .C = dt_ptq_features(q, norm->in[GAIN]),
-                          .shifts = true };
+    *out = (dt_ptq_edge){
+        .norm = norm, .value = norm->out[0], .C = dt_ptq_features(q, norm->in[GAIN]), .shifts = true
+    };
     if (q->g->value[norm->in[GAIN]].uses != 1) return false;
     if (!follow(q, norm->out[0], out) || out->products == 0) return false;
     for (int i = 0; i < out->products; i++) { /* weights that others use stay */
@@ -126,7 +125,8 @@ static void add_shift(const dt_ptq *q, const dt_node *product, const view *v, co
 void dt_ptq_edge_fold(const dt_ptq *q, const dt_ptq_edge *e, const double *factor,
                       const double *shift)
 {
-    real *gain = q->p->state->data[e->norm->in[GAIN]], *beta = q->p->state->data[e->norm->in[SHIFT]];
+    real *gain = q->p->state->data[e->norm->in[GAIN]],
+         *beta = q->p->state->data[e->norm->in[SHIFT]];
     for (int64_t c = 0; c < e->C; c++) {
         gain[c] = (real)((double)gain[c] / factor[c]);
         beta[c] = (real)(((double)beta[c] - (shift ? shift[c] : 0)) / factor[c]);

@@ -1,6 +1,6 @@
-/* Edges of a net where a factor of each channel can be moved from what makes a value into what reads
- * it, without changing what the net computes: a norm, then only what a positive factor passes through
- * (limits from 0 up, what moves values along), then products. */
+/* Edges of a net where a factor of each channel can be moved from what makes a value into what
+ * reads it, without changing what the net computes: a norm, then only what a positive factor passes
+ * through (limits from 0 up, what moves values along), then products. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_PTQ_EDGES_H
 #define DT_PTQ_EDGES_H

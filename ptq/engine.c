@@ -88,13 +88,13 @@ dt_status dt_ptq_get(const dt_ptq *q, int value, real **out, dt_error *err)
 {
     size_t n;
     *out = NULL;
-    if (!dt_size_mul((size_t)q->p->count, (size_t)dt_ptq_features(q, value), &n)) return no_memory(err);
+    if (!dt_size_mul((size_t)q->p->count, (size_t)dt_ptq_features(q, value), &n))
+        return no_memory(err);
     *out = dt_get_array(q->p->alloc, n, sizeof **out, "values of all pictures");
     if (*out) return DT_OK;
     return dt_fail(err, DT_ERR_NOMEM, &(dt_where){ .key = "ptq.images" },
                    "no memory for %.0f MB, '%s' of %lld pictures; take less",
-                   (double)n * sizeof **out / 1e6, q->g->value[value].name,
-                   (long long)q->p->count);
+                   (double)n * sizeof **out / 1e6, q->g->value[value].name, (long long)q->p->count);
 }
 
 /* One net cut to a pass, ready to run. */

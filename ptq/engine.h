@@ -9,24 +9,24 @@
 
 /* Values at a border of the net: of the quantized net and of the float one, over all pictures. */
 typedef struct dt_ptq_stream {
-    int at;             /* value of the graph; the picture at first */
+    int at;              /* value of the graph; the picture at first */
     real *quant, *plain; /* [count, features]; NULL: the pictures */
 } dt_ptq_stream;
 
 struct dt_ptq {
     const dt_ptq_params *p;
     const dt_graph *g;
-    dt_graph bare;     /* the same values without quantizers: the float net */
+    dt_graph bare;      /* the same values without quantizers: the float net */
     const int *bare_of; /* by value: what stands for it there */
-    dt_state origin;   /* its parameters; without gradients */
+    dt_state origin;    /* its parameters; without gradients */
     bool has_origin;
-    bool *needed;      /* by node: the logits depend on it */
-    int *border;       /* values through which all goes, in order; the picture first */
+    bool *needed; /* by node: the logits depend on it */
+    int *border;  /* values through which all goes, in order; the picture first */
     int border_count;
     dt_arena *arena;
-    int stage, unit;      /* under way */
-    double done, share;   /* of all work: before this unit, and what this stage is */
-    int unit_count;       /* of this stage */
+    int stage, unit;    /* under way */
+    double done, share; /* of all work: before this unit, and what this stage is */
+    int unit_count;     /* of this stage */
     dt_ptq_stream stream;
 };
 

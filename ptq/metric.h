@@ -11,9 +11,9 @@ typedef struct dt_ptq_sense {
     dt_ptq *q;
     const dt_ptq_sense_params *params;
     dt_ptq_mixed *mixed;
-    const dt_node **product;  /* by layer */
-    dt_ptq_weight *weight;    /* by layer */
-    real *kept;               /* room for the largest weight */
+    const dt_node **product;     /* by layer */
+    dt_ptq_weight *weight;       /* by layer */
+    real *kept;                  /* room for the largest weight */
     real *change[DT_PTQ_WIDTHS]; /* by width, the same: quantized less float, of a layer at hand */
     int done, total;
 } dt_ptq_sense;

@@ -1,7 +1,7 @@
 /* HAWQ's (Dong 2019, arXiv:1911.03852; Yao 2021, arXiv:2011.10680): the mean of the trace of the
  * Hessian of a layer times the squared change of its weight. The loss is the KL divergence from the
- * float net itself, whose Hessian is Fisher's matrix. Hutchinson's estimate with signs v for all layers
- * at once; H v is a central difference of gradients,
+ * float net itself, whose Hessian is Fisher's matrix. Hutchinson's estimate with signs v for all
+ * layers at once; H v is a central difference of gradients,
  *
  *   trace = E v'(g(w + h v) - g(w - h v)) / 2h,  h = 0.01 RMS(w) of the layer,
  *

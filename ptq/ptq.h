@@ -16,8 +16,8 @@
 /* What came of one unit of a stage. */
 typedef struct dt_ptq_result {
     const char *stage, *unit;
-    int at_stage, at_unit;   /* from 0 */
-    double before, after;    /* mean loss of the unit's output, over all pictures */
+    int at_stage, at_unit;    /* from 0 */
+    double before, after;     /* mean loss of the unit's output, over all pictures */
     int64_t weights, changed; /* weights, and how many codes are no longer those of rounding to
                                  the nearest */
     double undecided; /* share of soft roundings that were still between two codes at the end */

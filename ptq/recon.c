@@ -197,8 +197,8 @@ dt_status dt_ptq_recon_measure(dt_ptq_recon *r, double *out, dt_error *err)
                                                   .to = &y },
                                   err);
     if (st == DT_OK)
-        *out = r->loss->measure(q->p->threads, q->p->count * n / C, C, y, r->target,
-                                r->conf->power, NULL);
+        *out = r->loss->measure(q->p->threads, q->p->count * n / C, C, y, r->target, r->conf->power,
+                                NULL);
     dt_put(q->p->alloc, y);
     return st;
 }
@@ -249,13 +249,13 @@ static dt_status iterate(dt_ptq_recon *r, dt_error *err)
     r->exec.step = r->step;
     dt_exec_set_input(&r->exec, r->unit->in, r->x);
     DT_TRY(dt_exec_forward(&r->exec, err));
-    double loss = r->loss->measure(q->p->threads, r->batch * n / C, C,
-                                   dt_exec_value(&r->exec, r->unit->out), r->t, r->conf->power,
-                                   r->dy);
+    double loss =
+        r->loss->measure(q->p->threads, r->batch * n / C, C, dt_exec_value(&r->exec, r->unit->out),
+                         r->t, r->conf->power, r->dy);
     if (!isfinite(loss))
         return dt_fail(err, DT_ERR_NUMERIC, &(dt_where){ .key = r->unit->name },
-                       "the loss of iteration %lld is %g; take smaller rates",
-                       (long long)r->step, loss);
+                       "the loss of iteration %lld is %g; take smaller rates", (long long)r->step,
+                       loss);
     dt_exec_set_gradient(&r->exec, r->unit->out, r->dy);
     dt_exec_backward(&r->exec);
     for (int i = 0; i < r->variable_count; i++)

@@ -27,8 +27,8 @@ struct dt_ptq_variable {
     /* Gets its memory (dt_ptq_memory) and starts; marks the parameters whose gradients it wants in
      * r->wanted. */
     dt_status (*open)(dt_ptq_moving *m, dt_error *err);
-    /* Before a forward pass: puts what stands for the weights into their place; their quantizers are
-     * left out then. NULL: they are not. */
+    /* Before a forward pass: puts what stands for the weights into their place; their quantizers
+     * are left out then. NULL: they are not. */
     void (*place)(dt_ptq_moving *m);
     /* After a backward pass: gradients are r->q->p->state->grad. */
     void (*step)(dt_ptq_moving *m);
@@ -74,8 +74,9 @@ struct dt_ptq_recon {
     dt_graph graph, fused;
     dt_plan plan;
     dt_exec exec;
-    real *quant, *plain, *target; /* [count, features]: input in both nets, output of the float one */
-    real *x, *t, *dy;             /* of a batch */
+    real *quant, *plain,
+        *target;         /* [count, features]: input in both nets, output of the float one */
+    real *x, *t, *dy;    /* of a batch */
     int64_t batch, step; /* step: of this unit, from 0 */
     double progress;     /* 0..1 */
 };
@@ -85,8 +86,8 @@ void *dt_ptq_memory(dt_ptq_recon *r, size_t bytes); /* zero; NULL: no memory */
 /* ---- train.c: parameters that an optimizer moves, for variables ---- */
 
 typedef struct dt_ptq_trained {
-    real *value;       /* [n]: what is moved */
-    const real *grad;  /* [n] */
+    real *value;      /* [n]: what is moved */
+    const real *grad; /* [n] */
     real *state[DT_OPTIMIZER_STATES];
     size_t n;
 } dt_ptq_trained;

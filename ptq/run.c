@@ -77,8 +77,7 @@ dt_status dt_ptq_run(const dt_ptq_params *p, dt_error *err)
 {
     dt_ptq q;
     if (p->count < 1 || p->batch < 1 || p->stage_count < 1)
-        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = "ptq" },
-                       "needs pictures and stages");
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = "ptq" }, "needs pictures and stages");
     DT_TRY(dt_ptq_init(&q, p, err));
     dt_status st = check_stages(&q, err);
     if (st == DT_OK) st = run_stages(&q, err);

@@ -34,7 +34,8 @@ static dt_status at_bits(const dt_ptq_sense *s, const dt_ptq_weight *w, int bits
     out->options = options;
     out->site.bits = bits;
     const dt_opt *init = q->row.opts ? dt_opt_find(q->row.opts, "init") : NULL;
-    if (s->params->range[0] && init) DT_TRY(dt_opt_set(init, options, s->params->range, &where, err));
+    if (s->params->range[0] && init)
+        DT_TRY(dt_opt_set(init, options, s->params->range, &where, err));
     if (bits < q->min_bits || bits > q->max_bits)
         return dt_fail(err, DT_ERR_RANGE, &where, "'%s' does %d..%d bits, not %d", q->row.name,
                        q->min_bits, q->max_bits, bits);
@@ -151,7 +152,8 @@ static dt_status run(dt_ptq *q, const dt_ptq_sense_params *params, dt_ptq_mixed 
 {
     const dt_row *row;
     dt_ptq_sense s = { .q = q, .params = params, .mixed = m };
-    DT_TRY(dt_table_get(&dt_ptq_metrics, params->metric, &(dt_where){ .key = "metric" }, &row, err));
+    DT_TRY(
+        dt_table_get(&dt_ptq_metrics, params->metric, &(dt_where){ .key = "metric" }, &row, err));
     DT_TRY(find_layers(&s, err));
     if (params->look) DT_TRY(params->look(params->arg, m, err));
     return ((const dt_ptq_metric *)(const void *)row)->fill(&s, err);

@@ -1,5 +1,5 @@
-/* Which layers mind how many bits: of every quantized weight and every width, what a metric says that
- * it does to the float net alone; and the widths that do the least for a budget. */
+/* Which layers mind how many bits: of every quantized weight and every width, what a metric says
+ * that it does to the float net alone; and the widths that do the least for a budget. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_PTQ_SENSITIVITY_H
 #define DT_PTQ_SENSITIVITY_H
@@ -31,8 +31,8 @@ extern const dt_table dt_ptq_metrics; /* kind "metric" */
 
 typedef struct dt_ptq_sense_params {
     const char *metric;
-    const char *range;  /* initialiser of weights' ranges; "": the quantizers' own */
-    const int *width;   /* [widths], ascending */
+    const char *range; /* initialiser of weights' ranges; "": the quantizers' own */
+    const int *width;  /* [widths], ascending */
     int widths;
     int probes; /* of metrics that draw */
     /* Called when layers are known, before they are measured: may refuse. NULL: nothing. */
@@ -68,8 +68,8 @@ typedef struct dt_ptq_point {
 
 /* How widths are chosen: alloc_<name>.c, rows of allocators.def. Sets `chosen` of all layers that
  * are not fixed so that they cost no more than `budget`; `front` (NULL: not wanted) gets up to
- * `front_room` points, cheapest first. Error RANGE: the budget is below the least possible, which is
- * told. */
+ * `front_room` points, cheapest first. Error RANGE: the budget is below the least possible, which
+ * is told. */
 typedef struct dt_ptq_allocator {
     dt_row row;
     dt_status (*choose)(dt_ptq_mixed *m, const dt_ptq_resource *r, int64_t budget,

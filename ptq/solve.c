@@ -49,7 +49,7 @@ dt_status dt_ptq_damped(const dt_ptq_layer *l, double damping, bool (*factor)(in
     if (!a) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a solver");
     for (int64_t i = 0; i < K; i++)
         mean += l->H[i * K + i] / (double)K;
-    for (int tries = 0; tries < 12; tries++, damping = damping > 0 ? 10 * damping : 1e-8) {
+    for (int tries = 0; tries<12; tries++, damping = damping> 0 ? 10 * damping : 1e-8) {
         memcpy(a, l->H, sizeof *a * (size_t)(K * K));
         for (int64_t i = 0; i < K; i++) {
             a[i * K + i] += damping * mean;

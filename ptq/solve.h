@@ -1,5 +1,5 @@
-/* Solvers of one layer's weights on statistics of its rows: with x a row of the float net and x' the
- * same row of the quantized one, H = sum x'x'^T, C = sum x x'^T, the squared error of all rows
+/* Solvers of one layer's weights on statistics of its rows: with x a row of the float net and x'
+ * the same row of the quantized one, H = sum x'x'^T, C = sum x x'^T, the squared error of all rows
  *
  *   sum |Wx - W'x'|^2 = tr((W' - W*) H (W' - W*)^T) + const,  W* = W C H^-1
  */
@@ -13,10 +13,10 @@
 typedef struct dt_ptq_layer {
     int threads;
     int64_t O, K;
-    double *H, *C;        /* [K,K] */
-    double *target;       /* [O,K]: W, or W* where a solver has made it that */
-    double *w;            /* [O,K]: the solution */
-    bool coded;           /* w is on the grid */
+    double *H, *C;           /* [K,K] */
+    double *target;          /* [O,K]: W, or W* where a solver has made it that */
+    double *w;               /* [O,K]: the solution */
+    bool coded;              /* w is on the grid */
     const dt_encode *encode; /* affine: of element i is encode[(first + i) / run] */
     int64_t first, run;
     const dt_alloc *alloc;
@@ -41,8 +41,8 @@ extern const dt_table dt_ptq_solvers; /* kind "solver" */
 double dt_ptq_nearest(const dt_ptq_layer *l, int64_t i, double x);
 /* tr((w - target) H (w - target)^T). */
 double dt_ptq_layer_error(const dt_ptq_layer *l);
-/* H with `damping` times the mean of its diagonal added there, and 1 where that is 0; times 10 until
- * `factor` succeeds on a copy, which is given back with dt_put(l->alloc, .). */
+/* H with `damping` times the mean of its diagonal added there, and 1 where that is 0; times 10
+ * until `factor` succeeds on a copy, which is given back with dt_put(l->alloc, .). */
 dt_status dt_ptq_damped(const dt_ptq_layer *l, double damping, bool (*factor)(int64_t n, double *a),
                         double **out, dt_error *err) DT_MUST_CHECK;
 

@@ -1,10 +1,11 @@
 /* GPTQ (Frantar 2022, arXiv:2210.17323): columns one after the other; the error of each is made up
- * for by those that are still free. With U the upper Cholesky factor of the damped H^-1, for column j
+ * for by those that are still free. With U the upper Cholesky factor of the damped H^-1, for column
+ * j
  *
  *   e = (w_j - q_j) / U_jj,  w_k -= e U_jk for k > j,
  *
- * and the error of a row is the sum of e^2. `by_size`: columns in the order of falling H_jj (its act
- * order). */
+ * and the error of a row is the sum of e^2. `by_size`: columns in the order of falling H_jj (its
+ * act order). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 

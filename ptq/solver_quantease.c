@@ -2,9 +2,9 @@
  *
  *   w_j <- Q(w_j - r_j / H_jj)
  *
- * over all j, `sweeps` times. It starts from a solution on the grid (gptq's, say), or from the float
- * weights: from the nearest codes it would hardly move. In sweeps 1, 4, 7, ... of a float start, but
- * the last, coordinates are not rounded. */
+ * over all j, `sweeps` times. It starts from a solution on the grid (gptq's, say), or from the
+ * float weights: from the nearest codes it would hardly move. In sweeps 1, 4, 7, ... of a float
+ * start, but the last, coordinates are not rounded. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 

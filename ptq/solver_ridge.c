@@ -1,5 +1,6 @@
 /* Float weights that make up for what quantized inputs do (the first step of ERQ, Zhong 2024,
- * arXiv:2407.06794): W* = W C (H + damping)^-1, drawn back to W by `shrink`. Others come behind it. */
+ * arXiv:2407.06794): W* = W C (H + damping)^-1, drawn back to W by `shrink`. Others come behind it.
+ */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* Bias correction (Nagel 2019, arXiv:1906.04721, section 4.2, empirically): in the order of the net,
- * each channel of a product's result gets the mean that it has in the float net, by its own bias or
- * by the shift of the batch norm behind it. */
+/* Bias correction (Nagel 2019, arXiv:1906.04721, section 4.2, empirically): in the order of the
+ * net, each channel of a product's result gets the mean that it has in the float net, by its own
+ * bias or by the shift of the batch norm behind it. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op_batchnorm.h"
 #include "autograd/query.h"

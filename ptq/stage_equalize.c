@@ -3,15 +3,16 @@
  *   channel c of a value is divided by a_c^alpha / w_c^beta,
  *
  * with w_c the largest weight that reads it, and a_c
- *   weights:  the largest weight that makes it, times the factor of its norm: cross-layer equalisation
- *             (Nagel 2019, arXiv:1906.04721) with alpha = beta = 1/2
- *   pictures: its largest value over the pictures: SmoothQuant (Xiao 2022, arXiv:2211.10438) with alpha
- *             + beta = 1; with alpha = 1, beta = 0 and `shift` every channel gets one range, RepQ-ViT's
- *             reparametrisation (Li 2022, arXiv:2212.08254) for even grids.
+ *   weights:  the largest weight that makes it, times the factor of its norm: cross-layer
+ * equalisation (Nagel 2019, arXiv:1906.04721) with alpha = beta = 1/2 pictures: its largest value
+ * over the pictures: SmoothQuant (Xiao 2022, arXiv:2211.10438) with alpha
+ *             + beta = 1; with alpha = 1, beta = 0 and `shift` every channel gets one range,
+ * RepQ-ViT's reparametrisation (Li 2022, arXiv:2212.08254) for even grids.
  *
- * `shift` also takes the middle of a channel's range away, where biases can take it up. `rows` gives
- * the output channels of a weight behind which a batch norm stands the same scale of least error: the
- * norm takes the factors up, so that a grid for the whole tensor is as good as one for each channel. */
+ * `shift` also takes the middle of a channel's range away, where biases can take it up. `rows`
+ * gives the output channels of a weight behind which a batch norm stands the same scale of least
+ * error: the norm takes the factors up, so that a grid for the whole tensor is as good as one for
+ * each channel. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 

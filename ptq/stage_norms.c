@@ -14,7 +14,8 @@ typedef struct conf {
 
 static const dt_opt opts[] = {
     DT_OPT_INT(conf, batch, 128, 2, 8192, "pictures of a batch"),
-    DT_OPT_FLOAT(conf, share, 1, 0, 1, "of the new statistics in what they become; the rest is old"),
+    DT_OPT_FLOAT(conf, share, 1, 0, 1,
+                 "of the new statistics in what they become; the rest is old"),
     DT_OPT_END,
 };
 

@@ -1,7 +1,7 @@
 /* Ranges of all quantizers from the pictures: weights' from the weights, then activations' in the
  * order of the net, each from what reaches it through the quantizers before it. All pictures count:
- * an initialiser sees the values of every picture, or of evenly spread ones where they would be more
- * than `values`. */
+ * an initialiser sees the values of every picture, or of evenly spread ones where they would be
+ * more than `values`. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
@@ -16,9 +16,10 @@ typedef struct conf {
 } conf;
 
 static const dt_opt opts[] = {
-    DT_OPT_STR(conf, weights, "",
-               "initialiser of weights' ranges: minmax, mse, pnorm, ... (detent list keys); default: "
-               "the quantizer's `init`"),
+    DT_OPT_STR(
+        conf, weights, "",
+        "initialiser of weights' ranges: minmax, mse, pnorm, ... (detent list keys); default: "
+        "the quantizer's `init`"),
     DT_OPT_STR(conf, activations, "", "the same for activations"),
     DT_OPT_INT(conf, values, 67108864, 4096, 2000000000,
                "values that an initialiser sees, at most"),

@@ -7,8 +7,9 @@
 static const dt_opt opts[] = {
     DT_OPT_STR(CONF, unit, "block", "what is reconstructed at a time: block, joint, layer or net"),
     DT_OPT_WORDS(CONF, variables, "what is moved: round, step, weight, bias"),
-    DT_OPT_ENUM(CONF, input, DT_PTQ_QUANT, "quant|float|mix",
-                "a unit's input: of the net quantized so far, of the float net, or elements of both"),
+    DT_OPT_ENUM(
+        CONF, input, DT_PTQ_QUANT, "quant|float|mix",
+        "a unit's input: of the net quantized so far, of the float net, or elements of both"),
     DT_OPT_FLOAT(CONF, share, 0.5, 0, 1, "of the float net's elements, for input mix"),
     DT_OPT_FLOAT(CONF, drop, 0, 0, 1,
                  "probability that a value inside the unit is not quantized, while it is moved"),
@@ -38,10 +39,10 @@ static dt_status check(dt_ptq *q, const void *options, dt_error *err)
     (void)q;
     DT_TRY(dt_table_get(&dt_ptq_cutters, c->unit, &(dt_where){ .key = "reconstruct.unit" }, &row,
                         err));
-    DT_TRY(dt_table_get(&dt_ptq_losses, c->loss, &(dt_where){ .key = "reconstruct.loss" }, &row,
-                        err));
-    DT_TRY(dt_table_get(&dt_optimizers, c->optimizer,
-                        &(dt_where){ .key = "reconstruct.optimizer" }, &row, err));
+    DT_TRY(
+        dt_table_get(&dt_ptq_losses, c->loss, &(dt_where){ .key = "reconstruct.loss" }, &row, err));
+    DT_TRY(dt_table_get(&dt_optimizers, c->optimizer, &(dt_where){ .key = "reconstruct.optimizer" },
+                        &row, err));
     for (int i = 0; i < c->variables.count; i++) {
         DT_TRY(dt_table_get(&dt_ptq_variables, c->variables.value[i], &at, &row, err));
         weights += ((const dt_ptq_variable *)(const void *)row)->weights;
@@ -49,8 +50,7 @@ static dt_status check(dt_ptq *q, const void *options, dt_error *err)
     if (c->variables.count == 0 || c->variables.count > DT_PTQ_VARIABLES)
         return dt_fail(err, DT_ERR_RANGE, &at, "%d variables; name 1 to %d of them",
                        c->variables.count, DT_PTQ_VARIABLES);
-    if (weights > 1)
-        return dt_fail(err, DT_ERR_ARG, &at, "two of them move weights; name one");
+    if (weights > 1) return dt_fail(err, DT_ERR_ARG, &at, "two of them move weights; name one");
     return DT_OK;
 }
 

@@ -30,13 +30,13 @@ typedef struct job {
     const CONF *c;
     const dt_node *product;
     dt_ptq_weight w;
-    dt_shape x, shape; /* of its input over all pictures, of its weight */
+    dt_shape x, shape;          /* of its input over all pictures, of its weight */
     int64_t rows, groups, O, K; /* O: outputs of a group */
     int64_t step, taken;        /* every step-th row, so many */
     real *quant, *plain, *out[2];
     dt_encode *encode;
-    real *block[2];     /* [BLOCK, K] */
-    double *wide[2];    /* the same */
+    real *block[2];  /* [BLOCK, K] */
+    double *wide[2]; /* the same */
     double *H, *C, *target, *solution;
 } job;
 
@@ -47,7 +47,8 @@ static void widen(const real *from, int64_t n, double *to)
 }
 
 /* Rows first, first + step, ... of a group. */
-static void read_rows(const job *j, const real *x, int64_t group, int64_t first, int64_t n, real *to)
+static void read_rows(const job *j, const real *x, int64_t group, int64_t first, int64_t n,
+                      real *to)
 {
     const dt_op_product *of = j->product->op->product;
     if (j->step == 1) {
@@ -146,8 +147,9 @@ static dt_status get_memory(job *j, dt_error *err)
 static void put_memory(job *j)
 {
     const dt_alloc *a = j->q->p->alloc;
-    void *all[] = { j->quant,   j->plain,   j->out[0], j->out[1], j->encode, j->block[0], j->block[1],
-                    j->wide[0], j->wide[1], j->H,      j->C,      j->target, j->solution };
+    void *all[] = { j->quant,    j->plain,    j->out[0],  j->out[1],  j->encode,
+                    j->block[0], j->block[1], j->wide[0], j->wide[1], j->H,
+                    j->C,        j->target,   j->solution };
     for (size_t i = 0; i < DT_ARRAY_LEN(all); i++)
         dt_put(a, all[i]);
 }

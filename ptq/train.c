@@ -8,8 +8,7 @@ void *dt_ptq_memory(dt_ptq_recon *r, size_t bytes)
     return dt_arena_get(r->arena, bytes + 1);
 }
 
-dt_status dt_ptq_trainer_init(dt_ptq_recon *r, const char *name, dt_ptq_trainer *out,
-                              dt_error *err)
+dt_status dt_ptq_trainer_init(dt_ptq_recon *r, const char *name, dt_ptq_trainer *out, dt_error *err)
 {
     const dt_row *row;
     DT_TRY(dt_table_get(&dt_optimizers, name, &(dt_where){ .key = "reconstruct.optimizer" }, &row,

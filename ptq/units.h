@@ -10,8 +10,8 @@ typedef struct dt_ptq_units dt_ptq_units;
 
 typedef struct dt_ptq_unit {
     const char *name;
-    int in, out; /* values of the graph; neither is made by a quantizer */
-    int border;  /* the last one at or before `in` */
+    int in, out;        /* values of the graph; neither is made by a quantizer */
+    int border;         /* the last one at or before `in` */
     const bool *inside; /* by node: `out` is computed from `in` and parameters through it */
 } dt_ptq_unit;
 
@@ -30,8 +30,7 @@ struct dt_ptq_units {
 };
 
 /* `name`: of a row. Memory of the engine's arena. */
-dt_status dt_ptq_cut(dt_ptq *q, const char *name, dt_ptq_units *out,
-                     dt_error *err) DT_MUST_CHECK;
+dt_status dt_ptq_cut(dt_ptq *q, const char *name, dt_ptq_units *out, dt_error *err) DT_MUST_CHECK;
 dt_status dt_ptq_add_unit(dt_ptq *q, dt_ptq_units *to, int in, int out,
                           dt_error *err) DT_MUST_CHECK;
 

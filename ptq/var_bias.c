@@ -16,8 +16,8 @@ static dt_status add(dt_ptq_moving *m, int v, dt_error *err)
     if (r->wanted[v]) return DT_OK;
     r->wanted[v] = true;
     return dt_ptq_trained_init(r, &s->trainer, r->q->p->state->data[v],
-                               r->q->p->state->grad_memory[v],
-                               (size_t)dt_ptq_features(r->q, v), &s->of[s->count++], err);
+                               r->q->p->state->grad_memory[v], (size_t)dt_ptq_features(r->q, v),
+                               &s->of[s->count++], err);
 }
 
 static dt_status open(dt_ptq_moving *m, dt_error *err)
@@ -32,7 +32,8 @@ static dt_status open(dt_ptq_moving *m, dt_error *err)
         const dt_node *node = &g->node[i];
         const dt_op_product *of = node->op->product;
         if (!r->unit->inside[i]) continue;
-        if (of && of->bias >= 0 && of->bias < node->in_count) DT_TRY(add(m, node->in[of->bias], err));
+        if (of && of->bias >= 0 && of->bias < node->in_count)
+            DT_TRY(add(m, node->in[of->bias], err));
         if (node->op->batch_stat) DT_TRY(add(m, node->in[DT_BN_BETA], err));
     }
     return DT_OK;

@@ -143,7 +143,9 @@ static void each(dt_ptq_moving *m, dt_task task, double beta, double pull)
     state *s = m->state;
     for (int i = 0; i < m->r->weight_count; i++) {
         const dt_ptq_weight *w = &m->r->weight[i];
-        call c = { m, w, &s->of[i], p->state->data[w->value], p->state->grad[w->value], beta, pull };
+        call c = {
+            m, w, &s->of[i], p->state->data[w->value], p->state->grad[w->value], beta, pull
+        };
         if (task == grad_task && !c.g) continue;
         dt_parallel(p->threads, (w->count + CHUNK - 1) / CHUNK, task, &c);
     }

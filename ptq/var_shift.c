@@ -1,9 +1,10 @@
-/* SignRound (Cheng 2023, arXiv:2309.05516): w' = s clip(rne(w / s + V)), V in [-1/2, 1/2], starts at 0
- * and moves by lr sign(gradient), the gradient passing through rounding inside the grid. The rate is
- * 1 / iterations and falls to 0 in a line, so V cannot leave its range by much; it is held there.
+/* SignRound (Cheng 2023, arXiv:2309.05516): w' = s clip(rne(w / s + V)), V in [-1/2, 1/2], starts
+ * at 0 and moves by lr sign(gradient), the gradient passing through rounding inside the grid. The
+ * rate is 1 / iterations and falls to 0 in a line, so V cannot leave its range by much; it is held
+ * there.
  *
- * Deviations: ranges are not moved (the authors also shrink them); the last V is kept, not that of the
- * least loss of a batch, and a unit that ends no better than it began is undone as a whole. */
+ * Deviations: ranges are not moved (the authors also shrink them); the last V is kept, not that of
+ * the least loss of a batch, and a unit that ends no better than it began is undone as a whole. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
@@ -86,7 +87,8 @@ static void finish(dt_ptq_moving *m, dt_ptq_result *out)
 }
 
 const dt_ptq_variable dt_ptq_var_shift = {
-    .row = { .name = "shift", .help = "what is added before rounding (SignRound, arXiv:2309.05516)" },
+    .row = { .name = "shift",
+             .help = "what is added before rounding (SignRound, arXiv:2309.05516)" },
     .weights = true,
     .state_size = sizeof(state),
     .open = open,

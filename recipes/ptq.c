@@ -33,8 +33,8 @@ static dt_status put_preset(dt_reader *r, dt_yaml_node *ptq, const char *method,
     const dt_row *row;
     dt_yaml_node *list;
     DT_TRY(dt_table_get(r->tables->ptq_presets, method, where, &row, err));
-    const char *text = r->tables->preset_text(row), *name = dt_arena_printf(r->arena, "preset %s",
-                                                                           method);
+    const char *text = r->tables->preset_text(row),
+               *name = dt_arena_printf(r->arena, "preset %s", method);
     if (!name) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the recipe");
     DT_TRY(dt_yaml_parse(r->arena, name, text, strlen(text), &list, err));
     dt_yaml_node *old = dt_yaml_find(ptq, "stages");
@@ -71,8 +71,8 @@ dt_status dt_recipe_read_ptq(dt_recipe *recipe, const dt_yaml_node *in, dt_error
     if (!in || !t->ptq_stages) return DT_OK; /* and the effective recipe has no such section */
     DT_TRY(dt_section_map(r, recipe->state->effective, "ptq", in, &out, err));
     DT_TRY(dt_section_read(r, &r->section[DT_SECTION_PTQ], in, out, q, NULL, err));
-    DT_TRY(dt_recipe_read_rows(recipe, t->ptq_stages, in, "stages", out, &q->stage,
-                               &q->stage_count, err));
+    DT_TRY(dt_recipe_read_rows(recipe, t->ptq_stages, in, "stages", out, &q->stage, &q->stage_count,
+                               err));
     q->enabled = true;
     return DT_OK;
 }

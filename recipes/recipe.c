@@ -63,7 +63,8 @@ static dt_status read_data(dt_recipe *recipe, const dt_yaml_node *in, dt_error *
     DT_TRY(read_section(recipe, DT_SECTION_DATA, in, recipe->state->effective, d->common,
                         &d->choice, &out, err));
     in = dt_yaml_find(in, "data");
-    DT_TRY(dt_recipe_read_rows(recipe, r->tables->transforms, in, "train", out, &d->train, &d->train_count, err));
+    DT_TRY(dt_recipe_read_rows(recipe, r->tables->transforms, in, "train", out, &d->train,
+                               &d->train_count, err));
     return dt_recipe_read_rows(recipe, r->tables->transforms, in, "test", out, &d->test,
                                &d->test_count, err);
 }

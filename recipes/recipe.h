@@ -12,13 +12,13 @@
 /* What a recipe can name. The tables belong to their folders; tests pass small ones. */
 typedef struct dt_recipe_tables {
     const dt_table *models, *datasets, *transforms, *quantizers, *optimizers, *schedules;
-    const dt_table *dynamics; /* NULL: none */
+    const dt_table *dynamics;       /* NULL: none */
     const dt_table *tasks, *losses; /* of tasks the first is the default; NULL: none */
-    /* Stages and presets of `ptq`; NULL: none. A preset's text is the YAML list that `ptq.stages` is
-     * in its stead. */
+    /* Stages and presets of `ptq`; NULL: none. A preset's text is the YAML list that `ptq.stages`
+     * is in its stead. */
     const dt_table *ptq_stages, *ptq_presets;
     const char *(*preset_text)(const dt_row *preset);
-    const dt_opt *data_opts;  /* common options of `data`, over data_conf_size bytes; may be NULL */
+    const dt_opt *data_opts; /* common options of `data`, over data_conf_size bytes; may be NULL */
     size_t data_conf_size;
     /* What the file tells that a model is read from, under the model's key `sha256`: all that
      * belongs to it, and how many classes it has (0: it does not say). NULL: no model is. */

@@ -81,7 +81,8 @@ dt_status dt_recipe_read_distill(dt_recipe *recipe, const dt_yaml_node *in,
 dt_status dt_ptq_expand(dt_reader *r, const dt_recipe_params *p, dt_yaml_node *root,
                         dt_error *err) DT_MUST_CHECK;
 /* Reads the section `ptq`. */
-dt_status dt_recipe_read_ptq(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err) DT_MUST_CHECK;
+dt_status dt_recipe_read_ptq(dt_recipe *recipe, const dt_yaml_node *in,
+                             dt_error *err) DT_MUST_CHECK;
 /* Reads an element of a list of rows, `name`, `name: value` (of the row's first option) or `name:
  * {key: value}`, into the effective list. */
 dt_status dt_recipe_read_row(dt_recipe *recipe, const dt_table *table, const dt_yaml_node *in,

@@ -101,7 +101,8 @@ static dt_status set_pixels(dt_c_program *p, dt_arena *arena, dt_error *err)
     if (!p->pixel) return no_memory(err);
     for (int64_t c = 0; c < x->C; c++)
         for (int v = 0; v < DT_CODES; v++) {
-            float unit = p->src->levels ? (float)v : (float)v / 255.0f; /* as data/normalize.c does it */
+            float unit =
+                p->src->levels ? (float)v : (float)v / 255.0f; /* as data/normalize.c does it */
             float value = (unit - mean[c]) / std[c];
             p->pixel[c * DT_CODES + v] = (uint8_t)dt_grid_encode(&x->grid, value);
         }

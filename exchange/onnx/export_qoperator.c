@@ -10,7 +10,7 @@
  * Grids of fewer than 256 codes are a Clip behind it. Rounding is that of the contract fp32. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/onnx/onnx_file.h"
-#include "exchange/onnx/onnx_parts.h"
+#include "exchange/onnx/onnx_walker.h"
 #include "exchange/onnx/qoperator.h"
 
 dt_status dt_qoperator_no_memory(dt_qoperator_walk *w)

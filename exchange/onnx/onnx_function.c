@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/opt.h"
-#include "exchange/onnx/onnx_parts.h"
+#include "exchange/onnx/onnx_walker.h"
 
 const char *dt_onnx_gather(dt_onnx *m, const char *prefix, const char *x, const uint8_t *table,
                            int64_t tables, bool flat)

@@ -58,8 +58,8 @@ void dt_onnx_constant(dt_onnx *m, const char *name, dt_onnx_type type, const dt_
 void dt_onnx_weight(dt_onnx *m, const char *name, dt_onnx_type type, const dt_shape *shape,
                     const void *data, int bits);
 /* Float input and output of the graph; dim[0] is the batch and is written as the symbol N. */
-/* Of a graph: the input as others lay it out, pictures [N,C,H,W], rows of numbers as they are; and the
- * output. Their names are those of the ports, or "input" and "logits". */
+/* Of a graph: the input as others lay it out, pictures [N,C,H,W], rows of numbers as they are; and
+ * the output. Their names are those of the ports, or "input" and "logits". */
 void dt_onnx_ports(dt_onnx *m, const dt_graph *g, int input, int output);
 const char *dt_onnx_output_name(const dt_graph *g, int output);
 void dt_onnx_input(dt_onnx *m, const char *name, const dt_shape *shape);

@@ -1,7 +1,7 @@
 /* Products: codes of weights with their scales, int32 biases. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/layout.h"
-#include "exchange/onnx/onnx_parts.h"
+#include "exchange/onnx/onnx_walker.h"
 
 /* Weights [O,KH,KW,I] as ONNX has them, [O,I,KH,KW]. NULL: no memory. */
 static const void *foreign_weights(dt_onnx_walker *w, const dt_lower_product *p, const void *from,

@@ -1,6 +1,6 @@
 /* Values of the graph in ONNX. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exchange/onnx/onnx_parts.h"
+#include "exchange/onnx/onnx_walker.h"
 
 #include <math.h>
 
@@ -15,8 +15,7 @@ dt_status dt_onnx_no_memory(dt_error *err)
 
 const char *dt_onnx_out(dt_onnx_walker *w, const dt_node *node, const char *op)
 {
-    if (node->out[0] == w->src->logits)
-        return dt_onnx_output_name(w->src->graph, w->src->logits);
+    if (node->out[0] == w->src->logits) return dt_onnx_output_name(w->src->graph, w->src->logits);
     return dt_onnx_text(w->m, "%s/%s", node->name, op);
 }
 
@@ -93,7 +92,8 @@ const char *dt_onnx_raw(dt_onnx_walker *w, int value)
     if (v->late) write_late(w, v);
     if (v->floats) return v->floats;
     bool last = value == w->src->logits && !v->move;
-    v->floats = last ? dt_onnx_output_name(w->src->graph, value) : dt_onnx_text(w->m, "%s/DequantizeLinear", v->maker);
+    v->floats = last ? dt_onnx_output_name(w->src->graph, value)
+                     : dt_onnx_text(w->m, "%s/DequantizeLinear", v->maker);
     dequantize(w, v->codes, v->scale, v->zero, v->floats);
     return v->floats;
 }
@@ -102,8 +102,7 @@ const char *dt_onnx_floats(dt_onnx_walker *w, int value)
 {
     dt_onnx_value *v = w->value[value];
     const char *x = dt_onnx_raw(w, value);
-    const char *last =
-        value == w->src->logits ? dt_onnx_output_name(w->src->graph, value) : NULL;
+    const char *last = value == w->src->logits ? dt_onnx_output_name(w->src->graph, value) : NULL;
     if (v->move) v->floats = v->move(w, v->mover, v->maker, x, NULL, last);
     v->move = NULL;
     return v->floats;

@@ -3,7 +3,7 @@
 #ifndef DT_EXCHANGE_ONNX_QOPERATOR_H
 #define DT_EXCHANGE_ONNX_QOPERATOR_H
 
-#include "exchange/onnx/onnx_parts.h"
+#include "exchange/onnx/onnx_walker.h"
 #include "integer/form.h"
 
 typedef struct dt_qoperator_walk {

@@ -11,7 +11,7 @@
  * A weight's Quant has its trained bits and the gain as scale. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/onnx/onnx_file.h"
-#include "exchange/onnx/onnx_parts.h"
+#include "exchange/onnx/onnx_walker.h"
 #include "exchange/qonnx/qonnx.h"
 
 dt_status dt_qonnx_no_memory(dt_qonnx_walk *w)

@@ -18,7 +18,7 @@
 
 #include <stdio.h>
 
-#include "exchange/tflite/tflite_parts.h"
+#include "exchange/tflite/tflite_walker.h"
 
 dt_status dt_tflite_no_memory(dt_tflite_walker *w)
 {

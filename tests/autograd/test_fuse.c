@@ -105,9 +105,9 @@ static double largest(const real *x, int64_t n)
     return most;
 }
 
-/* The largest gradient among the net's parameters of one number that are called alike ("scale"). Such a
- * gradient is a sum of thousands of terms: where they cancel, their rounding errors stay, and these go
- * with what the sums of its kind come to when nothing cancels. */
+/* The largest gradient among the net's parameters of one number that are called alike ("scale").
+ * Such a gradient is a sum of thousands of terms: where they cancel, their rounding errors stay,
+ * and these go with what the sums of its kind come to when nothing cancels. */
 static double largest_alike(const dt_net *net, const dt_value *v)
 {
     const char *kind = strrchr(v->name, '.');

@@ -123,5 +123,5 @@ START_TEST(ports_have_names)
 }
 END_TEST
 
-DT_TEST_MAIN("graph", ports_have_names, shape_errors_print_both_shapes, bad_nodes_and_values_are_refused,
-             signs_are_known, growth_keeps_everything)
+DT_TEST_MAIN("graph", ports_have_names, shape_errors_print_both_shapes,
+             bad_nodes_and_values_are_refused, signs_are_known, growth_keeps_everything)

@@ -1,6 +1,6 @@
 /* Decodes a picture and applies transforms, for pillow.py: decode PICTURE OUT [NAME
- * KEY=VALUE,...]... [upright]; OUT gets "<H> <W>\n" and the bytes. Exit status 3, with the text, when the
- * library refuses. */
+ * KEY=VALUE,...]... [upright]; OUT gets "<H> <W>\n" and the bytes. Exit status 3, with the text,
+ * when the library refuses. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <stdlib.h>

@@ -38,10 +38,17 @@ START_TEST(headers_of_numpy_are_read)
         dt_npy_type type;
         dt_shape shape;
     } cases[] = {
-        { "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }   \n", 24, DT_NPY_F32,
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }   \n",
+          24,
+          DT_NPY_F32,
           { 2, { 2, 3 } } },
-        { "{'descr': '|u1', 'fortran_order': False, 'shape': (7,), }\n", 7, DT_NPY_U8, { 1, { 7 } } },
-        { "{'shape': (1, 2, 1, 2), 'fortran_order': False, 'descr': '<i8'}", 32, DT_NPY_I64,
+        { "{'descr': '|u1', 'fortran_order': False, 'shape': (7,), }\n",
+          7,
+          DT_NPY_U8,
+          { 1, { 7 } } },
+        { "{'shape': (1, 2, 1, 2), 'fortran_order': False, 'descr': '<i8'}",
+          32,
+          DT_NPY_I64,
           { 4, { 1, 2, 1, 2 } } },
         { "{'descr': '|b1', 'fortran_order': False, 'shape': (3,)}", 3, DT_NPY_BOOL, { 1, { 3 } } },
     };
@@ -101,12 +108,15 @@ START_TEST(others_are_refused_with_the_reason)
         ck_assert_msg(strstr(err.text, cases[i].text) && strstr(err.text, "a.npy"), "%s", err.text);
     }
     dt_npy_head h;
-    ck_assert_int_eq(dt_npy_parse((const unsigned char *)"PK\3\4..........", 14, 14, "a.npz", &h, NULL),
-                     DT_ERR_FORMAT);
-    ck_assert_int_eq(dt_npy_parse((const unsigned char *)"\x93NUMPY\4\0\1\0{}", 12, 12, "", &h, NULL),
-                     DT_ERR_FORMAT);
-    ck_assert_int_eq(dt_npy_parse((const unsigned char *)"\x93NUMPY\1\0\xff\xff{}", 12, 12, "", &h, NULL),
-                     DT_ERR_FORMAT);
+    ck_assert_int_eq(
+        dt_npy_parse((const unsigned char *)"PK\3\4..........", 14, 14, "a.npz", &h, NULL),
+        DT_ERR_FORMAT);
+    ck_assert_int_eq(
+        dt_npy_parse((const unsigned char *)"\x93NUMPY\4\0\1\0{}", 12, 12, "", &h, NULL),
+        DT_ERR_FORMAT);
+    ck_assert_int_eq(
+        dt_npy_parse((const unsigned char *)"\x93NUMPY\1\0\xff\xff{}", 12, 12, "", &h, NULL),
+        DT_ERR_FORMAT);
 }
 END_TEST
 
@@ -157,14 +167,16 @@ START_TEST(labels_are_whole_and_inside)
     dt_error err = { .status = DT_OK };
     tempdir_init(&dir, "y.npy");
     const int64_t good[] = { 0, 9, 4 }, far[] = { 0, INT64_MAX, -1 };
-    write_file(dir.file, "{'descr': '<i8', 'fortran_order': False, 'shape': (3,)}", good, sizeof good);
+    write_file(dir.file, "{'descr': '<i8', 'fortran_order': False, 'shape': (3,)}", good,
+               sizeof good);
     ck_assert_int_eq(dt_npy_open(dir.file, NULL, &f, NULL), DT_OK);
     ck_assert_int_eq(dt_npy_integers(&f, 0, 9, label, NULL, NULL), DT_OK);
     ck_assert(label[0] == 0 && label[1] == 9 && label[2] == 4);
     ck_assert_int_eq(dt_npy_integers(&f, 0, 8, label, NULL, &err), DT_ERR_RANGE);
     ck_assert_ptr_nonnull(strstr(err.text, "element 1 is 9; it must be inside 0..8"));
     dt_npy_close(&f);
-    write_file(dir.file, "{'descr': '<i8', 'fortran_order': False, 'shape': (3,)}", far, sizeof far);
+    write_file(dir.file, "{'descr': '<i8', 'fortran_order': False, 'shape': (3,)}", far,
+               sizeof far);
     ck_assert_int_eq(dt_npy_open(dir.file, NULL, &f, NULL), DT_OK);
     ck_assert_int_eq(dt_npy_integers(&f, 0, 9, label, NULL, NULL), DT_ERR_RANGE);
     dt_npy_close(&f);

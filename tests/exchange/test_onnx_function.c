@@ -1,6 +1,6 @@
 /* Functions as ONNX operators: what programs give, and which make no sense. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exchange/onnx/onnx_parts.h"
+#include "exchange/onnx/onnx_walker.h"
 
 #include "core/opt.h"
 #include "tests/support/run.h"

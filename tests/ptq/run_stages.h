@@ -97,6 +97,7 @@ static inline void staged_check_grids(staged *s)
 
 #define STAGED_SMALL                                                                               \
     "model: {name: smallcnn, width: 6}\ndata: {name: builtin}\nquant: {placement: deploy, "        \
-    "weights: {method: lsq, bits: 3, init: mse}, activations: {method: lsq, bits: 3, init: mse}}\n"
+    "weights: {method: lsq, bits: 3, init: mse}, activations: {method: lsq, bits: 3, init: "       \
+    "mse}}\n"
 
 #endif

@@ -29,11 +29,11 @@ static const dt_ptq_resource square = { .cost = square_cost, .unit = "bops", .pe
 static const double trace[LAYERS] = { 6857826, 3162379, 3298575, 1205663, 2222431, 596336, 6931772,
                                       807129,  372905,  530698,  209011,  737569,  210454, 151197,
                                       158041,  78146,   451841,  98745,   72944 };
-static const double d8[LAYERS] = { 235, 125, 102, 82, 145, 344, 23, 287, 148, 333,
+static const double d8[LAYERS] = { 235, 125, 102, 82,  145, 344,  23,  287, 148, 333,
                                    682, 27,  448, 336, 576, 1130, 102, 947, 532 };
-static const double d4[LAYERS] = { 67430,  39691, 33281,  26796,  47277,  105966, 6827,
-                                   90942,  48857, 107599, 217546, 8603,   145324, 109651,
-                                   187706, 364044, 31572, 296994, 174016 };
+static const double d4[LAYERS] = { 67430,  39691,  33281,  26796,  47277, 105966, 6827,
+                                   90942,  48857,  107599, 217546, 8603,  145324, 109651,
+                                   187706, 364044, 31572,  296994, 174016 };
 
 typedef struct resnet18 {
     dt_ptq_mixed_layer layer[LAYERS];
@@ -165,8 +165,7 @@ START_TEST(pareto_is_exact)
         int64_t all = 1, budget = 3000 + dt_rng_below(&rng, 12000);
         for (int i = 0; i < SMALL; i++)
             all *= WIDTHS;
-        dt_status st =
-            allocator("pareto")->choose(&m, bits, budget, front, FRONT, &points, NULL);
+        dt_status st = allocator("pareto")->choose(&m, bits, budget, front, FRONT, &points, NULL);
         double best = INFINITY;
         for (int64_t a = 0; a < all; a++) {
             int chosen[SMALL];

@@ -22,7 +22,8 @@ END_TEST
 
 #define PTQ(stage) "ptq: {images: 8, batch: 8, stages: [{equalize: {" stage "}}, ranges]}\n"
 #define NET(model)                                                                                 \
-    "model: {name: " model "}\ndata: {name: builtin}\nquant: {placement: paper, weights: {method: " \
+    "model: {name: " model                                                                         \
+    "}\ndata: {name: builtin}\nquant: {placement: paper, weights: {method: "                       \
     "lsq, bits: 4}, activations: {method: lsq, bits: 4}}\n"
 
 /* Norms that are as different as trained ones. */
@@ -85,7 +86,10 @@ static void check(const char *recipe, int edges, bool shifts)
     double size = 0, error = 0;
     staged_open(&s, recipe, 1);
     shake(&s);
-    { int got = count_edges(&s, &shift); ck_assert_msg(got == edges, "%s: %d edges", recipe, got); }
+    {
+        int got = count_edges(&s, &shift);
+        ck_assert_msg(got == edges, "%s: %d edges", recipe, got);
+    }
     ck_assert_int_eq(shift, shifts);
     read_logits(&s, before);
     s.p.stage_count = 1;
@@ -128,9 +132,9 @@ START_TEST(rows_get_one_scale)
     staged_open(&s, NET("resnet20") PTQ("from: nothing, rows: true"), 1);
     shake(&s);
     ck_assert_int_eq(dt_ptq_init(&q, &s.p, NULL), DT_OK);
-    ck_assert_int_eq(((const dt_ptq_stage *)(const void *)s.p.stage[0].row)
-                         ->run(&q, s.p.stage[0].conf, NULL),
-                     DT_OK);
+    ck_assert_int_eq(
+        ((const dt_ptq_stage *)(const void *)s.p.stage[0].row)->run(&q, s.p.stage[0].conf, NULL),
+        DT_OK);
     int checked = 0;
     for (int i = 0; i < q.g->node_count; i++) {
         dt_ptq_weight w;

@@ -44,7 +44,8 @@ static void check_units(const char *model, const char *placement, const char *un
 }
 
 #define BLOCKS                                                                                     \
-    "conv1 layer1.0 layer1.1 layer1.2 layer2.0 layer2.1 layer2.2 layer3.0 layer3.1 layer3.2 linear"
+    "conv1 layer1.0 layer1.1 layer1.2 layer2.0 layer2.1 layer2.2 layer3.0 layer3.1 layer3.2 "      \
+    "linear"
 
 START_TEST(units_follow_from_the_graph)
 {
@@ -95,8 +96,8 @@ static void copy_state(const staged *s, real **out)
 static void check_preset(const char *name)
 {
     char recipe[1024];
-    const char *shorter = strstr(dt_ptq_preset_text(dt_table_find(&dt_ptq_presets, name)),
-                                 "iterations: ");
+    const char *shorter =
+        strstr(dt_ptq_preset_text(dt_table_find(&dt_ptq_presets, name)), "iterations: ");
     real *had[512] = { NULL };
     staged s;
     for (int threads = 1; threads <= 2; threads++) {
@@ -121,9 +122,9 @@ static void check_preset(const char *name)
         for (int v = 0; threads == 2 && v < g->value_count; v++) {
             const real *x = s.p.state->data[v];
             if (x)
-                ck_assert_msg(memcmp(x, had[v], sizeof *x * (size_t)dt_shape_count(
-                                                                &g->value[v].shape)) == 0,
-                              "%s: %s depends on threads", name, g->value[v].name);
+                ck_assert_msg(
+                    memcmp(x, had[v], sizeof *x * (size_t)dt_shape_count(&g->value[v].shape)) == 0,
+                    "%s: %s depends on threads", name, g->value[v].name);
         }
         staged_close(&s);
     }

@@ -85,7 +85,8 @@ static void reads_kept(const staged *s, bool biases)
     const dt_graph *g = &s->t.net.graph;
     for (int v = 0; v < g->value_count; v++) {
         const dt_value *value = &g->value[v];
-        if (value->kind != DT_VALUE_PARAM || (value->role != DT_ROLE_BIAS && value->role != DT_ROLE_NORM))
+        if (value->kind != DT_VALUE_PARAM ||
+            (value->role != DT_ROLE_BIAS && value->role != DT_ROLE_NORM))
             continue;
         for (int64_t i = 0; i < dt_shape_count(&value->shape); i++) {
             real start = value->init == DT_INIT_ONE ? 1 : 0;
@@ -99,8 +100,9 @@ START_TEST(others_stay)
 {
     staged s;
     staged_open(&s,
-                STAGED_SMALL "ptq: {images: 8, batch: 8, stages: [ranges, {reconstruct: {variables: "
-                             "[round, step], iterations: 20, batch: 8}}]}\n",
+                STAGED_SMALL
+                "ptq: {images: 8, batch: 8, stages: [ranges, {reconstruct: {variables: "
+                "[round, step], iterations: 20, batch: 8}}]}\n",
                 1);
     staged_run(&s);
     reads_kept(&s, false);
@@ -175,9 +177,9 @@ START_TEST(a_stop_changes_nothing)
         for (int v = 0; v < g->value_count; v++) {
             const real *a = whole.p.state->data[v], *b = x.s.p.state->data[v];
             if (a)
-                ck_assert_msg(memcmp(a, b, sizeof *a * (size_t)dt_shape_count(
-                                                           &g->value[v].shape)) == 0,
-                              "after %d units: %s", after, g->value[v].name);
+                ck_assert_msg(
+                    memcmp(a, b, sizeof *a * (size_t)dt_shape_count(&g->value[v].shape)) == 0,
+                    "after %d units: %s", after, g->value[v].name);
             dt_put(NULL, x.kept[v]);
         }
         staged_close(&x.s);

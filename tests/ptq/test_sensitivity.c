@@ -49,8 +49,9 @@ START_TEST(every_metric)
                     double d = m.layer[i].damage[k];
                     ck_assert_msg(d >= 0 && isfinite(d), "%s: %s: %g", (*row)->name,
                                   m.layer[i].name, d);
-                    if (k) ck_assert_msg(d < m.layer[i].damage[k - 1], "%s: %s", (*row)->name,
-                                         m.layer[i].name);
+                    if (k)
+                        ck_assert_msg(d < m.layer[i].damage[k - 1], "%s: %s", (*row)->name,
+                                      m.layer[i].name);
                     if (threads == 1) first[i][k] = d;
                     ck_assert(d == first[i][k]);
                 }

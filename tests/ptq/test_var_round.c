@@ -27,8 +27,10 @@ START_TEST(the_regulariser_pulls_as_worked_out)
     static const double beta[] = { 20, 11, 4, 2 };
     static const double pull[] = { -.00243744, -.133026, -1.728, -2.4 };
     for (int i = 0; i < 4; i++) {
-        ck_assert_double_eq_tol(dt_ptq_soft_pull(.8, beta[i]), pull[i], 1e-5 * fabs(pull[i]) + 1e-8);
-        ck_assert_double_eq_tol(dt_ptq_soft_pull(.2, beta[i]), -pull[i], 1e-5 * fabs(pull[i]) + 1e-8);
+        ck_assert_double_eq_tol(dt_ptq_soft_pull(.8, beta[i]), pull[i],
+                                1e-5 * fabs(pull[i]) + 1e-8);
+        ck_assert_double_eq_tol(dt_ptq_soft_pull(.2, beta[i]), -pull[i],
+                                1e-5 * fabs(pull[i]) + 1e-8);
     }
     ck_assert(dt_ptq_soft_pull(.5, 2) == 0);
     static const double at[] = { 0, .2, .4, .6, 1 }, want[] = { 20, 20, 15.5, 11, 2 };

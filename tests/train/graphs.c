@@ -18,8 +18,8 @@
 #include "autograd/op_gelu.h"
 #include "autograd/op_layernorm.h"
 #include "autograd/op_linear_codes.h"
-#include "layers/models.h"
 #include "core/memory.h"
+#include "layers/models.h"
 #include "tests/support/plan_player.h"
 #include "train/net/session.h"
 

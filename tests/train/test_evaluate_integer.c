@@ -24,7 +24,9 @@ static dt_score evaluate(dt_session *s, const dt_int_model *m, int64_t batch, in
     ck_assert_int_eq(dt_session_loader(s, DT_SPLIT_TEST, batch, &loader, NULL), DT_OK);
     ck_assert_int_eq(dt_int_run_init(&r, m, &dt_int_engine, &s->kernels, 1, room, NULL, NULL),
                      DT_OK);
-    ck_assert_int_eq(dt_evaluate_integer(&r, &s->net.goal, loader, NULL, NULL, predictions, &score, NULL), DT_OK);
+    ck_assert_int_eq(
+        dt_evaluate_integer(&r, &s->net.goal, loader, NULL, NULL, predictions, &score, NULL),
+        DT_OK);
     dt_int_run_fini(&r);
     dt_loader_close(loader);
     return score;

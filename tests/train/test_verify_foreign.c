@@ -92,9 +92,8 @@ static void tear_down(setup *t)
 
 static void compare(setup *t)
 {
-    ck_assert_int_eq(
-        dt_foreign_batch(&t->v, &t->batch, PICTURES, t->codes, t->logits, NULL),
-        DT_OK);
+    ck_assert_int_eq(dt_foreign_batch(&t->v, &t->batch, PICTURES, t->codes, t->logits, NULL),
+                     DT_OK);
 }
 
 static int site_named(const setup *t, const char *name)

@@ -112,8 +112,8 @@ static dt_status calibrate(bench *b, dt_error *err)
     dt_batch batch;
     if (!dt_net_is_quantized(&b->net)) return DT_OK;
     DT_TRY(dt_loader_next(b->loader, &batch, err));
-    return dt_net_calibrate(&b->net, &b->kernels, b->threads, batch.x, dt_batch_answers(&batch), b->batch, true,
-                            NULL, NULL, b->p->alloc, err);
+    return dt_net_calibrate(&b->net, &b->kernels, b->threads, batch.x, dt_batch_answers(&batch),
+                            b->batch, true, NULL, NULL, b->p->alloc, err);
 }
 
 static dt_status open_dynamics(bench *b, dt_error *err)

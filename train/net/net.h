@@ -20,8 +20,8 @@ typedef struct dt_net {
     int teacher;                     /* logits of a teacher, an input of steps; -1: none */
     int step_loss;                   /* of steps: over targets, with a teacher; otherwise `loss` */
     int64_t H, W;
-    int classes;  /* outputs */
-    dt_goal goal; /* what it is trained for */
+    int classes;              /* outputs */
+    dt_goal goal;             /* what it is trained for */
     struct dt_onnx_net *file; /* that the graph is of, until the net is made; NULL: none */
     bool *anew; /* by value: the site with this first parameter starts from data; NULL: all do */
 } dt_net;

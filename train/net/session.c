@@ -129,10 +129,9 @@ static dt_status check_outputs(const dt_session *s, const dt_data_info *info, dt
         return dt_fail(err, DT_ERR_RANGE, &where, "%d is not the %d classes of dataset '%s'",
                        outputs, info->classes, set);
     if (info->answer != DT_ANSWER_LABEL && info->answers != outputs)
-        return dt_fail(err, DT_ERR_RANGE, &where,
-                       "%d outputs; samples of dataset '%s' have %lld %s", outputs, set,
-                       (long long)info->answers,
-                       info->answer == DT_ANSWER_FLAGS ? "flags" : "numbers");
+        return dt_fail(
+            err, DT_ERR_RANGE, &where, "%d outputs; samples of dataset '%s' have %lld %s", outputs,
+            set, (long long)info->answers, info->answer == DT_ANSWER_FLAGS ? "flags" : "numbers");
     return DT_OK;
 }
 
@@ -329,8 +328,7 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     if (has_init) DT_TRY(dt_budget_check_file(s->recipe->model.init, &p->memory, err));
     if (has_init) DT_TRY(read_init(s, &importer, err));
     bool told = number_attr(&s->init, "input.height") || dt_tensors_attr(&s->init, "input.shape");
-    if (!p->no_data || !told)
-        DT_TRY(dt_session_open_data(s, p->need, err));
+    if (!p->no_data || !told) DT_TRY(dt_session_open_data(s, p->need, err));
     DT_TRY(input_of(s, &input, err));
     DT_TRY(dt_budget_check(s, p, &input, err));
     DT_TRY(dt_net_init(&s->net, s->recipe, &input, p->training || p->gradients, s->alloc, err));

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "train/quantize/parts.h"
+#include "train/quantize/quantize_state.h"
 
 dt_status dt_quantize_check(const dt_session *s, dt_error *err)
 {
@@ -57,7 +57,8 @@ dt_status dt_quantize_pictures(dt_session *s, float **out, dt_error *err)
     int64_t batch = q->batch < q->images ? q->batch : q->images;
     dt_loader *loader;
     if (q->images > have)
-        return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .file = s->recipe->name, .key = "ptq.images" },
+        return dt_fail(err, DT_ERR_RANGE,
+                       &(dt_where){ .file = s->recipe->name, .key = "ptq.images" },
                        "%d is more than the %lld training pictures", q->images, (long long)have);
     float *x = dt_get_array(s->alloc, (size_t)q->images, (size_t)n * sizeof *x, "pictures");
     if (!x) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for pictures");

@@ -12,9 +12,9 @@
 #include "autograd/query.h"
 #include "core/atomic.h"
 #include "core/text.h"
+#include "train/quantize/quantize_state.h"
 #include "train/run/checkpoint.h"
 #include "train/store/container.h"
-#include "train/quantize/parts.h"
 
 typedef struct job {
     const dt_quantize_params *p;
@@ -83,8 +83,8 @@ static dt_status put_results(const job *j, dt_tensors *set, dt_error *err)
     dt_text text = { .alloc = j->p->alloc };
     for (int i = 0; i < j->report->unit_count; i++) {
         const dt_quantize_unit *u = &j->report->unit[i];
-        dt_text_say(&text, "%s|%s|%a|%a|%a|%" PRId64 "|%" PRId64 "\n", u->stage, u->unit,
-                    u->before, u->after, u->undecided, u->weights, u->changed);
+        dt_text_say(&text, "%s|%s|%a|%a|%a|%" PRId64 "|%" PRId64 "\n", u->stage, u->unit, u->before,
+                    u->after, u->undecided, u->weights, u->changed);
     }
     dt_status st = text.failed ? dt_fail(err, DT_ERR_NOMEM, NULL, "no memory") : DT_OK;
     if (st == DT_OK && text.size) st = dt_tensors_set_attr(set, "ptq.results", text.bytes, err);
@@ -196,10 +196,9 @@ static dt_status on_start(void *arg, dt_error *err)
 {
     job *j = arg;
     dt_net_report report;
-    const dt_net_file file = { .set = &j->saved,
-                               .path = "last.h5",
-                               .importer = &dt_importer_detent,
-                               .native = true };
+    const dt_net_file file = {
+        .set = &j->saved, .path = "last.h5", .importer = &dt_importer_detent, .native = true
+    };
     return dt_net_import(&j->s->net, &file, &report, err);
 }
 
@@ -207,8 +206,7 @@ static dt_status run_stages(job *j, dt_error *err)
 {
     const dt_recipe_ptq *q = &j->p->recipe->ptq;
     dt_session *s = j->s;
-    dt_ptq_choice *stage =
-        dt_get_array(j->p->alloc, q->stage_count + 1, sizeof *stage, "stages");
+    dt_ptq_choice *stage = dt_get_array(j->p->alloc, q->stage_count + 1, sizeof *stage, "stages");
     if (!stage) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     for (size_t i = 0; i < q->stage_count; i++)
         stage[i] = (dt_ptq_choice){ q->stage[i].row, q->stage[i].conf };
@@ -265,10 +263,11 @@ static dt_status prepare(job *j, dt_error *err)
     DT_TRY(dt_quantize_check(j->s, err));
     flipped = dt_net_make_gamma_positive(&j->s->net, &small);
     if (flipped) {
-        snprintf(text, sizeof text,
-                 "batch norm: %d negative scales made positive (weights and means negated), %d near "
-                 "0",
-                 flipped, small);
+        snprintf(
+            text, sizeof text,
+            "batch norm: %d negative scales made positive (weights and means negated), %d near "
+            "0",
+            flipped, small);
         say(j, text);
     }
     DT_TRY(dt_quantize_pictures(j->s, &j->pictures, err));

@@ -5,8 +5,8 @@
  *   last.h5        the state after the last finished unit, while it runs
  *   quantized.h5   the result, an ordinary checkpoint
  *
- * The result is a function of recipe, seed, build and ISA tier; one that was killed goes on from the
- * last finished unit and ends in the same bits. */
+ * The result is a function of recipe, seed, build and ISA tier; one that was killed goes on from
+ * the last finished unit and ends in the same bits. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_TRAIN_QUANTIZE_H
 #define DT_TRAIN_QUANTIZE_H
@@ -33,17 +33,17 @@ typedef struct dt_quantize_unit {
 } dt_quantize_unit;
 
 typedef struct dt_quantize_report {
-    int64_t pictures;             /* used */
-    const char *measured_on;      /* "test", "val"; NULL: nothing */
-    dt_quantize_score plain;      /* the float net */
-    dt_quantize_score quantized;  /* float arithmetic on the grids */
-    dt_quantize_score integer;    /* the integer model, if the net has one */
-    char no_integer[512];         /* why it has none */
+    int64_t pictures;            /* used */
+    const char *measured_on;     /* "test", "val"; NULL: nothing */
+    dt_quantize_score plain;     /* the float net */
+    dt_quantize_score quantized; /* float arithmetic on the grids */
+    dt_quantize_score integer;   /* the integer model, if the net has one */
+    char no_integer[512];        /* why it has none */
     int unit_count;
     dt_quantize_unit *unit;
-    int64_t weights;      /* quantized ones */
-    double weight_bits;   /* their mean width */
-    int64_t weight_bytes; /* at their bits, scales (4 bytes each) included */
+    int64_t weights;             /* quantized ones */
+    double weight_bits;          /* their mean width */
+    int64_t weight_bytes;        /* at their bits, scales (4 bytes each) included */
     double seconds, cpu_seconds; /* of the stages */
 } dt_quantize_report;
 
@@ -61,7 +61,7 @@ typedef struct dt_quantize_params {
     const char *isa;
     dt_memory_limit memory;
     bool resume;
-    const char *rounding; /* of the integer model; NULL: the recipe's */
+    const char *rounding;   /* of the integer model; NULL: the recipe's */
     const atomic_int *stop; /* set from outside: end after the iterations under way; NULL: never */
     dt_quantize_events events;
     const dt_alloc *alloc;
@@ -69,7 +69,7 @@ typedef struct dt_quantize_params {
 
 /* The session holds the result and is the caller's to close. `out->unit` goes back with
  * dt_put(p->alloc, .). */
-dt_status dt_quantize(const dt_quantize_params *p, dt_session *out_session,
-                      dt_quantize_report *out, dt_error *err) DT_MUST_CHECK;
+dt_status dt_quantize(const dt_quantize_params *p, dt_session *out_session, dt_quantize_report *out,
+                      dt_error *err) DT_MUST_CHECK;
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "core/mathx.h"
 #include "integer/run.h"
-#include "train/quantize/parts.h"
+#include "train/quantize/quantize_state.h"
 #include "train/run/evaluate.h"
 #include "train/run/evaluate_integer.h"
 
@@ -47,7 +47,7 @@ typedef struct reader {
     dt_session *s;
     dt_evaluator *e; /* or */
     dt_int_run *r;
-    float *room; /* [batch, K] */
+    float *room;    /* [batch, K] */
     float *mean[2]; /* [batch, predicted]: what outputs of both nets mean */
     const dt_quantize_truth *truth;
     float *keep; /* [count, K]: where the logits go; NULL: compared with the truth's */
@@ -119,7 +119,8 @@ static dt_status read_split(reader *r, dt_split split, dt_quantize_score *out, d
     for (int k = 0; k < 2; k++)
         r->mean[k] = dt_get_array(s->alloc, (size_t)(batch * each), sizeof(float), "predictions");
     bool ok = r->room && r->mean[0] && r->mean[1];
-    dt_status st = ok ? read_batches(r, loader, err) : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    dt_status st =
+        ok ? read_batches(r, loader, err) : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     if (st == DT_OK) finish(r, out);
     dt_put(s->alloc, r->room);
     dt_put(s->alloc, r->mean[0]);
@@ -155,10 +156,11 @@ dt_status dt_quantize_read_truth(dt_session *s, dt_quantize_truth *t, dt_quantiz
     DT_TRY(dt_session_loader(s, t->split, s->recipe->eval.batch, &loader, err));
     t->count = dt_loader_samples(loader);
     dt_loader_close(loader);
-    t->logits = dt_get_array(s->alloc, (size_t)(t->count * s->net.goal.K), sizeof *t->logits,
-                             "logits");
+    t->logits =
+        dt_get_array(s->alloc, (size_t)(t->count * s->net.goal.K), sizeof *t->logits, "logits");
     if (!t->logits) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for logits");
-    const dt_recipe_phase plain = { .weight_bits = DT_FLOAT_BITS, .activation_bits = DT_FLOAT_BITS };
+    const dt_recipe_phase plain = { .weight_bits = DT_FLOAT_BITS,
+                                    .activation_bits = DT_FLOAT_BITS };
     DT_TRY(dt_net_phase(&s->net, &plain, s->alloc, &bare, err));
     reader r = { .s = s, .keep = t->logits };
     dt_status st = read_float(s, &bare, &r, t->split, &report->plain, err);

@@ -2,8 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/quantize/sensitivity.h"
 
-#include "train/quantize/parts.h"
-
+#include "train/quantize/quantize_state.h"
 
 static bool on_progress(void *arg, const char *metric, const char *what, double share)
 {
@@ -39,8 +38,8 @@ static dt_status measure(const dt_sensitivity_params *p, dt_session *s, dt_ptq_m
     return st;
 }
 
-dt_status dt_sensitivity(const dt_sensitivity_params *p, dt_session *out_session,
-                         dt_ptq_mixed *out, dt_error *err)
+dt_status dt_sensitivity(const dt_sensitivity_params *p, dt_session *out_session, dt_ptq_mixed *out,
+                         dt_error *err)
 {
     DT_TRY(dt_session_open(out_session,
                            &(dt_session_params){ .recipe = p->recipe,

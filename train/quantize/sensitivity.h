@@ -21,7 +21,7 @@ typedef struct dt_sensitivity_params {
 } dt_sensitivity_params;
 
 /* The session is the caller's to close, after `out`, whose names are its. */
-dt_status dt_sensitivity(const dt_sensitivity_params *p, dt_session *out_session,
-                         dt_ptq_mixed *out, dt_error *err) DT_MUST_CHECK;
+dt_status dt_sensitivity(const dt_sensitivity_params *p, dt_session *out_session, dt_ptq_mixed *out,
+                         dt_error *err) DT_MUST_CHECK;
 
 #endif

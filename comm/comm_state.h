@@ -1,7 +1,7 @@
 /* What the files of this folder share. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DT_COMM_PARTS_H
-#define DT_COMM_PARTS_H
+#ifndef DT_COMM_COMM_STATE_H
+#define DT_COMM_COMM_STATE_H
 
 #include "comm/comm.h"
 

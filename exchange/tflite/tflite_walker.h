@@ -1,8 +1,8 @@
 /* What forms write as TFLite. Activations are int8: our codes less DT_TFL_ZERO, on the same grids;
  * [N,H,W,C] and [O,KH,KW,I] are TFLite's own layouts. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DT_EXCHANGE_TFLITE_TFLITE_PARTS_H
-#define DT_EXCHANGE_TFLITE_TFLITE_PARTS_H
+#ifndef DT_EXCHANGE_TFLITE_TFLITE_WALKER_H
+#define DT_EXCHANGE_TFLITE_TFLITE_WALKER_H
 
 #include "exchange/tflite/tflite_message.h"
 #include "integer/form.h"

@@ -1,7 +1,7 @@
 /* Parts of `detent quantize`: its run, its scores. Inside train/ only. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DT_TRAIN_QUANTIZE_PARTS_H
-#define DT_TRAIN_QUANTIZE_PARTS_H
+#ifndef DT_TRAIN_QUANTIZE_QUANTIZE_STATE_H
+#define DT_TRAIN_QUANTIZE_QUANTIZE_STATE_H
 
 #include "train/quantize/quantize.h"
 

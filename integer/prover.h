@@ -1,7 +1,7 @@
 /* What the `prove` of a form stands on. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DT_INTEGER_PROVE_PARTS_H
-#define DT_INTEGER_PROVE_PARTS_H
+#ifndef DT_INTEGER_PROVER_H
+#define DT_INTEGER_PROVER_H
 
 #include "integer/form.h"
 #include "integer/prove.h"

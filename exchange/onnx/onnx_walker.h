@@ -6,8 +6,8 @@
  * behind, which is done behind the next quantizer, on codes: the operator then stands directly
  * between its DequantizeLinear and QuantizeLinear, as runtimes want it. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DT_EXCHANGE_ONNX_ONNX_PARTS_H
-#define DT_EXCHANGE_ONNX_ONNX_PARTS_H
+#ifndef DT_EXCHANGE_ONNX_ONNX_WALKER_H
+#define DT_EXCHANGE_ONNX_ONNX_WALKER_H
 
 #include "exchange/onnx/onnx_walk.h"
 #include "integer/form.h"

@@ -1,8 +1,8 @@
 /* What the forms of operations share when they execute nodes. The reference's loops stand on this
  * and on nothing else: no kernel, so that an error in one cannot hide. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DT_INTEGER_RUN_PARTS_H
-#define DT_INTEGER_RUN_PARTS_H
+#ifndef DT_INTEGER_JOB_H
+#define DT_INTEGER_JOB_H
 
 #include "core/thread.h"
 #include "integer/form.h"
