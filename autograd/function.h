@@ -16,6 +16,42 @@ typedef void dt_function_slopes(const void *conf, int64_t n, const real *x, real
 void dt_function_forward(const dt_op_run *r, dt_function_values *values);
 void dt_function_backward(const dt_op_run *r, dt_function_slopes *slopes);
 
+/* A function by two expressions, its value and its slope at x; `Conf`: type of its options, *c, or
+ * void. Makes <id>_forward and <id>_backward. */
+#define DT_FUNCTION(id, Conf, value, slope)                                                        \
+    static void id##_values(const void *options, int64_t n, const real *in, real *y)               \
+    {                                                                                              \
+        const Conf *c = options;                                                                   \
+        (void)c;                                                                                   \
+        for (int64_t i = 0; i < n; i++) {                                                          \
+            const real x = in[i];                                                                  \
+            y[i] = value;                                                                          \
+        }                                                                                          \
+    }                                                                                              \
+    static void id##_slopes(const void *options, int64_t n, const real *in, real *d)               \
+    {                                                                                              \
+        const Conf *c = options;                                                                   \
+        (void)c;                                                                                   \
+        for (int64_t i = 0; i < n; i++) {                                                          \
+            const real x = in[i];                                                                  \
+            (void)x;                                                                               \
+            d[i] = slope;                                                                          \
+        }                                                                                          \
+    }                                                                                              \
+    static void id##_forward(const dt_op_run *r)                                                   \
+    {                                                                                              \
+        dt_function_forward(r, id##_values);                                                       \
+    }                                                                                              \
+    static void id##_backward(const dt_op_run *r)                                                  \
+    {                                                                                              \
+        dt_function_backward(r, id##_slopes);                                                      \
+    }
+/* What the descriptors of all of them say. */
+#define DT_FUNCTION_FACTS(id)                                                                      \
+    .name = #id, .in_min = 1, .in_max = 1, .out_count = 1, .grads = 1, .reads_in = 1,              \
+    .accumulates = 1, .grad_inplace = true, .function = true, .infer = dt_infer_same,              \
+    .forward = id##_forward, .backward = id##_backward
+
 /* An example of any shape for the gradient test, without a configuration. */
 extern const dt_op_example dt_function_examples[];
 

@@ -31,45 +31,11 @@ static const dt_op_example positive[] = {
     { .in_count = 0 },
 };
 
-static void hard_swish_values(const void *options, int64_t n, const real *x, real *y)
-{
-    (void)options;
-    for (int64_t i = 0; i < n; i++)
-        y[i] = x[i] * clip(x[i] / 6 + half, 0, 1);
-}
-
-static void hard_swish_slopes(const void *options, int64_t n, const real *x, real *d)
-{
-    (void)options;
-    for (int64_t i = 0; i < n; i++)
-        d[i] = hard_swish_slope(x[i]);
-}
-
-static void hard_swish_forward(const dt_op_run *r)
-{
-    dt_function_forward(r, hard_swish_values);
-}
-
-static void hard_swish_backward(const dt_op_run *r)
-{
-    dt_function_backward(r, hard_swish_slopes);
-}
-
+DT_FUNCTION(hard_swish, void, clip(x / 6 + half, 0, 1) * x, hard_swish_slope(x))
 const dt_op dt_op_hard_swish = {
-    .name = "hard_swish",
-    .in_min = 1,
-    .in_max = 1,
-    .out_count = 1,
-    .grads = 1,
-    .reads_in = 1,
-    .accumulates = 1,
-    .grad_inplace = true,
+    DT_FUNCTION_FACTS(hard_swish),
     .grad_kind = DT_GRAD_KINK,
-    .function = true,
     .onnx = "x x 3 Add 0 6 Clip 6 Div Mul",
-    .infer = dt_infer_same,
-    .forward = hard_swish_forward,
-    .backward = hard_swish_backward,
     .examples = dt_function_examples,
 };
 
@@ -87,48 +53,15 @@ static const dt_op_example hard_sigmoid_examples[] = {
     { .in_count = 0 },
 };
 
-static void hard_sigmoid_values(const void *options, int64_t n, const real *x, real *y)
-{
-    const dt_hard_sigmoid_conf *c = options;
-    for (int64_t i = 0; i < n; i++)
-        y[i] = clip((real)c->alpha * x[i] + (real)c->beta, 0, 1);
-}
-
-static void hard_sigmoid_slopes(const void *options, int64_t n, const real *x, real *d)
-{
-    const dt_hard_sigmoid_conf *c = options;
-    for (int64_t i = 0; i < n; i++)
-        d[i] = hard_sigmoid_slope(c, x[i]);
-}
-
-static void hard_sigmoid_forward(const dt_op_run *r)
-{
-    dt_function_forward(r, hard_sigmoid_values);
-}
-
-static void hard_sigmoid_backward(const dt_op_run *r)
-{
-    dt_function_backward(r, hard_sigmoid_slopes);
-}
-
+DT_FUNCTION(hard_sigmoid, dt_hard_sigmoid_conf, clip(x *(real)c->alpha + (real)c->beta, 0, 1),
+            hard_sigmoid_slope(c, x))
 const dt_op dt_op_hard_sigmoid = {
-    .name = "hard_sigmoid",
-    .in_min = 1,
-    .in_max = 1,
-    .out_count = 1,
+    DT_FUNCTION_FACTS(hard_sigmoid),
     .opts = hard_sigmoid_opts,
     .conf_size = sizeof(dt_hard_sigmoid_conf),
-    .grads = 1,
-    .reads_in = 1,
-    .accumulates = 1,
-    .grad_inplace = true,
     .sign = DT_SIGN_NONNEG,
     .grad_kind = DT_GRAD_KINK,
-    .function = true,
     .onnx = "x HardSigmoid:alpha,beta",
-    .infer = dt_infer_same,
-    .forward = hard_sigmoid_forward,
-    .backward = hard_sigmoid_backward,
     .examples = hard_sigmoid_examples,
 };
 
@@ -144,47 +77,14 @@ static const dt_op_example leaky_relu_examples[] = {
     { .in_count = 0 },
 };
 
-static void leaky_relu_values(const void *options, int64_t n, const real *x, real *y)
-{
-    const dt_leaky_relu_conf *c = options;
-    for (int64_t i = 0; i < n; i++)
-        y[i] = x[i] < 0 ? (real)c->alpha * x[i] : x[i];
-}
-
-static void leaky_relu_slopes(const void *options, int64_t n, const real *x, real *d)
-{
-    const dt_leaky_relu_conf *c = options;
-    for (int64_t i = 0; i < n; i++)
-        d[i] = x[i] < 0 ? (real)c->alpha : 1;
-}
-
-static void leaky_relu_forward(const dt_op_run *r)
-{
-    dt_function_forward(r, leaky_relu_values);
-}
-
-static void leaky_relu_backward(const dt_op_run *r)
-{
-    dt_function_backward(r, leaky_relu_slopes);
-}
-
+DT_FUNCTION(leaky_relu, dt_leaky_relu_conf, x < 0 ? (real)c->alpha * x : x,
+            x < 0 ? (real)c->alpha : 1)
 const dt_op dt_op_leaky_relu = {
-    .name = "leaky_relu",
-    .in_min = 1,
-    .in_max = 1,
-    .out_count = 1,
+    DT_FUNCTION_FACTS(leaky_relu),
     .opts = leaky_relu_opts,
     .conf_size = sizeof(dt_leaky_relu_conf),
-    .grads = 1,
-    .reads_in = 1,
-    .accumulates = 1,
-    .grad_inplace = true,
     .grad_kind = DT_GRAD_KINK,
-    .function = true,
     .onnx = "x LeakyRelu:alpha",
-    .infer = dt_infer_same,
-    .forward = leaky_relu_forward,
-    .backward = leaky_relu_backward,
     .examples = leaky_relu_examples,
 };
 
@@ -200,48 +100,11 @@ static const dt_op_example elu_examples[] = {
     { .in_count = 0 },
 };
 
-static void elu_values(const void *options, int64_t n, const real *x, real *y)
-{
-    const dt_elu_conf *c = options;
-    for (int64_t i = 0; i < n; i++)
-        y[i] = x[i] < 0 ? (real)c->alpha * dt_expm1(x[i]) : x[i];
-}
-
-static void elu_slopes(const void *options, int64_t n, const real *x, real *d)
-{
-    const dt_elu_conf *c = options;
-    for (int64_t i = 0; i < n; i++)
-        d[i] = x[i] < 0 ? (real)c->alpha * dt_exp(x[i]) : 1;
-}
-
-static void elu_forward(const dt_op_run *r)
-{
-    dt_function_forward(r, elu_values);
-}
-
-static void elu_backward(const dt_op_run *r)
-{
-    dt_function_backward(r, elu_slopes);
-}
-
+DT_FUNCTION(elu, dt_elu_conf, x < 0 ? (real)c->alpha * dt_expm1(x) : x,
+            x < 0 ? (real)c->alpha * dt_exp(x) : 1)
 const dt_op dt_op_elu = {
-    .name = "elu",
-    .in_min = 1,
-    .in_max = 1,
-    .out_count = 1,
-    .opts = elu_opts,
-    .conf_size = sizeof(dt_elu_conf),
-    .grads = 1,
-    .reads_in = 1,
-    .accumulates = 1,
-    .grad_inplace = true,
-    .grad_kind = DT_GRAD_KINK,
-    .function = true,
-    .onnx = "x Elu:alpha",
-    .infer = dt_infer_same,
-    .forward = elu_forward,
-    .backward = elu_backward,
-    .examples = elu_examples,
+    DT_FUNCTION_FACTS(elu),    .opts = elu_opts,      .conf_size = sizeof(dt_elu_conf),
+    .grad_kind = DT_GRAD_KINK, .onnx = "x Elu:alpha", .examples = elu_examples,
 };
 
 static const dt_opt clip_opts[] = {
@@ -264,174 +127,31 @@ static const dt_op_example clip_examples[] = {
     { .in_count = 0 },
 };
 
-static void clip_values(const void *options, int64_t n, const real *x, real *y)
-{
-    const dt_clip_conf *c = options;
-    for (int64_t i = 0; i < n; i++)
-        y[i] = clip(x[i], (real)c->low, (real)c->high);
-}
-
-static void clip_slopes(const void *options, int64_t n, const real *x, real *d)
-{
-    const dt_clip_conf *c = options;
-    for (int64_t i = 0; i < n; i++)
-        d[i] = x[i] > (real)c->low && x[i] < (real)c->high;
-}
-
-static void clip_forward(const dt_op_run *r)
-{
-    dt_function_forward(r, clip_values);
-}
-
-static void clip_backward(const dt_op_run *r)
-{
-    dt_function_backward(r, clip_slopes);
-}
-
+DT_FUNCTION(clip, dt_clip_conf, clip(x, (real)c->low, (real)c->high),
+            x > (real)c->low && x < (real)c->high)
 const dt_op dt_op_clip = {
-    .name = "clip",
-    .in_min = 1,
-    .in_max = 1,
-    .out_count = 1,
-    .opts = clip_opts,
-    .conf_size = sizeof(dt_clip_conf),
-    .grads = 1,
-    .reads_in = 1,
-    .accumulates = 1,
-    .grad_inplace = true,
-    .grad_kind = DT_GRAD_KINK,
-    .limits = clip_limits,
-    .function = true,
-    .onnx = "x low high Clip",
-    .infer = dt_infer_same,
-    .forward = clip_forward,
-    .backward = clip_backward,
+    DT_FUNCTION_FACTS(clip),   .opts = clip_opts,     .conf_size = sizeof(dt_clip_conf),
+    .grad_kind = DT_GRAD_KINK, .limits = clip_limits, .onnx = "x low high Clip",
     .examples = clip_examples,
 };
 
-static void abs_values(const void *options, int64_t n, const real *x, real *y)
-{
-    (void)options;
-    for (int64_t i = 0; i < n; i++)
-        y[i] = fabs(x[i]);
-}
-
-static void abs_slopes(const void *options, int64_t n, const real *x, real *d)
-{
-    (void)options;
-    for (int64_t i = 0; i < n; i++)
-        d[i] = (real)((x[i] > 0) - (x[i] < 0));
-}
-
-static void abs_forward(const dt_op_run *r)
-{
-    dt_function_forward(r, abs_values);
-}
-
-static void abs_backward(const dt_op_run *r)
-{
-    dt_function_backward(r, abs_slopes);
-}
-
+DT_FUNCTION(abs, void, fabs(x), (real)((x > 0) - (x < 0)))
 const dt_op dt_op_abs = {
-    .name = "abs",
-    .in_min = 1,
-    .in_max = 1,
-    .out_count = 1,
-    .grads = 1,
-    .reads_in = 1,
-    .accumulates = 1,
-    .grad_inplace = true,
-    .sign = DT_SIGN_NONNEG,
-    .grad_kind = DT_GRAD_KINK,
-    .function = true,
-    .onnx = "x Abs",
-    .infer = dt_infer_same,
-    .forward = abs_forward,
-    .backward = abs_backward,
-    .examples = dt_function_examples,
+    DT_FUNCTION_FACTS(abs), .sign = DT_SIGN_NONNEG,           .grad_kind = DT_GRAD_KINK,
+    .onnx = "x Abs",        .examples = dt_function_examples,
 };
 
-static void neg_values(const void *options, int64_t n, const real *x, real *y)
-{
-    (void)options;
-    for (int64_t i = 0; i < n; i++)
-        y[i] = -x[i];
-}
-
-static void neg_slopes(const void *options, int64_t n, const real *x, real *d)
-{
-    (void)options;
-    (void)x;
-    for (int64_t i = 0; i < n; i++)
-        d[i] = -1;
-}
-
-static void neg_forward(const dt_op_run *r)
-{
-    dt_function_forward(r, neg_values);
-}
-
-static void neg_backward(const dt_op_run *r)
-{
-    dt_function_backward(r, neg_slopes);
-}
-
+DT_FUNCTION(neg, void, -x, -1)
 const dt_op dt_op_neg = {
-    .name = "neg",
-    .in_min = 1,
-    .in_max = 1,
-    .out_count = 1,
-    .grads = 1,
-    .reads_in = 1,
-    .accumulates = 1,
-    .grad_inplace = true,
-    .function = true,
+    DT_FUNCTION_FACTS(neg),
     .onnx = "x Neg",
-    .infer = dt_infer_same,
-    .forward = neg_forward,
-    .backward = neg_backward,
     .examples = dt_function_examples,
 };
 
-static void sqrt_values(const void *options, int64_t n, const real *x, real *y)
-{
-    (void)options;
-    for (int64_t i = 0; i < n; i++)
-        y[i] = sqrt(x[i]);
-}
-
-static void sqrt_slopes(const void *options, int64_t n, const real *x, real *d)
-{
-    (void)options;
-    for (int64_t i = 0; i < n; i++)
-        d[i] = half / sqrt(x[i]);
-}
-
-static void sqrt_forward(const dt_op_run *r)
-{
-    dt_function_forward(r, sqrt_values);
-}
-
-static void sqrt_backward(const dt_op_run *r)
-{
-    dt_function_backward(r, sqrt_slopes);
-}
-
+DT_FUNCTION(sqrt, void, sqrt(x), half / sqrt(x))
 const dt_op dt_op_sqrt = {
-    .name = "sqrt",
-    .in_min = 1,
-    .in_max = 1,
-    .out_count = 1,
-    .grads = 1,
-    .reads_in = 1,
-    .accumulates = 1,
-    .grad_inplace = true,
+    DT_FUNCTION_FACTS(sqrt),
     .sign = DT_SIGN_NONNEG,
-    .function = true,
     .onnx = "x Sqrt",
-    .infer = dt_infer_same,
-    .forward = sqrt_forward,
-    .backward = sqrt_backward,
     .examples = positive,
 };
