@@ -72,6 +72,8 @@ START_TEST(an_update_past_zero_is_held_and_momentum_lets_go)
     ck_assert(f.events == 0 && (double)*s > 0.89 && f.optim.buffer[0][scale][0] == 1);
     update(&f, 100, 1);
     ck_assert_int_eq(f.events, 1);
+    ck_assert_int_eq(dt_hold_often(&f.hold, &f.t.net.graph, names, sizeof names), 1);
+    ck_assert_str_eq(names, SITE " (1 of 2 steps)");
     ck_assert_str_eq(f.event.site, SITE);
     ck_assert_str_eq(f.event.parameter, "scale");
     ck_assert(f.event.first && !f.event.at_floor && f.event.updated < -9);
@@ -87,6 +89,11 @@ START_TEST(an_update_past_zero_is_held_and_momentum_lets_go)
     update(&f, -1, 20); /* and nothing keeps it there */
     ck_assert_double_eq_tol((double)*s, 0.1 + 1.0 / 1024, 1e-6);
     ck_assert_int_eq(dt_hold_at_floor(&f.t.net.graph, &f.t.net.state, names, sizeof names), 0);
+    int64_t halved = f.hold.halved[scale];
+    ck_assert_int_gt(halved, 5); /* down to the floor, which is no half */
+    for (int i = 21; i < 21 * (int)halved; i++)
+        update(&f, 0, i); /* many steps later they are few */
+    ck_assert_int_eq(dt_hold_often(&f.hold, &f.t.net.graph, names, sizeof names), 0);
     end(&f);
 }
 END_TEST

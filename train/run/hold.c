@@ -7,14 +7,15 @@
 
 #include "fakequant/floor.h"
 
-enum { TOLD_HALF = 1, TOLD_FLOOR = 2 };
+enum { TOLD_HALF = 1, TOLD_FLOOR = 2, OFTEN = 20 };
 
 dt_status dt_hold_init(dt_hold *h, const dt_graph *g, const dt_alloc *a, dt_error *err)
 {
     *h = (dt_hold){ .graph = g, .arena = dt_arena_new(a, "ranges") };
     size_t n = (size_t)g->value_count + 1;
     bool full = !h->arena || !(h->before = dt_arena_get(h->arena, n * sizeof *h->before)) ||
-                !(h->told = dt_arena_get(h->arena, n));
+                !(h->told = dt_arena_get(h->arena, n)) ||
+                !(h->halved = dt_arena_get(h->arena, n * sizeof *h->halved));
     for (int i = 0; !full && i < g->value_count; i++) {
         const dt_value *v = &g->value[i];
         if (v->role != DT_ROLE_QUANT) continue;
@@ -69,7 +70,8 @@ static void put_group(dt_hold *h, const dt_node *site, const dt_optim_state *o, 
 }
 
 static dt_status hold_group(dt_hold *h, const dt_node *site, const dt_optim_state *o, dt_state *s,
-                            int64_t group, dt_hold_fn fn, void *arg, dt_error *err)
+                            int64_t group, dt_hold_fn fn, void *arg, bool *out_halved,
+                            dt_error *err)
 {
     const dt_fakequant_conf *c = site->conf;
     real before[DT_QUANT_MAX_PARAMS], held[DT_QUANT_MAX_PARAMS];
@@ -83,6 +85,7 @@ static dt_status hold_group(dt_hold *h, const dt_node *site, const dt_optim_stat
                         .groups = c->site.groups,
                         .at_floor = what == DT_HELD_FLOOR };
     put_group(h, site, o, s, group, held, &e);
+    *out_halved = *out_halved || !e.at_floor;
     if (e.at_floor && dt_floor_is_at(c, before)) return DT_OK; /* it stays there */
     unsigned char *told = &h->told[site->in[1]], bit = e.at_floor ? TOLD_FLOOR : TOLD_HALF;
     e.first = !(*told & bit);
@@ -96,10 +99,41 @@ dt_status dt_hold_end(dt_hold *h, const dt_graph *sites, const dt_optim_state *o
     for (int i = 0; i < sites->node_count; i++) {
         const dt_node *site = &sites->node[i];
         const dt_fakequant_conf *c = site_conf(site);
+        bool halved = false;
         for (int64_t k = 0; c && c->quantizer->range && k < c->site.groups; k++)
-            DT_TRY(hold_group(h, site, o, s, k, fn, arg, err));
+            DT_TRY(hold_group(h, site, o, s, k, fn, arg, &halved, err));
+        if (halved) h->halved[site->in[1]]++;
     }
+    h->steps++;
     return DT_OK;
+}
+
+/* Names of sites in a text, the first few. */
+enum { NAMES = 4 };
+
+static void name_site(int nth, const char *name, char *text, size_t size)
+{
+    size_t used = strlen(text);
+    if (nth < NAMES)
+        snprintf(text + used, size - used, "%s%s", used ? ", " : "", name);
+    else if (nth == NAMES)
+        snprintf(text + used, size - used, ", ...");
+}
+
+int dt_hold_often(const dt_hold *h, const dt_graph *sites, char *text, size_t size)
+{
+    int n = 0;
+    text[0] = '\0';
+    for (int i = 0; i < sites->node_count; i++) {
+        const dt_node *site = &sites->node[i];
+        char name[256];
+        int64_t halved = site_conf(site) && site->in_count > 1 ? h->halved[site->in[1]] : 0;
+        if (halved * OFTEN <= h->steps) continue;
+        snprintf(name, sizeof name, "%s (%lld of %lld steps)", site->name, (long long)halved,
+                 (long long)h->steps);
+        name_site(n++, name, text, size);
+    }
+    return n;
 }
 
 bool dt_hold_group_at_floor(const dt_node *site, const dt_state *s, int64_t group)
@@ -119,16 +153,9 @@ static bool is_at_floor(const dt_node *site, const dt_state *s)
 
 int dt_hold_at_floor(const dt_graph *sites, const dt_state *s, char *text, size_t size)
 {
-    enum { NAMES = 4 };
     int n = 0;
     text[0] = '\0';
-    for (int i = 0; i < sites->node_count; i++) {
-        if (!is_at_floor(&sites->node[i], s)) continue;
-        size_t used = strlen(text);
-        if (n++ < NAMES)
-            snprintf(text + used, size - used, "%s%s", used ? ", " : "", sites->node[i].name);
-    }
-    size_t used = strlen(text);
-    if (n > NAMES) snprintf(text + used, size - used, ", ...");
+    for (int i = 0; i < sites->node_count; i++)
+        if (is_at_floor(&sites->node[i], s)) name_site(n++, sites->node[i].name, text, size);
     return n;
 }

@@ -9,6 +9,9 @@
 typedef struct dt_hold {
     real **before;       /* by value: quantizers' parameters before the update, else NULL */
     unsigned char *told; /* by value: 1 was held, 2 was at its floor; since the run was opened */
+    int64_t *halved;     /* by value, a site's first parameter: steps that cut one of its groups to
+                          * half; since the run was opened */
+    int64_t steps;       /* updates since then */
     const dt_graph *graph;
     dt_arena *arena;
 } dt_hold;
@@ -33,6 +36,10 @@ void dt_hold_begin(dt_hold *h, const dt_state *s);
  * use, and lets the optimizer's momentum of what was held go. Errors: those of `fn`. */
 dt_status dt_hold_end(dt_hold *h, const dt_graph *sites, const dt_optim_state *o, dt_state *s,
                       dt_hold_fn fn, void *arg, dt_error *err) DT_MUST_CHECK;
+
+/* How many sites were cut to half in more than one of twenty steps since the run was opened; `text`
+ * gets the names of the first few, each with its steps. */
+int dt_hold_often(const dt_hold *h, const dt_graph *sites, char *text, size_t size);
 
 /* Whether the range of a group of a fakequant node is there, or below. */
 bool dt_hold_group_at_floor(const dt_node *site, const dt_state *s, int64_t group);

@@ -403,6 +403,20 @@ static void say_floor(const dt_run *r)
     say(r, text);
 }
 
+/* What an update takes more than half of, step after step, learns nothing from it. */
+static void say_often(const dt_run *r)
+{
+    char names[400], text[600];
+    int n = dt_hold_often(&r->hold, r->phase->plain, names, sizeof names);
+    if (n == 0) return;
+    snprintf(
+        text, sizeof text,
+        "warning: %d range%s held at half again and again: %s; the rate is too high for %s, see "
+        "train.quant_lr",
+        n, n == 1 ? " was" : "s were", names, n == 1 ? "it" : "them");
+    say(r, text);
+}
+
 static void say_ranks(const dt_run *r)
 {
     char text[240];
@@ -449,6 +463,7 @@ static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
         r->score = e.score;
     }
     say_floor(r);
+    say_often(r);
     say_ranks(r);
     DT_TRY(dt_comm_settle(r->p->comm, leads(r) ? write_done(r, err) : DT_OK, err));
     *result = (dt_run_result){ true, r->score, r->s.net.goal, r->at.step };
