@@ -103,7 +103,7 @@ dt_status dt_exec_init(dt_exec *e, const dt_plan *p, dt_state *s, const dt_kerne
     e->given_grad =
         dt_arena_get(e->arena, sizeof *e->given_grad * (size_t)(p->graph->value_count + 1));
     bool ok = e->slot && e->input && e->given_grad;
-#ifndef __SANITIZE_ADDRESS__
+#if !DT_ASAN
     if (ok && !memory) ok = (memory = dt_arena_get(e->arena, p->arena_bytes)) != NULL;
 #endif
     for (int i = 0; ok && i < p->slot_count; i++) {

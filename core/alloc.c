@@ -7,17 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ARENA_SEPARATE 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ARENA_SEPARATE 1
-#endif
-#endif
-#ifndef ARENA_SEPARATE
-#define ARENA_SEPARATE 0
-#endif
-
 static void *std_get(void *self, size_t size, const char *tag)
 {
     (void)self;
@@ -126,8 +115,8 @@ void *dt_arena_get(dt_arena *arena, size_t size)
     if (size > SIZE_MAX / 2) return NULL;
     size = dt_aligned(size);
     struct chunk *c = arena->chunks;
-    if (ARENA_SEPARATE || !c || c->size - c->used < size) {
-        size_t room = ARENA_SEPARATE || size > CHUNK ? size : CHUNK;
+    if (DT_ASAN || !c || c->size - c->used < size) {
+        size_t room = DT_ASAN || size > CHUNK ? size : CHUNK;
         c = dt_get(arena->alloc, chunk_head + room, arena->tag);
         if (!c) return NULL;
         *c = (struct chunk){ .next = arena->chunks, .size = room };

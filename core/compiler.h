@@ -17,6 +17,23 @@ static inline size_t dt_aligned(size_t bytes)
     return (bytes + DT_ALIGN - 1) / DT_ALIGN * DT_ALIGN;
 }
 
+/* Sanitizers, as gcc and clang tell of them. */
+#ifdef __has_feature
+#define DT_HAS_FEATURE(name) __has_feature(name)
+#else
+#define DT_HAS_FEATURE(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || DT_HAS_FEATURE(address_sanitizer)
+#define DT_ASAN 1
+#else
+#define DT_ASAN 0
+#endif
+#if defined(__SANITIZE_THREAD__) || DT_HAS_FEATURE(thread_sanitizer)
+#define DT_TSAN 1
+#else
+#define DT_TSAN 0
+#endif
+
 /* For template kernels: a function whose constant arguments must be seen at the call, and a loop
  * that must vanish so that its array stays in registers. */
 #define DT_INLINE static inline __attribute__((always_inline))

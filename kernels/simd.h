@@ -49,7 +49,7 @@ static inline vec vec_fma(vec a, vec b, vec c) /* a * b + c, rounded once */
  */
 DT_INLINE void vec_fma_spread(int n, const float *p, const vec *f, vec *sum)
 {
-#ifdef __SANITIZE_ADDRESS__
+#if DT_ASAN
     for (int i = 0; i < n; i++)
         sum[i] = vec_fma(vec_broadcast(p), f[i], sum[i]);
 #else

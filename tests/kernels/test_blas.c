@@ -43,7 +43,7 @@ static int load_within(size_t room, char *text, size_t size)
 /* Before any other test has loaded it. Sanitizers map terabytes. */
 START_TEST(where_it_does_not_fit_it_is_refused)
 {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !DT_ASAN && !DT_TSAN
     char text[300];
     size_t enough = dt_blas_room(1);
     ck_assert_int_eq(load_within(100 * (size_t)MIB, text, sizeof text), REFUSED);

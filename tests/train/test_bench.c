@@ -98,7 +98,7 @@ START_TEST(fused_at_full_size)
     ck_assert(r.arena_mb > 33); /* glibc maps what is larger, see mallopt(3) */
     ck_assert_double_eq_tol(r.fma_share * r.fma_peak * r.ms_median, 1e3 * r.gflop, 1e-6);
     ck_assert(r.loader_share >= 0 && r.loader_share < 1);
-#ifndef __SANITIZE_ADDRESS__
+#if !DT_ASAN
     ck_assert_msg(fabs(r.arena_real_mb / r.arena_mb - 1) < 0.05, "planned %.1f MB, real %.1f",
                   r.arena_mb, r.arena_real_mb);
 #endif

@@ -313,7 +313,7 @@ dt_status dt_run_make_plans(dt_run *r, dt_error *err)
              (double)r->step_bytes / 1e6, net->state.param_count, (double)net->state.bytes / 1e6);
     say(r, text);
     DT_TRY(make_sums(r, err));
-#ifndef __SANITIZE_ADDRESS__
+#if !DT_ASAN
     r->step_memory = dt_get(r->p->alloc, r->step_bytes, "step arena");
     if (!r->step_memory)
         return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a step: %.1f MB wanted",
