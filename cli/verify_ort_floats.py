@@ -12,10 +12,12 @@ import sys
 import tempfile
 
 from comparison import Failed, as_input, batch_size
-from verify_ort import FLOAT_OPS, np, onnx, open_session, ort
+from verify_ort import np, onnx, open_session, ort
 
 # What the codes of a quantizer come out of, in this order: behind moves, limits, itself.
 CODES = ("Reshape", "Flatten", "Clip", "QuantizeLinear")
+# Products and sums: with quantizers around them a runtime can do these in integers.
+PRODUCTS = {"Conv", "FusedConv", "Gemm", "Add", "MatMul", "GlobalAveragePool", "Relu"}
 # The additions of a GELU's own formula.
 GELU = ("/One", "/Sum")
 
@@ -38,7 +40,7 @@ def with_codes(path, names):
 def products_in_float(path):
     """Products and sums that were left in float, with their number."""
     left = collections.Counter(n.op_type for n in onnx.load(path).graph.node
-                               if n.op_type in FLOAT_OPS and not n.output[0].endswith(GELU))
+                               if n.op_type in PRODUCTS and not n.output[0].endswith(GELU))
     return dict(sorted(left.items()))
 
 
