@@ -17,6 +17,26 @@ void dt_elements_backward(const dt_op_run *r, dt_element_fn slope);
 double dt_elements_of(const void *conf, const real *y, const void *answer, int64_t K,
                       dt_element_fn value);
 
+/* The functions that such a file's descriptors name, of its value and slope, and what the
+ * descriptors of the operations say alike. */
+#define DT_ELEMENTS(value, slope)                                                                  \
+    static void forward(const dt_op_run *r)                                                        \
+    {                                                                                              \
+        dt_elements_forward(r, value);                                                             \
+    }                                                                                              \
+    static void backward(const dt_op_run *r)                                                       \
+    {                                                                                              \
+        dt_elements_backward(r, slope);                                                            \
+    }                                                                                              \
+    static double of(const void *options, const real *y, const void *answer, int64_t K)            \
+    {                                                                                              \
+        return dt_elements_of(options, y, answer, K, value);                                       \
+    }
+#define DT_ELEMENTS_FACTS(id)                                                                      \
+    .name = id, .in_min = 2, .in_max = 2, .out_count = 1, .grads = 1, .reads_in = 3,               \
+    .infer = dt_elements_infer, .memory = dt_elements_memory, .forward = forward,                  \
+    .backward = backward
+
 /* Rows of the gradient test. */
 extern const dt_op_example dt_elements_examples[];
 

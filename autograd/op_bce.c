@@ -19,34 +19,12 @@ static double slope(const void *conf, double x, double t)
     return (x < 0 ? e : 1) / (1 + e) - t;
 }
 
-static void forward(const dt_op_run *r)
-{
-    dt_elements_forward(r, value);
-}
-
-static void backward(const dt_op_run *r)
-{
-    dt_elements_backward(r, slope);
-}
+DT_ELEMENTS(value, slope)
 
 const dt_op dt_op_bce = {
-    .name = "bce",
-    .in_min = 2,
-    .in_max = 2,
-    .out_count = 1,
-    .grads = 1,
-    .reads_in = 3,
-    .infer = dt_elements_infer,
-    .memory = dt_elements_memory,
-    .forward = forward,
-    .backward = backward,
+    DT_ELEMENTS_FACTS("bce"),
     .examples = dt_elements_examples,
 };
-
-static double of(const void *conf, const real *y, const void *answer, int64_t K)
-{
-    return dt_elements_of(conf, y, answer, K, value);
-}
 
 const dt_loss dt_loss_bce = {
     .row = { "bce", "binary cross entropy of logits with flags", NULL, 0 },

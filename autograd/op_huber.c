@@ -28,15 +28,7 @@ static double slope(const void *options, double y, double t)
     return d > delta ? delta : d < -delta ? -delta : d;
 }
 
-static void forward(const dt_op_run *r)
-{
-    dt_elements_forward(r, value);
-}
-
-static void backward(const dt_op_run *r)
-{
-    dt_elements_backward(r, slope);
-}
+DT_ELEMENTS(value, slope)
 
 static const conf near = { 0.5 }, far = { 4 };
 static const dt_op_example examples[] = {
@@ -46,25 +38,11 @@ static const dt_op_example examples[] = {
 };
 
 const dt_op dt_op_huber = {
-    .name = "huber",
-    .in_min = 2,
-    .in_max = 2,
-    .out_count = 1,
+    DT_ELEMENTS_FACTS("huber"),
     .opts = opts,
     .conf_size = sizeof(conf),
-    .grads = 1,
-    .reads_in = 3,
-    .infer = dt_elements_infer,
-    .memory = dt_elements_memory,
-    .forward = forward,
-    .backward = backward,
     .examples = examples,
 };
-
-static double of(const void *options, const real *y, const void *answer, int64_t K)
-{
-    return dt_elements_of(options, y, answer, K, value);
-}
 
 const dt_loss dt_loss_huber = {
     .row = { "huber", "squared error near, absolute error far (Huber 1964)", opts, sizeof(conf) },
