@@ -50,10 +50,10 @@ def kill_and_resume(test, recipe, whole, seconds, kills, rng):
     """Returns how many kills hit a run under way; every finished run is compared."""
     folder, done, steps, finished = test.path("killed"), 0, [], 0
     while done < kills or not finished or (len(set(steps)) < 2 and done < 5 * kills):
+        to_the_end = done >= kills and (not finished or done >= 5 * kills)
         process = test.start("train", recipe, *LIVELY, "--out", folder, "--resume", "--threads", 2)
         try:
-            # The last round runs to its end.
-            err = process.communicate(timeout=None if done >= kills
+            err = process.communicate(timeout=None if to_the_end
                                       else rng.uniform(0, 0.8 * seconds))[1]
         except Exception:  # TimeoutExpired: it runs still
             process.send_signal(signal.SIGKILL)
@@ -162,6 +162,8 @@ def check_held(test):
     test.succeed("train", recipe, *wild, "train.max_steps=13", "--out", cut)
     test.succeed("train", recipe, *wild, "--out", cut, "--resume")
     test.check(state(cut) == state(whole), "held ranges: a resumed run has other bits")
+    test.check(any(line["step"] == 13 for line in held), f"nothing held at the cut: {held}")
+    test.check(log(cut) == log(whole), "held ranges: a resumed run has another log")
 
 
 def check_recipe(test, recipe, kills, rng, number):

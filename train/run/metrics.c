@@ -22,7 +22,7 @@ static int64_t json_step(const char *line, size_t size, bool *out_alone)
     json_t *step = o ? json_object_get(o, "step") : NULL;
     int64_t n = json_is_integer(step) ? (int64_t)json_integer_value(step) : INT64_MAX;
     const char *kind = json_string_value(json_object_get(o, "kind"));
-    *out_alone = kind && strcmp(kind, "step") == 0;
+    *out_alone = kind && (strcmp(kind, "step") == 0 || strcmp(kind, "held") == 0);
     if (o) json_decref(o);
     return n;
 }
