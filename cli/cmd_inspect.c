@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/inspect_layers.h"
 #include "cli/inspect_onnx.h"
+#include "cli/plain.h"
 
 /* Texts that a run writes, and what they are called here; NULL: in JSON only. */
 static const struct {
@@ -44,7 +45,7 @@ static const char *range_of(const dt_inspect_site *s, char text[32])
 static void on_site(void *arg, const dt_inspect_site *s)
 {
     view *v = arg;
-    char range[32], values[32] = "";
+    char range[32], values[32] = "", name[CLI_PLAIN_NAME];
     range_of(s, range);
     if (v->list) {
         json_t *o =
@@ -65,7 +66,8 @@ static void on_site(void *arg, const dt_inspect_site *s)
         printf("\n%-38s %-8s %4s %-10s %-18s %8s %6s %6s  %s\n", "quantization site", "method",
                "bits", "codes", "values", "clipped", "SQNR", "scales", "scale");
     if (s->has_grid) snprintf(values, sizeof values, "%.3g..%.3g", s->low, s->high);
-    printf("%-38s %-8s %4d %-10s %-18s", s->name, s->method, s->bits, range, values);
+    printf("%-38s %-8s %4d %-10s %-18s", cli_plain_name(s->name, name), s->method, s->bits, range,
+           values);
     if (s->measured)
         printf(" %7.3f%% %6.1f", 100 * s->clipped, s->sqnr_db);
     else
@@ -121,9 +123,9 @@ static size_t count_model(const dt_tensors *set, size_t *out_elements)
 
 static void print_text(const dt_inspection *in, const char *path)
 {
-    char shape[DT_SHAPE_TEXT];
+    char shape[DT_SHAPE_TEXT], name[CLI_PLAIN_NAME];
     size_t elements, tensors = count_model(&in->set, &elements);
-    printf("%s: %s, %zu bytes\n", path, in->format, in->bytes);
+    printf("%s: %s, %zu bytes\n", cli_plain_name(path, name), in->format, in->bytes);
     for (size_t i = 0; i < DT_ARRAY_LEN(facts); i++) {
         const char *value = in->native ? dt_tensors_attr(&in->set, facts[i].key) : NULL;
         if (value && facts[i].label) printf("%-16s %s\n", facts[i].label, value);
@@ -134,7 +136,7 @@ static void print_text(const dt_inspection *in, const char *path)
     for (size_t i = 0; i < in->set.count; i++) {
         const dt_named_tensor *t = &in->set.item[i];
         if (!dt_inspect_is_model(t->name)) continue;
-        printf("%-46s %-5s %-18s %10lld\n", t->name, dt_dtype_name(t->dtype),
+        printf("%-46s %-5s %-18s %10lld\n", cli_plain_name(t->name, name), dt_dtype_name(t->dtype),
                dt_shape_print(&t->shape, shape), (long long)dt_shape_count(&t->shape));
     }
 }
@@ -172,6 +174,7 @@ static json_t *describe(const dt_inspection *in, const char *path)
 /* Texts of a foreign file, long ones cut. */
 static void print_texts(const dt_inspection *in, json_t *o)
 {
+    char shown[CLI_PLAIN_NAME];
     json_t *texts = o ? json_object() : NULL;
     for (size_t i = 0; i < in->set.attr_count; i++) {
         const char *key = in->set.attr[i].key, *value = in->set.attr[i].value;
@@ -183,7 +186,7 @@ static void print_texts(const dt_inspection *in, json_t *o)
             if (name) json_object_set_new(texts, json_string_value(name), cli_text_json(value));
             json_decref(name);
         } else {
-            printf("%s%-38s %.*s%s\n", i ? "" : "\n", key, cut, value,
+            printf("%s%-38s %.*s%s\n", i ? "" : "\n", cli_plain_name(key, shown), cut, value,
                    value[line] || cut < line ? " ..." : "");
         }
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/plain.h"
 
 enum { SHOWN = 5 };
 
@@ -51,8 +52,8 @@ static json_t *show_classes(const char *path, const char *const *names, double *
                             bool json)
 {
     json_t *list = json ? json_array() : NULL;
-    char text[32];
-    if (!json) printf("%s:", path);
+    char text[32], shown[CLI_PLAIN_NAME];
+    if (!json) printf("%s:", cli_plain_name(path, shown));
     for (int k = 0; k < SHOWN && k < K; k++) {
         int64_t best = 0;
         for (int64_t i = 1; i < K; i++)
@@ -62,7 +63,8 @@ static json_t *show_classes(const char *path, const char *const *names, double *
                 list, json_pack("{s:I,s:o,s:f}", "class", (json_int_t)best, "name",
                                 cli_text_json(class_name(names, best, text)), "score", p[best]));
         else
-            printf("%s %s %.2f%%", k ? "," : "", class_name(names, best, text), 100 * p[best]);
+            printf("%s %s %.2f%%", k ? "," : "",
+                   cli_plain_name(class_name(names, best, text), shown), 100 * p[best]);
         p[best] = -1;
     }
     if (!json) putchar('\n');
@@ -76,7 +78,8 @@ static json_t *show_numbers(const char *path, const dt_goal *g, const float *y, 
     json_t *list = json ? json_array() : NULL;
     int64_t n = g->task->predicted(g->K);
     g->task->predict(g->conf, y, g->K, means);
-    if (!json) printf("%s:", path);
+    char shown[CLI_PLAIN_NAME];
+    if (!json) printf("%s:", cli_plain_name(path, shown));
     for (int64_t i = 0; i < n; i++)
         if (json)
             json_array_append_new(list, json_real((double)means[i]));

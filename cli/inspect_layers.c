@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "cli/plain.h"
+
 json_t *cli_number(double x)
 {
     return isfinite(x) ? json_real(x) : json_null();
@@ -42,12 +44,12 @@ static void bits_text(int bits, char text[8])
 
 static void print_row(const dt_inspect_layer *l)
 {
-    char weight[DT_SHAPE_TEXT], out[DT_SHAPE_TEXT], w[8], a[8], range[32];
+    char weight[DT_SHAPE_TEXT], out[DT_SHAPE_TEXT], w[8], a[8], range[32], name[CLI_PLAIN_NAME];
     bits_text(l->w_bits, w);
     bits_text(l->a_bits, a);
     snprintf(range, sizeof range, "%.3g..%.3g", l->low, l->high);
-    printf("%-24s %-14s %-14s %5s %5s %-18s", l->name, dt_shape_print(&l->weight, weight),
-           dt_shape_print(&l->out, out), w, a, range);
+    printf("%-24s %-14s %-14s %5s %5s %-18s", cli_plain_name(l->name, name),
+           dt_shape_print(&l->weight, weight), dt_shape_print(&l->out, out), w, a, range);
     if (l->clipped >= 0)
         printf(" %7.3f%%", 100 * l->clipped);
     else

@@ -122,3 +122,16 @@ size_t cli_plain_end(cli_plain *p, char *out)
         n += drop_byte(p, out + n);
     return n;
 }
+
+const char *cli_plain_name(const char *name, char out[CLI_PLAIN_NAME])
+{
+    size_t n = 0;
+    for (; *name && n + CLI_PLAIN_MOST < CLI_PLAIN_NAME - 4; name++) {
+        if (*name == '\n' || *name == '\t')
+            n += (size_t)snprintf(out + n, CLI_PLAIN_NAME - n, "\\u%04x", (unsigned)*name);
+        else
+            out[n++] = *name;
+    }
+    snprintf(out + n, CLI_PLAIN_NAME - n, "%s", *name ? "..." : "");
+    return out;
+}

@@ -7,6 +7,7 @@
 
 /* Bytes held of a character that is not whole yet; bytes that one byte is shown as. */
 enum { CLI_PLAIN_HELD = 4, CLI_PLAIN_MOST = 6 };
+enum { CLI_PLAIN_NAME = 512 }; /* room of a name */
 
 /* A stream; { 0 } at its start. */
 typedef struct cli_plain {
@@ -21,5 +22,9 @@ typedef struct cli_plain {
 size_t cli_plain_add(cli_plain *p, const char *text, size_t size, char *out);
 /* What is held at the end, at most CLI_PLAIN_MOST * CLI_PLAIN_HELD bytes. */
 size_t cli_plain_end(cli_plain *p, char *out);
+
+/* A name within a line: newlines and tabs of it as \uXXXX too; what does not fit ends in dots.
+ * Returns `out`. The rest is left to the stream. */
+const char *cli_plain_name(const char *name, char out[CLI_PLAIN_NAME]);
 
 #endif

@@ -64,4 +64,16 @@ START_TEST(no_bytes_need_more_room)
 }
 END_TEST
 
-DT_TEST_MAIN("plain", only_what_shows_passes, no_bytes_need_more_room)
+START_TEST(a_name_stays_in_its_line)
+{
+    char out[CLI_PLAIN_NAME], name[2 * CLI_PLAIN_NAME];
+    ck_assert_str_eq(cli_plain_name("a\nb\tc", out), "a\\u000ab\\u0009c");
+    ck_assert_str_eq(cli_plain_name("", out), "");
+    memset(name, '\n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    size_t n = strlen(cli_plain_name(name, out));
+    ck_assert(n < sizeof out && strcmp(out + n - 3, "...") == 0);
+}
+END_TEST
+
+DT_TEST_MAIN("plain", only_what_shows_passes, no_bytes_need_more_room, a_name_stays_in_its_line)

@@ -499,6 +499,10 @@ def foreign_texts(test, recipe):
     told = json.loads(out)
     test.check(told["tensors"][0]["name"] == name and told["texts"] == {f"key{EVIL}": text},
                f"inspect --json: {told}")
+    path = test.write("lines.safetensors", safetensors(["a\n1 tensor"], {"k\ney": "v"}))
+    out = test.succeed("inspect", path)
+    test.check(r"a\u000a1 tensor" in out and r"k\u000aey" in out and "\n1 tensor" not in out, f"a name makes a line: {out}")
+    path = test.write("evil.safetensors", safetensors([name], {f"key{EVIL}": text}))
     odd = os.path.join(os.fsencode(test.folder), b"a\x1b[31m\xff\x9b\xe2\x80\xae.safetensors")
     shutil.copy(path, odd)
     for args in ["inspect", odd], ["inspect", odd, "--json"], ["eval", recipe, b"model.init=" + odd]:
