@@ -23,7 +23,7 @@ static const bool sums_fit_in_place = sizeof(real) == sizeof(int32_t);
 typedef struct call {
     const dt_op_run *r;
     dt_conv_shape s;
-    int zero_point; /* of x */
+    int zero_point, most; /* of x: the code of 0, the largest one */
     real scale_x;
     int64_t x_count;
     real *scale;   /* [lanes]: of y */
@@ -108,6 +108,7 @@ static call begin(const dt_op_run *r)
     call k = { .r = r, .s = shape_of(r) };
     dt_grid grid = grid_of(c->x, &r->in_shape[0], first_param(r), 0);
     k.zero_point = grid.zero_point - grid.qmin;
+    k.most = grid.qmax - grid.qmin;
     k.scale_x = (real)grid.scale;
     k.x_count = dt_shape_count(&r->in_shape[0]);
     k.lanes = dt_bias_lanes(k.s.O);
@@ -195,6 +196,7 @@ static void forward(const dt_op_run *r)
     const dt_conv_int_call product = { .shape = k.s,
                                        .x = r->in[0],
                                        .zero = k.zero_point,
+                                       .most = k.most,
                                        .w = k.w,
                                        .y = c->sums ? NULL : r->out[0],
                                        .done = c->sums ? narrow_sums : scale_sums,

@@ -20,8 +20,8 @@ typedef struct call {
     const dt_op_run *r;
     const dt_linear_codes_conf *c;
     int64_t rows, K, O;
-    dt_conv_shape s; /* as a convolution of 1x1 over [N,1,T,K] */
-    int zero_point;  /* of x */
+    dt_conv_shape s;      /* as a convolution of 1x1 over [N,1,T,K] */
+    int zero_point, most; /* of x: the code of 0, the largest one */
     real scale_x;
     dt_bias bias;
     real *scale; /* [lanes]: of y */
@@ -105,6 +105,7 @@ static call begin(const dt_op_run *r)
     call k = sizes_of(r);
     dt_grid grid = grid_of(k.c->x, &r->in_shape[0], first_param(&k), 0);
     k.zero_point = grid.zero_point - grid.qmin;
+    k.most = grid.qmax - grid.qmin;
     k.scale_x = (real)grid.scale;
     return k;
 }
@@ -162,6 +163,7 @@ static void forward(const dt_op_run *r)
     const dt_conv_int_call product = { .shape = k.s,
                                        .x = r->in[0],
                                        .zero = k.zero_point,
+                                       .most = k.most,
                                        .w = k.w,
                                        .y = r->out[0],
                                        .done = finish,

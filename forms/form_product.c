@@ -104,9 +104,11 @@ static void reference(const dt_int_job *j, int64_t picture)
 
 static void engine(dt_int_run *r, const dt_int_node *n)
 {
+    const dt_lower_grid *grid = &dt_int_value_of(r, n->in[0])->grid;
     dt_conv_int_call c = { .shape = n->shape,
                            .x = r->data[n->in[0]],
-                           .zero = dt_int_value_of(r, n->in[0])->grid.zero_point,
+                           .zero = grid->zero_point,
+                           .most = grid->high,
                            .w = n->weight,
                            .bias = n->bias,
                            .y = r->data[n->out] };

@@ -23,7 +23,8 @@ typedef struct dt_conv_int_call {
     const void *x;       /* [N,H,W,C], uint8_t or int8_t */
     bool is_signed;      /* x is int8_t */
     int zero;            /* a value of x's type */
-    const int8_t *w;     /* [O,KH,KW,C/G], -128..127 */
+    int most;        /* x holds no code above it; small ones are multiplied faster. 0: not known */
+    const int8_t *w; /* [O,KH,KW,C/G], -128..127 */
     const int32_t *bias; /* [O], NULL: zeros; the sums with it must fit 32 bits */
     int32_t *y;          /* [N,OH,OW,O], overwritten; NULL: only `done` sees the sums */
     /* Called for whole pixels of y, each once, right after they were written and by the thread that

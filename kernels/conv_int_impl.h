@@ -1,12 +1,7 @@
-/* Convolution on codes, vector tiers: one source, compiled once a tier. Lanes are outputs. Inputs
- * are taken QUAD at a time: a step multiplies QUAD neighbouring inputs, broadcast to all lanes,
- * with the lanes' weights for them and adds the products to 32-bit sums.
- *
- *   AVX2: QUAD 2, 16-bit inputs (x - zero) and weights, vpmaddwd: two products of at most
- *         255 * 128 in 32 bits. (vpmaddubsw takes 4, but in 16 bits, where they saturate.)
- *   VNNI: QUAD 4, unsigned bytes, vpdpbusd: adds in 32 bits without saturation. Signed codes are
- *         taken plus 128. Here sum((x - zero) w) = sum(x w) - zero sum(w), so sums start at
- *         bias - zero sum(w); 32-bit arithmetic wraps, and the final sum fits.
+/* Convolution on codes, vector tiers: one source, compiled once for each way of multiplying
+ * (conv_int_tile.h). Lanes are outputs. Inputs are taken QUAD at a time: a step multiplies QUAD
+ * neighbouring inputs, broadcast to all lanes, with the lanes' weights for them and adds the
+ * products.
  *
  * A task is a band of output rows of one picture. It copies the rows of the input that it reads,
  * padded on all sides, then runs the register tiles: P pixels x V vectors of outputs. */
@@ -14,73 +9,10 @@
 #ifndef DT_KERNELS_CONV_INT_IMPL_H
 #define DT_KERNELS_CONV_INT_IMPL_H
 
-#include <immintrin.h>
 #include <string.h>
 
-#include "core/compiler.h"
 #include "core/thread.h"
-#include "kernels/conv_int.h"
-#include "kernels/conv_int_depth.h"
-
-#ifdef __AVX512VNNI__
-
-enum { LANES = 16, QUAD = 4, MOST_1 = 16, MOST_2 = 8, SHIFTED = 1 };
-typedef __m512i lanes;
-typedef uint8_t input;
-typedef int8_t weight;
-
-DT_INLINE lanes lanes_load(const void *p)
-{
-    return _mm512_loadu_si512(p);
-}
-
-DT_INLINE void lanes_store(void *p, lanes a)
-{
-    _mm512_storeu_si512(p, a);
-}
-
-DT_INLINE lanes lanes_dot(lanes sum, lanes x, lanes w)
-{
-    return _mm512_dpbusd_epi32(sum, x, w);
-}
-
-DT_INLINE lanes lanes_spread(const input *p)
-{
-    int32_t four;
-    memcpy(&four, p, sizeof four);
-    return _mm512_set1_epi32(four);
-}
-
-#else
-
-enum { LANES = 8, QUAD = 2, MOST_1 = 8, MOST_2 = 4, SHIFTED = 0 };
-typedef __m256i lanes;
-typedef int16_t input;
-typedef int16_t weight;
-
-DT_INLINE lanes lanes_load(const void *p)
-{
-    return _mm256_loadu_si256(p);
-}
-
-DT_INLINE void lanes_store(void *p, lanes a)
-{
-    _mm256_storeu_si256(p, a);
-}
-
-DT_INLINE lanes lanes_dot(lanes sum, lanes x, lanes w)
-{
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(x, w));
-}
-
-DT_INLINE lanes lanes_spread(const input *p)
-{
-    int32_t two;
-    memcpy(&two, p, sizeof two);
-    return _mm256_set1_epi32(two);
-}
-
-#endif
+#include "kernels/conv_int_tile.h"
 
 enum { BAND_BYTES = 24 * 1024, SUM_BYTES = 128 * 1024, FLAT_WIDTH = 64, ALIGN = DT_ALIGN };
 
@@ -102,6 +34,8 @@ typedef struct job {
     weight *w;                  /* [G][blocks][KH][KW][quads][LANES][QUAD] */
     int32_t *start;             /* [G][blocks][LANES] */
     unsigned char *band, *sums; /* of each thread */
+    int64_t span;               /* steps that sums of 16 bits hold */
+    int shift;                  /* weights are packed without their last bits, which are zero */
 } job;
 
 static size_t round_up(size_t n)
@@ -168,9 +102,8 @@ static layout lay_out(const dt_conv_shape *shape)
     return l;
 }
 
-static size_t workspace(const dt_conv_shape *s, int threads)
+static size_t direct_workspace(const dt_conv_shape *s, int threads)
 {
-    if (is_depthwise(s)) return depth_workspace(s, threads);
     layout l = lay_out(s);
     return l.weight_bytes + l.start_bytes + (size_t)threads * (l.band_bytes + l.sum_bytes);
 }
@@ -192,7 +125,8 @@ static void pack_block(void *arg, int64_t at, int thread)
         for (int64_t t = 0; first + k < l->O && t < taps; t++)
             for (int64_t i = 0; i < l->I; i++) {
                 int v = w[t * l->I + i];
-                out[((t * l->quads + i / QUAD) * LANES + k) * QUAD + i % QUAD] = (weight)v;
+                out[((t * l->quads + i / QUAD) * LANES + k) * QUAD + i % QUAD] =
+                    (weight)(v >> j->shift);
                 sum += (uint32_t)(v * zero);
             }
         uint32_t bias = j->c->bias && first + k < l->O ? (uint32_t)j->c->bias[o] : 0;
@@ -206,14 +140,12 @@ DT_INLINE void copy_inputs(const void *x, int64_t at, int64_t n, bool is_signed,
 {
     const uint8_t *u = (const uint8_t *)x + at;
     const int8_t *s = (const int8_t *)x + at;
-#ifdef __AVX512VNNI__
-    (void)zero;
-    for (int64_t i = 0; i < n; i++)
-        out[i] = is_signed ? (input)(s[i] + 128) : u[i];
-#else
-    for (int64_t i = 0; i < n; i++)
-        out[i] = (input)((is_signed ? s[i] : u[i]) - zero);
-#endif
+    if (SHIFTED)
+        for (int64_t i = 0; i < n; i++)
+            out[i] = (input)(is_signed ? s[i] + 128 : u[i]);
+    else
+        for (int64_t i = 0; i < n; i++)
+            out[i] = (input)((is_signed ? s[i] : u[i]) - zero);
 }
 
 static void copy_row(const job *j, int64_t n, int64_t h, input *out)
@@ -242,79 +174,6 @@ static void copy_row(const job *j, int64_t n, int64_t h, input *out)
             out[k] = zero; /* its weights are zero */
     }
 }
-
-typedef struct tile_call {
-    const input *x;
-    const weight *w; /* V blocks follow each other */
-    const int32_t *start;
-    int32_t *y;
-    int64_t step;                /* inputs from pixel to pixel */
-    int64_t row;                 /* inputs from tap row to tap row */
-    int64_t taps, tap, inner;    /* runs of a tap row, inputs from run to run, steps of a run */
-    int64_t KH, block, O, valid; /* of y: outputs from pixel to pixel, outputs to be written */
-} tile_call;
-
-DT_INLINE void store_lanes(int32_t *y, lanes a, int64_t valid)
-{
-    int32_t part[LANES];
-    if (valid >= LANES) {
-        lanes_store(y, a);
-        return;
-    }
-    lanes_store(part, a);
-    memcpy(y, part, (size_t)valid * sizeof *y);
-}
-
-DT_INLINE void run_tile(const tile_call *t, const int P, const int V)
-{
-    lanes sum[MOST_1][2];
-    const weight *w = t->w;
-    DT_UNROLL for (int p = 0; p < P; p++) DT_UNROLL for (int v = 0; v < V; v++) sum[p][v] =
-        lanes_load(t->start + v * LANES);
-    for (int64_t kh = 0; kh < t->KH; kh++)
-        for (int64_t k = 0; k < t->taps; k++) {
-            const input *x = t->x + kh * t->row + k * t->tap;
-            for (int64_t i = 0; i < t->inner; i++, x += QUAD, w += LANES * QUAD) {
-                lanes a = lanes_load(w), b = V > 1 ? lanes_load(w + t->block) : a;
-                DT_UNROLL for (int p = 0; p < P; p++)
-                {
-                    lanes spread = lanes_spread(x + p * t->step);
-                    sum[p][0] = lanes_dot(sum[p][0], spread, a);
-                    if (V > 1) sum[p][1] = lanes_dot(sum[p][1], spread, b);
-                }
-            }
-        }
-    DT_UNROLL for (int p = 0; p < P; p++) DT_UNROLL for (int v = 0; v < V; v++)
-        store_lanes(t->y + p * t->O + v * LANES, sum[p][v], t->valid - v * LANES);
-}
-
-#define TILE(name, P, V)                                                                           \
-    static void name(const tile_call *t)                                                           \
-    {                                                                                              \
-        run_tile(t, P, V);                                                                         \
-    }
-TILE(tile_1x1, 1, 1)
-TILE(tile_2x1, 2, 1)
-TILE(tile_4x1, 4, 1)
-TILE(tile_8x1, 8, 1)
-TILE(tile_1x2, 1, 2)
-TILE(tile_2x2, 2, 2)
-TILE(tile_4x2, 4, 2)
-#ifdef __AVX512VNNI__
-TILE(tile_16x1, 16, 1)
-TILE(tile_8x2, 8, 2)
-#endif
-
-/* Index: vectors - 1, binary logarithm of pixels. */
-static void (*const tiles[2][5])(const tile_call *t) = {
-#ifdef __AVX512VNNI__
-    { tile_1x1, tile_2x1, tile_4x1, tile_8x1, tile_16x1 },
-    { tile_1x2, tile_2x2, tile_4x2, tile_8x2 },
-#else
-    { tile_1x1, tile_2x1, tile_4x1, tile_8x1 },
-    { tile_1x2, tile_2x2, tile_4x2 },
-#endif
-};
 
 /* One row of pixels, one tile's width of outputs. */
 static void run_row(tile_call t, int vectors, int64_t pixels)
@@ -352,7 +211,9 @@ static void band_task(void *arg, int64_t task, int thread)
                     .inner = l->quads,
                     .KH = s->KH,
                     .block = l->block,
-                    .O = s->O };
+                    .O = s->O,
+                    .span = j->span,
+                    .shift = j->shift };
     if (s->G == 1) { /* taps of a row lie behind each other */
         t.taps = 1;
         t.inner = s->KW * l->quads;
@@ -373,14 +234,11 @@ static void band_task(void *arg, int64_t task, int thread)
     if (j->c->done) j->c->done(j->c->arg, at, rows * s->OW * s->O, sums);
 }
 
-static void forward(const dt_conv_int_call *c, void *work, int threads)
+/* `j`: the call, and how it multiplies. */
+static void direct_forward(job j, void *work, int threads)
 {
     unsigned char *memory = work;
-    if (is_depthwise(&c->shape)) {
-        depth_forward(c, work, threads);
-        return;
-    }
-    job j = { .l = lay_out(&c->shape), .c = c };
+    j.l = lay_out(&j.c->shape);
     j.w = (weight *)work;
     j.start = (int32_t *)(void *)(memory + j.l.weight_bytes);
     j.band = memory + j.l.weight_bytes + j.l.start_bytes;

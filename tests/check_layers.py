@@ -104,6 +104,7 @@ PARTS = {
     "kernels/conv_direct_fold.c": "kernels/test_conv.c",
     "kernels/conv_direct_wgrad.c": "kernels/test_conv.c",
     "kernels/conv_int_avx2.c": "kernels/test_conv_int.c",
+    "kernels/conv_int_bytes.c": "kernels/test_conv_int.c",
     "kernels/conv_int_scalar.c": "kernels/test_conv_int.c",
     "kernels/conv_int_vnni.c": "kernels/test_conv_int.c",
     "kernels/conv_plan.c": "kernels/test_conv.c",

@@ -13,7 +13,45 @@ typedef struct int_case {
     int32_t *bias;
 } int_case;
 
-typedef enum fill { RANDOM, HIGHEST, LOWEST, SMALL } fill;
+/* Of 4 bits: SMALL; LEAST and FULL, the extremes of both signs; GAINED, weights times 16. */
+typedef enum fill { RANDOM, HIGHEST, LOWEST, SMALL, LEAST, FULL, GAINED } fill;
+
+static unsigned char fill_code(fill f, bool is_signed, dt_rng *rng)
+{
+    switch (f) {
+    case HIGHEST:
+        return is_signed ? 127 : 255;
+    case LOWEST:
+        return is_signed ? 128 : 0;
+    case LEAST:
+    case FULL:
+        return 15;
+    case RANDOM:
+        return (unsigned char)dt_rng_below(rng, 256);
+    default:
+        return (unsigned char)dt_rng_below(rng, 16);
+    }
+}
+
+static signed char fill_weight(fill f, dt_rng *rng)
+{
+    switch (f) {
+    case HIGHEST:
+        return 127;
+    case LOWEST:
+        return -128;
+    case LEAST:
+        return dt_rng_below(rng, 64) ? -8 : -7; /* else all end in zero bits */
+    case FULL:
+        return 7;
+    case RANDOM:
+        return (signed char)((int)dt_rng_below(rng, 256) - 128);
+    case GAINED:
+        return (signed char)(((int)dt_rng_below(rng, 16) - 8) * 16);
+    default:
+        return (signed char)((int)dt_rng_below(rng, 16) - 8);
+    }
+}
 
 static int_case case_open(dt_conv_shape s, bool is_signed, int zero, fill f, uint64_t seed)
 {
@@ -26,21 +64,15 @@ static int_case case_open(dt_conv_shape s, bool is_signed, int zero, fill f, uin
     c.x = dt_get_array(NULL, c.x_count, 1, "test");
     c.w = dt_get_array(NULL, c.w_count, 1, "test");
     for (size_t i = 0; i < c.x_count; i++)
-        c.x[i] = (unsigned char)(f == HIGHEST  ? (is_signed ? 127 : 255)
-                                 : f == LOWEST ? (is_signed ? 128 : 0)
-                                 : f == SMALL  ? dt_rng_below(&rng, 16)
-                                               : dt_rng_below(&rng, 256));
+        c.x[i] = fill_code(f, is_signed, &rng);
     for (size_t i = 0; i < c.w_count; i++)
-        c.w[i] = (signed char)(f == HIGHEST  ? 127
-                               : f == LOWEST ? -128
-                               : f == SMALL  ? (int)dt_rng_below(&rng, 16) - 8
-                                             : (int)dt_rng_below(&rng, 256) - 128);
+        c.w[i] = fill_weight(f, &rng);
     c.bias = dt_get_array(NULL, (size_t)s.O, sizeof *c.bias, "test");
     for (int64_t o = 0; o < s.O; o++)
         c.bias[o] = (int32_t)dt_rng_u32(&rng) / 2;
     c.call.x = c.x;
     c.call.w = c.w;
-    c.call.bias = f == RANDOM ? c.bias : NULL;
+    c.call.bias = f == RANDOM || f == GAINED ? c.bias : NULL;
     return c;
 }
 
@@ -114,13 +146,17 @@ static void check_all(const dt_kernels *k, dt_conv_shape s, int threads)
         bool is_signed;
         int zero;
         fill f;
+        int most;
     } cases[] = {
-        { false, 0, RANDOM },  { false, 128, RANDOM }, { false, 255, LOWEST },
-        { false, 0, HIGHEST }, { true, 0, RANDOM },    { true, -128, HIGHEST },
-        { true, 127, LOWEST }, { false, 3, SMALL },
+        { false, 0, RANDOM, 0 },  { false, 128, RANDOM, 255 }, { false, 255, LOWEST, 0 },
+        { false, 0, HIGHEST, 0 }, { true, 0, RANDOM, 0 },      { true, -128, HIGHEST, 127 },
+        { true, 127, LOWEST, 0 }, { false, 3, SMALL, 0 },      { false, 8, SMALL, 15 },
+        { false, 0, LEAST, 15 },  { false, 8, FULL, 15 },      { false, 200, SMALL, 15 },
+        { true, 3, SMALL, 15 },   { false, 0, GAINED, 15 },    { false, 7, GAINED, 15 },
     };
     for (size_t i = 0; i < DT_ARRAY_LEN(cases); i++) {
         int_case c = case_open(s, cases[i].is_signed, cases[i].zero, cases[i].f, i + 1);
+        c.call.most = cases[i].most;
         check(k, &c, threads);
         case_close(&c);
     }
@@ -146,6 +182,8 @@ START_TEST(tiers_give_the_same_bits)
         check_all(&k, conv_shape(3, 8, 8, 64, 64, 3, 3, 1, 1, 1), 3);
         check_all(&k, conv_shape(7, 1, 1, 64, 10, 1, 1, 1, 0, 1), 3); /* linear */
         check_all(&k, conv_shape(67, 1, 1, 5, 33, 1, 1, 1, 0, 1), 3);
+        check_all(&k, conv_shape(3, 5, 5, 701, 11, 1, 1, 1, 0, 1), 3); /* sums of many terms */
+        check_all(&k, conv_shape(1, 6, 7, 131, 24, 3, 3, 1, 1, 1), 2);
         check_all(&k, conv_shape(1, 20, 20, 3, 24, 7, 7, 2, 3, 1), 3);
         check_all(&k, conv_shape(1, 9, 9, 6, 40, 1, 1, 2, 0, 1), 3);
         check_all(&k, conv_shape(2, 12, 12, 32, 32, 3, 3, 1, 1, 32), 3); /* depthwise */

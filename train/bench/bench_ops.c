@@ -44,6 +44,9 @@ static const row rows[] = {
     { "pointwise_2048_512_7_n16", 0, 7, 2048, 512, 1, 1, 0, 1, true }, /* ResNet-50 */
 };
 
+/* Codes of 4 bits. */
+enum { CODE_MOST = 15 };
+
 typedef enum pass { FORWARD, DGRAD, WGRAD, FORWARD_CODES, WGRAD_CODES, PASSES } pass;
 static const char *const pass_names[] = { "forward", "dgrad", "wgrad", "forward codes",
                                           "wgrad codes" };
@@ -119,7 +122,9 @@ static void run_pass(const dt_kernels *k, const operands *o, pass p, int threads
 {
     const dt_conv_shape *s = &o->s;
     const dt_conv_input x = { .x = o->x }, codes = { NULL, o->codes, 0, (real)0.1 };
-    const dt_conv_int_call product = { .shape = *s, .x = o->codes, .w = o->weights, .y = o->sums };
+    const dt_conv_int_call product = {
+        .shape = *s, .x = o->codes, .most = CODE_MOST, .w = o->weights, .y = o->sums
+    };
     if (p == FORWARD) k->conv.forward(s, o->x, o->w, o->y, o->workspace, threads);
     if (p == DGRAD) k->conv.dgrad(s, o->y, o->w, o->dx, 0, o->workspace, threads);
     if (p == WGRAD) k->conv.wgrad(s, &x, o->y, o->dw, o->workspace, threads);
