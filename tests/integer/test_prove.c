@@ -120,8 +120,10 @@ START_TEST(every_tier_is_the_reference)
     testnet t;
     testnet_init(&t, RECIPE_RESNET RECIPE_W8("yes"));
     dt_int_model *m = int_model(&t, "fp32");
-    for (size_t i = 0; i < DT_ARRAY_LEN(tiers); i++)
-        ck_assert_int_eq(prove(m, tiers[i], false).differ_engine, 0);
+    for (size_t i = 0; i < DT_ARRAY_LEN(tiers); i++) {
+        dt_kernels k;
+        if (test_tier(tiers[i], &k)) ck_assert_int_eq(prove(m, tiers[i], false).differ_engine, 0);
+    }
     dt_int_model_free(m);
     testnet_fini(&t);
 }
