@@ -9,17 +9,21 @@ static void print_json(const char *name, const dt_bench_result *r)
 {
     json_t *ops = json_array();
     for (int i = 0; i < r->op_count; i++)
-        json_array_append_new(ops, json_pack("{s:s,s:i,s:f,s:f}", "op", r->op[i].name, "nodes",
-                                             r->op[i].nodes, "forward_ms", r->op[i].forward_ms,
-                                             "backward_ms", r->op[i].backward_ms));
+        json_array_append_new(
+            ops, json_pack("{s:s,s:i,s:f,s:f,s:f,s:f,s:f,s:f}", "op", r->op[i].name, "nodes",
+                           r->op[i].nodes, "forward_ms", r->op[i].forward_ms, "backward_ms",
+                           r->op[i].backward_ms, "forward_gflop", r->op[i].forward.gflop,
+                           "forward_mb", r->op[i].forward.mb, "backward_gflop",
+                           r->op[i].backward.gflop, "backward_mb", r->op[i].backward.mb));
     json_t *o = json_pack(
-        "{s:o,s:s,s:i,s:I,s:I,s:i,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:o}",
+        "{s:o,s:s,s:i,s:I,s:I,s:i,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:o}",
         "recipe", cli_text_json(name), "isa", r->isa, "threads", r->threads, "batch",
         (json_int_t)r->batch, "params", (json_int_t)r->params, "steps", r->steps, "ms_median",
         r->ms_median, "ms_min", r->ms_min, "update_ms", r->update_ms, "img_per_s", r->images_per_s,
         "gflop", r->gflop, "fma_peak", r->fma_peak, "fma_share", r->fma_share, "planned_mb",
         r->planned_mb, "peak_mb", r->peak_mb, "base_mb", r->base_mb, "arena_mb", r->arena_mb,
-        "arena_real_mb", r->arena_real_mb, "loader_share", r->loader_share, "ops", ops);
+        "arena_real_mb", r->arena_real_mb, "loader_share", r->loader_share, "bandwidth",
+        r->bandwidth, "update_mb", r->update_mb, "ops", ops);
     cli_print_json(o, 6);
 }
 
@@ -47,6 +51,41 @@ static void print_table(const char *name, const dt_bench_result *r)
                100 * (r->op[i].forward_ms + r->op[i].backward_ms) / sum);
     printf("%-16s %6s %12s %12.2f %7.1f%%\n", "(optimizer)", "", "", r->update_ms,
            100 * r->update_ms / sum);
+}
+
+/* A line of the roofline: the least time is that of the arithmetic at the FMA peak or that of
+ * memory at its rate, whichever is longer. Products of codes may take less. */
+static void print_roof(const dt_bench_result *r, const char *name, const char *pass, double ms,
+                       dt_bench_work w)
+{
+    double fma = 1e3 * w.gflop / r->fma_peak, memory = w.mb / r->bandwidth;
+    double least = fma > memory ? fma : memory;
+    if (ms <= 0) return;
+    printf("%-16s %-8s %9.2f %9.2f %5.0f%% %9.1f %5.0f%% %9.2f  %s\n", name, pass, ms, w.gflop,
+           100 * fma / ms, w.mb, 100 * memory / ms, least,
+           least <= 0      ? "-"
+           : fma >= memory ? "arithmetic"
+                           : "memory");
+}
+
+static void print_roofline(const dt_bench_result *r)
+{
+    double ms = r->update_ms;
+    dt_bench_work all = { 0, r->update_mb };
+    printf("\npeaks   %.0f GFLOP/s of FMAs, %.1f GB/s of memory, %d threads\n\n", r->fma_peak,
+           r->bandwidth, r->threads);
+    printf("%-16s %-8s %9s %9s %6s %9s %6s %9s  %s\n", "op", "pass", "ms", "GFLOP", "FMA", "MB",
+           "memory", "least ms", "bound by");
+    for (int i = 0; i < r->op_count; i++) {
+        const dt_bench_op *o = &r->op[i];
+        print_roof(r, o->name, "forward", o->forward_ms, o->forward);
+        print_roof(r, o->name, "backward", o->backward_ms, o->backward);
+        ms += o->forward_ms + o->backward_ms;
+        all.gflop += o->forward.gflop + o->backward.gflop;
+        all.mb += o->forward.mb + o->backward.mb;
+    }
+    print_roof(r, "(optimizer)", "", r->update_ms, (dt_bench_work){ 0, r->update_mb });
+    print_roof(r, "(all)", "", ms, all);
 }
 
 static void print_kernel(void *arg, const dt_bench_kernel *r)
@@ -128,12 +167,14 @@ static int bench_step(const cli_args *args)
                                 .threads = args->threads,
                                 .isa = args->isa,
                                 .plain = args->plain,
-                                .is_float = args->is_float };
+                                .is_float = args->is_float,
+                                .profile = args->profile };
     dt_status st = dt_bench_step(&p, &r, &err);
     if (st == DT_OK && args->json)
         print_json(recipe->name, &r);
     else if (st == DT_OK)
         print_table(recipe->name, &r);
+    if (st == DT_OK && !args->json && args->profile) print_roofline(&r);
     dt_recipe_free(recipe);
     return st == DT_OK ? 0 : cli_fail(&err);
 }

@@ -54,7 +54,7 @@ static const cli_verb verbs[] = {
       "keys.",
       "j", 1, 2, cli_list },
     { "bench", "step RECIPE [KEY=VALUE...]\nloader RECIPE [KEY=VALUE...]\nops [SHAPE]\nranks",
-      "Time training steps on random pictures, single kernels, or sums among ranks.", "tiMjklFKS",
+      "Time training steps on random pictures, single kernels, or sums among ranks.", "tiMjklFKSw",
       1, CLI_MAX_WORDS, cli_bench },
 };
 

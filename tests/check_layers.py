@@ -142,6 +142,7 @@ PARTS = {
     "train/bench/bench_loader.c": "train/test_bench.c",
     "train/bench/bench_ops.c": "train/test_bench.c",
     "train/bench/bench_peak.c": "train/test_bench.c",
+    "train/bench/bench_roof.c": "train/test_bench.c",
     "train/inspect/inspect.c": "train/test_checkpoint.c",
     "train/net/net_import.c": "train/test_net.c",
     "train/net/net_prepare.c": "train/test_net.c",

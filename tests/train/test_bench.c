@@ -48,6 +48,38 @@ START_TEST(quantized)
     ck_assert_ptr_nonnull(find(&r, "fakequant"));
     ck_assert_int_eq(find(&r, "conv2d")->nodes, 5);
     ck_assert(find(&r, "conv2d")->forward_ms > 0 && find(&r, "conv2d")->backward_ms > 0);
+    ck_assert_double_eq(r.bandwidth, 0); /* was not asked for */
+    dt_recipe_free(recipe);
+}
+END_TEST
+
+/* y [4,10] = x [4,8] w + b: every number moves once; back, x and w, and the gradients of all four.
+ */
+static void check_linear(const dt_bench_op *op)
+{
+    const int x = 4 * 8, w = 10 * 8, b = 10, y = 4 * 10;
+    ck_assert_int_eq(op->nodes, 1);
+    ck_assert_double_eq_tol(op->forward.mb, 4e-6 * (x + w + b + y), 1e-12);
+    ck_assert_double_eq_tol(op->forward.gflop, 2e-9 * 4 * 10 * 8, 1e-15);
+    ck_assert_double_eq_tol(op->backward.mb, 4e-6 * (x + w + y + x + w + b), 1e-12);
+    ck_assert_double_eq_tol(op->backward.gflop, 2 * op->forward.gflop, 1e-15);
+}
+
+START_TEST(profiled)
+{
+    dt_bench_result r;
+    dt_recipe *recipe = read_recipe("quant=none");
+    const dt_bench_params p = {
+        .recipe = recipe, .steps = 2, .side = 8, .threads = 1, .plain = true, .profile = true
+    };
+    double gflop = 0;
+    ck_assert_int_eq(dt_bench_step(&p, &r, NULL), DT_OK);
+    ck_assert(r.bandwidth > 0.05 && r.bandwidth < 10000);
+    ck_assert_double_eq_tol(r.update_mb, 5 * 4e-6 * (double)r.params, 1e-9); /* momentum */
+    for (int i = 0; i < r.op_count; i++)
+        gflop += r.op[i].forward.gflop + r.op[i].backward.gflop;
+    ck_assert_double_eq_tol(gflop, r.gflop, 1e-9 * gflop); /* the sum that is told */
+    check_linear(find(&r, "linear"));
     dt_recipe_free(recipe);
 }
 END_TEST
@@ -163,5 +195,5 @@ START_TEST(loader_alone)
 }
 END_TEST
 
-DT_TEST_MAIN("bench", loader_alone, quantized, quantization_off, fused_at_full_size, single_kernels,
-             no_memory)
+DT_TEST_MAIN("bench", loader_alone, quantized, profiled, quantization_off, fused_at_full_size,
+             single_kernels, no_memory)

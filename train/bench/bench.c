@@ -309,16 +309,25 @@ static double sorted_median(double *x, int n)
     return (x[(n - 1) / 2] + x[n / 2]) / 2;
 }
 
-static void add_op(dt_bench_result *r, const char *name, double forward, double backward)
+static void add_work(dt_bench_work *sum, dt_bench_work w)
 {
+    sum->gflop += w.gflop;
+    sum->mb += w.mb;
+}
+
+static void add_op(dt_bench_result *r, const bench *b, int node)
+{
+    const char *name = b->plan.graph->node[node].op->name;
     int i = 0;
     while (i < r->op_count && strcmp(r->op[i].name, name) != 0)
         i++;
     if (i == DT_BENCH_OPS) return;
     if (i == r->op_count) r->op[r->op_count++] = (dt_bench_op){ .name = name };
     r->op[i].nodes++;
-    r->op[i].forward_ms += 1e3 * forward;
-    r->op[i].backward_ms += 1e3 * backward;
+    r->op[i].forward_ms += 1e3 * b->op_seconds[2 * node] / profiled(b);
+    r->op[i].backward_ms += 1e3 * b->op_seconds[2 * node + 1] / profiled(b);
+    add_work(&r->op[i].forward, dt_bench_forward_work(&b->plan, node));
+    add_work(&r->op[i].backward, dt_bench_backward_work(&b->plan, node));
 }
 
 static void report(bench *b, dt_bench_result *r)
@@ -342,6 +351,8 @@ static void report(bench *b, dt_bench_result *r)
                             .loader_share = total > 0 ? b->waited / total : 0,
                             .ms_median = sorted_median(b->ms, b->steps),
                             .update_ms = sorted_median(b->update_ms, b->steps) };
+    /* Parameters and optimizer state are read and written, gradients read. */
+    r->update_mb = 1e-6 * (double)(2 * optimizer + 3 * params * sizeof(real));
     r->ms_min = b->ms[0];
     r->fma_share = 1e3 * r->gflop / r->ms_median / r->fma_peak;
     r->images_per_s = r->ms_median > 0 ? 1e3 * (double)b->batch / r->ms_median : 0;
@@ -349,8 +360,7 @@ static void report(bench *b, dt_bench_result *r)
     getrusage(RUSAGE_SELF, &usage);
     r->peak_mb = (double)usage.ru_maxrss * 1024 / 1e6; /* Linux counts KiB */
     for (int i = 0; i < b->plan.graph->node_count; i++)
-        add_op(r, b->plan.graph->node[i].op->name, b->op_seconds[2 * i] / profiled(b),
-               b->op_seconds[2 * i + 1] / profiled(b));
+        add_op(r, b, i);
 }
 
 dt_status dt_bench_step(const dt_bench_params *params, dt_bench_result *out, dt_error *err)
@@ -359,6 +369,8 @@ dt_status dt_bench_step(const dt_bench_params *params, dt_bench_result *out, dt_
     dt_status st = prepare(&b, err);
     if (st == DT_OK) st = run_steps(&b, err);
     if (st == DT_OK) report(&b, out);
+    if (st == DT_OK && params->profile)
+        st = dt_bench_bandwidth(b.threads, params->alloc, &out->bandwidth, err);
     close_step(&b);
     dt_loader_close(b.loader);
     dt_data_close(b.data);

@@ -7,6 +7,7 @@
 #include "comm/comm.h"
 #include "core/memory.h"
 #include "recipes/recipe.h"
+#include "train/bench/bench_roof.h"
 
 typedef struct dt_bench_params {
     dt_recipe *recipe;
@@ -16,6 +17,7 @@ typedef struct dt_bench_params {
     int threads;            /* 0: all processors */
     const char *isa;        /* highest kernel tier; NULL: the best */
     bool plain;             /* run the graph without the fusing pass */
+    bool profile;           /* measure the rate of memory too */
     dt_memory_limit memory; /* checked before anything is taken; 0: not */
     const dt_alloc *alloc;
 } dt_bench_params;
@@ -25,6 +27,7 @@ typedef struct dt_bench_op {
     const char *name; /* static */
     int nodes;
     double forward_ms, backward_ms;
+    dt_bench_work forward, backward; /* what they must do at least */
 } dt_bench_op;
 
 enum { DT_BENCH_OPS = 32 };
@@ -38,6 +41,8 @@ typedef struct dt_bench_result {
     double gflop;                 /* of the products of a step, forward and backward */
     double fma_peak;              /* GFLOP/s of FMAs in registers, measured on as many threads */
     double fma_share;             /* gflop / ms_median of it */
+    double bandwidth;             /* GB/s read and written by as many threads; 0: not measured */
+    double update_mb;             /* that the optimizer reads and writes */
     double planned_mb;            /* arena, parameters, gradients, optimizer; 10^6 bytes */
     double peak_mb;               /* most memory that the process has had */
     double base_mb;               /* of the process before anything was built */
