@@ -3,13 +3,16 @@
 #ifndef DT_AUTOGRAD_OP_AVGPOOL_H
 #define DT_AUTOGRAD_OP_AVGPOOL_H
 
-#include <stdbool.h>
+#include "autograd/window.h"
 
 typedef struct dt_avgpool_conf {
-    int kernel_h, kernel_w, stride_h, stride_w;
-    int pad_h, pad_w;   /* zeros above and left */
-    int more_h, more_w; /* zeros below and right beyond those; less than 0: fewer */
-    bool count_pad;     /* they count: every window is divided by its size */
+    dt_window window;
+    bool count_pad;     /* what is outside of the picture are zeros that count, but for */
+    int over_h, over_w; /* the last rows below and columns right, which never do: the part that */
+                        /* a last window has beyond all padding */
 } dt_avgpool_conf;
+
+/* Is every window divided by its size? y: the output's shape. */
+bool dt_avgpool_is_even(const dt_avgpool_conf *c, const dt_shape *x, const dt_shape *y);
 
 #endif

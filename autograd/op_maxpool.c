@@ -10,20 +10,7 @@ static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_sh
 {
     (void)in_count;
     const dt_maxpool_conf *c = conf;
-    char a[DT_SHAPE_TEXT];
-    dt_shape_print(&in[0], a);
-    if (in[0].rank != 4)
-        return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s must have 4 dimensions", a);
-    if (c->kernel < 1 || c->stride < 1 || c->pad < 0 || 2 * c->pad > c->kernel)
-        return dt_fail(err, DT_ERR_RANGE, NULL,
-                       "kernel %d, stride %d, padding %d: padding is at "
-                       "most half the kernel",
-                       c->kernel, c->stride, c->pad);
-    if (in[0].dim[1] + 2 * c->pad < c->kernel || in[0].dim[2] + 2 * c->pad < c->kernel)
-        return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s is smaller than the kernel", a);
-    out[0] = DT_SHAPE(in[0].dim[0], (in[0].dim[1] + 2 * c->pad - c->kernel) / c->stride + 1,
-                      (in[0].dim[2] + 2 * c->pad - c->kernel) / c->stride + 1, in[0].dim[3]);
-    return DT_OK;
+    return dt_window_infer(&c->window, &in[0], &out[0], err);
 }
 
 static void memory(const dt_op_run *r, dt_op_memory *out)
@@ -49,13 +36,12 @@ static void pool_pixel(const dt_maxpool_conf *c, const dt_shape *xs, const real 
                        int64_t ow, real *y, int32_t *at)
 {
     int64_t H = xs->dim[1], W = xs->dim[2], C = xs->dim[3];
+    const dt_window_pixels k = dt_window_at(&c->window, H, W, oh, ow);
     for (int64_t i = 0; i < C; i++)
         at[i] = -1, y[i] = 0;
-    for (int kh = 0; kh < c->kernel; kh++)
-        for (int kw = 0; kw < c->kernel; kw++) {
-            int64_t h = oh * c->stride - c->pad + kh, w = ow * c->stride - c->pad + kw;
-            if (h >= 0 && h < H && w >= 0 && w < W) take_pixel(C, x, (h * W + w) * C, y, at);
-        }
+    for (int64_t h = k.h0; h < k.h1; h++)
+        for (int64_t w = k.w0; w < k.w1; w++)
+            take_pixel(C, x, (h * W + w) * C, y, at);
 }
 
 static void forward_one(void *arg, int64_t n, int thread)
@@ -96,17 +82,18 @@ static void backward(const dt_op_run *r)
     dt_op_each(r, r->in_shape[0].dim[0], backward_one);
 }
 
-static const dt_maxpool_conf three = { 3, 2, 1 }, two = { 2, 2, 0 };
+static const dt_maxpool_conf three = { { 3, 3, 2, 2, 1, 1, 0, 0 } },
+                             two = { { 2, 2, 2, 2, 0, 0, 0, 0 } },
+                             sided = { { 2, 3, 1, 2, 0, 2, 1, -1 } };
 static const dt_op_example examples[] = {
     { .in_count = 1, .in = { { 4, { 2, 5, 6, 2 } } }, .conf = &three },
     { .in_count = 1, .in = { { 4, { 1, 4, 5, 3 } } }, .conf = &two },
+    { .in_count = 1, .in = { { 4, { 2, 4, 5, 2 } } }, .conf = &sided },
     { .in_count = 0 },
 };
 
 static const dt_opt opts[] = {
-    DT_OPT_INT(dt_maxpool_conf, kernel, 2, 1, 1 << 20, "rows and columns"),
-    DT_OPT_INT(dt_maxpool_conf, stride, 2, 1, 1 << 20, "rows and columns"),
-    DT_OPT_INT(dt_maxpool_conf, pad, 0, 0, 1 << 20, "on each side, at most half of the kernel"),
+    DT_WINDOW_OPTS(dt_maxpool_conf),
     DT_OPT_END,
 };
 

@@ -3,8 +3,10 @@
 #ifndef DT_AUTOGRAD_OP_MAXPOOL_H
 #define DT_AUTOGRAD_OP_MAXPOOL_H
 
+#include "autograd/window.h"
+
 typedef struct dt_maxpool_conf {
-    int kernel, stride, pad; /* both directions; pad at most kernel / 2 */
+    dt_window window;
 } dt_maxpool_conf;
 
 #endif

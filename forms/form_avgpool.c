@@ -14,27 +14,12 @@ enum { TRAINED_BITS = 2 }; /* that hold the code 1 */
 static dt_conv_shape shape_of(const dt_graph *g, const dt_node *n)
 {
     const dt_avgpool_conf *c = n->conf;
-    const int64_t *x = g->value[n->in[0]].shape.dim, *y = g->value[n->out[0]].shape.dim;
-    return (dt_conv_shape){ .N = 1,
-                            .H = x[1],
-                            .W = x[2],
-                            .C = x[3],
-                            .O = x[3],
-                            .KH = c->kernel_h,
-                            .KW = c->kernel_w,
-                            .SH = c->stride_h,
-                            .SW = c->stride_w,
-                            .PH = c->pad_h,
-                            .PW = c->pad_w,
-                            .G = x[3],
-                            .OH = y[1],
-                            .OW = y[2] };
+    return dt_window_shape(&c->window, &g->value[n->in[0]].shape, &g->value[n->out[0]].shape);
 }
 
-static bool is_padded(const dt_conv_shape *s)
+static bool is_even(const dt_graph *g, const dt_node *n)
 {
-    return s->PH || s->PW || (s->OH - 1) * s->SH + s->KH - s->PH > s->H ||
-           (s->OW - 1) * s->SW + s->KW - s->PW > s->W;
+    return dt_avgpool_is_even(n->conf, &g->value[n->in[0]].shape, &g->value[n->out[0]].shape);
 }
 
 static const char uneven[] = "averages windows without the padding in them, of which those at the "
@@ -42,13 +27,12 @@ static const char uneven[] = "averages windows without the padding in them, of w
 
 static dt_status lower(dt_int_builder *b, const dt_node *n)
 {
-    const dt_avgpool_conf *c = n->conf;
     const dt_conv_shape s = shape_of(b->g, n);
     int x;
     DT_TRY(dt_int_codes_of(b, n, 0, "its input", &x));
     const dt_lower_grid grid = b->m->value[x].grid;
-    if (is_padded(&s) && !c->count_pad) return dt_int_refuse(b, n, uneven);
-    if (is_padded(&s) && (grid.zero_point < grid.low || grid.zero_point > grid.high))
+    if (!is_even(b->g, n)) return dt_int_refuse(b, n, uneven);
+    if (dt_window_is_padded(&s) && (grid.zero_point < grid.low || grid.zero_point > grid.high))
         return dt_int_refuse(b, n, "it pads with zeros, which its input's codes cannot say");
     dt_int_node *node = dt_int_add_of(b, &dt_form_product, n, x);
     if (!node) return dt_int_no_memory(b->err);
@@ -98,10 +82,16 @@ static const char *ones(dt_onnx_walker *w, const dt_node *n, const dt_conv_shape
 static dt_status in_float(dt_onnx_walker *w, const dt_node *n, const dt_conv_shape *s)
 {
     const dt_avgpool_conf *c = n->conf;
+    dt_onnx_attr pads = dt_onnx_pads(s);
+    if (c->over_h || c->over_w) { /* what is beyond the padding makes ceil_mode of it again */
+        pads.ints[2] = s->PH + c->window.more_h - c->over_h;
+        pads.ints[3] = s->PW + c->window.more_w - c->over_w;
+    }
     const dt_onnx_attr attr[] = {
+        { .name = "ceil_mode", .i = c->over_h || c->over_w },
         { .name = "count_include_pad", .i = c->count_pad },
         { .name = "kernel_shape", .count = 2, .ints = { s->KH, s->KW } },
-        dt_onnx_pads(s),
+        pads,
         { .name = "strides", .count = 2, .ints = { s->SH, s->SW } },
         { .name = NULL },
     };
@@ -110,10 +100,9 @@ static dt_status in_float(dt_onnx_walker *w, const dt_node *n, const dt_conv_sha
 
 static dt_status onnx(dt_onnx_walker *w, const dt_node *n)
 {
-    const dt_avgpool_conf *c = n->conf;
     const dt_conv_shape s = shape_of(w->src->graph, n);
-    bool product = c->count_pad || !is_padded(&s);
-    if (!product || !dt_query_site(w->src->graph, n->in[0])) return in_float(w, n, &s);
+    if (!is_even(w->src->graph, n) || !dt_query_site(w->src->graph, n->in[0]))
+        return in_float(w, n, &s);
     const dt_onnx_attr attr[] = {
         { .name = "group", .i = s.G },
         { .name = "kernel_shape", .count = 2, .ints = { s.KH, s.KW } },

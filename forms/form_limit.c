@@ -33,6 +33,21 @@ static dt_status onnx_relu(dt_onnx_walker *w, const dt_node *node)
     return DT_OK;
 }
 
+/* Of codes, which lie on the grid of `site`: a Clip of them. */
+static dt_status on_codes(dt_onnx_walker *w, const dt_node *node, const dt_node *site, double low,
+                          double high)
+{
+    const dt_lower_grid *grid = w->l->grid[dt_query_index(w->src->graph, site)];
+    const char *l = isinf(low) ? "" : dt_onnx_text(w->m, "%s.low", node->name);
+    const char *h = isinf(high) ? "" : dt_onnx_text(w->m, "%s.high", node->name);
+    const char *in[] = { w->value[node->in[0]]->codes, l, h, NULL };
+    const char *out = dt_onnx_out(w, node, "Clip");
+    if (*l) dt_onnx_byte(w, l, dt_grid_encode(grid, (float)low));
+    if (*h) dt_onnx_byte(w, h, dt_grid_encode(grid, (float)high));
+    dt_onnx_node(w->m, "Clip", in, out, NULL);
+    return dt_onnx_set_codes(w, node, site->name, grid->scale, out);
+}
+
 /* Quantizers that follow end at the codes of the limits (dt_lower_cap); a Relu fuses into more
  * kernels than a Clip does. */
 static dt_status onnx(dt_onnx_walker *w, const dt_node *node)
@@ -40,10 +55,14 @@ static dt_status onnx(dt_onnx_walker *w, const dt_node *node)
     double low, high;
     node->op->limits(node->conf, &low, &high);
     bool quantized = dt_onnx_is_only_quantized(w, node->out[0]) && !w->params->symmetric;
-    if (quantized && w->value[node->in[0]]->late) {
+    const dt_onnx_value *x = w->value[node->in[0]];
+    if (quantized && x->late) {
         dt_onnx_pass(w, node);
         return DT_OK;
     }
+    const dt_node *site = dt_query_site(w->src->graph, node->in[0]);
+    if (site && x->codes && !x->move && !w->params->symmetric)
+        return on_codes(w, node, site, low, high);
     if (low == 0 && (isinf(high) || dt_onnx_is_only_quantized(w, node->out[0])))
         return onnx_relu(w, node);
     if (quantized) {

@@ -16,18 +16,8 @@ static dt_status lower(dt_int_builder *b, const dt_node *n)
     DT_TRY(dt_int_codes_of(b, n, 0, "its input", &x));
     dt_int_node *node = dt_int_add_moved(b, &dt_form_maxpool, n, x);
     if (!node) return dt_int_no_memory(b->err);
-    const dt_int_value *v = &b->m->value[x], *y = &b->m->value[node->out];
-    node->shape = (dt_conv_shape){ .H = v->H,
-                                   .W = v->W,
-                                   .C = v->C,
-                                   .KH = c->kernel,
-                                   .KW = c->kernel,
-                                   .SH = c->stride,
-                                   .SW = c->stride,
-                                   .PH = c->pad,
-                                   .PW = c->pad,
-                                   .OH = y->H,
-                                   .OW = y->W };
+    node->shape =
+        dt_window_shape(&c->window, &b->g->value[n->in[0]].shape, &b->g->value[n->out[0]].shape);
     return DT_OK;
 }
 
@@ -78,10 +68,13 @@ static void engine(dt_int_run *r, const dt_int_node *n)
 static dt_status onnx(dt_onnx_walker *w, const dt_node *node)
 {
     const dt_maxpool_conf *c = node->conf;
+    const dt_graph *g = w->src->graph;
+    const dt_conv_shape s =
+        dt_window_shape(&c->window, &g->value[node->in[0]].shape, &g->value[node->out[0]].shape);
     const dt_onnx_attr attr[] = {
-        { .name = "kernel_shape", .count = 2, .ints = { c->kernel, c->kernel } },
-        { .name = "pads", .count = 4, .ints = { c->pad, c->pad, c->pad, c->pad } },
-        { .name = "strides", .count = 2, .ints = { c->stride, c->stride } },
+        { .name = "kernel_shape", .count = 2, .ints = { s.KH, s.KW } },
+        dt_onnx_pads(&s),
+        { .name = "strides", .count = 2, .ints = { s.SH, s.SW } },
         { .name = NULL },
     };
     DT_TRY(dt_onnx_simple(w, node, "MaxPool", attr));

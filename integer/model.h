@@ -39,7 +39,7 @@ typedef struct dt_int_node {
     const dt_form *form;                  /* what it computes */
     const char *name;                     /* of the layer or site in the graph */
     int in[DT_INT_MAX_IN], in_count, out; /* values; those behind in_count are -1 */
-    /* product, maxpool (without O and G), pad (SH SW); N is 1 */
+    /* product, maxpool, pad (SH SW); N is 1 */
     dt_conv_shape shape;
     int8_t *weight;            /* product: [O,KH,KW,I] */
     bool *negated;             /* product: [O]; weights are those of training times -1 */

@@ -158,7 +158,8 @@ int dt_layer_pad_shortcut(dt_builder *b, const char *name, int x, int64_t out, i
 
 int dt_layer_maxpool(dt_builder *b, const char *name, int x, int kernel, int stride, int pad)
 {
-    return dt_part_node(b, "maxpool", name, &(dt_maxpool_conf){ kernel, stride, pad }, &x, 1);
+    const dt_maxpool_conf conf = { { kernel, kernel, stride, stride, pad, pad, 0, 0 } };
+    return dt_part_node(b, "maxpool", name, &conf, &x, 1);
 }
 
 int dt_layer_gap(dt_builder *b, const char *name, int x)

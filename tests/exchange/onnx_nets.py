@@ -147,7 +147,39 @@ def squeeze(side):
     return n
 
 
-NETS = sided, padded, residual, last, functions, squeeze
+def pools(side):
+    """Windows of every kind: by side, rectangular, rounded up, with padding that counts and without."""
+    n = Net("pools", side, 19)
+    x = n("PRelu", n("Conv", "image", n.real(6, 3, 3, 3), pads=[1] * 4), n.real(6, 1, 1, scale=.3))
+    x = n("MaxPool", x, kernel_shape=[3, 2], strides=[2, 1], pads=[0, 1, 1, 0])
+    x = n("PRelu", x, n.real(1, scale=.3))
+    x = n("AveragePool", x, kernel_shape=[3, 3], pads=[1] * 4, count_include_pad=1)
+    x = n("Conv", x, n.real(5, 6, 1, 1))
+    x = n("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)
+    x = n("AveragePool", n("Relu", x), kernel_shape=[2, 3], strides=[2, 2], auto_pad="SAME_UPPER",
+          count_include_pad=1)
+    a, b = n("GlobalMaxPool", x), n("ReduceMax", x, n.whole(2, 3), keepdims=1)
+    x = n("Flatten", n("Add", a, n("Concat", b, axis=1)))
+    n("Gemm", x, n.real(CLASSES, 5), n.real(CLASSES, scale=.1), transB=1, out="logits")
+    return n
+
+
+def borders(side):
+    """Means whose divisor is another one at the border: float between quantizers."""
+    n = Net("borders", side, 19)
+    x = n("Relu", n("Conv", "image", n.real(4, 3, 3, 3), pads=[1] * 4, strides=[2, 2]))
+    x = n("AveragePool", x, kernel_shape=[3, 3], pads=[1] * 4)
+    x = n("AveragePool", n("Conv", x, n.real(4, 4, 1, 1)), kernel_shape=[3, 3], strides=[2, 2],
+          pads=[1, 1, 0, 0], ceil_mode=1, count_include_pad=1)
+    x = n("AveragePool", n("Conv", x, n.real(4, 4, 1, 1)), kernel_shape=[3, 3], strides=[2, 2],
+          ceil_mode=1)
+    n.head(n("Conv", x, n.real(5, 4, 1, 1)), 5)
+    return n
+
+
+NETS = sided, padded, residual, last, functions, squeeze, pools, borders
+# Of these a part has no integer form: the words of the refusal.
+FLOAT = {"borders": "those at the border have another divisor"}
 
 
 def main(folder, side=32):

@@ -22,10 +22,10 @@ train: {{epochs: 1, max_steps: 3, optimizer: {{name: sgd, lr: 0.001}}}}
 QUANT = "quant: {weights: {method: lsq, bits: 4}, activations: {method: lsq, bits: 4}}\n"
 
 
-def detent(program, *args):
+def detent(program, *args, fails=False):
     done = subprocess.run([program, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           check=False)
-    if done.returncode:
+    if bool(done.returncode) != fails:
         sys.exit(f"detent {' '.join(args)}:\n{done.stdout}")
     return done.stdout
 
@@ -57,10 +57,10 @@ def main(program, folder):
         run = os.path.join(folder, name)
         detent(program, "train", recipe, "--out", run)
         said = detent(program, "verify", recipe, f"model.init={run}/last.h5", "--images", "32",
-                      "--runtime", "ort", "--python", sys.executable)
-        good = good and "verified" in said
+                      "--runtime", "ort", "--python", sys.executable, fails=name in onnx_nets.FLOAT)
+        good = good and onnx_nets.FLOAT.get(name, "\nverified") in said
         failures += not good
-        print(f"{name}: {worst:.2g} of the logits, {said.strip().splitlines()[-2]}")
+        print(f"{name}: {worst:.2g} of the logits, {said.strip().splitlines()[-1 if name in onnx_nets.FLOAT else -2]}")
     return failures
 
 

@@ -6,6 +6,7 @@
 #include "autograd/op_avgpool.h"
 #include "autograd/op_gelu.h"
 #include "autograd/op_hard.h"
+#include "autograd/op_maxpool.h"
 #include "layers/models.h"
 #include "layers/nodes.h"
 
@@ -77,7 +78,9 @@ static inline int operation_add(dt_builder *b, int x)
 
 static inline int operation_maxpool(dt_builder *b, int x)
 {
-    return dt_layer_maxpool(b, "op", dt_layer_relu(b, "relu", x), 3, 2, 1);
+    const dt_maxpool_conf sided = { { 2, 3, 1, 2, 0, 2, 1, -1 } };
+    x = dt_layer_maxpool(b, "square", dt_layer_relu(b, "relu", x), 3, 2, 1);
+    return operation_node(b, "maxpool", &sided, x);
 }
 
 static inline int operation_pad_channels(dt_builder *b, int x)
@@ -95,15 +98,15 @@ static inline int operation_sqrt(dt_builder *b, int x)
 /* Windows that halve the picture, then some with padding that counts. */
 static inline int operation_avgpool(dt_builder *b, int x)
 {
-    const dt_avgpool_conf half = { .kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2 };
-    const dt_avgpool_conf padded = { 3, 3, 1, 1, 1, 1, 0, 0, true };
+    const dt_avgpool_conf half = { .window = { 2, 2, 2, 2, 0, 0, 0, 0 } };
+    const dt_avgpool_conf padded = { { 3, 3, 1, 1, 1, 1, 0, 0 }, .count_pad = true };
     x = dt_part_node(b, "avgpool", "half", &half, (int[]){ dt_layer_relu(b, "relu", x) }, 1);
     return operation_node(b, "avgpool", &padded, x);
 }
 
 static inline int operation_avgpool_uneven(dt_builder *b, int x)
 {
-    const dt_avgpool_conf uneven = { 3, 3, 1, 1, 1, 1, 0, 0, false };
+    const dt_avgpool_conf uneven = { .window = { 3, 3, 1, 1, 1, 1, 0, 0 } };
     return operation_node(b, "avgpool", &uneven, dt_layer_relu(b, "relu", x));
 }
 

@@ -69,7 +69,7 @@ static int build(dt_graph *g, int *out_x, int *out_labels)
     ck_assert_int_eq(dt_graph_value(g, &l, out_labels, NULL), DT_OK);
     const dt_conv2d_conf same = { 1, 1, 1, 1, 1 }, half = { 2, 2, 1, 1, 1 };
     const dt_pad_channels_conf pad = { 2, 1, 1 };
-    const dt_maxpool_conf pool = { 2, 1, 0 };
+    const dt_maxpool_conf pool = { { 2, 2, 1, 1, 0, 0, 0, 0 } };
     int w1 = param(g, "w1", DT_SHAPE(2, 3, 3, C), DT_INIT_KAIMING);
     int w2 = param(g, "w2", DT_SHAPE(4, 3, 3, 2), DT_INIT_KAIMING);
     int w3 = param(g, "w3", DT_SHAPE(4, 3, 3, 4), DT_INIT_KAIMING);

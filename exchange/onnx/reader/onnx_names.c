@@ -67,11 +67,21 @@ static const char *candidate(dt_ox_walk *w, const dt_ox_node *n, int index)
     return dt_arena_printf(arena, "%s_%d", *n->op ? n->op : "node", index);
 }
 
-const char *dt_ox_layer_name(dt_ox_walk *w, const dt_ox_node *n, int index)
+static const char *take(dt_ox_walk *w, const char *base)
 {
-    const char *base = candidate(w, n, index), *name = base;
+    const char *name = base;
     for (int i = 2; name && dt_ox_map_find(&w->layers, name); i++)
         name = dt_arena_printf(w->file->arena, "%s_%d", base, i);
     if (!name || dt_ox_map_set(&w->layers, name, w, NULL) != DT_OK) return NULL;
     return name;
+}
+
+const char *dt_ox_layer_name(dt_ox_walk *w, const dt_ox_node *n, int index)
+{
+    return take(w, candidate(w, n, index));
+}
+
+const char *dt_ox_part_name(dt_ox_walk *w, const char *part)
+{
+    return take(w, dt_arena_printf(w->file->arena, "%s.%s", w->layer, part));
 }

@@ -8,5 +8,7 @@
 
 /* A name for node `index`, new among those in use. NULL: no memory. */
 const char *dt_ox_layer_name(dt_ox_walk *w, const dt_ox_node *n, int index);
+/* "<layer>.<part>" for a further node that the node in work makes, new too. NULL: no memory. */
+const char *dt_ox_part_name(dt_ox_walk *w, const char *part);
 
 #endif

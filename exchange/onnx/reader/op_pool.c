@@ -1,6 +1,10 @@
-/* GlobalAveragePool, ReduceMean over rows and columns, AveragePool of the whole picture; MaxPool.
+/* AveragePool, MaxPool; of the whole picture GlobalAveragePool, GlobalMaxPool, ReduceMean,
+ * ReduceMax.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "autograd/op_avgpool.h"
+#include "autograd/op_maxpool.h"
+#include "exchange/onnx/reader/onnx_names.h"
 #include "exchange/onnx/reader/onnx_window.h"
 
 /* [N,C,H,W] -> [N,C], which the file has with `rank` dimensions. */
@@ -23,51 +27,125 @@ static dt_status build_global(dt_ox_walk *w)
     return mean(w, x, 4);
 }
 
-static dt_status build_reduce(dt_ox_walk *w)
+/* Are axes those of rows and columns? The rank of what is left. */
+static dt_status over_pixels(dt_ox_walk *w, const dt_ox_value *x, const char *what, int *out_rank)
 {
-    const dt_ox_value *x;
     int axis[DT_OX_RANK], count;
     bool over[DT_OX_RANK] = { false };
-    DT_TRY(need_picture(w, &x));
     DT_TRY(dt_ox_axes(w, "axes", 1, x->rank, axis, &count));
     for (int k = 0; k < count; k++)
         over[axis[k]] = true;
     if (over[0] || over[1] || !over[2] || !over[3])
-        return dt_ox_refuse(w, "means over rows and columns together are read");
-    return mean(w, x, dt_ox_int(w->node, "keepdims", 1) ? 4 : 2);
+        return dt_ox_refuse(w, "%s over rows and columns together are read", what);
+    *out_rank = dt_ox_int(w->node, "keepdims", 1) ? 4 : 2;
+    return DT_OK;
+}
+
+static dt_status build_reduce(dt_ox_walk *w)
+{
+    const dt_ox_value *x;
+    int rank;
+    DT_TRY(need_picture(w, &x));
+    DT_TRY(over_pixels(w, x, "means", &rank));
+    return mean(w, x, rank);
+}
+
+/* The windows of pooling, and how far the last ones reach beyond all padding: ceil_mode counts what
+ * begins inside of the picture or in front of it. */
+static dt_status windows(dt_ox_walk *w, const dt_ox_value *x, dt_window *o, int over[2])
+{
+    dt_ox_view v;
+    int more[2];
+    DT_TRY(dt_ox_view_of(w, x, NULL, &v));
+    if (v.dilation[0] != 1 || v.dilation[1] != 1)
+        return dt_ox_refuse(w, "dilations of %d and %d are not read; 1 is", v.dilation[0],
+                            v.dilation[1]);
+    bool up = dt_ox_int(w->node, "ceil_mode", 0) != 0;
+    for (int i = 0; i < 2; i++) {
+        if (v.pad[i] >= v.kernel[i] || v.pad[2 + i] >= v.kernel[i])
+            return dt_ox_refuse(w, "it pads %d and %d, no less than its window of %d", v.pad[i],
+                                v.pad[2 + i], v.kernel[i]);
+        int64_t all = x->dim[2 + i] + v.pad[i] + v.pad[2 + i] - v.kernel[i], end;
+        if (all < 0 && !(up && all > -v.stride[i]))
+            return dt_ox_refuse(w, "its window of %dx%d is larger than its input", v.kernel[0],
+                                v.kernel[1]);
+        int64_t count = (up ? all + v.stride[i] - 1 : all) / v.stride[i] + 1;
+        if (up && count > 1 && (count - 1) * v.stride[i] >= x->dim[2 + i] + v.pad[i]) count--;
+        end = (count - 1) * v.stride[i] + v.kernel[i] - x->dim[2 + i] - v.pad[i];
+        over[i] = end > v.pad[2 + i] ? (int)(end - v.pad[2 + i]) : 0;
+        more[i] = v.pad[2 + i] + over[i] - v.pad[i];
+    }
+    *o = (dt_window){ v.kernel[0], v.kernel[1], v.stride[0], v.stride[1],
+                      v.pad[0],    v.pad[1],    more[0],     more[1] };
+    return DT_OK;
+}
+
+static bool is_whole(const dt_ox_value *x, const dt_window *o)
+{
+    return o->kernel_h == x->dim[2] && o->kernel_w == x->dim[3] && !o->pad_h && !o->pad_w &&
+           !o->more_h && !o->more_w;
 }
 
 static dt_status build_average(dt_ox_walk *w)
 {
     const dt_ox_value *x;
-    dt_ox_view o;
+    dt_avgpool_conf c = { .count_pad = dt_ox_int(w->node, "count_include_pad", 0) != 0 };
+    int over[2];
     DT_TRY(need_picture(w, &x));
-    DT_TRY(dt_ox_view_of(w, x, NULL, &o));
-    if (o.kernel[0] == x->dim[2] && o.kernel[1] == x->dim[3] && !o.pad[0] && !o.pad[1] &&
-        !o.pad[2] && !o.pad[3])
-        return mean(w, x, 4);
-    return dt_ox_refuse(w, "windows of %dx%d; the mean of the whole picture is read", o.kernel[0],
-                        o.kernel[1]);
+    DT_TRY(windows(w, x, &c.window, over));
+    if (is_whole(x, &c.window)) return mean(w, x, 4);
+    c.over_h = over[0], c.over_w = over[1];
+    return dt_ox_set_picture(w, dt_part_node(w->b, "avgpool", w->layer, &c, &x->value, 1), 4);
 }
 
 static dt_status build_max(dt_ox_walk *w)
 {
     const dt_ox_value *x;
-    dt_ox_view o;
+    dt_maxpool_conf c;
+    int over[2];
     DT_TRY(need_picture(w, &x));
-    DT_TRY(dt_ox_view_of(w, x, NULL, &o));
-    bool square = o.kernel[0] == o.kernel[1] && o.stride[0] == o.stride[1];
-    for (int i = 1; i < 4; i++)
-        square = square && o.pad[i] == o.pad[0];
-    if (!square || o.dilation[0] != 1 || o.dilation[1] != 1 || dt_ox_int(w->node, "ceil_mode", 0))
-        return dt_ox_refuse(w, "square windows without dilation and ceil_mode, padded alike on all "
-                               "sides, are read");
-    int y = dt_layer_maxpool(w->b, w->layer, x->value, o.kernel[0], o.stride[0], o.pad[0]);
-    return dt_ox_set_picture(w, y, 4);
+    if (w->node->out_count > 1 && *w->node->out[1])
+        return dt_ox_refuse(w, "its second output, where the maxima were, is not read");
+    DT_TRY(windows(w, x, &c.window, over));
+    return dt_ox_set_picture(w, dt_part_node(w->b, "maxpool", w->layer, &c, &x->value, 1), 4);
+}
+
+/* The greatest of the whole picture: a window of its size, then the mean of the one pixel. */
+static dt_status greatest(dt_ox_walk *w, const dt_ox_value *x, int rank)
+{
+    const dt_maxpool_conf c = {
+        { (int)x->dim[2], (int)x->dim[3], 1, 1, 0, 0, 0, 0 },
+    };
+    const char *name = dt_ox_part_name(w, "pixel");
+    if (!name) return dt_ox_no_memory(w);
+    int y = dt_part_node(w->b, "maxpool", w->layer, &c, &x->value, 1);
+    return dt_ox_set_picture(w, dt_layer_gap(w->b, name, y), rank);
+}
+
+static dt_status build_global_max(dt_ox_walk *w)
+{
+    const dt_ox_value *x;
+    DT_TRY(need_picture(w, &x));
+    return greatest(w, x, 4);
+}
+
+static dt_status build_reduce_max(dt_ox_walk *w)
+{
+    const dt_ox_value *x;
+    int rank;
+    DT_TRY(need_picture(w, &x));
+    DT_TRY(over_pixels(w, x, "maxima", &rank));
+    return greatest(w, x, rank);
 }
 
 const dt_ox_op dt_ox_op_GlobalAveragePool = {
     .name = "GlobalAveragePool", .in_min = 1, .in_max = 1, .build = build_global
+};
+const dt_ox_op dt_ox_op_GlobalMaxPool = {
+    .name = "GlobalMaxPool", .in_min = 1, .in_max = 1, .build = build_global_max
+};
+const dt_ox_op dt_ox_op_ReduceMax = {
+    .name = "ReduceMax", .in_min = 1, .in_max = 2, .build = build_reduce_max
 };
 const dt_ox_op dt_ox_op_ReduceMean = {
     .name = "ReduceMean", .in_min = 1, .in_max = 2, .build = build_reduce
