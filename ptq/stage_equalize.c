@@ -117,11 +117,19 @@ static dt_status equalize_edge(dt_ptq *q, const dt_ptq_edge *e, const conf *c, d
     return DT_OK;
 }
 
-/* w_o -> w_o / f_o; the norm's mean and variance go with it, exactly but for rounding. */
+/* A parameter that nobody else reads. */
+static bool is_own(const dt_ptq *q, int value)
+{
+    return q->g->value[value].kind == DT_VALUE_PARAM && q->g->value[value].uses == 1;
+}
+
+/* w_o -> w_o f_o; a bias and the norm's mean and variance go with it, exactly but for rounding. */
 static void equalize_rows(const dt_ptq *q, const dt_node *product, const dt_ptq_weight *w)
 {
     const dt_node *norm = dt_query_norm(q->g, q->needed, product);
-    if (!norm || q->g->value[w->value].uses != 1) return;
+    const int at = dt_query_bias(product);
+    if (!norm || !is_own(q, w->value) || (at >= 0 && !is_own(q, at))) return;
+    real *bias = at >= 0 ? q->p->state->data[at] : NULL;
     const int64_t O = dt_ptq_features(q, norm->in[DT_BN_GAMMA]), n = w->count / O;
     const int high = (1 << (w->at.bits - 1)) - 1;
     const double eps = ((const dt_batchnorm_conf *)norm->conf)->eps;
@@ -137,6 +145,7 @@ static void equalize_rows(const dt_ptq *q, const dt_node *product, const dt_ptq_
         if (!(scale > 0) || !isfinite(f) || !(changed > 0) || f > 1e4) continue;
         for (int64_t i = 0; i < n; i++)
             x[o * n + i] = (real)((double)x[o * n + i] * f);
+        if (bias) bias[o] = (real)((double)bias[o] * f);
         mean[o] = (real)((double)mean[o] * f);
         var[o] = (real)changed;
     }

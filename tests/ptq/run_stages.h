@@ -30,12 +30,13 @@ static inline dt_status staged_unit(void *arg, const dt_ptq_result *r, dt_error 
     return DT_OK;
 }
 
-/* `recipe` has a section ptq. */
-static inline void staged_open(staged *s, const char *recipe, int threads)
+/* `recipe` has a section ptq; `model`: instead of its own, NULL: its own. */
+static inline void staged_open_model(staged *s, const char *recipe, const dt_model *model,
+                                     int threads)
 {
     dt_rng rng;
     *s = (staged){ .results = 0 };
-    test_net_open(&s->t, recipe, true);
+    test_net_open_model(&s->t, recipe, model, true);
     const dt_recipe_ptq *q = &s->t.recipe->ptq;
     ck_assert(q->enabled && q->stage_count <= STAGE_MAX);
     ck_assert_int_eq(dt_kernels_init(&s->k, *test_isa ? test_isa : NULL, NULL), DT_OK);
@@ -59,6 +60,23 @@ static inline void staged_open(staged *s, const char *recipe, int threads)
                             .stage = s->stage,
                             .stage_count = (int)q->stage_count,
                             .events = { .unit = staged_unit, .arg = s } };
+}
+
+static inline void staged_open(staged *s, const char *recipe, int threads)
+{
+    staged_open_model(s, recipe, NULL, threads);
+}
+
+/* One stage of the list by itself: behind the last one weights would go onto their grids. */
+static inline void staged_run_one(staged *s, int stage)
+{
+    dt_error err = { .status = DT_OK };
+    const dt_ptq_stage *row = (const dt_ptq_stage *)(const void *)s->p.stage[stage].row;
+    dt_ptq q;
+    ck_assert_int_eq(dt_ptq_init(&q, &s->p, NULL), DT_OK);
+    if (!row->transforms) ck_assert_int_eq(dt_ptq_keep_origin(&q, NULL), DT_OK);
+    ck_assert_msg(row->run(&q, s->p.stage[stage].conf, &err) == DT_OK, "%s", err.text);
+    dt_ptq_fini(&q);
 }
 
 static inline void staged_close(staged *s)

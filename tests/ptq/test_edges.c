@@ -20,7 +20,7 @@ START_TEST(factors_as_worked_out)
 }
 END_TEST
 
-#define PTQ(stage) "ptq: {images: 8, batch: 8, stages: [{equalize: {" stage "}}, ranges]}\n"
+#define PTQ(stage) "ptq: {images: 8, batch: 8, stages: [{equalize: {" stage "}}, norms]}\n"
 #define NET(model)                                                                                 \
     "model: {name: " model                                                                         \
     "}\ndata: {name: builtin}\nquant: {placement: paper, weights: {method: "                       \
@@ -77,50 +77,89 @@ static int count_edges(staged *s, bool *out_shifts)
     return edges;
 }
 
+/* Convolutions with biases before batch norms, as other programs' files have them. */
+static int build_biased(dt_builder *b, const void *options, int classes, int x)
+{
+    (void)options;
+    x = dt_layer_conv2d_bias(b, "conv1", DT_LAYER_FIRST, x, 8, 3, 1, 1, 1);
+    x = dt_layer_relu(b, "relu1", dt_layer_batchnorm(b, "bn1", x));
+    x = dt_layer_conv2d_bias(b, "conv2", DT_LAYER_BODY, x, 8, 3, 2, 1, 8);
+    x = dt_layer_relu6(b, "relu2", dt_layer_batchnorm(b, "bn2", x));
+    const int skip = dt_layer_batchnorm(
+        b, "bn3", dt_layer_conv2d_bias(b, "conv3", DT_LAYER_BODY, x, 12, 1, 1, 0, 1));
+    x = dt_layer_conv2d_bias(b, "expand", DT_LAYER_BODY, skip, 24, 1, 1, 0, 1);
+    x = dt_layer_relu6(b, "relu4", dt_layer_batchnorm(b, "bn4", x));
+    x = dt_layer_conv2d_bias(b, "depthwise", DT_LAYER_BODY, x, 24, 3, 1, 1, 24);
+    x = dt_layer_relu6(b, "relu5", dt_layer_batchnorm(b, "bn5", x));
+    x = dt_layer_conv2d_bias(b, "project", DT_LAYER_BODY, x, 12, 1, 1, 0, 1);
+    x = dt_layer_gap(b, "avgpool", dt_layer_add(b, "add", dt_layer_batchnorm(b, "bn6", x), skip));
+    return dt_layer_linear(b, "fc", DT_LAYER_LAST, x, classes);
+}
+static const dt_model biased = { .row = { "biased", "", NULL, 0 }, .build = build_biased };
+
+static void shake_biases(staged *s)
+{
+    const dt_graph *g = &s->t.net.graph;
+    for (int i = 0; i < g->node_count; i++) {
+        const dt_op_product *of = g->node[i].op->product;
+        if (!of || of->bias < 0 || of->bias >= g->node[i].in_count) continue;
+        const int v = g->node[i].in[of->bias];
+        for (int64_t c = 0; c < dt_shape_count(&g->value[v].shape); c++)
+            s->p.state->data[v][c] = (real)(0.3 * (double)(c % 7) - 1);
+    }
+}
+
+typedef struct fold {
+    const char *recipe;
+    const dt_model *model; /* NULL: the recipe's */
+    int edges;
+    bool shifts;
+} fold;
+
 /* The net's float logits after the stage are those of before. */
-static void check(const char *recipe, int edges, bool shifts)
+static void check(const fold *f)
 {
     staged s;
     bool shift;
     real before[8 * 10], after[8 * 10];
     double size = 0, error = 0;
-    staged_open(&s, recipe, 1);
+    staged_open_model(&s, f->recipe, f->model, 1);
     shake(&s);
-    {
-        int got = count_edges(&s, &shift);
-        ck_assert_msg(got == edges, "%s: %d edges", recipe, got);
-    }
-    ck_assert_int_eq(shift, shifts);
+    shake_biases(&s);
+    int edges = count_edges(&s, &shift);
+    ck_assert_msg(edges == f->edges && shift == f->shifts, "%s: %d edges", f->recipe, edges);
     read_logits(&s, before);
-    s.p.stage_count = 1;
-    /* Weights go onto their grids at the end, so the stage runs by itself. */
-    dt_ptq q;
-    ck_assert_int_eq(dt_ptq_init(&q, &s.p, NULL), DT_OK);
-    const dt_ptq_stage *stage = (const dt_ptq_stage *)(const void *)s.p.stage[0].row;
-    ck_assert(stage->transforms);
-    dt_error err = { .status = DT_OK };
-    ck_assert_msg(stage->run(&q, s.p.stage[0].conf, &err) == DT_OK, "%s", err.text);
-    dt_ptq_fini(&q);
+    ck_assert(((const dt_ptq_stage *)(const void *)s.p.stage[0].row)->transforms);
+    staged_run_one(&s, 0);
     read_logits(&s, after);
     for (int i = 0; i < 80; i++) {
         size = fmax(size, fabs((double)before[i]));
         error = fmax(error, fabs((double)before[i] - (double)after[i]));
     }
-    ck_assert_msg(size > 1e-3 && error < 1e-5 * size, "%s: %g of %g", recipe, error, size);
+    ck_assert_msg(size > 1e-3 && error < 1e-5 * size, "%s: %g of %g", f->recipe, error, size);
     staged_close(&s);
 }
 
+#define VIT "vit, patch: 8, dim: 48, depth: 2, heads: 3"
+/* No rows of MobileNetV2: behind norms that are not its own it is chaotic. One unit in the last
+ * place of all weights changes its logits by 5e-4 of their size; `biased` has its kinds of layers.
+ */
+static const fold folds[] = {
+    { NET("resnet20") PTQ("from: weights"), NULL, 9, false },
+    { NET("resnet20") PTQ("from: pictures, alpha: 0.5"), NULL, 9, false },
+    { NET("resnet20") PTQ("from: weights, rows: true"), NULL, 9, false },
+    { NET("smallcnn, width: 6") PTQ("from: pictures"), NULL, 4, false },
+    { NET("mobilenet_v2, width: 0.25, stem: cifar") PTQ("from: pictures"), NULL, 1, false },
+    { NET(VIT) PTQ("from: pictures"), NULL, 5, true },
+    { NET(VIT) PTQ("from: pictures, alpha: 1, beta: 0, shift: true"), NULL, 5, true },
+    { NET("smallcnn") PTQ("from: weights, rows: true"), &biased, 1, false },
+    { NET("smallcnn") PTQ("from: nothing, rows: true"), &biased, 1, false },
+};
+
 START_TEST(folds_leave_the_net)
 {
-    check(NET("resnet20") PTQ("from: weights"), 9, false);
-    check(NET("resnet20") PTQ("from: pictures, alpha: 0.5"), 9, false);
-    check(NET("resnet20") PTQ("from: weights, rows: true"), 9, false);
-    check(NET("smallcnn, width: 6") PTQ("from: pictures"), 4, false);
-    check(NET("mobilenet_v2, width: 0.25, stem: cifar") PTQ("from: pictures"), 1, false);
-    check(NET("vit, patch: 8, dim: 48, depth: 2, heads: 3") PTQ("from: pictures"), 5, true);
-    check(NET("vit, patch: 8, dim: 48, depth: 2, heads: 3")
-              PTQ("from: pictures, alpha: 1, beta: 0, shift: true"),
-          5, true);
+    for (size_t i = 0; i < DT_ARRAY_LEN(folds); i++)
+        check(&folds[i]);
 }
 END_TEST
 
@@ -131,10 +170,8 @@ START_TEST(rows_get_one_scale)
     dt_ptq q;
     staged_open(&s, NET("resnet20") PTQ("from: nothing, rows: true"), 1);
     shake(&s);
+    staged_run_one(&s, 0);
     ck_assert_int_eq(dt_ptq_init(&q, &s.p, NULL), DT_OK);
-    ck_assert_int_eq(
-        ((const dt_ptq_stage *)(const void *)s.p.stage[0].row)->run(&q, s.p.stage[0].conf, NULL),
-        DT_OK);
     int checked = 0;
     for (int i = 0; i < q.g->node_count; i++) {
         dt_ptq_weight w;
