@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/mixed.h"
+#include "cli/quantize_file.h"
 #include "core/atomic.h"
 
 static void on_message(void *arg, const char *text)
@@ -37,6 +38,12 @@ static void on_unit(void *arg, const dt_quantize_unit *u)
 
 /* ---- the report ---- */
 
+/* Without labels no metric is claimed; the float net is compared with all the same. */
+static bool has_labels(const dt_session *s)
+{
+    return !s->data || !dt_data_info_of(s->data)->unlabelled;
+}
+
 /* The task's metrics by name, and what is compared with the float net. */
 static json_t *score_json(const dt_session *s, const dt_quantize_score *q)
 {
@@ -47,7 +54,7 @@ static json_t *score_json(const dt_session *s, const dt_quantize_score *q)
         json_pack("{s:I,s:I,s:f,s:f,s:o}", "count", (json_int_t)q->score.count, "agree",
                   (json_int_t)q->agree, "agreement", 100.0 * (double)q->agree / n, "kl", q->kl,
                   "sqnr_db", isfinite(q->sqnr_db) ? json_real(q->sqnr_db) : json_null());
-    for (int i = 0; g->task->metric[i].name; i++)
+    for (int i = 0; has_labels(s) && g->task->metric[i].name; i++)
         json_object_set_new(o, g->task->metric[i].name, json_real(dt_score_value(&q->score, g, i)));
     return o;
 }
@@ -65,21 +72,36 @@ static json_t *units_json(const dt_quantize_report *r)
     return list;
 }
 
+static json_t *layers_json(const dt_quantize_report *r)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < r->layer_count; i++) {
+        const dt_quantize_layer *l = &r->layer[i];
+        json_array_append_new(
+            list, json_pack("{s:s,s:i,s:o,s:I,s:o}", "layer", l->name, "weight_bits", l->bits,
+                            "input_bits",
+                            l->x_bits == DT_PTQ_FLOAT ? json_null() : json_integer(l->x_bits),
+                            "weights", (json_int_t)l->weights, "sqnr_db",
+                            isfinite(l->sqnr_db) ? json_real(l->sqnr_db) : json_null()));
+    }
+    return list;
+}
+
 static json_t *report_json(const dt_session *s, const dt_quantize_report *r, const char *export,
                            const dt_export_report *e)
 {
-    json_t *o =
-        json_pack("{s:s,s:s,s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:f,s:I,s:f,s:f,s:o,s:o}", "recipe",
-                  s->recipe->name, "hash", s->recipe->hash, "method", s->recipe->ptq.method,
-                  "pictures", (json_int_t)r->pictures, "measured_on",
-                  r->measured_on ? json_string(r->measured_on) : json_null(), "float",
-                  score_json(s, &r->plain), "quantized", score_json(s, &r->quantized), "integer",
-                  score_json(s, &r->integer), "no_integer",
-                  r->no_integer[0] ? json_string(r->no_integer) : json_null(), "units",
-                  units_json(r), "weights", (json_int_t)r->weights, "weight_bits", r->weight_bits,
-                  "weight_bytes", (json_int_t)r->weight_bytes, "seconds", r->seconds, "cpu_seconds",
-                  r->cpu_seconds, "export", export ? cli_text_json(export) : json_null(),
-                  "export_bytes", export ? json_integer((json_int_t)e->bytes) : json_null());
+    json_t *o = json_pack(
+        "{s:s,s:s,s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:f,s:I,s:f,s:f,s:o,s:o}", "recipe",
+        s->recipe->name, "hash", s->recipe->hash, "method", s->recipe->ptq.method, "pictures",
+        (json_int_t)r->pictures, "measured_on",
+        r->measured_on ? json_string(r->measured_on) : json_null(), "float",
+        score_json(s, &r->plain), "quantized", score_json(s, &r->quantized), "integer",
+        score_json(s, &r->integer), "no_integer",
+        r->no_integer[0] ? json_string(r->no_integer) : json_null(), "units", units_json(r),
+        "layers", layers_json(r), "weights", (json_int_t)r->weights, "weight_bits", r->weight_bits,
+        "weight_bytes", (json_int_t)r->weight_bytes, "seconds", r->seconds, "cpu_seconds",
+        r->cpu_seconds, "export", export ? cli_text_json(export) : json_null(), "export_bytes",
+        export ? json_integer((json_int_t)e->bytes) : json_null());
     return o;
 }
 
@@ -90,13 +112,34 @@ static void print_score(const dt_session *s, const char *what, const dt_quantize
     const dt_goal *g = &s->net.goal;
     if (!q->has) return;
     double n = (double)q->score.count;
-    printf("%-12s %s %s of %lld pictures", what, g->task->metric[0].label,
-           dt_metric_print(&g->task->metric[0], dt_score_value(&q->score, g, 0), text),
-           (long long)q->score.count);
+    if (!has_labels(s) && !compared) return;
+    printf("%-12s ", what);
+    if (has_labels(s))
+        printf("%s %s of ", g->task->metric[0].label,
+               dt_metric_print(&g->task->metric[0], dt_score_value(&q->score, g, 0), text));
+    printf("%lld pictures", (long long)q->score.count);
     if (compared)
         printf(", agrees with float %.2f%%, KL %.5f, outputs' SQNR %.1f dB",
                100.0 * (double)q->agree / n, q->kl, q->sqnr_db);
     printf("\n");
+}
+
+/* The layers that are the farthest from the float net. */
+static void print_worst(const dt_quantize_report *r)
+{
+    enum { WORST = 3 };
+    double last = -INFINITY;
+    for (int k = 0; k < WORST && k < r->layer_count; k++) {
+        int worst = -1;
+        for (int i = 0; i < r->layer_count; i++)
+            if (r->layer[i].sqnr_db > last &&
+                (worst < 0 || r->layer[i].sqnr_db < r->layer[worst].sqnr_db))
+                worst = i;
+        if (worst < 0 || !isfinite(r->layer[worst].sqnr_db)) break;
+        last = r->layer[worst].sqnr_db;
+        printf("%s%s %.1f dB", k ? ", " : "worst layers ", r->layer[worst].name, last);
+    }
+    if (isfinite(last)) printf("\n");
 }
 
 static void print_report(const dt_session *s, const dt_quantize_report *r, const char *folder)
@@ -109,6 +152,7 @@ static void print_report(const dt_session *s, const dt_quantize_report *r, const
     if (r->no_integer[0]) printf("no integer model: %s\n", r->no_integer);
     printf("weights      %lld at %.2f bits, %lld bytes\n", (long long)r->weights, r->weight_bits,
            (long long)r->weight_bytes);
+    print_worst(r);
     printf("method       %s on %lld pictures, %.1f s (%.1f s of processors)\n",
            s->recipe->ptq.method, (long long)r->pictures, r->seconds, r->cpu_seconds);
     printf("folder       %s\n", folder);
@@ -255,9 +299,11 @@ static dt_status with_rules(const cli_args *args, const cli_mixed *m, int own, d
         if (!text) st = DT_ERR_NOMEM;
         if (text) words[count++] = text;
     }
-    const dt_recipe_params p = {
-        .tables = &dt_tables, .path = args->words[0], .overrides = words, .override_count = count
-    };
+    const dt_recipe_params p = { .tables = &dt_tables,
+                                 .path = args->words[0],
+                                 .text = args->text,
+                                 .overrides = words,
+                                 .override_count = count };
     if (st == DT_OK) st = dt_recipe_read(&p, out, &below);
     for (size_t i = given; words && i < count; i++)
         dt_put(NULL, (void *)(uintptr_t)words[i]);
@@ -344,12 +390,12 @@ static int quantize(dt_recipe *recipe, const char *folder, const cli_args *args)
         return atomic_load(&cli_stop_requested) ? 130 : code;
     }
     dt_status st = finish(&s, args, &report, folder, &err);
-    dt_put(NULL, report.unit);
+    dt_quantize_report_fini(NULL, &report);
     dt_session_close(&s);
     return st == DT_OK ? 0 : cli_fail(&err);
 }
 
-int cli_quantize(const cli_args *args)
+static int quantize_recipe(const cli_args *args)
 {
     dt_error err;
     dt_recipe *recipe;
@@ -368,5 +414,15 @@ int cli_quantize(const cli_args *args)
         fprintf(stderr, "no memory\n");
     dt_put(NULL, folder);
     dt_recipe_free(recipe);
+    return code;
+}
+
+int cli_quantize(const cli_args *args)
+{
+    dt_error err;
+    cli_quantize_file f;
+    if (cli_quantize_source(args, &f, &err) != DT_OK) return cli_fail(&err);
+    int code = quantize_recipe(&f.args);
+    cli_quantize_file_fini(&f);
     return code;
 }

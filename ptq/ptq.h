@@ -23,6 +23,15 @@ typedef struct dt_ptq_result {
     double undecided; /* share of soft roundings that were still between two codes at the end */
 } dt_ptq_result;
 
+/* A quantized layer of the result. */
+typedef struct dt_ptq_layer_result {
+    const char *name;
+    int bits, x_bits; /* of its weight and of what it reads; DT_PTQ_FLOAT: not quantized */
+    int64_t weights;
+    double sqnr_db; /* of its sums over all pictures; signal is the float net's; INFINITY: equal */
+} dt_ptq_layer_result;
+enum { DT_PTQ_FLOAT = 32 };
+
 /* Any function may be NULL. */
 typedef struct dt_ptq_events {
     void (*message)(void *arg, const char *text);
@@ -31,6 +40,8 @@ typedef struct dt_ptq_events {
     bool (*progress)(void *arg, const char *stage, const char *unit, double share);
     /* A unit is finished. The state is one that a later run can go on from, see dt_ptq_params. */
     dt_status (*unit)(void *arg, const dt_ptq_result *r, dt_error *err);
+    /* Of every quantized layer, when all stages are done. */
+    dt_status (*layer)(void *arg, const dt_ptq_layer_result *r, dt_error *err);
     void *arg;
 } dt_ptq_events;
 
@@ -40,6 +51,7 @@ typedef struct dt_ptq dt_ptq;
 typedef struct dt_ptq_stage {
     dt_row row;
     bool transforms; /* changes the float net without changing what it computes; such come first */
+    bool reads_varied; /* dt_ptq_params.varied */
     /* Refuses options that this net or machine cannot have, before any work. NULL: none. */
     dt_status (*check)(dt_ptq *q, const void *conf, dt_error *err);
     dt_status (*run)(dt_ptq *q, const void *conf, dt_error *err);
@@ -68,6 +80,7 @@ typedef struct dt_ptq_params {
     int threads;
     uint64_t seed;
     const real *pictures; /* [count,H,W,3], normalised */
+    const real *varied;   /* the same as training changes them (crops, flips); NULL: it does not */
     int64_t count, batch; /* batch: of one pass */
     const dt_ptq_choice *stage;
     int stage_count;
@@ -81,5 +94,15 @@ typedef struct dt_ptq_params {
 
 /* Runs all stages and puts the weights on their grids. Errors name stage, unit or site. */
 dt_status dt_ptq_run(const dt_ptq_params *p, dt_error *err) DT_MUST_CHECK;
+
+/* What the first batch norm of the float net p->state reads of the pictures, beside its running
+ * statistics: pictures that are normalised in another way than those of training are told by it. */
+typedef struct dt_ptq_gap {
+    bool has; /* false: there is no batch norm, or all its channels are dead */
+    const char *name;
+    double shift; /* mean |difference of means|, in deviations */
+    double ratio; /* of variances, geometric mean */
+} dt_ptq_gap;
+dt_status dt_ptq_first_norm(const dt_ptq_params *p, dt_ptq_gap *out, dt_error *err) DT_MUST_CHECK;
 
 #endif

@@ -1,6 +1,7 @@
 /* Running the stages of a list; the tables of stages and presets. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ptq/engine.h"
+#include "ptq/layers.h"
 #include "ptq_presets.h"
 
 #define DT_PTQ_STAGE(name) extern const dt_ptq_stage dt_ptq_stage_##name;
@@ -81,7 +82,9 @@ dt_status dt_ptq_run(const dt_ptq_params *p, dt_error *err)
     DT_TRY(dt_ptq_init(&q, p, err));
     dt_status st = check_stages(&q, err);
     if (st == DT_OK) st = run_stages(&q, err);
+    if (st == DT_OK) st = dt_ptq_keep_origin(&q, err); /* if all were transforms */
     if (st == DT_OK) st = dt_ptq_settle(&q, err);
+    if (st == DT_OK && p->events.layer) st = dt_ptq_tell_layers(&q, err);
     dt_ptq_fini(&q);
     return st;
 }

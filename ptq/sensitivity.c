@@ -8,6 +8,7 @@
 #include "autograd/query.h"
 #include "fakequant/quantizers.h"
 #include "fakequant/start.h"
+#include "ptq/layers.h"
 #include "ptq/metric.h"
 
 #define DT_PTQ_METRIC(name) extern const dt_ptq_metric dt_ptq_metric_##name;
@@ -95,14 +96,6 @@ dt_status dt_ptq_sense_tell(dt_ptq_sense *s, const char *what, dt_error *err)
     return dt_fail(err, DT_ERR_ARG, NULL, "stopped");
 }
 
-/* Bits of what a product reads. */
-static int input_bits(const dt_ptq *q, const dt_node *product)
-{
-    const dt_node *site = dt_query_site(q->g, product->in[product->op->product->x]);
-    const dt_fakequant_conf *c = dt_query_quantizer(site);
-    return c ? c->site.bits : DT_PTQ_FLOAT;
-}
-
 static void fill_layer(dt_ptq_sense *s, const dt_node *product, const dt_ptq_weight *w)
 {
     const dt_ptq *q = s->q;
@@ -113,7 +106,7 @@ static void fill_layer(dt_ptq_sense *s, const dt_node *product, const dt_ptq_wei
     s->weight[s->mixed->count++] = *w;
     *l = (dt_ptq_mixed_layer){ .name = product->name,
                                .bits = w->conf->site.bits,
-                               .x_bits = input_bits(q, product),
+                               .x_bits = dt_ptq_input_bits(q, product),
                                .weights = w->count,
                                .chosen = -1 };
     l->fixed = dt_ptq_unquantized(q->g, product->in[of->x]) == q->p->input ||

@@ -17,7 +17,6 @@ typedef struct dt_ptq_mixed_layer {
     double damage[DT_PTQ_WIDTHS]; /* by width */
     int chosen;                   /* index of a width, by an allocator; -1: as it is */
 } dt_ptq_mixed_layer;
-enum { DT_PTQ_FLOAT = 32 };
 
 typedef struct dt_ptq_mixed {
     int count, widths;

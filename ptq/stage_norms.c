@@ -1,6 +1,7 @@
 /* Batch-norm statistics anew, of the net as it is now: mean and unbiased variance, averaged over
  * batches of the pictures (He 2017, "BN re-estimation"; Nagel 2022, arXiv:2203.11086, section 3.1).
- */
+ * The pictures are those of training, changed at random as there: statistics of pictures that are
+ * not are others than those that the weights were learned behind. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
@@ -68,11 +69,12 @@ static dt_status pass(dt_ptq *q, dt_exec *e, const conf *c, int64_t batch, dt_er
 {
     sums s;
     int norms;
+    const real *pictures = q->p->varied ? q->p->varied : q->p->pictures;
     const int64_t n = dt_ptq_features(q, q->p->input), batches = q->p->count / batch;
     DT_TRY(get_sums(q, &s, &norms, err));
     for (int64_t i = 0; norms && i < batches; i++) {
         DT_TRY(dt_ptq_tell(q, "all", (double)i / (double)batches, err));
-        dt_exec_set_input(e, q->p->input, q->p->pictures + i * batch * n);
+        dt_exec_set_input(e, q->p->input, pictures + i * batch * n);
         DT_TRY(dt_exec_forward(e, err));
         add(q, &s);
     }
@@ -107,5 +109,6 @@ static dt_status run(dt_ptq *q, const void *options, dt_error *err)
 
 const dt_ptq_stage dt_ptq_stage_norms = {
     .row = { "norms", "batch-norm statistics anew", opts, sizeof(conf) },
+    .reads_varied = true,
     .run = run,
 };

@@ -32,6 +32,8 @@ dt_status dt_quantize_count(void *arg, dt_session *s, const char **out_key, dt_e
     if (!dt_size_mul((VALUES * largest + input) * sizeof(real), (size_t)s->recipe->ptq.images,
                      &bytes))
         bytes = SIZE_MAX / 2;
+    if (dt_quantize_varies(s->recipe))
+        bytes += input * sizeof(real) * (size_t)s->recipe->ptq.images;
     void *all = dt_get(s->alloc, bytes, "values of all pictures");
     dt_put(s->alloc, all);
     return all ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
@@ -49,7 +51,14 @@ static dt_status read_all(dt_loader *loader, int64_t count, int64_t batch, int64
     return DT_OK;
 }
 
-dt_status dt_quantize_pictures(dt_session *s, float **out, dt_error *err)
+bool dt_quantize_varies(const dt_recipe *r)
+{
+    for (size_t i = 0; i < r->ptq.stage_count && r->data.train_count; i++)
+        if (((const dt_ptq_stage *)(const void *)r->ptq.stage[i].row)->reads_varied) return true;
+    return false;
+}
+
+dt_status dt_quantize_pictures(dt_session *s, dt_split transforms, float **out, dt_error *err)
 {
     const dt_recipe_ptq *q = &s->recipe->ptq;
     const int64_t n = dt_net_input_count(&s->net);
@@ -62,7 +71,7 @@ dt_status dt_quantize_pictures(dt_session *s, float **out, dt_error *err)
                        "%d is more than the %lld training pictures", q->images, (long long)have);
     float *x = dt_get_array(s->alloc, (size_t)q->images, (size_t)n * sizeof *x, "pictures");
     if (!x) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for pictures");
-    dt_status st = dt_session_loader_as(s, DT_SPLIT_TRAIN, DT_SPLIT_TEST, batch, &loader, err);
+    dt_status st = dt_session_loader_as(s, DT_SPLIT_TRAIN, transforms, batch, &loader, err);
     if (st == DT_OK) {
         st = read_all(loader, q->images, batch, n, x, err);
         dt_loader_close(loader);

@@ -25,7 +25,7 @@ typedef struct job {
     bool goes_on;
     int done_stages, done_units;
     int lock;
-    float *pictures; /* [count,H,W,3] */
+    float *pictures, *varied; /* [count,H,W,3], see dt_ptq_params */
     double started, cpu_started, share_started;
 } job;
 
@@ -187,6 +187,20 @@ static dt_status on_unit(void *arg, const dt_ptq_result *r, dt_error *err)
     return save(j, "last.h5", r->at_stage, r->at_unit + 1, true, err);
 }
 
+static dt_status on_layer(void *arg, const dt_ptq_layer_result *r, dt_error *err)
+{
+    job *j = arg;
+    (void)err;
+    if (j->report->layer_count == DT_QUANTIZE_UNITS) return DT_OK;
+    dt_quantize_layer *l = &j->report->layer[j->report->layer_count++];
+    snprintf(l->name, sizeof l->name, "%s", r->name);
+    l->bits = r->bits;
+    l->x_bits = r->x_bits;
+    l->weights = r->weights;
+    l->sqnr_db = r->sqnr_db;
+    return DT_OK;
+}
+
 static void on_message(void *arg, const char *text)
 {
     say(arg, text);
@@ -202,31 +216,56 @@ static dt_status on_start(void *arg, dt_error *err)
     return dt_net_import(&j->s->net, &file, &report, err);
 }
 
-static dt_status run_stages(job *j, dt_error *err)
+/* Without stages. */
+static dt_ptq_params params_of(job *j)
 {
     const dt_recipe_ptq *q = &j->p->recipe->ptq;
     dt_session *s = j->s;
+    return (dt_ptq_params){ .graph = &s->net.graph,
+                            .state = &s->net.state,
+                            .input = s->net.input,
+                            .logits = s->net.logits,
+                            .kernels = &s->kernels,
+                            .threads = s->threads,
+                            .seed = (uint64_t)s->recipe->train.seed,
+                            .pictures = j->pictures,
+                            .varied = j->varied,
+                            .count = q->images,
+                            .batch = q->batch,
+                            .done_stages = j->done_stages,
+                            .done_units = j->done_units,
+                            .start = on_start,
+                            .events = { on_message, on_progress, on_unit, on_layer, j },
+                            .alloc = j->p->alloc };
+}
+
+/* Says so if the first norm was learned of other pictures: their normalisation may be wrong. */
+static dt_status compare_norm(job *j, dt_error *err)
+{
+    const dt_ptq_params p = params_of(j);
+    dt_ptq_gap gap;
+    char text[320];
+    DT_TRY(dt_ptq_first_norm(&p, &gap, err));
+    if (!gap.has || (gap.ratio > 0.5 && gap.ratio < 2 && gap.shift < 0.5)) return DT_OK;
+    snprintf(
+        text, sizeof text,
+        "warning: batch norm '%s' knows other pictures: its variances are %.3g times as large here "
+        "and its means %.2g deviations away; is data.normalize that of the net's training?",
+        gap.name, gap.ratio, gap.shift);
+    say(j, text);
+    return DT_OK;
+}
+
+static dt_status run_stages(job *j, dt_error *err)
+{
+    const dt_recipe_ptq *q = &j->p->recipe->ptq;
     dt_ptq_choice *stage = dt_get_array(j->p->alloc, q->stage_count + 1, sizeof *stage, "stages");
     if (!stage) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     for (size_t i = 0; i < q->stage_count; i++)
         stage[i] = (dt_ptq_choice){ q->stage[i].row, q->stage[i].conf };
-    const dt_ptq_params p = { .graph = &s->net.graph,
-                              .state = &s->net.state,
-                              .input = s->net.input,
-                              .logits = s->net.logits,
-                              .kernels = &s->kernels,
-                              .threads = s->threads,
-                              .seed = (uint64_t)s->recipe->train.seed,
-                              .pictures = j->pictures,
-                              .count = q->images,
-                              .batch = q->batch,
-                              .stage = stage,
-                              .stage_count = (int)q->stage_count,
-                              .done_stages = j->done_stages,
-                              .done_units = j->done_units,
-                              .start = on_start,
-                              .events = { on_message, on_progress, on_unit, j },
-                              .alloc = j->p->alloc };
+    dt_ptq_params p = params_of(j);
+    p.stage = stage;
+    p.stage_count = (int)q->stage_count;
     j->started = seconds_of(CLOCK_MONOTONIC);
     j->cpu_started = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
     j->share_started = -1;
@@ -270,8 +309,11 @@ static dt_status prepare(job *j, dt_error *err)
             flipped, small);
         say(j, text);
     }
-    DT_TRY(dt_quantize_pictures(j->s, &j->pictures, err));
+    DT_TRY(dt_quantize_pictures(j->s, DT_SPLIT_TEST, &j->pictures, err));
+    if (dt_quantize_varies(j->p->recipe))
+        DT_TRY(dt_quantize_pictures(j->s, DT_SPLIT_TRAIN, &j->varied, err));
     j->report->pictures = j->p->recipe->ptq.images;
+    DT_TRY(compare_norm(j, err));
     return dt_quantize_read_truth(j->s, &j->truth, j->report, err);
 }
 
@@ -331,8 +373,10 @@ dt_status dt_quantize(const dt_quantize_params *p, dt_session *out_session, dt_q
     *out = (dt_quantize_report){ 0 };
     job j = { .p = p, .s = out_session, .report = out, .lock = -1 };
     out->unit = dt_get_array(p->alloc, DT_QUANTIZE_UNITS, sizeof *out->unit, "report");
-    if (!out->unit) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
-    dt_status st = lock_folder(&j, err);
+    out->layer = dt_get_array(p->alloc, DT_QUANTIZE_UNITS, sizeof *out->layer, "report");
+    bool ok = out->unit && out->layer;
+    dt_status st =
+        ok ? lock_folder(&j, err) : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the report");
     if (st == DT_OK && j.goes_on) st = read_saved(&j, err);
     if (st == DT_OK) st = open_session(&j, err);
     bool opened = st == DT_OK;
@@ -342,11 +386,17 @@ dt_status dt_quantize(const dt_quantize_params *p, dt_session *out_session, dt_q
         if (st != DT_OK) dt_session_close(j.s);
     }
     dt_put(p->alloc, j.pictures);
+    dt_put(p->alloc, j.varied);
     dt_tensors_fini(&j.saved);
     dt_dir_unlock(j.lock);
-    if (st != DT_OK) {
-        dt_put(p->alloc, out->unit);
-        out->unit = NULL;
-    }
+    if (st != DT_OK) dt_quantize_report_fini(p->alloc, out);
     return st;
+}
+
+void dt_quantize_report_fini(const dt_alloc *alloc, dt_quantize_report *r)
+{
+    dt_put(alloc, r->unit);
+    dt_put(alloc, r->layer);
+    r->unit = NULL;
+    r->layer = NULL;
 }

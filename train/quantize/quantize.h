@@ -32,6 +32,13 @@ typedef struct dt_quantize_unit {
     int64_t weights, changed;
 } dt_quantize_unit;
 
+typedef struct dt_quantize_layer {
+    char name[96];
+    int bits, x_bits; /* as in dt_ptq_layer_result */
+    int64_t weights;
+    double sqnr_db;
+} dt_quantize_layer;
+
 typedef struct dt_quantize_report {
     int64_t pictures;            /* used */
     const char *measured_on;     /* "test", "val"; NULL: nothing */
@@ -41,6 +48,8 @@ typedef struct dt_quantize_report {
     char no_integer[512];        /* why it has none */
     int unit_count;
     dt_quantize_unit *unit;
+    int layer_count;
+    dt_quantize_layer *layer;    /* in the order of the net */
     int64_t weights;             /* quantized ones */
     double weight_bits;          /* their mean width */
     int64_t weight_bytes;        /* at their bits, scales (4 bytes each) included */
@@ -67,9 +76,11 @@ typedef struct dt_quantize_params {
     const dt_alloc *alloc;
 } dt_quantize_params;
 
-/* The session holds the result and is the caller's to close. `out->unit` goes back with
- * dt_put(p->alloc, .). */
+/* The session holds the result and is the caller's to close. `out` goes back with
+ * dt_quantize_report_fini. */
 dt_status dt_quantize(const dt_quantize_params *p, dt_session *out_session, dt_quantize_report *out,
                       dt_error *err) DT_MUST_CHECK;
+
+void dt_quantize_report_fini(const dt_alloc *alloc, dt_quantize_report *r);
 
 #endif

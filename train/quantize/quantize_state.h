@@ -14,9 +14,12 @@ typedef struct dt_quantize_truth {
 
 /* Refuses nets that there is nothing to quantize of, or to. */
 dt_status dt_quantize_check(const dt_session *s, dt_error *err) DT_MUST_CHECK;
-/* The recipe's pictures of the training split, with the transforms of test pictures, [count,H,W,3];
- * to be given back with dt_put(s->alloc, .). */
-dt_status dt_quantize_pictures(dt_session *s, float **out, dt_error *err) DT_MUST_CHECK;
+/* The recipe's pictures of the training split, with the transforms of a split, [count,H,W,3]; to be
+ * given back with dt_put(s->alloc, .). */
+dt_status dt_quantize_pictures(dt_session *s, dt_split transforms, float **out,
+                               dt_error *err) DT_MUST_CHECK;
+/* Does a stage read pictures as training changes them, and does it change them? */
+bool dt_quantize_varies(const dt_recipe *r);
 
 /* For dt_session_params.rest: the pictures, and what stages keep of the largest value over all of
  * them. */

@@ -19,7 +19,7 @@ static dt_status measure(const dt_sensitivity_params *p, dt_session *s, dt_ptq_m
     int small;
     DT_TRY(dt_quantize_check(s, err));
     dt_net_make_gamma_positive(&s->net, &small);
-    DT_TRY(dt_quantize_pictures(s, &pictures, err));
+    DT_TRY(dt_quantize_pictures(s, DT_SPLIT_TEST, &pictures, err));
     const dt_ptq_params params = { .graph = &s->net.graph,
                                    .state = &s->net.state,
                                    .input = s->net.input,

@@ -1,0 +1,138 @@
+/* Layers as they came out, and what the float net's first norm says of the pictures. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
+#include "autograd/op_batchnorm.h"
+#include "autograd/query.h"
+#include "core/mathx.h"
+#include "ptq/engine.h"
+#include "ptq/layers.h"
+
+int dt_ptq_input_bits(const dt_ptq *q, const dt_node *product)
+{
+    const dt_node *site = dt_query_site(q->g, product->in[product->op->product->x]);
+    const dt_fakequant_conf *c = dt_query_quantizer(site);
+    return c ? c->site.bits : DT_PTQ_FLOAT;
+}
+
+/* 10 log10 of what the float net gives over what is wrong with it. */
+static double sqnr(int64_t n, const real *quant, const real *plain)
+{
+    double signal = 0, noise = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double d = (double)quant[i] - (double)plain[i];
+        signal += (double)plain[i] * (double)plain[i];
+        noise += d * d;
+    }
+    return noise > 0 ? 10 * log10(signal / noise) : INFINITY;
+}
+
+static dt_status measure(dt_ptq *q, const dt_node *product, double *out, dt_error *err)
+{
+    const int y = product->out[0];
+    real *quant = NULL, *plain = NULL;
+    dt_status st = dt_ptq_get(q, y, &quant, err);
+    if (st == DT_OK) st = dt_ptq_get(q, y, &plain, err);
+    if (st == DT_OK) st = dt_ptq_read(q, y, quant, plain, err);
+    if (st == DT_OK) *out = sqnr(q->p->count * dt_ptq_features(q, y), quant, plain);
+    dt_put(q->p->alloc, plain);
+    dt_put(q->p->alloc, quant);
+    return st;
+}
+
+dt_status dt_ptq_tell_layers(dt_ptq *q, dt_error *err)
+{
+    DT_TRY(dt_ptq_advance(q, q->p->input, err));
+    for (int i = 0; i < q->g->node_count; i++) {
+        const dt_node *node = &q->g->node[i];
+        dt_ptq_weight w;
+        if (!q->needed[i] || !dt_ptq_weight_of(q, node, &w)) continue;
+        dt_ptq_layer_result r = { .name = node->name,
+                                  .bits = w.conf->site.bits,
+                                  .x_bits = dt_ptq_input_bits(q, node),
+                                  .weights = w.count };
+        DT_TRY(dt_ptq_advance(q, dt_ptq_border_before(q, i), err));
+        DT_TRY(measure(q, node, &r.sqnr_db, err));
+        DT_TRY(q->p->events.layer(q->p->events.arg, &r, err));
+    }
+    return DT_OK;
+}
+
+/* ---- pictures against the first norm ---- */
+
+/* Of rows [rows, C] of one channel. */
+static void moments(const real *x, int64_t rows, int64_t C, double *mean, double *var)
+{
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < rows; i++)
+        sum += (double)x[i * C];
+    *mean = sum / (double)rows;
+    for (int64_t i = 0; i < rows; i++)
+        squares += ((double)x[i * C] - *mean) * ((double)x[i * C] - *mean);
+    *var = squares / (double)rows;
+}
+
+static void compare(const dt_ptq *q, const dt_node *norm, const real *x, dt_ptq_gap *out)
+{
+    const int64_t C = dt_ptq_features(q, norm->in[DT_BN_MEAN]);
+    const int64_t rows = q->p->count * dt_ptq_features(q, norm->in[DT_BN_X]) / C;
+    const real *mean = q->p->state->data[norm->in[DT_BN_MEAN]];
+    const real *var = q->p->state->data[norm->in[DT_BN_VAR]];
+    double shift = 0, ratio = 0, used = 0;
+    for (int64_t c = 0; c < C; c++) {
+        double m, v;
+        moments(x + c, rows, C, &m, &v);
+        if (!(v > 1e-10) || !(var[c] > 1e-10F)) continue; /* dead */
+        shift += fabs(m - (double)mean[c]) / sqrt((double)var[c]);
+        ratio += dt_log(v / (double)var[c]);
+        used++;
+    }
+    *out = (dt_ptq_gap){ .name = norm->name };
+    if (!(used > 0)) return;
+    out->shift = shift / used;
+    out->ratio = dt_exp(ratio / used);
+    out->has = true;
+}
+
+static const dt_node *first_norm(const dt_ptq *q)
+{
+    for (int i = 0; i < q->g->node_count; i++)
+        if (q->needed[i] && q->g->node[i].op->batch_stat) return &q->g->node[i];
+    return NULL;
+}
+
+static dt_status look(dt_ptq *q, dt_ptq_gap *out, dt_error *err)
+{
+    const dt_node *norm = first_norm(q);
+    real *x;
+    if (!norm) return DT_OK;
+    const int at = norm->in[DT_BN_X];
+    DT_TRY(dt_ptq_get(q, at, &x, err));
+    dt_status st = dt_ptq_collect(q,
+                                  &(dt_ptq_pass){ .plain = true,
+                                                  .from = q->p->input,
+                                                  .data = q->p->pictures,
+                                                  .want = &at,
+                                                  .want_count = 1,
+                                                  .to = &x },
+                                  err);
+    if (st == DT_OK) compare(q, norm, x, out);
+    dt_put(q->p->alloc, x);
+    return st;
+}
+
+enum { LOOKED_AT = 128 /* pictures */ };
+
+dt_status dt_ptq_first_norm(const dt_ptq_params *p, dt_ptq_gap *out, dt_error *err)
+{
+    dt_ptq_params some = *p;
+    dt_ptq q;
+    *out = (dt_ptq_gap){ .has = false };
+    if (some.count > LOOKED_AT) some.count = LOOKED_AT;
+    DT_TRY(dt_ptq_init(&q, &some, err));
+    q.origin = *p->state; /* the float net as it is */
+    dt_status st = look(&q, out, err);
+    q.origin = (dt_state){ 0 };
+    dt_ptq_fini(&q);
+    return st;
+}
