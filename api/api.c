@@ -139,6 +139,7 @@ static dt_status open_session(const char *path, const detent_words *overrides, i
                                   .threads = threads,
                                   .need = DT_NEED_TEST,
                                   .no_data = !data,
+                                  .scores = data,
                                   .memory = dt_memory_limit_default(),
                                   .eval_batch = data ? (*recipe)->eval.batch : BATCH };
     dt_status st = dt_session_open(s, &p, err);

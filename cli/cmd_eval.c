@@ -204,6 +204,7 @@ int cli_eval(const cli_args *args)
                                   .threads = args->threads,
                                   .isa = args->isa,
                                   .plain = args->plain,
+                                  .scores = true,
                                   .need = cli_need(args),
                                   .memory = args->memory,
                                   .eval_batch =

@@ -110,6 +110,14 @@ static dt_status load_all(dt_cifar_set *set, const dt_cifar_spec *spec, const dt
     return DT_OK;
 }
 
+bool dt_cifar_holds(const dt_cifar_spec *spec, const char *root)
+{
+    char folder[DT_DATA_PATH], path[DT_DATA_PATH];
+    if (dt_data_path(path, root, spec->test, NULL) == DT_OK && dt_file_exists(path)) return true;
+    return dt_data_path(folder, root, spec->folder, NULL) == DT_OK &&
+           dt_data_path(path, folder, spec->test, NULL) == DT_OK && dt_file_exists(path);
+}
+
 dt_status dt_cifar_open(const dt_cifar_spec *spec, int label, const dt_data_params *p,
                         dt_cifar_set **out_set, dt_data_info *out_info, dt_error *err)
 {

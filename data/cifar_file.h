@@ -42,6 +42,8 @@ typedef struct dt_cifar_set dt_cifar_set;
 dt_status dt_cifar_open(const dt_cifar_spec *spec, int label, const dt_data_params *p,
                         dt_cifar_set **out_set, dt_data_info *out_info,
                         dt_error *err) DT_MUST_CHECK;
+/* Has the folder, or the archive's in it, the test file? */
+bool dt_cifar_holds(const dt_cifar_spec *spec, const char *root);
 /* dt_dataset.read and dt_dataset.close of a dt_cifar_set. */
 dt_status dt_cifar_read(const void *set, dt_split split, int64_t index, dt_sample *out,
                         dt_error *err) DT_MUST_CHECK;

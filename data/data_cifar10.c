@@ -23,10 +23,16 @@ static dt_status open(const dt_data_params *p, void **out_self, dt_data_info *ou
     return DT_OK;
 }
 
+static bool holds(const char *root)
+{
+    return dt_cifar_holds(&spec, root);
+}
+
 extern const dt_dataset dt_dataset_cifar10;
 const dt_dataset dt_dataset_cifar10 = {
     .row = { "cifar10", "CIFAR-10, 32x32, 10 classes (Krizhevsky 2009), binary version", NULL, 0 },
     .needs_root = true,
+    .holds = holds,
     .open = open,
     .read = dt_cifar_read,
     .close = dt_cifar_close,

@@ -72,11 +72,17 @@ static dt_status open(const dt_data_params *p, void **out_self, dt_data_info *ou
     return DT_OK;
 }
 
+static bool holds(const char *root)
+{
+    return dt_cifar_holds(&spec, root);
+}
+
 extern const dt_dataset dt_dataset_cifar100;
 const dt_dataset dt_dataset_cifar100 = {
     .row = { "cifar100", "CIFAR-100, 32x32, 100 or 20 classes (Krizhevsky 2009), binary version",
              opts, sizeof(conf) },
     .needs_root = true,
+    .holds = holds,
     .open = open,
     .read = dt_cifar_read,
     .close = dt_cifar_close,

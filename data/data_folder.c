@@ -2,7 +2,7 @@
  * <root>/test/<class>/<name> (or val), or <root>/<class>/<name> for both splits, which then have
  * the same pictures or, with test_share, some each. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "data/folder_files.h"
+#include "data/folder_list.h"
 
 typedef struct conf {
     int sizes; /* 0 equal, 1 any */
@@ -32,10 +32,21 @@ static dt_status open(const dt_data_params *p, void **out_self, dt_data_info *ou
     return DT_OK;
 }
 
+static bool holds(const char *root)
+{
+    static const char *const splits[] = { "train", "test", "val" };
+    for (size_t i = 0; i < DT_ARRAY_LEN(splits); i++) {
+        if (dt_folder_has_in(root, splits[i], true)) return true;
+        if (dt_folder_has_in(root, splits[i], false)) return false;
+    }
+    return !dt_folder_has(root, false) && dt_folder_has(root, true);
+}
+
 extern const dt_dataset dt_dataset_folder;
 const dt_dataset dt_dataset_folder = {
     .row = { "folder", "PNG and JPEG pictures, a sub-folder per class", opts, sizeof(conf) },
     .needs_root = true,
+    .holds = holds,
     .open = open,
     .read = dt_folder_read,
     .name = dt_folder_name,

@@ -47,6 +47,15 @@ struct dt_data {
     dt_data_info info;
 };
 
+const dt_dataset *dt_data_for(const char *root)
+{
+    for (size_t i = 0; rows[i]; i++) {
+        const dt_dataset *d = (const dt_dataset *)(const void *)rows[i];
+        if (d->holds && d->holds(root)) return d;
+    }
+    return NULL;
+}
+
 static dt_status open_row(const dt_dataset *row, dt_data_params *p, dt_data *d, dt_error *err)
 {
     if (p->conf || row->row.conf_size == 0) return row->open(p, &d->self, &d->info, err);

@@ -45,6 +45,7 @@ typedef struct dt_data_info {
     dt_shape input;      /* of an array's sample, channels last; rank 0: pictures */
     bool input_nonneg;   /* no value of an array is negative */
     bool answers_itself; /* answers are the inputs, which `take` leaves to the loader */
+    bool unlabelled;     /* labels are 0 and mean nothing */
     dt_answer answer;
     int64_t answers;                /* flags or numbers of a sample */
     int classes;                    /* labels are 0..classes-1 */
@@ -81,6 +82,8 @@ typedef struct dt_sample_name {
 typedef struct dt_dataset {
     dt_row row; /* must be first */
     bool needs_root;
+    /* Does a folder hold what the row reads, as far as names tell? NULL: it is not looked for. */
+    bool (*holds)(const char *root);
     unsigned answers; /* bit i: it has answers of that kind (dt_answer); 0: labels */
     /* Opens and checks everything that can be checked without reading every picture. Fills
      * `*out_self` (given to read and close) and `*out_info` on success only. `p->conf` is set. */
@@ -103,6 +106,9 @@ typedef struct dt_dataset {
 
 /* All rows; every dt_row in it is the first member of a dt_dataset. */
 extern const dt_table dt_datasets;
+
+/* The first row that a folder is for; NULL: none is. */
+const dt_dataset *dt_data_for(const char *root);
 
 /* Keys of the recipe's `data` section that belong to no row. */
 typedef struct dt_data_conf {

@@ -318,6 +318,16 @@ static dt_status check_init(const dt_recipe *r, dt_error *err)
     return DT_OK;
 }
 
+static dt_status check_labels(const dt_session *s, dt_error *err)
+{
+    if (!s->data || !dt_data_info_of(s->data)->unlabelled) return DT_OK;
+    return dt_fail(
+        err, DT_ERR_UNSUPPORTED, &(dt_where){ .file = s->recipe->name, .key = "data.name" },
+        "'%s' has no labels, for detent quantize; to train or to evaluate take 'folder', a "
+        "sub-folder a class",
+        s->recipe->data.choice.row->name);
+}
+
 static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *err)
 {
     const dt_importer *importer = NULL;
@@ -329,6 +339,7 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     if (has_init) DT_TRY(read_init(s, &importer, err));
     bool told = number_attr(&s->init, "input.height") || dt_tensors_attr(&s->init, "input.shape");
     if (!p->no_data || !told) DT_TRY(dt_session_open_data(s, p->need, err));
+    if (p->training || p->scores) DT_TRY(check_labels(s, err));
     DT_TRY(input_of(s, &input, err));
     DT_TRY(dt_budget_check(s, p, &input, err));
     DT_TRY(dt_net_init(&s->net, s->recipe, &input, p->training || p->gradients, s->alloc, err));

@@ -28,6 +28,7 @@ typedef struct dt_session_params {
     bool dynamics;     /* these without gradients: to check them or to read their state */
     bool teacher;      /* read the teacher of `distill`, as training does: to check it */
     bool plain;        /* run the graph without the fusing pass */
+    bool scores;       /* outputs are compared with the set's answers: it must have them */
     dt_data_need need; /* splits of the dataset that will be read; the others need not be there */
     bool no_data;   /* the dataset is opened only if `model.init` does not tell the picture size */
     bool calibrate; /* every quantizer starts from data, whatever the file has */
