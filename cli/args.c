@@ -55,6 +55,12 @@ static const struct argp_option all[] = {
     { "widths", 'W', "LIST", 0, "of weights, to choose from; default: 2,3,4,6,8", 0 },
     { "budget", 'G', "RESOURCE=N", 0, "bits=4 (mean of a weight), bytes=N or bops=N", 0 },
     { "allocator", 'A', "NAME", 0, "pareto (default, exact) or greedy", 0 },
+    { "data", 'O', "FOLDER", 0, "pictures for a net's file: class folders, or files without labels",
+      0 },
+    { "normalize", 'Z', "HOW", 0,
+      "what a net's file expects of them: none, half, imagenet, cifar, or {mean: 0, std: 1, range: "
+      "255}",
+      0 },
     { "method", 'D', "NAME", 0, "stages of ptq: see detent list presets", 0 },
     { "quick", 'q', NULL, 0, "the first expect.quick_steps steps, by the hash of their weights",
       0 },
@@ -194,6 +200,12 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case 'D':
         a->method = value;
+        return 0;
+    case 'O':
+        a->data = value;
+        return 0;
+    case 'Z':
+        a->normalize = value;
         return 0;
     case 'q':
         a->quick = true;

@@ -18,7 +18,9 @@ typedef struct cli_args {
     const char *words[CLI_MAX_WORDS]; /* recipe or file, then key=value overrides */
     int word_count;
     const char *out, *isa, *format, *target, *prefix, *predictions, *arith, *rounding, *runtime,
-        *python, *compiler, *comm, *bits, *method, *metric, *widths, *budget, *allocator, *from;
+        *python, *compiler, *comm, *bits, *method, *metric, *widths, *budget, *allocator, *from,
+        *data, *normalize;
+    const char *text; /* the recipe that words[0] stands for; NULL: words[0] is one */
     int threads, steps, images, comm_seconds;
     dt_memory_limit memory;
     bool memory_given;

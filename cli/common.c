@@ -19,6 +19,7 @@ dt_status cli_recipe(const cli_args *args, dt_recipe **out, dt_error *err)
         if (!args->json && !args->quiet) fprintf(stderr, "override: %s\n", args->words[i]);
     const dt_recipe_params p = { .tables = &dt_tables,
                                  .path = args->words[0],
+                                 .text = args->text,
                                  .overrides = args->words + 1,
                                  .override_count = (size_t)(args->word_count - 1) };
     return dt_recipe_read(&p, out, err);

@@ -123,6 +123,7 @@ PARTS = {
     "ptq/loss.c": "ptq/test_recon.c",
     "ptq/run.c": "ptq/test_ptq.c",
     "ptq/slope.c": "ptq/test_sensitivity.c",
+    "train/quantize/from_file.c": "e2e/quantize_file.py",
     "train/quantize/pictures.c": "e2e/quantize.py",
     "train/quantize/sensitivity.c": "e2e/quantize.py",
     "ptq/train.c": "ptq/test_recon.c",
