@@ -55,6 +55,16 @@ const dt_node *dt_query_site(const dt_graph *g, int value)
     }
 }
 
+int64_t dt_query_macs(const dt_graph *g, const dt_node *node)
+{
+    dt_shape in[DT_OP_MAX_IN], out[DT_OP_MAX_OUT];
+    for (int i = 0; i < node->in_count; i++)
+        in[i] = g->value[node->in[i]].shape;
+    for (int i = 0; i < node->out_count; i++)
+        out[i] = g->value[node->out[i]].shape;
+    return node->op->macs ? node->op->macs(node->conf, in, out) : 0;
+}
+
 int dt_query_bias(const dt_node *product)
 {
     const dt_op_product *p = product->op->product;

@@ -48,6 +48,9 @@ int dt_query_latent(const dt_graph *g, int value);
  * value is float. */
 const dt_node *dt_query_site(const dt_graph *g, int value);
 
+/* Multiply-accumulates of a node for one sample. */
+int64_t dt_query_macs(const dt_graph *g, const dt_node *node);
+
 /* The value that a product adds to its sums; -1: none. */
 int dt_query_bias(const dt_node *product);
 /* The batch norm that alone of needed nodes (NULL: of all) reads what a product gives, and as what

@@ -67,6 +67,8 @@ static void print_report(const dt_export_report *r, const char *path, const cli_
             counts(r->part, r->part_count), "layers", counts(r->layer, r->layer_count), "missing",
             r->missing, "floats", r->floats, "weight_bytes", (json_int_t)r->weight_bytes,
             "trained_bytes", (json_int_t)r->trained_bytes);
+        if (r->missing || r->floats)
+            json_object_set_new(o, "integer_macs", json_real(r->integer_macs));
         json_object_set_new(o, "memory", counts(r->memory, r->memory_count));
         json_object_set_new(o, "depends", r->depends ? json_string(r->depends) : json_null());
         cli_print_json(o, 0);
@@ -85,6 +87,8 @@ static void print_report(const dt_export_report *r, const char *path, const cli_
         printf("%-8s %d layer norms, GELUs and softmaxes have no integer form: in float between "
                "quantizers\n",
                "note", r->floats);
+    if (r->missing || r->floats)
+        printf("%-8s %.1f %% of the MACs in integers\n", "note", 100 * r->integer_macs);
     if (r->depends) printf("%-8s %s\n", "note", r->depends);
 }
 

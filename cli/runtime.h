@@ -20,7 +20,8 @@ dt_status cli_runtime(dt_session *s, const dt_int_model *m, const cli_args *args
 
 /* For nets with nodes that have no integer form (or parts without quantizers, with --allow-float):
  * onnxruntime's codes are put into the float network; see train/run/verify_foreign.h. Prints what
- * was found. `out_good`: no code is more than one apart, and no product was left in float. */
+ * was found. `out_good`: no code is more than one apart, and without --allow-float no product
+ * was left in float and 95 % of the MACs are done in integers. */
 dt_status cli_runtime_floats(dt_session *s, const dt_lowered *l, const cli_args *args,
                              bool *out_good, dt_error *err);
 

@@ -11,12 +11,15 @@
 #include "cli/runtime.h"
 #include "cli/runtime_process.h"
 
+#define ENOUGH 0.95 /* of the multiply-accumulates in integers: less is not called verified */
+
 typedef struct exchange {
     cli_process process;
     dt_foreign net;
     uint8_t *codes; /* of a batch */
     float *logits;
     json_t *about; /* the runtime */
+    double integer_macs;
 } exchange;
 
 static bool send_header(exchange *e, const dt_session *s)
@@ -108,6 +111,7 @@ static void print_json(const exchange *e, bool good)
                                                (json_int_t)v->site[i].largest));
     json_object_set_new(e->about, "verified", json_boolean(good));
     json_object_set_new(e->about, "pictures", json_integer((json_int_t)v->pictures));
+    json_object_set_new(e->about, "integer_macs", json_real(e->integer_macs));
     cli_put_same(e->about, &v->net->goal, v->same);
     cli_put_score(e->about, &v->net->goal, &v->score, "");
     cli_put_score(e->about, &v->net->goal, &v->score_foreign, "_runtime");
@@ -154,6 +158,7 @@ static void print_text(const exchange *e, bool good)
            g->task->means, (long long)v->same, same, metric->label,
            dt_metric_print(metric, dt_score_value(&v->score, g, 0), here),
            dt_metric_print(metric, dt_score_value(&v->score_foreign, g, 0), there));
+    printf("%.1f %% of the MACs in integers\n", 100 * e->integer_macs);
     puts(good ? "verified" : "NOT verified");
 }
 
@@ -179,7 +184,8 @@ static dt_status compare(exchange *e, dt_session *s, const cli_args *args, bool 
     if (!whole || e->net.pictures == 0)
         return dt_fail(err, DT_ERR_IO, &(dt_where){ .key = "--runtime" },
                        "'%s' ended before the last picture", e->process.script);
-    bool fused = args->allow_float || json_object_size(json_object_get(e->about, "floats")) == 0;
+    bool fused = args->allow_float || (json_object_size(json_object_get(e->about, "floats")) == 0 &&
+                                       e->integer_macs >= ENOUGH);
     *out_good = *out_good && fused && dt_foreign_first(&e->net) < 0;
     if (args->json)
         print_json(e, *out_good);
@@ -191,7 +197,7 @@ static dt_status compare(exchange *e, dt_session *s, const cli_args *args, bool 
 dt_status cli_runtime_floats(dt_session *s, const dt_lowered *l, const cli_args *args,
                              bool *out_good, dt_error *err)
 {
-    exchange e = { .codes = NULL };
+    exchange e = { .integer_macs = l->integer_macs };
     if (strcmp(args->runtime, "ort") != 0 || (args->format && strcmp(args->format, "onnx") != 0))
         return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "--runtime" },
                        "a network with parts in float is compared in ort with format onnx only, "

@@ -48,6 +48,7 @@ typedef struct dt_export_report {
     size_t trained_bytes; /* what they need at their bits: see dt_export_low_bytes */
     int floats;           /* nodes that have no integer form and stay in float */
     int missing;          /* sites without a quantizer in what should be an integer model */
+    double integer_macs;  /* of what stays in float in parts: see dt_lower_macs */
     const char *depends; /* on what in a runtime its results depend, a static text; NULL: on none */
 } dt_export_report;
 

@@ -101,3 +101,19 @@ int dt_lower_missing(const dt_lower_source *src, const bool *needed, char *text,
         if (needed[i]) check_node(src, needed, &src->graph->node[i], &l);
     return l.count;
 }
+
+double dt_lower_macs(const dt_lower_source *src, const bool *needed)
+{
+    int64_t all = 0, whole = 0;
+    for (int i = 0; i < src->graph->node_count; i++) {
+        const dt_node *n = &src->graph->node[i];
+        char text[1];
+        list missing = { text, sizeof text, 0, 0 };
+        int64_t macs = needed[i] ? dt_query_macs(src->graph, n) : 0;
+        if (macs == 0) continue;
+        check_node(src, needed, n, &missing);
+        all += macs;
+        whole += missing.count || n->op->in_float ? 0 : macs;
+    }
+    return all ? (double)whole / (double)all : 1;
+}

@@ -34,6 +34,10 @@ int dt_lower_floats(const dt_lower_source *src, const bool *needed);
 /* Sites that an integer model needs and the graph has not. `text` gets the first few names. */
 int dt_lower_missing(const dt_lower_source *src, const bool *needed, char *text, size_t size);
 
+/* The share of multiply-accumulates that are done in integers: of codes with codes, whose sums end
+ * on a grid or are the logits. 1 where the net has none. */
+double dt_lower_macs(const dt_lower_source *src, const bool *needed);
+
 /* Activation codes in an unsigned byte: value = scale * (code - zero_point), low <= code <= high.
  * Signed grids have the zero point 128. */
 typedef struct dt_lower_grid {
@@ -87,6 +91,7 @@ typedef struct dt_lowered {
     const dt_lower_product **product; /* by node: convs and linears; NULL: another node */
     int floats;                       /* nodes that stay in float, see dt_lower_floats */
     int missing;                      /* see dt_lower_missing; both 0: an integer model */
+    double integer_macs;              /* see dt_lower_macs */
     char missing_text[DT_LOWER_MISSING];
 } dt_lowered;
 /* Errors: UNSUPPORTED names a layer and the rule that it breaks; NUMERIC, NOMEM. */

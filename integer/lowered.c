@@ -44,6 +44,7 @@ static dt_status lower_all(dt_lowered *l, dt_error *err)
     dt_query_cone(g, &l->src.logits, 1, l->needed);
     l->floats = dt_lower_floats(&l->src, l->needed);
     l->missing = dt_lower_missing(&l->src, l->needed, l->missing_text, sizeof l->missing_text);
+    l->integer_macs = dt_lower_macs(&l->src, l->needed);
     for (int i = 0; i < g->node_count; i++) {
         const dt_node *node = &g->node[i];
         if (!l->needed[i]) continue;

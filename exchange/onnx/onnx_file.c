@@ -78,6 +78,7 @@ dt_status dt_onnx_write(const dt_export_source *src, const dt_onnx_form *form, c
     if (st == DT_OK) st = fill(src, l, form, path, m, &report, err);
     report.missing = l->missing;
     report.floats = l->floats;
+    report.integer_macs = l->integer_macs;
     report.depends = depends(l);
     dt_onnx_free(m);
     dt_lower_free(l);

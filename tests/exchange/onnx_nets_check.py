@@ -60,7 +60,7 @@ def main(program, folder):
                       "--runtime", "ort", "--python", sys.executable, fails=name in onnx_nets.FLOAT)
         good = good and onnx_nets.FLOAT.get(name, "\nverified") in said
         failures += not good
-        print(f"{name}: {worst:.2g} of the logits, {said.strip().splitlines()[-1 if name in onnx_nets.FLOAT else -2]}")
+        print(f"{name}: {worst:.2g} of the logits, {said.strip().splitlines()[-1 if name in onnx_nets.FLOAT else -3]}")
     return failures
 
 

@@ -93,6 +93,37 @@ static dt_lower_grid grid_of(const testnet *t, const char *site)
     return g;
 }
 
+/* The share of a recipe's MACs that are done in integers; `out_last`: that of its last
+ * layer, which graphs without quantizers tell. */
+static double macs(const char *recipe, double *out_last)
+{
+    testnet t;
+    bool needed[512];
+    int64_t all = 0, last = 0;
+    testnet_init(&t, recipe);
+    cone(&t, needed);
+    const dt_graph *g = &t.net.graph;
+    for (int i = 0; i < g->node_count; i++) {
+        all += dt_query_macs(g, &g->node[i]);
+        if (g->node[i].role == DT_LAYER_LAST) last += dt_query_macs(g, &g->node[i]);
+    }
+    *out_last = (double)last / (double)all;
+    double share = dt_lower_macs(&t.low, needed);
+    testnet_fini(&t);
+    return share;
+}
+
+START_TEST(the_share_of_integers_is_told)
+{
+    double last, none;
+    ck_assert(macs(RECIPE_RESNET RECIPE_W4A4, &none) == 1);
+    ck_assert(macs(RECIPE_SMALL, &last) == 0);
+    ck_assert(last > 0 && last < 0.1);
+    double share = macs(RECIPE_SMALL RECIPE_QUANT("last: none"), &none);
+    ck_assert_double_eq_tol(share, 1 - last, 1e-12);
+}
+END_TEST
+
 START_TEST(activations_are_unsigned_bytes)
 {
     testnet t;
@@ -230,6 +261,7 @@ END_TEST
 
 DT_TEST_MAIN("lower", the_loss_is_not_needed, a_norm_belongs_to_the_conv_before_it,
              padded_channels_keep_their_grid, missing_sites_are_counted_and_named,
-             activations_are_unsigned_bytes, what_has_no_integer_codes_is_refused_by_name,
-             an_offset_between_steps_is_refused, an_offset_of_lsqplus_is_a_zero_point_or_refused,
+             the_share_of_integers_is_told, activations_are_unsigned_bytes,
+             what_has_no_integer_codes_is_refused_by_name, an_offset_between_steps_is_refused,
+             an_offset_of_lsqplus_is_a_zero_point_or_refused,
              uneven_steps_of_activations_are_refused)

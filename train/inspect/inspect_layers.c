@@ -60,16 +60,6 @@ static dt_status judge_weights(const dt_graph *g, const dt_state *state, const d
     return DT_OK;
 }
 
-static int64_t macs_of(const dt_graph *g, const dt_node *node)
-{
-    dt_shape in[DT_OP_MAX_IN], out[DT_OP_MAX_OUT];
-    for (int i = 0; i < node->in_count; i++)
-        in[i] = g->value[node->in[i]].shape;
-    for (int i = 0; i < node->out_count; i++)
-        out[i] = g->value[node->out[i]].shape;
-    return node->op->macs ? node->op->macs(node->conf, in, out) : 0;
-}
-
 dt_status dt_inspect_layer_of(const dt_graph *g, const dt_state *state, const dt_node *node,
                               const dt_alloc *a, dt_inspect_layer *out, dt_error *err)
 {
@@ -92,7 +82,7 @@ dt_status dt_inspect_layer_of(const dt_graph *g, const dt_state *state, const dt
     }
     if (x) l.a_bits = ((const dt_fakequant_conf *)x->conf)->site.bits;
     if (w) DT_TRY(judge_weights(g, state, w, a, &l, err));
-    l.macs = macs_of(g, node);
+    l.macs = dt_query_macs(g, node);
     l.bops = l.macs * l.w_bits * l.a_bits;
     l.low_bytes = dt_export_low_bytes((size_t)l.weights, l.w_bits);
     l.container_bytes = (size_t)l.weights * (w ? 1 : sizeof(float));
