@@ -250,6 +250,31 @@ START_TEST(five_thousand_nodes_are_read)
 }
 END_TEST
 
+/* A few bytes a node, and 16 MiB of numbers. */
+START_TEST(constants_that_fill_memory_are_refused)
+{
+    enum { NODES = 200 };
+    static const int64_t many[] = { 1 << 22 };
+    char name[32];
+    dt_onnx *m = make_open();
+    make_wholes(m, "many", 1, many);
+    for (int i = 0; i < NODES; i++) {
+        snprintf(name, sizeof name, "zeros%d", i);
+        make_node(m, "ConstantOfShape", name, NULL, "many", NULL, NULL, NULL);
+    }
+    make_node(m, "GlobalAveragePool", "p", NULL, "x", NULL, NULL, NULL);
+    make_node(m, "Flatten", "y", NULL, "p", NULL, NULL, NULL);
+    size_t size;
+    unsigned char *bytes = make_close(m, 3, &size);
+    made t;
+    dt_error err = { .text = "" };
+    ck_assert_int_eq(made_open(&t, bytes, size, &err), DT_ERR_UNSUPPORTED);
+    ck_assert_msg(strstr(err.text, "with those before it of more than 67108864"), "%s", err.text);
+    made_close(&t);
+    dt_put(NULL, bytes);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     int status = test_start(argc, argv);
@@ -262,6 +287,7 @@ int main(int argc, char **argv)
     tcase_add_loop_test(all, what_is_not_read_is_named, 0, DT_ARRAY_LEN(refusals));
     tcase_add_test(all, damaged_files_are_refused);
     tcase_add_test(all, five_thousand_nodes_are_read);
+    tcase_add_test(all, constants_that_fill_memory_are_refused);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -4,14 +4,19 @@
 
 dt_ox_tensor *dt_ox_make(dt_ox_walk *w, bool whole, int rank, const int64_t *dim)
 {
-    return dt_ox_tensor_new(w->file->arena, whole, rank, dim, DT_OX_FOLDED, NULL);
+    int64_t left = DT_OX_FOLDED_ALL - w->folded, most = left < DT_OX_FOLDED ? left : DT_OX_FOLDED;
+    dt_ox_tensor *t = dt_ox_tensor_new(w->file->arena, whole, rank, dim, most, NULL);
+    if (t) w->folded += t->count;
+    return t;
 }
 
 dt_status dt_ox_made(dt_ox_walk *w, const dt_ox_tensor *t)
 {
     if (t) return DT_OK;
-    return dt_ox_refuse(w, "it makes a constant of a negative size or of more than %d elements",
-                        DT_OX_FOLDED);
+    return dt_ox_refuse(w,
+                        "it makes a constant of a negative size, of more than %d elements, or with "
+                        "those before it of more than %d",
+                        DT_OX_FOLDED, DT_OX_FOLDED_ALL);
 }
 
 int64_t dt_ox_outer(const dt_ox_tensor *t, int axis)

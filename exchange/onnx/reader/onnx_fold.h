@@ -5,7 +5,9 @@
 
 #include "exchange/onnx/reader/onnx_ops.h"
 
-enum { DT_OX_FOLDED = 1 << 22 }; /* elements of a computed constant */
+/* Elements of a computed constant, and of all of a file: few bytes of one must not take all memory.
+ */
+enum { DT_OX_FOLDED = 1 << 22, DT_OX_FOLDED_ALL = 1 << 26 };
 
 /* A constant of zeros; NULL: failed, dt_ox_made tells. */
 dt_ox_tensor *dt_ox_make(dt_ox_walk *w, bool whole, int rank, const int64_t *dim);

@@ -339,6 +339,7 @@ static void start_over(dt_onnx_net *n)
     n->walk.values = n->walk.layers = n->walk.params = n->walk.readers =
         (dt_ox_map){ .arena = arena };
     n->walk.param_count = 0;
+    n->walk.folded = 0;
 }
 
 static dt_status build(dt_onnx_net *n, dt_builder *b, int x, int *out_logits, dt_error *err)
@@ -358,7 +359,7 @@ static dt_status find_last(dt_onnx_net *n, const dt_value *picture, dt_error *er
 {
     dt_graph g;
     dt_builder b = { .graph = &g };
-    int x, y;
+    int x, y = -1;
     DT_TRY(dt_graph_init(&g, n->file->alloc, err));
     dt_status st = dt_graph_value(&g, picture, &x, err);
     if (st == DT_OK) st = build(n, &b, x, &y, err);

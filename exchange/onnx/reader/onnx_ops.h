@@ -56,6 +56,7 @@ typedef struct dt_ox_walk {
     dt_ox_param *param;
     int param_count;
     size_t param_room;
+    int64_t folded;      /* elements of constants that were computed */
     const char *resized; /* a layer that gets other outputs than the file's; NULL: none */
     int64_t outputs;
     bool brief; /* refusals are listed: without file and node */
