@@ -42,19 +42,20 @@ static dt_status fail(const dt_ox_source *s, const Onnx__TensorProto *t, dt_stat
 dt_ox_tensor *dt_ox_tensor_new(dt_arena *arena, bool whole, int rank, const int64_t *dim,
                                int64_t most, dt_error *err)
 {
-    int64_t count = 1;
+    int64_t count = 1, sizes = 1; /* sizes: without those of 0, behind which others may hide */
     size_t bytes;
     dt_ox_tensor *t = dt_arena_get(arena, sizeof *t);
     if (!t || rank > DT_OX_RANK) goto no_memory;
     *t = (dt_ox_tensor){ .rank = rank, .whole = whole };
     for (int i = 0; i < rank; i++) {
-        if (dim[i] < 0 || (dim[i] > 0 && count > most / dim[i])) {
+        if (dim[i] < 0 || (dim[i] > 0 && (count > most / dim[i] || sizes > INT64_MAX / dim[i]))) {
             (void)dt_fail(err, DT_ERR_UNSUPPORTED, NULL,
                           "a constant of more than %lld elements, or of a negative size",
                           (long long)most);
             return NULL;
         }
         count *= t->dim[i] = dim[i];
+        sizes *= dim[i] ? dim[i] : 1;
     }
     t->count = count;
     if (!dt_size_mul((size_t)count, whole ? sizeof *t->n : sizeof *t->x, &bytes)) goto no_memory;

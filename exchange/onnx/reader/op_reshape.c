@@ -14,7 +14,7 @@ static dt_status reshape_sizes(dt_ox_walk *w, int rank, const int64_t *dim, int 
 {
     const int64_t *to;
     int count, open = -1;
-    int64_t all = 1, known = 1;
+    int64_t all = 1, known = 1, sizes = 1; /* sizes: without those of 0 */
     bool zero_is_zero = dt_ox_int(w->node, "allowzero", 0) != 0;
     DT_TRY(dt_ox_list(w, "shape", 1, &to, &count));
     if (count < 0 || count > DT_OX_RANK)
@@ -27,9 +27,10 @@ static dt_status reshape_sizes(dt_ox_walk *w, int rank, const int64_t *dim, int 
             open = i;
             continue;
         }
-        if (out[i] < 0 || (out[i] > 0 && known > INT64_MAX / out[i]))
+        if (out[i] < 0 || (out[i] > 0 && sizes > INT64_MAX / out[i]))
             return dt_ox_refuse(w, "its shape has %lld", (long long)to[i]);
         known *= out[i];
+        sizes *= out[i] ? out[i] : 1;
     }
     if (open >= 0) out[open] = known > 0 && all % known == 0 ? all / known : -1;
     if (open >= 0 && out[open] > 0) known *= out[open];
