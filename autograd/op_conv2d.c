@@ -22,9 +22,11 @@ dt_conv_shape dt_conv2d_shape(const dt_conv2d_conf *c, const dt_shape *x, const 
         .PH = c->pad_h,
         .PW = c->pad_w,
         .G = c->groups,
+        .DH = c->skip_h,
+        .DW = c->skip_w,
     };
-    s.OH = (s.H + 2 * s.PH + c->more_h - s.KH) / s.SH + 1;
-    s.OW = (s.W + 2 * s.PW + c->more_w - s.KW) / s.SW + 1;
+    s.OH = (s.H + 2 * s.PH + c->more_h - dt_conv_reach(s.KH, s.DH)) / s.SH + 1;
+    s.OW = (s.W + 2 * s.PW + c->more_w - dt_conv_reach(s.KW, s.DW)) / s.SW + 1;
     return s;
 }
 
@@ -40,16 +42,16 @@ dt_status dt_conv2d_infer(const void *conf, const dt_shape *in, int in_count, dt
         return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s and weight %s must have 4 dimensions", a,
                        b);
     if (c->stride_h < 1 || c->stride_w < 1 || c->pad_h < 0 || c->pad_w < 0 || c->groups < 1 ||
-        c->pad_h + c->more_h < 0 || c->pad_w + c->more_w < 0)
-        return dt_fail(err, DT_ERR_RANGE, NULL, "bad stride, padding or groups");
+        c->pad_h + c->more_h < 0 || c->pad_w + c->more_w < 0 || c->skip_h < 0 || c->skip_w < 0)
+        return dt_fail(err, DT_ERR_RANGE, NULL, "bad stride, padding, dilation or groups");
     if (x->dim[3] != w->dim[3] * c->groups)
         return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s has %lld channels, weight %s wants %lld",
                        a, (long long)x->dim[3], b, (long long)(w->dim[3] * c->groups));
     if (w->dim[0] % c->groups)
         return dt_fail(err, DT_ERR_SHAPE, NULL, "weight %s: %d groups do not divide the outputs", b,
                        c->groups);
-    if (x->dim[1] + 2 * c->pad_h + c->more_h < w->dim[1] ||
-        x->dim[2] + 2 * c->pad_w + c->more_w < w->dim[2])
+    if (x->dim[1] + 2 * c->pad_h + c->more_h < dt_conv_reach(w->dim[1], c->skip_h) ||
+        x->dim[2] + 2 * c->pad_w + c->more_w < dt_conv_reach(w->dim[2], c->skip_w))
         return dt_fail(err, DT_ERR_SHAPE, NULL, "input %s is smaller than the kernel %s", a, b);
     if (in_count == 3 && (in[2].rank != 1 || in[2].dim[0] != w->dim[0]))
         return dt_fail(err, DT_ERR_SHAPE, NULL, "bias %s and weight %s do not fit",
@@ -148,7 +150,8 @@ int64_t dt_conv2d_macs(const void *conf, const dt_shape *in, const dt_shape *out
 
 static const dt_conv2d_conf same = { 1, 1, 1, 1, 1 }, strided = { 2, 1, 0, 2, 1 },
                             grouped = { 2, 2, 1, 1, 2 },
-                            sided = { 2, 1, 0, 1, 1, .more_h = 1, .more_w = -1 };
+                            sided = { 2, 1, 0, 1, 1, .more_h = 1, .more_w = -1 },
+                            dilated = { 1, 2, 2, 1, 2, .skip_h = 1, .skip_w = 2 };
 static const dt_op_example examples[] = {
     { .in_count = 2, .in = { { 4, { 2, 4, 5, 3 } }, { 4, { 4, 3, 3, 3 } } }, .conf = &same },
     { .in_count = 2, .in = { { 4, { 1, 5, 4, 2 } }, { 4, { 3, 2, 3, 2 } } }, .conf = &strided },
@@ -156,6 +159,7 @@ static const dt_op_example examples[] = {
     { .in_count = 3,
       .in = { { 4, { 2, 4, 5, 3 } }, { 4, { 4, 3, 2, 3 } }, { 1, { 4 } } },
       .conf = &sided },
+    { .in_count = 2, .in = { { 4, { 2, 5, 8, 4 } }, { 4, { 6, 3, 3, 2 } } }, .conf = &dilated },
     { .in_count = 3,
       .in = { { 4, { 2, 4, 5, 2 } }, { 4, { 3, 3, 3, 2 } }, { 1, { 3 } } },
       .conf = &same },
@@ -171,6 +175,8 @@ static const dt_opt opts[] = {
     DT_OPT_INT(dt_conv2d_conf, more_h, 0, -(1 << 20), 1 << 20, "rows of zeros below beyond pad_h"),
     DT_OPT_INT(dt_conv2d_conf, more_w, 0, -(1 << 20), 1 << 20,
                "columns of zeros on the right beyond pad_w"),
+    DT_OPT_INT(dt_conv2d_conf, skip_h, 0, 0, 1 << 20, "rows left out between two taps"),
+    DT_OPT_INT(dt_conv2d_conf, skip_w, 0, 0, 1 << 20, "columns left out between two taps"),
     DT_OPT_END,
 };
 
@@ -188,7 +194,8 @@ static void read_row(const dt_conv_shape *s, const real *data, int64_t group, in
     const real *picture = data + row / (s->OW * s->OH) * s->H * s->W * s->C + group * I;
     for (int64_t kh = 0; kh < s->KH; kh++)
         for (int64_t kw = 0; kw < s->KW; kw++, to += I) {
-            int64_t h = oh * s->SH - s->PH + kh, v = ow * s->SW - s->PW + kw;
+            int64_t h = oh * s->SH - s->PH + kh * (s->DH + 1);
+            int64_t v = ow * s->SW - s->PW + kw * (s->DW + 1);
             bool inside = h >= 0 && h < s->H && v >= 0 && v < s->W;
             if (inside)
                 memcpy(to, picture + (h * s->W + v) * s->C, sizeof *to * (size_t)I);

@@ -9,6 +9,7 @@
 typedef struct dt_conv2d_conf {
     int stride_h, stride_w, pad_h, pad_w, groups; /* pad: zeros above and left */
     int more_h, more_w; /* zeros below and right beyond those; less than 0: fewer */
+    int skip_h, skip_w; /* pixels left out between two taps: the dilation less 1 */
 } dt_conv2d_conf;
 
 /* The same with quantized operands, for "conv2d_codes": inputs are the codes of x, the weight on

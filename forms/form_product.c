@@ -22,8 +22,8 @@ static dt_conv_shape conv_shape_of(const dt_int_builder *b, const dt_node *n)
         return (dt_conv_shape){ 1, 1, 1, w->dim[1], w->dim[0], 1, 1, 1, 1, 0, 0, 1, 1, 1 };
     const dt_conv2d_conf *c = n->conf;
     return (dt_conv_shape){
-        1,           x->dim[1],   x->dim[2], x->dim[3], w->dim[0], w->dim[1], w->dim[2],
-        c->stride_h, c->stride_w, c->pad_h,  c->pad_w,  c->groups, y->dim[1], y->dim[2],
+        1,           x->dim[1], x->dim[2], x->dim[3], w->dim[0], w->dim[1], w->dim[2], c->stride_h,
+        c->stride_w, c->pad_h,  c->pad_w,  c->groups, y->dim[1], y->dim[2], c->skip_h, c->skip_w,
     };
 }
 
@@ -65,7 +65,8 @@ static dt_status lower(dt_int_builder *b, const dt_node *n)
     node->shape = conv_shape_of(b, n);
     node->x_scale = grid.scale;
     const dt_conv_shape *s = &node->shape;
-    bool pads = s->PH || s->PW || (s->OH - 1) * s->SH + s->KH > s->H || dt_conv_cols(s) > s->W;
+    bool pads = s->PH || s->PW || dt_conv_cols(s) > s->W ||
+                (s->OH - 1) * s->SH + dt_conv_reach(s->KH, s->DH) > s->H;
     if (pads && (grid.zero_point < grid.low || grid.zero_point > grid.high))
         return dt_int_refuse(b, n, "it pads with zeros, which its input's codes cannot say");
     DT_TRY(copy_product(b, p, node));
@@ -82,7 +83,8 @@ static int32_t product_at(const dt_int_job *j, const uint8_t *x, int64_t oh, int
     int32_t sum = j->n->bias[o], zero = j->x->grid.zero_point;
     for (int64_t kh = 0; kh < s->KH; kh++)
         for (int64_t kw = 0; kw < s->KW; kw++) {
-            int64_t h = oh * s->SH - s->PH + kh, w = ow * s->SW - s->PW + kw;
+            int64_t h = oh * s->SH - s->PH + kh * (s->DH + 1);
+            int64_t w = ow * s->SW - s->PW + kw * (s->DW + 1);
             if (h < 0 || h >= s->H || w < 0 || w >= s->W) continue;
             const uint8_t *at = x + (h * s->W + w) * s->C + first;
             const int8_t *f = j->n->weight + ((o * s->KH + kh) * s->KW + kw) * I;
@@ -212,11 +214,12 @@ static dt_status tflite(dt_tflite_walker *w, const dt_int_node *product, const d
     }
     const int *in = sums->in, padding = sums->padding;
     const int sw = (int)s->SW, sh = (int)s->SH, times = (int)(s->O / s->G);
+    const int dw = (int)s->DW + 1, dh = (int)s->DH + 1;
     if (is_depthwise(s))
         dt_tflite_end(w, n, DT_TFL_DEPTHWISE_CONV_2D, in, 3,
-                      (int[]){ padding, sw, sh, times, DT_TFL_NONE, 1, 1 });
+                      (int[]){ padding, sw, sh, times, DT_TFL_NONE, dw, dh });
     else
-        dt_tflite_end(w, n, DT_TFL_CONV_2D, in, 3, (int[]){ padding, sw, sh, DT_TFL_NONE, 1, 1 });
+        dt_tflite_end(w, n, DT_TFL_CONV_2D, in, 3, (int[]){ padding, sw, sh, DT_TFL_NONE, dw, dh });
     return DT_OK;
 }
 
@@ -280,6 +283,8 @@ static void numbers(dt_c_text *t, int step)
              (long long)c->KH, (long long)c->KW, (long long)c->SH, (long long)c->SW);
     dt_c_say(t, "    .pad_h = %lld, .pad_w = %lld, .groups = %lld,\n", (long long)c->PH,
              (long long)c->PW, (long long)c->G);
+    dt_c_say(t, "    .step_h = %lld, .step_w = %lld,\n", (long long)c->DH + 1,
+             (long long)c->DW + 1);
     dt_c_say(t, "    .bits = %d, .gain = %d, .weights = weights_%d, .bias = bias_%d,\n", n->bits,
              n->gain, i, i);
     if (level) dt_c_say(t, "    .level = level_%d,\n", i);

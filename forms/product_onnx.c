@@ -31,6 +31,7 @@ static dt_status onnx_conv(dt_onnx_walker *w, const dt_node *node)
           .count = 4,
           .ints = { c->pad_h, c->pad_w, c->pad_h + c->more_h, c->pad_w + c->more_w } },
         { .name = "strides", .count = 2, .ints = { c->stride_h, c->stride_w } },
+        dt_onnx_dilations(c->skip_h, c->skip_w),
         { .name = NULL },
     };
     return onnx_product(w, node, "Conv", attr);
@@ -204,6 +205,7 @@ dt_status dt_product_qonnx(dt_qonnx_walk *w, const dt_int_node *n)
         { .name = "kernel_shape", .count = 2, .ints = { s->KH, s->KW } },
         dt_onnx_pads(s),
         { .name = "strides", .count = 2, .ints = { s->SH, s->SW } },
+        dt_onnx_dilations(s->DH, s->DW),
         { .name = NULL },
     };
     dt_onnx_node(w->m, "Conv", (const char *[]){ w->whole[n->in[0]], weight, bias, NULL },

@@ -206,6 +206,7 @@ static bool shapes(const differ *d, const dt_conv_shape *a, const dt_conv_shape 
 {
     return pairs(d, "kernel", a->KH, a->KW, b->KH, b->KW) ||
            pairs(d, "stride", a->SH, a->SW, b->SH, b->SW) ||
+           pairs(d, "dilation less 1", a->DH, a->DW, b->DH, b->DW) ||
            pairs(d, "padding", a->PH, a->PW, b->PH, b->PW) ||
            numbers(d, "groups", 0, (double)a->G, (double)b->G);
 }

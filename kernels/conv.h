@@ -1,6 +1,7 @@
 /* 2-D convolution, channels last, direct (no im2col of the whole tensor), groups allowed.
  *
- *   y[n,oh,ow,o] = sum over kh,kw,i of x[n, oh*SH-PH+kh, ow*SW-PW+kw, g*I+i] * w[o,kh,kw,i]
+ *   y[n,oh,ow,o] = sum over kh,kw,i of
+ *                  x[n, oh*SH-PH+kh*(DH+1), ow*SW-PW+kw*(DW+1), g*I+i] * w[o,kh,kw,i]
  *
  * with I = C/G inputs per group, g = o/(O/G), and 0 outside the picture. Results do not depend on
  * `threads`: work is cut by shape, partial sums are added in index order. Tiers agree with the
@@ -19,17 +20,24 @@ typedef struct dt_conv_shape {
     int64_t O, KH, KW;         /* weight [O,KH,KW,C/G] */
     int64_t SH, SW, PH, PW, G; /* stride, padding (zeros, above and left), groups */
     int64_t OH, OW;            /* output [N,OH,OW,O]; what it reaches below and right is zero too */
+    int64_t DH, DW;            /* pixels left out between two taps: the dilation less 1 */
 } dt_conv_shape;
+
+/* Pixels from the first tap of K to the last. */
+static inline int64_t dt_conv_reach(int64_t K, int64_t D)
+{
+    return (K - 1) * (D + 1) + 1;
+}
 
 /* Columns of a padded row: the picture with what is left of it, and all that outputs reach. */
 static inline int64_t dt_conv_cols(const dt_conv_shape *s)
 {
-    int64_t reach = (s->OW - 1) * s->SW + s->KW, least = s->PW + s->W;
+    int64_t reach = (s->OW - 1) * s->SW + dt_conv_reach(s->KW, s->DW), least = s->PW + s->W;
     return reach > least ? reach : least;
 }
 
 /* Zeros behind an axis of `in` elements, as other formats say it: as many as in front where that
- * gives `out` outputs, else what they reach. */
+ * gives `out` outputs, else what they reach. K: pixels that a window reaches over. */
 static inline int64_t dt_conv_pad_end(int64_t in, int64_t K, int64_t S, int64_t P, int64_t out)
 {
     if (in + 2 * P >= K && (in + 2 * P - K) / S + 1 == out) return P;

@@ -16,7 +16,8 @@
 
 bool dt_conv_folds(const dt_conv_shape *s)
 {
-    return s->G == 1 && s->C <= DT_CONV_NARROW && s->KW > 1 && s->KW * s->C <= DT_CONV_LANES;
+    return s->G == 1 && s->C <= DT_CONV_NARROW && s->KW > 1 && s->DW == 0 &&
+           s->KW * s->C <= DT_CONV_LANES;
 }
 
 dt_conv_shape dt_conv_fold_shape(const dt_conv_shape *s)

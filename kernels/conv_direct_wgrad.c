@@ -34,8 +34,9 @@ dt_conv_wplan dt_conv_wplan_make(const dt_conv_tiles *t, const dt_conv_shape *s,
     p.lanes = dt_min64(most, p.M_padded);
     p.tiles = dt_div_up(p.M_padded, p.lanes);
     p.window = p.depth ? s->KW : s->KW * p.I;
-    p.cols = (s->OW - 1) * s->SW + s->KW;
-    bool pads = s->PH > 0 || s->PW > 0 || p.cols > s->W || (s->OH - 1) * s->SH + s->KH > s->H;
+    const int64_t reach = dt_conv_reach(s->KH, s->DH);
+    p.cols = (s->OW - 1) * s->SW + dt_conv_reach(s->KW, s->DW);
+    bool pads = s->PH > 0 || s->PW > 0 || p.cols > s->W || (s->OH - 1) * s->SH + reach > s->H;
     p.copy_x = codes || pads || p.depth || (s->G > 1 && s->KW > 1);
     p.copy_dy = p.M % vec != 0;
     int64_t row_bytes = 4 * (s->SH * p.cols * p.I + s->OW * p.lanes);
@@ -43,7 +44,7 @@ dt_conv_wplan dt_conv_wplan_make(const dt_conv_tiles *t, const dt_conv_shape *s,
     p.bands = dt_div_up(s->OH, dt_min64(band, s->OH));
     p.band = dt_div_up(s->OH, p.bands);
     p.bands = dt_div_up(s->OH, p.band);
-    p.rows = (p.band - 1) * s->SH + s->KH;
+    p.rows = (p.band - 1) * s->SH + reach;
     p.pictures = 1;
     if (p.bands == 1) {
         int64_t fit = dt_min64(UNIT_PIXELS / (s->OH * s->OW), UNIT_BYTES / (row_bytes * s->OH));
@@ -105,28 +106,40 @@ static void copy_dy(const job *j, const float *from, int64_t pixels, float *to)
     }
 }
 
+/* `left` inputs that lie side by side, or as many taps of a depthwise filter. */
+static void run_inputs(const job *j, dt_conv_wtile_args *a, const float *x, int64_t left,
+                       int64_t lanes)
+{
+    const plan *p = &j->p;
+    int64_t V = lanes / j->t->vec, unit = p->depth ? a->x_tap : 1;
+    int64_t most = p->depth ? j->t->max_taps : j->t->max_inputs[V - 1];
+    const dt_conv_wtile *table = p->depth ? j->t->depth_weight : j->t->weight[V - 1];
+    a->x = x;
+    for (int64_t Q; left > 0; left -= Q) {
+        Q = dt_min64(left, most);
+        while (!table[Q - 1])
+            Q--;
+        table[Q - 1](a);
+        a->x += Q * unit;
+        a->dw += Q * lanes;
+    }
+}
+
 /* All inputs of one tile of output channels; `a` has the pictures at the tile's first channel,
- * and is not copied: run_row in conv_direct.c tells why. */
+ * and is not copied: run_row in conv_direct.c tells why. Taps that lie apart are taken one by one.
+ */
 static void run_tile(const job *j, dt_conv_wtile_args *a, int64_t lanes, float *dw)
 {
     const plan *p = &j->p;
-    int64_t V = lanes / j->t->vec, unit = p->depth ? p->I : 1;
-    int64_t most = p->depth ? j->t->max_taps : j->t->max_inputs[V - 1];
-    const dt_conv_wtile *table = p->depth ? j->t->depth_weight : j->t->weight[V - 1];
+    const dt_conv_shape *s = j->s;
+    const int64_t row = a->x_row / s->SH * (s->DH + 1), pixel = a->x_step / s->SW * (s->DW + 1);
+    const bool apart = s->DW > 0 && !p->depth;
     const float *x = a->x;
     a->dw = dw;
-    a->x_tap = p->I;
-    for (int64_t kh = 0; kh < j->s->KH; kh++, x += a->x_row / j->s->SH) {
-        a->x = x;
-        for (int64_t left = p->window, Q; left > 0; left -= Q) {
-            Q = dt_min64(left, most);
-            while (!table[Q - 1])
-                Q--;
-            table[Q - 1](a);
-            a->x += Q * unit;
-            a->dw += Q * lanes;
-        }
-    }
+    a->x_tap = p->I * (s->DW + 1);
+    for (int64_t kh = 0; kh < s->KH; kh++, x += row)
+        for (int64_t kw = 0; kw < (apart ? s->KW : 1); kw++)
+            run_inputs(j, a, x + kw * pixel, apart ? p->I : p->window, lanes);
 }
 
 /* Adds one unit to a partial sum, for tiles first..end-1 of all groups. dy: its first picture. */

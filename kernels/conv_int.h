@@ -1,7 +1,8 @@
 /* 2-D convolution on integer codes, channels last, exact:
  *
  *   y[n,oh,ow,o] = sum over kh,kw,i of
- *                  (x[n, oh*SH-PH+kh, ow*SW-PW+kw, g*I+i] - zero) * w[o,kh,kw,i]  + bias[o]
+ *                  (x[n, oh*SH-PH+kh*(DH+1), ow*SW-PW+kw*(DW+1), g*I+i] - zero) * w[o,kh,kw,i]
+ *                  + bias[o]
  *
  * with I = C/G inputs per group and g = o/(O/G). Outside the picture x is `zero`, the code of 0.0,
  * so padding adds nothing. Sums cannot overflow as long as KH*KW*I <= DT_CONV_INT_MAX_TERMS, and no

@@ -151,8 +151,8 @@ static depth_layout depth_lay_out(const dt_conv_shape *s)
     l.block = l.pairs * 2 * DEPTH_BLOCK;
     l.weight_bytes = dt_aligned(l.blocks * l.block * (int64_t)sizeof(int16_t));
     l.bias_bytes = dt_aligned(l.blocks * DEPTH_BLOCK * (int64_t)sizeof(int32_t));
-    l.band_bytes = dt_aligned(((l.rows - 1) * s->SH + s->KH) * l.cols * DEPTH_BLOCK *
-                              (int64_t)sizeof(int16_t));
+    l.band_bytes = dt_aligned(((l.rows - 1) * s->SH + dt_conv_reach(s->KH, s->DH)) * l.cols *
+                              DEPTH_BLOCK * (int64_t)sizeof(int16_t));
     l.sum_bytes = dt_aligned(l.rows * s->OW * s->O * (int64_t)sizeof(int32_t));
     return l;
 }
@@ -281,9 +281,10 @@ static void depth_task(void *arg, int64_t task, int thread)
     int32_t *sums = (int32_t *)(void *)(j->sums + (size_t)thread * l->sum_bytes);
     if (j->c->y) sums = j->c->y + at;
     for (int64_t t = 0; t < 2 * l->pairs; t++) /* a tap too many has the weight zero */
-        offset[t] = t < taps ? t / s->KW * row + t % s->KW * DEPTH_BLOCK : 0;
+        offset[t] =
+            t < taps ? t / s->KW * (s->DH + 1) * row + t % s->KW * (s->DW + 1) * DEPTH_BLOCK : 0;
     for (int64_t b = 0; b < l->blocks; b++) {
-        for (int64_t i = 0; i < (rows - 1) * s->SH + s->KH; i++)
+        for (int64_t i = 0; i < (rows - 1) * s->SH + dt_conv_reach(s->KH, s->DH); i++)
             depth_row(j, n, first * s->SH - s->PH + i, b, band + i * row);
         depth_tile t = { .w = j->w + b * l->block,
                          .offset = offset,

@@ -80,8 +80,8 @@ static layout lay_out(const dt_conv_shape *shape)
     l.row = dt_conv_cols(s) * l.pixel;
     l.blocks = (l.O + LANES - 1) / LANES;
     l.block = s->KH * s->KW * l.quads * LANES * QUAD;
-    int64_t fit = BAND_BYTES / (int64_t)sizeof(input) / l.row;
-    l.rows = fit > s->KH ? (fit - s->KH) / s->SH + 1 : 1;
+    int64_t fit = BAND_BYTES / (int64_t)sizeof(input) / l.row, reach = dt_conv_reach(s->KH, s->DH);
+    l.rows = fit > reach ? (fit - reach) / s->SH + 1 : 1;
     int64_t row_sums = s->OW * s->O * (int64_t)sizeof(int32_t);
     if (l.rows > SUM_BYTES / row_sums) l.rows = SUM_BYTES / row_sums;
     if (l.rows < 1) l.rows = 1;
@@ -89,7 +89,7 @@ static layout lay_out(const dt_conv_shape *shape)
     l.bands = (s->OH + l.rows - 1) / l.rows;
     l.weight_bytes = round_up((size_t)(s->G * l.blocks * l.block) * sizeof(weight));
     l.start_bytes = round_up((size_t)(s->G * l.blocks * LANES) * sizeof(int32_t));
-    int64_t band = ((l.rows - 1) * s->SH + s->KH) * l.row * (int64_t)sizeof(input);
+    int64_t band = ((l.rows - 1) * s->SH + reach) * l.row * (int64_t)sizeof(input);
     if (is_flat(s)) { /* the width depends on N: room for every width */
         band = flat_width(s) * l.pixel * (int64_t)sizeof(input);
         if (band < BAND_BYTES) band = BAND_BYTES;
@@ -199,22 +199,22 @@ static void band_task(void *arg, int64_t task, int thread)
     int64_t n = task / l->bands, first = task % l->bands * l->rows;
     int64_t rows = s->OH - first < l->rows ? s->OH - first : l->rows;
     input *band = (input *)(void *)(j->band + (size_t)thread * l->band_bytes);
-    for (int64_t i = 0; i < (rows - 1) * s->SH + s->KH; i++)
+    for (int64_t i = 0; i < (rows - 1) * s->SH + dt_conv_reach(s->KH, s->DH); i++)
         copy_row(j, n, first * s->SH - s->PH + i, band + i * l->row);
     int64_t at = (n * s->OH + first) * s->OW * s->O;
     int32_t *sums = (int32_t *)(void *)(j->sums + (size_t)thread * l->sum_bytes);
     if (j->c->y) sums = j->c->y + at;
     tile_call t = { .step = s->SW * l->pixel,
-                    .row = l->row,
+                    .row = l->row * (s->DH + 1),
                     .taps = s->KW,
-                    .tap = l->pixel,
+                    .tap = l->pixel * (s->DW + 1),
                     .inner = l->quads,
                     .KH = s->KH,
                     .block = l->block,
                     .O = s->O,
                     .span = j->span,
                     .shift = j->shift };
-    if (s->G == 1) { /* taps of a row lie behind each other */
+    if (s->G == 1 && s->DW == 0) { /* taps of a row lie behind each other */
         t.taps = 1;
         t.inner = s->KW * l->quads;
     }

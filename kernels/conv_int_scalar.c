@@ -25,7 +25,8 @@ static int32_t output_at(const dt_conv_int_call *c, int64_t n, int64_t oh, int64
     for (int64_t kh = 0; kh < s->KH; kh++)
         for (int64_t kw = 0; kw < s->KW; kw++)
             for (int64_t i = 0; i < I; i++)
-                sum += (code_at(c, n, oh * s->SH - s->PH + kh, ow * s->SW - s->PW + kw, first + i) -
+                sum += (code_at(c, n, oh * s->SH - s->PH + kh * (s->DH + 1),
+                                ow * s->SW - s->PW + kw * (s->DW + 1), first + i) -
                         c->zero) *
                        *w++;
     return sum;

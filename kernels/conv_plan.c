@@ -12,38 +12,47 @@ enum {
 int dt_conv_find_tap(const dt_conv_axis *a, int64_t g, int64_t k, int64_t *plane, int64_t *unit)
 {
     if (!a->gradient) {
-        *plane = k % a->stride, *unit = k / a->stride;
+        *plane = k * a->apart % a->stride, *unit = k * a->apart / a->stride;
         return 1;
     }
-    int64_t at = g + a->pad - k;
+    int64_t at = g + a->pad - k * a->apart;
     if (at % a->stride) return 0;
     *plane = 0, *unit = at / a->stride + a->shift;
     return 1;
 }
 
-static dt_conv_axis forward_axis(int64_t in, int64_t out, int64_t K, int64_t stride, int64_t pad)
+/* One axis of a shape. */
+typedef struct axis_shape {
+    int64_t K, stride, pad, apart;
+} axis_shape;
+
+static dt_conv_axis forward_axis(int64_t in, int64_t out, axis_shape s)
 {
+    const int64_t K = s.K, stride = s.stride, pad = s.pad, last = (K - 1) * s.apart;
     return (dt_conv_axis){ .in = in,
                            .out = out,
                            .stride = stride,
                            .pad = pad,
                            .K = K,
+                           .apart = s.apart,
                            .grids = 1,
                            .length = out,
-                           .planes = dt_min64(stride, K),
+                           .planes = dt_min64(stride, last + 1),
                            .step = stride,
                            .shift = pad,
-                           .extra = (K - 1) / stride,
+                           .extra = last / stride,
                            .out_step = 1 };
 }
 
-static dt_conv_axis gradient_axis(int64_t in, int64_t out, int64_t K, int64_t stride, int64_t pad)
+static dt_conv_axis gradient_axis(int64_t in, int64_t out, axis_shape s)
 {
+    const int64_t K = s.K, stride = s.stride, pad = s.pad;
     dt_conv_axis a = { .in = in,
                        .out = out,
                        .stride = stride,
                        .pad = pad,
                        .K = K,
+                       .apart = s.apart,
                        .grids = dt_min64(stride, out),
                        .length = dt_div_up(out, stride),
                        .planes = 1,
@@ -84,12 +93,13 @@ static dt_conv_plan make(const dt_conv_tiles *t, const dt_conv_shape *s, int gra
     dt_conv_plan p = {
         .N = s->N, .G = s->G, .K = s->C / s->G, .M = s->O / s->G, .taps = s->KH * s->KW
     };
-    p.h = forward_axis(s->H, s->OH, s->KH, s->SH, s->PH);
-    p.w = forward_axis(s->W, s->OW, s->KW, s->SW, s->PW);
+    const axis_shape h = { s->KH, s->SH, s->PH, s->DH + 1 }, w = { s->KW, s->SW, s->PW, s->DW + 1 };
+    p.h = forward_axis(s->H, s->OH, h);
+    p.w = forward_axis(s->W, s->OW, w);
     if (gradient) {
         p.K = s->O / s->G, p.M = s->C / s->G;
-        p.h = gradient_axis(s->OH, s->H, s->KH, s->SH, s->PH);
-        p.w = gradient_axis(s->OW, s->W, s->KW, s->SW, s->PW);
+        p.h = gradient_axis(s->OH, s->H, h);
+        p.w = gradient_axis(s->OW, s->W, w);
     }
     p.depth = s->G > 1 && s->G == s->C && s->G == s->O;
     if (p.depth) p.K = p.M = s->C, p.G = 1;

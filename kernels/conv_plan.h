@@ -11,6 +11,7 @@
 typedef struct dt_conv_axis {
     int64_t in, out; /* sizes of the source and the output picture */
     int64_t stride, pad, K;
+    int64_t apart;         /* pixels from tap to tap */
     int64_t grids, length; /* length: outputs of grid 0, the longest */
     int64_t planes, step;  /* row u of a plane is source row u * step + plane - shift */
     int64_t shift, extra;  /* n outputs need n + extra rows of each plane */

@@ -17,11 +17,12 @@ static int64_t min64(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* First and one-past-last tap k of [0,K) that reads inside [0,size) from position `at`. */
-static void clip_taps(int64_t at, int64_t K, int64_t size, int64_t *k0, int64_t *k1)
+/* First and one-past-last tap k of [0,K), `step` pixels apart, that reads inside [0,size) from
+ * position `at`. */
+static void clip_taps(int64_t at, int64_t K, int64_t step, int64_t size, int64_t *k0, int64_t *k1)
 {
-    *k0 = at < 0 ? -at : 0;
-    *k1 = min64(K, size - at);
+    *k0 = at < 0 ? (step - 1 - at) / step : 0;
+    *k1 = at < size ? min64(K, (size - at + step - 1) / step) : 0;
 }
 
 static real forward_at(const job *j, int64_t n, int64_t oh, int64_t ow, int64_t o)
@@ -29,12 +30,13 @@ static real forward_at(const job *j, int64_t n, int64_t oh, int64_t ow, int64_t 
     const dt_conv_shape *s = j->s;
     int64_t I = s->C / s->G, g = o / (s->O / s->G);
     int64_t h = oh * s->SH - s->PH, w = ow * s->SW - s->PW, kh0, kh1, kw0, kw1;
-    clip_taps(h, s->KH, s->H, &kh0, &kh1);
-    clip_taps(w, s->KW, s->W, &kw0, &kw1);
+    clip_taps(h, s->KH, s->DH + 1, s->H, &kh0, &kh1);
+    clip_taps(w, s->KW, s->DW + 1, s->W, &kw0, &kw1);
     real sum = 0;
     for (int64_t kh = kh0; kh < kh1; kh++)
         for (int64_t kw = kw0; kw < kw1; kw++) {
-            const real *x = j->x + ((n * s->H + h + kh) * s->W + w + kw) * s->C + g * I;
+            int64_t at = (n * s->H + h + kh * (s->DH + 1)) * s->W + w + kw * (s->DW + 1);
+            const real *x = j->x + at * s->C + g * I;
             const real *f = j->w + ((o * s->KH + kh) * s->KW + kw) * I;
             for (int64_t i = 0; i < I; i++)
                 sum += x[i] * f[i];
@@ -62,11 +64,11 @@ static void dgrad_tap_row(const job *j, int64_t n, int64_t oh, int64_t kh, real 
     for (int64_t ow = 0; ow < s->OW; ow++) {
         const real *dy = j->dy + ((n * s->OH + oh) * s->OW + ow) * s->O;
         int64_t w = ow * s->SW - s->PW, kw0, kw1;
-        clip_taps(w, s->KW, s->W, &kw0, &kw1);
+        clip_taps(w, s->KW, s->DW + 1, s->W, &kw0, &kw1);
         for (int64_t kw = kw0; kw < kw1; kw++)
             for (int64_t o = 0; o < s->O; o++) {
                 const real *f = j->w + ((o * s->KH + kh) * s->KW + kw) * I;
-                real *d = dx + (w + kw) * s->C + o / M * I;
+                real *d = dx + (w + kw * (s->DW + 1)) * s->C + o / M * I;
                 for (int64_t i = 0; i < I; i++)
                     d[i] += dy[o] * f[i];
             }
@@ -84,7 +86,8 @@ static void dgrad_row(void *arg, int64_t task, int thread)
         for (int64_t i = 0; i < s->W * s->C; i++)
             dx[i] = 0;
     for (int64_t kh = 0; kh < s->KH; kh++) {
-        int64_t at = h + s->PH - kh; /* = oh * SH when an output row reads h through kh */
+        int64_t at =
+            h + s->PH - kh * (s->DH + 1); /* = oh * SH when an output row reads h through kh */
         if (at < 0 || at % s->SH || at / s->SH >= s->OH) continue;
         dgrad_tap_row(j, n, at / s->SH, kh, dx);
     }
@@ -104,13 +107,13 @@ static real wgrad_at(const job *j, int64_t o, int64_t kh, int64_t kw, int64_t i)
     for (int64_t n = 0; n < s->N; n++) {
         real picture = 0;
         for (int64_t oh = 0; oh < s->OH; oh++) {
-            int64_t h = oh * s->SH - s->PH + kh;
+            int64_t h = oh * s->SH - s->PH + kh * (s->DH + 1);
             if (h < 0 || h >= s->H) continue;
             int64_t x = (n * s->H + h) * s->W * s->C + channel;
             const real *dy = j->dy + (n * s->OH + oh) * s->OW * s->O + o;
             real row = 0;
             for (int64_t ow = 0; ow < s->OW; ow++) {
-                int64_t w = ow * s->SW - s->PW + kw;
+                int64_t w = ow * s->SW - s->PW + kw * (s->DW + 1);
                 if (w >= 0 && w < s->W) row += input_at(j->input, x + w * s->C) * dy[ow * s->O];
             }
             picture += row;

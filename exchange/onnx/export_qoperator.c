@@ -69,6 +69,7 @@ void dt_qoperator_conv(dt_qoperator_walk *w, const dt_conv_shape *s, const char 
         { .name = "kernel_shape", .count = 2, .ints = { s->KH, s->KW } },
         dt_onnx_pads(s),
         { .name = "strides", .count = 2, .ints = { s->SH, s->SW } },
+        dt_onnx_dilations(s->DH, s->DW),
         { .name = NULL },
     };
     dt_onnx_node(w->m, "QLinearConv", in, out, attr);

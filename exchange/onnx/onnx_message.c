@@ -191,11 +191,19 @@ void dt_onnx_node(dt_onnx *m, const char *op, const char *const *in, const char 
 
 dt_onnx_attr dt_onnx_pads(const dt_conv_shape *s)
 {
-    return (dt_onnx_attr){ .name = "pads",
-                           .count = 4,
-                           .ints = { s->PH, s->PW,
-                                     dt_conv_pad_end(s->H, s->KH, s->SH, s->PH, s->OH),
-                                     dt_conv_pad_end(s->W, s->KW, s->SW, s->PW, s->OW) } };
+    return (dt_onnx_attr){
+        .name = "pads",
+        .count = 4,
+        .ints = { s->PH, s->PW,
+                  dt_conv_pad_end(s->H, dt_conv_reach(s->KH, s->DH), s->SH, s->PH, s->OH),
+                  dt_conv_pad_end(s->W, dt_conv_reach(s->KW, s->DW), s->SW, s->PW, s->OW) }
+    };
+}
+
+dt_onnx_attr dt_onnx_dilations(int64_t skip_h, int64_t skip_w)
+{
+    if (!skip_h && !skip_w) return (dt_onnx_attr){ .name = NULL };
+    return (dt_onnx_attr){ .name = "dilations", .count = 2, .ints = { skip_h + 1, skip_w + 1 } };
 }
 
 static size_t data_size(dt_onnx_type type, size_t count)

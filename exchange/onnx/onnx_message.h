@@ -45,6 +45,8 @@ dt_arena *dt_onnx_arena(dt_onnx *m);
 
 /* The padding of a window, by side; `s` has its sizes. */
 dt_onnx_attr dt_onnx_pads(const dt_conv_shape *s);
+/* The dilation that leaves out so many pixels; the end of the list where it is 1. */
+dt_onnx_attr dt_onnx_dilations(int64_t skip_h, int64_t skip_w);
 
 /* Nodes come in topological order. `op` is "Conv", or "com.microsoft:QGemm" for an operator of
  * another domain, at its version 1. `in` ends with NULL (at most DT_ONNX_MAX_IN), `attr` may be

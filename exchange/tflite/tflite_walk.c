@@ -121,11 +121,12 @@ int dt_tflite_window(dt_tflite_walker *w, const dt_int_node *n, dt_tfl_op op, in
     const dt_int_value *x = &w->model->value[n->in[0]], *y = &w->model->value[n->out];
     int at = w->tensor[n->in[0]];
     const int32_t top = (int32_t)s->PH, left = (int32_t)s->PW;
-    const int32_t below = (int32_t)dt_conv_pad_end(x->H, s->KH, s->SH, s->PH, y->H);
-    const int32_t right = (int32_t)dt_conv_pad_end(x->W, s->KW, s->SW, s->PW, y->W);
+    const int64_t KH = dt_conv_reach(s->KH, s->DH), KW = dt_conv_reach(s->KW, s->DW);
+    const int32_t below = (int32_t)dt_conv_pad_end(x->H, KH, s->SH, s->PH, y->H);
+    const int32_t right = (int32_t)dt_conv_pad_end(x->W, KW, s->SW, s->PW, y->W);
     bool pads = top || left || below || right;
-    bool same = op == DT_TFL_PAD && is_same(x->H, s->KH, s->SH, s->PH, y->H) &&
-                is_same(x->W, s->KW, s->SW, s->PW, y->W);
+    bool same = op == DT_TFL_PAD && is_same(x->H, KH, s->SH, s->PH, y->H) &&
+                is_same(x->W, KW, s->SW, s->PW, y->W);
     *out_padding = same && pads ? DT_TFL_SAME : DT_TFL_VALID;
     if (*out_padding == DT_TFL_SAME || !pads) return at;
     const int32_t before_after[8] = { 0, 0, top, below, left, right, 0, 0 };

@@ -177,7 +177,18 @@ def borders(side):
     return n
 
 
-NETS = sided, padded, residual, last, functions, squeeze, pools, borders
+def dilated(side):
+    """Taps that lie apart: of all channels, of groups, of each channel, padded by side."""
+    n = Net("dilated", side, 11)
+    x = n("Relu", n("Conv", "image", n.real(6, 3, 3, 3), dilations=[2, 2], pads=[2] * 4))
+    x = n("Relu", n("Conv", x, n.real(6, 3, 3, 2), group=2, dilations=[1, 3], pads=[0, 2, 1, 4],
+                    strides=[2, 1]))
+    x = n("Relu", n("Conv", x, n.real(6, 1, 3, 3), n.real(6, scale=.1), group=6, dilations=[3, 2]))
+    n.head(n("Conv", x, n.real(5, 6, 3, 3), dilations=[2, 2], strides=[2, 2], pads=[1, 2, 2, 1]), 5)
+    return n
+
+
+NETS = sided, padded, residual, last, functions, squeeze, pools, borders, dilated
 # Of these a part has no integer form: the words of the refusal.
 FLOAT = {"borders": "those at the border have another divisor"}
 

@@ -4,6 +4,7 @@
 #define DT_TESTS_EXCHANGE_OPERATIONS_H
 
 #include "autograd/op_avgpool.h"
+#include "autograd/op_conv2d.h"
 #include "autograd/op_gelu.h"
 #include "autograd/op_hard.h"
 #include "autograd/op_maxpool.h"
@@ -63,6 +64,30 @@ static inline int operation_prelu(dt_builder *b, int x)
     return dt_part_node(b, "prelu", "op", NULL, (int[]){ x, slope }, 2);
 }
 
+/* Filters whose taps lie apart: of all channels, of groups, of each channel. */
+static inline int operation_dilated(dt_builder *b, int x)
+{
+    static const dt_conv2d_conf conf[] = {
+        { 1, 1, 2, 3, 1, .skip_h = 1, .skip_w = 2 },
+        { 2, 2, 2, 2, 2, .more_h = 1, .skip_h = 1, .skip_w = 1 },
+        { 1, 1, 1, 1, 6, .skip_h = 2, .skip_w = 0 },
+    };
+    static const char *const names[] = { "whole", "grouped", "op" }, *const relus[] = {
+        "relu", "whole_relu", "grouped_relu"
+    };
+    for (int i = 0; i < 3; i++) {
+        const dt_value w = { .kind = DT_VALUE_PARAM,
+                             .shape = DT_SHAPE(6, 3, 3, 6 / conf[i].groups),
+                             .layout = DT_LAYOUT_OIHW,
+                             .init = DT_INIT_KAIMING,
+                             .fan_in = 9 * (6 / conf[i].groups) };
+        x = dt_layer_relu(b, relus[i], x);
+        x = dt_part_node(b, "conv2d", names[i], &conf[i],
+                         (int[]){ x, dt_part_value(b, names[i], "weight", w) }, 2);
+    }
+    return x;
+}
+
 /* A ReLU, and what is in every net: conv, batch norm, mean, linear. */
 static inline int operation_always(dt_builder *b, int x)
 {
@@ -119,6 +144,7 @@ static const operation operations[] = {
     { "clip", NULL, &operation_clip },
     { "concat", operation_concat, NULL },
     { "conv2d", operation_always, NULL },
+    { "conv2d, dilated", operation_dilated, NULL },
     { "elu", NULL, &operation_elu },
     { "exp", NULL, NULL },
     { "gap", operation_always, NULL },

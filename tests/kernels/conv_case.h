@@ -44,16 +44,26 @@ static inline dt_conv_shape conv_shape(int64_t N, int64_t H, int64_t W, int64_t 
 /* The same with other zeros below and right than above and left. */
 static inline dt_conv_shape conv_sided(dt_conv_shape s, int64_t below, int64_t right)
 {
-    s.OH = (s.H + s.PH + below - s.KH) / s.SH + 1;
-    s.OW = (s.W + s.PW + right - s.KW) / s.SW + 1;
+    s.OH = (s.H + s.PH + below - dt_conv_reach(s.KH, s.DH)) / s.SH + 1;
+    s.OW = (s.W + s.PW + right - dt_conv_reach(s.KW, s.DW)) / s.SW + 1;
     return s;
+}
+
+/* The same with pixels left out between taps. */
+static inline dt_conv_shape conv_dilated(dt_conv_shape s, int64_t DH, int64_t DW)
+{
+    s.DH = DH, s.DW = DW;
+    return conv_sided(s, s.PH, s.PW);
 }
 
 static inline const char *conv_print(const dt_conv_shape *s, char *text, size_t size)
 {
-    snprintf(text, size, "N%d %dx%dx%d -> %dx%dx%d kernel %dx%d stride %dx%d pad %dx%d groups %d",
+    snprintf(text, size,
+             "N%d %dx%dx%d -> %dx%dx%d kernel %dx%d stride %dx%d pad %dx%d groups %d "
+             "dilation %dx%d",
              (int)s->N, (int)s->H, (int)s->W, (int)s->C, (int)s->OH, (int)s->OW, (int)s->O,
-             (int)s->KH, (int)s->KW, (int)s->SH, (int)s->SW, (int)s->PH, (int)s->PW, (int)s->G);
+             (int)s->KH, (int)s->KW, (int)s->SH, (int)s->SW, (int)s->PH, (int)s->PW, (int)s->G,
+             (int)s->DH + 1, (int)s->DW + 1);
     return text;
 }
 

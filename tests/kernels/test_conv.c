@@ -125,6 +125,12 @@ START_TEST(fixed_shapes)
     check(&k, conv_sided(conv_shape(2, 14, 14, 24, 24, 5, 5, 2, 1, 24), 2, 2), 4);
     check(&k, conv_sided(conv_shape(1, 9, 9, 3, 8, 3, 3, 1, 2, 1), 0, 1), 4);
     check(&k, conv_sided(conv_shape(1, 6, 6, 8, 8, 1, 1, 1, 0, 1), 1, 2), 4);
+    check(&k, conv_dilated(conv_shape(2, 14, 14, 32, 32, 3, 3, 1, 2, 1), 1, 1), 4);
+    check(&k, conv_dilated(conv_shape(2, 14, 14, 32, 32, 3, 3, 1, 2, 32), 1, 1), 4);
+    check(&k, conv_dilated(conv_shape(2, 21, 21, 24, 24, 7, 7, 1, 9, 24), 2, 2), 4);
+    check(&k, conv_dilated(conv_shape(1, 17, 19, 3, 16, 3, 5, 2, 4, 1), 1, 3), 4);
+    check(&k, conv_dilated(conv_shape(1, 17, 19, 40, 30, 3, 5, 2, 4, 2), 2, 0), 4);
+    check(&k, conv_dilated(conv_shape(2, 16, 16, 16, 16, 3, 3, 2, 2, 1), 1, 1), 4); /* one phase */
 }
 END_TEST
 
@@ -148,7 +154,9 @@ static dt_conv_shape random_shape(dt_rng *rng)
     if (dt_rng_below(rng, 8) == 0) s.G = s.C, s.O = s.C * (1 + dt_rng_below(rng, 2));
     s.SH = 1 + dt_rng_below(rng, 3), s.SW = 1 + dt_rng_below(rng, 3);
     s.PH = dt_rng_below(rng, 4), s.PW = dt_rng_below(rng, 4);
-    s.H = s.KH + dt_rng_below(rng, 7), s.W = s.KW + dt_rng_below(rng, 18);
+    if (dt_rng_below(rng, 3) == 0) s.DH = dt_rng_below(rng, 3), s.DW = dt_rng_below(rng, 4);
+    s.H = dt_conv_reach(s.KH, s.DH) + dt_rng_below(rng, 7);
+    s.W = dt_conv_reach(s.KW, s.DW) + dt_rng_below(rng, 18);
     return conv_sided(s, dt_rng_below(rng, 4), dt_rng_below(rng, 4));
 }
 

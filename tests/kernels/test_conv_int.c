@@ -196,6 +196,9 @@ START_TEST(tiers_give_the_same_bits)
         check_all(&k, conv_sided(conv_shape(2, 32, 32, 16, 32, 3, 3, 2, 0, 1), 1, 1), 3);
         check_all(&k, conv_sided(conv_shape(2, 14, 14, 24, 24, 3, 3, 2, 0, 24), 1, 1), 3);
         check_all(&k, conv_sided(conv_shape(1, 6, 6, 8, 8, 1, 1, 1, 0, 1), 1, 2), 3);
+        check_all(&k, conv_dilated(conv_shape(2, 14, 14, 16, 24, 3, 3, 1, 2, 1), 1, 1), 3);
+        check_all(&k, conv_dilated(conv_shape(2, 21, 20, 67, 67, 7, 7, 1, 9, 67), 2, 2), 3);
+        check_all(&k, conv_dilated(conv_shape(1, 40, 61, 18, 30, 3, 3, 2, 2, 3), 3, 0), 3);
     }
 }
 END_TEST
@@ -214,6 +217,10 @@ START_TEST(random_shapes)
             dt_conv_shape s = conv_shape(1 + dt_rng_below(&rng, 3), K + dt_rng_below(&rng, 9),
                                          K + dt_rng_below(&rng, 20), C, O, K, K, S, P, G);
             s = conv_sided(s, dt_rng_below(&rng, 3), dt_rng_below(&rng, 3));
+            if (n % 3 == 0) {
+                s.H += 2 * K, s.W += 2 * K;
+                s = conv_dilated(s, dt_rng_below(&rng, 3), dt_rng_below(&rng, 3));
+            }
             check_all(&k, s, 1);
             if (C == 1) continue;
             s.G = s.O = s.C; /* depthwise */

@@ -20,6 +20,8 @@ static void naive(const conv_case *c, double *y, double *size)
                     for (int64_t oh = 0; oh < s->OH; oh++)
                         for (int64_t ow = 0; ow < s->OW; ow++) {
                             int64_t kh = h + s->PH - oh * s->SH, kw = w + s->PW - ow * s->SW;
+                            if (kh % (s->DH + 1) || kw % (s->DW + 1)) continue;
+                            kh /= s->DH + 1, kw /= s->DW + 1;
                             if (kh < 0 || kh >= s->KH || kw < 0 || kw >= s->KW) continue;
                             for (int64_t m = 0; m < M; m++) {
                                 int64_t o = ch / I * M + m;
@@ -88,6 +90,8 @@ START_TEST(equals_the_formula)
     s.PW = 3, s.SW = 2, s.OW = (9 + 6 - 7) / 2 + 1;
     check(s);
     check(conv_shape(3, 1, 1, 5, 2, 1, 1, 1, 0, 1));
+    check(conv_dilated(conv_shape(2, 9, 8, 4, 6, 3, 2, 1, 2, 2), 1, 2));
+    check(conv_dilated(conv_shape(1, 9, 12, 3, 3, 3, 3, 2, 3, 3), 2, 1));
     check(conv_shape(1, 4, 4, 2, 2, 1, 1, 6, 0, 1)); /* stride beyond the picture */
 }
 END_TEST

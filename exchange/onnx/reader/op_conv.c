@@ -65,16 +65,15 @@ static dt_status build(dt_ox_walk *w)
         return dt_ox_refuse(w, "its input is no picture [N,C,H,W]");
     if (groups < 1 || groups > weight->dim[0]) return dt_ox_refuse(w, "its groups are not read");
     DT_TRY(dt_ox_view_of(w, x, &weight->dim[2], &o));
-    if (o.dilation[0] != 1 || o.dilation[1] != 1)
-        return dt_ox_refuse(w, "dilations of %d and %d are not read; 1 is", o.dilation[0],
-                            o.dilation[1]);
     const dt_conv2d_conf conf = { .stride_h = o.stride[0],
                                   .stride_w = o.stride[1],
                                   .pad_h = o.pad[0],
                                   .pad_w = o.pad[1],
                                   .groups = (int)groups,
                                   .more_h = o.pad[2] - o.pad[0],
-                                  .more_w = o.pad[3] - o.pad[1] };
+                                  .more_w = o.pad[3] - o.pad[1],
+                                  .skip_h = o.dilation[0] - 1,
+                                  .skip_w = o.dilation[1] - 1 };
     return add_node(w, x, &conf, weight, bias);
 }
 
