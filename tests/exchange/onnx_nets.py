@@ -188,7 +188,21 @@ def dilated(side):
     return n
 
 
-NETS = sided, padded, residual, last, functions, squeeze, pools, borders, dilated
+def fronts(side):
+    """A Pad in front of pooling: zeros behind a Relu, less than all numbers, zeros that count."""
+    n = Net("fronts", side, 13)
+    pads = n.whole(0, 0, 0, 1, 0, 0, 1, 0)
+    x = n("Relu", n("Conv", "image", n.real(4, 3, 3, 3), pads=[1] * 4))
+    x = n("MaxPool", n("Pad", x, pads), kernel_shape=[3, 3], strides=[2, 2])
+    x = n("Conv", x, n.real(5, 4, 1, 1))
+    x = n("Pad", x, pads, n.constant(np.float32(-np.inf)))
+    x = n("MaxPool", x, kernel_shape=[2, 3], strides=[1, 2], pads=[0, 1, 0, 1])
+    x = n("AveragePool", n("Pad", n("Conv", x, n.real(5, 5, 1, 1)), pads), kernel_shape=[2, 2])
+    n.head(n("Conv", x, n.real(5, 5, 1, 1)), 5)
+    return n
+
+
+NETS = sided, padded, residual, last, functions, squeeze, pools, borders, dilated, fronts
 # Of these a part has no integer form: the words of the refusal.
 FLOAT = {"borders": "those at the border have another divisor"}
 

@@ -1,6 +1,8 @@
 /* ONNX files as graphs: names, roles, padding, axes, folded shapes; and what is refused, with which
  * words. That values are right, tests/e2e/onnx.py asks onnxruntime. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
 #include "autograd/op_conv2d.h"
 #include "fakequant/choice.h"
 #include "tests/exchange/onnx_make.h"
@@ -161,6 +163,21 @@ static const struct {
       { { .name = "kernel_shape", .count = 2, .ints = { 2, 2 } },
         { .name = "strides", .count = 2, .ints = { 0, 1 } } },
       "'strides' has 0" },
+    { "MaxPool",
+      { "padded" },
+      { { .name = "kernel_shape", .count = 2, .ints = { 3, 3 } } },
+      "zeros around what may be negative" },
+    { "AveragePool",
+      { "padded" },
+      { { .name = "kernel_shape", .count = 2, .ints = { 3, 3 } },
+        { .name = "pads", .count = 4, .ints = { 1, 1, 1, 1 } } },
+      "its own padding does not" },
+    { "AveragePool",
+      { "lowest" },
+      { { .name = "kernel_shape", .count = 2, .ints = { 3, 3 } } },
+      "padded with -inf" },
+    { "Conv", { "lowest", "w" }, { { .name = NULL } }, "padded with -inf" },
+    { "Relu", { "padded" }, { { .name = NULL } }, "which only convolutions and poolings take in" },
     { "ReduceMax",
       { "x" },
       { { .name = "axes", .count = 1, .ints = { 3 } } },
@@ -179,11 +196,15 @@ static const struct {
 
 START_TEST(what_is_not_read_is_named)
 {
-    static const int64_t wholes[] = { 3, 64 };
+    static const int64_t wholes[] = { 3, 64 }, pads[] = { 0, 0, 1, 1, 0, 0, 1, 1 };
     dt_onnx *m = make_open();
     make_reals(m, "w", DT_SHAPE(3, 3, 1, 1));
     make_real(m, "real", 1);
+    make_real(m, "least", -INFINITY);
     make_wholes(m, "wholes", 2, wholes);
+    make_wholes(m, "pads", 8, pads);
+    make_node(m, "Pad", "padded", NULL, "x", "pads", NULL, NULL);
+    make_node(m, "Pad", "lowest", NULL, "x", "pads", "least", NULL);
     dt_onnx_node(
         m, refusals[_i].op,
         (const char *[]){ refusals[_i].in[0], refusals[_i].in[1], refusals[_i].in[2], NULL },

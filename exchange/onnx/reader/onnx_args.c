@@ -42,7 +42,8 @@ dt_status dt_ox_need_value(dt_ox_walk *w, int i, const dt_ox_value **out)
     DT_TRY(dt_ox_need(w, i, out));
     if ((*out)->constant) return dt_ox_refuse(w, "input %d is constant", i);
     if ((*out)->padded)
-        return dt_ox_refuse(w, "its input comes from a Pad, which only convolutions take in");
+        return dt_ox_refuse(
+            w, "its input comes from a Pad, which only convolutions and poolings take in");
     return DT_OK;
 }
 

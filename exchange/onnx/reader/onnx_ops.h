@@ -18,9 +18,10 @@ typedef struct dt_ox_value {
     int rank;               /* and dimensions, as the file has them; dim[0] of a batch is 1 */
     int64_t dim[DT_OX_RANK];
     int axis[DT_OX_RANK]; /* of `value`; -1: the engine has none for it, its size is 1 */
-    /* Zeros around it that are not made yet: dim counts them, `value` has none. A convolution takes
-     * them as its padding. By side: above, left, below, right. */
-    bool padded;
+    /* Zeros around it that are not made yet, or what is less than all numbers: dim counts them,
+     * `value` has none. Convolutions and poolings take them as their padding. By side: above, left,
+     * below, right. */
+    bool padded, lowest;
     int64_t pad[4];
     bool lost; /* its node was refused, while all are looked at */
 } dt_ox_value;

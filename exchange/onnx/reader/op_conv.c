@@ -63,6 +63,7 @@ static dt_status build(dt_ox_walk *w)
         return build_rows(w, x, weight, bias);
     if (x->constant || !dt_ox_is_picture(w, x))
         return dt_ox_refuse(w, "its input is no picture [N,C,H,W]");
+    if (x->lowest) return dt_ox_refuse(w, "its input is padded with -inf; 0 is read");
     if (groups < 1 || groups > weight->dim[0]) return dt_ox_refuse(w, "its groups are not read");
     DT_TRY(dt_ox_view_of(w, x, &weight->dim[2], &o));
     const dt_conv2d_conf conf = { .stride_h = o.stride[0],

@@ -1,5 +1,6 @@
-/* Pad with zeros, which the convolution behind it takes in. */
+/* Pad with zeros or minus infinity, which the convolution or the pooling behind it takes in. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <string.h>
 
 #include "exchange/onnx/reader/onnx_ops.h"
@@ -41,7 +42,9 @@ static dt_status build(dt_ox_walk *w)
     for (int i = 0; i < v->rank; i++)
         any |= before[i] | behind[i];
     if (!any) return dt_ox_set(w, 0, v);
-    if (fill != 0) return dt_ox_refuse(w, "it pads with %g; 0 is read", (double)fill);
+    bool lowest = isinf(fill) && fill < 0;
+    if (fill != 0 && !lowest)
+        return dt_ox_refuse(w, "it pads with %g; 0 and -inf are read", (double)fill);
     if (!dt_ox_is_picture(w, v)) return dt_ox_refuse(w, "it pads something that is no picture");
     for (int i = 0; i < 4; i++)
         if (before[i] < 0 || behind[i] < 0 || before[i] > MOST || behind[i] > MOST ||
@@ -49,6 +52,7 @@ static dt_status build(dt_ox_walk *w)
             return dt_ox_refuse(w, "it cuts, or pads channels; rows and columns are padded");
     dt_ox_value out = *v;
     out.padded = true;
+    out.lowest = lowest;
     for (int i = 2; i < 4; i++) {
         out.pad[i - 2] = before[i];
         out.pad[i] = behind[i];

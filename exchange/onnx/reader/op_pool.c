@@ -62,16 +62,18 @@ static dt_status windows(dt_ox_walk *w, const dt_ox_value *x, dt_window *o, int 
                             v.dilation[1]);
     bool up = dt_ox_int(w->node, "ceil_mode", 0) != 0;
     for (int i = 0; i < 2; i++) {
+        int64_t in = x->dim[2 + i], first = v.pad[i]; /* where windows still begin in ceil_mode */
+        if (x->padded) in -= x->pad[i] + x->pad[2 + i], first += x->pad[2 + i];
         if (v.pad[i] >= v.kernel[i] || v.pad[2 + i] >= v.kernel[i])
             return dt_ox_refuse(w, "it pads %d and %d, no less than its window of %d", v.pad[i],
                                 v.pad[2 + i], v.kernel[i]);
-        int64_t all = x->dim[2 + i] + v.pad[i] + v.pad[2 + i] - v.kernel[i], end;
+        int64_t all = in + v.pad[i] + v.pad[2 + i] - v.kernel[i], end;
         if (all < 0 && !(up && all > -v.stride[i]))
             return dt_ox_refuse(w, "its window of %dx%d is larger than its input", v.kernel[0],
                                 v.kernel[1]);
         int64_t count = (up ? all + v.stride[i] - 1 : all) / v.stride[i] + 1;
-        if (up && count > 1 && (count - 1) * v.stride[i] >= x->dim[2 + i] + v.pad[i]) count--;
-        end = (count - 1) * v.stride[i] + v.kernel[i] - x->dim[2 + i] - v.pad[i];
+        if (up && count > 1 && (count - 1) * v.stride[i] >= in + first) count--;
+        end = (count - 1) * v.stride[i] + v.kernel[i] - in - v.pad[i];
         over[i] = end > v.pad[2 + i] ? (int)(end - v.pad[2 + i]) : 0;
         more[i] = v.pad[2 + i] + over[i] - v.pad[i];
     }
@@ -86,13 +88,35 @@ static bool is_whole(const dt_ox_value *x, const dt_window *o)
            !o->more_h && !o->more_w;
 }
 
+/* Do windows have padding of their own beside that of a Pad? */
+static bool has_pads(const dt_ox_value *x, const dt_window *o, const int over[2])
+{
+    return o->pad_h != x->pad[0] || o->pad_w != x->pad[1] ||
+           o->pad_h + o->more_h - over[0] != x->pad[2] ||
+           o->pad_w + o->more_w - over[1] != x->pad[3];
+}
+
+/* A picture, whose padding the windows take in. */
+static dt_status need_padded(dt_ox_walk *w, const dt_ox_value **x)
+{
+    DT_TRY(dt_ox_need(w, 0, x));
+    if (!(*x)->padded) return need_picture(w, x);
+    return dt_ox_is_picture(w, *x) ? DT_OK : dt_ox_refuse(w, "its input is no picture [N,C,H,W]");
+}
+
 static dt_status build_average(dt_ox_walk *w)
 {
     const dt_ox_value *x;
     dt_avgpool_conf c = { .count_pad = dt_ox_int(w->node, "count_include_pad", 0) != 0 };
     int over[2];
-    DT_TRY(need_picture(w, &x));
+    DT_TRY(need_padded(w, &x));
+    if (x->lowest) return dt_ox_refuse(w, "its input is padded with -inf; 0 is read");
     DT_TRY(windows(w, x, &c.window, over));
+    if (x->padded && !c.count_pad && has_pads(x, &c.window, over))
+        return dt_ox_refuse(w,
+                            "the zeros of the Pad before it count, its own padding does not; one "
+                            "of them is read");
+    c.count_pad = c.count_pad || x->padded;
     if (is_whole(x, &c.window)) return mean(w, x, 4);
     c.over_h = over[0], c.over_w = over[1];
     return dt_ox_set_picture(w, dt_part_node(w->b, "avgpool", w->layer, &c, &x->value, 1), 4);
@@ -103,10 +127,13 @@ static dt_status build_max(dt_ox_walk *w)
     const dt_ox_value *x;
     dt_maxpool_conf c;
     int over[2];
-    DT_TRY(need_picture(w, &x));
+    DT_TRY(need_padded(w, &x));
     if (w->node->out_count > 1 && *w->node->out[1])
         return dt_ox_refuse(w, "its second output, where the maxima were, is not read");
     DT_TRY(windows(w, x, &c.window, over));
+    if (x->padded && !x->lowest && !w->b->graph->value[x->value].nonneg)
+        return dt_ox_refuse(w, "zeros around what may be negative are not read; behind a Relu, or "
+                               "of -inf, they are");
     return dt_ox_set_picture(w, dt_part_node(w->b, "maxpool", w->layer, &c, &x->value, 1), 4);
 }
 
