@@ -16,12 +16,22 @@ tensor operations (divide, clamp, round, multiply) or with the fused
 torch._fake_quantize_learnable_per_tensor_affine, and either as it is or through torch.compile, after an
 eager step in which LSQ's scales start. Compiled code is kept beside the environment. Where the
 processes do not fit into memory together they run one after the other, and are started anew in each
-round. Memory is the peak while steps are timed less what the process had before the net was built, with
+round.
+
+With --keep FILE a trial's times and the rounds are kept there, and what is there is not measured again:
+later runs time the fastest variants only; rounds are those of one program and begin anew with another.
+The trial's variants then run one after the other. --minutes M ends in time with exit code 75, and the same command goes on:
+
+    until bench/vs_pytorch.py --model vit --keep build-bench/vit.json --minutes 7; do sleep 1; done
+    bench/vs_pytorch.py --table build-bench/*.json
+
+The second prints the rows of docs/performance.md. Memory is the peak while steps are timed less what the process had before the net was built, with
 the compiler loaded.
 """
 import argparse
 import dataclasses
 import gc
+import hashlib
 import itertools
 import json
 import multiprocessing
@@ -31,12 +41,13 @@ import subprocess
 import sys
 import time
 
+import kept as keeping
 import torch_env
+import torch_tables
+from torch_tables import DEPLOY, FLOAT, PAPER
 
 TRIAL_TURNS, WARM_TURNS = 5, 2
 MEMORY_KEPT = 1.5  # so many times what processes took must be there for as many more
-STEPS_HEADER = "| step | PyTorch, ms | Detent, ms | PyTorch, MB | Detent, MB | PyTorch's fastest |"
-FLOAT, PAPER, DEPLOY = "float", "W4A4 LSQ, paper", "W4A4 LSQ, deploy"
 
 
 @dataclasses.dataclass
@@ -191,14 +202,16 @@ def told(choice):
             + (", compiled" if compiled else ""))
 
 
+def variants(placement):
+    return list(itertools.product((False, True), (False, True)[: 1 + bool(placement)], (False, True)))
+
+
 def worker(model, placement, args):
     """Reads numbers of steps, a line each; answers with a line of JSON each."""
     hello = {"choice": json.loads(args.choice) if args.choice else None}
     if not hello["choice"]:
-        choices = list(itertools.product((False, True), (False, True)[: 1 + bool(placement)],
-                                         (False, True)))
-        hello["choice"], found = fastest(choices, args.one_by_one, args.threads, model, placement,
-                                         args.batch)
+        hello["choice"], found = fastest(variants(placement), args.one_by_one, args.threads, model,
+                                         placement, args.batch)
         hello["trial"] = {told(choice): ms for choice, ms in found.items()}
     import torch
     import torch_nets
@@ -219,22 +232,24 @@ def worker(model, placement, args):
         print(json.dumps({"ms": ms, "mb": Memory.peak() - base}), flush=True)
 
 
-def spread(values):
-    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+class NoSteps(Exception):
+    """A PyTorch process ended before its first step."""
 
 
 class Torch:
     """A PyTorch process that runs steps when it is asked to. What its trial chose outlives it."""
 
-    def __init__(self, placement, args):
+    def __init__(self, placement, args, choice=None):
         self.python = args.python
         self.command = [args.python, os.path.abspath(__file__), "--worker", placement or "float"]
         self.command += ["--model", args.model, "--batch", str(args.batch)]
         self.command += ["--threads", str(args.threads)]
         self.command += ["--one-by-one"] if args.one_by_one else []
+        self.command += ["--choice", json.dumps(choice)] if choice else []
         self.start()
-        print(json.dumps(self.hello), file=sys.stderr)
-        self.command += ["--choice", json.dumps(self.hello["choice"])]
+        if not choice:
+            print(json.dumps(self.hello), file=sys.stderr)
+            self.command += ["--choice", json.dumps(self.hello["choice"])]
         self.mb = self.measure(1)["mb"]
 
     def start(self):
@@ -244,7 +259,7 @@ class Torch:
                                         text=True, env=env)
         first = self.process.stdout.readline()
         if not first:
-            sys.exit(f"vs_pytorch: {self.python} has no working PyTorch or torchvision; see --python")
+            raise NoSteps(f"{self.python} has no working PyTorch or torchvision; see --python")
         self.hello = json.loads(first)
 
     def measure(self, steps):
@@ -261,12 +276,38 @@ class Torch:
             self.process = None
 
 
+def try_variant(placement, args, choice):
+    """Its median step in ms, for a trial that is kept; infinite where it does not run."""
+    try:
+        torch = Torch(placement, args, choice)
+    except NoSteps:
+        return float("inf")
+    ms = statistics.median(torch.measure(1)["ms"] for _ in range(TRIAL_TURNS))
+    torch.end()
+    print(f"{placement or 'float'}, {told(choice)}: {ms:.1f} ms", file=sys.stderr)
+    return ms
+
+
+def choose(case, placement, args, kept):
+    """The fastest variant, and its trial in words; None: the process finds that out by itself."""
+    if not kept.path:
+        return None, {}
+    choice, found = kept.trial(case, variants(placement),
+                               lambda c: try_variant(placement, args, c))
+    if found[choice] == float("inf"):
+        raise NoSteps(f"{args.python} runs no variant of '{case}'; see --python")
+    return choice, {"trial": {told(c): ms for c, ms in found.items()}}
+
+
+def program(args):
+    return args.detent or os.path.join(torch_env.ROOT, "build", "detent")
+
+
 def detent(name, threads, args):
     model = MODELS[args.model]
     recipe, options, _ = model.cases()[name]
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    command = [args.detent or os.path.join(root, "build", "detent"), "bench", "step"]
-    command += [os.path.join(root, "recipes", recipe), f"data.batch={args.batch}"]
+    command = [program(args), "bench", "step"]
+    command += [os.path.join(torch_env.ROOT, "recipes", recipe), f"data.batch={args.batch}"]
     command += [*model.keys, *options]
     command += ["--threads", str(threads), "--steps", str(args.steps), "--json"]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -276,36 +317,39 @@ def detent(name, threads, args):
     return {"ms": r["ms_median"], "mb": r["peak_mb"] - r["base_mb"], "isa": r["isa"]}
 
 
-def take_turns(rows, theirs, alone, args):
-    """One round of all cases."""
+def take_turns(theirs, alone, args):
+    """One round of all cases: [[side, case, result]]."""
+    row = []
     for name, torch in theirs.items():
-        rows.setdefault(("PyTorch", name), []).append(torch.measure(args.steps))
+        row.append(["PyTorch", name, torch.measure(args.steps)])
         if alone:
             torch.end()
-        rows.setdefault(("Detent", name), []).append(detent(name, args.threads, args))
+        row.append(["Detent", name, detent(name, args.threads, args)])
     if args.threads > 1:
-        rows.setdefault(("one thread", PAPER), []).append(detent(PAPER, 1, args))
+        row.append(["one thread", PAPER, detent(PAPER, 1, args)])
+    return row
 
 
-def measure(args):
-    """Rows {case: [a result a round]}; cases are (side, name, threads)."""
-    cases = MODELS[args.model].cases()
-    theirs = {}
+def measure(args, kept):
+    """Does the rounds that are missing."""
+    theirs, cases = {}, MODELS[args.model].cases()
     for name in cases:
-        theirs[name] = Torch(cases[name][2], args)
+        choice, trial = choose(name, cases[name][2], args, kept)
+        theirs[name] = kept.piece("start", f"{name} in PyTorch",
+                                  lambda n=name, c=choice: Torch(cases[n][2], args, c))
         theirs[name].end()  # the next one's trial has the memory
+        kept.data["hellos"][name] = {**theirs[name].hello, **trial}
     alone = args.one_by_one or Memory.short_for(sum(t.mb for t in theirs.values()))
-    rows = {}
     try:
-        for turn in range(args.rounds):
-            print(f"round {turn + 1} of {args.rounds}", file=sys.stderr)
-            take_turns(rows, theirs, alone, args)
+        while len(kept.data["rounds"]) < args.rounds:
+            turn = f"round {len(kept.data['rounds']) + 1} of {args.rounds}"
+            print(turn, file=sys.stderr)
+            kept.round(turn, lambda: take_turns(theirs, alone, args))
     except KeyboardInterrupt:  # what was finished is shown
-        args.rounds = min(len(r) for r in rows.values())
-        rows = {case: r[: args.rounds] for case, r in rows.items()}
-    for t in theirs.values():
-        t.end()
-    return rows, {name: t.hello for name, t in theirs.items()}
+        pass
+    finally:
+        for t in theirs.values():
+            t.end()
 
 
 def processor():
@@ -316,50 +360,21 @@ def processor():
         return "unknown processor"
 
 
-def ratio(rows, above, below, key="ms"):
-    return spread([a[key] / b[key] for a, b in zip(rows[above], rows[below])])
-
-
-def text(s, digits):
-    return f"{s['median']:.{digits}f} [{s['min']:.{digits}f}, {s['max']:.{digits}f}]"
-
-
-def ratios(rows):
-    """(what, spread) of the comparisons."""
-    ours, theirs = ("Detent", PAPER), ("PyTorch", PAPER)
-    out = [
-        ("W4A4 step: fastest PyTorch LSQ / Detent", ratio(rows, theirs, ours)),
-        ("Detent W4A4 step / PyTorch float step", ratio(rows, ours, ("PyTorch", FLOAT))),
-        ("float step: PyTorch / Detent", ratio(rows, ("PyTorch", FLOAT), ("Detent", FLOAT))),
-        ("Detent W4A4 step / Detent float step", ratio(rows, ours, ("Detent", FLOAT))),
-        ("W4A4 memory: PyTorch / Detent", ratio(rows, theirs, ours, "mb")),
-        ("Detent memory: W4A4 / float", ratio(rows, ours, ("Detent", FLOAT), "mb")),
-    ]
-    if ("Detent", DEPLOY) in rows:
-        deploy = ratio(rows, ("PyTorch", DEPLOY), ("Detent", DEPLOY))
-        out.insert(1, ("W4A4 step, deploy: fastest PyTorch LSQ / Detent", deploy))
-    if ("one thread", PAPER) in rows:
-        out.append(("W4A4 step: 1 thread / all threads", ratio(rows, ("one thread", PAPER), ours)))
-    return out
-
-
-def show(rows, hellos, args):
-    isa, model = rows[("Detent", FLOAT)][0]["isa"], MODELS[args.model]
-    print(
-        f"{model.title}, {model.side}x{model.side}, batch {args.batch}, {args.threads} threads; {args.rounds} rounds of "
-        f"{args.steps} steps; {processor()}, {isa}; PyTorch {hellos[FLOAT]['version']}\n"
-    )
-    print(f"{STEPS_HEADER}\n| --- | ---: | ---: | ---: | ---: | --- |")
-    for name in hellos:
-        a, b = rows[("PyTorch", name)], rows[("Detent", name)]
-        print(
-            f"| {name} | {text(spread([r['ms'] for r in a]), 1)} | "
-            f"{text(spread([r['ms'] for r in b]), 1)} | {max(r['mb'] for r in a):.0f} | "
-            f"{max(r['mb'] for r in b):.0f} | {hellos[name]['how']} |"
-        )
-    print("\n| ratio | median [min, max] |\n| --- | ---: |")
-    for what, s in ratios(rows):
-        print(f"| {what} | {text(s, 2)} |")
+def open_kept(args):
+    """Trials are of PyTorch and the machine; rounds are of this program too."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "requirements.txt")) as f:
+        wanted = f.read()
+    trial = {"model": args.model, "batch": args.batch, "threads": args.threads,
+             "processor": processor(), "python": args.python, "requirements": wanted}
+    try:
+        with open(program(args), "rb") as f:
+            ours = hashlib.sha256(f.read()).hexdigest()
+    except OSError as e:
+        sys.exit(f"vs_pytorch: {e}; build it or name it with --detent")
+    model = MODELS[args.model]
+    title = f"{model.title}, {model.side}x{model.side}"
+    return keeping.Kept(args.keep, args.minutes, trial,
+                        {**trial, "title": title, "steps": args.steps, "detent": ours})
 
 
 def main():
@@ -374,22 +389,38 @@ def main():
     p.add_argument("--python", help="interpreter that has PyTorch; default: one that is made")
     p.add_argument("--one-by-one", action="store_true", help="one PyTorch process at a time")
     p.add_argument("--detent", help="the program; default: build/detent")
+    p.add_argument("--keep", metavar="FILE", help="what is measured is kept there")
+    p.add_argument("--minutes", type=float, help="end before, with what was kept; exit code 75")
+    p.add_argument("--table", nargs="+", metavar="FILE", help="only print what such files have")
     p.add_argument("--json", action="store_true", help="print JSON instead of tables")
     p.add_argument("--worker", help=argparse.SUPPRESS)
     p.add_argument("--choice", help=argparse.SUPPRESS)
     args = p.parse_args()
+    if args.minutes and not args.keep:
+        p.error("--minutes wants --keep FILE, else what was measured would be lost")
+    if args.table:
+        torch_tables.show_all(args.table)
+        return
     args.batch = args.batch or MODELS[args.model].batch
     if args.worker:
         worker(MODELS[args.model], None if args.worker == "float" else args.worker, args)
         return
     args.python = args.python or torch_env.interpreter()
-    rows, hellos = measure(args)
+    kept = open_kept(args)
+    try:
+        if len(kept.data["rounds"]) < args.rounds:
+            measure(args, kept)
+    except NoSteps as e:
+        sys.exit(f"vs_pytorch: {e}")
+    if not kept.data["rounds"]:
+        sys.exit("vs_pytorch: no round was finished")
     if args.json:
+        rows = torch_tables.by_case(kept.data["rounds"])
         cases = [{"side": a, "case": b, "rounds": r} for (a, b), r in rows.items()]
-        result = {"processor": processor(), "pytorch": hellos, "cases": cases}
-        print(json.dumps({**result, "ratios": dict(ratios(rows))}))
+        result = {"processor": processor(), "pytorch": kept.data["hellos"], "cases": cases}
+        print(json.dumps({**result, "ratios": dict(torch_tables.ratios(rows))}))
     else:
-        show(rows, hellos, args)
+        torch_tables.show(kept.data)
 
 
 if __name__ == "__main__":

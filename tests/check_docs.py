@@ -33,7 +33,7 @@ def main():
     performance, export, readme = (text("docs", "performance.md"), text("docs", "export.md"),
                                    text("README.md"))
     wrong = []
-    for script, name in ("extras.py", "HEADER"), ("vs_pytorch.py", "STEPS_HEADER"):
+    for script, name in ("extras.py", "HEADER"), ("torch_tables.py", "STEPS_HEADER"):
         if constant(script, name) + "\n" not in performance:
             wrong.append(f"docs/performance.md has no table with the columns of bench/{script}")
     version = re.search(r"^torch==([\d.]+)$", text("bench", "requirements.txt"), re.M)[1]
