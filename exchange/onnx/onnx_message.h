@@ -19,7 +19,7 @@ typedef enum dt_onnx_type { /* numbers of the format */
                             DT_ONNX_S4 = 22, /* opset 21 */
 } dt_onnx_type;
 
-enum { DT_ONNX_OPSET = 13, DT_ONNX_MAX_INTS = 4, DT_ONNX_MAX_IN = 16 };
+enum { DT_ONNX_OPSET = 13, DT_ONNX_MAX_INTS = 8, DT_ONNX_MAX_IN = 16 };
 
 typedef struct dt_onnx_attr {
     const char *name; /* NULL ends a list */

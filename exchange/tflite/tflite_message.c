@@ -36,6 +36,7 @@ static const struct {
     [DT_TFL_RESHAPE] = { "RESHAPE", 22, 1, 0, "" },
     [DT_TFL_STRIDED_SLICE] = { "STRIDED_SLICE", 45, 2, 32, "44" },
     [DT_TFL_SUB] = { "SUB", 41, 2, 28, "1" },
+    [DT_TFL_TRANSPOSE] = { "TRANSPOSE", 39, 2, 0, "" },
 };
 enum { CONV_S4 = 7 }; /* the version of convolutions that knows weights of 4 bits */
 

@@ -34,6 +34,7 @@ typedef enum dt_tfl_op {
     DT_TFL_RESHAPE,
     DT_TFL_STRIDED_SLICE,
     DT_TFL_SUB,
+    DT_TFL_TRANSPOSE,
     DT_TFL_OPS
 } dt_tfl_op;
 

@@ -3,6 +3,7 @@
 #ifndef DT_TESTS_EXCHANGE_OPERATIONS_H
 #define DT_TESTS_EXCHANGE_OPERATIONS_H
 
+#include "autograd/op_arrange.h"
 #include "autograd/op_avgpool.h"
 #include "autograd/op_conv2d.h"
 #include "autograd/op_gelu.h"
@@ -135,9 +136,41 @@ static inline int operation_avgpool_uneven(dt_builder *b, int x)
     return operation_node(b, "avgpool", &uneven, dt_layer_relu(b, "relu", x));
 }
 
+/* Half of the channels, a shuffle of all of them, every second row, column and channel; put
+ * together they are rows in the order of other tools, and what a linear layer makes of them is a
+ * pixel. */
+static inline int operation_arrange(dt_builder *b, int x)
+{
+    const dt_arrange_conf half = {
+        4, 3, { 0, 0, 0, 3 }, { { 1, 1, 12, 1 }, { 2, 2, 12, 1 }, { 3, 3, 3, 1 } }
+    };
+    const dt_arrange_conf shuffled = {
+        4, 4, { 0 }, { { 1, 1, 12, 1 }, { 2, 2, 12, 1 }, { 3, 3, 3, 1 }, { 3, 3, 2, 3 } }
+    };
+    const dt_arrange_conf second = {
+        4, 3, { 0, 1, 0, 1 }, { { 1, 1, 6, 2 }, { 2, 2, 6, 2 }, { 3, 3, 3, 2 } }
+    };
+    const dt_arrange_conf flat = {
+        2, 3, { 0 }, { { 3, 1, 15, 1 }, { 1, 1, 6, 1 }, { 2, 1, 6, 1 } }
+    };
+    const dt_arrange_conf pixel = { 4, 1, { 0 }, { { 1, 3, 8, 1 } } };
+    x = dt_layer_stream(b, "stem", dt_layer_relu(b, "relu", x));
+    int y = dt_part_node(b, "arrange", "half", &half, &x, 1);
+    y = dt_layer_conv2d(b, "branch", DT_LAYER_BODY, y, 6, 3, 1, 1, 1);
+    int z = dt_part_node(b, "arrange", "shuffled", &shuffled, &x, 1);
+    y = dt_part_node(b, "concat", "joined", NULL, (int[]){ y, z }, 2);
+    y = dt_layer_maxpool(b, "pooled", y, 2, 2, 0);
+    z = dt_part_node(b, "arrange", "second", &second, &x, 1);
+    y = dt_part_node(b, "concat", "all", NULL, (int[]){ y, z }, 2);
+    y = dt_layer_linear(b, "rows", DT_LAYER_BODY, dt_part_node(b, "arrange", "flat", &flat, &y, 1),
+                        8);
+    return dt_part_node(b, "arrange", "pixel", &pixel, &y, 1);
+}
+
 static const operation operations[] = {
     { "abs", NULL, NULL },
     { "add", operation_add, NULL },
+    { "arrange", operation_arrange, NULL },
     { "avgpool", operation_avgpool, NULL },
     { "avgpool, padding left out", operation_avgpool_uneven, NULL },
     { "batchnorm", operation_always, NULL },
