@@ -2,6 +2,7 @@
  * waits for a grid ends on it, input by input, and what has codes already gets a table; codes only
  * move then. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <string.h>
 
 #include "autograd/query.h"
@@ -84,10 +85,24 @@ static dt_status onnx(dt_onnx_walker *w, const dt_node *n)
     return dt_onnx_set_late(w, n);
 }
 
+/* What limits a value, one limit behind another, limits its codes. */
+static void limit(const dt_graph *g, int value, dt_lower_grid *grid)
+{
+    double low, high;
+    const dt_node *n;
+    for (; (n = dt_query_maker(g, value)) != NULL && n->op->limits; value = n->in[0]) {
+        n->op->limits(n->conf, &low, &high);
+        if (!isinf(low)) dt_lower_raise(grid, low);
+        if (!isinf(high)) dt_lower_cap(grid, high);
+    }
+}
+
 /* The codes of input k on the grid, of which a quantizer of its own is made. */
 static dt_status quantize_input(dt_onnx_walker *w, const dt_node *n, int k, const dt_node *site,
-                                const dt_lower_grid *grid, const char **out_codes)
+                                const dt_lower_grid *joint, const char **out_codes)
 {
+    dt_lower_grid within = *joint, *grid = &within;
+    limit(w->src->graph, n->in[k], grid);
     dt_onnx_value *own = w->value[n->in[k]];
     const dt_node *from = dt_query_site(w->src->graph, n->in[k]);
     const dt_lower_grid *x = from ? w->l->grid[dt_query_index(w->src->graph, from)] : NULL;

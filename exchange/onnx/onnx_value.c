@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/onnx/onnx_walker.h"
 
-#include <math.h>
+#include <string.h>
 
 #include "autograd/query.h"
 
@@ -162,6 +162,12 @@ dt_status dt_onnx_quantize(dt_onnx_walker *w, const dt_onnx_site *site, const dt
     return DT_OK;
 }
 
+const char *dt_onnx_parameter(dt_onnx_walker *w, const dt_node *node, int value)
+{
+    const char *name = w->src->graph->value[value].name, *part = strrchr(name, '.');
+    return dt_onnx_text(w->m, "%s%s", node->name, part ? part : ".parameter");
+}
+
 const char *dt_onnx_unary(dt_onnx_walker *w, const char *op, const char *x, const char *out,
                           const dt_onnx_attr *attr)
 {
@@ -192,20 +198,32 @@ dt_status dt_onnx_simple(dt_onnx_walker *w, const dt_node *node, const char *op,
     return dt_onnx_set(w, node, dt_onnx_unary(w, op, x, dt_onnx_out(w, node, op), attr));
 }
 
+/* Does every reader quantize the value, or join it with others for such readers alone? `above`:
+ * with codes below the zero point. */
+static bool ends_on_grids(const dt_onnx_walker *w, int value, bool above)
+{
+    const dt_graph *g = w->src->graph;
+    if (value == w->src->logits) return false;
+    DT_QUERY_EACH_USE(u, g, value)
+    {
+        const dt_node *n = &g->node[u->node];
+        const dt_lower_grid *grid = w->l->grid[u->node];
+        if (!w->needed[u->node]) continue;
+        bool ends = grid ? !above || grid->zero_point > grid->low
+                         : n->op->joins && ends_on_grids(w, n->out[0], above);
+        if (!ends) return false;
+    }
+    return true;
+}
+
 /* Is a ReLU the lower limit of the codes behind it? Runtimes join a ReLU with its operator where
  * the zero point is the lowest code; with another one this says the same in integers. */
 bool dt_onnx_is_limit(const dt_onnx_walker *w, const dt_node *relu)
 {
-    const dt_graph *g = w->src->graph;
     double low, high;
-    if (!relu->op->limits || relu->out[0] == w->src->logits || w->params->symmetric) return false;
+    if (!relu->op->limits || w->params->symmetric) return false;
     relu->op->limits(relu->conf, &low, &high);
-    bool is = low == 0 && isinf(high);
-    for (int i = 0; is && i < g->node_count; i++)
-        for (int k = 0; w->needed[i] && k < g->node[i].in_count; k++)
-            if (g->node[i].in[k] == relu->out[0])
-                is = is && w->l->grid[i] && w->l->grid[i]->zero_point > w->l->grid[i]->low;
-    return is;
+    return low == 0 && ends_on_grids(w, relu->out[0], true);
 }
 
 /* Behind nodes that keep a grid, the same grid again, so that they run on codes. */
@@ -221,8 +239,5 @@ dt_status dt_onnx_requantize(dt_onnx_walker *w, const dt_node *node, const char 
 
 bool dt_onnx_is_only_quantized(const dt_onnx_walker *w, int value)
 {
-    const dt_graph *g = w->src->graph;
-    DT_QUERY_EACH_USE(u, g, value)
-    if (w->needed[u->node] && !g->node[u->node].op->quantizes) return false;
-    return value != w->src->logits;
+    return ends_on_grids(w, value, false);
 }

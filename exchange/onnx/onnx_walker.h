@@ -91,7 +91,8 @@ bool dt_onnx_is_limit(const dt_onnx_walker *w, const dt_node *relu);
 /* The node gives `y`, on the grid of its input again, so that it runs on codes. */
 dt_status dt_onnx_requantize(dt_onnx_walker *w, const dt_node *node, const char *y);
 
-/* Does every reader quantize the value? */
+/* Does every reader quantize the value, or join it with others of which that holds? Then what
+ * limits it is part of those grids. */
 bool dt_onnx_is_only_quantized(const dt_onnx_walker *w, int value);
 /* Codes by a table: out[...] = table[256 c + x[...]], with c the channel where there are several
  * tables (`flat`: x is [N,C], not [N,C,H,W]), as Cast, Add, Gather. Names begin with `prefix`;
@@ -102,6 +103,9 @@ const char *dt_onnx_gather(dt_onnx *m, const char *prefix, const char *x, const 
  * last one is called `out`, the others "<prefix>/...". NULL: it makes no sense. */
 const char *dt_onnx_function(dt_onnx *m, const char *prefix, const dt_op *op, const void *conf,
                              const char *x, const char *out);
+
+/* The name of a parameter as a constant of this node: others may share the parameter. */
+const char *dt_onnx_parameter(dt_onnx_walker *w, const dt_node *node, int value);
 
 /* A node of one input; gives `out`. */
 const char *dt_onnx_unary(dt_onnx_walker *w, const char *op, const char *x, const char *out,
