@@ -161,8 +161,9 @@ typedef struct dt_op {
      * pushed, an operator takes what it needs, "Elu:alpha" with options as attributes. NULL: its
      * form writes it. */
     const char *onnx;
-    bool row_shares; /* rows of the last axis become shares of 1 */
-    bool in_float;   /* has no exact form in integers: it stays between two quantizers */
+    const char *onnx_pair; /* ONNX's operator of in[0] and a parameter for each channel, in[1] */
+    bool row_shares;       /* rows of the last axis become shares of 1 */
+    bool in_float;         /* has no exact form in integers: it stays between two quantizers */
     /* The output is in[0] limited to low..high (-INFINITY, INFINITY: open). NULL: it is not. */
     void (*limits)(const void *conf, double *out_low, double *out_high);
     /* The output is part `part` of `parts` equal ones of the last axis. NULL: it is not. */

@@ -259,22 +259,44 @@ static dt_status emit_softmax(dt_onnx_walker *w, const dt_node *node)
                        dt_onnx_unary(w, "Softmax", dt_onnx_floats(w, node->in[0]), out, attr));
 }
 
+/* [N,C,H,W] -> [N,H,W,C] */
+static const char *move_channels_last(dt_onnx_walker *w, const dt_node *node, const char *prefix,
+                                      const char *x, const char *zero, const char *out)
+{
+    (void)node;
+    (void)zero;
+    return transpose(w, x, named(w, prefix, "Transpose", out), 4, 0, 2, 3, 1);
+}
+
+static const char *move_channels_back(dt_onnx_walker *w, const dt_node *node, const char *prefix,
+                                      const char *x, const char *zero, const char *out)
+{
+    (void)node;
+    (void)zero;
+    return transpose(w, x, named(w, prefix, "Transpose", out), 4, 0, 3, 1, 2);
+}
+
 static dt_status emit_layernorm(dt_onnx_walker *w, const dt_node *node)
 {
     const dt_layernorm_conf *c = node->conf;
-    const char *in[DT_LN_INPUTS + 1] = { dt_onnx_floats(w, node->in[DT_LN_X]) };
+    bool scaled, picture = shape_of(w, node->in[DT_LN_X])->rank == 4;
+    const char *last = picture ? dt_onnx_text(w->m, "%s.x", node->name) : NULL;
+    const char *in[DT_LN_INPUTS + 1] = { picture ? dt_onnx_moved(w, node, last, node->in[DT_LN_X],
+                                                                 move_channels_last, 1, &scaled)
+                                                 : dt_onnx_floats(w, node->in[DT_LN_X]) };
     for (int i = DT_LN_GAMMA; i < DT_LN_INPUTS; i++) {
         const dt_value *v = &w->src->graph->value[node->in[i]];
-        dt_onnx_constant(w->m, v->name, DT_ONNX_FLOAT, &v->shape, w->src->state->data[node->in[i]]);
-        in[i] = v->name;
+        in[i] = dt_onnx_parameter(w, node, node->in[i]);
+        dt_onnx_constant(w->m, in[i], DT_ONNX_FLOAT, &v->shape, w->src->state->data[node->in[i]]);
     }
     const dt_onnx_attr attr[] = { { .name = "axis", .i = -1 },
                                   { .name = "epsilon", .is_float = true, .f = (float)c->eps },
                                   { .name = NULL } };
-    const char *out = dt_onnx_out(w, node, "LayerNormalization");
+    const char *out = picture ? dt_onnx_text(w->m, "%s/LayerNormalization", node->name)
+                              : dt_onnx_out(w, node, "LayerNormalization");
     dt_onnx_require(w->m, LAYERNORM_OPSET);
     dt_onnx_node(w->m, "LayerNormalization", in, out, attr);
-    return dt_onnx_set(w, node, out);
+    return dt_onnx_set_moved(w, node, out, picture ? move_channels_back : NULL);
 }
 
 /* x op constant, as "<node>/<name>". */

@@ -89,6 +89,12 @@ static dt_status sum_input(placing *p, const dt_node *sum, int j, int *v)
     return residual(p, j == 0 ? y->branch : y->skip, sum->name, j == 0 ? "branch" : "skip", v);
 }
 
+/* Does it end what a runtime computes in integers, if a grid is behind it? */
+static bool ends_layer(const dt_op *op)
+{
+    return op->product || op->batch_stat || op->limits || op->function || op->on_grids;
+}
+
 /* The site of input j, whose value in `out` is *v. */
 static dt_status place_input(placing *p, const dt_node *node, int j, const dt_quant_choice *act,
                              const dt_quant_choice *wgt, int *v)
@@ -108,7 +114,9 @@ static dt_status place_input(placing *p, const dt_node *node, int j, const dt_qu
     if (op->row_shares && maker) return residual(p, y->scores, maker->name, NULL, v);
     if (op->moves_codes && !dt_query_site(p->to.graph, *v))
         return residual(p, y->streams, node->name, "input", v);
-    bool wanted = (op->window_mean && y->means) || (op->function && !op->limits && y->functions);
+    bool computes =
+        (op->function && !op->limits) || (op->in_float && maker && ends_layer(maker->op));
+    bool wanted = (op->window_mean && y->means) || (computes && y->functions);
     return residual(p, wanted, node->name, "input", v);
 }
 

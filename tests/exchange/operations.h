@@ -7,8 +7,11 @@
 #include "autograd/op_avgpool.h"
 #include "autograd/op_conv2d.h"
 #include "autograd/op_gelu.h"
+#include "autograd/op_groupnorm.h"
 #include "autograd/op_hard.h"
+#include "autograd/op_layernorm.h"
 #include "autograd/op_maxpool.h"
+#include "autograd/op_powers.h"
 #include "layers/models.h"
 #include "layers/nodes.h"
 
@@ -24,17 +27,21 @@ static inline int operation_node(dt_builder *b, const char *op, const void *conf
     return dt_part_node(b, op, "op", conf, &x, 1);
 }
 
+static const dt_affine_conf operation_affine = { -0.8, 0.3 };
+static const dt_power_conf operation_power = { 3 };
 static const dt_clip_conf operation_clip = { -0.4, 0.7 };
 static const dt_elu_conf operation_elu = { 0.8 };
 static const dt_gelu_conf operation_gelu = { false };
 static const dt_hard_sigmoid_conf operation_hard_sigmoid = { 1.0 / 6, 0.5 };
 static const dt_leaky_relu_conf operation_leaky_relu = { 0.1 };
 
-/* A conv, the value that it reads, a function: three inputs of one grid, then a table. */
+/* A conv within limits, the value that it reads, a function: three inputs of one grid, which has
+ * codes below 0, then a table. */
 static inline int operation_concat(dt_builder *b, int x)
 {
     x = dt_layer_stream(b, "stem", dt_layer_relu(b, "relu", x));
     int y = dt_layer_conv2d(b, "branch", DT_LAYER_BODY, x, 5, 3, 1, 1, 1);
+    y = dt_layer_relu6(b, "branch_relu", y);
     int z = operation_node(b, "silu", NULL, x);
     y = dt_part_node(b, "concat", "joined", NULL, (int[]){ y, x, z }, 3);
     y = dt_layer_conv2d(b, "behind", DT_LAYER_BODY, y, 6, 1, 1, 0, 1);
@@ -53,16 +60,52 @@ static inline int operation_mul(dt_builder *b, int x)
     return dt_part_node(b, "mul", "pair", NULL, (int[]){ y, x }, 2);
 }
 
-/* A slope for each channel. */
-static inline int operation_prelu(dt_builder *b, int x)
+/* A parameter for each channel. */
+static inline int operation_channels(dt_builder *b, const char *op, int x)
 {
     int64_t C = b->graph->value[x].shape.dim[3];
-    int slope = dt_part_value(b, "op", "slope",
-                              (dt_value){ .kind = DT_VALUE_PARAM,
-                                          .shape = DT_SHAPE(C),
-                                          .role = DT_ROLE_BIAS,
-                                          .init = DT_INIT_SMALL });
-    return dt_part_node(b, "prelu", "op", NULL, (int[]){ x, slope }, 2);
+    int each = dt_part_value(b, "op", "each",
+                             (dt_value){ .kind = DT_VALUE_PARAM,
+                                         .shape = DT_SHAPE(C),
+                                         .role = DT_ROLE_BIAS,
+                                         .init = DT_INIT_SMALL });
+    return dt_part_node(b, op, "op", NULL, (int[]){ x, each }, 2);
+}
+
+static inline int operation_prelu(dt_builder *b, int x)
+{
+    return operation_channels(b, "prelu", x);
+}
+
+static inline int operation_scale(dt_builder *b, int x)
+{
+    return operation_channels(b, "scale", x);
+}
+
+static inline int operation_shift(dt_builder *b, int x)
+{
+    return operation_channels(b, "shift", x);
+}
+
+/* A norm with a factor and a shift for each channel. */
+static inline int operation_norm(dt_builder *b, const char *op, const void *conf, int x)
+{
+    const int64_t C = b->graph->value[x].shape.dim[3];
+    const dt_value each = {
+        .kind = DT_VALUE_PARAM, .shape = DT_SHAPE(C), .role = DT_ROLE_NORM, .init = DT_INIT_ONE
+    };
+    int gamma = dt_part_value(b, "op", "weight", each), beta = dt_part_value(b, "op", "bias", each);
+    return dt_part_node(b, op, "op", conf, (int[]){ x, gamma, beta }, 3);
+}
+
+static inline int operation_groupnorm(dt_builder *b, int x)
+{
+    return operation_norm(b, "groupnorm", &(dt_groupnorm_conf){ 2, 1e-5 }, x);
+}
+
+static inline int operation_layernorm(dt_builder *b, int x)
+{
+    return operation_norm(b, "layernorm", &(dt_layernorm_conf){ 1e-5 }, x);
 }
 
 /* Filters whose taps lie apart: of all channels, of groups, of each channel. */
@@ -170,6 +213,7 @@ static inline int operation_arrange(dt_builder *b, int x)
 static const operation operations[] = {
     { "abs", NULL, NULL },
     { "add", operation_add, NULL },
+    { "affine", NULL, &operation_affine },
     { "arrange", operation_arrange, NULL },
     { "avgpool", operation_avgpool, NULL },
     { "avgpool, padding left out", operation_avgpool_uneven, NULL },
@@ -182,8 +226,10 @@ static const operation operations[] = {
     { "exp", NULL, NULL },
     { "gap", operation_always, NULL },
     { "gelu", NULL, &operation_gelu },
+    { "groupnorm", operation_groupnorm, NULL },
     { "hard_sigmoid", NULL, &operation_hard_sigmoid },
     { "hard_swish", NULL, NULL },
+    { "layernorm", operation_layernorm, NULL },
     { "leaky_relu", NULL, &operation_leaky_relu },
     { "linear", operation_always, NULL },
     { "maxpool", operation_maxpool, NULL },
@@ -191,9 +237,12 @@ static const operation operations[] = {
     { "mul", operation_mul, NULL },
     { "neg", NULL, NULL },
     { "pad_channels", operation_pad_channels, NULL },
+    { "power", NULL, &operation_power },
     { "prelu", operation_prelu, NULL },
     { "relu", NULL, NULL },
     { "relu6", NULL, NULL },
+    { "scale", operation_scale, NULL },
+    { "shift", operation_shift, NULL },
     { "sigmoid", NULL, NULL },
     { "silu", NULL, NULL },
     { "softplus", NULL, NULL },
