@@ -94,4 +94,26 @@ static inline const dt_node *made_node(const made *t, const char *name)
     return NULL;
 }
 
+/* Ends a file whose rows `y` are "y", reads it, and gives the error's text, "" where there is none.
+ */
+static inline const char *made_of(dt_onnx *m, int64_t classes, made *t)
+{
+    static dt_error err;
+    size_t size;
+    unsigned char *bytes = make_close(m, classes, &size);
+    err = (dt_error){ .text = "" };
+    dt_status st = made_open(t, bytes, size, &err);
+    dt_put(NULL, bytes);
+    return st == DT_OK ? "" : err.text;
+}
+
+/* How many nodes of an operation there are. */
+static inline int made_count(const made *t, const char *op)
+{
+    int count = 0;
+    for (int i = 0; i < t->graph.node_count; i++)
+        count += strcmp(t->graph.node[i].op->name, op) == 0;
+    return count;
+}
+
 #endif

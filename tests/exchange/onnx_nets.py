@@ -202,7 +202,118 @@ def fronts(side):
     return n
 
 
-NETS = sided, padded, residual, last, functions, squeeze, pools, borders, dilated, fronts
+def shuffled(side):
+    """A unit of ShuffleNetV2, halves of channels by Split and by Slice, Flatten of a picture in front of
+    Gemm."""
+    n = Net("shuffled", side, 13)
+    x = n("Relu", n("Conv", "image", n.real(8, 3, 3, 3), n.real(8, scale=.1), strides=[4, 4]))
+    rows = side // 4
+    a, b = n("Split", x, n.whole(4, 4), axis=1), f"v{n.count}b"
+    n.nodes[-1].output.append(b)
+    b = n("Relu", n.norm(n("Conv", b, n.real(4, 4, 3, 3), pads=[1] * 4), 4))
+    x = n("Concat", a, b, axis=1)
+    x = n("Reshape", x, n.whole(0, 2, 4, rows, rows))
+    x = n("Reshape", n("Transpose", x, perm=[0, 2, 1, 3, 4]), n.whole(0, -1, rows, rows))
+    a = n("Slice", x, n.whole(0), n.whole(4), n.whole(1))
+    b = n("Relu", n("Conv", n("Slice", x, n.whole(4), n.whole(8), n.whole(1)), n.real(4, 4, 3, 3),
+                    pads=[1] * 4))
+    x = n("MaxPool", n("Concat", b, a, axis=1), kernel_shape=[2, 2], strides=[2, 2])
+    flat = n("Flatten", x)
+    size = 8 * (rows // 2) ** 2
+    x = n("Relu", n("Gemm", flat, n.real(12, size), n.real(12, scale=.1), transB=1))
+    n("Gemm", x, n.real(CLASSES, 12), n.real(CLASSES, scale=.1), transB=1, out="logits")
+    return n
+
+
+def gelu(n, x):
+    """As exporters write it for opsets without one."""
+    y = n("Erf", n("Div", x, n.constant(np.float32(2 ** 0.5))))
+    return n("Mul", n("Mul", x, n("Add", y, n.constant(np.float32(1)))), n.constant(np.float32(0.5)))
+
+
+def layernorm(n, x, channels):
+    """The same of a layer norm."""
+    d = n("Sub", x, n("ReduceMean", x, axes=[-1]))
+    v = n("ReduceMean", n("Pow", d, n.constant(np.float32(2))), axes=[-1])
+    y = n("Div", d, n("Sqrt", n("Add", v, n.constant(np.float32(1e-6)))))
+    return n("Add", n("Mul", y, n.real(channels, scale=1)), n.real(channels, scale=.2))
+
+
+def arithmetic(side):
+    """Values and numbers, factors and shifts of channels, differences, quotients, powers."""
+    n = Net("arithmetic", side, 15)
+    number = lambda x: n.constant(np.float32(x))
+    x = n("Sub", n("Mul", "image", number(2)), number(1))
+    a = n("Conv", x, n.real(6, 3, 3, 3), strides=[2, 2])
+    a = n("Mul", n("Relu", a), n.real(1, 6, 1, 1, scale=1))
+    a = n("Add", n.real(6, 1, 1, scale=.5), n("Abs", a))
+    b = n("Sigmoid", n("Conv", x, n.real(6, 3, 3, 3), strides=[2, 2]))
+    x = n("Div", n("Sub", a, n("Pow", b, number(2))), n("Add", b, number(1.5)))
+    x = n("Sub", number(1), n("Conv", x, n.real(5, 6, 1, 1)))
+    s = n("Sigmoid", n("GlobalAveragePool", x))
+    n.head(n("Conv", n("Div", x, n("Add", s, number(1))), n.real(5, 5, 3, 3)), 5)
+    return n
+
+
+def pixels(side):
+    """A block of ConvNeXt: channels last by Transpose, layer norms of pixels, the scale of a layer."""
+    n = Net("pixels", side, 17)
+    x = n("Conv", "image", n.real(8, 3, 4, 4), n.real(8, scale=.1), strides=[4, 4])
+    y = n("Conv", x, n.real(8, 1, 3, 3), n.real(8, scale=.1), pads=[1] * 4, group=8)
+    y = n("Transpose", y, perm=[0, 2, 3, 1])
+    y = n("LayerNormalization", y, n.real(8, scale=1), n.real(8, scale=.2), axis=-1, epsilon=1e-6)
+    y = gelu(n, n("Add", n("MatMul", y, n.real(8, 16)), n.real(16, scale=.1)))
+    y = n("Transpose", n("Add", n.real(8, scale=.1), n("MatMul", y, n.real(16, 8))), perm=[0, 3, 1, 2])
+    x = n("Add", n("Mul", y, n.real(8, 1, 1, scale=.5)), x)
+    x = layernorm(n, n("Transpose", x, perm=[0, 2, 3, 1]), 8)
+    n.head(n("Transpose", x, perm=[0, 3, 1, 2]), 8)
+    return n
+
+
+def tokens(side):
+    """A transformer: a joint layer of queries, keys and values, heads as dimensions of their own."""
+    n = Net("tokens", side, 14)
+    size, heads, count = 12, 3, 17
+    x = n("Conv", "image", n.real(size, 3, side // 4, side // 4), n.real(size, scale=.1),
+          strides=[side // 4] * 2)
+    x = n("Transpose", n("Reshape", x, n.whole(0, size, -1)), perm=[0, 2, 1])
+    batch = n("Slice", n("Shape", x), n.whole(0), n.whole(1))
+    token = n("Expand", n.real(1, 1, size, scale=1), n("Concat", batch, n.whole(1, 1), axis=0))
+    x = n("Concat", token, x, axis=1)
+    x = n("Add", x, n.real(1, count, size, scale=.5))
+    y = layernorm(n, x, size)
+    y = n("Add", n("MatMul", y, n.real(size, 3 * size)), n.real(3 * size, scale=.1))
+    y = n("Transpose", n("Reshape", y, n.whole(-1, count, 3, heads, size // heads)), perm=[2, 0, 3, 1, 4])
+    q, k, v = (n("Gather", y, n.constant(np.int64(i)), axis=0) for i in range(3))
+    q = n("Mul", q, n.constant(np.float32(0.5)))
+    p = n("Softmax", n("MatMul", q, n("Transpose", k, perm=[0, 1, 3, 2])), axis=-1)
+    y = n("Reshape", n("Transpose", n("MatMul", p, v), perm=[0, 2, 1, 3]), n.whole(-1, count, size))
+    x = n("Add", x, n("Add", n("MatMul", y, n.real(size, size)), n.real(size, scale=.1)))
+    y = gelu(n, n("Add", n("MatMul", layernorm(n, x, size), n.real(size, 20)), n.real(20, scale=.1)))
+    x = n("Add", x, n("Add", n("MatMul", y, n.real(20, size)), n.real(size, scale=.1)))
+    x = n("Gather", layernorm(n, x, size), n.constant(np.int64(0)), axis=1)
+    n("Gemm", x, n.real(CLASSES, size, scale=.5), n.real(CLASSES, scale=.1), transB=1, out="logits")
+    return n
+
+
+def groups(side):
+    """Group norm as PyTorch writes it and as an operator, instance norm."""
+    n = Net("groups", side, 21)
+    rows = side // 2
+    x = n("Conv", "image", n.real(8, 3, 3, 3), strides=[2, 2], pads=[1] * 4)
+    one, zero = (n.constant(np.full(4, v, np.float32)) for v in (1, 0))
+    y = n("InstanceNormalization", n("Reshape", x, n.whole(0, 4, -1)), one, zero, epsilon=1e-4)
+    y = n("Mul", n("Reshape", y, n.whole(0, 8, rows, rows)), n.real(8, 1, 1, scale=1))
+    x = n("Relu", n("Add", y, n.real(8, 1, 1, scale=.3)))
+    x = n("Conv", x, n.real(6, 8, 3, 3), n.real(6, scale=.1), strides=[2, 2])
+    x = n("Relu", n("GroupNormalization", x, n.real(6, scale=1), n.real(6, scale=.3), num_groups=2))
+    x = n("Conv", x, n.real(5, 6, 1, 1))
+    n.head(n("InstanceNormalization", x, n.real(5, scale=1), n.real(5, scale=.5)), 5)
+    return n
+
+
+NETS = (sided, padded, residual, last, functions, squeeze, pools, borders, dilated, fronts, shuffled,
+        arithmetic, pixels, tokens, groups)
 # Of these a part has no integer form: the words of the refusal.
 FLOAT = {"borders": "those at the border have another divisor"}
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "exchange/onnx/reader/onnx_ops.h"
+#include "exchange/onnx/reader/onnx_order.h"
 
 dt_status dt_ox_refuse(dt_ox_walk *w, const char *fmt, ...)
 {
@@ -44,7 +44,15 @@ dt_status dt_ox_need_value(dt_ox_walk *w, int i, const dt_ox_value **out)
     if ((*out)->padded)
         return dt_ox_refuse(
             w, "its input comes from a Pad, which only convolutions and poolings take in");
-    return DT_OK;
+    bool waits = (*out)->order || (*out)->factor;
+    return waits ? dt_ox_settle(w, w->node->in[i], -1, out) : DT_OK;
+}
+
+dt_status dt_ox_need_picture(dt_ox_walk *w, int i, const dt_ox_value **out)
+{
+    DT_TRY(dt_ox_need_value(w, i, out));
+    bool other = (*out)->rank == 4 && !dt_ox_is_picture(w, *out) && !dt_ox_is_rows(w, *out);
+    return other ? dt_ox_settle(w, w->node->in[i], 1, out) : DT_OK;
 }
 
 static dt_status constant(dt_ox_walk *w, int i, bool whole, const dt_ox_tensor **out)

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "exchange/onnx/reader/onnx_names.h"
+#include "exchange/onnx/reader/onnx_order.h"
+#include "exchange/onnx/reader/onnx_patterns.h"
 #include "exchange/onnx/reader/onnx_roles.h"
 
 enum { OLDEST = 7, NEWEST = 23 }; /* opsets whose rules the rows follow */
@@ -48,7 +50,7 @@ static dt_status open_net(dt_ox_file *f, const dt_alloc *a, dt_onnx_net **out, d
     *n = (dt_onnx_net){ .file = f };
     n->walk = (dt_ox_walk){ .file = f };
     n->walk.values.arena = n->walk.layers.arena = n->walk.params.arena = n->walk.readers.arena =
-        f->arena;
+        n->walk.moved.arena = f->arena;
     dt_status st = check(n, err);
     if (st == DT_OK)
         *out = n;
@@ -183,6 +185,7 @@ static dt_status pass_taken(dt_ox_walk *w)
 
 static dt_status walk_node(dt_ox_walk *w)
 {
+    if (w->node->absorbed) return DT_OK;
     if (w->taken[w->node - w->file->node]) return pass_taken(w);
     const dt_ox_op *op = dt_ox_op_find(w->node->domain, w->node->op);
     int values;
@@ -211,6 +214,7 @@ static dt_status find_output(dt_onnx_net *n, int *out)
     const dt_ox_value *v = dt_ox_map_find(&n->walk.values, name);
     if (!v || v->constant)
         return fail(n, DT_ERR_FORMAT, name, n->walk.err, "is an output that no node makes");
+    if (v->order && !v->padded) DT_TRY(dt_ox_settle(&n->walk, name, -1, &v));
     if (v->padded || !dt_ox_is_rows(&n->walk, v))
         return fail(n, DT_ERR_UNSUPPORTED, name, n->walk.err,
                     "is an output that is no row of numbers for each picture");
@@ -227,7 +231,8 @@ static dt_status find_readers(dt_onnx_net *n)
     if (!w->taken) return dt_ox_no_memory(w);
     for (int i = 0; i < f->node_count + f->out_count; i++) {
         const dt_ox_node *node = i < f->node_count ? &f->node[i] : NULL;
-        for (int k = 0; k < (node ? node->in_count : 1); k++) {
+        int inputs = node ? node->absorbed ? 0 : node->in_count : 1;
+        for (int k = 0; k < inputs; k++) {
             const char *name = node ? node->in[k] : f->out[i - f->node_count].name;
             dt_ox_reader *r = dt_ox_map_find(&w->readers, name);
             if (!r) {
@@ -253,6 +258,7 @@ static dt_status begin_node(dt_onnx_net *n, int i)
 static dt_status walk_all(dt_onnx_net *n, int x)
 {
     DT_TRY(find_readers(n));
+    DT_TRY(dt_ox_find_patterns(&n->walk));
     DT_TRY(set_constants(n));
     DT_TRY(set_picture(n, x));
     for (int i = 0; i < n->file->node_count; i++) {
@@ -301,6 +307,7 @@ static dt_status look_all(dt_onnx_net *n, int x, void (*fn)(void *arg, const dt_
                           void *arg)
 {
     DT_TRY(find_readers(n));
+    DT_TRY(dt_ox_find_patterns(&n->walk));
     DT_TRY(set_constants(n));
     DT_TRY(set_picture(n, x));
     for (int i = 0; i < n->file->node_count; i++) {
@@ -336,7 +343,7 @@ dt_status dt_onnx_net_look(dt_onnx_net *n, void (*fn)(void *arg, const dt_onnx_l
 static void start_over(dt_onnx_net *n)
 {
     dt_arena *arena = n->file->arena;
-    n->walk.values = n->walk.layers = n->walk.params = n->walk.readers =
+    n->walk.values = n->walk.layers = n->walk.params = n->walk.readers = n->walk.moved =
         (dt_ox_map){ .arena = arena };
     n->walk.param_count = 0;
     n->walk.folded = 0;

@@ -40,6 +40,7 @@ typedef struct dt_ox_node {
     int in_count, out_count;
     dt_ox_attr *attr;
     int attr_count;
+    bool absorbed;   /* part of another node (onnx_patterns.h), nothing else reads it */
     bool has_graphs; /* an attribute is a graph, or something else that is not read */
 } dt_ox_node;
 

@@ -11,13 +11,17 @@
 #include "exchange/onnx/reader/onnx_ir.h"
 #include "layers/nodes.h"
 
+typedef struct dt_ox_order dt_ox_order; /* onnx_order.h */
+
 /* What a name of the file stands for. */
 typedef struct dt_ox_value {
     dt_ox_tensor *constant; /* NULL: a value of the graph */
     int value;              /* of the graph */
     int rank;               /* and dimensions, as the file has them; dim[0] of a batch is 1 */
     int64_t dim[DT_OX_RANK];
-    int axis[DT_OX_RANK]; /* of `value`; -1: the engine has none for it, its size is 1 */
+    int axis[DT_OX_RANK];     /* of `value`; -1: the engine has none for it, its size is 1 */
+    const dt_ox_order *order; /* its elements in an order that no axes say; NULL: they do */
+    double factor;            /* times that, which is not made yet; 0: as it is */
     /* Zeros around it that are not made yet, or what is less than all numbers: dim counts them,
      * `value` has none. Convolutions and poolings take them as their padding. By side: above, left,
      * below, right. */
@@ -51,6 +55,7 @@ typedef struct dt_ox_walk {
     dt_ox_map readers;      /* dt_ox_reader by name */
     bool *taken;            /* by node: it is part of one before it, whose value it gives */
     dt_ox_map layers;       /* names in use */
+    dt_ox_map moved;        /* those of nodes that orders became */
     const dt_ox_node *node; /* in work */
     const char *layer;      /* its name in the graph, unique */
     dt_ox_map params;       /* dt_ox_named by the parameter's name */
@@ -87,10 +92,12 @@ dt_status dt_ox_refuse(dt_ox_walk *w, const char *fmt, ...) DT_PRINTF(2, 3);
 dt_status dt_ox_no_memory(dt_ox_walk *w);
 
 /* Input i; NULL: it is left out. The second form refuses what is left out, the third also what is
- * constant or padded. */
+ * constant or padded, and gives it with plain axes; the fourth as a picture, where it has four
+ * dimensions. */
 const dt_ox_value *dt_ox_input(const dt_ox_walk *w, int i);
 dt_status dt_ox_need(dt_ox_walk *w, int i, const dt_ox_value **out) DT_MUST_CHECK;
 dt_status dt_ox_need_value(dt_ox_walk *w, int i, const dt_ox_value **out) DT_MUST_CHECK;
+dt_status dt_ox_need_picture(dt_ox_walk *w, int i, const dt_ox_value **out) DT_MUST_CHECK;
 /* Input i as a constant of numbers, or of whole numbers; *out NULL where it is left out. */
 dt_status dt_ox_reals(dt_ox_walk *w, int i, const dt_ox_tensor **out) DT_MUST_CHECK;
 dt_status dt_ox_wholes(dt_ox_walk *w, int i, const dt_ox_tensor **out) DT_MUST_CHECK;
@@ -124,8 +131,6 @@ bool dt_ox_is_rows(const dt_ox_walk *w, const dt_ox_value *v);
 const dt_shape *dt_ox_shape(const dt_ox_walk *w, const dt_ox_value *v); /* the engine's */
 /* Have both the same dimensions in the same order of axes? */
 bool dt_ox_is_alike(const dt_ox_walk *w, const dt_ox_value *a, const dt_ox_value *b);
-/* v with the file's dimensions `dim`: only sizes of 1 come and go. False: it moves elements. */
-bool dt_ox_reshape(const dt_ox_value *v, int rank, const int64_t *dim, dt_ox_value *out);
 
 /* A parameter "<layer>.<part>" made of a constant, whose axis turn[j] is axis j of the parameter.
  * The same constant in the same order is one parameter, whoever asks. -1: failed; the builder has

@@ -85,7 +85,7 @@ void dt_ox_roles(dt_graph *g, int first_node, int output)
         dt_node *n = &g->node[i];
         if (n->op->product && reads_input(g, n)) n->role = DT_LAYER_FIRST;
         if (n->op->sum) set_shortcuts(g, n);
-        for (int k = 0; n->op->sum && k < 2; k++)
+        for (int k = 0; k < (n->op->sum ? 2 : n->op->moves_codes ? 1 : 0); k++)
             if (g->value[n->in[k]].uses > 1) set_stream(g, n->in[k]);
     }
     const dt_node *last = product_behind(g, output);

@@ -1,9 +1,11 @@
-/* Add, Sub, Mul, Div: of constants with broadcasting; Add of two values; Mul of two, one of which
- * may be a factor for each channel. */
+/* Add, Sub, Mul, Div, Pow: of constants with broadcasting, and of values. Equal and Mod of whole
+ * constants, Where, Expand: what exporters compute shapes with. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exchange/onnx/reader/onnx_fold.h"
+#include <math.h>
 
-typedef enum arith { ADD, SUB, MUL, DIV } arith;
+#include "exchange/onnx/reader/onnx_arith.h"
+
+typedef enum arith { ADD, SUB, MUL, DIV, POW, MOD, EQUAL } arith;
 
 /* The dimensions of a result, and the steps with which an operand is read. */
 static bool broadcast(const dt_ox_tensor *a, const dt_ox_tensor *b, int *rank, int64_t *dim)
@@ -33,21 +35,61 @@ static int64_t index_of(const dt_ox_tensor *t, const dt_ox_tensor *result, int64
     return index;
 }
 
-/* Wraps as two's complement does; false: division by 0. */
+/* a to the power of b >= 0, wrapping. */
+static uint64_t whole_power(uint64_t a, int64_t b)
+{
+    uint64_t y = 1;
+    for (; b > 0; b >>= 1, a *= a)
+        if (b & 1) y *= a;
+    return y;
+}
+
+/* The rest of a division has the sign of the divisor. */
+static int64_t rest(int64_t a, int64_t b)
+{
+    int64_t r = a % b;
+    return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+}
+
+/* Wraps as two's complement does; false: division by 0, a power below 0. */
 static bool whole(arith op, int64_t a, int64_t b, int64_t *out)
 {
     uint64_t x = (uint64_t)a, y = (uint64_t)b;
-    if (op == DIV && (b == 0 || (a == INT64_MIN && b == -1))) return false;
-    *out = op == ADD   ? (int64_t)(x + y)
-           : op == SUB ? (int64_t)(x - y)
-           : op == MUL ? (int64_t)(x * y)
-                       : a / b;
+    bool divides = op == DIV || op == MOD;
+    if ((divides && (b == 0 || (a == INT64_MIN && b == -1))) || (op == POW && b < 0)) return false;
+    switch (op) {
+    case ADD:
+        *out = (int64_t)(x + y);
+        break;
+    case SUB:
+        *out = (int64_t)(x - y);
+        break;
+    case MUL:
+        *out = (int64_t)(x * y);
+        break;
+    case DIV:
+        *out = a / b;
+        break;
+    case POW:
+        *out = (int64_t)whole_power(x, b);
+        break;
+    case MOD:
+        *out = rest(a, b);
+        break;
+    case EQUAL:
+        *out = a == b;
+        break;
+    }
     return true;
 }
 
 static float real_of(arith op, float a, float b)
 {
-    return op == ADD ? a + b : op == SUB ? a - b : op == MUL ? a * b : a / b;
+    return op == ADD   ? a + b
+           : op == SUB ? a - b
+           : op == MUL ? a * b
+           : op == DIV ? a / b
+                       : powf(a, b);
 }
 
 static dt_status fold(dt_ox_walk *w, arith op, dt_ox_tensor **out)
@@ -56,6 +98,7 @@ static dt_status fold(dt_ox_walk *w, arith op, dt_ox_tensor **out)
     int rank;
     int64_t dim[DT_OX_RANK];
     if (a->whole != b->whole) return dt_ox_refuse(w, "its operands are of different types");
+    if (!a->whole && op > POW) return dt_ox_refuse(w, "it is read of whole numbers");
     if (!broadcast(a, b, &rank, dim)) return dt_ox_refuse(w, "its operands do not fit together");
     out[0] = dt_ox_make(w, a->whole, rank, dim);
     DT_TRY(dt_ox_made(w, out[0]));
@@ -63,62 +106,111 @@ static dt_status fold(dt_ox_walk *w, arith op, dt_ox_tensor **out)
         int64_t ia = index_of(a, out[0], i), ib = index_of(b, out[0], i);
         if (!a->whole) out[0]->x[i] = real_of(op, a->x[ia], b->x[ib]);
         if (a->whole && !whole(op, a->n[ia], b->n[ib], &out[0]->n[i]))
-            return dt_ox_refuse(w, "it divides by 0");
+            return dt_ox_refuse(w, "it divides by 0, or has an exponent below 0");
     }
     return DT_OK;
 }
 
-static dt_status build_add(dt_ox_walk *w)
+/* Everything of t, in the dimensions of a result that it fits. */
+static dt_status expand(dt_ox_walk *w, const dt_ox_tensor *t, int rank, const int64_t *dim,
+                        dt_ox_tensor **out)
 {
-    const dt_ox_value *a, *b;
-    DT_TRY(dt_ox_need_value(w, 0, &a));
-    DT_TRY(dt_ox_need_value(w, 1, &b));
-    if (!dt_ox_is_alike(w, a, b))
-        return dt_ox_refuse(w, "its operands have other shapes or orders of axes; equal ones are "
-                               "read");
-    int y = dt_layer_add(w->b, w->layer, a->value, b->value);
-    return dt_ox_set_like(w, y, a);
+    *out = dt_ox_make(w, t->whole, rank, dim);
+    DT_TRY(dt_ox_made(w, *out));
+    for (int64_t i = 0; i < (*out)->count; i++)
+        dt_ox_move(t, index_of(t, *out, i), *out, i);
+    return DT_OK;
 }
 
-/* Rows [N,C] that the file has as [N,C,1,1] beside a picture of as many channels. */
-static bool is_factor(const dt_ox_walk *w, const dt_ox_value *rows, const dt_ox_value *picture)
+static dt_status fold_expand(dt_ox_walk *w, dt_ox_tensor **out)
 {
-    return rows->rank == 4 && dt_ox_is_rows(w, rows) && dt_ox_is_picture(w, picture) &&
-           rows->dim[1] == picture->dim[1];
+    const dt_ox_tensor *t = dt_ox_input(w, 0)->constant, *to;
+    dt_ox_tensor wanted = { .whole = true };
+    int rank;
+    int64_t dim[DT_OX_RANK];
+    DT_TRY(dt_ox_wholes(w, 1, &to));
+    if (!to || to->rank != 1 || to->count > DT_OX_RANK)
+        return dt_ox_refuse(w, "its shape is no list of at most 8");
+    wanted.rank = (int)to->count;
+    for (int i = 0; i < wanted.rank; i++)
+        wanted.dim[i] = to->n[i];
+    if (!broadcast(t, &wanted, &rank, dim)) return dt_ox_refuse(w, "its shape does not fit");
+    DT_TRY(expand(w, t, rank, dim, out));
+    if (out[0]->count == t->count) out[0]->name = t->name;
+    return DT_OK;
 }
 
-static dt_status build_mul(dt_ox_walk *w)
+/* A value keeps its shape. */
+static dt_status build_expand(dt_ox_walk *w)
 {
-    const dt_ox_value *a, *b;
-    DT_TRY(dt_ox_need_value(w, 0, &a));
-    DT_TRY(dt_ox_need_value(w, 1, &b));
-    if (is_factor(w, a, b)) {
-        const dt_ox_value *rows = a;
-        a = b;
-        b = rows;
+    const dt_ox_value *v;
+    const dt_ox_tensor *to;
+    DT_TRY(dt_ox_need(w, 0, &v));
+    DT_TRY(dt_ox_wholes(w, 1, &to));
+    bool same = to && to->rank == 1 && to->count <= v->rank;
+    for (int i = 0; same && i < (int)to->count; i++)
+        same = to->n[i] == 1 || to->n[i] == v->dim[v->rank - (int)to->count + i];
+    return same ? dt_ox_set(w, 0, v)
+                : dt_ox_refuse(w, "it repeats a value; constants are expanded");
+}
+
+static dt_status fold_where(dt_ox_walk *w, dt_ox_tensor **out)
+{
+    const dt_ox_tensor *c = dt_ox_input(w, 0)->constant, *a = dt_ox_input(w, 1)->constant;
+    const dt_ox_tensor *b = dt_ox_input(w, 2)->constant;
+    dt_ox_tensor both = { .whole = true };
+    int rank;
+    int64_t dim[DT_OX_RANK];
+    if (!c->whole || a->whole != b->whole)
+        return dt_ox_refuse(w, "its operands are of types that are not read");
+    if (!broadcast(a, b, &both.rank, both.dim) || !broadcast(c, &both, &rank, dim))
+        return dt_ox_refuse(w, "its operands do not fit together");
+    out[0] = dt_ox_make(w, a->whole, rank, dim);
+    DT_TRY(dt_ox_made(w, out[0]));
+    for (int64_t i = 0; i < out[0]->count; i++) {
+        const dt_ox_tensor *from = c->n[index_of(c, out[0], i)] ? a : b;
+        dt_ox_move(from, index_of(from, out[0], i), out[0], i);
     }
-    if (!is_factor(w, b, a) && !dt_ox_is_alike(w, a, b))
-        return dt_ox_refuse(w, "its operands have other shapes or orders of axes; equal ones are "
-                               "read, and a factor for each channel [N,C,1,1]");
-    const int in[] = { a->value, b->value };
-    return dt_ox_set_like(w, dt_part_node(w->b, "mul", w->layer, NULL, in, 2), a);
+    return DT_OK;
 }
 
-#define ARITH(kind, title)                                                                         \
+#define FOLD(kind, title)                                                                          \
     static dt_status fold_##title(dt_ox_walk *w, dt_ox_tensor **out)                               \
     {                                                                                              \
         return fold(w, kind, out);                                                                 \
+    }
+#define ARITH(kind, title)                                                                         \
+    FOLD(kind, title)                                                                              \
+    static dt_status build_##title(dt_ox_walk *w)                                                  \
+    {                                                                                              \
+        return dt_ox_build_arith(w, DT_OX_##kind);                                                 \
     }
 ARITH(ADD, add)
 ARITH(SUB, sub)
 ARITH(MUL, mul)
 ARITH(DIV, div)
+FOLD(POW, pow)
+FOLD(MOD, mod)
+FOLD(EQUAL, equal)
 
 const dt_ox_op dt_ox_op_Add = {
     .name = "Add", .in_min = 2, .in_max = 2, .fold = fold_add, .build = build_add
 };
-const dt_ox_op dt_ox_op_Sub = { .name = "Sub", .in_min = 2, .in_max = 2, .fold = fold_sub };
+const dt_ox_op dt_ox_op_Sub = {
+    .name = "Sub", .in_min = 2, .in_max = 2, .fold = fold_sub, .build = build_sub
+};
 const dt_ox_op dt_ox_op_Mul = {
     .name = "Mul", .in_min = 2, .in_max = 2, .fold = fold_mul, .build = build_mul
 };
-const dt_ox_op dt_ox_op_Div = { .name = "Div", .in_min = 2, .in_max = 2, .fold = fold_div };
+const dt_ox_op dt_ox_op_Div = {
+    .name = "Div", .in_min = 2, .in_max = 2, .fold = fold_div, .build = build_div
+};
+const dt_ox_op dt_ox_op_Pow = {
+    .name = "Pow", .in_min = 2, .in_max = 2, .fold = fold_pow, .build = dt_ox_build_power
+};
+const dt_ox_op dt_ox_op_Mod = { .name = "Mod", .in_min = 2, .in_max = 2, .fold = fold_mod };
+const dt_ox_op dt_ox_op_Equal = { .name = "Equal", .in_min = 2, .in_max = 2, .fold = fold_equal };
+const dt_ox_op dt_ox_op_Expand = {
+    .name = "Expand", .in_min = 2, .in_max = 2, .fold = fold_expand, .build = build_expand
+};
+const dt_ox_op dt_ox_op_Where = { .name = "Where", .in_min = 3, .in_max = 3, .fold = fold_where };

@@ -14,7 +14,7 @@ static dt_status build(dt_ox_walk *w)
     static const int same[] = { 0 };
     const dt_ox_value *x;
     int in[DT_BN_VAR + 1];
-    DT_TRY(dt_ox_need_value(w, 0, &x));
+    DT_TRY(dt_ox_need_picture(w, 0, &x));
     if (!dt_ox_is_picture(w, x) && !dt_ox_is_rows(w, x))
         return dt_ox_refuse(w, "its input is no picture [N,C,H,W] and no rows");
     in[DT_BN_X] = x->value;

@@ -4,14 +4,14 @@
 
 #include "autograd/op_hard.h"
 #include "autograd/op_relu6.h"
-#include "exchange/onnx/reader/onnx_ops.h"
+#include "exchange/onnx/reader/onnx_order.h"
 
 static const double OPEN = 1e30; /* no limit, as the operation says it */
 
 static dt_status build_relu(dt_ox_walk *w)
 {
     const dt_ox_value *v;
-    DT_TRY(dt_ox_need_value(w, 0, &v));
+    DT_TRY(dt_ox_need_elements(w, 0, &v));
     return dt_ox_set_like(w, dt_layer_relu(w->b, w->layer, v->value), v);
 }
 
@@ -19,7 +19,7 @@ static dt_status build_clip(dt_ox_walk *w)
 {
     const dt_ox_value *v;
     float low, high;
-    DT_TRY(dt_ox_need_value(w, 0, &v));
+    DT_TRY(dt_ox_need_elements(w, 0, &v));
     DT_TRY(dt_ox_number(w, "min", 1, -INFINITY, &low));
     DT_TRY(dt_ox_number(w, "max", 2, INFINITY, &high));
     if (low == 0 && high >= 3e38f) return build_relu(w);

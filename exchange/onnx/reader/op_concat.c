@@ -1,6 +1,8 @@
-/* Concat of constants; of values along their channels. */
+/* Concat of constants; of values along their channels; of a class token and tokens. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exchange/onnx/reader/onnx_fold.h"
+#include <string.h>
+
+#include "exchange/onnx/reader/onnx_order.h"
 
 static dt_status sizes(dt_ox_walk *w, int axis, int64_t *dim)
 {
@@ -53,23 +55,91 @@ static dt_status check_value(dt_ox_walk *w, int axis, const dt_ox_value *first,
                            "else");
 }
 
+/* Value k, whose dimension `axis` is the engine's last. */
+static dt_status need_last(dt_ox_walk *w, int k, int axis, const dt_ox_value **out)
+{
+    DT_TRY(dt_ox_need_value(w, k, out));
+    bool fits = axis >= (*out)->rank || (*out)->axis[axis] == dt_ox_shape(w, *out)->rank - 1;
+    return fits || !axis ? DT_OK : dt_ox_settle(w, w->node->in[k], axis, out);
+}
+
+/* A constant [1,1,C] in front of tokens. */
+static bool is_class(const dt_ox_walk *w)
+{
+    const dt_ox_value *a = dt_ox_input(w, 0), *b = dt_ox_input(w, 1);
+    const dt_ox_tensor *t = w->node->in_count == 2 && a ? a->constant : NULL;
+    return t && !t->whole && t->rank == 3 && t->dim[0] == 1 && t->dim[1] == 1 && b &&
+           !b->constant && b->rank == 3 && dt_ox_int(w->node, "axis", 0) == 1;
+}
+
+/* The positions [1,T,C] that only an Add behind adds, which is then part of this node. */
+static const dt_ox_tensor *positions_behind(dt_ox_walk *w, int64_t T, int64_t C)
+{
+    const char *name = w->node->out[0];
+    const dt_ox_reader *r = dt_ox_map_find(&w->readers, name);
+    const dt_ox_node *add = r && r->count == 1 ? r->node : NULL;
+    if (!add || strcmp(add->op, "Add") != 0 || *add->domain || add->in_count != 2) return NULL;
+    const char *other = strcmp(add->in[0], name) == 0 ? add->in[1] : add->in[0];
+    const dt_ox_value *v = dt_ox_map_find(&w->values, other);
+    const dt_ox_tensor *t = v ? v->constant : NULL;
+    if (!t || t->whole || t->rank != 3 || t->dim[0] != 1 || t->dim[1] != T || t->dim[2] != C)
+        return NULL;
+    w->taken[add - w->file->node] = true;
+    return t;
+}
+
+static dt_status build_class(dt_ox_walk *w)
+{
+    static const int same[] = { 0, 1, 2 };
+    const dt_value kind = { .kind = DT_VALUE_PARAM, .role = DT_ROLE_EMBED };
+    const dt_ox_tensor *token = dt_ox_input(w, 0)->constant;
+    const dt_ox_value *x;
+    DT_TRY(dt_ox_need_value(w, 1, &x));
+    const dt_shape *s = dt_ox_shape(w, x);
+    if (s->rank != 3 || x->axis[2] != 2) {
+        DT_TRY(dt_ox_settle(w, w->node->in[1], 2, &x));
+        s = dt_ox_shape(w, x);
+    }
+    int64_t T = s->dim[1] + 1, C = s->dim[2];
+    if (s->rank != 3 || token->dim[2] != C)
+        return dt_ox_refuse(w, "its token has %lld elements, the others %lld",
+                            (long long)token->dim[2], (long long)C);
+    const dt_ox_tensor *at = positions_behind(w, T, C);
+    if (!at)
+        return dt_ox_refuse(w,
+                            "a token in front of others is read where positions [1,%lld,%lld] "
+                            "are added behind",
+                            (long long)T, (long long)C);
+    int in[] = { dt_ox_param_of(w, w->layer, "class_token", token, same, 3, kind),
+                 dt_ox_param_of(w, w->layer, "pos_embed", at, same, 3, kind) };
+    const char *sum = dt_layer_name(w->b, "%s.pos_embed", w->layer);
+    in[1] = dt_part_node(w->b, "class_position", sum, NULL, in, 2);
+    int y = dt_part_node(w->b, "class_token", w->layer, NULL, (int[]){ x->value, in[1] }, 2);
+    dt_ox_value out = *x;
+    out.dim[1] = T;
+    return dt_ox_set_like(w, y, &out);
+}
+
 static dt_status build(dt_ox_walk *w)
 {
     const dt_ox_value *first, *v;
     int in[DT_OP_MAX_IN], axis;
     if (w->node->in_count > DT_OP_MAX_IN)
         return dt_ox_refuse(w, "%d values; up to %d are read", w->node->in_count, DT_OP_MAX_IN);
+    if (is_class(w)) return build_class(w);
     DT_TRY(dt_ox_need_value(w, 0, &first));
     DT_TRY(dt_ox_axis(w, dt_ox_int(w->node, "axis", 1), first->rank, &axis));
-    dt_ox_value out = *first;
-    out.dim[axis] = 0;
+    int64_t size = 0;
     for (int k = 0; k < w->node->in_count; k++) {
-        DT_TRY(dt_ox_need_value(w, k, &v));
+        DT_TRY(need_last(w, k, axis, &v));
+        if (k == 0) first = v;
         DT_TRY(check_value(w, axis, first, v));
-        out.dim[axis] += v->dim[axis];
+        size += v->dim[axis];
         in[k] = v->value;
     }
     if (w->node->in_count == 1) return dt_ox_set(w, 0, first);
+    dt_ox_value out = *first;
+    out.dim[axis] = size;
     int y = dt_part_node(w->b, "concat", w->layer, NULL, in, w->node->in_count);
     return dt_ox_set_like(w, y, &out);
 }

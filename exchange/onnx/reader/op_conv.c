@@ -57,6 +57,7 @@ static dt_status build(dt_ox_walk *w)
     dt_ox_view o;
     int64_t groups = dt_ox_int(w->node, "group", 1);
     DT_TRY(dt_ox_need(w, 0, &x));
+    if (!x->constant && !x->padded) DT_TRY(dt_ox_need_picture(w, 0, &x));
     DT_TRY(weights(w, &weight, &bias));
     bool pointwise = weight->dim[2] == 1 && weight->dim[3] == 1 && groups == 1;
     if (!x->constant && x->rank == 4 && !x->padded && dt_ox_is_rows(w, x) && pointwise)

@@ -1,15 +1,17 @@
-/* Functions of one value, element by element: a row of the engine's operations each. */
+/* Functions of one value, element by element: a row of the engine's operations each; some of
+ * constants, too. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <string.h>
 
 #include "autograd/op_gelu.h"
 #include "autograd/op_hard.h"
-#include "exchange/onnx/reader/onnx_ops.h"
+#include "exchange/onnx/reader/onnx_order.h"
 
 static dt_status build(dt_ox_walk *w, const char *op, const void *conf)
 {
     const dt_ox_value *v;
-    DT_TRY(dt_ox_need_value(w, 0, &v));
+    DT_TRY(dt_ox_need_elements(w, 0, &v));
     return dt_ox_set_like(w, dt_part_node(w->b, op, w->layer, conf, &v->value, 1), v);
 }
 
@@ -22,15 +24,61 @@ static dt_status build(dt_ox_walk *w, const char *op, const void *conf)
         .name = #title, .in_min = 1, .in_max = 1, .build = build_##title                           \
     }
 
-PLAIN(Abs, "abs");
-PLAIN(Exp, "exp");
 PLAIN(HardSwish, "hard_swish");
 PLAIN(Mish, "mish");
-PLAIN(Neg, "neg");
 PLAIN(Sigmoid, "sigmoid");
 PLAIN(Softplus, "softplus");
-PLAIN(Sqrt, "sqrt");
 PLAIN(Tanh, "tanh");
+
+/* Of constants: real ones by `real_of`, whole ones by `whole_of`. */
+static dt_status fold(dt_ox_walk *w, float (*real_of)(float), int64_t (*whole_of)(int64_t),
+                      dt_ox_tensor **out)
+{
+    const dt_ox_tensor *t = dt_ox_input(w, 0)->constant;
+    if (t->whole && !whole_of) return dt_ox_refuse(w, "it is read of real numbers");
+    out[0] = dt_ox_make(w, t->whole, t->rank, t->dim);
+    DT_TRY(dt_ox_made(w, out[0]));
+    for (int64_t i = 0; i < t->count; i++)
+        if (t->whole)
+            out[0]->n[i] = whole_of(t->n[i]);
+        else
+            out[0]->x[i] = real_of(t->x[i]);
+    return DT_OK;
+}
+
+static float negative(float x)
+{
+    return -x;
+}
+
+/* Wraps, as two's complement does. */
+static int64_t whole_negative(int64_t n)
+{
+    return (int64_t)(0 - (uint64_t)n);
+}
+
+static int64_t whole_abs(int64_t n)
+{
+    return n < 0 ? whole_negative(n) : n;
+}
+
+#define FOLDED(title, op, real_of, whole_of)                                                       \
+    static dt_status build_##title(dt_ox_walk *w)                                                  \
+    {                                                                                              \
+        return build(w, op, NULL);                                                                 \
+    }                                                                                              \
+    static dt_status fold_##title(dt_ox_walk *w, dt_ox_tensor **out)                               \
+    {                                                                                              \
+        return fold(w, real_of, whole_of, out);                                                    \
+    }                                                                                              \
+    const dt_ox_op dt_ox_op_##title = {                                                            \
+        .name = #title, .in_min = 1, .in_max = 1, .fold = fold_##title, .build = build_##title     \
+    }
+
+FOLDED(Abs, "abs", fabsf, whole_abs);
+FOLDED(Exp, "exp", expf, NULL);
+FOLDED(Neg, "neg", negative, whole_negative);
+FOLDED(Sqrt, "sqrt", sqrtf, NULL);
 
 static dt_status build_elu(dt_ox_walk *w)
 {

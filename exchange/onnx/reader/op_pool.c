@@ -4,6 +4,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op_avgpool.h"
 #include "autograd/op_maxpool.h"
+#include "exchange/onnx/reader/onnx_mean.h"
 #include "exchange/onnx/reader/onnx_names.h"
 #include "exchange/onnx/reader/onnx_window.h"
 
@@ -15,7 +16,7 @@ static dt_status mean(dt_ox_walk *w, const dt_ox_value *x, int rank)
 
 static dt_status need_picture(dt_ox_walk *w, const dt_ox_value **x)
 {
-    DT_TRY(dt_ox_need_value(w, 0, x));
+    DT_TRY(dt_ox_need_picture(w, 0, x));
     if (dt_ox_is_picture(w, *x)) return DT_OK;
     return dt_ox_refuse(w, "its input is no picture [N,C,H,W]");
 }
@@ -44,10 +45,14 @@ static dt_status over_pixels(dt_ox_walk *w, const dt_ox_value *x, const char *wh
 static dt_status build_reduce(dt_ox_walk *w)
 {
     const dt_ox_value *x;
-    int rank;
-    DT_TRY(need_picture(w, &x));
-    DT_TRY(over_pixels(w, x, "means", &rank));
-    return mean(w, x, rank);
+    int axis[DT_OX_RANK], count;
+    bool over[DT_OX_RANK] = { false };
+    DT_TRY(dt_ox_need(w, 0, &x));
+    DT_TRY(dt_ox_axes(w, "axes", 1, x->rank, axis, &count));
+    if (count < 1) return dt_ox_refuse(w, "its axes are not there; the batch is not averaged");
+    for (int k = 0; k < count; k++)
+        over[axis[k]] = true;
+    return dt_ox_build_mean(w, over, dt_ox_int(w->node, "keepdims", 1) != 0);
 }
 
 /* The windows of pooling, and how far the last ones reach beyond all padding: ceil_mode counts what
@@ -159,7 +164,7 @@ static dt_status build_global_max(dt_ox_walk *w)
 static dt_status build_reduce_max(dt_ox_walk *w)
 {
     const dt_ox_value *x;
-    int rank;
+    int rank = 0;
     DT_TRY(need_picture(w, &x));
     DT_TRY(over_pixels(w, x, "maxima", &rank));
     return greatest(w, x, rank);

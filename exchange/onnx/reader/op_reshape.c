@@ -1,9 +1,9 @@
-/* Reshape, Flatten, Squeeze, Unsqueeze: of constants; of values where only sizes of 1 come and go.
- */
+/* Reshape, Flatten, Squeeze, Unsqueeze: of constants; of values, which they give another order. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
 #include "exchange/onnx/reader/onnx_fold.h"
+#include "exchange/onnx/reader/onnx_order.h"
 
 /* Dimensions that the node gives to something of `rank` and `dim`. */
 typedef dt_status sizes_fn(dt_ox_walk *w, int rank, const int64_t *dim, int *out_rank,
@@ -53,29 +53,26 @@ static dt_status flatten_sizes(dt_ox_walk *w, int rank, const int64_t *dim, int 
     return DT_OK;
 }
 
-static dt_status squeeze_sizes(dt_ox_walk *w, int rank, const int64_t *dim, int *out_rank,
-                               int64_t *out)
+/* gone[i]: dimension i, of 1, is taken away. */
+static dt_status find_gone(dt_ox_walk *w, int rank, const int64_t *dim, bool *gone)
 {
     int axis[DT_OX_RANK], count;
     DT_TRY(dt_ox_axes(w, "axes", 1, rank, axis, &count));
-    *out_rank = 0;
     for (int i = 0; i < rank; i++) {
-        bool gone = count < 0 && dim[i] == 1;
+        gone[i] = count < 0 && dim[i] == 1;
         for (int k = 0; k < count; k++)
-            gone = gone || axis[k] == i;
-        if (gone && dim[i] != 1)
+            gone[i] = gone[i] || axis[k] == i;
+        if (gone[i] && dim[i] != 1)
             return dt_ox_refuse(w, "dimension %d is %lld, not 1", i, (long long)dim[i]);
-        if (!gone) out[(*out_rank)++] = dim[i];
     }
     return DT_OK;
 }
 
-static dt_status unsqueeze_sizes(dt_ox_walk *w, int rank, const int64_t *dim, int *out_rank,
-                                 int64_t *out)
+/* is_new[i]: dimension i of the result, which has *out_rank, is a new one of 1. */
+static dt_status find_new(dt_ox_walk *w, int rank, bool *is_new, int *out_rank)
 {
     const int64_t *list;
-    int count, at = 0;
-    bool is_new[DT_OX_RANK] = { false };
+    int count;
     DT_TRY(dt_ox_list(w, "axes", 1, &list, &count));
     if (count < 0 || rank + count > DT_OX_RANK)
         return dt_ox_refuse(w, "its axes are not there, or more than 8");
@@ -85,9 +82,28 @@ static dt_status unsqueeze_sizes(dt_ox_walk *w, int rank, const int64_t *dim, in
         if (is_new[axis]) return dt_ox_refuse(w, "an axis comes twice");
         is_new[axis] = true;
     }
-    for (int i = 0; i < rank + count; i++)
-        out[i] = is_new[i] ? 1 : dim[at++];
     *out_rank = rank + count;
+    return DT_OK;
+}
+
+static dt_status squeeze_sizes(dt_ox_walk *w, int rank, const int64_t *dim, int *out_rank,
+                               int64_t *out)
+{
+    bool gone[DT_OX_RANK];
+    DT_TRY(find_gone(w, rank, dim, gone));
+    *out_rank = 0;
+    for (int i = 0; i < rank; i++)
+        if (!gone[i]) out[(*out_rank)++] = dim[i];
+    return DT_OK;
+}
+
+static dt_status unsqueeze_sizes(dt_ox_walk *w, int rank, const int64_t *dim, int *out_rank,
+                                 int64_t *out)
+{
+    bool is_new[DT_OX_RANK] = { false };
+    DT_TRY(find_new(w, rank, is_new, out_rank));
+    for (int i = 0, at = 0; i < *out_rank; i++)
+        out[i] = is_new[i] ? 1 : dim[at++];
     return DT_OK;
 }
 
@@ -105,36 +121,100 @@ static dt_status fold(dt_ox_walk *w, sizes_fn *sizes, dt_ox_tensor **out)
     return DT_OK;
 }
 
+static dt_status need_unpadded(dt_ox_walk *w, const dt_ox_value **v)
+{
+    DT_TRY(dt_ox_need(w, 0, v));
+    return (*v)->padded ? dt_ox_need_value(w, 0, v) : DT_OK;
+}
+
+/* Of a value: parts of its axes become its dimensions; where that cannot be said, its elements are
+ * put along one axis first. */
 static dt_status build(dt_ox_walk *w, sizes_fn *sizes)
 {
     const dt_ox_value *v;
-    dt_ox_value out;
+    dt_ox_value flat;
     int rank;
     int64_t dim[DT_OX_RANK];
-    DT_TRY(dt_ox_need_value(w, 0, &v));
+    DT_TRY(need_unpadded(w, &v));
     DT_TRY(sizes(w, v->rank, v->dim, &rank, dim));
-    if (rank == 0 || dim[0] != 1)
-        return dt_ox_refuse(w, "it makes %lld of each picture; the first dimension has to stay N",
-                            rank ? (long long)dim[0] : 0LL);
-    if (!dt_ox_reshape(v, rank, dim, &out))
-        return dt_ox_refuse(w, "it joins or splits axes that have elements; only axes of 1 come "
-                               "and go");
-    return dt_ox_set(w, 0, &out);
+    dt_ox_order o = dt_ox_order_of(w, v);
+    if (!dt_ox_order_reshape(&o, rank, dim)) {
+        DT_TRY(dt_ox_settle_flat(w, v, &flat));
+        v = &flat;
+        o = dt_ox_order_of(w, v);
+        if (!dt_ox_order_reshape(&o, rank, dim))
+            return dt_ox_refuse(w, "it gives more than %d dimensions that it splits", DT_OX_PARTS);
+    }
+    return dt_ox_set_order(w, 0, v, &o, rank, dim);
 }
 
-#define RESHAPE(title)                                                                             \
+/* Dimension i becomes where[i] of `rank`; those that go have one element or are the batch. */
+static dt_status set_places(dt_ox_walk *w, const dt_ox_value *v, const int *where, int rank,
+                            const int64_t *dim)
+{
+    dt_ox_order o = dt_ox_order_of(w, v);
+    for (int k = 0; k < o.parts; k++)
+        o.part[k].dim = where[o.part[k].dim];
+    return dt_ox_set_order(w, 0, v, &o, rank, dim);
+}
+
+/* Is dimension i the batch's? That is 1 in the walk alone. */
+static bool is_batch(const dt_ox_walk *w, const dt_ox_value *v, int i)
+{
+    const dt_ox_order o = dt_ox_order_of(w, v);
+    for (int k = 0; k < o.parts; k++)
+        if (o.part[k].axis == 0 && o.part[k].dim == i) return true;
+    return false;
+}
+
+static dt_status build_squeeze(dt_ox_walk *w)
+{
+    const dt_ox_value *v;
+    bool gone[DT_OX_RANK];
+    int where[DT_OX_RANK], rank = 0;
+    int64_t dim[DT_OX_RANK];
+    DT_TRY(need_unpadded(w, &v));
+    DT_TRY(find_gone(w, v->rank, v->dim, gone));
+    for (int i = 0; i < v->rank; i++) {
+        if (gone[i] && is_batch(w, v, i))
+            return dt_ox_refuse(w, "dimension %d is the batch, which stays", i);
+        where[i] = rank;
+        if (!gone[i]) dim[rank++] = v->dim[i];
+    }
+    return set_places(w, v, where, rank, dim);
+}
+
+static dt_status build_unsqueeze(dt_ox_walk *w)
+{
+    const dt_ox_value *v;
+    bool is_new[DT_OX_RANK] = { false };
+    int where[DT_OX_RANK], rank, at = 0;
+    int64_t dim[DT_OX_RANK];
+    DT_TRY(need_unpadded(w, &v));
+    DT_TRY(find_new(w, v->rank, is_new, &rank));
+    for (int i = 0; i < rank; i++) {
+        dim[i] = is_new[i] ? 1 : v->dim[at];
+        if (!is_new[i]) where[at++] = i;
+    }
+    return set_places(w, v, where, rank, dim);
+}
+
+#define FOLD(title)                                                                                \
     static dt_status fold_##title(dt_ox_walk *w, dt_ox_tensor **out)                               \
     {                                                                                              \
         return fold(w, title##_sizes, out);                                                        \
-    }                                                                                              \
+    }
+#define BUILD(title)                                                                               \
     static dt_status build_##title(dt_ox_walk *w)                                                  \
     {                                                                                              \
         return build(w, title##_sizes);                                                            \
     }
-RESHAPE(reshape)
-RESHAPE(flatten)
-RESHAPE(squeeze)
-RESHAPE(unsqueeze)
+FOLD(reshape)
+FOLD(flatten)
+FOLD(squeeze)
+FOLD(unsqueeze)
+BUILD(reshape)
+BUILD(flatten)
 
 const dt_ox_op dt_ox_op_Reshape = {
     .name = "Reshape", .in_min = 1, .in_max = 2, .fold = fold_reshape, .build = build_reshape

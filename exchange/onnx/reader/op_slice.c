@@ -1,6 +1,7 @@
-/* Slice of constants: starts, ends, axes and steps as inputs, or as attributes before opset 10. */
+/* Slice: starts, ends, axes and steps as inputs, or as attributes before opset 10. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/onnx/reader/onnx_fold.h"
+#include "exchange/onnx/reader/onnx_order.h"
 
 static int64_t within(int64_t v, int64_t low, int64_t high)
 {
@@ -21,33 +22,52 @@ static void range(int64_t size, int64_t start, int64_t end, int64_t step, int64_
     *out_count = span > 0 ? (span - 1) / stride + 1 : 0;
 }
 
-static dt_status fold(dt_ox_walk *w, dt_ox_tensor **out)
+/* The window of something of `rank` and `dim`. */
+static dt_status window(dt_ox_walk *w, int rank, const int64_t *dim, dt_ox_window *cut)
 {
-    const dt_ox_tensor *t = dt_ox_input(w, 0)->constant;
     const int64_t *start, *end, *step;
     int starts, ends, steps, axis[DT_OX_RANK], axes;
-    dt_ox_window cut;
     DT_TRY(dt_ox_list(w, "starts", 1, &start, &starts));
     DT_TRY(dt_ox_list(w, "ends", 2, &end, &ends));
-    DT_TRY(dt_ox_axes(w, "axes", 3, t->rank, axis, &axes));
+    DT_TRY(dt_ox_axes(w, "axes", 3, rank, axis, &axes));
     DT_TRY(dt_ox_list(w, "steps", 4, &step, &steps));
-    if (starts < 0 || starts != ends || starts > t->rank || (axes >= 0 && axes != starts) ||
+    if (starts < 0 || starts != ends || starts > rank || (axes >= 0 && axes != starts) ||
         (steps >= 0 && steps != starts))
         return dt_ox_refuse(w, "starts, ends, axes and steps are not of one length");
-    for (int i = 0; i < t->rank; i++) {
-        cut.first[i] = 0;
-        cut.step[i] = 1;
-        cut.count[i] = t->dim[i];
+    for (int i = 0; i < rank; i++) {
+        cut->first[i] = 0;
+        cut->step[i] = 1;
+        cut->count[i] = dim[i];
     }
     for (int k = 0; k < starts; k++) {
         int i = axes >= 0 ? axis[k] : k;
         int64_t by = steps >= 0 ? step[k] : 1;
         if (by == 0 || by == INT64_MIN) return dt_ox_refuse(w, "a step is 0");
-        range(t->dim[i], start[k], end[k], by, &cut.first[i], &cut.count[i]);
-        cut.step[i] = cut.count[i] > 1 ? by : 1;
-        if (cut.count[i] == 0) cut.first[i] = 0;
+        range(dim[i], start[k], end[k], by, &cut->first[i], &cut->count[i]);
+        cut->step[i] = cut->count[i] > 1 ? by : 1;
+        if (cut->count[i] == 0) cut->first[i] = 0;
     }
+    return DT_OK;
+}
+
+static dt_status fold(dt_ox_walk *w, dt_ox_tensor **out)
+{
+    const dt_ox_tensor *t = dt_ox_input(w, 0)->constant;
+    dt_ox_window cut;
+    DT_TRY(window(w, t->rank, t->dim, &cut));
     return dt_ox_cut(w, t, &cut, NULL, out);
 }
 
-const dt_ox_op dt_ox_op_Slice = { .name = "Slice", .in_min = 1, .in_max = 5, .fold = fold };
+static dt_status build(dt_ox_walk *w)
+{
+    const dt_ox_value *v;
+    dt_ox_window cut;
+    DT_TRY(dt_ox_need(w, 0, &v));
+    if (v->padded) DT_TRY(dt_ox_need_value(w, 0, &v));
+    DT_TRY(window(w, v->rank, v->dim, &cut));
+    return dt_ox_set_cut(w, 0, &cut);
+}
+
+const dt_ox_op dt_ox_op_Slice = {
+    .name = "Slice", .in_min = 1, .in_max = 5, .fold = fold, .build = build
+};

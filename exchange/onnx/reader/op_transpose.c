@@ -1,6 +1,7 @@
-/* Transpose: of constants; of values it turns what the file calls their axes. */
+/* Transpose: of constants; of values, which it gives another order. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/onnx/reader/onnx_fold.h"
+#include "exchange/onnx/reader/onnx_order.h"
 
 /* The order of axes; without one they are turned round. */
 static dt_status order(dt_ox_walk *w, int rank, int *out)
@@ -35,16 +36,22 @@ static dt_status fold(dt_ox_walk *w, dt_ox_tensor **out)
 static dt_status build(dt_ox_walk *w)
 {
     const dt_ox_value *v;
-    int turn[DT_OX_RANK];
-    DT_TRY(dt_ox_need_value(w, 0, &v));
+    int turn[DT_OX_RANK], parts = 0;
+    int64_t dim[DT_OX_RANK];
+    DT_TRY(dt_ox_need(w, 0, &v));
+    if (v->padded) DT_TRY(dt_ox_need_value(w, 0, &v));
     DT_TRY(order(w, v->rank, turn));
-    if (v->rank && turn[0] != 0) return dt_ox_refuse(w, "the batch's axis has to stay the first");
-    dt_ox_value out = *v;
+    const dt_ox_order from = dt_ox_order_of(w, v);
+    dt_ox_order o = from;
     for (int i = 0; i < v->rank; i++) {
-        out.dim[i] = v->dim[turn[i]];
-        out.axis[i] = v->axis[turn[i]];
+        dim[i] = v->dim[turn[i]];
+        for (int k = 0; k < from.parts; k++) {
+            if (from.part[k].dim != turn[i]) continue;
+            o.part[parts] = from.part[k];
+            o.part[parts++].dim = i;
+        }
     }
-    return dt_ox_set(w, 0, &out);
+    return dt_ox_set_order(w, 0, v, &o, v->rank, dim);
 }
 
 const dt_ox_op dt_ox_op_Transpose = {

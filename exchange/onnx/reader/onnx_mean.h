@@ -1,0 +1,12 @@
+/* Means over any dimensions. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DT_EXCHANGE_ONNX_READER_ONNX_MEAN_H
+#define DT_EXCHANGE_ONNX_READER_ONNX_MEAN_H
+
+#include "exchange/onnx/reader/onnx_order.h"
+
+/* The node's output is input 0, a value, averaged over the dimensions over[]; with `keep` they are
+ * 1 then, without they go. */
+dt_status dt_ox_build_mean(dt_ox_walk *w, const bool *over, bool keep) DT_MUST_CHECK;
+
+#endif
