@@ -23,7 +23,7 @@ static void init_value(const dt_value *v, real *data, uint64_t seed)
         return;
     }
     for (int64_t i = 0; i < n; i++)
-        data[i] = v->init == DT_INIT_ONE ? 1 : 0;
+        data[i] = v->init == DT_INIT_ONE ? 1 : v->init == DT_INIT_NUMBER ? v->number : 0;
 }
 
 static void share_value(dt_state *s, const dt_state *base, int i)
@@ -46,7 +46,7 @@ static dt_status state_fill(dt_state *s, const dt_state *base, bool with_grads, 
     for (int i = 0; i < g->value_count; i++) {
         const dt_value *v = &g->value[i];
         bool param = v->kind == DT_VALUE_PARAM;
-        if (!param && v->kind != DT_VALUE_BUFFER) continue;
+        if (!dt_value_in_state(v)) continue;
         if (base && i < base->graph->value_count) {
             share_value(s, base, i);
             continue;
@@ -125,9 +125,8 @@ void dt_exec_fini(dt_exec *e)
 
 void *dt_exec_value(const dt_exec *e, int value)
 {
-    dt_value_kind kind = e->plan->graph->value[value].kind;
     if (e->plan->given[value]) return e->input[value];
-    if (kind == DT_VALUE_PARAM || kind == DT_VALUE_BUFFER) return e->state->data[value];
+    if (dt_value_in_state(&e->plan->graph->value[value])) return e->state->data[value];
     int slot = e->plan->value_slot[value];
     return slot >= 0 ? e->slot[slot] : e->input[value];
 }

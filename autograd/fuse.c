@@ -270,7 +270,7 @@ static dt_status put_product(pass *p, dt_rewrite *r, int i)
     }
     for (int k = 0; k < 2; k++) {
         const dt_node *maker = dt_query_maker(p->g, node.in[k == 0 ? of->x : of->w]);
-        for (int j = 1; j < maker->in_count; j++)
+        for (int j = 1; j <= dt_query_params(maker); j++)
             node.in[node.in_count++] = maker->in[j];
     }
     return dt_rewrite_put_as(r, &node, codes->op, conf, node.op->conf_size);

@@ -13,6 +13,8 @@ typedef enum dt_value_kind {
     DT_VALUE_PARAM,  /* learned */
     DT_VALUE_BUFFER, /* kept, not learned: running statistics, initial scales */
     DT_VALUE_NODE,   /* computed */
+    /* Of training alone: in the state, where dynamics may set it, but in no file of weights. */
+    DT_VALUE_AUX,
 } dt_value_kind;
 
 typedef enum dt_role { /* of parameters: optimizer groups and initialisation */
@@ -32,7 +34,8 @@ typedef enum dt_init {
     DT_INIT_ZERO,
     DT_INIT_ONE,
     DT_INIT_KAIMING,
-    DT_INIT_SMALL, /* normal, deviation 0.02: transformers */
+    DT_INIT_SMALL,  /* normal, deviation 0.02: transformers */
+    DT_INIT_NUMBER, /* dt_value.number */
 } dt_init;
 
 typedef enum dt_store { /* what an element is in memory; gradients are always real */
@@ -56,7 +59,14 @@ typedef struct dt_value {
     dt_layout layout;
     dt_init init;
     int64_t fan_in; /* of weights */
+    real number;    /* of DT_INIT_NUMBER */
 } dt_value;
+
+/* Whether its memory is in the state. */
+static inline bool dt_value_in_state(const dt_value *v)
+{
+    return v->kind == DT_VALUE_PARAM || v->kind == DT_VALUE_BUFFER || v->kind == DT_VALUE_AUX;
+}
 
 typedef struct dt_node {
     const dt_op *op;

@@ -12,7 +12,7 @@ static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_sh
 {
     const dt_fakequant_conf *c = conf;
     char text[DT_SHAPE_TEXT];
-    if (in_count != 1 + c->quantizer->param_count)
+    if (in_count != 1 + c->quantizer->param_count + c->strength_in)
         return dt_fail(err, DT_ERR_ARG, NULL, "'%s' has %d parameters", c->quantizer->row.name,
                        c->quantizer->param_count);
     if (c->site.groups > 1 && dt_shape_count(&in[0]) % c->site.groups)
@@ -45,10 +45,9 @@ double dt_ste_strength(const dt_ste *ste)
 }
 
 /* Strengths in the units of the kernels' slopes. */
-static void shape_gradient(const dt_fakequant_conf *c, dt_encode *e)
+static void shape_gradient(const dt_ste *ste, double strength, dt_encode *e)
 {
-    const dt_ste *ste = &c->ste;
-    double strength = c->delta ? (double)*c->delta : dt_ste_strength(ste), k;
+    double k;
     if (ste->kind == DT_STE_PLAIN || ste->kind == DT_STE_CLIPPED)
         e->plain = ste->kind == DT_STE_PLAIN; /* others shape it inside, whatever passes outside */
     switch (ste->kind) {
@@ -103,7 +102,7 @@ void dt_fakequant_encode(const dt_fakequant_conf *c, const dt_quant_site *site, 
 {
     *out = (dt_encode){ .scale = 1 };
     c->quantizer->plan(c->options, site, params, stats, out);
-    if (c->ste.kind != DT_STE_OWN) shape_gradient(c, out);
+    if (c->ste.kind != DT_STE_OWN) shape_gradient(&c->ste, dt_ste_strength(&c->ste), out);
 }
 
 /* Saved: statistics, then the transformed tensor. */
@@ -166,6 +165,9 @@ static void plan_group(const dt_op_run *r, const dt_quant_site *site, int64_t gr
 {
     const dt_fakequant_conf *c = r->conf;
     dt_fakequant_plan(c, site, r->in + 1, stats_of(r, c, group), group, params, e);
+    if (!c->strength_in) return;
+    const real *strength = r->in[1 + c->quantizer->param_count];
+    shape_gradient(&c->ste, (double)strength[0], e);
 }
 
 void dt_fakequant_param_grads(const dt_fakequant_conf *c, const dt_quant_site *site,
@@ -276,7 +278,7 @@ static void backward(const dt_op_run *r)
 const dt_op dt_op_fakequant = {
     .name = "fakequant",
     .in_min = 1,
-    .in_max = 1 + DT_QUANT_MAX_PARAMS,
+    .in_max = 2 + DT_QUANT_MAX_PARAMS,
     .out_count = 1,
     .conf_size = sizeof(dt_fakequant_conf),
     .grads = ~0u,

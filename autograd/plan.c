@@ -235,7 +235,7 @@ static dt_status read_request(dt_plan *p, const dt_plan_request *r, dt_error *er
     for (int i = 0; i < r->gradient_count; i++) {
         const dt_value *v = &g->value[r->gradients[i]];
         p->keeps_grad[r->gradients[i]] = true;
-        if (v->kind == DT_VALUE_PARAM || v->kind == DT_VALUE_BUFFER)
+        if (dt_value_in_state(v))
             return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = v->name },
                            "gradients of parameters are in the state");
     }

@@ -174,15 +174,16 @@ typedef struct dt_ste {
     double strength; /* 0: EWGS 0.001, TANH 0.4, SIGMOID 4 */
 } dt_ste;
 
-/* Configuration of the fakequant op: inputs x, then the parameters in the quantizer's order. */
+/* Configuration of the fakequant op: inputs x, then the parameters in the quantizer's order, then
+ * with `strength_in` the strength [1]. */
 typedef struct dt_fakequant_conf {
     const dt_quantizer *quantizer;
     const void *options; /* of the quantizer's row */
     dt_quant_site site;
     dt_ste ste;
-    /* Of EWGS on weights: its strength where that is measured (dynamics.ewgs_curvature); the
-     * graph's memory, at first as ste.strength says. NULL: ste.strength. */
-    real *delta;
+    /* Of EWGS on weights: its strength is an input, which dynamics may set (ewgs_curvature).
+     * Otherwise it is ste.strength. */
+    bool strength_in;
 } dt_fakequant_conf;
 
 /* The strength in use: the kind's default for 0. */

@@ -41,6 +41,13 @@ static inline const dt_fakequant_conf *dt_query_quantizer(const dt_node *node)
     return node && node->op->quantizes ? node->conf : NULL;
 }
 
+/* How many parameters the quantizer of a node has, its inputs 1..count; 0 for other nodes. */
+static inline int dt_query_params(const dt_node *node)
+{
+    const dt_fakequant_conf *c = dt_query_quantizer(node);
+    return c ? c->quantizer->param_count : 0;
+}
+
 /* The parameter that a weight is made of, through its quantizer and a folded batch norm. */
 int dt_query_latent(const dt_graph *g, int value);
 /* The quantizer on whose grid a value lies, through nodes that only move values and add zeros, that

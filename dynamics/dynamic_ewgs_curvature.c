@@ -67,11 +67,11 @@ static dt_status open(dt_dynamics_part *p, dt_error *err)
     }
     for (int i = 0; i < d->weights.count; i++) {
         const dt_weight_site *site = &d->weights.site[i];
-        if (!site->conf->delta) continue;
+        if (site->strength < 0) continue;
         s->measured[i] = true;
         found++;
         if (!dt_dynamics_tensor_of(d, &DT_SHAPE(1), "ewgs_curvature", "delta", site->weight,
-                                   site->conf->delta))
+                                   d->state->data[site->strength]))
             return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     }
     return found ? DT_OK
@@ -237,7 +237,7 @@ static dt_status set_delta(const dt_dynamics_part *p, int i, dt_error *err)
     if (!isfinite(delta))
         return dt_fail(err, DT_ERR_NUMERIC, &(dt_where){ .key = "dynamics.ewgs_curvature" },
                        "the curvature of '%s' is %g", site->weight, delta);
-    *site->conf->delta = (real)fmin(fmax(delta, 0), 1e6);
+    p->all->state->data[site->strength][0] = (real)fmin(fmax(delta, 0), 1e6);
     return DT_OK;
 }
 
@@ -281,7 +281,9 @@ static void report(dt_dynamics_part *p, dt_dynamics_report_fn fn, void *arg)
     for (int i = 0; i < p->all->weights.count; i++) {
         const dt_weight_site *site = &p->all->weights.site[i];
         if (!s->measured[i]) continue;
-        const dt_dynamics_number n = { "delta", 1, { (double)*site->conf->delta } };
+        const dt_dynamics_number n = { "delta",
+                                       1,
+                                       { (double)p->all->state->data[site->strength][0] } };
         fn(arg, "ewgs_curvature", site->weight, &n, 1);
     }
 }

@@ -42,8 +42,9 @@ static void add_site(dt_weights *w, const dt_graph *g, const dt_node *node, int6
                            .count = dt_shape_count(&v->shape),
                            .at = w->elements,
                            .first_group = *groups };
-    for (int i = 1; i < node->in_count; i++)
-        s->param[i - 1] = node->in[i];
+    for (int i = 0; i < c->quantizer->param_count; i++)
+        s->param[i] = node->in[1 + i];
+    s->strength = c->strength_in ? node->in[1 + c->quantizer->param_count] : -1;
     if (fold) {
         s->fold = fold->conf;
         s->gamma = fold->in[DT_FOLD_GAMMA], s->var = fold->in[DT_FOLD_VAR];

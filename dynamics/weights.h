@@ -17,6 +17,7 @@ typedef struct dt_weight_site {
     const dt_fakequant_conf *conf;
     dt_quant_site site;
     int value, param[DT_QUANT_MAX_PARAMS]; /* value ids */
+    int strength;                          /* of the gradient of rounding: value id, -1: fixed */
     int64_t count;                         /* elements */
     int64_t at;                            /* of its first element among those of all sites */
     int64_t first_group;                   /* its first encoder */

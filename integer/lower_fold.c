@@ -48,7 +48,7 @@ static dt_status no_memory(dt_error *err)
 static void group_params(const dt_lower_source *src, const dt_node *site, int64_t group,
                          real *params)
 {
-    for (int i = 1; i < site->in_count; i++)
+    for (int i = 1; i <= dt_query_params(site); i++)
         params[i - 1] = src->state->data[site->in[i]][group];
 }
 

@@ -77,20 +77,30 @@ static int add_params(dt_placer *p, const char *layer, const char *name, const d
     return 0;
 }
 
+/* What the gradient of rounding is scaled by, "<name>.strength". */
+static int add_strength(dt_placer *p, const char *name, const dt_ste *ste, int *id)
+{
+    const dt_value v = { .name = dt_arena_printf(p->graph->arena, "%s.strength", name),
+                         .kind = DT_VALUE_AUX,
+                         .shape = DT_SHAPE(1),
+                         .role = DT_ROLE_QUANT,
+                         .init = DT_INIT_NUMBER,
+                         .number = (real)dt_ste_strength(ste) };
+    if (!v.name) return no_memory(p);
+    dt_status st = dt_graph_value(p->graph, &v, id, p->err);
+    return st == DT_OK ? 0 : fail(p, st);
+}
+
 static int add_site(dt_placer *p, const char *layer, const char *name, int x,
                     const dt_quant_choice *choice, dt_quant_site site)
 {
     const dt_quantizer *q = dt_quantizer_of(choice->method);
-    int in[1 + DT_QUANT_MAX_PARAMS] = { x }, out = -1;
+    int in[2 + DT_QUANT_MAX_PARAMS] = { x }, count = 1 + q->param_count, out = -1;
     dt_fakequant_conf conf = { .quantizer = q,
                                .site = site,
                                .ste = { choice->ste, choice->ste_strength } };
     conf.site.bits = choice->bits;
-    if (site.weight && choice->ste == DT_STE_EWGS) {
-        const real delta = (real)dt_ste_strength(&conf.ste);
-        conf.delta = dt_graph_keep(p->graph, &delta, sizeof delta);
-        if (!conf.delta) return no_memory(p);
-    }
+    conf.strength_in = site.weight && choice->ste == DT_STE_EWGS;
     conf.options = dt_graph_keep(p->graph, choice->conf, q->row.conf_size);
     if (!conf.options) return no_memory(p);
     if (choice->bits < q->min_bits || choice->bits > q->max_bits)
@@ -103,8 +113,8 @@ static int add_site(dt_placer *p, const char *layer, const char *name, int x,
     if (fits != DT_OK)
         return fail(p, dt_fail(p->err, fits, &(dt_where){ .key = name }, "%s", below.text));
     if (add_params(p, layer, name, q, conf.options, &site, in + 1) < 0) return -1;
-    dt_status st =
-        dt_graph_node(p->graph, "fakequant", name, &conf, in, 1 + q->param_count, &out, p->err);
+    if (conf.strength_in && add_strength(p, name, &conf.ste, &in[count++]) < 0) return -1;
+    dt_status st = dt_graph_node(p->graph, "fakequant", name, &conf, in, count, &out, p->err);
     return st == DT_OK ? out : fail(p, st);
 }
 

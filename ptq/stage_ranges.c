@@ -50,7 +50,7 @@ static dt_status start(dt_ptq *q, const dt_node *site, const char *rule, const r
     const dt_fakequant_conf *own = site->conf;
     void *options = dt_get(q->p->alloc, own->quantizer->row.conf_size, "ptq");
     if (!options) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
-    for (int i = 1; i < site->in_count; i++)
+    for (int i = 1; i <= dt_query_params(site); i++)
         param[i - 1] = q->p->state->data[site->in[i]];
     dt_status st = with_rule(site, rule, options, &c, &below);
     if (st == DT_OK) {

@@ -3,6 +3,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "autograd/query.h"
 #include "ptq/recon.h"
 
 typedef struct site {
@@ -27,7 +28,7 @@ static dt_status add(dt_ptq_moving *m, const dt_node *node, dt_error *err)
     const dt_fakequant_conf *c = node->conf;
     const dt_state *of = r->q->p->state;
     to->node = node;
-    for (int i = 1; i < node->in_count; i++) {
+    for (int i = 1; i <= dt_query_params(node); i++) {
         int v = node->in[i];
         size_t n = (size_t)dt_ptq_features(r->q, v);
         to->before[i - 1] = dt_ptq_memory(r, n * sizeof(real));
@@ -73,7 +74,7 @@ static void step(dt_ptq_moving *m)
     double lr = m->r->conf->lr_step * dt_ptq_cosine(m->r);
     for (int i = 0; i < s->count; i++) {
         site *at = &s->site[i];
-        for (int k = 1; k < at->node->in_count; k++)
+        for (int k = 1; k <= dt_query_params(at->node); k++)
             memcpy(at->before[k - 1], q->p->state->data[at->node->in[k]],
                    sizeof(real) * (size_t)dt_ptq_features(q, at->node->in[k]));
         for (int k = 0; k < at->count; k++)

@@ -29,7 +29,7 @@ bool dt_ptq_weight_of(const dt_ptq *q, const dt_node *product, dt_ptq_weight *ou
 /* The node's parameters as they lie in a state. */
 static void params_of(const dt_state *s, const dt_node *site, void **out)
 {
-    for (int i = 1; i < site->in_count; i++)
+    for (int i = 1; i <= dt_query_params(site); i++)
         out[i - 1] = s->data[site->in[i]];
 }
 
@@ -117,7 +117,7 @@ dt_status dt_ptq_settle(const dt_ptq *q, dt_error *err)
 void dt_ptq_hold(const dt_ptq *q, const dt_node *site, real *const *before)
 {
     const dt_fakequant_conf *c = site->conf;
-    int count = site->in_count - 1;
+    int count = dt_query_params(site);
     for (int64_t group = 0; group < c->site.groups; group++) {
         real was[DT_QUANT_MAX_PARAMS], is[DT_QUANT_MAX_PARAMS];
         for (int i = 0; i < count; i++) {

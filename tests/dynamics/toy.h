@@ -24,8 +24,8 @@ typedef struct toy {
     dt_dynamics_choice choice[TOY_MOST];
     int w, scale, gamma, var; /* the last two: only if folded */
     const dt_fold_norm_conf *fold;
-    bool moves; /* the variance */
-    real delta; /* of EWGS */
+    bool moves;   /* the variance */
+    int strength; /* of EWGS: a value, -1: none */
     real target[TOY_WEIGHTS], q[TOY_WEIGHTS];
     int64_t step, steps;
 } toy;
@@ -73,7 +73,7 @@ static inline dt_status toy_open(toy *t, const char *rows, int bits, const char 
     sscanf(method, "%31s", name_of);
     bool ewgs = strstr(method, " with ewgs") != NULL;
     const dt_quantizer *q = dt_quantizer_of(dt_table_find(&dt_quantizers, name_of));
-    int in[1 + DT_QUANT_MAX_PARAMS] = { t->w }, out;
+    int in[2 + DT_QUANT_MAX_PARAMS] = { t->w }, inputs = 1 + q->param_count, out;
     if (strstr(method, " folded")) toy_fold(t, &in[0]);
     for (int i = 0; i < q->param_count; i++) {
         char name[80];
@@ -86,17 +86,26 @@ static inline dt_status toy_open(toy *t, const char *rows, int bits, const char 
     }
     t->scale = in[1];
     dt_opt_defaults(q->row.opts, t->options);
-    t->delta = (real)0.001;
+    t->strength = -1;
+    if (ewgs) {
+        const dt_value strength = { .name = "layer.weight_quant.strength",
+                                    .kind = DT_VALUE_AUX,
+                                    .shape = DT_SHAPE(1),
+                                    .init = DT_INIT_NUMBER,
+                                    .number = (real)0.001 };
+        ck_assert_int_eq(dt_graph_value(&t->graph, &strength, &t->strength, NULL), DT_OK);
+        in[inputs++] = t->strength;
+    }
     const dt_fakequant_conf c = {
         .quantizer = q,
         .ste = { ewgs ? DT_STE_EWGS : DT_STE_OWN, 0 },
-        .delta = ewgs ? &t->delta : NULL,
+        .strength_in = ewgs,
         .options = t->options,
         .site = { .bits = bits, .is_signed = true, .weight = true, .groups = 1 }
     };
-    ck_assert_int_eq(dt_graph_node(&t->graph, "fakequant", "layer.weight_quant", &c, in,
-                                   1 + q->param_count, &out, NULL),
-                     DT_OK);
+    ck_assert_int_eq(
+        dt_graph_node(&t->graph, "fakequant", "layer.weight_quant", &c, in, inputs, &out, NULL),
+        DT_OK);
     ck_assert_int_eq(dt_state_init(&t->state, &t->graph, true, 1, NULL, NULL), DT_OK);
     for (int i = 0; i < 4 && t->fold; i++) {
         t->state.data[t->gamma][i] = (real)(i % 2 ? -1.3 - 0.1 * i : 0.9 + 0.1 * i);

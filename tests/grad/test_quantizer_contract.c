@@ -279,8 +279,9 @@ START_TEST(each_row_has_its_own_statistics)
 }
 END_TEST
 
-/* dx and the gradient of the scale of LSQ, codes 0..3 of step s, for one element. */
-static real lsq_gradient(dt_ste ste, real x, real s, real g, real *ds)
+/* dx and the gradient of the scale of LSQ, codes 0..3 of step s, for one element. `strength`: as an
+ * input; NULL: as ste says. */
+static real lsq_gradient_of(dt_ste ste, real *strength, real x, real s, real g, real *ds)
 {
     unsigned char options[256];
     const dt_quantizer *q = dt_quantizer_of(dt_table_find(&dt_quantizers, "lsq"));
@@ -293,11 +294,12 @@ static real lsq_gradient(dt_ste ste, real x, real s, real g, real *ds)
         .conf = { .quantizer = q,
                   .options = options,
                   .site = { .bits = 2, .groups = 1 },
-                  .ste = ste },
+                  .ste = ste,
+                  .strength_in = strength != NULL },
         .shape = DT_SHAPE(1, 1),
         .x = &x,
         .dy = &g,
-        .params = { &s, &start },
+        .params = { &s, &start, strength },
         .y = &y,
         .dx = &dx,
         .d_params = { ds },
@@ -305,6 +307,11 @@ static real lsq_gradient(dt_ste ste, real x, real s, real g, real *ds)
     ck_assert_int_eq(dt_ste_check(&c.conf, NULL), DT_OK);
     fq_run(&c, 1);
     return dx;
+}
+
+static real lsq_gradient(dt_ste ste, real x, real s, real g, real *ds)
+{
+    return lsq_gradient_of(ste, NULL, x, s, g, ds);
 }
 
 /* x = .3 of a range of 1: u = .9, q = 1, q_n = 1/3. */
@@ -320,6 +327,10 @@ START_TEST(gradients_of_rounding)
     ck_assert_double_eq_tol(ds, 2 - h * .9, 1e-12);
     h = -2 * (1 + .2 / 30);
     ck_assert_double_eq_tol(lsq_gradient((dt_ste){ DT_STE_EWGS, .2 }, .3, s, -2, &ds), h, 1e-12);
+    real strength = .2; /* as an input, whatever the configuration says */
+    ck_assert_double_eq_tol(lsq_gradient_of((dt_ste){ DT_STE_EWGS, .7 }, &strength, .3, s, -2, &ds),
+                            h, 1e-12);
+    ck_assert_double_eq_tol(ds, -2 - h * .9, 1e-12);
     ck_assert_double_eq_tol(lsq_gradient((dt_ste){ DT_STE_CLIPPED }, 1.2, s, 2, &ds), 0, 1e-12);
     ck_assert_double_eq_tol(lsq_gradient((dt_ste){ DT_STE_PLAIN }, 1.2, s, 2, &ds), 2, 1e-12);
     ck_assert_double_eq_tol(ds, 2 * 3, 1e-12);

@@ -14,7 +14,7 @@ typedef struct fq_call {
     dt_fakequant_conf conf;
     dt_shape shape;                      /* of x; [groups,..] with groups */
     const real *x, *dy;                  /* dy NULL: forward only */
-    real *params[DT_QUANT_MAX_PARAMS];   /* [groups] each */
+    real *params[DT_QUANT_MAX_PARAMS];   /* [groups] each; behind them the strength, if it is one */
     real *y, *dx;                        /* filled */
     real *d_params[DT_QUANT_MAX_PARAMS]; /* filled, may be NULL */
 } fq_call;
@@ -32,9 +32,9 @@ static inline void fq_run(const fq_call *c, int threads)
     dt_op_memory m = { 0 };
     dt_arena *arena = dt_arena_new(NULL, "test");
     ck_assert_int_eq(dt_kernels_init(&kernels, test_isa, NULL), DT_OK);
-    int inputs = 1 + c->conf.quantizer->param_count;
+    int params = c->conf.quantizer->param_count, inputs = 1 + params + c->conf.strength_in;
     for (int i = 1; i < inputs; i++)
-        in[i] = DT_SHAPE(c->conf.site.groups);
+        in[i] = DT_SHAPE(i <= params ? c->conf.site.groups : 1);
     ck_assert_int_eq(op->infer(&c->conf, in, inputs, &out, NULL), DT_OK);
     dt_op_run run = { .conf = &c->conf,
                       .mode = DT_MODE_TRAIN,

@@ -57,7 +57,7 @@ static void say_quant(printer *p, const char *which, const dt_fakequant_conf *c)
         (long long)s->groups, s->batches);
     if (s->has_range) say(p, " range=%.9g..%.9g", s->range_low, s->range_high);
     say(p, " ste=%d,%.9g delta=%.9g}", c->ste.kind, c->ste.strength,
-        c->delta ? (double)*c->delta : 0.0);
+        c->strength_in ? dt_ste_strength(&c->ste) : 0.0);
 }
 
 static void say_chain(printer *p, const void *conf)

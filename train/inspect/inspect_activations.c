@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "autograd/op_fakequant.h"
+#include "autograd/query.h"
 #include "exchange/exporter.h"
 #include "fakequant/quantizers.h"
 #include "train/run/evaluate.h"
@@ -61,7 +62,7 @@ static dt_status on_node(void *arg, const dt_node *n, const dt_op_run *run, bool
     shape.dim[0] = w->valid;
     dt_quant_site site = dt_fakequant_site(c, &shape);
     real params[DT_QUANT_MAX_PARAMS];
-    for (int i = 1; i < n->in_count; i++)
+    for (int i = 1; i <= dt_query_params(n); i++)
         params[i - 1] = ((const real *)run->in[i])[0];
     dt_inspect_fit_add(&w->fit[n - w->graph->node], c, &site, params, NULL, run->in[0], w->room);
     return DT_OK;

@@ -26,7 +26,7 @@ static void add_groups(const dt_graph *g, const dt_state *state, const dt_node *
     }
     for (int64_t k = 0; k < site.groups; k++) {
         real params[DT_QUANT_MAX_PARAMS];
-        for (int i = 1; i < node->in_count; i++)
+        for (int i = 1; i <= dt_query_params(node); i++)
             params[i - 1] = state->data[node->in[i]][k];
         dt_inspect_fit_add(fit, c, &site, params, stats + k * q->stat_count, x + k * site.count, y);
     }

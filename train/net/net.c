@@ -230,8 +230,7 @@ dt_status dt_net_count(dt_recipe *recipe, const dt_net_input *input, const dt_al
     size_t bytes = 0;
     for (int i = 0; i < net.graph.value_count; i++) {
         const dt_value *v = &net.graph.value[i];
-        if (v->kind == DT_VALUE_PARAM || v->kind == DT_VALUE_BUFFER)
-            bytes += (size_t)dt_shape_count(&v->shape) * sizeof(real);
+        if (dt_value_in_state(v)) bytes += (size_t)dt_shape_count(&v->shape) * sizeof(real);
     }
     dt_net_fini(&net);
     if (st == DT_OK) *out_bytes = bytes;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "autograd/quantizer.h"
+#include "autograd/query.h"
 
 /* The numbers of one group of a site in a file. */
 typedef struct lookup {
@@ -29,7 +30,7 @@ static bool read_number(void *arg, const char *name, double *out)
 
 static bool has_all(const dt_graph *g, const dt_node *site, const dt_tensors *set)
 {
-    for (int i = 1; i < site->in_count; i++)
+    for (int i = 1; i <= dt_query_params(site); i++)
         if (!dt_tensors_find(set, g->value[site->in[i]].name)) return false;
     return true;
 }
@@ -44,7 +45,7 @@ bool dt_net_convert(const dt_graph *g, const dt_node *site, const dt_tensors *se
         real p[DT_QUANT_MAX_PARAMS] = { 0 };
         lookup l = { set, site->name, c->site.groups, group };
         if (!c->quantizer->convert(c->options, &c->site, read_number, &l, p)) return false;
-        for (int i = 1; state && i < site->in_count; i++)
+        for (int i = 1; state && i <= dt_query_params(site); i++)
             state->data[site->in[i]][group] = p[i - 1];
     }
     return true;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "autograd/query.h"
 #include "core/glob.h"
 #include "exchange/layout.h"
 #include "train/net/net.h"
@@ -75,7 +76,7 @@ static dt_status check_shape(const dt_value *v, const dt_named_tensor *t, const 
 static bool is_converted(const dt_graph *g, const dt_tensors *set, int value)
 {
     for (int i = 0; i < g->node_count; i++)
-        for (int k = 1; k < g->node[i].in_count; k++)
+        for (int k = 1; k <= dt_query_params(&g->node[i]); k++)
             if (g->node[i].in[k] == value && dt_net_convert(g, &g->node[i], set, NULL)) return true;
     return false;
 }
@@ -113,7 +114,7 @@ bool dt_net_has_site(const dt_graph *g, const dt_node *site, const dt_tensors *s
                      bool *out_converted)
 {
     *out_converted = dt_net_convert(g, site, set, NULL);
-    for (int i = 1; !*out_converted && i < site->in_count; i++)
+    for (int i = 1; !*out_converted && i <= dt_query_params(site); i++)
         if (!find(set, &g->value[site->in[i]])) return false;
     return true;
 }

@@ -119,7 +119,7 @@ static dt_status hook(void *arg, const dt_node *node, const dt_op_run *run, bool
     const calibration *c = arg;
     if (!node->op->quantizes || !dt_net_is_new_site(c->before, node)) return DT_OK;
     /* At the start of a run sites may have come with the file; later no phase has them yet. */
-    const bool *anew = c->before || node->in_count < 2 ? NULL : c->net->anew;
+    const bool *anew = c->before || dt_query_params(node) == 0 ? NULL : c->net->anew;
     if (anew && !anew[node->in[1]]) return DT_OK;
     if (!after) return c->init ? start_site(node, run, err) : DT_OK;
     if (c->site) report_site(c, node, run);

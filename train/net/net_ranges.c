@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "autograd/query.h"
 #include "fakequant/floor.h"
 #include "train/net/net.h"
 
@@ -12,11 +13,11 @@ static dt_status check_group(const dt_node *site, const dt_state *state, int64_t
     const dt_fakequant_conf *c = site->conf;
     real p[DT_QUANT_MAX_PARAMS];
     double size;
-    for (int i = 1; i < site->in_count; i++)
+    for (int i = 1; i <= dt_query_params(site); i++)
         p[i - 1] = state->data[site->in[i]][group];
     if (!dt_floor_usable(c, p, &size)) {
         int at = 1; /* what the range is made of begins there; a number that is none comes first */
-        for (int i = 1; i < site->in_count && isfinite(p[at - 1]); i++)
+        for (int i = 1; i <= dt_query_params(site) && isfinite(p[at - 1]); i++)
             at = isfinite(p[i - 1]) ? 1 : i;
         char group_text[32] = "";
         if (c->site.groups > 1)

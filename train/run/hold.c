@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "autograd/query.h"
 #include "fakequant/floor.h"
 
 enum { TOLD_HALF = 1, TOLD_FLOOR = 2, OFTEN = 20 };
@@ -48,7 +49,7 @@ static const dt_fakequant_conf *site_conf(const dt_node *node)
 
 static void read_group(const dt_node *site, real *const *data, int64_t group, real *out)
 {
-    for (int i = 1; i < site->in_count; i++)
+    for (int i = 1; i <= dt_query_params(site); i++)
         out[i - 1] = data[site->in[i]][group];
 }
 
@@ -56,7 +57,7 @@ static void read_group(const dt_node *site, real *const *data, int64_t group, re
 static void put_group(dt_hold *h, const dt_node *site, const dt_optim_state *o, dt_state *s,
                       int64_t group, const real *held, dt_hold_event *e)
 {
-    for (int i = site->in_count - 1; i > 0; i--) {
+    for (int i = dt_query_params(site); i > 0; i--) {
         real *x = &s->data[site->in[i]][group];
         if (memcmp(x, &held[i - 1], sizeof *x) == 0) continue;
         const char *name = strrchr(h->graph->value[site->in[i]].name, '.');
@@ -127,7 +128,7 @@ int dt_hold_often(const dt_hold *h, const dt_graph *sites, char *text, size_t si
     for (int i = 0; i < sites->node_count; i++) {
         const dt_node *site = &sites->node[i];
         char name[256];
-        int64_t halved = site_conf(site) && site->in_count > 1 ? h->halved[site->in[1]] : 0;
+        int64_t halved = dt_query_params(site) > 0 ? h->halved[site->in[1]] : 0;
         if (halved * OFTEN <= h->steps) continue;
         snprintf(name, sizeof name, "%s (%lld of %lld steps)", site->name, (long long)halved,
                  (long long)h->steps);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "autograd/quantizer.h"
+#include "autograd/query.h"
 
 static dt_status make_buffers(dt_optim_state *o, int k, const dt_graph *g, dt_error *err)
 {
@@ -28,7 +29,7 @@ static int side_group(const dt_graph *g, int value)
         const dt_node *node = &g->node[i];
         const dt_fakequant_conf *c = node->conf;
         if (!node->op->quantizes) continue;
-        for (int k = 1; k < node->in_count; k++)
+        for (int k = 1; k <= dt_query_params(node); k++)
             if (node->in[k] == value)
                 return c->site.weight ? DT_GROUP_QUANT_WEIGHTS : DT_GROUP_QUANT_ACTIVATIONS;
     }

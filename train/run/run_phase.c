@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "autograd/fuse.h"
+#include "autograd/query.h"
 #include "train/run/run_state.h"
 
 static void say(const dt_run *r, const char *text)
@@ -223,7 +224,7 @@ static void join(dt_run *r, const dt_phase *f)
     for (int i = 0; i < f->plain->node_count; i++) {
         const dt_node *node = &f->plain->node[i];
         if (!is_site(node) || !dt_net_is_new_site(f[-1].plain, node)) continue;
-        for (int k = 1; k < node->in_count; k++)
+        for (int k = 1; k <= dt_query_params(node); k++)
             dt_optim_join(&r->optim, node->in[k], f->first_step);
     }
 }
