@@ -170,6 +170,7 @@ static dt_op_run prepare(dt_exec *e, int i, void *(*value)(const dt_exec *e, int
     const dt_node *node = &p->graph->node[i];
     dt_op_run run = { .conf = node->conf,
                       .mode = p->mode,
+                      .norms = p->norms,
                       .threads = p->threads,
                       .in_count = node->in_count,
                       .kernels = e->kernels,

@@ -13,11 +13,26 @@
 enum { DT_OP_MAX_IN = 16, DT_OP_MAX_OUT = 3 };
 
 typedef enum dt_mode {
-    DT_MODE_TRAIN,     /* batch statistics, running ones updated, backward follows */
-    DT_MODE_EVAL,      /* running statistics, forward only */
-    DT_MODE_CALIBRATE, /* batch statistics, nothing updated; quantizers start from what they see */
-    DT_MODE_NORM,      /* batch statistics take the place of the running ones, forward only */
+    DT_MODE_TRAIN, /* of a step: random parts are drawn, backward follows */
+    DT_MODE_EVAL,  /* forward only, nothing at random */
 } dt_mode;
+
+/* What batch norms normalise by. */
+typedef enum dt_norms {
+    DT_NORMS_OF_MODE, /* requests only: MOVE in TRAIN, RUNNING in EVAL */
+    DT_NORMS_MOVE,    /* the batch's statistics, which move the running ones */
+    DT_NORMS_RUNNING, /* the running ones, which stay */
+    DT_NORMS_BATCH,   /* the batch's, and the running ones stay: quantizers start from what they see
+                       */
+    DT_NORMS_REPLACE, /* the batch's, which take the place of the running ones */
+} dt_norms;
+
+/* Never OF_MODE. */
+static inline dt_norms dt_norms_in(dt_mode mode, dt_norms norms)
+{
+    if (norms != DT_NORMS_OF_MODE) return norms;
+    return mode == DT_MODE_TRAIN ? DT_NORMS_MOVE : DT_NORMS_RUNNING;
+}
 
 /* What the values of an output are known to be, for the sign of quantizers. */
 typedef enum dt_sign {
@@ -47,6 +62,7 @@ typedef struct dt_op_memory {
 typedef struct dt_op_run {
     const void *conf;
     dt_mode mode;
+    dt_norms norms; /* dt_norms_in */
     int threads, in_count;
     const dt_kernels *kernels;
     const dt_shape *in_shape, *out_shape;
@@ -66,7 +82,7 @@ typedef struct dt_op_run {
     int64_t step;
     uint32_t stream; /* hash of the node's name */
     bool *lost;      /* set when a value that is not finite would be hidden: codes have no nan */
-    /* Forward in TRAIN mode: what running statistics are moved by goes here, and they stay; see
+    /* Forward where norms MOVE: what running statistics are moved by goes here, and they stay; see
      * dt_op.move. NULL: they move. */
     double *moves;
     dt_replay replay;
@@ -136,7 +152,7 @@ typedef struct dt_op {
      * between forward and backward: then forward runs again before the first backward pass that
      * reads out[0]. It gives the same bits, writes nothing else, and backward reads every input. */
     bool (*remakes)(const void *conf, const dt_shape *in);
-    /* Running statistics, NULL: none. Forward in TRAIN mode moves those that are its inputs, or
+    /* Running statistics, NULL: none. Forward where norms MOVE moves those that are its inputs, or
      * leaves `moves` numbers from which `move` does it later, with the same bits. */
     int64_t (*moves)(const void *conf, const dt_shape *in);
     void (*move)(const dt_op_run *run, const double *moves); /* reads and writes inputs alone */
@@ -193,7 +209,8 @@ struct dt_op_example {
     dt_shape in[DT_OP_MAX_IN];
     const void *conf;
     unsigned positive; /* bit i: input i is drawn positive (scales, variances) */
-    unsigned labels;   /* bit i: input i is int32 labels 0..classes-1 with -1 among them */
+    dt_norms norms;
+    unsigned labels; /* bit i: input i is int32 labels 0..classes-1 with -1 among them */
     int classes;
 };
 

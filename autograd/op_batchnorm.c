@@ -51,7 +51,7 @@ static void move_running(const dt_op_run *r, const dt_batchnorm_conf *c, const d
 {
     dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
     real *run_mean = r->in[DT_BN_MEAN], *run_var = r->in[DT_BN_VAR];
-    double momentum = r->mode == DT_MODE_NORM ? 1 : c->momentum;
+    double momentum = r->norms == DT_NORMS_REPLACE ? 1 : c->momentum;
     double unbias = d.rows > 1 ? (double)d.rows / (double)(d.rows - 1) : 1;
     for (int64_t i = 0; i < d.C; i++) {
         run_mean[i] = (real)((1 - momentum) * (double)run_mean[i] + momentum * mean[i]);
@@ -61,15 +61,14 @@ static void move_running(const dt_op_run *r, const dt_batchnorm_conf *c, const d
 
 int64_t dt_batchnorm_moves(const void *conf, const dt_shape *in)
 {
-    const dt_batchnorm_conf *c = conf;
-    return c->frozen ? 0 : 2 * dt_batchnorm_dims_of(in).C;
+    (void)conf;
+    return 2 * dt_batchnorm_dims_of(in).C;
 }
 
 void dt_batchnorm_move(const dt_op_run *r, const double *moves)
 {
     dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
-    const dt_batchnorm_conf *c = r->conf;
-    if (!c->frozen) move_running(r, c, moves, moves + d.C);
+    move_running(r, r->conf, moves, moves + d.C);
 }
 
 static void use_batch(const dt_op_run *r, const dt_batchnorm_conf *c, dt_batchnorm_dims d,
@@ -80,8 +79,8 @@ static void use_batch(const dt_op_run *r, const dt_batchnorm_conf *c, dt_batchno
         save_mean[i] = (real)mean[i];
         save_inv[i] = (real)(1 / sqrt(var[i] + c->eps));
     }
-    if (r->mode == DT_MODE_CALIBRATE) return;
-    if (r->mode == DT_MODE_TRAIN && r->moves) {
+    if (r->norms == DT_NORMS_BATCH) return;
+    if (r->norms == DT_NORMS_MOVE && r->moves) {
         memcpy(r->moves, mean, (size_t)d.C * sizeof *mean);
         memcpy(r->moves + d.C, var, (size_t)d.C * sizeof *var);
     } else {
@@ -104,9 +103,9 @@ void dt_batchnorm_statistics(const dt_op_run *r, const dt_batchnorm_conf *c, boo
 {
     dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
     double *mean = work, *var = mean + d.C, *rest = mean + 5 * d.C;
-    if (r->mode != DT_MODE_EVAL && !known)
+    if (r->norms != DT_NORMS_RUNNING && !known)
         r->kernels->point.moments(r->threads, d.rows, d.C, r->in[0], rest, mean, var);
-    if (r->mode == DT_MODE_EVAL || c->frozen)
+    if (r->norms == DT_NORMS_RUNNING)
         use_running(r, c, d);
     else
         use_batch(r, c, d, mean, var);
@@ -126,18 +125,19 @@ static void forward(const dt_op_run *r)
 }
 
 /* dbeta = sum dy; dgamma = sum dy xhat;
- * dx = gamma inv (dy - dbeta/rows - xhat dgamma/rows), with xhat = (x - mean) inv; with frozen
+ * dx = gamma inv (dy - dbeta/rows - xhat dgamma/rows), with xhat = (x - mean) inv; with running
  * statistics dx = gamma inv dy. */
-void dt_batchnorm_factors(const dt_op_run *r, const dt_batchnorm_conf *c, const double *sum_dy,
-                          const double *sum_dyx, real *k, real *a, real *b)
+void dt_batchnorm_factors(const dt_op_run *r, const double *sum_dy, const double *sum_dyx, real *k,
+                          real *a, real *b)
 {
     dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
     const real *gamma = r->in[DT_BN_GAMMA], *inv = (real *)r->saved + d.C;
+    bool fixed = r->norms == DT_NORMS_RUNNING;
     for (int64_t i = 0; i < d.C; i++) {
         double inverse = (double)inv[i];
         k[i] = gamma[i] * inv[i];
-        a[i] = c->frozen ? 0 : (real)(sum_dy[i] / (double)d.rows);
-        b[i] = c->frozen ? 0 : (real)(sum_dyx[i] * inverse * inverse / (double)d.rows);
+        a[i] = fixed ? 0 : (real)(sum_dy[i] / (double)d.rows);
+        b[i] = fixed ? 0 : (real)(sum_dyx[i] * inverse * inverse / (double)d.rows);
         if (r->d_in[DT_BN_GAMMA]) r->d_in[DT_BN_GAMMA][i] = (real)(sum_dyx[i] * inverse);
         if (r->d_in[DT_BN_BETA]) r->d_in[DT_BN_BETA][i] = (real)sum_dy[i];
     }
@@ -150,14 +150,13 @@ static void backward(const dt_op_run *r)
     real *k = (real *)(sum_dy + 2 * d.C), *a = k + d.C, *b = a + d.C;
     r->kernels->point.norm_back_sums(r->threads, d.rows, d.C, r->in[0], r->d_out[0], r->saved, rest,
                                      sum_dy, sum_dyx);
-    dt_batchnorm_factors(r, r->conf, sum_dy, sum_dyx, k, a, b);
+    dt_batchnorm_factors(r, sum_dy, sum_dyx, k, a, b);
     if (r->d_in[0])
         r->kernels->point.norm_back(r->threads, d.rows, d.C, r->in[0], r->d_out[0], r->saved, k, a,
                                     b, rest, r->d_in[0], r->add[0]);
 }
 
 static const dt_batchnorm_conf conf = { .eps = 1e-5, .momentum = 0.1 };
-static const dt_batchnorm_conf frozen = { .eps = 1e-5, .momentum = 0.1, .frozen = true };
 static const dt_op_example examples[] = {
     { .in_count = 5,
       .in = { { 4, { 3, 2, 2, 3 } }, { 1, { 3 } }, { 1, { 3 } }, { 1, { 3 } }, { 1, { 3 } } },
@@ -169,7 +168,8 @@ static const dt_op_example examples[] = {
       .positive = 1 << DT_BN_VAR },
     { .in_count = 5,
       .in = { { 2, { 6, 5 } }, { 1, { 5 } }, { 1, { 5 } }, { 1, { 5 } }, { 1, { 5 } } },
-      .conf = &frozen,
+      .conf = &conf,
+      .norms = DT_NORMS_RUNNING,
       .positive = 1 << DT_BN_VAR },
     { .in_count = 0 },
 };
@@ -178,8 +178,6 @@ static const dt_opt opts[] = {
     DT_OPT_FLOAT(dt_batchnorm_conf, eps, 1e-5, 0, 1, "added to the variance"),
     DT_OPT_FLOAT(dt_batchnorm_conf, momentum, 0.1, 0, 1,
                  "share of the batch in running statistics"),
-    DT_OPT_BOOL(dt_batchnorm_conf, frozen, false,
-                "training uses the running statistics and leaves them alone"),
     DT_OPT_END,
 };
 

@@ -7,7 +7,6 @@
 
 typedef struct dt_batchnorm_conf {
     double eps, momentum; /* PyTorch's: 1e-5, 0.1 */
-    bool frozen;          /* every mode uses the running values and leaves them alone */
 } dt_batchnorm_conf;
 
 /* First inputs of the op, and of nodes that contain it. */
@@ -24,8 +23,8 @@ dt_batchnorm_dims dt_batchnorm_dims_of(const dt_shape *x);
 size_t dt_batchnorm_saved_bytes(dt_batchnorm_dims d);
 size_t dt_batchnorm_work_bytes(dt_batchnorm_dims d, int threads);
 
-/* Fills r->saved: in EVAL mode from the running values, else from the batch; in TRAIN mode moves
- * the running values, in NORM mode they become the batch's. Then k [C] = gamma / deviation.
+/* Fills r->saved with the statistics that r->norms says, and moves or replaces the running ones as
+ * that says. Then k [C] = gamma / deviation.
  * `known`: the batch's mean and biased variance are the first 2 [C] doubles of the work already. */
 void dt_batchnorm_statistics(const dt_op_run *r, const dt_batchnorm_conf *c, bool known, void *work,
                              real *k);
@@ -37,7 +36,7 @@ void dt_batchnorm_move(const dt_op_run *r, const double *moves);
 
 /* From the column sums of dy and of dy * (x - mean): gradients of gamma and beta where they are
  * wanted, and the factors of dx = k (dy - a - (x - mean) b). */
-void dt_batchnorm_factors(const dt_op_run *r, const dt_batchnorm_conf *c, const double *sum_dy,
-                          const double *sum_dyx, real *k, real *a, real *b);
+void dt_batchnorm_factors(const dt_op_run *r, const double *sum_dy, const double *sum_dyx, real *k,
+                          real *a, real *b);
 
 #endif

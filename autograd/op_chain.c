@@ -196,7 +196,7 @@ static void forward(const dt_op_run *r)
     call k = begin(r);
     double *mean = r->work;
     real *factor = (real *)(mean + 2 * k.d.C);
-    bool known = k.c->sums && r->mode != DT_MODE_EVAL;
+    bool known = k.c->sums && r->norms != DT_NORMS_RUNNING;
     if (known) {
         dt_parallel(r->threads, k.l.blocks, moments_block, &k);
         dt_point_join(&k.l, k.d.rows, k.d.C, mean, mean + k.d.C);
@@ -382,7 +382,7 @@ static void backward(const dt_op_run *r)
         }
     for (int i = 0; i < k.c->count; i++)
         if (k.c->stage[i].kind == DT_CHAIN_QUANT) quantizer_gradients(&k, i);
-    dt_batchnorm_factors(r, &k.c->norm, sum_dy, sum_dyx, factor, a, b);
+    dt_batchnorm_factors(r, sum_dy, sum_dyx, factor, a, b);
     save_columns(&k, factor, a, b);
     if (r->d_in[0] && !r->leave) dt_parallel(r->threads, r->in_shape[0].dim[0], finish_picture, &k);
 }

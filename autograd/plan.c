@@ -149,6 +149,7 @@ static int saved_until(const dt_plan *p, int i)
 
 static void plan_moves(dt_plan *p)
 {
+    if (p->norms != DT_NORMS_MOVE) return;
     for (int i = 0; i < p->graph->node_count; i++) {
         const dt_node *node = &p->graph->node[i];
         dt_shape in[DT_OP_MAX_IN];
@@ -171,6 +172,7 @@ static void plan_memory(dt_plan *p, const dt_kernels *k)
         dt_plan_shapes(p, node->out, node->out_count, out);
         dt_op_run run = { .conf = node->conf,
                           .mode = p->mode,
+                          .norms = p->norms,
                           .threads = p->threads,
                           .in_count = node->in_count,
                           .kernels = k,
@@ -269,7 +271,11 @@ dt_status dt_plan_init(dt_plan *p, const dt_plan_request *r, const dt_alloc *a, 
 {
     if (r->batch < 1 || r->threads < 1 || r->threads > DT_MAX_THREADS || r->output_count < 1)
         return dt_fail(err, DT_ERR_ARG, NULL, "a plan wants a batch, threads and outputs");
-    *p = (dt_plan){ .graph = r->graph, .mode = r->mode, .batch = r->batch, .threads = r->threads };
+    *p = (dt_plan){ .graph = r->graph,
+                    .mode = r->mode,
+                    .norms = dt_norms_in(r->mode, r->norms),
+                    .batch = r->batch,
+                    .threads = r->threads };
     p->arena = dt_arena_new(a, "plan");
     if (!p->arena) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a plan");
     dt_status st = plan_all(p, r, err);
@@ -285,16 +291,20 @@ void dt_plan_fini(dt_plan *p)
 
 void dt_plan_print(const dt_plan *p, char *text, size_t size)
 {
-    static const char *const modes[] = { "train", "eval", "calibrate", "norm" };
+    static const char *const modes[] = { "train", "eval" };
+    static const char *const norms[] = { "", ", norms move", ", running norms", ", batch norms",
+                                         ", norms anew" };
     double kind[5] = { 0 };
     for (int i = 0; i < p->slot_count; i++)
         kind[p->slot[i].kind] += (double)p->slot[i].bytes / 1e6;
-    snprintf(text, size,
-             "%s batch %lld: arena %.1f MB (%.1f MB without sharing: values %.1f, gradients %.1f, "
-             "saved %.1f, work %.1f)",
-             modes[p->mode], (long long)p->batch, (double)p->arena_bytes / 1e6,
-             (double)p->sum_bytes / 1e6, kind[DT_SLOT_VALUE],
-             kind[DT_SLOT_GRAD] + kind[DT_SLOT_SUM], kind[DT_SLOT_SAVED], kind[DT_SLOT_WORK]);
+    snprintf(
+        text, size,
+        "%s%s batch %lld: arena %.1f MB (%.1f MB without sharing: values %.1f, gradients %.1f, "
+        "saved %.1f, work %.1f)",
+        modes[p->mode], p->norms == dt_norms_in(p->mode, DT_NORMS_OF_MODE) ? "" : norms[p->norms],
+        (long long)p->batch, (double)p->arena_bytes / 1e6, (double)p->sum_bytes / 1e6,
+        kind[DT_SLOT_VALUE], kind[DT_SLOT_GRAD] + kind[DT_SLOT_SUM], kind[DT_SLOT_SAVED],
+        kind[DT_SLOT_WORK]);
 }
 
 int64_t dt_plan_node_macs(const dt_plan *p, int i)

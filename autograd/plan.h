@@ -1,6 +1,7 @@
-/* A plan is (graph, batch, mode): shapes of every value, lifetimes of every tensor, and where each
- * lies in one arena. Time runs forward through the nodes 0..n-1 and back: the backward pass of node
- * i happens at 2n-1-i. Tensors whose lifetimes do not meet share memory. */
+/* A plan is (graph, batch, mode) and what is wanted of them: shapes of every value, lifetimes of
+ * every tensor, and where each lies in one arena. Time runs forward through the nodes 0..n-1 and
+ * back: the backward pass of node i happens at 2n-1-i. Tensors whose lifetimes do not meet share
+ * memory. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_AUTOGRAD_PLAN_H
 #define DT_AUTOGRAD_PLAN_H
@@ -39,6 +40,7 @@ typedef struct dt_plan_node {
 typedef struct dt_plan {
     const dt_graph *graph;
     dt_mode mode;
+    dt_norms norms; /* never OF_MODE */
     int64_t batch;
     int threads;
     dt_shape *shape;  /* by value */
@@ -66,6 +68,7 @@ typedef struct dt_plan_request {
     const dt_graph *graph; /* borrowed by the plan */
     const dt_kernels *kernels;
     dt_mode mode;
+    dt_norms norms;
     int64_t batch;
     int threads;
     const int *outputs; /* values kept to the end of the step */

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "autograd/fuse.h"
-#include "autograd/op_batchnorm.h"
 #include "autograd/op_either.h"
 #include "autograd/query.h"
 #include "autograd/rewrite.h"
@@ -58,12 +57,6 @@ static dt_status visit(dt_rewrite *r, int i)
     const dt_node *node = &r->source->node[i];
     const dt_fakequant_conf *c = dt_query_quantizer(node);
     if (!of->unit->inside[i]) return dt_rewrite_put(r, node);
-    if (node->op->batch_stat) {
-        dt_batchnorm_conf norm;
-        memcpy(&norm, node->conf, sizeof norm);
-        norm.frozen = true;
-        return dt_rewrite_put_as(r, node, node->op->name, &norm, sizeof norm);
-    }
     bool leaves = c && c->site.weight && places_weights(of);
     if (leaves || node->op->identity_in_eval) {
         dt_rewrite_stand_for(r, node->out[0], node->in[0]);
@@ -88,6 +81,7 @@ static dt_status make_plan(dt_ptq_recon *r, dt_error *err)
                         &(dt_plan_request){ .graph = &r->fused,
                                             .kernels = p->kernels,
                                             .mode = DT_MODE_TRAIN,
+                                            .norms = DT_NORMS_RUNNING,
                                             .batch = r->batch,
                                             .threads = p->threads,
                                             .outputs = &r->unit->out,

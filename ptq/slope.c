@@ -3,23 +3,16 @@
 #include <string.h>
 
 #include "autograd/fuse.h"
-#include "autograd/op_batchnorm.h"
 #include "autograd/query.h"
 #include "autograd/rewrite.h"
 #include "core/mathx.h"
 #include "ptq/metric.h"
 
-/* Quantizers and what is nothing outside of training are left out, norms use running values. */
+/* Quantizers and what is nothing outside of training are left out. */
 static dt_status visit(dt_rewrite *r, int i)
 {
     const dt_node *node = &r->source->node[i];
     const dt_ptq_slope *g = r->arg;
-    if (node->op->batch_stat) {
-        dt_batchnorm_conf norm;
-        memcpy(&norm, node->conf, sizeof norm);
-        norm.frozen = true;
-        return dt_rewrite_put_as(r, node, node->op->name, &norm, sizeof norm);
-    }
     if (!node->op->quantizes && !node->op->identity_in_eval) return dt_rewrite_put(r, node);
     if (node->out[0] == g->s->q->p->logits)
         dt_rewrite_rename(r, node->in[0], node->out[0]);
@@ -44,6 +37,7 @@ static dt_status open(dt_ptq_slope *g, dt_error *err)
                         &(dt_plan_request){ .graph = &g->fused,
                                             .kernels = p->kernels,
                                             .mode = DT_MODE_TRAIN,
+                                            .norms = DT_NORMS_RUNNING,
                                             .batch = g->batch,
                                             .threads = p->threads,
                                             .outputs = &p->logits,

@@ -9,7 +9,7 @@
 #include "tests/support/plan_player.h"
 
 static void check_plan(const test_net *t, const dt_graph *g, const dt_kernels *k, dt_mode mode,
-                       int64_t batch, int threads)
+                       dt_norms norms, int64_t batch, int threads)
 {
     dt_plan p;
     dt_error err = { .status = DT_OK };
@@ -18,6 +18,7 @@ static void check_plan(const test_net *t, const dt_graph *g, const dt_kernels *k
                                &(dt_plan_request){ .graph = g,
                                                    .kernels = k,
                                                    .mode = mode,
+                                                   .norms = norms,
                                                    .batch = batch,
                                                    .threads = threads,
                                                    .outputs = outputs,
@@ -72,10 +73,11 @@ START_TEST(memory_is_never_shared_by_the_living)
         dt_mode mode;
         int64_t batch;
         int threads;
+        dt_norms norms;
     } plans[] = { { DT_MODE_TRAIN, 1, 1 },
                   { DT_MODE_TRAIN, 16, 3 },
                   { DT_MODE_EVAL, 7, 2 },
-                  { DT_MODE_CALIBRATE, 2, 1 } };
+                  { DT_MODE_EVAL, 2, 1, DT_NORMS_BATCH } };
     dt_kernels k;
     ck_assert_int_eq(dt_kernels_init(&k, test_isa, NULL), DT_OK);
     for (size_t r = 0; dt_models.rows[r]; r++)
@@ -86,7 +88,8 @@ START_TEST(memory_is_never_shared_by_the_living)
             const dt_graph *graphs[] = { &t.net.graph, dt_net_steps(&t.net) };
             for (size_t g = 0; g < DT_ARRAY_LEN(graphs); g++)
                 for (size_t i = 0; i < DT_ARRAY_LEN(plans); i++)
-                    check_plan(&t, graphs[g], &k, plans[i].mode, plans[i].batch, plans[i].threads);
+                    check_plan(&t, graphs[g], &k, plans[i].mode, plans[i].norms, plans[i].batch,
+                               plans[i].threads);
             close_blank(&t, &m);
         }
 }

@@ -1,4 +1,5 @@
-/* Batch-norm statistics of one batch, and their averages: mode NORM and the row bn_estimate. */
+/* Batch-norm statistics of one batch, and their averages: DT_NORMS_REPLACE and the row bn_estimate.
+ */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
@@ -19,13 +20,14 @@ typedef struct setup {
     dt_dynamics dynamics;
 } setup;
 
-static void open_exec(setup *s, dt_mode mode, dt_plan *p, dt_exec *e)
+static void open_exec(setup *s, dt_mode mode, dt_norms norms, dt_plan *p, dt_exec *e)
 {
     const int outputs[] = { s->t.net.loss, s->t.net.logits };
     ck_assert_int_eq(dt_plan_init(p,
                                   &(dt_plan_request){ .graph = dt_net_steps(&s->t.net),
                                                       .kernels = &s->k,
                                                       .mode = mode,
+                                                      .norms = norms,
                                                       .batch = BATCH,
                                                       .threads = 2,
                                                       .outputs = outputs,
@@ -50,8 +52,8 @@ static void open_setup(setup *s, int batches)
     memset(s, 0, sizeof *s);
     test_net_open(&s->t, TEST_FLOAT("smallcnn"), true);
     ck_assert_int_eq(dt_kernels_init(&s->k, test_isa, NULL), DT_OK);
-    open_exec(s, DT_MODE_NORM, &s->norm, &s->norm_exec);
-    open_exec(s, DT_MODE_TRAIN, &s->train, &s->train_exec);
+    open_exec(s, DT_MODE_EVAL, DT_NORMS_REPLACE, &s->norm, &s->norm_exec);
+    open_exec(s, DT_MODE_TRAIN, DT_NORMS_OF_MODE, &s->train, &s->train_exec);
     dt_rng_open(&rng, 5, DT_RNG_TEST, 0, 0);
     for (int i = 0; i < 2 * PIXELS; i++)
         s->x[i / PIXELS][i % PIXELS] = (real)dt_rng_normal(&rng);

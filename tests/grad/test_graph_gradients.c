@@ -259,15 +259,40 @@ static void fill_statistics(const dt_graph *g, dt_state *s, real mean, real var)
             s->data[v][i] = strstr(g->value[v].name, ".m") ? mean : var;
 }
 
-/* In every mode: training, evaluation, calibration, and where statistics would be the batch's. */
-START_TEST(frozen_statistics_are_used_and_stay)
+/* What the outputs are normalised by, and what becomes of the running statistics 1 and 4. */
+static const struct {
+    dt_mode mode;
+    dt_norms norms;
+    bool running; /* they are what is used */
+    double share; /* of the batch in what they become */
+} norm_cases[] = {
+    { DT_MODE_TRAIN, DT_NORMS_OF_MODE, false, 0.1 }, { DT_MODE_TRAIN, DT_NORMS_MOVE, false, 0.1 },
+    { DT_MODE_TRAIN, DT_NORMS_RUNNING, true, 0 },    { DT_MODE_TRAIN, DT_NORMS_BATCH, false, 0 },
+    { DT_MODE_TRAIN, DT_NORMS_REPLACE, false, 1 },   { DT_MODE_EVAL, DT_NORMS_OF_MODE, true, 0 },
+    { DT_MODE_EVAL, DT_NORMS_MOVE, false, 0.1 },     { DT_MODE_EVAL, DT_NORMS_RUNNING, true, 0 },
+    { DT_MODE_EVAL, DT_NORMS_BATCH, false, 0 },      { DT_MODE_EVAL, DT_NORMS_REPLACE, false, 1 },
+};
+
+/* Mean and unbiased variance of channel c of the pictures. */
+static void batch_statistics(int c, double *out_mean, double *out_var)
 {
-    static const dt_mode modes[] = { DT_MODE_TRAIN, DT_MODE_EVAL, DT_MODE_CALIBRATE, DT_MODE_NORM };
-    const dt_batchnorm_conf frozen = { .eps = 0, .momentum = 0.1, .frozen = true };
+    const int rows = (int)DT_ARRAY_LEN(pictures) / C;
+    double mean = 0, var = 0;
+    for (int i = 0; i < rows; i++)
+        mean += (double)pictures[i * C + c] / rows;
+    for (int i = 0; i < rows; i++)
+        var += ((double)pictures[i * C + c] - mean) * ((double)pictures[i * C + c] - mean);
+    *out_mean = mean;
+    *out_var = var / (rows - 1);
+}
+
+START_TEST(norms_are_what_a_request_says)
+{
+    const dt_batchnorm_conf exact = { .eps = 0, .momentum = 0.1 };
     dt_kernels k;
     draw_pictures();
     ck_assert_int_eq(dt_kernels_init(&k, "", NULL), DT_OK);
-    for (size_t m = 0; m < DT_ARRAY_LEN(modes); m++) {
+    for (size_t m = 0; m < DT_ARRAY_LEN(norm_cases); m++) {
         dt_graph g;
         dt_plan p;
         dt_state s;
@@ -275,14 +300,15 @@ START_TEST(frozen_statistics_are_used_and_stay)
         int x, labels;
         add_inputs(&g, &x, &labels);
         int y = norm(&g, "n1", x, C);
-        g.node[0].conf = dt_graph_keep(&g, &frozen, sizeof frozen);
+        g.node[0].conf = dt_graph_keep(&g, &exact, sizeof exact);
         int fc = param(&g, "fc", DT_SHAPE(CLASSES, C), DT_INIT_KAIMING);
         int h = node(&g, "linear", NULL, node(&g, "gap", NULL, y, -1), fc);
         const int outputs[] = { node(&g, "softmax_ce", &ce, h, labels), y };
         ck_assert_int_eq(dt_plan_init(&p,
                                       &(dt_plan_request){ .graph = &g,
                                                           .kernels = &k,
-                                                          .mode = modes[m],
+                                                          .mode = norm_cases[m].mode,
+                                                          .norms = norm_cases[m].norms,
                                                           .batch = N,
                                                           .threads = 2,
                                                           .outputs = outputs,
@@ -296,10 +322,18 @@ START_TEST(frozen_statistics_are_used_and_stay)
         dt_exec_set_input(&e, labels, target);
         run(&e, outputs[0]);
         const real *got = dt_exec_value(&e, y);
-        for (size_t i = 0; i < DT_ARRAY_LEN(pictures); i++)
-            ck_assert_double_eq_tol(got[i], (pictures[i] - 1) / 2, 1e-12);
         int mean = dt_graph_find(&g, "n1.m"), var = dt_graph_find(&g, "n1.v");
-        ck_assert(s.data[mean][0] == 1 && s.data[var][C - 1] == 4);
+        for (int c = 0; c < C; c++) {
+            const double rows = DT_ARRAY_LEN(pictures) / C, share = norm_cases[m].share;
+            double b_mean, b_var;
+            batch_statistics(c, &b_mean, &b_var);
+            double by = norm_cases[m].running ? 1 : b_mean;
+            double deviation = norm_cases[m].running ? 2 : sqrt(b_var * (rows - 1) / rows);
+            for (size_t i = (size_t)c; i < DT_ARRAY_LEN(pictures); i += C)
+                ck_assert_double_eq_tol(got[i], (pictures[i] - by) / deviation, 1e-9);
+            ck_assert_double_eq_tol(s.data[mean][c], (1 - share) * 1 + share * b_mean, 1e-12);
+            ck_assert_double_eq_tol(s.data[var][c], (1 - share) * 4 + share * b_var, 1e-12);
+        }
         dt_exec_fini(&e);
         dt_state_fini(&s);
         dt_plan_fini(&p);
@@ -344,4 +378,4 @@ END_TEST
 
 DT_TEST_MAIN("graph_gradients", planned_gradients_are_central_differences,
              one_value_at_two_inputs_has_both_gradients, a_kept_value_is_not_worked_in,
-             a_chain_may_read_an_input, frozen_statistics_are_used_and_stay)
+             a_chain_may_read_an_input, norms_are_what_a_request_says)

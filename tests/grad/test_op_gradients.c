@@ -30,9 +30,12 @@ static void check_example(const dt_op *op, const dt_op_example *e, int threads)
     dt_arena *arena = dt_arena_new(NULL, "test");
     dt_rng rng;
     dt_rng_open(&rng, 11, DT_RNG_TEST, dt_hash_name(op->name), 0);
-    gradcheck g = {
-        .op = op, .conf = e->conf, .in_count = e->in_count, .threads = threads, .skip = e->labels
-    };
+    gradcheck g = { .op = op,
+                    .conf = e->conf,
+                    .in_count = e->in_count,
+                    .threads = threads,
+                    .skip = e->labels,
+                    .norms = e->norms };
     memcpy(g.in_shape, e->in, sizeof g.in_shape);
     dt_error err = { 0 };
     ck_assert_msg(op->infer(e->conf, e->in, e->in_count, g.out_shape, &err) == DT_OK, "%s: %s",

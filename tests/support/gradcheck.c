@@ -25,6 +25,7 @@ static bool prepare(gradcheck *g, buffers *b)
     if (dt_blas_load(g->threads, NULL) != DT_OK) return false;
     b->run = (dt_op_run){ .conf = g->conf,
                           .mode = DT_MODE_TRAIN,
+                          .norms = dt_norms_in(DT_MODE_TRAIN, g->norms),
                           .threads = g->threads,
                           .in_count = g->in_count,
                           .kernels = &b->kernels,

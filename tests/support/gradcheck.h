@@ -13,6 +13,7 @@ typedef struct gradcheck {
     dt_shape in_shape[DT_OP_MAX_IN], out_shape[DT_OP_MAX_OUT];
     void *in[DT_OP_MAX_IN]; /* filled by the caller; real, or int32_t where the op says so */
     unsigned skip;          /* bit i: input i is not differentiated */
+    dt_norms norms;         /* OF_MODE: as training has them */
     int threads;
     /* results */
     int checked, skipped; /* elements; skipped ones are near a kink */

@@ -63,8 +63,7 @@ static void say_quant(printer *p, const char *which, const dt_fakequant_conf *c)
 static void say_chain(printer *p, const void *conf)
 {
     const dt_chain_conf *c = conf;
-    say(p, " eps=%.9g momentum=%.9g frozen=%d sums=%d", c->norm.eps, c->norm.momentum,
-        c->norm.frozen, c->sums);
+    say(p, " eps=%.9g momentum=%.9g sums=%d", c->norm.eps, c->norm.momentum, c->sums);
     for (int i = 0; i < c->count; i++) {
         const dt_chain_stage *s = &c->stage[i];
         say(p, " stage=%d in=%d out=%d codes=%d", (int)s->kind, s->in, s->out, s->codes);

@@ -118,16 +118,17 @@ dt_status dt_budget_check_file(const char *path, const dt_memory_limit *limit, d
 }
 
 /* A plan's memory, for as long as it takes to count it. */
-static dt_status count_plan(const dt_session *s, dt_mode mode, int64_t batch, dt_error *err)
+static dt_status count_plan(const dt_session *s, const dt_graph *g, dt_norms norms, int64_t batch,
+                            dt_error *err)
 {
     dt_plan plan;
     const dt_net *net = &s->net;
     const int outputs[] = { net->loss, net->logits };
-    const dt_graph *g = mode == DT_MODE_CALIBRATE ? &net->graph : dt_net_steps(net);
     DT_TRY(dt_plan_init(&plan,
                         &(dt_plan_request){ .graph = g,
                                             .kernels = &s->kernels,
-                                            .mode = mode,
+                                            .mode = DT_MODE_EVAL,
+                                            .norms = norms,
                                             .batch = batch,
                                             .threads = s->threads,
                                             .outputs = outputs,
@@ -156,10 +157,10 @@ static dt_status count_session(dt_session *s, dt_measure *m, const dt_session_pa
     if (p->training || p->dynamics) DT_TRY(dt_session_open_dynamics(s, err));
     if (p->training || p->teacher) DT_TRY(count_teacher(s, m, input, err));
     if ((p->calibrate || p->calibrates) && dt_net_is_quantized(&s->net))
-        DT_TRY(count_plan(s, DT_MODE_CALIBRATE, s->data_conf->batch, err));
+        DT_TRY(count_plan(s, &s->net.graph, DT_NORMS_BATCH, s->data_conf->batch, err));
     if (p->eval_batch > 0) {
         *out_key = p->eval_key;
-        DT_TRY(count_plan(s, DT_MODE_EVAL, p->eval_batch, err));
+        DT_TRY(count_plan(s, dt_net_steps(&s->net), DT_NORMS_RUNNING, p->eval_batch, err));
     }
     return p->rest ? p->rest(p->rest_arg, s, out_key, err) : DT_OK;
 }

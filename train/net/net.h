@@ -114,7 +114,7 @@ bool dt_net_is_quantized(const dt_net *net); /* has sites */
  * how many channels were changed; `out_small` counts those with |gamma| below 1e-3. */
 int dt_net_make_gamma_positive(dt_net *net, int *out_small);
 
-/* Starts quantizers from data: runs a CALIBRATE pass over a batch of pictures [N,H,W,3], each
+/* Starts quantizers from data: runs a batch of samples forward, norms by its statistics, each
  * quantizer starting from what reaches it. Calls `site` for each in graph order. */
 typedef struct dt_site_report {
     const char *name;
@@ -136,9 +136,9 @@ dt_status dt_net_phase(const dt_net *net, const dt_recipe_phase *phase, const dt
                        dt_graph *out, dt_error *err) DT_MUST_CHECK;
 /* Whether a site is none of `before` (NULL: no site is), or has other bits there. */
 bool dt_net_is_new_site(const dt_graph *before, const dt_node *site);
-/* As dt_net_calibrate, of a phase's graph: only sites that are new. */
+/* As dt_net_calibrate, of a phase's graph: only sites that are new, norms as the phase has them. */
 dt_status dt_net_calibrate_phase(dt_net *net, const dt_graph *graph, const dt_graph *before,
-                                 const dt_kernels *k, int threads, const float *x,
+                                 dt_norms norms, const dt_kernels *k, int threads, const float *x,
                                  const void *answers, int64_t batch, bool init, dt_site_fn site,
                                  void *arg, const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
 

@@ -1,10 +1,8 @@
-/* The graph of a phase: the net's, with quantizers left out or at more bits, and batch norms at
- * fixed statistics. Values and their order are the net's, so parameters, optimizer and checkpoints
- * know no phases. */
+/* The graph of a phase: the net's, with quantizers left out or at more bits. Values and their order
+ * are the net's, so parameters, optimizer and checkpoints know no phases. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "autograd/op_batchnorm.h"
 #include "autograd/query.h"
 #include "autograd/rewrite.h"
 #include "train/net/net.h"
@@ -44,16 +42,6 @@ static dt_status leave_out(dt_rewrite *r, const dt_node *node)
     return DT_OK;
 }
 
-static dt_status put_frozen(dt_rewrite *r, const dt_node *norm)
-{
-    phase *p = r->arg;
-    dt_batchnorm_conf c;
-    memcpy(&c, norm->conf, sizeof c);
-    c.frozen = true;
-    p->norms = true;
-    return dt_rewrite_put_as(r, norm, norm->op->name, &c, sizeof c);
-}
-
 static dt_status visit(dt_rewrite *r, int i)
 {
     phase *p = r->arg;
@@ -65,7 +53,7 @@ static dt_status visit(dt_rewrite *r, int i)
         if (least == DT_FLOAT_BITS) return leave_out(r, node);
         if (least > c->site.bits) return put_with_bits(r, node, least);
     }
-    if (node->op->batch_stat && p->conf->norm) return put_frozen(r, node);
+    p->norms = p->norms || node->op->batch_stat;
     return dt_rewrite_put(r, node);
 }
 

@@ -127,7 +127,7 @@ static dt_status hook(void *arg, const dt_node *node, const dt_op_run *run, bool
 }
 
 dt_status dt_net_calibrate_phase(dt_net *net, const dt_graph *graph, const dt_graph *before,
-                                 const dt_kernels *k, int threads, const float *x,
+                                 dt_norms norms, const dt_kernels *k, int threads, const float *x,
                                  const void *answers, int64_t batch, bool init, dt_site_fn site,
                                  void *arg, const dt_alloc *a, dt_error *err)
 {
@@ -137,7 +137,8 @@ dt_status dt_net_calibrate_phase(dt_net *net, const dt_graph *graph, const dt_gr
     DT_TRY(dt_plan_init(&plan,
                         &(dt_plan_request){ .graph = graph,
                                             .kernels = k,
-                                            .mode = DT_MODE_CALIBRATE,
+                                            .mode = DT_MODE_EVAL,
+                                            .norms = norms,
                                             .batch = batch,
                                             .threads = threads,
                                             .outputs = &net->logits,
@@ -160,6 +161,6 @@ dt_status dt_net_calibrate(dt_net *net, const dt_kernels *k, int threads, const 
                            const void *answers, int64_t batch, bool init, dt_site_fn site,
                            void *arg, const dt_alloc *a, dt_error *err)
 {
-    return dt_net_calibrate_phase(net, &net->graph, NULL, k, threads, x, answers, batch, init, site,
-                                  arg, a, err);
+    return dt_net_calibrate_phase(net, &net->graph, NULL, DT_NORMS_BATCH, k, threads, x, answers,
+                                  batch, init, site, arg, a, err);
 }

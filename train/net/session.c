@@ -435,14 +435,14 @@ dt_status dt_session_train_loader(dt_session *s, const dt_share *share, dt_loade
 }
 
 dt_status dt_session_calibrate_phase(dt_session *s, const dt_graph *graph, const dt_graph *before,
-                                     dt_site_fn site, void *arg, dt_error *err)
+                                     dt_norms norms, dt_site_fn site, void *arg, dt_error *err)
 {
     dt_loader *loader;
     dt_batch batch;
     DT_TRY(dt_session_loader(s, DT_SPLIT_TRAIN, s->data_conf->batch, &loader, err));
     dt_status st = dt_loader_next(loader, &batch, err);
     if (st == DT_OK)
-        st = dt_net_calibrate_phase(&s->net, graph, before, &s->kernels, s->threads, batch.x,
+        st = dt_net_calibrate_phase(&s->net, graph, before, norms, &s->kernels, s->threads, batch.x,
                                     dt_batch_answers(&batch), s->data_conf->batch, true, site, arg,
                                     s->alloc, err);
     dt_loader_close(loader);
@@ -454,7 +454,7 @@ dt_status dt_session_calibrate(dt_session *s, dt_site_fn site, void *arg, int *o
 {
     *out_flipped = *out_small = 0;
     if (!s->kept) *out_flipped = dt_net_make_gamma_positive(&s->net, out_small);
-    DT_TRY(dt_session_calibrate_phase(s, &s->net.graph, NULL, site, arg, err));
+    DT_TRY(dt_session_calibrate_phase(s, &s->net.graph, NULL, DT_NORMS_BATCH, site, arg, err));
     s->quantizers_ready = true;
     return DT_OK;
 }

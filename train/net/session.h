@@ -92,7 +92,8 @@ dt_status dt_session_loader_as(dt_session *s, dt_split split, dt_split transform
 
 /* Starts the quantizers of a phase's graph that the graph before lacks or has at other bits. */
 dt_status dt_session_calibrate_phase(dt_session *s, const dt_graph *graph, const dt_graph *before,
-                                     dt_site_fn site, void *arg, dt_error *err) DT_MUST_CHECK;
+                                     dt_norms norms, dt_site_fn site, void *arg,
+                                     dt_error *err) DT_MUST_CHECK;
 
 /* Which sites of `g`, the net's graph or that of a phase, keep the file's state: those that it has
  * and that were what they are here, in method, bits, sign, groups and codes (fakequant/kind.h).

@@ -14,16 +14,25 @@ static void say(const dt_run *r, const char *text)
     if (r->p->events.message) r->p->events.message(r->p->events.arg, text);
 }
 
-static dt_status plan(dt_run *r, const dt_graph *g, dt_mode mode, dt_plan *out, dt_error *err)
+/* The phase leaves running statistics alone, and its steps use them. */
+static bool has_frozen_norms(const dt_phase *f)
+{
+    return f->conf && f->conf->norm;
+}
+
+static dt_status plan(dt_run *r, const dt_graph *g, dt_mode mode, dt_norms norms, dt_plan *out,
+                      dt_error *err)
 {
     const dt_net *net = &r->s.net;
     const int outputs[] = { mode == DT_MODE_TRAIN ? net->step_loss : net->loss, net->logits };
-    int64_t batch = mode == DT_MODE_EVAL ? r->s.recipe->eval.batch : r->s.data_conf->batch;
+    bool scores = dt_norms_in(mode, norms) == DT_NORMS_RUNNING && mode == DT_MODE_EVAL;
+    int64_t batch = scores ? r->s.recipe->eval.batch : r->s.data_conf->batch;
     char line[400], text[512];
     DT_TRY(dt_plan_init(out,
                         &(dt_plan_request){ .graph = g,
                                             .kernels = &r->s.kernels,
                                             .mode = mode,
+                                            .norms = norms,
                                             .batch = batch,
                                             .threads = r->s.threads,
                                             .outputs = outputs,
@@ -31,7 +40,7 @@ static dt_status plan(dt_run *r, const dt_graph *g, dt_mode mode, dt_plan *out, 
                         r->p->alloc, err));
     if (out->arena_bytes > r->step_bytes) {
         r->step_bytes = out->arena_bytes;
-        r->step_key = mode == DT_MODE_EVAL ? "eval.batch" : "data.batch";
+        r->step_key = scores ? "eval.batch" : "data.batch";
     }
     dt_plan_print(out, line, sizeof line);
     snprintf(text, sizeof text, "plan: %s", line);
@@ -57,16 +66,17 @@ static dt_status plan_teacher(dt_run *r, dt_error *err)
 static dt_status plan_phase(dt_run *r, dt_phase *f, dt_error *err)
 {
     dt_plan eval;
-    DT_TRY(plan(r, f->steps, DT_MODE_TRAIN, &f->plan, err));
-    DT_TRY(plan(r, f->steps, DT_MODE_EVAL, &eval, err));
+    dt_norms norms = has_frozen_norms(f) ? DT_NORMS_RUNNING : DT_NORMS_MOVE;
+    DT_TRY(plan(r, f->steps, DT_MODE_TRAIN, norms, &f->plan, err));
+    DT_TRY(plan(r, f->steps, DT_MODE_EVAL, DT_NORMS_RUNNING, &eval, err));
     dt_plan_fini(&eval); /* the evaluator makes its own */
     f->ends = dt_get_array(r->p->alloc, (size_t)f->steps->value_count + 1, sizeof *f->ends, "plan");
     if (!f->ends) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a plan");
     dt_ranks_ends(&f->plan, f->ends);
     if (f->unquantized_steps)
-        DT_TRY(plan(r, f->unquantized_steps, DT_MODE_TRAIN, &f->unquantized_plan, err));
+        DT_TRY(plan(r, f->unquantized_steps, DT_MODE_TRAIN, norms, &f->unquantized_plan, err));
     if (!dt_dynamics_wants_norm(&r->s.dynamics)) return DT_OK;
-    return plan(r, f->steps, DT_MODE_NORM, &f->norm, err);
+    return plan(r, f->steps, DT_MODE_EVAL, DT_NORMS_REPLACE, &f->norm, err);
 }
 
 static dt_status open_phase(dt_run *r, dt_phase *f, dt_error *err)
@@ -214,7 +224,7 @@ static void use_phase(dt_run *r, dt_phase *f, bool fresh)
     r->optim.hold_quant = f->conf && f->conf->ranges;
     r->at.weight_bits = other ? f->conf->weight_bits : 0;
     r->at.activation_bits = other ? f->conf->activation_bits : 0;
-    r->s.dynamics.norm_frozen = f->conf && f->conf->norm;
+    r->s.dynamics.norm_frozen = has_frozen_norms(f);
     if (r->s.dynamics.count) dt_weights_bind(&r->s.dynamics.weights, f->plain, fresh);
 }
 
@@ -261,8 +271,10 @@ dt_status dt_run_enter_phase(dt_run *r, bool fresh, dt_error *err)
     if (!fresh || !r->s.quantizers_ready) {
         dt_status st = DT_OK;
         if (dt_comm_rank(r->p->comm) == 0)
-            st = dt_session_calibrate_phase(&r->s, to->plain, fresh ? NULL : from->plain,
-                                            r->p->events.site, r->p->events.arg, err);
+            st =
+                dt_session_calibrate_phase(&r->s, to->plain, fresh ? NULL : from->plain,
+                                           has_frozen_norms(to) ? DT_NORMS_RUNNING : DT_NORMS_BATCH,
+                                           r->p->events.site, r->p->events.arg, err);
         DT_TRY(dt_comm_settle(r->p->comm, st, err));
         DT_TRY(dt_run_spread(r, err));
     }
