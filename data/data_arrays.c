@@ -1,12 +1,13 @@
-/* Arrays of any rank from files of numpy: inputs [samples, ...], channels last, and answers. Inputs
- * are read from their files sample by sample; answers are checked and kept at open. */
+/* Arrays of any rank from files of numpy or HDF5: inputs [samples, ...], channels last, and
+ * answers. Inputs are read from their files sample by sample; answers are checked and kept at open.
+ */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/dataset.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "data/npy.h"
+#include "data/array.h"
 
 typedef struct conf {
     dt_opt_str x, y, test_x, test_y; /* files, relative to the root */
@@ -14,7 +15,8 @@ typedef struct conf {
 } conf;
 
 static const dt_opt opts[] = {
-    DT_OPT_STR(conf, x, "", "training inputs, a .npy file [samples, ...] in the root"),
+    DT_OPT_STR(conf, x, "",
+               "training inputs [samples, ...]: a .npy file in the root, or FILE.h5:NAME"),
     DT_OPT_STR(conf, y, "",
                "their answers: labels [samples], flags [samples,K] or numbers "
                "[samples,K]; none: the inputs themselves, as numbers"),
@@ -27,7 +29,7 @@ static const dt_opt opts[] = {
 
 typedef struct half { /* a split */
     char x_path[DT_DATA_PATH], y_path[DT_DATA_PATH];
-    dt_npy x;
+    dt_array x;
     int32_t *label; /* [samples] */
     float *answer;  /* [samples,K]; NULL: labels, or the inputs themselves */
 } half;
@@ -44,7 +46,7 @@ static void close_set(void *self)
 {
     set *s = self;
     for (int i = 0; i < DT_DATA_SPLITS; i++) {
-        dt_npy_close(&s->split[i].x);
+        dt_array_close(&s->split[i].x);
         dt_put(s->alloc, s->split[i].label);
         dt_put(s->alloc, s->split[i].answer);
     }
@@ -64,20 +66,20 @@ static dt_status no_memory(dt_error *err)
     return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to open the arrays");
 }
 
-static dt_status read_labels(set *s, half *h, const dt_npy *y, const dt_data_params *p,
+static dt_status read_labels(set *s, half *h, const dt_array *y, const dt_data_params *p,
                              dt_data_info *info, dt_error *err)
 {
     int64_t n = y->head.shape.dim[0], most = p->outputs > 0 ? p->outputs : DT_DATA_MAX_CLASSES;
     h->label = dt_get_array(s->alloc, (size_t)n, sizeof *h->label, "arrays");
     if (!h->label) return no_memory(err);
-    DT_TRY(dt_npy_integers(y, 0, most - 1, h->label, s->alloc, err));
+    DT_TRY(dt_array_integers(y, 0, most - 1, h->label, s->alloc, err));
     for (int64_t i = 0; i < n; i++)
         if (h->label[i] >= info->classes) info->classes = h->label[i] + 1;
     if (p->outputs > 0) info->classes = p->outputs; /* not every class need have samples */
     return DT_OK;
 }
 
-static dt_status check_flags(const dt_npy *y, const float *row, int64_t sample, dt_error *err)
+static dt_status check_flags(const dt_array *y, const float *row, int64_t sample, dt_error *err)
 {
     for (int64_t k = 0; k < y->each; k++)
         if (row[k] != 0 && row[k] != 1)
@@ -88,15 +90,15 @@ static dt_status check_flags(const dt_npy *y, const float *row, int64_t sample, 
 }
 
 /* Flags or numbers. */
-static dt_status read_values(const set *s, half *h, const dt_npy *y, dt_error *err)
+static dt_status read_values(const set *s, half *h, const dt_array *y, dt_error *err)
 {
     int64_t n = y->head.shape.dim[0];
-    void *raw = dt_get(s->alloc, dt_npy_raw(y), "arrays");
+    void *raw = dt_get(s->alloc, dt_array_raw(y), "arrays");
     h->answer = dt_get_array(s->alloc, (size_t)n * (size_t)y->each, sizeof *h->answer, "arrays");
     dt_status st = raw && h->answer ? DT_OK : no_memory(err);
     for (int64_t i = 0; st == DT_OK && i < n; i++) {
         float *row = h->answer + i * y->each;
-        st = dt_npy_read(y, i, raw, row, err);
+        st = dt_array_read(y, i, raw, row, err);
         if (st == DT_OK && s->kind == DT_ANSWER_FLAGS) st = check_flags(y, row, i, err);
     }
     dt_put(s->alloc, raw);
@@ -104,7 +106,7 @@ static dt_status read_values(const set *s, half *h, const dt_npy *y, dt_error *e
 }
 
 /* As many as inputs, and as many to a sample as in the other split. */
-static dt_status check_answers(set *s, const half *h, const dt_npy *y, dt_error *err)
+static dt_status check_answers(set *s, const half *h, const dt_array *y, dt_error *err)
 {
     const dt_where where = { .file = y->path };
     if (y->head.shape.dim[0] != h->x.head.shape.dim[0])
@@ -121,7 +123,7 @@ static dt_status check_answers(set *s, const half *h, const dt_npy *y, dt_error 
 static dt_status open_answers(set *s, half *h, const char *name, const dt_data_params *p,
                               dt_data_info *info, dt_error *err)
 {
-    dt_npy y;
+    dt_array y;
     if (!*name && s->kind == DT_ANSWER_NUMBERS) {
         s->K = h->x.each;
         info->answers_itself = true;
@@ -131,12 +133,12 @@ static dt_status open_answers(set *s, half *h, const char *name, const dt_data_p
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = "data.y" },
                        "and data.test_y name the files of the answers");
     DT_TRY(path_of(p, name, h->y_path, err));
-    DT_TRY(dt_npy_open(h->y_path, s->alloc, &y, err));
+    DT_TRY(dt_array_open(h->y_path, s->alloc, &y, err));
     dt_status st = check_answers(s, h, &y, err);
     if (st == DT_OK)
         st = s->kind == DT_ANSWER_LABEL ? read_labels(s, h, &y, p, info, err)
                                         : read_values(s, h, &y, err);
-    dt_npy_close(&y);
+    dt_array_close(&y);
     return st;
 }
 
@@ -169,10 +171,10 @@ static dt_status open_split(set *s, const dt_data_params *p, dt_split split, dt_
     const char *x = test ? c->test_x : c->x, *y = test ? c->test_y : c->y;
     if (!*x)
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = test ? "data.test_x" : "data.x" },
-                       "is not given; it names the .npy file of the %s inputs",
+                       "is not given; it names the array of the %s inputs",
                        test ? "test" : "training");
     DT_TRY(path_of(p, x, h->x_path, err));
-    DT_TRY(dt_npy_open(h->x_path, s->alloc, &h->x, err));
+    DT_TRY(dt_array_open(h->x_path, s->alloc, &h->x, err));
     DT_TRY(set_input(h, c->flatten, info, err));
     info->count[split] = h->x.head.shape.dim[0];
     if (info->count[split] > INT32_MAX)
@@ -207,8 +209,8 @@ static dt_status take(const void *self, dt_split split, int64_t index, dt_bytes 
 {
     const set *s = self;
     const half *h = &s->split[split];
-    DT_TRY(dt_bytes_want(room, dt_npy_raw(&h->x), err));
-    DT_TRY(dt_npy_read(&h->x, index, room->data, x, err));
+    DT_TRY(dt_bytes_want(room, dt_array_raw(&h->x), err));
+    DT_TRY(dt_array_read(&h->x, index, room->data, x, err));
     for (int64_t i = 0; s->nonneg && i < h->x.each; i++)
         if (x[i] < 0)
             return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = h->x.path },
@@ -224,7 +226,8 @@ static dt_status take(const void *self, dt_split split, int64_t index, dt_bytes 
 
 extern const dt_dataset dt_dataset_arrays;
 const dt_dataset dt_dataset_arrays = {
-    .row = { "arrays", "arrays of numpy (.npy) with labels, flags or numbers", opts, sizeof(conf) },
+    .row = { "arrays", "arrays of numpy (.npy) or in HDF5, with labels, flags or numbers", opts,
+             sizeof(conf) },
     .needs_root = true,
     .answers = 1u << DT_ANSWER_LABEL | 1u << DT_ANSWER_FLAGS | 1u << DT_ANSWER_NUMBERS,
     .open = open_set,

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tasks beside classes, on arrays that numpy writes: nets of flags and of numbers are trained with
+"""Tasks beside classes, on arrays that numpy writes and the same in HDF5: nets of flags and of numbers are trained with
 quantizers everywhere, killed and resumed to the same bits, evaluated, exported, and verified; and what
 is wrong with such files is told in one line. Wants Debian's python3-numpy.
 
-usage: tasks.py DETENT [FOLDER of a Python environment with onnxruntime, made where it is not there]
+usage: tasks.py DETENT NPY_TO_HDF5 [FOLDER of a Python environment with onnxruntime, made where it is not there]
 """
 import json
 import os
 import re
 import signal
+import subprocess
 
 import numpy as np
 from support import Test, main, onnxruntime_python
@@ -35,9 +36,13 @@ train: {epochs: 40, optimizer: {name: adamw, lr: 0.01}, seed: 4}
 eval: {batch: 48}
 """
 RECIPES = {"spotting": SPOTTING, "levels": LEVELS, "anomaly": ANOMALY}
+# The same arrays in one HDF5 file: test_x.npy is test/x there.
+for net in list(RECIPES):
+    in_hdf5 = re.sub(r"test_(\w+)\.npy", r"all.h5:test/\1", RECIPES[net])
+    RECIPES[net + "-hdf5"] = re.sub(r"(\w+)\.npy", r"all.h5:\1", in_hdf5)
 
 
-def make_files(test):
+def make_files(test, to_hdf5):
     """[samples,20,10,1], as features of sound: bands that are loud where a flag is set."""
     rng = np.random.default_rng(1)
     for prefix, count in ("", 384), ("test_", 100):
@@ -49,6 +54,9 @@ def make_files(test):
         np.save(test.path(prefix + "x.npy"), x.astype("<f4"))
         np.save(test.path(prefix + "flags.npy"), flags)
         np.save(test.path(prefix + "levels.npy"), levels)  # float64
+    pairs = [f"{prefix.replace('_', '/')}{name}={test.path(prefix + name)}.npy"
+             for prefix in ("", "test_") for name in ("x", "flags", "levels")]
+    subprocess.run([to_hdf5, test.path("all.h5"), *pairs], check=True)
 
 
 def log(folder):
@@ -149,6 +157,12 @@ def check_refusals(test):
         ("spotting", ["data.x=cut.npy"], r"cut\.npy: has \d+ bytes of elements"),
         ("spotting", ["data.x=flat.npy"], r"test_x\.npy: has samples of \[20,10,1\]"),
         ("spotting", ["data.x=none.npy"], r"none\.npy: cannot open"),
+        ("spotting", ["data.x=none.h5:x"], r"none\.h5: cannot open"),
+        ("spotting", ["data.x=all.h5"], r"all\.h5: is HDF5: name an array in it, as .*all\.h5:NAME'; it has "
+         r"flags, levels, test, x"),
+        ("spotting", ["data.x=all.h5:z"], r"all\.h5: has no array 'z'; it has flags, levels, test, x"),
+        ("spotting", ["data.x=x.npy:x"], r"x\.npy: is no HDF5 file, in which 'x' could be"),
+        ("spotting", ["data.y=all.h5:levels"], r"all\.h5:levels: flag \d+ of sample \d+ is"),
         ("spotting", ["data.y="], r"data\.y: "),
         ("spotting", ["model.classes=4"], r"model\.classes: 4 outputs; .* have 5 flags"),
         ("spotting", ["task.name=classify", "data.y=labels.npy", "data.test_y=labels.npy"],
@@ -171,13 +185,16 @@ def check_refusals(test):
 
 def run(args):
     test = Test(args[0])
-    python = onnxruntime_python(args[1]) if len(args) > 1 else None
+    python = onnxruntime_python(args[2]) if len(args) > 2 else None
     if not python:
         test.skip("onnxruntime is not there")
-    make_files(test)
-    check_net(test, "spotting", {"f1": lambda v: v > 90, "exact": lambda v: v > 60}, python)
-    check_net(test, "levels", {"rmse": lambda v: 0 < v < 0.6, "r2": lambda v: v > 0.5,
-                               "mae": lambda v: v > 0}, python)
+    make_files(test, args[1])
+    good = {"spotting": {"f1": lambda v: v > 90, "exact": lambda v: v > 60},
+            "levels": {"rmse": lambda v: 0 < v < 0.6, "r2": lambda v: v > 0.5, "mae": lambda v: v > 0}}
+    for net in good:
+        scores = check_net(test, net, good[net], python)
+        same = check_net(test, net + "-hdf5", good[net], python)
+        test.check(scores == same, f"{net}: {scores} of .npy, {same} of HDF5")
     check_net(test, "anomaly", {"rmse": lambda v: 0 < v < 0.5, "r2": lambda v: v > 0.4}, python)
     check_predictions(test)
     check_refusals(test)
