@@ -144,12 +144,12 @@ static void copy_band(const job *j, const float *in, int64_t j0, int64_t group, 
                 }
 }
 
-/* Pixels of the next tile of a row that has `count` left: the row in tiles of equal size, where
- * there are such, else the widest that fits. */
+/* Pixels of the next tile of a row that has `count` left: the row in tiles of nearly equal size,
+ * where there are such, else the widest that fits. */
 static int64_t tile_pixels(const dt_conv_tile *table, int64_t count, int64_t most)
 {
     int64_t P = dt_div_up(count, dt_div_up(count, most));
-    if (table[P - 1] && count % P == 0) return P;
+    if (table[P - 1]) return P;
     for (P = dt_min64(count, most); !table[P - 1];)
         P--;
     return P;
