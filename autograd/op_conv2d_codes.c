@@ -7,12 +7,11 @@
  * respect to the quantized values. The fusing pass makes such nodes. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
-#include <tgmath.h>
 
 #include "autograd/bias.h"
 #include "autograd/op_conv2d.h"
-#include "autograd/op_fakequant.h"
 #include "autograd/sums.h"
+#include "autograd/weight_codes.h"
 #include "core/thread.h"
 
 enum { CHUNK = 1 << 15, REMADE = 144 };
@@ -90,23 +89,11 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
     if (bias > out->backward_work) out->backward_work = bias;
 }
 
-static dt_grid grid_of(const dt_fakequant_conf *c, const dt_shape *shape, void *const *param,
-                       int64_t group)
-{
-    dt_quant_site site = dt_fakequant_site(c, shape);
-    real params[DT_QUANT_MAX_PARAMS];
-    dt_grid grid;
-    for (int i = 0; i < c->quantizer->param_count; i++)
-        params[i] = ((const real *)param[i])[group];
-    c->quantizer->grid(c->options, &site, params, NULL, &grid);
-    return grid;
-}
-
 static call begin(const dt_op_run *r)
 {
     const dt_conv2d_codes_conf *c = r->conf;
     call k = { .r = r, .s = shape_of(r) };
-    dt_grid grid = grid_of(c->x, &r->in_shape[0], first_param(r), 0);
+    dt_grid grid = dt_grid_of_group(c->x, &r->in_shape[0], first_param(r), 0);
     k.zero_point = grid.zero_point - grid.qmin;
     k.most = grid.qmax - grid.qmin;
     k.scale_x = (real)grid.scale;
@@ -134,20 +121,18 @@ static void decode(call *k, void *to)
     dt_parallel(k->r->threads, (k->x_count + CHUNK - 1) / CHUNK, decode_task, k);
 }
 
-/* Codes of the weight, and scales of y. */
-static void weight_codes(call *k)
+static void weight_codes(const call *k)
 {
     const dt_conv2d_codes_conf *c = k->r->conf;
-    const real *w = k->r->in[1];
-    int64_t per_output = k->s.KH * k->s.KW * (k->s.C / k->s.G);
-    void *const *param = first_param(k->r) + c->x->quantizer->param_count;
-    for (int64_t o = 0; o < k->s.O; o++) {
-        dt_grid grid = grid_of(c->w, &k->r->in_shape[1], param, c->w->site.groups > 1 ? o : 0);
-        int64_t at = o * per_output;
-        real scale = dt_fakequant_codes(&grid, per_output, w + at, k->w + at, k->r->lost);
-        for (int64_t lane = o; lane < k->lanes; lane += k->s.O)
-            k->scale[lane] = k->scale_x * scale;
-    }
+    const dt_weight_codes codes = { .quantizer = c->w,
+                                    .shape = &k->r->in_shape[1],
+                                    .param = first_param(k->r) + c->x->quantizer->param_count,
+                                    .w = k->r->in[1],
+                                    .scale_x = k->scale_x,
+                                    .code = k->w,
+                                    .scale = k->scale,
+                                    .lanes = k->lanes };
+    dt_weight_codes_make(&codes, k->r->threads, k->r->lost);
 }
 
 /* Whole pixels of sums, as they come from the product. */

@@ -7,10 +7,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op_linear_codes.h"
 
-#include <tgmath.h>
-
 #include "autograd/bias.h"
-#include "autograd/op_fakequant.h"
+#include "autograd/weight_codes.h"
 #include "kernels/gemm.h"
 
 /* Codes are int32 while they are summed, in the memory of y. */
@@ -83,18 +81,6 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
     out->backward_work = sums > outer ? sums : outer;
 }
 
-static dt_grid grid_of(const dt_fakequant_conf *c, const dt_shape *shape, void *const *param,
-                       int64_t group)
-{
-    dt_quant_site site = dt_fakequant_site(c, shape);
-    real params[DT_QUANT_MAX_PARAMS];
-    dt_grid grid;
-    for (int i = 0; i < c->quantizer->param_count; i++)
-        params[i] = ((const real *)param[i])[group];
-    c->quantizer->grid(c->options, &site, params, NULL, &grid);
-    return grid;
-}
-
 static void *const *first_param(const call *k)
 {
     return k->r->in + 3;
@@ -103,25 +89,24 @@ static void *const *first_param(const call *k)
 static call begin(const dt_op_run *r)
 {
     call k = sizes_of(r);
-    dt_grid grid = grid_of(k.c->x, &r->in_shape[0], first_param(&k), 0);
+    dt_grid grid = dt_grid_of_group(k.c->x, &r->in_shape[0], first_param(&k), 0);
     k.zero_point = grid.zero_point - grid.qmin;
     k.most = grid.qmax - grid.qmin;
     k.scale_x = (real)grid.scale;
     return k;
 }
 
-/* Codes of the weight, and the scales of y. */
-static void weight_codes(call *k)
+static void weight_codes(const call *k)
 {
-    const real *w = k->r->in[1];
-    void *const *param = first_param(k) + k->c->x->quantizer->param_count;
-    for (int64_t o = 0; o < k->O; o++) {
-        dt_grid grid =
-            grid_of(k->c->w, &k->r->in_shape[1], param, k->c->w->site.groups > 1 ? o : 0);
-        real scale = dt_fakequant_codes(&grid, k->K, w + o * k->K, k->w + o * k->K, k->r->lost);
-        for (int64_t lane = o; lane < k->bias.lanes; lane += k->O)
-            k->scale[lane] = k->scale_x * scale;
-    }
+    const dt_weight_codes codes = { .quantizer = k->c->w,
+                                    .shape = &k->r->in_shape[1],
+                                    .param = first_param(k) + k->c->x->quantizer->param_count,
+                                    .w = k->r->in[1],
+                                    .scale_x = k->scale_x,
+                                    .code = k->w,
+                                    .scale = k->scale,
+                                    .lanes = k->bias.lanes };
+    dt_weight_codes_make(&codes, k->r->threads, k->r->lost);
 }
 
 /* Whole rows of sums, as they come from the product. */

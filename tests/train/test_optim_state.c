@@ -106,6 +106,45 @@ END_TEST
 
 /* What no backward pass wrote is neither stepped nor decayed, its buffers rest, and a norm of
  * gradients does not count what lay there before. */
+/* Ten updates of a parameter of several tasks. The caller frees what comes back, [LARGE]. */
+enum { LARGE = 200001 };
+static real *update_large(int threads)
+{
+    const dt_value large = {
+        .name = "w", .kind = DT_VALUE_PARAM, .shape = DT_SHAPE(LARGE), .role = DT_ROLE_WEIGHT
+    };
+    const dt_row *row = dt_table_find(&dt_optimizers, "adamw");
+    void *options = dt_get(NULL, row->conf_size, "test");
+    dt_opt_defaults(row->opts, options);
+    fixture f = { .conf = { .optimizer = { row, options }, .quant_lr = 1 } };
+    ck_assert_int_eq(dt_graph_init(&f.graph, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_graph_value(&f.graph, &large, &f.id[0], NULL), DT_OK);
+    ck_assert_int_eq(dt_state_init(&f.state, &f.graph, true, 1, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_optim_state_init(&f.optim, &f.conf, &f.graph, NULL, NULL), DT_OK);
+    f.optim.threads = threads;
+    real *w = f.state.data[f.id[0]], *out = dt_get_array(NULL, LARGE, sizeof *out, "test");
+    for (int64_t step = 0; step < 10; step++) {
+        for (int i = 0; i < LARGE; i++)
+            f.state.grad[f.id[0]][i] = (real)(i % 97 - 40) + w[i];
+        dt_optim_update(&f.optim, &f.state, 0.01, step);
+    }
+    memcpy(out, w, LARGE * sizeof *out);
+    end(&f);
+    return out;
+}
+
+START_TEST(threads_change_no_bit)
+{
+    real *one = update_large(1), *none = update_large(0), *three = update_large(3);
+    ck_assert(one[0] > 0.05F && one[60] < -0.05F && one[LARGE - 1] < -0.05F);
+    ck_assert_mem_eq(one, three, LARGE * sizeof *one);
+    ck_assert_mem_eq(one, none, LARGE * sizeof *one);
+    dt_put(NULL, one);
+    dt_put(NULL, none);
+    dt_put(NULL, three);
+}
+END_TEST
+
 START_TEST(without_a_gradient_nothing_moves)
 {
     fixture f;
@@ -221,4 +260,5 @@ END_TEST
 DT_TEST_MAIN("optim_state", a_group_without_a_schedule_is_refused,
              updates_count_from_where_a_parameter_joins, a_group_has_its_own_optimizer,
              only_weights_decay_unless_told, without_a_gradient_nothing_moves,
-             quantizers_have_their_rate, clipping_keeps_the_direction, no_memory)
+             quantizers_have_their_rate, clipping_keeps_the_direction, threads_change_no_bit,
+             no_memory)

@@ -138,6 +138,7 @@ static dt_status open_step(bench *b, dt_error *err)
 {
     const int outputs[] = { b->net.loss, b->net.logits };
     DT_TRY(dt_optim_state_init(&b->optim, &b->p->recipe->train, &b->net.graph, b->p->alloc, err));
+    b->optim.threads = b->threads;
     return dt_plan_init(&b->plan,
                         &(dt_plan_request){ .graph = dt_net_steps(&b->net),
                                             .kernels = &b->kernels,

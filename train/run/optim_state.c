@@ -8,6 +8,9 @@
 
 #include "autograd/quantizer.h"
 #include "autograd/query.h"
+#include "core/thread.h"
+
+enum { PIECE = 1 << 16 }; /* numbers of a task */
 
 static dt_status make_buffers(dt_optim_state *o, int k, const dt_graph *g, dt_error *err)
 {
@@ -164,6 +167,27 @@ double dt_optim_clip(dt_state *s, double most)
     return norm;
 }
 
+/* The update of one parameter, in pieces. */
+typedef struct piece_job {
+    const dt_optim_group *group;
+    real lr, decay, *data, *state[DT_OPTIMIZER_STATES];
+    const real *grad;
+    size_t count;
+    int64_t step;
+} piece_job;
+
+static void piece_task(void *arg, int64_t i, int thread)
+{
+    (void)thread;
+    const piece_job *j = arg;
+    const dt_optimizer *o = j->group->optimizer;
+    size_t first = (size_t)i * PIECE, n = j->count - first < PIECE ? j->count - first : PIECE;
+    real *state[DT_OPTIMIZER_STATES] = { NULL };
+    for (int k = 0; k < o->state_count; k++)
+        state[k] = j->state[k] + first;
+    o->step(j->group->conf, n, j->lr, j->decay, j->data + first, j->grad + first, state, j->step);
+}
+
 void dt_optim_update(const dt_optim_state *o, dt_state *s, double lr, int64_t step)
 {
     const dt_graph *g = s->graph;
@@ -173,11 +197,15 @@ void dt_optim_update(const dt_optim_state *o, dt_state *s, double lr, int64_t st
         const dt_value *v = &g->value[i];
         const dt_optim_group *group = &o->of[i];
         if (!s->grad[i] || (o->hold_quant && v->role == DT_ROLE_QUANT)) continue;
-        real *state[DT_OPTIMIZER_STATES] = { NULL };
+        piece_job job = { .group = group,
+                          .lr = (real)(lr * group->rate),
+                          .decay = (real)group->decay,
+                          .data = s->data[i],
+                          .grad = s->grad[i],
+                          .count = (size_t)dt_shape_count(&v->shape),
+                          .step = step - o->joined[i] };
         for (int k = 0; k < group->optimizer->state_count; k++)
-            state[k] = o->buffer[k][i];
-        group->optimizer->step(group->conf, (size_t)dt_shape_count(&v->shape),
-                               (real)(lr * group->rate), (real)group->decay, s->data[i], s->grad[i],
-                               state, step - o->joined[i]);
+            job.state[k] = o->buffer[k][i];
+        dt_parallel(o->threads, (int64_t)((job.count + PIECE - 1) / PIECE), piece_task, &job);
     }
 }

@@ -23,6 +23,7 @@ typedef struct dt_optim_state {
     dt_optim_group *of;            /* by value: how it is updated */
     int64_t *joined;               /* by value: the step from which its updates are counted */
     const dt_recipe_train *conf;   /* borrowed */
+    int threads;                   /* of an update; 0: 1. Set behind init */
     real **buffer[DT_OPTIMIZER_STATES];
     dt_arena *arena;
 } dt_optim_state;

@@ -176,6 +176,7 @@ static dt_status open_run(dt_run *r, bool resumes, dt_error *err)
     for (size_t i = 0; i < dt_data_info_of(r->s.data)->note_count; i++)
         say(r, dt_data_info_of(r->s.data)->notes[i].text);
     DT_TRY(dt_optim_state_init(&r->optim, &r->s.recipe->train, &r->s.net.graph, r->p->alloc, err));
+    r->optim.threads = r->s.threads;
     DT_TRY(dt_hold_init(&r->hold, &r->s.net.graph, r->p->alloc, err));
     DT_TRY(open_loaders(r, err));
     DT_TRY(dt_run_make_phases(r, err));
