@@ -6,18 +6,26 @@ import subprocess
 
 
 class Launcher:
-    """`mpirun` of Open MPI or MPICH, and the module that this build made for it."""
+    """The module that this build made for Open MPI or MPICH, and the `mpirun` of the same."""
 
     def __init__(self, test):
         self.test = test
-        self.mpirun = shutil.which("mpirun") or shutil.which("mpiexec")
         self.module = os.path.join(os.path.dirname(test.detent), "detent-mpi.so")
+        self.mpirun = shutil.which("mpirun." + self.kind()) or shutil.which("mpirun") or \
+            shutil.which("mpiexec")
         version = ""
         if self.mpirun:
             version = subprocess.run([self.mpirun, "--version"], stdout=subprocess.PIPE,
                                      stderr=subprocess.STDOUT, text=True).stdout
         self.is_open = "Open MPI" in version or "OpenRTE" in version
-        self.name = version.strip().split("\n")[0]
+        self.name = " ".join(" ".join(version.split("\n")[:2]).split())
+
+    def kind(self):
+        """Where several MPIs are installed Debian has launchers of these names."""
+        if not os.path.exists(self.module):
+            return "openmpi"
+        with open(self.module, "rb") as f:
+            return "mpich" if b"libmpich" in f.read() else "openmpi"
 
     def missing(self):
         """Why there are no ranks to be had here, or None."""
