@@ -66,6 +66,12 @@ void cli_control(const char *sequence);
 int cli_fail(const dt_error *err);
 /* Reads the recipe words[0] with the overrides behind it, printing each override to stderr. */
 dt_status cli_recipe(const cli_args *args, dt_recipe **out, dt_error *err);
+/* The exporter of --format or --target, and the target or NULL. */
+dt_status cli_exporter(const cli_args *args, const dt_row **out_format, const dt_target **out,
+                       dt_error *err);
+/* Tells every finding; a broken rule is an error. `early`: rules that need no calibrated net. */
+dt_status cli_check_target(const dt_session *s, const dt_target *t, const cli_args *args,
+                           bool early, dt_error *err);
 /* Writes the session's net with the exporter (quietly, unless it fails); cmd_export.c. */
 dt_status cli_write_export(const dt_session *s, const dt_exporter *e, const cli_args *args,
                            const char *path, dt_export_report *report, dt_error *err);

@@ -92,9 +92,8 @@ static void print_report(const dt_export_report *r, const char *path, const cli_
     if (r->depends) printf("%-8s %s\n", "note", r->depends);
 }
 
-/* The exporter of --format or --target, and the target or NULL. */
-static dt_status choose(const cli_args *args, const dt_row **out_format, const dt_target **out,
-                        dt_error *err)
+dt_status cli_exporter(const cli_args *args, const dt_row **out_format, const dt_target **out,
+                       dt_error *err)
 {
     const dt_row *row;
     *out = NULL;
@@ -106,14 +105,14 @@ static dt_status choose(const cli_args *args, const dt_row **out_format, const d
     return dt_target_format(*out, args->format, out_format, err);
 }
 
-/* Tells every finding; a broken rule is an error. */
-static dt_status check_target(const dt_session *s, const dt_target *t, const cli_args *args,
-                              dt_error *err)
+dt_status cli_check_target(const dt_session *s, const dt_target *t, const cli_args *args,
+                           bool early, dt_error *err)
 {
     struct dt_text_attr attr[CLI_SOURCE_TEXTS];
     const dt_export_source src = cli_source(s, attr);
     dt_target_report r;
-    DT_TRY(dt_target_check(t, &src, args->allow_float, &r, err));
+    DT_TRY(early ? dt_target_check_graph(t, &src, args->allow_float, &r, err)
+                 : dt_target_check(t, &src, args->allow_float, &r, err));
     for (int i = 0; i < r.count; i++) {
         const dt_target_finding *f = &r.finding[i];
         fprintf(stderr, "%s: %s: %s: %d not so (%s); fix: %s\n", f->rule->note ? "note" : "rule",
@@ -132,7 +131,7 @@ static dt_status export(dt_recipe *recipe, const cli_args *args, dt_error *err)
     const dt_row *row;
     const dt_target *target;
     char path[DT_OPT_STR_MAX + 16]; /* a name and an extension of ours */
-    DT_TRY(choose(args, &row, &target, err));
+    DT_TRY(cli_exporter(args, &row, &target, err));
     const dt_exporter *e = dt_exporter_of(row);
     snprintf(path, sizeof path, "%s.%s", recipe->name, e->extension);
     const dt_session_params p = { .recipe = recipe,
@@ -145,7 +144,7 @@ static dt_status export(dt_recipe *recipe, const cli_args *args, dt_error *err)
     DT_TRY(dt_session_open(&s, &p, err));
     cli_tell_import(&s, args);
     dt_status st = cli_calibrate(&s, args, err);
-    if (st == DT_OK && target) st = check_target(&s, target, args, err);
+    if (st == DT_OK && target) st = cli_check_target(&s, target, args, false, err);
     if (st == DT_OK) st = cli_write_export(&s, e, args, args->out ? args->out : path, &report, err);
     if (st == DT_OK) print_report(&report, args->out ? args->out : path, args);
     dt_session_close(&s);

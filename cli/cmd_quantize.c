@@ -178,10 +178,11 @@ static dt_status export(const dt_session *s, const cli_args *args, const dt_quan
                         const char *folder, char **out_path, dt_export_report *e, dt_error *err)
 {
     const dt_row *row;
+    const dt_target *target;
     *out_path = NULL;
-    if (!args->format && !r->integer.has && r->no_integer[0]) return DT_OK;
-    DT_TRY(dt_table_get(&dt_exporters, args->format ? args->format : "onnx",
-                        &(dt_where){ .key = "--format" }, &row, err));
+    if (!args->format && !args->target && !r->integer.has && r->no_integer[0]) return DT_OK;
+    DT_TRY(cli_exporter(args, &row, &target, err));
+    if (target) DT_TRY(cli_check_target(s, target, args, false, err));
     char *name = dt_format(NULL, "%s.%s", s->recipe->name, dt_exporter_of(row)->extension);
     if (!name) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     dt_status st = dt_path_join(folder, name, out_path, err);
@@ -269,8 +270,18 @@ static dt_status with_overrides(const cli_args *args, const overrides *o, cli_ar
 static dt_status check_format(const cli_args *args, dt_error *err)
 {
     const dt_row *row;
-    if (!args->format) return DT_OK;
-    return dt_table_get(&dt_exporters, args->format, &(dt_where){ .key = "--format" }, &row, err);
+    const dt_target *target;
+    return cli_exporter(args, &row, &target, err);
+}
+
+/* The same of a net that its target would not take, whatever comes of it. */
+static dt_status on_ready(void *arg, const dt_session *s, dt_error *err)
+{
+    const cli_args *args = arg;
+    const dt_row *row;
+    const dt_target *target;
+    DT_TRY(cli_exporter(args, &row, &target, err));
+    return target ? cli_check_target(s, target, args, true, err) : DT_OK;
 }
 
 static bool is_mixed(const cli_args *args)
@@ -383,7 +394,8 @@ static int quantize(dt_recipe *recipe, const char *folder, const cli_args *args)
                                    .resume = args->resume,
                                    .rounding = args->rounding,
                                    .stop = &cli_stop_requested,
-                                   .events = { on_message, on_progress, on_unit, NULL } };
+                                   .events = { on_ready, on_message, on_progress, on_unit,
+                                               (void *)(uintptr_t)args } };
     cli_catch_stops();
     if (dt_quantize(&p, &s, &report, &err) != DT_OK) {
         int code = cli_fail(&err);

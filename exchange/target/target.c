@@ -53,25 +53,35 @@ static void find(const dt_target *t, const dt_target_net *net, dt_target_report 
     }
 }
 
+dt_status dt_target_check_graph(const dt_target *t, const dt_export_source *src, bool allow_float,
+                                dt_target_report *out, dt_error *err)
+{
+    const dt_lower_source low = dt_export_lower(src);
+    bool *needed = dt_get(src->alloc, (size_t)src->graph->node_count + 1, "target");
+    *out = (dt_target_report){ .count = 0 };
+    if (!needed) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to check the target");
+    dt_query_cone(low.graph, &low.logits, 1, needed);
+    const dt_target_net net = { &low, needed, NULL, allow_float };
+    find(t, &net, out);
+    dt_put(src->alloc, needed);
+    return DT_OK;
+}
+
 dt_status dt_target_check(const dt_target *t, const dt_export_source *src, bool allow_float,
                           dt_target_report *out, dt_error *err)
 {
     const dt_lower_source low = dt_export_lower(src);
-    bool *needed = dt_get(src->alloc, (size_t)src->graph->node_count + 1, "target");
     dt_lowered *l;
-    *out = (dt_target_report){ .count = 0 };
+    DT_TRY(dt_target_check_graph(t, src, allow_float, out, err));
+    if (out->broken) return DT_OK;
+    bool *needed = dt_get(src->alloc, (size_t)src->graph->node_count + 1, "target");
     if (!needed) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to check the target");
     dt_query_cone(low.graph, &low.logits, 1, needed);
-    dt_target_net net = { &low, needed, NULL, allow_float };
-    find(t, &net, out);
-    dt_status st = DT_OK;
-    if (!out->broken) {
-        st = dt_lower_new(&low, &l, err);
-        if (st == DT_OK) {
-            net.lower = l;
-            find(t, &net, out);
-            dt_lower_free(l);
-        }
+    dt_status st = dt_lower_new(&low, &l, err);
+    if (st == DT_OK) {
+        const dt_target_net net = { &low, needed, l, allow_float };
+        find(t, &net, out);
+        dt_lower_free(l);
     }
     dt_put(src->alloc, needed);
     return st;

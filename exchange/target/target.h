@@ -51,6 +51,10 @@ typedef struct dt_target_report {
  * those of the lowering; a broken rule is none. */
 dt_status dt_target_check(const dt_target *t, const dt_export_source *src, bool allow_float,
                           dt_target_report *out, dt_error *err) DT_MUST_CHECK;
+/* Rules of the graph alone, of a net whose quantizers need no state yet: what no calibration mends.
+ */
+dt_status dt_target_check_graph(const dt_target *t, const dt_export_source *src, bool allow_float,
+                                dt_target_report *out, dt_error *err) DT_MUST_CHECK;
 /* The exporter of a target: `format`, which it must take, or NULL for its default. */
 dt_status dt_target_format(const dt_target *t, const char *format, const dt_row **out,
                            dt_error *err) DT_MUST_CHECK;

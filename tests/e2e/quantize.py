@@ -55,6 +55,13 @@ def check_again(test):
                "the folder's recipe gives another net")
 
 
+def check_warning(test):
+    """Pictures that are normalised in another way than the net's are told by its first batch norm."""
+    for how, warns in (("imagenet", False), ("{mean: 0, std: 1, range: 255}", True)):
+        code, _, err = quantize(test, f"warns {warns}", "--method", "nearest", f"data.normalize={how}")
+        test.check(code == 0 and ("knows other pictures" in err) == warns, f"{how}: {err}")
+
+
 def check_kill(test):
     """Killed after some units, it goes on and ends in the bits of an undisturbed run."""
     keys = "--method", "qdrop", "ptq.stages.1.reconstruct.iterations=60", "--threads", "1"
@@ -145,6 +152,7 @@ def run(arguments):
     check_presets(test)
     check_again(test)
     check_sensitivity(test)
+    check_warning(test)
     check_kill(test)
     check_refused(test)
     return test.end()

@@ -51,6 +51,18 @@ def check_unlabelled(test, net):
     test.check(report["integer"]["count"] == 2, f"larger pictures: {report}")
 
 
+def check_target(test, net):
+    """Its format is written; what it does not take is refused before anything is computed."""
+    flat, out = test.path("flat"), test.path("mcu")
+    quantize(test, net, "--data", flat, *HOW, "--target", "mcu", "--out", out)
+    test.check(any(name.endswith(".c") for name in os.listdir(out)), f"mcu: {os.listdir(out)}")
+    code, _, err = test.run("quantize", net, "--data", flat, *HOW, "--target", "litert", "--out",
+                            test.path("offset"), "--method", "nearest",
+                            "quant.first=none")
+    test.check(code == 1 and "rules are broken" in err and "ranges" not in err
+               and not os.path.exists(test.path("offset/quantized.h5")), f"litert: {err}")
+
+
 def check_labelled(test, net):
     for split, count in (("train", 4), ("test", 2)):
         for c in range(10):
@@ -59,6 +71,8 @@ def check_labelled(test, net):
                       test.path("labelled"))
     test.check(report["integer"]["count"] == 20 and "top1" in report["integer"], f"labels: {report}")
     test.check(report["weight_bits"] < 8, f"W4A8: {report['weight_bits']} bits")
+    test.check([l["weight_bits"] for l in report["layers"]] == [8] + [4] * 4 + [8]
+               and all(l["sqnr_db"] > 0 for l in report["layers"]), f"layers: {report['layers']}")
 
 
 def check_refused(test, net, recipe):
@@ -73,6 +87,8 @@ def check_refused(test, net, recipe):
             ((net, "--data", test.path("nowhere"), *HOW), "is no folder with"),
             ((net, "--data", test.path("three"), *HOW), "3 classes, the net has 10 outputs"),
             ((net, "--data", flat, "--normalize", "imagenett"), "data.normalize"),
+            ((net, "--data", flat, *HOW, "--target", "ortt"), "did you mean 'ort'"),
+            ((net, "--data", flat, *HOW, "--target", "ort", "--format", "c"), "--format"),
             ((net, "--data", flat, *HOW, "ptq.images=100"), "is more than the 32 training pictures"),
             ((net + ".onnx", "--data", flat, *HOW), "No such file"),
             ((recipe, "--data", flat), "is a recipe, which has data.root")):
@@ -95,6 +111,7 @@ def run(args):
                  "--out", net)
     check_unlabelled(test, net)
     check_labelled(test, net)
+    check_target(test, net)
     check_refused(test, net, recipe)
     return test.end()
 

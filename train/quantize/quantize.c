@@ -300,6 +300,7 @@ static dt_status prepare(job *j, dt_error *err)
     char text[160];
     int small, flipped;
     DT_TRY(dt_quantize_check(j->s, err));
+    if (j->p->events.ready) DT_TRY(j->p->events.ready(j->p->events.arg, j->s, err));
     flipped = dt_net_make_gamma_positive(&j->s->net, &small);
     if (flipped) {
         snprintf(

@@ -57,6 +57,8 @@ typedef struct dt_quantize_report {
 } dt_quantize_report;
 
 typedef struct dt_quantize_events {
+    /* Before any work, of the net as it was opened: may refuse. */
+    dt_status (*ready)(void *arg, const dt_session *s, dt_error *err);
     void (*message)(void *arg, const char *text);
     void (*progress)(void *arg, const char *what, const char *unit, double share, double eta_s);
     void (*unit)(void *arg, const dt_quantize_unit *unit);
