@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "autograd/exec_node.h"
 #include "core/rng.h"
 #include "kernels/blas.h"
 
@@ -83,6 +84,36 @@ dt_status dt_state_overlay(dt_state *s, const dt_graph *g, const dt_state *base,
                            const dt_alloc *a, dt_error *err)
 {
     return state_make(s, g, base, base->grad_memory != NULL, seed, a, err);
+}
+
+static dt_status twin_fill(dt_state *s, dt_error *err)
+{
+    const dt_graph *g = s->graph;
+    size_t table = sizeof(real *) * (size_t)(g->value_count + 1);
+    s->grad = dt_arena_get(s->arena, table);
+    s->grad_memory = dt_arena_get(s->arena, table);
+    if (!s->grad || !s->grad_memory)
+        return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for gradients");
+    for (int i = 0; i < g->value_count; i++) {
+        if (g->value[i].kind != DT_VALUE_PARAM) continue;
+        size_t bytes = (size_t)dt_shape_count(&g->value[i].shape) * sizeof(real);
+        s->grad[i] = s->grad_memory[i] = dt_arena_get(s->arena, bytes);
+        if (!s->grad[i]) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for gradients");
+        s->bytes += bytes;
+    }
+    return DT_OK;
+}
+
+dt_status dt_state_twin(dt_state *s, const dt_state *base, const dt_alloc *a, dt_error *err)
+{
+    *s = (dt_state){ .graph = base->graph,
+                     .data = base->data,
+                     .param_count = base->param_count,
+                     .arena = dt_arena_new(a, "gradients") };
+    if (!s->arena) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for gradients");
+    dt_status st = twin_fill(s, err);
+    if (st != DT_OK) dt_state_fini(s);
+    return st;
 }
 
 void dt_state_fini(dt_state *s)
@@ -191,6 +222,7 @@ static dt_op_run prepare(dt_exec *e, int i, void *(*value)(const dt_exec *e, int
     }
     run.saved = slot_memory(e, p->node[i].saved);
     if (e->moves && p->node[i].moves >= 0) run.moves = e->moves + p->node[i].moves;
+    run.batches = e->batches;
     run.lost = &e->lost;
     run.replay = e->replay;
     run.residual = e->residual ? e->residual[i] : NULL;
@@ -204,22 +236,48 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-dt_status dt_exec_forward(dt_exec *e, dt_error *err)
+int64_t dt_exec_numbers(const dt_exec *e, int i)
 {
     const dt_plan *p = e->plan;
+    const dt_node *node = &p->graph->node[i];
+    dt_shape in[DT_OP_MAX_IN];
+    if (p->norms == DT_NORMS_RUNNING || !p->node[i].runs || !node->op->statistics) return 0;
+    for (int j = 0; j < node->in_count; j++)
+        in[j] = p->shape[node->in[j]];
+    return node->op->statistics->count(node->conf, in);
+}
+
+void dt_exec_measure(dt_exec *e, int i, double *to)
+{
+    shapes sh;
+    dt_op_run run = prepare(e, i, dt_exec_value, &sh);
+    run.work = slot_memory(e, e->plan->node[i].forward_work);
+    double start = e->op_seconds ? now() : 0;
+    e->plan->graph->node[i].op->statistics->measure(&run, to);
+    if (e->op_seconds) e->op_seconds[2 * i] += now() - start;
+}
+
+dt_status dt_exec_forward_node(dt_exec *e, int i, const double *joined, dt_error *err)
+{
+    const dt_plan *p = e->plan;
+    const dt_node *node = &p->graph->node[i];
+    if (!p->node[i].runs) return DT_OK;
+    shapes sh;
+    dt_op_run run = prepare(e, i, dt_exec_value, &sh);
+    run.work = slot_memory(e, p->node[i].forward_work);
+    run.joined = joined;
+    if (e->hook) DT_TRY(e->hook(e->hook_arg, node, &run, false, err));
+    double start = e->op_seconds ? now() : 0;
+    node->op->forward(&run);
+    if (e->op_seconds) e->op_seconds[2 * i] += now() - start;
+    return e->hook ? e->hook(e->hook_arg, node, &run, true, err) : DT_OK;
+}
+
+dt_status dt_exec_forward(dt_exec *e, dt_error *err)
+{
     e->lost = false;
-    for (int i = 0; i < p->graph->node_count; i++) {
-        const dt_node *node = &p->graph->node[i];
-        if (!p->node[i].runs) continue;
-        shapes sh;
-        dt_op_run run = prepare(e, i, dt_exec_value, &sh);
-        run.work = slot_memory(e, p->node[i].forward_work);
-        if (e->hook) DT_TRY(e->hook(e->hook_arg, node, &run, false, err));
-        double start = e->op_seconds ? now() : 0;
-        node->op->forward(&run);
-        if (e->op_seconds) e->op_seconds[2 * i] += now() - start;
-        if (e->hook) DT_TRY(e->hook(e->hook_arg, node, &run, true, err));
-    }
+    for (int i = 0; i < e->plan->graph->node_count; i++)
+        DT_TRY(dt_exec_forward_node(e, i, NULL, err));
     return DT_OK;
 }
 
@@ -230,7 +288,7 @@ void dt_exec_move(dt_exec *e, const double *moves)
         if (p->node[i].moves < 0) continue;
         shapes sh;
         dt_op_run run = prepare(e, i, dt_exec_value, &sh);
-        p->graph->node[i].op->move(&run, moves + p->node[i].moves);
+        p->graph->node[i].op->statistics->move(&run, moves + p->node[i].moves);
     }
 }
 
@@ -240,33 +298,33 @@ static real *gradient(const dt_exec *e, int value)
     return slot_memory(e, e->plan->grad_slot[value]);
 }
 
-static void backward_node(dt_exec *e, int i)
+/* A call of a backward pass, in memory of the caller's. */
+typedef struct back_call {
+    shapes sh, left_sh;
+    dt_op_run run, left;
+} back_call;
+
+static void prepare_back(dt_exec *e, int i, back_call *c)
 {
     const dt_plan *p = e->plan;
     const dt_node *node = &p->graph->node[i];
     const dt_plan_node *pn = &p->node[i];
-    shapes sh, left_sh;
-    dt_op_run run = prepare(e, i, value_back, &sh), left;
-    run.work = slot_memory(e, pn->backward_work);
-    run.leave = pn->leaves;
+    dt_op_run *run = &c->run;
+    *run = prepare(e, i, value_back, &c->sh);
+    run->work = slot_memory(e, pn->backward_work);
+    run->leave = pn->leaves;
     for (int j = 0; j < node->out_count; j++)
-        run.d_out[j] = p->given[node->out[j]] ? NULL : gradient(e, node->out[j]);
+        run->d_out[j] = p->given[node->out[j]] ? NULL : gradient(e, node->out[j]);
     if (pn->unfinished_by >= 0) {
-        left = prepare(e, pn->unfinished_by, value_back, &left_sh);
-        left.d_in[0] = run.d_out[0];
-        run.finish = p->graph->node[pn->unfinished_by].op->finish_grad;
-        run.finish_arg = &left;
+        c->left = prepare(e, pn->unfinished_by, value_back, &c->left_sh);
+        c->left.d_in[0] = run->d_out[0];
+        run->finish = p->graph->node[pn->unfinished_by].op->finish_grad;
+        run->finish_arg = &c->left;
     }
     for (int j = 0; j < node->in_count; j++) {
         if (!pn->wants[j]) continue;
-        run.d_in[j] = pn->sum[j] >= 0 ? e->slot[pn->sum[j]] : gradient(e, node->in[j]);
-        run.add[j] = pn->add[j] && pn->sum[j] < 0;
-    }
-    node->op->backward(&run);
-    for (int j = 0; j < node->in_count; j++) {
-        if (pn->sum[j] < 0) continue;
-        real *to = gradient(e, node->in[j]);
-        e->kernels->point.add(p->threads, dt_shape_count(&sh.in[j]), to, run.d_in[j], to);
+        run->d_in[j] = pn->sum[j] >= 0 ? e->slot[pn->sum[j]] : gradient(e, node->in[j]);
+        run->add[j] = pn->add[j] && pn->sum[j] < 0;
     }
 }
 
@@ -301,17 +359,45 @@ static void start_gradients(dt_exec *e)
     }
 }
 
-void dt_exec_backward(dt_exec *e)
+void dt_exec_begin_backward(dt_exec *e)
 {
-    const dt_plan *p = e->plan;
     offer_gradients(e);
     start_gradients(e);
-    for (int i = p->graph->node_count - 1; i >= 0; i--) {
-        if (!p->node[i].runs_back) continue;
-        if (p->node[i].remakes >= 0) remake(e, p->node[i].remakes);
-        double start = e->op_seconds ? now() : 0;
-        backward_node(e, i);
-        if (e->op_seconds) e->op_seconds[2 * i + 1] += now() - start;
-        if (e->after_back) e->after_back(e->after_back_arg, i);
+}
+
+void dt_exec_measure_back(dt_exec *e, int i, double *to)
+{
+    back_call c;
+    if (e->plan->node[i].remakes >= 0) remake(e, e->plan->node[i].remakes);
+    prepare_back(e, i, &c);
+    double start = e->op_seconds ? now() : 0;
+    e->plan->graph->node[i].op->statistics->measure_back(&c.run, to);
+    if (e->op_seconds) e->op_seconds[2 * i + 1] += now() - start;
+}
+
+void dt_exec_backward_node(dt_exec *e, int i, const double *joined)
+{
+    const dt_plan_node *pn = &e->plan->node[i];
+    const dt_node *node = &e->plan->graph->node[i];
+    back_call c;
+    if (!pn->runs_back) return;
+    if (pn->remakes >= 0 && !joined) remake(e, pn->remakes);
+    double start = e->op_seconds ? now() : 0;
+    prepare_back(e, i, &c);
+    c.run.joined = joined;
+    node->op->backward(&c.run);
+    for (int j = 0; j < node->in_count; j++) {
+        if (pn->sum[j] < 0) continue;
+        real *to = gradient(e, node->in[j]);
+        e->kernels->point.add(e->plan->threads, dt_shape_count(&c.sh.in[j]), to, c.run.d_in[j], to);
     }
+    if (e->op_seconds) e->op_seconds[2 * i + 1] += now() - start;
+    if (e->after_back) e->after_back(e->after_back_arg, i);
+}
+
+void dt_exec_backward(dt_exec *e)
+{
+    dt_exec_begin_backward(e);
+    for (int i = e->plan->graph->node_count - 1; i >= 0; i--)
+        dt_exec_backward_node(e, i, NULL);
 }

@@ -25,6 +25,9 @@ dt_status dt_state_init(dt_state *s, const dt_graph *g, bool with_grads, uint64_
  */
 dt_status dt_state_overlay(dt_state *s, const dt_graph *g, const dt_state *base, uint64_t seed,
                            const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
+/* The parameters and buffers of `base`, with gradients of its own. `base` must outlive it. */
+dt_status dt_state_twin(dt_state *s, const dt_state *base, const dt_alloc *a,
+                        dt_error *err) DT_MUST_CHECK;
 void dt_state_fini(dt_state *s);
 
 /* Called around every forward node; run->out is filled when `after`. */
@@ -45,6 +48,7 @@ typedef struct dt_exec {
     int64_t step;
     double *moves; /* [plan->moves]: forward leaves here what running statistics are moved by, for
                     * dt_exec_move, and they stay; NULL: they move. The caller's. */
+    int batches;   /* whose statistics are joined, autograd/together.h; 0: this one's are its own */
     dt_replay replay; /* gradient tests */
     real **residual;  /* by node; gradient tests */
     /* Called in a backward pass when a node has done its part; NULL: not. */

@@ -83,8 +83,12 @@ typedef struct dt_op_run {
     uint32_t stream; /* hash of the node's name */
     bool *lost;      /* set when a value that is not finite would be hidden: codes have no nan */
     /* Forward where norms MOVE: what running statistics are moved by goes here, and they stay; see
-     * dt_op.move. NULL: they move. */
+     * dt_op_statistics.move. NULL: they move. */
     double *moves;
+    /* Unless norms are RUNNING: statistics of `batches` batches together, which forward and
+     * backward take instead of those of this one; see dt_op_statistics. NULL, 0: of this one. */
+    const double *joined;
+    int batches;
     dt_replay replay;
     real *residual;
 } dt_op_run;
@@ -125,6 +129,25 @@ typedef struct dt_op_codes {
     void (*keep_sums)(void *conf, int center);
 } dt_op_codes;
 
+/* Statistics of the batch, by which running ones move. Batches that normalise by what they have in
+ * common run side by side (autograd/together.h): each measures its own, they are merged, and all go
+ * on with the result. */
+typedef struct dt_op_statistics {
+    /* How many numbers they are, in either direction. */
+    int64_t (*count)(const void *conf, const dt_shape *in);
+    /* Forward where norms MOVE moves the running statistics that are its inputs, or leaves the
+     * numbers from which this does it later, with the same bits; it reads and writes inputs alone.
+     */
+    void (*move)(const dt_op_run *run, const double *numbers);
+    /* Those of this batch: before a forward that gets them joined. */
+    void (*measure)(const dt_op_run *run, double *to);
+    /* a, of so many batches, gets what it is together with b. */
+    void (*merge)(int64_t count, double *a, double a_batches, const double *b, double b_batches);
+    /* Backward as far as it needs this batch alone, and what it adds to sums over all: before a
+     * backward that gets those joined and does the rest. */
+    void (*measure_back)(const dt_op_run *run, double *to);
+} dt_op_statistics;
+
 typedef struct dt_op {
     const char *name;
     int in_min, in_max;
@@ -152,10 +175,7 @@ typedef struct dt_op {
      * between forward and backward: then forward runs again before the first backward pass that
      * reads out[0]. It gives the same bits, writes nothing else, and backward reads every input. */
     bool (*remakes)(const void *conf, const dt_shape *in);
-    /* Running statistics, NULL: none. Forward where norms MOVE moves those that are its inputs, or
-     * leaves `moves` numbers from which `move` does it later, with the same bits. */
-    int64_t (*moves)(const void *conf, const dt_shape *in);
-    void (*move)(const dt_op_run *run, const double *moves); /* reads and writes inputs alone */
+    const dt_op_statistics *statistics; /* of the batch; NULL: none */
     bool fused; /* the fusing pass makes such nodes; the test of that pass is theirs */
 
     /* ---- facts: what the operation is, for passes that would otherwise ask for its name ---- */

@@ -45,6 +45,13 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
     out->forward_work = out->backward_work = dt_batchnorm_work_bytes(d, r->threads);
 }
 
+/* That the statistics are of. */
+static double all_rows(const dt_op_run *r)
+{
+    double rows = (double)dt_batchnorm_dims_of(&r->in_shape[0]).rows;
+    return r->batches ? rows * r->batches : rows;
+}
+
 /* From the batch's mean [C] and biased variance [C]. */
 static void move_running(const dt_op_run *r, const dt_batchnorm_conf *c, const double *mean,
                          const double *var)
@@ -52,23 +59,37 @@ static void move_running(const dt_op_run *r, const dt_batchnorm_conf *c, const d
     dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
     real *run_mean = r->in[DT_BN_MEAN], *run_var = r->in[DT_BN_VAR];
     double momentum = r->norms == DT_NORMS_REPLACE ? 1 : c->momentum;
-    double unbias = d.rows > 1 ? (double)d.rows / (double)(d.rows - 1) : 1;
+    double rows = all_rows(r), unbias = rows > 1 ? rows / (rows - 1) : 1;
     for (int64_t i = 0; i < d.C; i++) {
         run_mean[i] = (real)((1 - momentum) * (double)run_mean[i] + momentum * mean[i]);
         run_var[i] = (real)((1 - momentum) * (double)run_var[i] + momentum * unbias * var[i]);
     }
 }
 
-int64_t dt_batchnorm_moves(const void *conf, const dt_shape *in)
+int64_t dt_batchnorm_count(const void *conf, const dt_shape *in)
 {
     (void)conf;
     return 2 * dt_batchnorm_dims_of(in).C;
 }
 
-void dt_batchnorm_move(const dt_op_run *r, const double *moves)
+void dt_batchnorm_move(const dt_op_run *r, const double *numbers)
 {
     dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
-    move_running(r, r->conf, moves, moves + d.C);
+    move_running(r, r->conf, numbers, numbers + d.C);
+}
+
+/* All batches have as many rows, so their number is a weight (Chan, Golub and LeVeque 1979). */
+void dt_batchnorm_merge(int64_t count, double *a, double a_batches, const double *b,
+                        double b_batches)
+{
+    int64_t C = count / 2;
+    double both = a_batches + b_batches;
+    for (int64_t i = 0; i < C; i++) {
+        double apart = b[i] - a[i];
+        double spread = apart * apart * (a_batches / both) * (b_batches / both);
+        a[i] += apart * (b_batches / both);
+        a[C + i] = (a_batches * a[C + i] + b_batches * b[C + i]) / both + spread;
+    }
 }
 
 static void use_batch(const dt_op_run *r, const dt_batchnorm_conf *c, dt_batchnorm_dims d,
@@ -103,7 +124,9 @@ void dt_batchnorm_statistics(const dt_op_run *r, const dt_batchnorm_conf *c, boo
 {
     dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
     double *mean = work, *var = mean + d.C, *rest = mean + 5 * d.C;
-    if (r->norms != DT_NORMS_RUNNING && !known)
+    if (r->joined)
+        memcpy(mean, r->joined, 2 * (size_t)d.C * sizeof *mean);
+    else if (r->norms != DT_NORMS_RUNNING && !known)
         r->kernels->point.moments(r->threads, d.rows, d.C, r->in[0], rest, mean, var);
     if (r->norms == DT_NORMS_RUNNING)
         use_running(r, c, d);
@@ -124,33 +147,60 @@ static void forward(const dt_op_run *r)
                                   rest, r->out[0]);
 }
 
+static void measure(const dt_op_run *r, double *to)
+{
+    dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
+    r->kernels->point.moments(r->threads, d.rows, d.C, r->in[0], (double *)r->work + 5 * d.C, to,
+                              to + d.C);
+}
+
 /* dbeta = sum dy; dgamma = sum dy xhat;
  * dx = gamma inv (dy - dbeta/rows - xhat dgamma/rows), with xhat = (x - mean) inv; with running
  * statistics dx = gamma inv dy. */
+void dt_batchnorm_param_grads(const dt_op_run *r, const double *sum_dy, const double *sum_dyx)
+{
+    dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
+    const real *inv = (real *)r->saved + d.C;
+    for (int64_t i = 0; i < d.C; i++) {
+        if (r->d_in[DT_BN_GAMMA]) r->d_in[DT_BN_GAMMA][i] = (real)(sum_dyx[i] * (double)inv[i]);
+        if (r->d_in[DT_BN_BETA]) r->d_in[DT_BN_BETA][i] = (real)sum_dy[i];
+    }
+}
+
 void dt_batchnorm_factors(const dt_op_run *r, const double *sum_dy, const double *sum_dyx, real *k,
                           real *a, real *b)
 {
     dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
     const real *gamma = r->in[DT_BN_GAMMA], *inv = (real *)r->saved + d.C;
+    double rows = all_rows(r);
     bool fixed = r->norms == DT_NORMS_RUNNING;
     for (int64_t i = 0; i < d.C; i++) {
         double inverse = (double)inv[i];
         k[i] = gamma[i] * inv[i];
-        a[i] = fixed ? 0 : (real)(sum_dy[i] / (double)d.rows);
-        b[i] = fixed ? 0 : (real)(sum_dyx[i] * inverse * inverse / (double)d.rows);
-        if (r->d_in[DT_BN_GAMMA]) r->d_in[DT_BN_GAMMA][i] = (real)(sum_dyx[i] * inverse);
-        if (r->d_in[DT_BN_BETA]) r->d_in[DT_BN_BETA][i] = (real)sum_dy[i];
+        a[i] = fixed ? 0 : (real)(sum_dy[i] / rows);
+        b[i] = fixed ? 0 : (real)(sum_dyx[i] * inverse * inverse / rows);
     }
+}
+
+static void measure_back(const dt_op_run *r, double *to)
+{
+    dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
+    r->kernels->point.norm_back_sums(r->threads, d.rows, d.C, r->in[0], r->d_out[0], r->saved,
+                                     (double *)r->work + 5 * d.C, to, to + d.C);
+    dt_batchnorm_param_grads(r, to, to + d.C);
 }
 
 static void backward(const dt_op_run *r)
 {
     dt_batchnorm_dims d = dt_batchnorm_dims_of(&r->in_shape[0]);
-    double *sum_dy = r->work, *sum_dyx = sum_dy + d.C, *rest = sum_dy + 5 * d.C;
-    real *k = (real *)(sum_dy + 2 * d.C), *a = k + d.C, *b = a + d.C;
-    r->kernels->point.norm_back_sums(r->threads, d.rows, d.C, r->in[0], r->d_out[0], r->saved, rest,
-                                     sum_dy, sum_dyx);
-    dt_batchnorm_factors(r, sum_dy, sum_dyx, k, a, b);
+    double *work = r->work, *rest = work + 5 * d.C;
+    real *k = (real *)(work + 2 * d.C), *a = k + d.C, *b = a + d.C;
+    const double *sums = r->joined;
+    if (!sums) {
+        measure_back(r, work);
+        sums = work;
+    }
+    dt_batchnorm_factors(r, sums, sums + d.C, k, a, b);
     if (r->d_in[0])
         r->kernels->point.norm_back(r->threads, d.rows, d.C, r->in[0], r->d_out[0], r->saved, k, a,
                                     b, rest, r->d_in[0], r->add[0]);
@@ -181,6 +231,14 @@ static const dt_opt opts[] = {
     DT_OPT_END,
 };
 
+static const dt_op_statistics statistics = {
+    .count = dt_batchnorm_count,
+    .move = dt_batchnorm_move,
+    .measure = measure,
+    .merge = dt_batchnorm_merge,
+    .measure_back = measure_back,
+};
+
 const dt_op dt_op_batchnorm = {
     .name = "batchnorm",
     .in_min = 5,
@@ -197,8 +255,7 @@ const dt_op dt_op_batchnorm = {
     .form = "batchnorm",
     .infer = infer,
     .memory = memory,
-    .moves = dt_batchnorm_moves,
-    .move = dt_batchnorm_move,
+    .statistics = &statistics,
     .forward = forward,
     .backward = backward,
     .examples = examples,

@@ -191,16 +191,31 @@ static void moments_block(void *arg, int64_t block, int thread)
                                 k->l.partial + block * 2 * C);
 }
 
+/* Where x is sums; else they are batchnorm's. */
+static void moments(call *k, double *mean, double *var)
+{
+    dt_parallel(k->r->threads, k->l.blocks, moments_block, k);
+    dt_point_join(&k->l, k->d.rows, k->d.C, mean, var);
+}
+
+static void measure(const dt_op_run *r, double *to)
+{
+    call k = begin(r);
+    int64_t C = k.d.C;
+    if (k.c->sums)
+        moments(&k, to, to + C);
+    else
+        r->kernels->point.moments(r->threads, k.d.rows, C, r->in[0], (double *)r->work + 5 * C, to,
+                                  to + C);
+}
+
 static void forward(const dt_op_run *r)
 {
     call k = begin(r);
     double *mean = r->work;
     real *factor = (real *)(mean + 2 * k.d.C);
-    bool known = k.c->sums && r->norms != DT_NORMS_RUNNING;
-    if (known) {
-        dt_parallel(r->threads, k.l.blocks, moments_block, &k);
-        dt_point_join(&k.l, k.d.rows, k.d.C, mean, mean + k.d.C);
-    }
+    bool known = k.c->sums && r->norms != DT_NORMS_RUNNING && !r->joined;
+    if (known) moments(&k, mean, mean + k.d.C);
     dt_batchnorm_statistics(r, &k.c->norm, known, r->work, factor);
     const real *saved = r->saved, *beta = r->in[DT_BN_BETA];
     for (int64_t i = 0; i < k.d.C; i++)
@@ -360,29 +375,49 @@ static void finish_picture(void *arg, int64_t n, int thread)
     finish_grad(k->r, n, 1, k->r->d_in[0] + n * picture);
 }
 
-static void backward(const dt_op_run *r)
+/* The first pass: gradients of v[0] and of the parameters, and the column sums of batchnorm. */
+static void back_sums(call *k, double *sum_dy, double *sum_dyx)
 {
-    call k = begin(r);
-    int64_t C = k.d.C;
-    double *sum_dy = r->work, *sum_dyx = sum_dy + C;
-    real *factor = (real *)(sum_dy + 2 * C), *a = factor + C, *b = a + C;
+    const dt_op_run *r = k->r;
+    int64_t C = k->d.C;
+    real *factor = (real *)((double *)r->work + 2 * C);
     const real *gamma = r->in[DT_BN_GAMMA], *inv = (real *)r->saved + C;
     for (int64_t i = 0; i < C; i++) {
         factor[i] = gamma[i] * inv[i];
         sum_dy[i] = sum_dyx[i] = 0;
     }
-    expand(&k, 0, r->saved);
-    expand(&k, 1, factor);
-    expand(&k, 2, r->in[DT_BN_BETA]);
-    dt_parallel(r->threads, k.l.blocks, backward_block, &k);
-    for (int64_t block = 0; block < k.l.blocks; block++)
+    expand(k, 0, r->saved);
+    expand(k, 1, factor);
+    expand(k, 2, r->in[DT_BN_BETA]);
+    dt_parallel(r->threads, k->l.blocks, backward_block, k);
+    for (int64_t block = 0; block < k->l.blocks; block++)
         for (int64_t i = 0; i < C; i++) {
-            sum_dy[i] += k.l.partial[block * 2 * C + i];
-            sum_dyx[i] += k.l.partial[block * 2 * C + C + i];
+            sum_dy[i] += k->l.partial[block * 2 * C + i];
+            sum_dyx[i] += k->l.partial[block * 2 * C + C + i];
         }
-    for (int i = 0; i < k.c->count; i++)
-        if (k.c->stage[i].kind == DT_CHAIN_QUANT) quantizer_gradients(&k, i);
-    dt_batchnorm_factors(r, sum_dy, sum_dyx, factor, a, b);
+    for (int i = 0; i < k->c->count; i++)
+        if (k->c->stage[i].kind == DT_CHAIN_QUANT) quantizer_gradients(k, i);
+    dt_batchnorm_param_grads(r, sum_dy, sum_dyx);
+}
+
+static void measure_back(const dt_op_run *r, double *to)
+{
+    call k = begin(r);
+    back_sums(&k, to, to + k.d.C);
+}
+
+static void backward(const dt_op_run *r)
+{
+    call k = begin(r);
+    int64_t C = k.d.C;
+    double *work = r->work;
+    real *factor = (real *)(work + 2 * C), *a = factor + C, *b = a + C;
+    const double *sums = r->joined;
+    if (!sums) {
+        back_sums(&k, work, work + C);
+        sums = work;
+    }
+    dt_batchnorm_factors(r, sums, sums + C, factor, a, b);
     save_columns(&k, factor, a, b);
     if (r->d_in[0] && !r->leave) dt_parallel(r->threads, r->in_shape[0].dim[0], finish_picture, &k);
 }
@@ -405,6 +440,14 @@ static int grad_shares(const void *conf, int in)
     return in == DT_BN_X && last->out != sum ? last->out : -1;
 }
 
+static const dt_op_statistics statistics = {
+    .count = dt_batchnorm_count,
+    .move = dt_batchnorm_move,
+    .measure = measure,
+    .merge = dt_batchnorm_merge,
+    .measure_back = measure_back,
+};
+
 const dt_op dt_op_chain = {
     .name = "chain",
     .in_min = DT_BN_INPUTS,
@@ -415,8 +458,7 @@ const dt_op dt_op_chain = {
     .reads_in = ~0u,
     .grad_shares = grad_shares,
     .finish_grad = finish_grad,
-    .moves = dt_batchnorm_moves,
-    .move = dt_batchnorm_move,
+    .statistics = &statistics,
     .fused = true,
     .infer = infer,
     .memory = memory,

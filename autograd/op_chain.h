@@ -32,7 +32,7 @@ typedef struct dt_chain_stage {
 enum { DT_CHAIN_TILE = 2048 }; /* elements of a tile, about */
 
 typedef struct dt_chain_conf {
-    dt_batchnorm_conf norm; /* first: dt_batchnorm_moves */
+    dt_batchnorm_conf norm; /* first: dt_batchnorm_count */
     bool sums;              /* x is DT_STORE_SUM; at most DT_CHAIN_TILE channels */
     int count;
     dt_chain_stage stage[DT_CHAIN_STAGES];

@@ -153,10 +153,10 @@ static void plan_moves(dt_plan *p)
     for (int i = 0; i < p->graph->node_count; i++) {
         const dt_node *node = &p->graph->node[i];
         dt_shape in[DT_OP_MAX_IN];
-        if (!p->node[i].runs || !node->op->moves) continue;
+        if (!p->node[i].runs || !node->op->statistics) continue;
         dt_plan_shapes(p, node->in, node->in_count, in);
         p->node[i].moves = p->moves;
-        p->moves += node->op->moves(node->conf, in);
+        p->moves += node->op->statistics->count(node->conf, in);
     }
 }
 

@@ -56,7 +56,7 @@ typedef struct dt_plan {
     dt_plan_node *node; /* by node */
     dt_slot *slot;
     int slot_count;
-    int64_t moves;      /* numbers that all running statistics are moved by, dt_op.moves */
+    int64_t moves;      /* numbers that running statistics are moved by, dt_op_statistics.count */
     size_t arena_bytes; /* what the step needs */
     size_t sum_bytes;   /* what it would need without sharing */
     dt_arena *arena;

@@ -90,7 +90,7 @@ typedef struct dt_recipe_train {
     dt_recipe_choice optimizer, schedule;
     int epochs, max_steps, accumulate, seed, log_steps;
     double label_smoothing, clip_norm, save_minutes, quant_lr;
-    bool decay_norm, quant_decay;
+    bool sync_norm, decay_norm, quant_decay;
 } dt_recipe_train;
 
 /* A float net whose outputs are targets beside the labels. */

@@ -73,6 +73,9 @@ static const dt_opt train_opts[] = {
     DT_OPT_INT(dt_recipe_train, accumulate, 1, 1, 4096,
                "batches of a step; their gradients are averaged, so a step has data.batch times as "
                "many samples"),
+    DT_OPT_BOOL(dt_recipe_train, sync_norm, 0,
+                "batch norms see all batches of a step together; every batch of a process then "
+                "has memory of its own"),
     DT_OPT_INT(dt_recipe_train, seed, 1, 0, INT_MAX, "of every random number of the run"),
     DT_OPT_FLOAT(dt_recipe_train, label_smoothing, 0, 0, 0.999999,
                  "share of the target that is spread over all classes"),

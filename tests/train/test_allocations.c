@@ -63,13 +63,15 @@ static void on_progress(void *arg, const dt_run_progress *p)
     w->changed += now != w->after_first;
 }
 
-#define RECIPE(placement)                                                                          \
+#define RECIPE(placement) MORE(placement, "32", "")
+/* `step`: more keys of the section train. */
+#define MORE(placement, batch, step)                                                               \
     "model: {name: smallcnn, width: 4}\n"                                                          \
-    "data: {name: builtin, train_pictures: 512, test_pictures: 64, batch: 32, train: [pad_crop: "  \
-    "4, hflip]}\n"                                                                                 \
+    "data: {name: builtin, train_pictures: 512, test_pictures: 64, batch: " batch                  \
+    ", train: [pad_crop: 4, hflip]}\n"                                                             \
     "quant: {placement: " placement ", weights: {method: lsq, bits: 4},"                           \
     " activations: {method: lsq, bits: 4}}\n"                                                      \
-    "train: {epochs: 1, max_steps: 12, optimizer: {name: sgd, lr: 0.01}}\n"
+    "train: {epochs: 1, max_steps: 12, optimizer: {name: sgd, lr: 0.01}" step "}\n"
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *at)
 {
     (void)info;
@@ -103,6 +105,8 @@ START_TEST(no_step_allocates)
     check_case(RECIPE("deploy"), false);
     check_case(RECIPE("paper"), false);
     check_case(RECIPE("paper"), true);
+    check_case(MORE("deploy", "16", ", accumulate: 2"), false);
+    check_case(MORE("deploy", "16", ", accumulate: 2, sync_norm: true"), false);
 }
 END_TEST
 

@@ -23,6 +23,7 @@ static const struct {
     { "parameters", "parameters", "" },
     { "optimizer", "optimizer", "" },
     { "accumulate", "sums of gradients", "" },
+    { "together", "batches side by side", NULL },
     { "dynamics", "dynamics", "" },
     { "teacher", "teacher", "distill.model" },
     { "step arena", "arena of a step", NULL },

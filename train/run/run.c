@@ -89,7 +89,7 @@ static double learning_rate(const dt_run *r)
 
 /* Which values a step must not show: the first node whose output is not finite, found by running
  * the step's forward pass again. */
-static dt_status find_nan(void *arg, const dt_node *node, const dt_op_run *run, bool after,
+dt_status dt_run_find_nan(void *arg, const dt_node *node, const dt_op_run *run, bool after,
                           dt_error *err)
 {
     const dt_run *r = arg;
@@ -106,13 +106,18 @@ static dt_status find_nan(void *arg, const dt_node *node, const dt_op_run *run, 
     return DT_OK;
 }
 
-static dt_status not_finite(dt_run *r, double loss, dt_error *err)
+dt_status dt_run_bad_loss(const dt_run *r, double loss, dt_error *err)
 {
-    r->phase->exec.hook = find_nan;
-    r->phase->exec.hook_arg = r;
-    DT_TRY(dt_exec_forward(&r->phase->exec, err));
     return dt_fail(err, DT_ERR_NUMERIC, NULL, "step %lld: the loss is %g", (long long)r->at.step,
                    plain_nan(loss));
+}
+
+static dt_status not_finite(dt_run *r, double loss, dt_error *err)
+{
+    r->phase->exec.hook = dt_run_find_nan;
+    r->phase->exec.hook_arg = r;
+    DT_TRY(dt_exec_forward(&r->phase->exec, err));
+    return dt_run_bad_loss(r, loss, err);
 }
 
 static dt_dynamics_at dynamics_at(const dt_run *r)
@@ -123,6 +128,15 @@ static dt_dynamics_at dynamics_at(const dt_run *r)
 static bool leads(const dt_run *r)
 {
     return dt_comm_rank(r->p->comm) == 0;
+}
+
+void dt_run_note(dt_run *r, const dt_exec *e, const dt_batch *batch, int index, double loss)
+{
+    const dt_net *net = &r->s.net;
+    dt_score *note = &r->ranks.note[index];
+    *note = (dt_score){ .loss = loss };
+    dt_score_add(note, &net->goal, dt_exec_value(e, net->logits), dt_batch_answers(batch),
+                 batch->valid, NULL);
 }
 
 /* Forward and backward pass of batch `index` of a step; the gradients go into the step's sums. */
@@ -137,10 +151,7 @@ static dt_status one_batch(dt_run *r, int index, dt_error *err)
     DT_TRY(dt_exec_forward(e, err));
     double loss = (double)((real *)dt_exec_value(e, net->step_loss))[0];
     if (!isfinite(loss) || e->lost) return not_finite(r, loss, err);
-    dt_score *note = &r->ranks.note[index];
-    *note = (dt_score){ .loss = loss };
-    dt_score_add(note, &net->goal, dt_exec_value(e, net->logits), dt_batch_answers(&batch),
-                 batch.valid, NULL);
+    dt_run_note(r, e, &batch, index, loss);
     dt_ranks_backward(&r->ranks, e, r->phase->ends, &r->sums, index);
     return DT_OK;
 }
@@ -150,7 +161,8 @@ static dt_status all_batches(dt_run *r, dt_error *err)
 {
     dt_status st = DT_OK;
     dt_ranks_begin(&r->ranks);
-    for (int i = 0; st == DT_OK && i < r->share.count; i++)
+    if (r->together.on) DT_TRY(dt_run_batches_together(r, err));
+    for (int i = 0; !r->together.on && st == DT_OK && i < r->share.count; i++)
         st = one_batch(r, r->share.first + i, err);
     r->wish =
         (dt_wish){ .stop = r->p->stop && atomic_load(r->p->stop),
@@ -201,6 +213,7 @@ static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
     DT_TRY(all_batches(r, err));
     *out_loss = join_batches(r);
     dt_accumulate_move(&r->sums, &r->phase->exec);
+    if (r->together.on) dt_exec_move(&r->phase->exec, r->together.moves);
     const dt_dynamics_at at = dynamics_at(r);
     dt_dynamics_gradient(&r->s.dynamics, &at);
     dt_hold_begin(&r->hold, &r->s.net.state);

@@ -48,6 +48,12 @@ static dt_status plan(dt_run *r, const dt_graph *g, dt_mode mode, dt_norms norms
     return DT_OK;
 }
 
+/* Side by side every batch has an arena. */
+static size_t arena_of_all(const dt_run *r, const dt_plan *p)
+{
+    return dt_aligned(p->arena_bytes) * (size_t)(r->together.on ? r->share.count : 1);
+}
+
 /* The teacher runs before the step's forward pass, in the same memory. */
 static dt_status plan_teacher(dt_run *r, dt_error *err)
 {
@@ -68,6 +74,10 @@ static dt_status plan_phase(dt_run *r, dt_phase *f, dt_error *err)
     dt_plan eval;
     dt_norms norms = has_frozen_norms(f) ? DT_NORMS_RUNNING : DT_NORMS_MOVE;
     DT_TRY(plan(r, f->steps, DT_MODE_TRAIN, norms, &f->plan, err));
+    if (arena_of_all(r, &f->plan) > r->step_bytes) {
+        r->step_bytes = arena_of_all(r, &f->plan);
+        r->step_key = "data.batch";
+    }
     DT_TRY(plan(r, f->steps, DT_MODE_EVAL, DT_NORMS_RUNNING, &eval, err));
     dt_plan_fini(&eval); /* the evaluator makes its own */
     f->ends = dt_get_array(r->p->alloc, (size_t)f->steps->value_count + 1, sizeof *f->ends, "plan");
@@ -79,11 +89,36 @@ static dt_status plan_phase(dt_run *r, dt_phase *f, dt_error *err)
     return plan(r, f->steps, DT_MODE_EVAL, DT_NORMS_REPLACE, &f->norm, err);
 }
 
+/* The executor of batch k of the share, in an arena of its own. */
+static dt_status open_side(dt_run *r, dt_phase *f, int k, dt_exec *e, dt_state *s, dt_error *err)
+{
+    unsigned char *memory = r->step_memory;
+    if (memory) memory += (size_t)k * dt_aligned(f->plan.arena_bytes);
+    return dt_exec_init(e, &f->plan, s, &r->s.kernels, memory, r->p->alloc, err);
+}
+
+static dt_status open_sides(dt_run *r, dt_phase *f, dt_error *err)
+{
+    int last = r->share.count - 1;
+    size_t n = (size_t)r->share.count;
+    f->side = dt_get_array(r->p->alloc, n, sizeof *f->side, "together");
+    f->beside = dt_get_array(r->p->alloc, n, sizeof *f->beside, "together");
+    if (!f->side || !f->beside)
+        return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for batches side by side");
+    for (int k = 0; k < last; k++) {
+        DT_TRY(open_side(r, f, k, &f->beside[k], &r->together.gradients[k], err));
+        f->side[k] = &f->beside[k];
+    }
+    f->side[last] = &f->exec;
+    return DT_OK;
+}
+
 static dt_status open_phase(dt_run *r, dt_phase *f, dt_error *err)
 {
     dt_net *net = &r->s.net;
-    DT_TRY(dt_exec_init(&f->exec, &f->plan, &net->state, &r->s.kernels, r->step_memory, r->p->alloc,
-                        err));
+    int last = r->together.on ? r->share.count - 1 : 0;
+    DT_TRY(open_side(r, f, last, &f->exec, &net->state, err));
+    if (r->together.on) DT_TRY(open_sides(r, f, err));
     DT_TRY(dt_evaluator_init(&f->evaluator, net, f->steps, &r->s.kernels, r->s.recipe->eval.batch,
                              r->s.threads, r->step_memory, r->p->alloc, err));
     f->evaluator.comm = r->p->comm;
@@ -289,14 +324,41 @@ dt_status dt_run_enter_phase(dt_run *r, bool fresh, dt_error *err)
     return DT_OK;
 }
 
+static int64_t most_moves(const dt_run *r)
+{
+    int64_t moves = 0;
+    for (int i = 0; i < r->phase_count; i++)
+        if (r->phases[i].plan.moves > moves) moves = r->phases[i].plan.moves;
+    return moves;
+}
+
+/* What batches side by side want beside their arenas; told before those are taken. */
+static dt_status make_together(dt_run *r, dt_error *err)
+{
+    char text[240];
+    int64_t most = 0;
+    const dt_plan *p = &r->phases[0].plan;
+    for (int i = 0; i < r->phase_count; i++) {
+        int64_t n = dt_together_most(&r->phases[i].plan);
+        if (n > most) most = n;
+    }
+    DT_TRY(dt_step_together_init(&r->together, &r->s.net, p, &r->share, r->p->comm, most,
+                                 most_moves(r), r->p->alloc, err));
+    snprintf(
+        text, sizeof text,
+        "norms: statistics of the step's %d batches together; %d of them side by side here, an "
+        "arena each, and %.1f MB of inputs and gradients",
+        r->share.batches, r->share.count, (double)r->together.bytes / 1e6);
+    say(r, text);
+    return DT_OK;
+}
+
 /* Sums of gradients, when a step has several batches. */
 static dt_status make_sums(dt_run *r, dt_error *err)
 {
     char text[200];
     int batches = r->share.batches, batch = r->s.data_conf->batch;
-    int64_t moves = 0;
-    for (int i = 0; i < r->phase_count; i++)
-        if (r->phases[i].plan.moves > moves) moves = r->phases[i].plan.moves;
+    int64_t moves = r->together.on ? 0 : most_moves(r); /* together they are those of the step */
     DT_TRY(dt_accumulate_init(&r->sums, &r->share, &r->s.net.graph, moves, r->p->alloc, err));
     DT_TRY(dt_ranks_init(&r->ranks, r->p->comm, &r->share, &r->s.net.graph, r->phases[0].ends,
                          r->p->alloc, err));
@@ -319,6 +381,7 @@ dt_status dt_run_make_plans(dt_run *r, dt_error *err)
 {
     char text[160];
     const dt_net *net = &r->s.net;
+    r->together.on = r->s.recipe->train.sync_norm && r->share.batches > 1;
     for (int i = 0; i < r->phase_count; i++)
         DT_TRY(plan_phase(r, &r->phases[i], err));
     DT_TRY(plan_teacher(r, err));
@@ -326,6 +389,7 @@ dt_status dt_run_make_plans(dt_run *r, dt_error *err)
              (double)r->step_bytes / 1e6, net->state.param_count, (double)net->state.bytes / 1e6);
     say(r, text);
     DT_TRY(make_sums(r, err));
+    if (r->together.on) DT_TRY(make_together(r, err));
 #if !DT_ASAN
     r->step_memory = dt_get(r->p->alloc, r->step_bytes, "step arena");
     if (!r->step_memory)
@@ -362,11 +426,16 @@ void dt_run_end_plans(dt_run *r)
         dt_graph_fini(&f->unquantized_fused);
         dt_graph_fini(&f->unquantized);
         dt_exec_fini(&f->exec);
+        for (int k = 0; f->beside && k < r->share.count - 1; k++)
+            dt_exec_fini(&f->beside[k]);
+        dt_put(r->p->alloc, f->beside);
+        dt_put(r->p->alloc, f->side);
         dt_plan_fini(&f->norm);
         dt_plan_fini(&f->plan);
         dt_graph_fini(&f->own_fused);
         dt_graph_fini(&f->own);
     }
+    dt_step_together_fini(&r->together, &r->share);
     dt_ranks_fini(&r->ranks);
     dt_accumulate_fini(&r->sums);
     dt_loader_close(r->extra_loader);

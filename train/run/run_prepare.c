@@ -157,6 +157,16 @@ static dt_status count_rest(void *arg, dt_session *s, const char **out_key, dt_e
     return st;
 }
 
+static dt_status check_norms(const dt_run *r, dt_error *err)
+{
+    const dt_graph *g = &r->s.net.graph;
+    if (!r->s.recipe->train.sync_norm) return DT_OK;
+    for (int i = 0; i < g->node_count; i++)
+        if (g->node[i].op->batch_stat) return DT_OK;
+    return dt_fail(err, DT_ERR_ARG, &(dt_where){ r->s.recipe->name, 0, "train.sync_norm" },
+                   "'%s' has no batch norm; leave it out", r->s.recipe->model.choice.row->name);
+}
+
 /* What reads the recipe and may refuse it; writes nothing. `resumes`: others bring the state. */
 static dt_status open_run(dt_run *r, bool resumes, dt_error *err)
 {
@@ -173,6 +183,7 @@ static dt_status open_run(dt_run *r, bool resumes, dt_error *err)
                                   .rest_arg = r,
                                   .alloc = r->p->alloc };
     DT_TRY(dt_session_open(&r->s, &p, err));
+    DT_TRY(check_norms(r, err));
     for (size_t i = 0; i < dt_data_info_of(r->s.data)->note_count; i++)
         say(r, dt_data_info_of(r->s.data)->notes[i].text);
     DT_TRY(dt_optim_state_init(&r->optim, &r->s.recipe->train, &r->s.net.graph, r->p->alloc, err));

@@ -9,6 +9,7 @@
 #include "train/run/hold.h"
 #include "train/run/metrics.h"
 #include "train/run/step_ranks.h"
+#include "train/run/step_together.h"
 
 enum { DT_RUN_PHASES = 16 };
 
@@ -18,8 +19,10 @@ typedef struct dt_phase {
     const dt_recipe_phase *conf; /* NULL: as the recipe says without phases */
     dt_graph own, own_fused;     /* with conf */
     const dt_graph *plain, *steps;
-    dt_plan plan, norm; /* norm: for batch-norm statistics; only if dynamics want it */
-    dt_exec exec, norm_exec;
+    dt_plan plan, norm;      /* norm: for batch-norm statistics; only if dynamics want it */
+    dt_exec exec, norm_exec; /* exec: with train.sync_norm, of the share's last batch */
+    dt_exec *beside;         /* with train.sync_norm: [share.count - 1] of the batches before it */
+    dt_exec **side;          /* [share.count] of all */
     dt_graph unquantized,
         unquantized_fused; /* weights without quantizers; only if dynamics want it */
     const dt_graph *unquantized_steps;
@@ -43,8 +46,9 @@ typedef struct dt_run {
     const char *step_key; /* of the batch of the largest */
     dt_phase phases[DT_RUN_PHASES];
     int phase_count;
-    dt_phase *phase;         /* the one under way */
-    dt_accumulate sums;      /* of gradients, train.accumulate */
+    dt_phase *phase;    /* the one under way */
+    dt_accumulate sums; /* of gradients, train.accumulate */
+    dt_step_together together;
     dt_ranks ranks;          /* the processes that share the steps */
     dt_wish wish;            /* what any of them wished at the end of the last step */
     dt_loader *extra_loader; /* training pictures for what dynamics want; NULL: nothing */
@@ -82,6 +86,16 @@ dt_status dt_run_spread(dt_run *r, dt_error *err) DT_MUST_CHECK;
  * the teacher. */
 dt_status dt_run_feed(dt_run *r, dt_exec *e, const dt_batch *batch, int index,
                       dt_error *err) DT_MUST_CHECK;
+/* What a batch of the step came to. */
+void dt_run_note(dt_run *r, const dt_exec *e, const dt_batch *batch, int index, double loss);
+/* Forward and backward passes of this process's batches side by side (step_together.c). What fails
+ * on one rank fails on all. */
+dt_status dt_run_batches_together(dt_run *r, dt_error *err) DT_MUST_CHECK;
+/* A hook of executors: names the first node whose output is not finite. `arg`: the run. */
+dt_status dt_run_find_nan(void *arg, const dt_node *node, const dt_op_run *run, bool after,
+                          dt_error *err);
+/* The loss of a step, which is not finite. */
+dt_status dt_run_bad_loss(const dt_run *r, double loss, dt_error *err);
 /* Back to the phase of the last step that was done. */
 void dt_run_resume_phase(dt_run *r);
 /* Enters the phase that begins with this step, if one does: quantizers that are new or have other

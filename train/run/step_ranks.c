@@ -111,27 +111,44 @@ static void after_back(void *arg, int i)
     for (int j = 0; j < node->in_count; j++) {
         int v = node->in[j];
         if (r->ends[v] != i || r->is_ready[r->part[v]]) continue;
+        for (int k = 0; r->earlier && k < r->share.count - 1; k++)
+            dt_accumulate_add_value(r->sums, r->earlier[k], v, r->share.first + k);
         dt_accumulate_add_value(r->sums, s, v, r->index);
         ready(r, s, v);
     }
     if (r->st == DT_OK) r->st = dt_reduce_poll(&r->reduce, &r->err);
 }
 
-void dt_ranks_backward(dt_ranks *r, dt_exec *e, const int *ends, dt_accumulate *sums, int index)
+void dt_ranks_watch(dt_ranks *r, dt_exec *e, const int *ends, dt_accumulate *sums,
+                    dt_state *const *earlier)
 {
-    if (r->share.ranks == 1 || index < r->share.first + r->share.count - 1) {
-        dt_exec_backward(e);
-        dt_accumulate_add(sums, e->state, index);
-        return;
-    }
+    if (r->share.ranks == 1) return;
     r->exec = e;
     r->ends = ends;
     r->sums = sums;
-    r->index = index;
+    r->index = r->share.first + r->share.count - 1;
+    r->earlier = earlier;
     e->after_back = after_back;
     e->after_back_arg = r;
+}
+
+void dt_ranks_backward(dt_ranks *r, dt_exec *e, const int *ends, dt_accumulate *sums, int index)
+{
+    bool is_last = index == r->share.first + r->share.count - 1;
+    if (is_last) dt_ranks_watch(r, e, ends, sums, NULL);
     dt_exec_backward(e);
-    e->after_back = NULL;
+    if (r->share.ranks == 1 || !is_last) dt_accumulate_add(sums, e->state, index);
+}
+
+dt_status dt_ranks_any(dt_ranks *r, bool here, bool *out, dt_error *err)
+{
+    *out = here;
+    if (r->share.ranks == 1) return DT_OK;
+    r->wish[dt_comm_rank(r->comm)] = (dt_wish){ .failed = here };
+    DT_TRY(dt_comm_gather(r->comm, r->wish, sizeof *r->wish, err));
+    for (int i = 0; i < r->share.ranks; i++)
+        *out |= r->wish[i].failed;
+    return DT_OK;
 }
 
 /* What no backward pass has made ready: what has no gradient, or all after a failure. */
@@ -159,6 +176,7 @@ dt_status dt_ranks_end(dt_ranks *r, dt_exec *e, dt_accumulate *sums, dt_wish *wi
     dt_error lost;
     size_t block = (size_t)r->share.block;
     if (r->share.ranks == 1) return st;
+    e->after_back = NULL;
     wish->failed = st != DT_OK;
     r->wish[dt_comm_rank(r->comm)] = *wish;
     dt_status through = end_sums(r, e->state, &lost);

@@ -31,9 +31,10 @@ typedef struct dt_ranks {
     int *part;      /* by value: its part of `reduce`, -1: none */
     bool *is_ready; /* by part, in this step */
     dt_accumulate *sums;
-    dt_exec *exec;   /* of the backward pass under way */
-    int index;       /* its batch */
-    const int *ends; /* of its plan */
+    dt_exec *exec;            /* of the backward pass under way */
+    int index;                /* its batch */
+    dt_state *const *earlier; /* of dt_ranks_watch */
+    const int *ends;          /* of its plan */
     dt_status st;
     dt_error err;
     int64_t bytes, steps; /* sent by this rank in so many steps */
@@ -55,7 +56,15 @@ void dt_ranks_fini(dt_ranks *r);
  * this rank. */
 void dt_ranks_begin(dt_ranks *r);
 void dt_ranks_backward(dt_ranks *r, dt_exec *e, const int *ends, dt_accumulate *sums, int index);
+/* The same for passes side by side: sets e->after_back, e being the executor of the share's last
+ * batch, so that gradients travel as they get complete. `earlier` [share.count - 1]: states with
+ * those of the other batches, which are as far by then. Nothing in one process. */
+void dt_ranks_watch(dt_ranks *r, dt_exec *e, const int *ends, dt_accumulate *sums,
+                    dt_state *const *earlier);
+/* Whether it holds on any rank. Between begin and end. */
+dt_status dt_ranks_any(dt_ranks *r, bool here, bool *out, dt_error *err) DT_MUST_CHECK;
 /* Then `e`'s gradients are those of the step, and notes and moves are there of all its batches.
+ * Ends what dt_ranks_watch has begun.
  * `wish` is this rank's, and gets what any wishes. */
 dt_status dt_ranks_end(dt_ranks *r, dt_exec *e, dt_accumulate *sums, dt_wish *wish, dt_status st,
                        dt_error *err) DT_MUST_CHECK;
