@@ -103,6 +103,10 @@ typedef struct dt_quantizer {
      * False: they are not there, or make no range. NULL: it knows only its own. */
     bool (*convert)(const void *conf, const dt_quant_site *site, dt_quant_read_fn read, void *arg,
                     real *params);
+    /* A group with the even steps of another program's file: sets options (at their defaults), bits
+     * and sign of the site, and the parameters, so that `grid` gives the values that `from` has.
+     * False: it has no such steps. NULL: it takes none of others. */
+    bool (*of_grid)(const dt_grid *from, dt_quant_site *site, void *conf, real *params);
     void (*plan)(const void *conf, const dt_quant_site *site, const real *params, const real *stats,
                  dt_encode *out);
     /* Of a range that is learned, all of one group; NULL in methods that learn none. Updates are

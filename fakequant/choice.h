@@ -7,11 +7,13 @@
 
 /* Where quantizers sit. PAPER: inputs and weights of conv and linear. DEPLOY: also both inputs and
  * the output of every add, the pooling's input and output, and the logits. TRT: as PAPER, and the
- * skip branch of every add. Rows of dt_policies (layers/place.h). */
+ * skip branch of every add. FILE: where the file has them that the model is read from. Rows of
+ * dt_policies (layers/place.h). */
 typedef enum dt_placement {
     DT_PLACEMENT_PAPER,
     DT_PLACEMENT_DEPLOY,
-    DT_PLACEMENT_TRT
+    DT_PLACEMENT_TRT,
+    DT_PLACEMENT_FILE
 } dt_placement;
 /* GROUP: a run of elements inside an output channel. */
 typedef enum dt_granularity { DT_PER_TENSOR, DT_PER_CHANNEL, DT_PER_GROUP } dt_granularity;

@@ -247,6 +247,22 @@ static bool grid(const void *options, const dt_quant_site *site, const real *p, 
     return true;
 }
 
+/* Scale and zero point, which no rounding of ends can move. */
+static bool of_grid(const dt_grid *from, dt_quant_site *site, void *options, real *p)
+{
+    conf *c = options;
+    int k = from->qmax - from->qmin, zero = from->zero_point - from->qmin;
+    for (site->bits = 2; site->bits < 8 && (1 << site->bits) - 1 < k;)
+        site->bits++;
+    if (from->level || k != (1 << site->bits) - 1 || zero < 0 || zero > k) return false;
+    site->is_signed = zero > 0;
+    c->form = FORM_SCALE_OFFSET;
+    set_ends(c, k, -from->scale * zero, from->scale * (k - zero), p);
+    p[FIRST] = (real)from->scale;
+    p[SECOND] = (real)zero;
+    return true;
+}
+
 /* 2 bits, low -.4, high 1.1: s = .5, z = 1, e = .2; u = x / s + z: -1 .4 1.2 2.2 2.6 5 */
 static const double x2[] = { -1, -.3, .1, .6, .8, 2 }, y2[] = { -.5, -.5, 0, .5, 1, 1 };
 static const double dx2[] = { 0, 1, 1, 1, 1, 0 };
@@ -304,6 +320,7 @@ const dt_quantizer dt_quantizer_asymmetric = {
     .plan_unrounded = plan_unrounded,
     .param_grad = param_grad,
     .grid = grid,
+    .of_grid = of_grid,
     .cases = cases,
     .examples = examples,
 };

@@ -158,6 +158,16 @@ static bool grid(const void *options, const dt_quant_site *site, const real *p, 
     return true;
 }
 
+static bool of_grid(const dt_grid *from, dt_quant_site *site, void *options, real *p)
+{
+    conf *c = options;
+    if (from->level || !dt_uniform_of_codes(from->qmin - from->zero_point,
+                                            from->qmax - from->zero_point, site, &c->narrow))
+        return false;
+    p[SCALE] = p[SCALE_START] = (real)from->scale;
+    return true;
+}
+
 /* From the formulas above by hand; 1/sqrt(27) = 0.19245009. */
 static const double signed_x[] = { -3, -2, -.6, -.25, 0, .1, .74, 1.5, 2 };
 static const double signed_y[] = { -2, -2, -.5, 0, 0, 0, .5, 1.5, 1.5 };
@@ -256,6 +266,7 @@ const dt_quantizer dt_quantizer_lsq = {
     .plan_unrounded = plan_unrounded,
     .param_grad = param_grad,
     .grid = grid,
+    .of_grid = of_grid,
     .uniform = uniform,
     .cases = cases,
     .examples = examples,

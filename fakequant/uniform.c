@@ -15,6 +15,23 @@ void dt_uniform_codes(const dt_quant_site *site, int narrow, int *out_qmin, int 
     *out_qmax = site->is_signed ? half - 1 : 2 * half - 1;
 }
 
+bool dt_uniform_of_codes(int low, int high, dt_quant_site *site, int *out_narrow)
+{
+    dt_quant_site s = *site;
+    s.is_signed = low < 0;
+    for (s.bits = 2; s.bits <= 8; s.bits++)
+        for (int narrow = DT_NARROW_NO; narrow <= (s.is_signed ? DT_NARROW_YES : DT_NARROW_NO);
+             narrow++) {
+            int qmin, qmax;
+            dt_uniform_codes(&s, narrow, &qmin, &qmax);
+            if (qmin != low || qmax != high) continue;
+            *site = s;
+            *out_narrow = narrow;
+            return true;
+        }
+    return false;
+}
+
 double dt_uniform_grad_factor(int grad_scale, int act_N, const dt_quant_site *site, double qmax)
 {
     bool features = act_N == DT_COUNT_FEATURES && !site->weight;

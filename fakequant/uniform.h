@@ -23,6 +23,9 @@ typedef enum dt_act_N { DT_COUNT_NUMEL, DT_COUNT_FEATURES } dt_act_N;
 
 /* Unsigned 0..2^b-1, signed -2^(b-1)..2^(b-1)-1, narrow from one above. */
 void dt_uniform_codes(const dt_quant_site *site, int narrow, int *out_qmin, int *out_qmax);
+/* Bits and sign of `site` and whether it is narrow, so that its codes are low..high. False: such
+ * codes are none of 2..8 bits. */
+bool dt_uniform_of_codes(int low, int high, dt_quant_site *site, int *out_narrow);
 double dt_uniform_grad_factor(int grad_scale, int act_N, const dt_quant_site *site, double qmax);
 
 /* Ends low <= 0 <= high of a range with an integer zero point and codes 0..k, from what

@@ -19,6 +19,9 @@ const dt_policy dt_policies[] = {
     [DT_PLACEMENT_TRT] = { .name = "trt",
                            .help = "for TensorRT: products, and skip branches of sums",
                            .skip = true },
+    [DT_PLACEMENT_FILE] = { .name = "file",
+                            .help = "those of the file that the model is read from",
+                            .given = true },
 };
 
 typedef struct placing {

@@ -10,6 +10,7 @@
  * rows of dt_policies, in the order of dt_placement. */
 typedef struct dt_policy {
     const char *name, *help;
+    bool given;        /* the model brings its quantizers: none are placed */
     bool branch, skip; /* in[0] and in[1] of sums, before what is nothing outside of training */
     bool streams;      /* what sums give, past the limits behind them, what goes on to sums, and
                            what is moved */

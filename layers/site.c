@@ -91,9 +91,10 @@ static int add_strength(dt_placer *p, const char *name, const dt_ste *ste, int *
     return st == DT_OK ? 0 : fail(p, st);
 }
 
-static int add_site(dt_placer *p, const char *layer, const char *name, int x,
-                    const dt_quant_choice *choice, dt_quant_site site)
+int dt_site_add(dt_placer *p, const char *layer, const char *name, int x,
+                const dt_quant_choice *choice, dt_quant_site site)
 {
+    if (p->status != DT_OK || x < 0) return -1;
     const dt_quantizer *q = dt_quantizer_of(choice->method);
     int in[2 + DT_QUANT_MAX_PARAMS] = { x }, count = 1 + q->param_count, out = -1;
     dt_fakequant_conf conf = { .quantizer = q,
@@ -147,7 +148,7 @@ int dt_site_activation(dt_placer *p, const char *layer, const char *part, int x,
         site.range_low = p->input_low;
         site.range_high = p->input_high;
     }
-    return add_site(p, layer, name, x, choice, site);
+    return dt_site_add(p, layer, name, x, choice, site);
 }
 
 int dt_site_weight(dt_placer *p, const char *layer, int w, const dt_quant_choice *choice)
@@ -168,5 +169,5 @@ int dt_site_weight(dt_placer *p, const char *layer, int w, const dt_quant_choice
         groups *= each / choice->group;
     }
     const dt_quant_site site = { .is_signed = true, .weight = true, .groups = groups };
-    return add_site(p, layer, name, w, choice, site);
+    return dt_site_add(p, layer, name, w, choice, site);
 }

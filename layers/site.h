@@ -4,6 +4,7 @@
 #define DT_LAYERS_SITE_H
 
 #include "autograd/graph.h"
+#include "autograd/quantizer.h"
 #include "fakequant/choice.h"
 
 /* What the recipe says of one side of a layer. */
@@ -28,6 +29,10 @@ int dt_site_activation(dt_placer *p, const char *layer, const char *part, int x,
                        const dt_quant_choice *choice);
 /* Quantizes weight w [O,...]. */
 int dt_site_weight(dt_placer *p, const char *layer, int w, const dt_quant_choice *choice);
+/* Quantizes x at the site `name`, as `choice` and `site` (its bits are the choice's) say; `layer`
+ * is the one that other names of its parameters begin with. */
+int dt_site_add(dt_placer *p, const char *layer, const char *name, int x,
+                const dt_quant_choice *choice, dt_quant_site site);
 /* Do x's values lie on a grid of this choice's method and bits, in training too? Then quantizing
  * them again would add a second scale and no precision. How the scale is learned may differ. */
 bool dt_site_on_grid(const dt_placer *p, int x, const dt_quant_choice *choice);

@@ -33,21 +33,33 @@ static dt_status check_normalize(const dt_yaml_node *in, const dt_yaml_node *fil
         "(0..1), half (-1..1), imagenet, or {mean: 0, std: 1, range: 255} (0..255)");
 }
 
-dt_status dt_recipe_model_file(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err)
+/* The file's quantizers, unless the recipe says something of quantizers. */
+static dt_status add_quant(dt_recipe *recipe, dt_yaml_node *in, const dt_yaml_node *origin,
+                           dt_error *err)
+{
+    dt_yaml_node *quant;
+    if (dt_yaml_find(in, "quant")) return DT_OK;
+    DT_TRY(dt_yaml_add(recipe->state->reader.arena, in, DT_YAML_MAP, "quant", NULL, origin, &quant,
+                       err));
+    return add(recipe, quant, origin, "placement", "file", err);
+}
+
+dt_status dt_recipe_model_file(dt_recipe *recipe, dt_yaml_node *in, dt_error *err)
 {
     dt_reader *r = &recipe->state->reader;
     dt_yaml_node *model = dt_yaml_find(in, "model");
     const dt_yaml_node *file = naming_key(r->tables->models, model);
-    char sha256[DT_SHA256_HEX], classes[16];
+    dt_recipe_file told = { .sha256 = "" };
+    char classes[16];
     const char *path;
-    int count;
     if (!file || !r->tables->model_file || dt_yaml_find(model, "sha256")) return DT_OK;
     DT_TRY(add(recipe, model, file, "name", file->key, err));
     DT_TRY(check_normalize(in, file, err));
     DT_TRY(dt_section_path(r, file, &path, err));
     if (!path || !*path) return DT_OK; /* told when the option is read */
-    DT_TRY(r->tables->model_file(path, sha256, &count, err));
-    DT_TRY(add(recipe, model, file, "sha256", sha256, err));
-    snprintf(classes, sizeof classes, "%d", count);
-    return count ? add(recipe, model, file, "classes", classes, err) : DT_OK;
+    DT_TRY(r->tables->model_file(path, &told, err));
+    DT_TRY(add(recipe, model, file, "sha256", told.sha256, err));
+    if (told.quantized) DT_TRY(add_quant(recipe, in, file, err));
+    snprintf(classes, sizeof classes, "%d", told.classes);
+    return told.classes ? add(recipe, model, file, "classes", classes, err) : DT_OK;
 }

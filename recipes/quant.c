@@ -82,7 +82,7 @@ static dt_status resolve(dt_recipe_state *s, const char *layer, dt_layer_role ro
         DT_TRY(apply(r, dt_yaml_find(policy, side_keys[side]), &c, &from, err));
     }
     const dt_yaml_node *rules = dt_yaml_find(s->quant, "rules");
-    for (const dt_yaml_node *rule = rules->first; layer && rule; rule = rule->next) {
+    for (const dt_yaml_node *rule = rules ? rules->first : NULL; layer && rule; rule = rule->next) {
         if (!dt_glob_match(dt_yaml_find(rule, "layers")->text, layer)) continue;
         s->rule_used[rule->index] = true;
         DT_TRY(apply(r, dt_yaml_find(rule, side_keys[side]), &c, &from, err));
@@ -175,6 +175,18 @@ static dt_status read_rules(dt_recipe_state *s, const dt_yaml_node *in, const dt
     return DT_OK;
 }
 
+/* With the placement `file` nothing else of quantizers is the recipe's. */
+static dt_status check_given(const dt_reader *r, const dt_yaml_node *in, dt_error *err)
+{
+    const char *const *others = r->section[DT_SECTION_QUANT].others;
+    for (const dt_yaml_node *n = in->first; n; n = n->next)
+        if (dt_is_one_of(n->key, others))
+            return dt_node_fail(n, DT_ERR_ARG, err,
+                                "is the file's with quant.placement: file; quant.placement=deploy "
+                                "places quantizers anew");
+    return DT_OK;
+}
+
 static dt_status read_quantized(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err)
 {
     dt_recipe_state *s = recipe->state;
@@ -185,6 +197,7 @@ static dt_status read_quantized(dt_recipe *recipe, const dt_yaml_node *in, dt_er
     DT_TRY(dt_section_map(r, s->effective, "quant", in, &s->quant, err));
     DT_TRY(
         dt_section_read(r, &r->section[DT_SECTION_QUANT], in, s->quant, &recipe->quant, NULL, err));
+    if (recipe->quant.placement == DT_PLACEMENT_FILE) return check_given(r, in, err);
     for (int i = 0; i < 2; i++)
         DT_TRY(dt_quant_emit_body(r, dt_yaml_find(in, side_keys[i]),
                                   i ? DT_SECTION_ACTIVATIONS : DT_SECTION_WEIGHTS, s->quant,

@@ -134,7 +134,7 @@ static dt_status read_expect(dt_recipe *recipe, const dt_yaml_node *in, dt_error
     return check_hashes(&e->quick, dt_yaml_find(out, "quick"), err);
 }
 
-static dt_status read_sections(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err)
+static dt_status read_sections(dt_recipe *recipe, dt_yaml_node *in, dt_error *err)
 {
     dt_recipe_state *s = recipe->state;
     dt_yaml_node *out;

@@ -9,6 +9,13 @@
 #include "core/opt.h"
 #include "fakequant/choice.h"
 
+/* A model's file. */
+typedef struct dt_recipe_file {
+    char sha256[DT_SHA256_HEX]; /* of all that belongs to it: the model's key `sha256` */
+    int classes;                /* 0: it does not say */
+    bool quantized; /* it brings quantizers, which are those of a recipe without `quant` */
+} dt_recipe_file;
+
 /* What a recipe can name. The tables belong to their folders; tests pass small ones. */
 typedef struct dt_recipe_tables {
     const dt_table *models, *datasets, *transforms, *quantizers, *optimizers, *schedules;
@@ -20,10 +27,8 @@ typedef struct dt_recipe_tables {
     const char *(*preset_text)(const dt_row *preset);
     const dt_opt *data_opts; /* common options of `data`, over data_conf_size bytes; may be NULL */
     size_t data_conf_size;
-    /* What the file tells that a model is read from, under the model's key `sha256`: all that
-     * belongs to it, and how many classes it has (0: it does not say). NULL: no model is. */
-    dt_status (*model_file)(const char *path, char out_sha256[DT_SHA256_HEX], int *out_classes,
-                            dt_error *err);
+    /* What the file tells that a model is read from. NULL: no model is. */
+    dt_status (*model_file)(const char *path, dt_recipe_file *out, dt_error *err);
     /* Bits that a quantizer can do, inside 1..8; NULL: 1..8 for all. */
     void (*bits_range)(const dt_row *quantizer, int *out_min, int *out_max);
 } dt_recipe_tables;

@@ -31,8 +31,9 @@ static const dt_opt model_opts[] = {
 };
 
 static const dt_opt quant_opts[] = {
-    DT_OPT_ENUM(dt_recipe_quant, placement, DT_PLACEMENT_DEPLOY, "paper|deploy|trt",
-                "paper: inputs and weights of layers; deploy: also adds, stream and pooling"),
+    DT_OPT_ENUM(dt_recipe_quant, placement, DT_PLACEMENT_DEPLOY, "paper|deploy|trt|file",
+                "paper: inputs and weights of layers; deploy: also adds, stream and pooling; file: "
+                "where the model's file has quantizers, with their numbers"),
     DT_OPT_BOOL(dt_recipe_quant, share, 1,
                 "layers that read one value in the same way share its quantizer; false: one each"),
     DT_OPT_STR(

@@ -63,7 +63,7 @@ static dt_status build(step *s, dt_error *err)
     DT_TRY(dt_graph_init(&s->graph, NULL, err));
     DT_TRY(dt_graph_value(&s->graph, &picture, &s->input, err));
     DT_TRY(dt_graph_value(&s->graph, &labels, &s->labels, err));
-    DT_TRY(dt_onnx_net_build(s->net, &b, s->input, 0, &s->logits, err));
+    DT_TRY(dt_onnx_net_build(s->net, &b, s->input, 0, false, &s->logits, err));
     const int in[] = { s->logits, s->labels };
     s->loss = dt_part_node(&b, "softmax_ce", "loss", &plain, in, 2);
     return b.status;

@@ -77,7 +77,7 @@ static inline dt_status made_open(made *t, const unsigned char *bytes, size_t si
     ck_assert_int_eq(dt_graph_value(&t->graph, &picture, &t->x, NULL), DT_OK);
     dt_builder b = { .graph = &t->graph, .err = err };
     DT_TRY(dt_onnx_net_open_bytes("net.onnx", bytes, size, NULL, &t->net, err));
-    return dt_onnx_net_build(t->net, &b, t->x, 0, &t->y, err);
+    return dt_onnx_net_build(t->net, &b, t->x, 0, true, &t->y, err);
 }
 
 static inline void made_close(made *t)

@@ -312,15 +312,133 @@ def groups(side):
     return n
 
 
+def codes(n, value, step, bits=8):
+    """A weight as signed codes with a scale for each output, and a bias as integer sums have it, for inputs
+    of that step."""
+    most = 2 ** (bits - 1) - 1
+    scale = np.abs(value).reshape(len(value), -1).max(1) / most
+    shape = (-1,) + (1,) * (value.ndim - 1)
+    whole = np.rint(value / scale.reshape(shape)).astype(np.int8)
+    w = n("DequantizeLinear", n.constant(whole), n.constant(scale.astype(np.float32)),
+          n.constant(np.zeros(len(value), np.int8)), axis=0)
+    return w, bias(n, scale.astype(np.float32) * np.float32(step))
+
+
+def bias(n, scale):
+    whole = np.rint(n.rng.normal(0, .1, len(scale)) / scale).astype(np.int32)
+    return n("DequantizeLinear", n.constant(whole), n.constant(scale),
+             n.constant(np.zeros(len(scale), np.int32)), axis=0)
+
+
+def pair(n, x, scale, zero, limits=None):
+    """Quantized and back."""
+    s, z = n.constant(np.float32(scale)), n.constant(zero)
+    x = n("QuantizeLinear", x, s, z)
+    if limits:
+        x = n("Clip", x, *(n.constant(zero.dtype.type(k)) for k in limits))
+    return n("DequantizeLinear", x, s, z)
+
+
+def qdq(side):
+    """As onnxruntime's static quantization writes it: uint8 with zero points, weights and biases as codes,
+    ReLUs left out where codes begin at 0, a pooling between equal grids."""
+    n = Net("qdq", side)
+
+    def conv(x, step, outs, ins, kernel):
+        value = n.rng.normal(0, (2 / (ins * kernel ** 2)) ** 0.5, (outs, ins, kernel, kernel))
+        return n("Conv", x, *codes(n, value, step, 7), pads=[1] * 4)
+
+    u8 = np.uint8
+    x = pair(n, "image", 1 / 255, u8(0))
+    x = pair(n, conv(x, 1 / 255, 6, 3, 3), 0.02, u8(0))
+    x = pair(n, n("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2]), 0.02, u8(0))
+    y = pair(n, conv(x, 0.02, 6, 6, 3), 0.03, u8(117))
+    x = pair(n, n("Add", x, y), 0.025, np.int8(-20))
+    x = pair(n, n("GlobalAveragePool", x), 0.01, u8(60))
+    x = pair(n, n("Flatten", x), 0.01, u8(60))
+    head = codes(n, n.rng.normal(0, 0.5, (CLASSES, 6)), 0.01, 7)
+    pair(n, n("Gemm", x, *head, transB=1), 0.02, u8(128))
+    n.nodes[-1].output[0] = "logits"
+    return n
+
+
+def qcdq(side):
+    """As Brevitas writes it: 4 bits by Clip, weights as real numbers in front of QuantizeLinear."""
+    n = Net("qcdq", side)
+
+    def weight(step, *shape):
+        value = n.rng.normal(0, (2 / np.prod(shape[1:])) ** 0.5, shape).astype(np.float32)
+        scale = (np.abs(value).reshape(len(value), -1).max(1) / 7).astype(np.float32)
+        s = n.constant(scale)
+        z = n.constant(np.zeros(len(value), np.int8))
+        q = n("QuantizeLinear", n.constant(value), s, z, axis=0)
+        q = n("Clip", q, n.constant(np.int8(-7)), n.constant(np.int8(7)))
+        return n("DequantizeLinear", q, s, z, axis=0), bias(n, scale * np.float32(step))
+
+    x = pair(n, "image", 1 / 64, np.int8(0))
+    x = n("Relu", n("Conv", x, *weight(1 / 64, 6, 3, 3, 3), strides=[2, 2]))
+    x = pair(n, x, 0.1, np.uint8(0), (0, 15))
+    x = n("Conv", x, *weight(0.1, 8, 6, 1, 1))
+    x = pair(n, n("Relu", x), 0.1, np.uint8(0), (0, 15))
+    x = pair(n, n("GlobalAveragePool", x), 0.02, np.uint8(0))
+    x = n("Gemm", n("Flatten", x), *weight(0.02, CLASSES, 8), transB=1)
+    pair(n, x, 0.02, np.int8(0))
+    n.nodes[-1].output[0] = "logits"
+    return n
+
+
+QUANTIZED = qdq, qcdq
 NETS = (sided, padded, residual, last, functions, squeeze, pools, borders, dilated, fronts, shuffled,
         arithmetic, pixels, tokens, groups)
 # Of these a part has no integer form: the words of the refusal.
 FLOAT = {"borders": "those at the border have another divisor"}
 
 
+def folded(side):
+    """A residual net whose batch norms were folded: what tools quantize."""
+    n = Net("folded", side, 17)
+
+    def conv(x, outs, ins, kernel, **attributes):
+        return n("Conv", x, n.real(outs, ins, kernel, kernel), n.real(outs, scale=.1), **attributes)
+
+    x = n("Relu", conv("image", 6, 3, 3, pads=[1] * 4, strides=[2, 2]))
+    y = n("Relu", conv(x, 8, 6, 3, pads=[1] * 4, strides=[2, 2]))
+    y = conv(y, 8, 8, 3, pads=[1] * 4)
+    x = n("Relu", n("Add", y, conv(x, 8, 6, 1, strides=[2, 2])))
+    n.head(x, 8)
+    return n
+
+
+TO_QUANTIZE = folded, squeeze  # by onnxruntime
+
+
+def name_of(make):
+    return make.__name__ + "-qdq" if make in TO_QUANTIZE else make.__name__
+
+
+def quantize(folder, pictures):
+    """Static quantization of onnxruntime: 8-bit activations, weights of a scale for each output with a bit
+    less, which no runtime's sums of 16 bits can leave."""
+    from onnxruntime import quantization
+
+    class Reader(quantization.CalibrationDataReader):
+        def __init__(self):
+            self.left = iter(pictures)
+
+        def get_next(self):
+            x = next(self.left, None)
+            return None if x is None else {"image": x[None]}
+
+    for make in TO_QUANTIZE:
+        quantization.quantize_static(
+            os.path.join(folder, make.__name__ + ".onnx"), os.path.join(folder, name_of(make) + ".onnx"),
+            Reader(), quant_format=quantization.QuantFormat.QDQ, per_channel=True, reduce_range=True,
+            activation_type=quantization.QuantType.QUInt8, weight_type=quantization.QuantType.QInt8)
+
+
 def main(folder, side=32):
     os.makedirs(folder, exist_ok=True)
-    for make in NETS:
+    for make in dict.fromkeys(NETS + QUANTIZED + TO_QUANTIZE):
         make(int(side)).save(folder)
 
 

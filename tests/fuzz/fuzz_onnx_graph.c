@@ -32,7 +32,7 @@ static void build(dt_onnx_net *net)
     int x, y;
     if (dt_graph_init(&g, NULL, NULL) != DT_OK || dt_graph_value(&g, &picture, &x, NULL) != DT_OK)
         abort();
-    dt_status st = dt_onnx_net_build(net, &b, x, 0, &y, &err);
+    dt_status st = dt_onnx_net_build(net, &b, x, 0, true, &y, &err);
     if (st == DT_OK) check_values(net, &g);
     if (st != DT_OK && (!*err.text || strchr(err.text, '\n'))) abort();
     dt_graph_fini(&g);

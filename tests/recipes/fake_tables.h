@@ -138,13 +138,13 @@ static const dt_row *const task_rows[] = { &sort_task, &measure_task, NULL };
 static const dt_row *const loss_rows[] = { &near_loss, &far_loss, NULL };
 static const dt_table task_table = { "task", task_rows }, loss_table = { "loss", loss_rows };
 /* What every file is. */
-static inline dt_status fake_model_file(const char *path, char out_sha256[DT_SHA256_HEX],
-                                        int *out_classes, dt_error *err)
+static inline dt_status fake_model_file(const char *path, dt_recipe_file *out, dt_error *err)
 {
     if (strstr(path, "none"))
         return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .file = path }, "is not there");
-    snprintf(out_sha256, DT_SHA256_HEX, "%zu bytes of name", strlen(path));
-    *out_classes = 7;
+    snprintf(out->sha256, DT_SHA256_HEX, "%zu bytes of name", strlen(path));
+    out->classes = 7;
+    out->quantized = strstr(path, "qdq") != NULL;
     return DT_OK;
 }
 

@@ -192,7 +192,7 @@ START_TEST(messages)
         { "weigths: {method: lsq}",
           "/r/x.yaml:4: quant.weigths: unknown key, did you mean 'weights'?" },
         { "placement: dense",
-          "/r/x.yaml:4: quant.placement: dense is not one of paper|deploy|trt" },
+          "/r/x.yaml:4: quant.placement: dense is not one of paper|deploy|trt|file" },
         { "first: 8",
           "/r/x.yaml:4: quant.first: must be none, body or a map of weights and activations" },
         { "first: {weight: 8}",

@@ -20,6 +20,33 @@ static dt_recipe *must_read(const char *text, const char *const *overrides)
     return r;
 }
 
+/* A file's quantizers are the recipe's, unless it says something of its own. */
+START_TEST(a_file_brings_its_quantizers)
+{
+#define QDQ "model: {onnx: a-qdq.onnx}\ndata: {name: cifar10, normalize: cifar}\n"
+    dt_recipe *r, *again;
+    dt_error err = { .text = "" };
+    ck_assert_msg(fake_read(QDQ, NULL, &r, &err) == DT_OK, "%s", err.text);
+    ck_assert(r->quant.enabled);
+    ck_assert_int_eq(r->quant.placement, DT_PLACEMENT_FILE);
+    ck_assert_ptr_null(strstr(r->text, "activations"));
+    ck_assert_msg(fake_read(r->text, NULL, &again, &err) == DT_OK, "%s", err.text);
+    ck_assert_str_eq(r->text, again->text);
+    dt_recipe_free(again);
+    dt_recipe_free(r);
+    ck_assert_int_eq(fake_read(QDQ "quant: none\n", NULL, &r, &err), DT_OK);
+    ck_assert(!r->quant.enabled);
+    dt_recipe_free(r);
+    ck_assert_int_eq(fake_read(QDQ "quant: {}\n", NULL, &r, &err), DT_OK);
+    ck_assert_int_eq(r->quant.placement, DT_PLACEMENT_DEPLOY);
+    dt_recipe_free(r);
+    ck_assert_int_eq(fake_read(QDQ "quant: {placement: file, weights: none}\n", NULL, &r, &err),
+                     DT_ERR_ARG);
+    ck_assert_str_eq(err.text, "/r/x.yaml:3: quant.weights: is the file's with quant.placement: "
+                               "file; quant.placement=deploy places quantizers anew");
+}
+END_TEST
+
 /* A key that is a row's name names it; what its file tells is part of the recipe. */
 START_TEST(a_file_names_its_model)
 {
@@ -584,7 +611,7 @@ START_TEST(every_row_of_the_real_tables)
 }
 END_TEST
 
-DT_TEST_MAIN("recipe", a_file_names_its_model, defaults, values,
+DT_TEST_MAIN("recipe", a_file_brings_its_quantizers, a_file_names_its_model, defaults, values,
              effective_text_is_complete_and_reads_back, hash_leaves_out_what_changes_no_result,
              messages, dynamics, phases, overrides_and_paths, patterns_of_tensors,
              texts_as_they_stand, relative_recipe_path, every_allocation_may_fail, shipped_recipes,

@@ -34,7 +34,7 @@ START_TEST(every_kind_of_key_is_listed)
         "\ndata.train||list|[]|",
         "\ndata.train.pad_crop.pad||int|4|a whole number in 0..16\n",
         "\ndata.train.hflip||map||",
-        "\nquant.placement||enum|deploy|one of paper|deploy|trt\n",
+        "\nquant.placement||enum|deploy|one of paper|deploy|trt|file\n",
         "\nquant.share||bool|true|true or false\n",
         "\nquant.rounding||text|fp32|",
         "\nquant.weights.bits||int|8|a whole number in 1..8\n",

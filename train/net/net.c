@@ -150,7 +150,6 @@ static bool mixes(const dt_recipe *recipe)
 static dt_status place(dt_net *net, dt_recipe *recipe, const dt_net_input *input, const dt_alloc *a,
                        dt_error *err)
 {
-    const dt_contract *contract; /* checked early; the integer model is made later */
     const dt_recipe_quant *q = &recipe->quant;
     dt_place_params p = { .policy = &dt_policies[q->placement],
                           .choose = choose,
@@ -161,7 +160,6 @@ static dt_status place(dt_net *net, dt_recipe *recipe, const dt_net_input *input
                           .input_low = input->low,
                           .input_high = input->high };
     dt_graph placed;
-    DT_TRY(dt_contract_get(q->rounding, "quant.rounding", &contract, err));
     DT_TRY(residual_choice(net, q->residual_bits, &p.residual, err));
     int *value = dt_arena_get(net->graph.arena, sizeof *value * (size_t)net->graph.value_count);
     if (!value) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a graph");
@@ -172,6 +170,21 @@ static dt_status place(dt_net *net, dt_recipe *recipe, const dt_net_input *input
     dt_graph_fini(&net->graph);
     net->graph = placed;
     return dt_recipe_check_rules_used(recipe, err);
+}
+
+/* What is checked early of the section `quant`, though it is needed later. */
+static dt_status check_quant(const dt_net *net, const dt_recipe *recipe, dt_error *err)
+{
+    const dt_contract *contract;
+    const dt_policy *policy = &dt_policies[recipe->quant.placement];
+    if (!recipe->quant.enabled) return DT_OK;
+    if (policy->given && !net->given)
+        return dt_fail(err, DT_ERR_ARG,
+                       &(dt_where){ .file = recipe->name, .key = "quant.placement" },
+                       "'%s' is for models that a file brings with its quantizers; '%s' has none, "
+                       "deploy places them",
+                       policy->name, recipe->model.choice.row->name);
+    return dt_contract_get(recipe->quant.rounding, "quant.rounding", &contract, err);
 }
 
 /* The model must take such inputs. */
@@ -203,7 +216,8 @@ static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input
         net->logits = model->build(&b, recipe->model.choice.conf, net->classes, net->input);
     DT_TRY(b.status);
     DT_TRY(dt_graph_port(&net->graph, DT_PORT_OUTPUT, net->goal.task->output, net->logits, err));
-    if (recipe->quant.enabled) DT_TRY(place(net, recipe, input, a, err));
+    DT_TRY(check_quant(net, recipe, err));
+    if (recipe->quant.enabled && !net->given) DT_TRY(place(net, recipe, input, a, err));
     if (recipe->quant.enabled && recipe->quant.fold_norm) DT_TRY(dt_net_fold(net, err));
     DT_TRY(set_loss_conf(net, recipe, err));
     DT_TRY(add_loss(net, "loss", net->labels, &net->loss, err));

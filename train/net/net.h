@@ -23,6 +23,7 @@ typedef struct dt_net {
     int classes;              /* outputs */
     dt_goal goal;             /* what it is trained for */
     struct dt_onnx_net *file; /* that the graph is of, until the net is made; NULL: none */
+    bool given;               /* that file's quantizers are the sites, with its numbers */
     bool *anew; /* by value: the site with this first parameter starts from data; NULL: all do */
 } dt_net;
 

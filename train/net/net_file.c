@@ -7,6 +7,7 @@
 
 #include "core/glob.h"
 #include "exchange/layout.h"
+#include "layers/place.h"
 
 const dt_model_file *dt_net_model_file(const dt_recipe *recipe)
 {
@@ -48,7 +49,14 @@ dt_status dt_net_file_build(dt_net *net, const dt_recipe *recipe, const dt_model
                        "is not given; say model.onnx=FILE");
     DT_TRY(dt_onnx_net_open(f->path, NULL, &net->file, err));
     DT_TRY(check_file(net, f, err));
-    DT_TRY(dt_onnx_net_build(net->file, b, net->input, net->classes, &net->logits, err));
+    net->given = recipe->quant.enabled && dt_policies[recipe->quant.placement].given;
+    if (net->given && !dt_onnx_net_is_quantized(net->file))
+        return dt_fail(err, DT_ERR_NOT_FOUND,
+                       &(dt_where){ .file = recipe->name, .key = "quant.placement" },
+                       "'%s': %s has no quantizers; deploy places some",
+                       dt_policies[recipe->quant.placement].name, f->path);
+    DT_TRY(
+        dt_onnx_net_build(net->file, b, net->input, net->classes, net->given, &net->logits, err));
     const char *last = dt_onnx_net_resized(net->file);
     const dt_shape *s = &net->graph.value[net->logits].shape;
     if (s->dim[1] == net->classes && (!last || is_anew(recipe, last))) return DT_OK;

@@ -24,13 +24,13 @@ static void bits_range(const dt_row *quantizer, int *out_min, int *out_max)
     *out_max = dt_quantizer_of(quantizer)->max_bits;
 }
 
-static dt_status model_file(const char *path, char out_sha256[DT_SHA256_HEX], int *out_classes,
-                            dt_error *err)
+static dt_status model_file(const char *path, dt_recipe_file *out, dt_error *err)
 {
     dt_onnx_net *net;
     DT_TRY(dt_onnx_net_open(path, NULL, &net, err));
-    memcpy(out_sha256, dt_onnx_net_sha256(net), DT_SHA256_HEX);
-    *out_classes = dt_onnx_net_classes(net);
+    memcpy(out->sha256, dt_onnx_net_sha256(net), DT_SHA256_HEX);
+    out->classes = dt_onnx_net_classes(net);
+    out->quantized = dt_onnx_net_is_quantized(net);
     dt_onnx_net_close(net);
     return DT_OK;
 }

@@ -98,8 +98,8 @@ dt_status dt_session_calibrate_phase(dt_session *s, const dt_graph *graph, const
 /* Which sites of `g`, the net's graph or that of a phase, keep the file's state: those that it has
  * and that were what they are here, in method, bits, sign, groups and codes (fakequant/kind.h).
  * Others start anew (net.anew); all do if `calibrate`. A file that does not say is taken at the
- * recipe's word. Called by dt_session_open with the net's graph, but for training. NUMERIC: what is
- * kept is no range. */
+ * recipe's word, and all keep what the model's own file brings (net.given). Called by
+ * dt_session_open with the net's graph, but for training. NUMERIC: what is kept is no range. */
 dt_status dt_session_judge(dt_session *s, const dt_graph *g, bool calibrate,
                            dt_error *err) DT_MUST_CHECK;
 /* A line for each site that starts anew though the file has quantizers, and what the file leaves

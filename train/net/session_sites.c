@@ -1,4 +1,5 @@
-/* Which quantizers keep what a file has for them. */
+/* Which quantizers keep what a file has for them: that of model.init, or the one that the model is
+ * read from. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <string.h>
@@ -39,9 +40,10 @@ dt_status dt_session_judge(dt_session *s, const dt_graph *g, bool calibrate, dt_
     s->net.anew = dt_arena_get(s->net.graph.arena, (size_t)s->net.graph.value_count + 1);
     if (!s->net.anew) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     bool has = s->report.has_quantizers && !calibrate;
+    bool given = s->net.given && !calibrate;
     for (int i = 0; i < g->node_count; i++) {
         if (!has_params(&g->node[i])) continue;
-        bool kept = has && keeps(s, &g->node[i], why, sizeof why);
+        bool kept = given || (has && keeps(s, &g->node[i], why, sizeof why));
         s->net.anew[g->node[i].in[1]] = !kept;
         s->kept += kept;
         anew += !kept;

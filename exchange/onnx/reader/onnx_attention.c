@@ -7,6 +7,7 @@
 
 #include "autograd/op_attention.h"
 #include "autograd/op_slice.h"
+#include "autograd/query.h"
 
 /* An operand as tokens of the engine [N,rows,heads * columns]. */
 typedef struct operand {
@@ -206,6 +207,8 @@ dt_status dt_ox_build_product(dt_ox_walk *w)
     DT_TRY(dt_ox_need(w, 0, &a));
     DT_TRY(dt_ox_need(w, 1, &b));
     const dt_node *maker = dt_ox_maker(w, a);
+    while (maker && maker->op->quantizes)
+        maker = dt_query_maker(w->b->graph, maker->in[0]);
     bool mixes = maker && maker->op->row_shares && is_scores(w, a);
     return mixes ? build_mix(w, a, b) : build_scores(w, a, b);
 }

@@ -47,6 +47,9 @@ dt_status dt_ox_cut(dt_ox_walk *w, const dt_ox_tensor *t, const dt_ox_window *c,
     }
     *out = dt_ox_make(w, t->whole, t->rank, dim);
     DT_TRY(dt_ox_made(w, *out));
+    (*out)->low = t->low;
+    (*out)->high = t->high;
+    (*out)->wide = t->wide;
     for (int64_t i = 0; i < (*out)->count; i++) {
         dt_ox_move(t, from, *out, i);
         for (int j = t->rank; j-- > 0;) {

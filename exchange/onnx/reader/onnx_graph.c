@@ -104,6 +104,15 @@ int dt_onnx_net_classes(const dt_onnx_net *n)
     return last > 0 && last <= MOST ? (int)last : 0;
 }
 
+bool dt_onnx_net_is_quantized(const dt_onnx_net *n)
+{
+    for (int i = 0; i < n->file->node_count; i++) {
+        const dt_ox_op *op = dt_ox_op_find(n->file->node[i].domain, n->file->node[i].op);
+        if (op && op->quantizes) return true;
+    }
+    return false;
+}
+
 void dt_onnx_net_size(const dt_onnx_net *n, int64_t *out_H, int64_t *out_W)
 {
     const dt_ox_port *p = &n->file->in[0];
@@ -176,6 +185,20 @@ static dt_status count_values(dt_ox_walk *w, int *out)
     return DT_OK;
 }
 
+/* Codes are nothing that other operators compute with. */
+static dt_status refuse_codes(dt_ox_walk *w, const dt_ox_op *op)
+{
+    for (int i = 0; i < w->node->in_count && !(op && op->takes_codes); i++) {
+        const dt_ox_value *v = dt_ox_input(w, i);
+        if (v && v->codes)
+            return dt_ox_refuse(w,
+                                "its input '%.120s' is integer codes; operators between "
+                                "DequantizeLinear and QuantizeLinear are read (the QDQ form)",
+                                w->node->in[i]);
+    }
+    return DT_OK;
+}
+
 /* A node that is part of one before it: its output is that one's. */
 static dt_status pass_taken(dt_ox_walk *w)
 {
@@ -189,6 +212,7 @@ static dt_status walk_node(dt_ox_walk *w)
     if (w->taken[w->node - w->file->node]) return pass_taken(w);
     const dt_ox_op *op = dt_ox_op_find(w->node->domain, w->node->op);
     int values;
+    DT_TRY(refuse_codes(w, op));
     if (!op)
         return dt_ox_refuse(w, "there is no form for this operator%s%.60s",
                             *w->node->domain ? " of the domain " : "", w->node->domain);
@@ -214,6 +238,9 @@ static dt_status find_output(dt_onnx_net *n, int *out)
     const dt_ox_value *v = dt_ox_map_find(&n->walk.values, name);
     if (!v || v->constant)
         return fail(n, DT_ERR_FORMAT, name, n->walk.err, "is an output that no node makes");
+    if (v->codes)
+        return fail(n, DT_ERR_UNSUPPORTED, name, n->walk.err,
+                    "is an output of integer codes; DequantizeLinear behind it is read");
     if (v->order && !v->padded) DT_TRY(dt_ox_settle(&n->walk, name, -1, &v));
     if (v->padded || !dt_ox_is_rows(&n->walk, v))
         return fail(n, DT_ERR_UNSUPPORTED, name, n->walk.err,
@@ -331,6 +358,7 @@ dt_status dt_onnx_net_look(dt_onnx_net *n, void (*fn)(void *arg, const dt_onnx_l
     n->walk.b = &b;
     n->walk.err = err;
     n->walk.brief = true;
+    n->walk.sites = true;
     DT_TRY(dt_graph_init(&graph, n->file->alloc, err));
     dt_status st = dt_graph_value(&graph, &picture, &x, err);
     if (st == DT_OK) st = look_all(n, x, fn, arg);
@@ -379,13 +407,15 @@ static dt_status find_last(dt_onnx_net *n, const dt_value *picture, dt_error *er
     return st;
 }
 
-dt_status dt_onnx_net_build(dt_onnx_net *n, dt_builder *b, int x, int classes, int *out_logits,
-                            dt_error *err)
+dt_status dt_onnx_net_build(dt_onnx_net *n, dt_builder *b, int x, int classes, bool sites,
+                            int *out_logits, dt_error *err)
 {
     int own = dt_onnx_net_classes(n);
     n->walk.resized = NULL;
     n->walk.outputs = classes;
+    n->walk.sites = false; /* what is looked for first is the last layer */
     if (classes && own && classes != own) DT_TRY(find_last(n, &b->graph->value[x], err));
+    n->walk.sites = sites;
     return build(n, b, x, out_logits, err);
 }
 

@@ -22,11 +22,15 @@ int dt_onnx_net_classes(const dt_onnx_net *net);
 /* The picture's size; 0: any. */
 void dt_onnx_net_size(const dt_onnx_net *net, int64_t *out_H, int64_t *out_W);
 
-/* Adds the nodes to a graph, behind picture x [N,H,W,3]. Where `classes` (0: any) are not the
+/* Does the file have quantizers (QuantizeLinear)? */
+bool dt_onnx_net_is_quantized(const dt_onnx_net *net);
+
+/* Adds the nodes to a graph, behind picture x [N,H,W,3], with the file's quantizers as sites or
+ * without them. Where `classes` (0: any) are not the
  * file's, the layer that gives the output has as many, and no values. Errors name the node, its
  * operator and the reason: UNSUPPORTED, SHAPE. */
-dt_status dt_onnx_net_build(dt_onnx_net *net, dt_builder *b, int x, int classes, int *out_logits,
-                            dt_error *err) DT_MUST_CHECK;
+dt_status dt_onnx_net_build(dt_onnx_net *net, dt_builder *b, int x, int classes, bool sites,
+                            int *out_logits, dt_error *err) DT_MUST_CHECK;
 /* The layer whose outputs were made others; NULL: none. */
 const char *dt_onnx_net_resized(const dt_onnx_net *net);
 /* What would become of a node of the file. */

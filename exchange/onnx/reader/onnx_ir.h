@@ -12,15 +12,23 @@
 
 enum { DT_OX_RANK = 8 };
 
+struct dt_ox_grid;
+
 /* A constant: numbers as float, or whole numbers (integers, booleans) as int64. */
 typedef struct dt_ox_tensor {
-    const char *name; /* of an initialiser; NULL: a constant of a node, or computed */
+    const char *name; /* of an initialiser, and of what quantizing makes of it; NULL: another one */
     int rank;
     int64_t dim[DT_OX_RANK]; /* >= 0, in the file's order */
     int64_t count;
     bool whole;
     float *x;   /* [count], unless whole */
     int64_t *n; /* [count], of whole ones */
+    /* Whole ones of 4 or 8 bits: what such a number can be, or what a Clip left of it; equal: these
+     * are no codes. */
+    int low, high;
+    bool wide;                         /* of a type of 16 bits: codes that no site has */
+    const struct dt_ox_tensor *latent; /* of codes: the numbers that were rounded; NULL: not told */
+    const struct dt_ox_grid *grid;     /* of numbers: what codes they were made of; NULL: of none */
 } dt_ox_tensor;
 
 typedef struct dt_ox_attr {

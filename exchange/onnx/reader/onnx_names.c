@@ -7,19 +7,29 @@
 
 enum { NAME_MOST = 160 };
 
-/* The length of a weight's name without ".weight"; 0: it is no name that a person gave. */
+/* The length of a weight's name without ".weight" (as codes: ".weight_quantized"); 0: it is no name
+ * that a person gave. */
 static size_t stem_of(const char *weight)
 {
-    static const char end[] = ".weight";
-    size_t n = strlen(weight), tail = sizeof end - 1;
-    return n > tail && strcmp(weight + n - tail, end) == 0 && !strstr(weight, "::") ? n - tail : 0;
+    static const char *const ends[] = { ".weight", ".weight_quantized" };
+    size_t n = strlen(weight);
+    for (size_t i = 0; i < DT_ARRAY_LEN(ends); i++) {
+        size_t tail = strlen(ends[i]);
+        if (n > tail && strcmp(weight + n - tail, ends[i]) == 0 && !strstr(weight, "::"))
+            return n - tail;
+    }
+    return 0;
 }
 
-/* The first input from the second on that is an initialiser with such a name; NULL: none. */
+/* The first input from the second on that is an initialiser with such a name, or made of its codes;
+ * NULL: none. */
 static const char *weight_of(const dt_ox_walk *w, const dt_ox_node *n)
 {
-    for (int i = 0; i < n->in_count; i++)
-        if (stem_of(n->in[i]) && dt_ox_map_find(&w->file->constants, n->in[i])) return n->in[i];
+    for (int i = 1; i < n->in_count; i++) {
+        const dt_ox_value *v = dt_ox_map_find(&w->values, n->in[i]);
+        const char *name = v && v->constant ? v->constant->name : NULL;
+        if (name && stem_of(name)) return name;
+    }
     return NULL;
 }
 

@@ -15,10 +15,15 @@ const dt_ox_op *const dt_ox_ops[] = {
     NULL,
 };
 
+static bool is_of(const dt_ox_op *op, const char *domain)
+{
+    if (op->domain && strcmp(op->domain, domain) == 0) return true;
+    return !op->own_domain && (!*domain || strcmp(domain, "ai.onnx") == 0);
+}
+
 const dt_ox_op *dt_ox_op_find(const char *domain, const char *name)
 {
-    if (*domain && strcmp(domain, "ai.onnx") != 0) return NULL;
     for (const dt_ox_op *const *op = dt_ox_ops; *op; op++)
-        if (strcmp((*op)->name, name) == 0) return *op;
+        if (strcmp((*op)->name, name) == 0 && is_of(*op, domain)) return *op;
     return NULL;
 }

@@ -27,12 +27,15 @@ typedef struct dt_ox_value {
      * below, right. */
     bool padded, lowest;
     int64_t pad[4];
+    /* It is codes of `value`, which wait for DequantizeLinear; NULL: it is no codes. */
+    struct dt_ox_codes *codes;
     bool lost; /* its node was refused, while all are looked at */
 } dt_ox_value;
 
 /* A parameter: its numbers in the engine's order. */
 typedef struct dt_ox_param {
     int value; /* of the graph */
+    int seen;  /* what reads it get: itself, or its quantizer's output */
     const dt_ox_tensor *from;
     int turn[DT_OX_RANK]; /* axis j of it is axis turn[j] of `from` */
     const float *data;    /* [elements], in the file's arena */
@@ -65,12 +68,14 @@ typedef struct dt_ox_walk {
     int64_t folded;      /* elements of constants that were computed */
     const char *resized; /* a layer that gets other outputs than the file's; NULL: none */
     int64_t outputs;
+    bool sites; /* the file's quantizers are made */
     bool brief; /* refusals are listed: without file and node */
     dt_error *err;
 } dt_ox_walk;
 
 typedef struct dt_ox_op {
     const char *name;
+    const char *domain; /* beside ONNX's own; NULL: none */
     int in_min, in_max; /* inputs; in_max 0: any number */
     /* Of constants alone: fills out[0..out_count-1]. NULL: it never is of constants alone. Called
      * where every input that there is is constant. */
@@ -78,6 +83,9 @@ typedef struct dt_ox_op {
     /* Nodes of the graph. NULL: it has no form there. */
     dt_status (*build)(dt_ox_walk *w);
     bool sees_constants; /* `build` is called for constants too, before `fold` */
+    bool takes_codes;    /* `build` knows values that are codes */
+    bool quantizes;      /* it is part of a quantizer of values or weights */
+    bool own_domain;     /* it is none of ONNX's own operators */
 } dt_ox_op;
 
 /* Row of an operator; NULL: none. */
@@ -133,10 +141,14 @@ const dt_shape *dt_ox_shape(const dt_ox_walk *w, const dt_ox_value *v); /* the e
 bool dt_ox_is_alike(const dt_ox_walk *w, const dt_ox_value *a, const dt_ox_value *b);
 
 /* A parameter "<layer>.<part>" made of a constant, whose axis turn[j] is axis j of the parameter.
- * The same constant in the same order is one parameter, whoever asks. -1: failed; the builder has
+ * The same constant in the same order is one parameter, whoever asks. What is given is its value
+ * behind the quantizer that the file has for it. -1: failed; the builder has
  * the error. `kind` has all but name and shape. */
 int dt_ox_param_of(dt_ox_walk *w, const char *layer, const char *part, const dt_ox_tensor *t,
                    const int *turn, int rank, dt_value kind);
+/* The numbers of a parameter or buffer of the graph, under its name, which may go before the file
+ * does. */
+dt_status dt_ox_keep_named(dt_ox_walk *w, int value, const float *data) DT_MUST_CHECK;
 /* The constant that only the node behind adds to what the node in work gives, a number for each of
  * `outputs` along axis `from_end` (1: the last), which is then part of this node; NULL: none.
  * `out_axis` is the axis of its numbers. */

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "exchange/onnx/reader/onnx_ops.h"
+#include "exchange/onnx/reader/onnx_grid.h"
 
 /* The parameter that was made of this constant in this order; -1: none. */
 static int find(const dt_ox_walk *w, const dt_ox_tensor *t, const int *turn, int rank)
@@ -12,7 +12,7 @@ static int find(const dt_ox_walk *w, const dt_ox_tensor *t, const int *turn, int
         bool same = p->from == t && w->b->graph->value[p->value].shape.rank == rank;
         for (int j = 0; same && j < rank; j++)
             same = p->turn[j] == turn[j];
-        if (same) return p->value;
+        if (same) return p->seen;
     }
     return -1;
 }
@@ -47,8 +47,7 @@ static int fail(dt_ox_walk *w, dt_status st)
     return dt_builder_fail(w->b, st);
 }
 
-/* The graph's names may go before the file does. */
-static dt_status keep_named(dt_ox_walk *w, int value, const float *data)
+dt_status dt_ox_keep_named(dt_ox_walk *w, int value, const float *data)
 {
     char *name = dt_arena_strdup(w->file->arena, w->b->graph->value[value].name);
     dt_ox_named *n = dt_arena_get(w->file->arena, sizeof *n);
@@ -77,6 +76,26 @@ const dt_ox_tensor *dt_ox_bias_behind(dt_ox_walk *w, int64_t outputs, int from_e
     return v->constant;
 }
 
+/* A weight behind its quantizer, where the file has one; a bias is rounded as integer models have
+ * it, whatever its codes are. */
+static int quantized(dt_ox_walk *w, const char *layer, const char *part, const dt_ox_param *p,
+                     bool anew)
+{
+    const dt_ox_grid *from = p->from->grid;
+    if (!w->sites || !from || w->b->graph->value[p->value].role != DT_ROLE_WEIGHT) return p->value;
+    if (anew)
+        return fail(w,
+                    dt_ox_refuse(w, "it gets other outputs than the file's, which has scales for "
+                                    "its own alone; quant.placement=deploy starts quantizers "
+                                    "from data"));
+    dt_ox_grid g = *from;
+    int rank = w->b->graph->value[p->value].shape.rank;
+    for (int j = 0; from->axis >= 0 && j < rank; j++)
+        if (p->turn[j] == from->axis) g.axis = j;
+    return dt_ox_site(w, layer, dt_layer_name(w->b, "%s.%s_quant", layer, part), p->value, true,
+                      &g);
+}
+
 int dt_ox_param_of(dt_ox_walk *w, const char *layer, const char *part, const dt_ox_tensor *t,
                    const int *turn, int rank, dt_value kind)
 {
@@ -91,14 +110,15 @@ int dt_ox_param_of(dt_ox_walk *w, const char *layer, const char *part, const dt_
     }
     bool anew = w->resized && strcmp(layer, w->resized) == 0;
     if (anew) kind.shape.dim[0] = w->outputs;
-    p.data = anew ? NULL : turned(w, t, turn, rank);
+    p.data = anew ? NULL : turned(w, t->latent ? t->latent : t, turn, rank);
     if (!anew && !p.data) return fail(w, dt_ox_no_memory(w));
     p.value = dt_part_value(w->b, layer, part, kind);
     dt_status st = dt_grow(w->file->alloc, &array, &w->param_room, (size_t)w->param_count + 1,
                            sizeof p, "ONNX parameters", w->err);
     if (p.value < 0 || st != DT_OK) return fail(w, st);
     w->param = array;
+    if (dt_ox_keep_named(w, p.value, p.data) != DT_OK) return fail(w, dt_ox_no_memory(w));
+    p.seen = quantized(w, layer, part, &p, anew);
     w->param[w->param_count++] = p;
-    if (keep_named(w, p.value, p.data) != DT_OK) return fail(w, dt_ox_no_memory(w));
-    return p.value;
+    return p.seen;
 }

@@ -8,7 +8,7 @@
 /* Does the node give elements of its first input, and nothing else that matters for roles? */
 static bool passes(const dt_node *n)
 {
-    return n->op->moves_codes || n->op->identity_in_eval;
+    return n->op->moves_codes || n->op->identity_in_eval || n->op->quantizes;
 }
 
 /* The product behind v, past batch norms and what only moves elements; NULL: there is another node.

@@ -9,6 +9,8 @@
 /* Where an element lies in a typed field. */
 typedef enum field { IN_NONE, IN_FLOAT, IN_INT32, IN_INT64, IN_DOUBLE, IN_UINT64 } field;
 
+enum { TYPE_BOOL = 9 };
+
 static const struct type {
     int onnx, bits;
     bool whole, is_signed;
@@ -22,7 +24,7 @@ static const struct type {
     { 5, 16, true, true, .field = IN_INT32 },
     { 6, 32, true, true, .field = IN_INT32 },
     { 7, 64, true, true, .field = IN_INT64 },
-    { 9, 8, true, .field = IN_INT32 },
+    { TYPE_BOOL, 8, true, .field = IN_INT32 },
     { 10, 16, .real = DT_F16, .field = IN_INT32 },
     { 11, 64, .real = DT_F64, .field = IN_DOUBLE },
     { 12, 32, true, .field = IN_UINT64 },
@@ -152,6 +154,11 @@ static dt_status make(dt_ox_source *s, const Onnx__TensorProto *t, const struct 
     if (!made && below.status == DT_ERR_NOMEM) return fail(s, t, DT_ERR_NOMEM, err, below.text);
     if (!made) return fail(s, t, DT_ERR_FORMAT, err, "has fewer elements than its shape");
     *out = *made;
+    out->wide = k->whole && k->bits == 16;
+    if (k->whole && k->bits <= 8 && k->onnx != TYPE_BOOL) {
+        out->low = k->is_signed ? -(1 << (k->bits - 1)) : 0;
+        out->high = out->low + (1 << k->bits) - 1;
+    }
     if (t->name && *t->name && !(out->name = dt_arena_strdup(s->file->arena, t->name)))
         return fail(s, t, DT_ERR_NOMEM, err, "no memory");
     return DT_OK;

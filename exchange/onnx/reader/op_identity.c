@@ -9,9 +9,15 @@ static dt_status build(dt_ox_walk *w)
     return dt_ox_set(w, 0, v);
 }
 
-const dt_ox_op dt_ox_op_Identity = {
-    .name = "Identity", .in_min = 1, .in_max = 1, .build = build, .sees_constants = true
-};
-const dt_ox_op dt_ox_op_Dropout = {
-    .name = "Dropout", .in_min = 1, .in_max = 3, .build = build, .sees_constants = true
-};
+const dt_ox_op dt_ox_op_Identity = { .name = "Identity",
+                                     .in_min = 1,
+                                     .in_max = 1,
+                                     .build = build,
+                                     .sees_constants = true,
+                                     .takes_codes = true };
+const dt_ox_op dt_ox_op_Dropout = { .name = "Dropout",
+                                    .in_min = 1,
+                                    .in_max = 3,
+                                    .build = build,
+                                    .sees_constants = true,
+                                    .takes_codes = true };

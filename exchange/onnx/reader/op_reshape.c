@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "exchange/onnx/reader/onnx_fold.h"
+#include "exchange/onnx/reader/onnx_grid.h"
 #include "exchange/onnx/reader/onnx_order.h"
 
 /* Dimensions that the node gives to something of `rank` and `dim`. */
@@ -107,6 +108,38 @@ static dt_status unsqueeze_sizes(dt_ox_walk *w, int rank, const int64_t *dim, in
     return DT_OK;
 }
 
+/* The same elements with other dimensions. */
+static void set_sizes(dt_ox_tensor *to, const dt_ox_tensor *t, int rank, const int64_t *dim)
+{
+    *to = *t;
+    to->rank = rank;
+    memcpy(to->dim, dim, (size_t)rank * sizeof *dim);
+}
+
+/* What was rounded gets the same dimensions, and scales of an axis follow it. */
+static dt_status reshape_codes(dt_ox_walk *w, const dt_ox_tensor *t, dt_ox_tensor *to)
+{
+    int axis = 0;
+    if (t->latent) {
+        dt_ox_tensor *latent = dt_arena_get(w->file->arena, sizeof *latent);
+        if (!latent) return dt_ox_no_memory(w);
+        set_sizes(latent, t->latent, to->rank, to->dim);
+        to->latent = latent;
+    }
+    if (!t->grid || t->grid->axis < 0) return DT_OK;
+    int64_t outer = dt_ox_outer(t, t->grid->axis), size = t->dim[t->grid->axis];
+    while (axis < to->rank && (dt_ox_outer(to, axis) != outer || to->dim[axis] != size))
+        axis++;
+    if (axis == to->rank)
+        return dt_ox_refuse(w, "it joins or splits the axis that its input has scales along");
+    dt_ox_grid *g = dt_arena_get(w->file->arena, sizeof *g);
+    if (!g) return dt_ox_no_memory(w);
+    *g = *t->grid;
+    g->axis = axis;
+    to->grid = g;
+    return DT_OK;
+}
+
 static dt_status fold(dt_ox_walk *w, sizes_fn *sizes, dt_ox_tensor **out)
 {
     const dt_ox_tensor *t = dt_ox_input(w, 0)->constant;
@@ -115,10 +148,8 @@ static dt_status fold(dt_ox_walk *w, sizes_fn *sizes, dt_ox_tensor **out)
     DT_TRY(sizes(w, t->rank, t->dim, &rank, dim));
     out[0] = dt_arena_get(w->file->arena, sizeof *t);
     if (!out[0]) return dt_ox_no_memory(w);
-    *out[0] = *t; /* the same elements */
-    out[0]->rank = rank;
-    memcpy(out[0]->dim, dim, (size_t)rank * sizeof *dim);
-    return DT_OK;
+    set_sizes(out[0], t, rank, dim);
+    return reshape_codes(w, t, out[0]);
 }
 
 static dt_status need_unpadded(dt_ox_walk *w, const dt_ox_value **v)

@@ -1,6 +1,7 @@
 /* Transpose: of constants; of values, which it gives another order. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/onnx/reader/onnx_fold.h"
+#include "exchange/onnx/reader/onnx_grid.h"
 #include "exchange/onnx/reader/onnx_order.h"
 
 /* The order of axes; without one they are turned round. */
@@ -30,7 +31,18 @@ static dt_status fold(dt_ox_walk *w, dt_ox_tensor **out)
         all.step[i] = 1;
         all.count[i] = t->dim[i];
     }
-    return dt_ox_cut(w, t, &all, turn, out);
+    DT_TRY(dt_ox_cut(w, t, &all, turn, out));
+    if (!t->grid || t->whole) return DT_OK;
+    dt_ox_grid *g = dt_arena_get(w->file->arena, sizeof *g);
+    dt_ox_tensor *latent = NULL;
+    if (!g) return dt_ox_no_memory(w);
+    *g = *t->grid;
+    for (int j = 0; t->grid->axis >= 0 && j < t->rank; j++)
+        if (turn[j] == t->grid->axis) g->axis = j;
+    if (t->latent) DT_TRY(dt_ox_cut(w, t->latent, &all, turn, &latent));
+    out[0]->grid = g;
+    out[0]->latent = latent;
+    return DT_OK;
 }
 
 static dt_status build(dt_ox_walk *w)
