@@ -13,18 +13,27 @@
 static void init_value(const dt_value *v, real *data, uint64_t seed)
 {
     int64_t n = dt_shape_count(&v->shape);
-    if (v->init == DT_INIT_KAIMING || v->init == DT_INIT_SMALL) {
-        dt_rng rng;
-        dt_rng_open(&rng, seed, DT_RNG_INIT, dt_hash_name(v->name), 0);
-        double deviation = 0.02;
-        if (v->init == DT_INIT_KAIMING)
-            deviation = sqrt(2.0 / (double)(v->fan_in > 0 ? v->fan_in : 1));
-        for (int64_t i = 0; i < n; i++)
-            data[i] = (real)(deviation * dt_rng_normal(&rng));
-        return;
-    }
+    double fan_in = (double)(v->fan_in > 0 ? v->fan_in : 1), bound = 1 / sqrt(fan_in);
+    double deviation = v->init == DT_INIT_KAIMING ? sqrt(2.0 / fan_in) : 0.02;
+    dt_rng rng;
+    dt_rng_open(&rng, seed, DT_RNG_INIT, dt_hash_name(v->name), 0);
     for (int64_t i = 0; i < n; i++)
-        data[i] = v->init == DT_INIT_ONE ? 1 : v->init == DT_INIT_NUMBER ? v->number : 0;
+        switch (v->init) {
+        case DT_INIT_KAIMING:
+        case DT_INIT_SMALL:
+            data[i] = (real)(deviation * dt_rng_normal(&rng));
+            break;
+        case DT_INIT_UNIFORM:
+            data[i] = (real)(bound * (2 * dt_rng_uniform(&rng) - 1));
+            break;
+        case DT_INIT_ZERO:
+        case DT_INIT_ONE:
+            data[i] = v->init == DT_INIT_ONE;
+            break;
+        case DT_INIT_NUMBER:
+            data[i] = v->number;
+            break;
+        }
 }
 
 static void share_value(dt_state *s, const dt_state *base, int i)

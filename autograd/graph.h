@@ -34,8 +34,9 @@ typedef enum dt_init {
     DT_INIT_ZERO,
     DT_INIT_ONE,
     DT_INIT_KAIMING,
-    DT_INIT_SMALL,  /* normal, deviation 0.02: transformers */
-    DT_INIT_NUMBER, /* dt_value.number */
+    DT_INIT_SMALL,   /* normal, deviation 0.02: transformers */
+    DT_INIT_NUMBER,  /* dt_value.number */
+    DT_INIT_UNIFORM, /* within 1 / sqrt(fan_in): what torch.nn starts its layers from */
 } dt_init;
 
 typedef enum dt_store { /* what an element is in memory; gradients are always real */
@@ -58,7 +59,7 @@ typedef struct dt_value {
     dt_role role;
     dt_layout layout;
     dt_init init;
-    int64_t fan_in; /* of weights */
+    int64_t fan_in; /* of weights, and of biases that start as these */
     real number;    /* of DT_INIT_NUMBER */
 } dt_value;
 

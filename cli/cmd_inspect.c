@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/inspect_layers.h"
 #include "cli/inspect_onnx.h"
+#include "cli/inspect_yaml.h"
 #include "cli/plain.h"
 
 /* Texts that a run writes, and what they are called here; NULL: in JSON only. */
@@ -241,6 +242,8 @@ int cli_inspect(const cli_args *args)
 {
     dt_error err;
     dt_inspection in;
+    if (dt_inspect_is_yaml(args->words[0]) && !args->sha256)
+        return cli_inspect_yaml(args->words[0], args);
     if (dt_inspect_open(args->words[0], NULL, &in, &err) != DT_OK) return cli_fail(&err);
     int code = 0;
     if (args->sha256)

@@ -8,21 +8,16 @@
 
 static const struct list {
     const char *name;
-    const dt_table *table; /* NULL: the keys */
+    const dt_table *table; /* NULL: the keys of recipes */
+    bool layers;           /* with no table: those of networks in YAML, and their keys */
 } lists[] = {
-    { "quantizers", &dt_quantizers },
-    { "models", &dt_models },
-    { "datasets", &dt_datasets },
-    { "transforms", &dt_transforms },
-    { "optimizers", &dt_optimizers },
-    { "schedules", &dt_schedules },
-    { "dynamics", &dt_dynamics_rows },
-    { "presets", &dt_ptq_presets },
-    { "stages", &dt_ptq_stages },
-    { "importers", &dt_importers },
-    { "exporters", &dt_exporters },
-    { "targets", &dt_targets },
-    { "keys", NULL },
+    { "quantizers", &dt_quantizers },   { "models", &dt_models },
+    { "datasets", &dt_datasets },       { "transforms", &dt_transforms },
+    { "optimizers", &dt_optimizers },   { "schedules", &dt_schedules },
+    { "dynamics", &dt_dynamics_rows },  { "presets", &dt_ptq_presets },
+    { "stages", &dt_ptq_stages },       { "importers", &dt_importers },
+    { "exporters", &dt_exporters },     { "targets", &dt_targets },
+    { "layers", NULL, .layers = true }, { "keys", NULL },
 };
 
 /* A listing under way. */
@@ -67,6 +62,27 @@ static void print_key(void *user, const dt_recipe_key *k)
            k->row ? "(" : "", k->row ? k->row : "", k->row ? ")" : "", k->help, k->rule);
 }
 
+/* A layer, or one of its keys as "conv2d.stride". */
+static void print_layer_row(listing *l, const char *name, const char *rule, const char *help)
+{
+    if (!is_wanted(l, name)) return;
+    if (l->json)
+        json_array_append_new(l->json,
+                              json_pack("{s:s,s:s,s:s}", "name", name, "rule", rule, "help", help));
+    else
+        printf("%-26s %s%s%s\n", name, help, *rule ? "; " : "", rule);
+}
+
+static void print_layer(void *arg, const dt_layer_kind *kind)
+{
+    char name[128], rule[256];
+    print_layer_row(arg, kind->name, "", kind->layer ? kind->layer->row.help : "an operation");
+    for (const dt_opt *o = kind->opts; o && o->type; o++) {
+        snprintf(name, sizeof name, "%s.%s", kind->name, o->key);
+        print_layer_row(arg, name, dt_opt_rule(o, rule, sizeof rule), o->help);
+    }
+}
+
 static const struct list *find(const char *name)
 {
     const char *names[DT_ARRAY_LEN(lists)];
@@ -89,6 +105,8 @@ int cli_list(const cli_args *args)
                   .json = args->json ? json_array() : NULL };
     if (list->table)
         print_rows(&l, list->table);
+    else if (list->layers)
+        dt_layer_each(print_layer, &l);
     else
         dt_recipe_list_keys(&dt_tables, print_key, &l);
     if (args->json) cli_print_json(l.json, 0);

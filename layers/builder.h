@@ -27,6 +27,8 @@ int dt_layer_conv2d_bias(dt_builder *b, const char *name, dt_layer_role role, in
                          int kernel, int stride, int pad, int groups);
 /* "<name>.weight", ".bias", ".running_mean", ".running_var". */
 int dt_layer_batchnorm(dt_builder *b, const char *name, int x);
+/* The same with other numbers than PyTorch's. */
+int dt_layer_batchnorm_of(dt_builder *b, const char *name, int x, double eps, double momentum);
 int dt_layer_relu(dt_builder *b, const char *name, int x);
 int dt_layer_relu6(dt_builder *b, const char *name, int x);
 /* branch + skip, then relu: the end of a residual block. */

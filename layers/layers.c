@@ -102,6 +102,11 @@ int dt_layer_conv2d_bias(dt_builder *b, const char *name, dt_layer_role role, in
 
 int dt_layer_batchnorm(dt_builder *b, const char *name, int x)
 {
+    return dt_layer_batchnorm_of(b, name, x, 1e-5, 0.1);
+}
+
+int dt_layer_batchnorm_of(dt_builder *b, const char *name, int x, double eps, double momentum)
+{
     if (b->status != DT_OK || x < 0) return -1;
     dt_shape s = b->graph->value[x].shape;
     dt_value v = { .kind = DT_VALUE_PARAM,
@@ -117,8 +122,8 @@ int dt_layer_batchnorm(dt_builder *b, const char *name, int x)
     v.init = DT_INIT_ONE;
     v.nonneg = true;
     in[DT_BN_VAR] = dt_part_value(b, name, "running_var", v);
-    return dt_part_node(b, "batchnorm", name, &(dt_batchnorm_conf){ .eps = 1e-5, .momentum = 0.1 },
-                        in, 5);
+    return dt_part_node(b, "batchnorm", name,
+                        &(dt_batchnorm_conf){ .eps = eps, .momentum = momentum }, in, 5);
 }
 
 int dt_layer_relu(dt_builder *b, const char *name, int x)

@@ -54,10 +54,11 @@ dt_status dt_recipe_model_file(dt_recipe *recipe, dt_yaml_node *in, dt_error *er
     const char *path;
     if (!file || !r->tables->model_file || dt_yaml_find(model, "sha256")) return DT_OK;
     DT_TRY(add(recipe, model, file, "name", file->key, err));
-    DT_TRY(check_normalize(in, file, err));
     DT_TRY(dt_section_path(r, file, &path, err));
     if (!path || !*path) return DT_OK; /* told when the option is read */
-    DT_TRY(r->tables->model_file(path, &told, err));
+    const dt_row *row = dt_table_find(r->tables->models, file->key);
+    DT_TRY(r->tables->model_file(row, path, &told, err));
+    if (told.weights) DT_TRY(check_normalize(in, file, err));
     DT_TRY(add(recipe, model, file, "sha256", told.sha256, err));
     if (told.quantized) DT_TRY(add_quant(recipe, in, file, err));
     snprintf(classes, sizeof classes, "%d", told.classes);

@@ -13,6 +13,7 @@
 typedef struct dt_recipe_file {
     char sha256[DT_SHA256_HEX]; /* of all that belongs to it: the model's key `sha256` */
     int classes;                /* 0: it does not say */
+    bool weights;               /* it brings them, trained on pictures of some range */
     bool quantized; /* it brings quantizers, which are those of a recipe without `quant` */
 } dt_recipe_file;
 
@@ -28,7 +29,8 @@ typedef struct dt_recipe_tables {
     const dt_opt *data_opts; /* common options of `data`, over data_conf_size bytes; may be NULL */
     size_t data_conf_size;
     /* What the file tells that a model is read from. NULL: no model is. */
-    dt_status (*model_file)(const char *path, dt_recipe_file *out, dt_error *err);
+    dt_status (*model_file)(const dt_row *model, const char *path, dt_recipe_file *out,
+                            dt_error *err);
     /* Bits that a quantizer can do, inside 1..8; NULL: 1..8 for all. */
     void (*bits_range)(const dt_row *quantizer, int *out_min, int *out_max);
 } dt_recipe_tables;

@@ -162,9 +162,9 @@ static const char *const root_others[] = { "model", "task",     "data",   "quant
                                            "ptq",   "eval",     "expect", NULL };
 static const char *const ptq_others[] = { "stages", NULL };
 static const char *const task_others[] = { "loss", NULL };
-static const char *const model_paths[] = { "init", "onnx", NULL };
+static const char *const model_paths[] = { "init", "onnx", "file", NULL };
 static const char *const data_paths[] = { "root", NULL };
-static const char *const distill_paths[] = { "teacher", "onnx", NULL };
+static const char *const distill_paths[] = { "teacher", "onnx", "file", NULL };
 static const char *const data_others[] = { "train", "test", NULL };
 static const char *const quant_others[] = { "weights", "activations", "residual", "first",
                                             "last",    "shortcut",    "rules",    NULL };
@@ -174,6 +174,7 @@ const char *const dt_recipe_group_names[] = { "quant", "quant_weights", "quant_a
 const char *const dt_unhashed_keys[] = { "name",
                                          "model.init",
                                          "model.onnx",
+                                         "model.file",
                                          "model.init_key",
                                          "model.allow_unexpected",
                                          "model.reinit",

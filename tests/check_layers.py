@@ -33,7 +33,7 @@ MEMORY = re.compile(CALL.format("(?:malloc|calloc|realloc|free|aligned_alloc|pos
 # The text that jansson makes is freed as jansson wants it.
 MEMORY_OF_LIBRARIES = {"api/api.c", "train/run/metrics.c", "cli/cmd_quantize.c"}
 # Rows of tables: the suites that loop over the tables are their tests.
-ROWS = re.compile(r"/(?:op|form|quant|range|model|data|dynamic|transform|optim|schedule|import|export|target|task|comm|stage|unit|var|loss|solver|metric|resource|alloc)_\w+\.c$")
+ROWS = re.compile(r"/(?:op|form|quant|range|model|layer|data|dynamic|transform|optim|schedule|import|export|target|task|comm|stage|unit|var|loss|solver|metric|resource|alloc)_\w+\.c$")
 # Parts of a file that is tested under its own name, or by the tests of whole runs.
 PARTS = {
     "api/api.c": "e2e/module.py",
@@ -75,7 +75,6 @@ PARTS = {
     "exchange/onnx/onnx_wire.c": "exchange/test_import_onnx.c",
     "train/net/net_file.c": "e2e/onnx.py",
     "train/inspect/inspect_onnx.c": "e2e/onnx.py",
-    "recipes/model_file.c": "e2e/onnx.py",
     "exchange/onnx/onnx_value.c": "exchange/test_export_onnx.c",
     "exchange/c99/c_layers.c": "exchange/test_export_c.c",
     "exchange/c99/c_text.c": "exchange/test_export_c.c",

@@ -33,7 +33,17 @@ static const dt_opt file_opts[] = {
     DT_OPT_END,
 };
 static const dt_row filed = { "onnx", "", file_opts, sizeof(fake_file) };
-static const dt_row *const nets[] = { &net20, &net32, &net44, &net56, &filed, NULL };
+/* The same of another kind of file. */
+typedef struct fake_layers {
+    dt_opt_str file, sha256;
+} fake_layers;
+static const dt_opt layers_opts[] = {
+    DT_OPT_STR(fake_layers, file, "", "file"),
+    DT_OPT_STR(fake_layers, sha256, "", "its hash"),
+    DT_OPT_END,
+};
+static const dt_row layered = { "file", "", layers_opts, sizeof(fake_layers) };
+static const dt_row *const nets[] = { &net20, &net32, &net44, &net56, &filed, &layered, NULL };
 
 typedef struct fake_data {
     int batch, normalize, val;
@@ -138,8 +148,11 @@ static const dt_row *const task_rows[] = { &sort_task, &measure_task, NULL };
 static const dt_row *const loss_rows[] = { &near_loss, &far_loss, NULL };
 static const dt_table task_table = { "task", task_rows }, loss_table = { "loss", loss_rows };
 /* What every file is. */
-static inline dt_status fake_model_file(const char *path, dt_recipe_file *out, dt_error *err)
+static inline dt_status fake_model_file(const dt_row *model, const char *path, dt_recipe_file *out,
+                                        dt_error *err)
 {
+    (void)model;
+    out->weights = true;
     if (strstr(path, "none"))
         return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .file = path }, "is not there");
     snprintf(out->sha256, DT_SHA256_HEX, "%zu bytes of name", strlen(path));

@@ -20,66 +20,6 @@ static dt_recipe *must_read(const char *text, const char *const *overrides)
     return r;
 }
 
-/* A file's quantizers are the recipe's, unless it says something of its own. */
-START_TEST(a_file_brings_its_quantizers)
-{
-#define QDQ "model: {onnx: a-qdq.onnx}\ndata: {name: cifar10, normalize: cifar}\n"
-    dt_recipe *r, *again;
-    dt_error err = { .text = "" };
-    ck_assert_msg(fake_read(QDQ, NULL, &r, &err) == DT_OK, "%s", err.text);
-    ck_assert(r->quant.enabled);
-    ck_assert_int_eq(r->quant.placement, DT_PLACEMENT_FILE);
-    ck_assert_ptr_null(strstr(r->text, "activations"));
-    ck_assert_msg(fake_read(r->text, NULL, &again, &err) == DT_OK, "%s", err.text);
-    ck_assert_str_eq(r->text, again->text);
-    dt_recipe_free(again);
-    dt_recipe_free(r);
-    ck_assert_int_eq(fake_read(QDQ "quant: none\n", NULL, &r, &err), DT_OK);
-    ck_assert(!r->quant.enabled);
-    dt_recipe_free(r);
-    ck_assert_int_eq(fake_read(QDQ "quant: {}\n", NULL, &r, &err), DT_OK);
-    ck_assert_int_eq(r->quant.placement, DT_PLACEMENT_DEPLOY);
-    dt_recipe_free(r);
-    ck_assert_int_eq(fake_read(QDQ "quant: {placement: file, weights: none}\n", NULL, &r, &err),
-                     DT_ERR_ARG);
-    ck_assert_str_eq(err.text, "/r/x.yaml:3: quant.weights: is the file's with quant.placement: "
-                               "file; quant.placement=deploy places quantizers anew");
-}
-END_TEST
-
-/* A key that is a row's name names it; what its file tells is part of the recipe. */
-START_TEST(a_file_names_its_model)
-{
-    static const char text[] =
-        "model: {onnx: nets/a.onnx}\ndata: {name: cifar10, normalize: cifar}\n";
-    dt_recipe *r, *moved;
-    dt_error err = { .text = "" };
-    ck_assert_msg(fake_read(text, NULL, &r, &err) == DT_OK, "%s", err.text);
-    const fake_file *f = r->model.choice.conf;
-    ck_assert_str_eq(r->model.choice.row->name, "onnx");
-    ck_assert_str_eq(f->onnx, "/r/nets/a.onnx");
-    ck_assert_str_eq(f->sha256, "14 bytes of name");
-    ck_assert_int_eq(r->model.classes, 7);
-    /* The hash has what is in the file, not where it lies. */
-    const char *const same[] = { "model.onnx=/r/nets/b.onnx", NULL };
-    const char *const other[] = { "model.onnx=/r/other.onnx", NULL };
-    ck_assert_int_eq(fake_read(text, same, &moved, &err), DT_OK);
-    ck_assert_str_eq(r->hash, moved->hash);
-    dt_recipe_free(moved);
-    ck_assert_int_eq(fake_read(text, other, &moved, &err), DT_OK);
-    ck_assert_str_ne(r->hash, moved->hash);
-    dt_recipe_free(moved);
-    dt_recipe_free(r);
-    ck_assert_int_eq(
-        fake_read("model: {onnx: none.onnx}\ndata: {name: cifar10, normalize: cifar}\n", NULL, &r,
-                  &err),
-        DT_ERR_NOT_FOUND);
-    ck_assert_int_eq(fake_read("model: {onnx: a.onnx}\ndata: {name: cifar10}\n", NULL, &r, &err),
-                     DT_ERR_NOT_FOUND);
-    ck_assert_ptr_nonnull(strstr(err.text, "x.yaml:1: model.onnx: does not tell what it expects"));
-}
-END_TEST
-
 START_TEST(defaults)
 {
     dt_recipe *r = must_read(FAKE_BASE, NULL);
@@ -212,7 +152,7 @@ START_TEST(messages)
     static const char *const cases[][2] = {
         { "x", "/r/x.yaml:1: a recipe is a map of sections" },
         { "data: {name: cifar10}\n", "/r/x.yaml:1: model: 'name' must name a model; there are: "
-                                     "resnet20, resnet32, resnet44, resnet56, onnx" },
+                                     "resnet20, resnet32, resnet44, resnet56, onnx, file" },
         { "model: {name: resnet2}\n",
           "/r/x.yaml:1: model.name: unknown model 'resnet2', did you mean 'resnet20'?" },
         { FAKE_BASE "trian: {}\n", "/r/x.yaml:3: trian: unknown key, did you mean 'train'?" },
@@ -611,8 +551,7 @@ START_TEST(every_row_of_the_real_tables)
 }
 END_TEST
 
-DT_TEST_MAIN("recipe", a_file_brings_its_quantizers, a_file_names_its_model, defaults, values,
-             effective_text_is_complete_and_reads_back, hash_leaves_out_what_changes_no_result,
-             messages, dynamics, phases, overrides_and_paths, patterns_of_tensors,
-             texts_as_they_stand, relative_recipe_path, every_allocation_may_fail, shipped_recipes,
-             every_row_of_the_real_tables)
+DT_TEST_MAIN("recipe", defaults, values, effective_text_is_complete_and_reads_back,
+             hash_leaves_out_what_changes_no_result, messages, dynamics, phases,
+             overrides_and_paths, patterns_of_tensors, texts_as_they_stand, relative_recipe_path,
+             every_allocation_may_fail, shipped_recipes, every_row_of_the_real_tables)

@@ -27,7 +27,7 @@ START_TEST(every_kind_of_key_is_listed)
     static list l;
     dt_recipe_list_keys(&fake_tables, add, &l);
     static const char *const lines[] = {
-        "\nmodel.name||name||one of resnet20|resnet32|resnet44|resnet56|onnx\n",
+        "\nmodel.name||name||one of resnet20|resnet32|resnet44|resnet56|onnx|file\n",
         "\nmodel.classes||int|10|a whole number in 1..100000\n",
         "\nmodel.head|resnet20|text|linear|",
         "\ndata.limit|cifar10|int|0|a whole number in 0..50000\n",

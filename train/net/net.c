@@ -209,7 +209,7 @@ static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input
     DT_TRY(check_axes(recipe, input, err));
     dt_builder b = { .graph = &net->graph, .err = err };
     const dt_model *model = (const dt_model *)(const void *)recipe->model.choice.row;
-    const dt_model_file *file = dt_net_model_file(recipe);
+    const dt_model_source *file = dt_net_model_file(recipe);
     if (file)
         DT_TRY(dt_net_file_build(net, recipe, file, &b, err));
     else

@@ -106,7 +106,9 @@ dt_status dt_net_export(const dt_net *net, bool native, dt_tensors *set,
                         dt_error *err) DT_MUST_CHECK;
 
 /* The file that the recipe's model is read from; NULL: none. */
-const dt_model_file *dt_net_model_file(const dt_recipe *recipe);
+const dt_model_source *dt_net_model_file(const dt_recipe *recipe);
+/* Does that file have weights? */
+bool dt_net_brings_weights(const dt_recipe *recipe);
 
 bool dt_net_is_quantized(const dt_net *net); /* has sites */
 

@@ -8,16 +8,26 @@
 #include "core/glob.h"
 #include "exchange/layout.h"
 #include "layers/place.h"
+#include "train/net/net_yaml.h"
 
-const dt_model_file *dt_net_model_file(const dt_recipe *recipe)
+static const dt_model *model_of(const dt_recipe *recipe)
 {
-    const dt_model *model = (const dt_model *)(const void *)recipe->model.choice.row;
+    return (const dt_model *)(const void *)recipe->model.choice.row;
+}
+
+bool dt_net_brings_weights(const dt_recipe *recipe)
+{
+    return dt_net_model_file(recipe) && !model_of(recipe)->describes;
+}
+
+const dt_model_source *dt_net_model_file(const dt_recipe *recipe)
+{
+    const dt_model *model = model_of(recipe);
     return model->file ? model->file(recipe->model.choice.conf) : NULL;
 }
 
-static dt_status check_file(const dt_net *net, const dt_model_file *f, dt_error *err)
+static dt_status check_file(const char *sha256, const dt_model_source *f, dt_error *err)
 {
-    const char *sha256 = dt_onnx_net_sha256(net->file);
     if (!*f->sha256 || strcmp(f->sha256, sha256) == 0) return DT_OK;
     return dt_fail(
         err, DT_ERR_FORMAT, &(dt_where){ .file = f->path },
@@ -41,14 +51,34 @@ static bool is_anew(const dt_recipe *recipe, const char *layer)
     return starts_anew(recipe, name);
 }
 
-dt_status dt_net_file_build(dt_net *net, const dt_recipe *recipe, const dt_model_file *f,
+/* A list of layers has as many outputs as the recipe has classes, where it says `classes`. */
+static dt_status build_layers(dt_net *net, const dt_recipe *recipe, const dt_model_source *f,
+                              dt_builder *b, dt_error *err)
+{
+    dt_yaml_net *file;
+    DT_TRY(dt_yaml_net_open(f->path, NULL, &file, err));
+    dt_status st = check_file(dt_yaml_net_sha256(file), f, err);
+    if (st == DT_OK)
+        st = dt_yaml_net_build(file, b, net->input, net->classes, &net->logits, NULL, NULL, err);
+    dt_yaml_net_close(file);
+    if (st != DT_OK || net->graph.value[net->logits].shape.dim[1] == net->classes) return st;
+    return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ .file = recipe->name, .key = "model.classes" },
+                   "%d differs from the %lld outputs of %s; a last layer with out: classes has as "
+                   "many",
+                   net->classes, (long long)net->graph.value[net->logits].shape.dim[1], f->path);
+}
+
+dt_status dt_net_file_build(dt_net *net, const dt_recipe *recipe, const dt_model_source *f,
                             dt_builder *b, dt_error *err)
 {
+    char key[64];
+    snprintf(key, sizeof key, "model.%s", model_of(recipe)->row.name);
     if (!*f->path)
-        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = recipe->name, .key = "model.onnx" },
-                       "is not given; say model.onnx=FILE");
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = recipe->name, .key = key },
+                       "is not given; say %s=FILE", key);
+    if (model_of(recipe)->describes) return build_layers(net, recipe, f, b, err);
     DT_TRY(dt_onnx_net_open(f->path, NULL, &net->file, err));
-    DT_TRY(check_file(net, f, err));
+    DT_TRY(check_file(dt_onnx_net_sha256(net->file), f, err));
     net->given = recipe->quant.enabled && dt_policies[recipe->quant.placement].given;
     if (net->given && !dt_onnx_net_is_quantized(net->file))
         return dt_fail(err, DT_ERR_NOT_FOUND,

@@ -8,7 +8,7 @@
 
 /* Opens the file, which is kept in net->file, and adds its nodes. SHAPE: it has other classes than
  * the recipe; FORMAT: it is another file than the recipe's. */
-dt_status dt_net_file_build(dt_net *net, const dt_recipe *recipe, const dt_model_file *file,
+dt_status dt_net_file_build(dt_net *net, const dt_recipe *recipe, const dt_model_source *file,
                             dt_builder *b, dt_error *err) DT_MUST_CHECK;
 /* Its numbers become those of the parameters of the same names, but for those that the recipe
  * starts anew; closes it. */

@@ -41,9 +41,13 @@ static bool matches(const dt_opt_words *patterns, const char *name)
 static bool fits(const dt_value *v, const dt_named_tensor *t, bool native)
 {
     dt_shape want = native ? v->shape : dt_layout_shape(v);
-    /* A scale of one group may be stored as a scalar. */
+    /* A scale of one group may be stored as a scalar; a convolution of one pixel is a linear layer,
+     * whose weight [O,I] others keep as [O,I,1,1]. */
     bool scalar = t->shape.rank == 0 && dt_shape_count(&want) == 1;
-    return scalar || dt_shape_equal(&t->shape, &want);
+    dt_shape has = t->shape;
+    while (!native && has.rank > want.rank && has.dim[has.rank - 1] == 1)
+        has.rank--;
+    return scalar || dt_shape_equal(&has, &want);
 }
 
 /* Does the value stay as it is, whatever the file has? */

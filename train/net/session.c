@@ -16,6 +16,7 @@
 #include "optim/schedule.h"
 #include "ptq/ptq.h"
 #include "train/net/budget.h"
+#include "train/net/net_yaml.h"
 #include "train/store/container.h"
 
 static void bits_range(const dt_row *quantizer, int *out_min, int *out_max)
@@ -24,12 +25,26 @@ static void bits_range(const dt_row *quantizer, int *out_min, int *out_max)
     *out_max = dt_quantizer_of(quantizer)->max_bits;
 }
 
-static dt_status model_file(const char *path, dt_recipe_file *out, dt_error *err)
+/* Of a list of layers. */
+static dt_status layers_file(const char *path, dt_recipe_file *out, dt_error *err)
+{
+    dt_yaml_net *net;
+    DT_TRY(dt_yaml_net_open(path, NULL, &net, err));
+    memcpy(out->sha256, dt_yaml_net_sha256(net), DT_SHA256_HEX);
+    out->classes = dt_yaml_net_classes(net);
+    dt_yaml_net_close(net);
+    return DT_OK;
+}
+
+static dt_status model_file(const dt_row *model, const char *path, dt_recipe_file *out,
+                            dt_error *err)
 {
     dt_onnx_net *net;
+    if (((const dt_model *)(const void *)model)->describes) return layers_file(path, out, err);
     DT_TRY(dt_onnx_net_open(path, NULL, &net, err));
     memcpy(out->sha256, dt_onnx_net_sha256(net), DT_SHA256_HEX);
     out->classes = dt_onnx_net_classes(net);
+    out->weights = true;
     out->quantized = dt_onnx_net_is_quantized(net);
     dt_onnx_net_close(net);
     return DT_OK;
@@ -344,7 +359,7 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     DT_TRY(dt_budget_check(s, p, &input, err));
     DT_TRY(dt_net_init(&s->net, s->recipe, &input, p->training || p->gradients, s->alloc, err));
     s->net.plain = p->plain;
-    if (dt_net_model_file(s->recipe)) s->source = DT_INIT_FILE;
+    if (dt_net_brings_weights(s->recipe)) s->source = DT_INIT_FILE;
     if (has_init) DT_TRY(import_init(s, importer, err));
     if (p->training || p->dynamics) DT_TRY(dt_session_open_dynamics(s, err));
     if (p->training || p->teacher)
