@@ -197,7 +197,8 @@ def files(test, recipe):
             "No such file")
     refused(test, "inspect nothing", ["inspect", test.path("no.h5")], "no.h5", "No such file")
     refused(test, "inspect a folder", ["inspect", test.folder], test.folder)
-    refused(test, "inspect a text", ["inspect", recipe], recipe, "known kind")
+    refused(test, "inspect a text", ["inspect", test.write("text.txt", "words\n")], "text.txt", "known kind")
+    refused(test, "inspect a recipe", ["inspect", recipe], recipe, "of a recipe, which has a 'model'")
     refused(test, "no dataset", ["train", recipe, "data.name=cifar10", "data.root=nowhere",
                                  "data.train_pictures=", *never])
     cifar = test.write("cifar.yaml", RECIPE.replace("name: builtin", "name: cifar10")

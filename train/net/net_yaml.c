@@ -143,6 +143,10 @@ static dt_status read_all(dt_yaml_net *n, dt_error *err)
     const dt_yaml_node *root = n->root, *list = dt_yaml_find(root, "layers");
     if (root->kind != DT_YAML_MAP)
         return dt_node_fail(root, DT_ERR_FORMAT, err, "a network is a map with the list 'layers'");
+    if (!list && dt_yaml_find(root, "model"))
+        return dt_node_fail(root, DT_ERR_FORMAT, err,
+                            "a network is a map with the list 'layers'; of a recipe, which has a "
+                            "'model', 'detent train RECIPE --dry-run' tells");
     for (const dt_yaml_node *k = root->first; k; k = k->next)
         if (!dt_is_one_of(k->key, file_keys))
             return dt_key_unknown(k, NULL, NULL, NULL, file_keys, err);
