@@ -46,7 +46,7 @@ START_TEST(a_flat_folder_is_parted)
     test_dir d = test_dir_make();
     int seen[20] = { 0 };
     for (int i = 0; i < 20; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "p%02d.png", i);
         add(&d, name, 5, 4, (uint8_t)(i + 1));
     }
