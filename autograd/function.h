@@ -46,11 +46,13 @@ void dt_function_backward(const dt_op_run *r, dt_function_slopes *slopes);
     {                                                                                              \
         dt_function_backward(r, id##_slopes);                                                      \
     }
-/* What the descriptors of all of them say. */
-#define DT_FUNCTION_FACTS(id)                                                                      \
+/* What the descriptors of all of them say; `check`: dt_infer_same, or one that also looks at the
+ * options. */
+#define DT_FUNCTION_FACTS_IF(id, check)                                                            \
     .name = #id, .in_min = 1, .in_max = 1, .out_count = 1, .grads = 1, .reads_in = 1,              \
-    .accumulates = 1, .grad_inplace = true, .function = true, .infer = dt_infer_same,              \
+    .accumulates = 1, .grad_inplace = true, .function = true, .infer = check,                      \
     .forward = id##_forward, .backward = id##_backward
+#define DT_FUNCTION_FACTS(id) DT_FUNCTION_FACTS_IF(id, dt_infer_same)
 
 /* An example of any shape for the gradient test, without a configuration. */
 extern const dt_op_example dt_function_examples[];

@@ -22,6 +22,17 @@ const dt_op dt_op_affine = {
     .examples = affine_examples,
 };
 
+static dt_status infer_power(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
+                             dt_error *err)
+{
+    const dt_power_conf *c = conf;
+    if (c->exponent != (int)c->exponent || c->exponent == 0)
+        return dt_fail(err, DT_ERR_RANGE, NULL,
+                       "exponent %g is no whole number of 1 to %d or -1 to -%d", c->exponent,
+                       DT_POWER_MOST, DT_POWER_MOST);
+    return dt_infer_same(conf, in, in_count, out, err);
+}
+
 /* x^n, n >= 0. */
 static inline real whole_power(real x, int n)
 {
@@ -49,6 +60,9 @@ static const dt_opt power_opts[] = {
     DT_OPT_END,
 };
 const dt_op dt_op_power = {
-    DT_FUNCTION_FACTS(power), .opts = power_opts,         .conf_size = sizeof(dt_power_conf),
-    .onnx = "x exponent Pow", .examples = power_examples,
+    DT_FUNCTION_FACTS_IF(power, infer_power),
+    .opts = power_opts,
+    .conf_size = sizeof(dt_power_conf),
+    .onnx = "x exponent Pow",
+    .examples = power_examples,
 };

@@ -75,20 +75,9 @@ static void backward_block(void *arg, int64_t i, int thread)
 
 static void backward(const dt_op_run *r)
 {
-    int64_t C = channels_of(&r->in_shape[0]), each = dt_shape_count(&r->in_shape[1]) > 1;
     int64_t blocks = blocks_of(r);
-    const double *part = r->work;
-    double whole = 0;
     dt_op_each(r, blocks, backward_block);
-    real *d = r->d_in[1];
-    for (int64_t c = 0; d && c < C; c++) {
-        double sum = 0;
-        for (int64_t i = 0; i < blocks; i++)
-            sum += part[i * C + c];
-        whole += sum;
-        if (each) d[c] = (r->add[1] ? d[c] : 0) + (real)sum;
-    }
-    if (d && !each) d[0] = (r->add[1] ? d[0] : 0) + (real)whole;
+    dt_op_join_parts(r, blocks, channels_of(&r->in_shape[0]), dt_shape_count(&r->in_shape[1]) == 1);
 }
 
 static void memory(const dt_op_run *r, dt_op_memory *out)

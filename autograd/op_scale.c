@@ -115,34 +115,18 @@ static void shift_back(void *arg, int64_t i, int thread)
     backward_block(arg, i, NULL, NULL);
 }
 
-static void add_parts(const dt_op_run *r)
-{
-    const rows s = rows_of(r);
-    const double *part = r->work;
-    real *d = r->d_in[1];
-    double whole = 0;
-    for (int64_t c = 0; d && c < s.length; c++) {
-        double sum = 0;
-        for (int64_t i = 0; i < blocks_of(&s); i++)
-            sum += part[i * s.length + c];
-        whole += sum;
-        if (!s.one) d[c] = (r->add[1] ? d[c] : 0) + (real)sum;
-    }
-    if (d && s.one) d[0] = (r->add[1] ? d[0] : 0) + (real)whole;
-}
-
 static void scale_backward(const dt_op_run *r)
 {
     const rows s = rows_of(r);
     dt_op_each(r, blocks_of(&s), scale_back);
-    add_parts(r);
+    dt_op_join_parts(r, blocks_of(&s), s.length, s.one);
 }
 
 static void shift_backward(const dt_op_run *r)
 {
     const rows s = rows_of(r);
     dt_op_each(r, blocks_of(&s), shift_back);
-    add_parts(r);
+    dt_op_join_parts(r, blocks_of(&s), s.length, s.one);
 }
 
 static void memory(const dt_op_run *r, dt_op_memory *out)

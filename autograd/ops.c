@@ -35,3 +35,18 @@ void dt_op_each(const dt_op_run *r, int64_t count, dt_task task)
     dt_op_run copy = *r; /* tasks take a pointer that is not const */
     dt_parallel(r->threads, count, task, &copy);
 }
+
+void dt_op_join_parts(const dt_op_run *r, int64_t blocks, int64_t length, bool one)
+{
+    const double *part = r->work;
+    real *d = r->d_in[1];
+    double whole = 0;
+    for (int64_t c = 0; d && c < length; c++) {
+        double sum = 0;
+        for (int64_t i = 0; i < blocks; i++)
+            sum += part[i * length + c];
+        whole += sum;
+        if (!one) d[c] = (r->add[1] ? d[c] : 0) + (real)sum;
+    }
+    if (d && one) d[0] = (r->add[1] ? d[0] : 0) + (real)whole;
+}

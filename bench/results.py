@@ -33,7 +33,8 @@ def read():
 
 def append(row):
     """One writer at a time; the file is whole at every moment."""
-    with open(RESULTS + ".lock", "w") as lock:
+    lock = os.open(os.path.dirname(RESULTS), os.O_RDONLY)
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         rows = read() + [row]
         with open(RESULTS + ".new", "w", newline="") as f:
@@ -41,7 +42,8 @@ def append(row):
             writer.writeheader()
             writer.writerows(rows)
         os.replace(RESULTS + ".new", RESULTS)
-    os.unlink(RESULTS + ".lock")
+    finally:
+        os.close(lock)
 
 
 def ranks(values):

@@ -9,7 +9,7 @@ enum { MOST = 1 << 16, WINDOW = 1 << 10 };
 
 typedef struct conv_conf {
     int out, kernel, kernel_h, kernel_w, stride, stride_h, stride_w, pad, pad_h, pad_w;
-    int more_h, more_w, groups;
+    int more_h, more_w, dilation, dilation_h, dilation_w, groups;
     bool bias, same;
 } conv_conf;
 
@@ -26,6 +26,9 @@ static const dt_opt conv_opts[] = {
     DT_OPT_INT(conv_conf, pad_w, -1, -1, WINDOW, "left and right; -1: pad"),
     DT_OPT_INT(conv_conf, more_h, 0, -WINDOW, WINDOW, "below, beyond those above"),
     DT_OPT_INT(conv_conf, more_w, 0, -WINDOW, WINDOW, "right, beyond those left"),
+    DT_OPT_INT(conv_conf, dilation, 1, 1, WINDOW, "pixels from a tap to the next"),
+    DT_OPT_INT(conv_conf, dilation_h, 0, 0, WINDOW, "rows to it; 0: dilation"),
+    DT_OPT_INT(conv_conf, dilation_w, 0, 0, WINDOW, "columns to it; 0: dilation"),
     DT_OPT_BOOL(conv_conf, same, false,
                 "as many outputs as the stride makes of the inputs, an odd zero below and right"),
     DT_OPT_INT(conv_conf, groups, 1, 1, MOST, "of channels, each by itself"),
@@ -97,7 +100,9 @@ static int build_conv(dt_builder *b, const char *name, const void *conf, const i
                          .pad_w = c->pad_w >= 0 ? c->pad_w : c->pad,
                          .groups = c->groups,
                          .more_h = c->more_h,
-                         .more_w = c->more_w };
+                         .more_w = c->more_w,
+                         .skip_h = (c->dilation_h ? c->dilation_h : c->dilation) - 1,
+                         .skip_w = (c->dilation_w ? c->dilation_w : c->dilation) - 1 };
     bool pixel = x->rank == 2 && kh == 1 && kw == 1 && c->groups == 1;
     if (pixel) return build_linear(b, name, &(linear_conf){ c->out, c->bias }, in, in_count);
     if (x->rank != 4)
@@ -105,8 +110,8 @@ static int build_conv(dt_builder *b, const char *name, const void *conf, const i
     if (x->dim[3] % c->groups || c->out % c->groups)
         return refuse(b, name, "has groups that do not divide its channels");
     if (c->same) {
-        same_pads(x->dim[1], kh, o.stride_h, &o.pad_h, &o.more_h);
-        same_pads(x->dim[2], kw, o.stride_w, &o.pad_w, &o.more_w);
+        same_pads(x->dim[1], kh + (kh - 1) * o.skip_h, o.stride_h, &o.pad_h, &o.more_h);
+        same_pads(x->dim[2], kw + (kw - 1) * o.skip_w, o.stride_w, &o.pad_w, &o.more_w);
     }
     int64_t each = x->dim[3] / c->groups, fan_in = each * kh * kw;
     int w = dt_part_value(b, name, "weight",

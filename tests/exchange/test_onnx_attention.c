@@ -31,11 +31,13 @@ static dt_onnx *tokens(void)
     return m;
 }
 
-static void heads(dt_onnx *m, int64_t a, int64_t b, int64_t c)
+/* Channels as [a,b,c], of which dimension `which` of the five is queries, keys and values. */
+static void heads_in(dt_onnx *m, int64_t a, int64_t b, int64_t c, int which)
 {
     const int64_t split[] = { 0, 65, a, b, c };
-    const dt_onnx_attr turn[] = { { .name = "perm", .count = 5, .ints = { 2, 0, 3, 1, 4 } },
-                                  { .name = NULL } };
+    const dt_onnx_attr turn[] = {
+        { .name = "perm", .count = 5, .ints = { which, 0, 5 - which, 1, 4 } }, { .name = NULL }
+    };
     const dt_onnx_attr keys[] = { { .name = "perm", .count = 4, .ints = { 0, 1, 3, 2 } },
                                   { .name = NULL } };
     make_wholes(m, "split", 5, split);
@@ -45,6 +47,11 @@ static void heads(dt_onnx *m, int64_t a, int64_t b, int64_t c)
     make_node(m, "Gather", "k", first, "h", "1", NULL, NULL);
     make_node(m, "Transpose", "kt", keys, "k", NULL, NULL, NULL);
     make_node(m, "MatMul", "scores", NULL, "q", "kt", NULL, NULL);
+}
+
+static void heads(dt_onnx *m, int64_t a, int64_t b, int64_t c)
+{
+    heads_in(m, a, b, c, 2);
 }
 
 static void mean(dt_onnx *m, const char *x)
@@ -91,18 +98,7 @@ START_TEST(other_orders_are_moved)
 {
     made t;
     dt_onnx *m = tokens();
-    const int64_t split[] = { 0, 65, 2, 3, 2 };
-    const dt_onnx_attr turn[] = { { .name = "perm", .count = 5, .ints = { 3, 0, 2, 1, 4 } },
-                                  { .name = NULL } };
-    const dt_onnx_attr keys[] = { { .name = "perm", .count = 4, .ints = { 0, 1, 3, 2 } },
-                                  { .name = NULL } };
-    make_wholes(m, "split", 5, split);
-    make_node(m, "Reshape", "s", NULL, "qkv", "split", NULL, NULL);
-    make_node(m, "Transpose", "h", turn, "s", NULL, NULL, NULL);
-    make_node(m, "Gather", "q", first, "h", "0", NULL, NULL);
-    make_node(m, "Gather", "k", first, "h", "1", NULL, NULL);
-    make_node(m, "Transpose", "kt", keys, "k", NULL, NULL, NULL);
-    make_node(m, "MatMul", "scores", NULL, "q", "kt", NULL, NULL);
+    heads_in(m, 2, 3, 2, 3);
     mean(m, "scores");
     const char *error = made_of(m, 8450, &t);
     ck_assert_msg(!*error, "%s", error);
