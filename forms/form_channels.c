@@ -135,11 +135,11 @@ static dt_status onnx(dt_onnx_walker *w, const dt_node *n)
 {
     const dt_onnx_value *x = w->value[n->in[0]];
     bool codes = x->codes && !x->move && !w->params->symmetric && by_channel(w->src->graph, n);
-    return codes ? dt_onnx_set_late(w, n) : in_float(w, n);
+    return codes ? dt_onnx_defer(w, n) : in_float(w, n);
 }
 
-static dt_status onnx_late(dt_onnx_walker *w, const dt_node *n, const dt_node *site,
-                           const dt_lower_grid *grid)
+static dt_status onnx_deferred(dt_onnx_walker *w, const dt_node *n, const dt_node *site,
+                               const dt_lower_grid *grid)
 {
     const dt_graph *g = w->src->graph;
     if (!site) return in_float(w, n);
@@ -229,7 +229,7 @@ const dt_form dt_form_channels = {
     .lower = lower,
     .end = end,
     .onnx = onnx,
-    .onnx_late = onnx_late,
+    .onnx_deferred = onnx_deferred,
     .reference = reference,
     .qoperator = qoperator,
     .qonnx = qonnx,

@@ -82,7 +82,7 @@ static const dt_onnx_attr *axis_of(const dt_onnx_walker *w, const dt_node *n)
 
 static dt_status onnx(dt_onnx_walker *w, const dt_node *n)
 {
-    return dt_onnx_set_late(w, n);
+    return dt_onnx_defer(w, n);
 }
 
 /* What limits a value, one limit behind another, limits its codes. */
@@ -113,8 +113,8 @@ static dt_status quantize_input(dt_onnx_walker *w, const dt_node *n, int k, cons
     if (x && own->codes && !own->move && x->scale == grid->scale &&
         x->zero_point == grid->zero_point && x->low >= grid->low && x->high <= grid->high)
         return DT_OK;
-    if (own->late) {
-        DT_TRY(dt_form_of(own->late->op)->onnx_late(w, own->late, &part, grid));
+    if (own->deferred) {
+        DT_TRY(dt_form_of(own->deferred->op)->onnx_deferred(w, own->deferred, &part, grid));
     } else {
         const dt_onnx_site s = { part.name, grid->scale, grid->low > 0 || grid->high < 255 || x };
         dt_onnx_constant(w->m, dt_onnx_text(w->m, "%s.scale", s.name), DT_ONNX_FLOAT,
@@ -130,8 +130,8 @@ static dt_status quantize_input(dt_onnx_walker *w, const dt_node *n, int k, cons
 }
 
 /* In float, or each input on the grid of the quantizer. */
-static dt_status onnx_late(dt_onnx_walker *w, const dt_node *n, const dt_node *site,
-                           const dt_lower_grid *grid)
+static dt_status onnx_deferred(dt_onnx_walker *w, const dt_node *n, const dt_node *site,
+                               const dt_lower_grid *grid)
 {
     const char *in[DT_OP_MAX_IN + 1] = { NULL };
     const char *out =
@@ -225,7 +225,7 @@ const dt_form dt_form_concat = {
     .lower = lower,
     .end = end,
     .onnx = onnx,
-    .onnx_late = onnx_late,
+    .onnx_deferred = onnx_deferred,
     .reference = reference,
     .qoperator = qoperator,
     .qonnx = qonnx,

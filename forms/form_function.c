@@ -62,11 +62,11 @@ static dt_status onnx(dt_onnx_walker *w, const dt_node *n)
 {
     const dt_onnx_value *x = w->value[n->in[0]];
     bool codes = x->codes && !x->move && !w->params->symmetric;
-    return codes ? dt_onnx_set_late(w, n) : in_float(w, n);
+    return codes ? dt_onnx_defer(w, n) : in_float(w, n);
 }
 
-static dt_status onnx_late(dt_onnx_walker *w, const dt_node *n, const dt_node *site,
-                           const dt_lower_grid *grid)
+static dt_status onnx_deferred(dt_onnx_walker *w, const dt_node *n, const dt_node *site,
+                               const dt_lower_grid *grid)
 {
     const dt_graph *g = w->src->graph;
     uint8_t table[DT_CODES];
@@ -98,7 +98,7 @@ const dt_form dt_form_function = {
     .lower = lower,
     .end = end,
     .onnx = onnx,
-    .onnx_late = onnx_late,
+    .onnx_deferred = onnx_deferred,
     .reference = dt_table_reference,
     .qoperator = qoperator,
     .qonnx = qonnx,

@@ -56,7 +56,7 @@ static dt_status onnx(dt_onnx_walker *w, const dt_node *node)
     node->op->limits(node->conf, &low, &high);
     bool quantized = dt_onnx_is_only_quantized(w, node->out[0]) && !w->params->symmetric;
     const dt_onnx_value *x = w->value[node->in[0]];
-    if (quantized && x->late) {
+    if (quantized && x->deferred) {
         dt_onnx_pass(w, node);
         return DT_OK;
     }

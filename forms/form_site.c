@@ -68,8 +68,9 @@ static dt_status onnx(dt_onnx_walker *w, const dt_node *node)
         dt_onnx_byte(w, dt_onnx_text(w->m, "%s.low", node->name), g.low);
         dt_onnx_byte(w, dt_onnx_text(w->m, "%s.high", node->name), g.high);
     }
-    const dt_node *late = w->value[node->in[0]]->late;
-    if (late && !w->params->symmetric) return dt_form_of(late->op)->onnx_late(w, late, node, &g);
+    const dt_node *deferred = w->value[node->in[0]]->deferred;
+    if (deferred && !w->params->symmetric)
+        return dt_form_of(deferred->op)->onnx_deferred(w, deferred, node, &g);
     const char *x = dt_onnx_raw(w, node->in[0]);
     if (w->params->symmetric || is_beyond_softmax(w, node->in[0], &g))
         DT_TRY(limit(w, node, &g, &x));

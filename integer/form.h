@@ -32,10 +32,10 @@ struct dt_form {
                      const dt_lower_grid *grid, int *out_value);
     /* Float operators between QuantizeLinear and DequantizeLinear (exchange/onnx/onnx_walker.h). */
     dt_status (*onnx)(struct dt_onnx_walker *w, const dt_node *n);
-    /* What `onnx` left for later (dt_onnx_set_late): the codes of a quantizer `site` on that grid,
+    /* What `onnx` left for later (dt_onnx_defer): the codes of a quantizer `site` on that grid,
      * or floats where `site` is NULL. */
-    dt_status (*onnx_late)(struct dt_onnx_walker *w, const dt_node *n, const dt_node *site,
-                           const dt_lower_grid *grid);
+    dt_status (*onnx_deferred)(struct dt_onnx_walker *w, const dt_node *n, const dt_node *site,
+                               const dt_lower_grid *grid);
 
     /* ---- a node of the integer model ---- */
 

@@ -44,10 +44,10 @@ dt_status dt_onnx_set(dt_onnx_walker *w, const dt_node *node, const char *floats
     return dt_onnx_set_moved(w, node, floats, NULL);
 }
 
-dt_status dt_onnx_set_late(dt_onnx_walker *w, const dt_node *node)
+dt_status dt_onnx_defer(dt_onnx_walker *w, const dt_node *node)
 {
     DT_TRY(dt_onnx_set(w, node, NULL));
-    w->value[node->out[0]]->late = node;
+    w->value[node->out[0]]->deferred = node;
     return DT_OK;
 }
 
@@ -64,14 +64,14 @@ dt_status dt_onnx_set_codes(dt_onnx_walker *w, const dt_node *node, const char *
 }
 
 /* What was left for later, in float. */
-static void write_late(dt_onnx_walker *w, dt_onnx_value *v)
+static void write_deferred(dt_onnx_walker *w, dt_onnx_value *v)
 {
-    const dt_node *node = v->late;
+    const dt_node *node = v->deferred;
     const dt_form *form = dt_form_of(node->op);
-    dt_status st = form->onnx_late(w, node, NULL, NULL);
+    dt_status st = form->onnx_deferred(w, node, NULL, NULL);
     if (w->status == DT_OK) w->status = st;
     if (w->value[node->out[0]] != v) *v = *w->value[node->out[0]];
-    v->late = NULL;
+    v->deferred = NULL;
     if (!v->floats) v->floats = "";
 }
 
@@ -89,7 +89,7 @@ static void dequantize(dt_onnx_walker *w, const char *codes, const char *scale, 
 const char *dt_onnx_raw(dt_onnx_walker *w, int value)
 {
     dt_onnx_value *v = w->value[value];
-    if (v->late) write_late(w, v);
+    if (v->deferred) write_deferred(w, v);
     if (v->floats) return v->floats;
     bool last = value == w->src->logits && !v->move;
     v->floats = last ? dt_onnx_output_name(w->src->graph, value)

@@ -27,7 +27,7 @@ typedef struct dt_onnx_value {
     float step;               /* the number that is `scale` */
     dt_onnx_move *move;       /* NULL: none is left to do */
     const dt_node *mover;     /* its node */
-    const dt_node *late;      /* what computes it is written when it is asked for; NULL: it is */
+    const dt_node *deferred;  /* what computes it is written when it is asked for; NULL: it is */
 } dt_onnx_value;
 
 struct dt_onnx_walker {
@@ -37,7 +37,7 @@ struct dt_onnx_walker {
     const bool *needed;
     dt_onnx *m;
     dt_onnx_value **value; /* by value of the graph; NULL: not yet */
-    dt_status status;      /* the first failure of what was written late */
+    dt_status status;      /* the first failure of what was deferred */
     dt_error *err;
 };
 
@@ -51,9 +51,9 @@ dt_status dt_onnx_set(dt_onnx_walker *w, const dt_node *node, const char *floats
 /* The same, which `move` brings into its form. */
 dt_status dt_onnx_set_moved(dt_onnx_walker *w, const dt_node *node, const char *floats,
                             dt_onnx_move *move);
-/* The node's value is written by its form's `onnx_late`: at a quantizer on codes, in float where
- * another node reads it. */
-dt_status dt_onnx_set_late(dt_onnx_walker *w, const dt_node *node);
+/* The node's value is written by its form's `onnx_deferred`: at a quantizer on codes, in float
+ * where another node reads it. */
+dt_status dt_onnx_defer(dt_onnx_walker *w, const dt_node *node);
 /* The node's value, as these codes on the grid whose constants are called "<site>.scale" and
  * "<site>.zero_point". */
 dt_status dt_onnx_set_codes(dt_onnx_walker *w, const dt_node *node, const char *site, float scale,

@@ -20,7 +20,7 @@
 #include "train/net/net.h"
 #include "train/run/optim_state.h"
 
-enum { LATE = 500000 }; /* steps */
+enum { LATE_STEP = 500000 }; /* steps */
 enum { STEPS = 20, WARM_UP = 3, PROFILE = 5, SIDE = 32 };
 
 typedef struct bench {
@@ -253,7 +253,7 @@ static dt_status one_step(bench *b, step_times *t, dt_error *err)
     dt_exec_backward(&b->exec);
     double middle = dt_bench_now();
     /* In the second half of a run everything that starts late is under way. */
-    const dt_dynamics_at at = { LATE + b->step, 1000, 2 * LATE };
+    const dt_dynamics_at at = { LATE_STEP + b->step, 1000, 2 * LATE_STEP };
     dt_dynamics_gradient(&b->dynamics, &at);
     dt_optim_update(&b->optim, &b->net.state, b->lr, b->step++);
     dt_dynamics_step(&b->dynamics);
