@@ -24,6 +24,7 @@ train: {epochs: 2, optimizer: {name: sgd, lr: 0.02}, seed: 3}
 eval: {batch: 32}
 """
 STEPS, LIMIT = 10, 3
+BUCKET = 4 << 17  # bytes of gradients that fill one (comm/reduce.h)
 RATE = "1gbit"
 
 
@@ -137,7 +138,9 @@ def bits(test, launch, network, recipe, ranks):
     test.check(one == many, f"{ranks} hosts: {many}, one process {one}")
     test.check("1 on this host" in err, "every rank is on a host of its own: " + err)
     sent, wanted = number(r"(\d+) bytes sent a step", err), formula(ranks, err)
-    test.check(abs(sent - wanted) < 1e-3 * wanted, f"{ranks} hosts: {sent} bytes, formula {wanted}")
+    # A bucket of an odd count has no equal halves: the first rank's are a number shorter.
+    uneven = 4 * (ranks // 2) * (number(r"(\d+) parameters and their gradients", err) * 4 // BUCKET + 1)
+    test.check(abs(sent - wanted) <= uneven, f"{ranks} hosts: {sent} bytes, formula {wanted}")
     told = [line for line in err.split("\n") if "bytes sent a step" in line]
     print(f"{ranks} hosts: {many[:12]}, formula {wanted:.0f} bytes; {told[0]}", flush=True)
 
