@@ -34,6 +34,10 @@ def last_of(log, kind, key):
     return values[-1] if values else ""
 
 
+def with_nets(keys, folder):
+    return [k.replace("{nets}", folder) for k in keys]
+
+
 class Runner:
     """`args`: data, nets, runs (folders), detent, threads, max_steps."""
 
@@ -65,14 +69,14 @@ class Runner:
         if self.args.max_steps:
             keys.append(f"train.max_steps={self.args.max_steps}")
         command = [self.args.detent, "train", os.path.join(RECIPES, spec["recipe"]),
-                   f"data.root={self.args.data}", *init, *[k.format(nets=self.args.nets) for k in keys],
+                   f"data.root={self.args.data}", *init, *with_nets(keys, self.args.nets),
                    "--out", folder, "--resume", "--threads", str(self.args.threads)]
         if not os.path.exists(os.path.join(folder, "DONE")):
             code = self.count(command, folder)
             if code:
                 sys.exit(f"{name} ended with exit code {code}; start again to go on: {folder}/log")
         told = ["detent", "train", f"recipes/{spec['recipe']}", "data.root=D", *init_told,
-                *[k.format(nets="C") for k in keys]]
+                *with_nets(keys, "C")]
         return folder, " ".join(map(shlex.quote, told))
 
     def count(self, command, folder):
@@ -110,11 +114,13 @@ class Runner:
 
     def effective(self, spec, table):
         """The recipe as `detent` reads it, with the cell's keys."""
-        keys = [k.format(nets=self.args.nets) for k in [*table.get("keys", []), *spec.get("keys", [])]]
-        out = subprocess.run([self.args.detent, "train", os.path.join(RECIPES, spec["recipe"]),
-                              f"data.root={self.args.data}", *keys, "--dry-run"], check=True,
-                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
-        return yaml.safe_load(out[:out.index("\nrecipe hash ")])
+        keys = with_nets([*table.get("keys", []), *spec.get("keys", [])], self.args.nets)
+        done = subprocess.run([self.args.detent, "train", os.path.join(RECIPES, spec["recipe"]),
+                               f"data.root={self.args.data}", *keys, "--dry-run"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            sys.exit(f"{table['table']}, {spec['recipe']}: {done.stderr.strip()}")
+        return yaml.safe_load(done.stdout[:done.stdout.index("\nrecipe hash ")])
 
     def rates_of(self, recipe, factor):
         """The learning rate of the recipe times `factor`, and the overrides that set it and those of

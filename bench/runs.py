@@ -101,6 +101,8 @@ def run(args):
         f.write(f"{os.getpgrp()}\n")
     os.nice(19)
     queue = Queue(args)
+    for table, cell, _ in queue.left:  # what would be refused hours from now is refused now
+        queue.runner.effective(table["cells"][cell], table)
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         for future in [pool.submit(queue.work) for _ in range(args.jobs)]:
             future.result()
