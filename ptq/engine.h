@@ -84,6 +84,8 @@ int64_t dt_ptq_changed(const dt_ptq *q, const dt_ptq_weight *w);
 /* All quantized weights onto their grids. */
 dt_status dt_ptq_settle(const dt_ptq *q, dt_error *err) DT_MUST_CHECK;
 
+/* The least and the largest value of an activation's grid: out[2]. */
+void dt_ptq_site_ends(const dt_ptq *q, const dt_node *site, real *out);
 /* Learned parameters of a quantizer, held to their floor: `before` [param][groups], see floor.h. */
 void dt_ptq_hold(const dt_ptq *q, const dt_node *site, real *const *before);
 

@@ -87,7 +87,7 @@ static void compare(const dt_ptq *q, const dt_node *norm, const real *x, dt_ptq_
         ratio += dt_log(v / (double)var[c]);
         used++;
     }
-    *out = (dt_ptq_gap){ .name = norm->name };
+    out->name = norm->name;
     if (!(used > 0)) return;
     out->shift = shift / used;
     out->ratio = dt_exp(ratio / used);
@@ -101,10 +101,46 @@ static const dt_node *first_norm(const dt_ptq *q)
     return NULL;
 }
 
+static const dt_node *first_site(const dt_ptq *q)
+{
+    DT_QUERY_EACH_USE(u, q->g, q->p->input)
+    if (q->needed[u->node] && q->g->node[u->node].op->quantizes) return &q->g->node[u->node];
+    return NULL;
+}
+
+/* The quantizer of the pictures: the ends of its grid, and how far the pictures go. */
+static void look_at_range(const dt_ptq *q, dt_ptq_gap *out)
+{
+    const dt_node *site = first_site(q);
+    const int64_t n = q->p->count * dt_ptq_features(q, q->p->input);
+    real ends[2];
+    if (!q->p->started || !site) return;
+    dt_ptq_site_ends(q, site, ends);
+    out->site = site->name;
+    out->site_low = (double)ends[0];
+    out->site_high = (double)ends[1];
+    out->read_low = out->read_high = (double)q->p->pictures[0];
+    for (int64_t i = 1; i < n; i++) {
+        out->read_low = fmin(out->read_low, (double)q->p->pictures[i]);
+        out->read_high = fmax(out->read_high, (double)q->p->pictures[i]);
+    }
+    out->has_range = true;
+}
+
+bool dt_ptq_gap_fits(const dt_ptq_gap *gap)
+{
+    if (gap->has && !(gap->ratio > 0.5 && gap->ratio < 2 && gap->shift < 0.5)) return false;
+    if (!gap->has_range) return true;
+    double ratio = (gap->read_high - gap->read_low) / (gap->site_high - gap->site_low);
+    return ratio > 0.5 && ratio < 2 && gap->read_low < gap->site_high &&
+           gap->read_high > gap->site_low;
+}
+
 static dt_status look(dt_ptq *q, dt_ptq_gap *out, dt_error *err)
 {
     const dt_node *norm = first_norm(q);
     real *x;
+    look_at_range(q, out);
     if (!norm) return DT_OK;
     const int at = norm->in[DT_BN_X];
     DT_TRY(dt_ptq_get(q, at, &x, err));

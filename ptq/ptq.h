@@ -51,7 +51,9 @@ typedef struct dt_ptq dt_ptq;
 typedef struct dt_ptq_stage {
     dt_row row;
     bool transforms; /* changes the float net without changing what it computes; such come first */
-    bool reads_varied; /* dt_ptq_params.varied */
+    bool reads_varied;      /* dt_ptq_params.varied */
+    bool starts_quantizers; /* of weights and of activations */
+    bool reads_quantized;   /* the net through its quantizers, which have been started then */
     /* Refuses options that this net or machine cannot have, before any work. NULL: none. */
     dt_status (*check)(dt_ptq *q, const void *conf, dt_error *err);
     dt_status (*run)(dt_ptq *q, const void *conf, dt_error *err);
@@ -82,6 +84,7 @@ typedef struct dt_ptq_params {
     const real *pictures; /* [count,H,W,3], normalised */
     const real *varied;   /* the same as training changes them (crops, flips); NULL: it does not */
     int64_t count, batch; /* batch: of one pass */
+    bool started;         /* quantizers have ranges: the net's file brought them */
     const dt_ptq_choice *stage;
     int stage_count;
     /* Of a run that goes on: the state after this many stages, and units of the next one; `start`
@@ -96,13 +99,21 @@ typedef struct dt_ptq_params {
 dt_status dt_ptq_run(const dt_ptq_params *p, dt_error *err) DT_MUST_CHECK;
 
 /* What the first batch norm of the float net p->state reads of the pictures, beside its running
- * statistics: pictures that are normalised in another way than those of training are told by it. */
+ * statistics: pictures that are normalised in another way than those of training are told by it.
+ * Where the file brought quantizers (p->started), the first one's range tells the same of nets
+ * whose norms are folded. */
 typedef struct dt_ptq_gap {
     bool has; /* false: there is no batch norm, or all its channels are dead */
     const char *name;
     double shift; /* mean |difference of means|, in deviations */
     double ratio; /* of variances, geometric mean */
+    bool has_range;
+    const char *site;           /* reads the pictures */
+    double site_low, site_high; /* values of its grid */
+    double read_low, read_high; /* of the pictures */
 } dt_ptq_gap;
 dt_status dt_ptq_first_norm(const dt_ptq_params *p, dt_ptq_gap *out, dt_error *err) DT_MUST_CHECK;
+/* Would pictures as those of training read so? Bounds are wide: twice of either. */
+bool dt_ptq_gap_fits(const dt_ptq_gap *gap);
 
 #endif

@@ -40,6 +40,23 @@ static const dt_ptq_stage *stage_at(const dt_ptq_params *p, int i)
     return (const dt_ptq_stage *)(const void *)p->stage[i].row;
 }
 
+/* A stage that reads the net through quantizers without ranges would learn of nothing but zeros. */
+static dt_status check_started(const dt_ptq_params *p, dt_error *err)
+{
+    bool started = p->started;
+    const dt_where at = { .key = "ptq.stages" };
+    for (int i = 0; i < p->stage_count; i++) {
+        const dt_ptq_stage *s = stage_at(p, i);
+        if (s->reads_quantized && !started)
+            return dt_fail(err, DT_ERR_ARG, &at,
+                           "'%s' (ptq.stages.%d) reads the net through its quantizers, which have "
+                           "no ranges there; put 'ranges' before it",
+                           s->row.name, i);
+        started = started || s->starts_quantizers;
+    }
+    return DT_OK;
+}
+
 static dt_status check_stages(dt_ptq *q, dt_error *err)
 {
     const dt_ptq_params *p = q->p;
@@ -52,7 +69,7 @@ static dt_status check_stages(dt_ptq *q, dt_error *err)
                            p->stage[i - 1].row->name);
         if (s->check) DT_TRY(s->check(q, p->stage[i].conf, err));
     }
-    return DT_OK;
+    return check_started(p, err);
 }
 
 /* Stages from `first` on; transforms end where the float net is kept. */

@@ -75,5 +75,6 @@ static dt_status run(dt_ptq *q, const void *options, dt_error *err)
 const dt_ptq_stage dt_ptq_stage_bias = {
     .row = { "bias", "means of channels as in the float net (Nagel 2019, arXiv:1906.04721)", NULL,
              0 },
+    .reads_quantized = true,
     .run = run,
 };

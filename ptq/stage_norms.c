@@ -111,5 +111,6 @@ static dt_status run(dt_ptq *q, const void *options, dt_error *err)
 const dt_ptq_stage dt_ptq_stage_norms = {
     .row = { "norms", "batch-norm statistics anew", opts, sizeof(conf) },
     .reads_varied = true,
+    .reads_quantized = true,
     .run = run,
 };

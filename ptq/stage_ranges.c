@@ -119,5 +119,6 @@ static dt_status run(dt_ptq *q, const void *options, dt_error *err)
 
 const dt_ptq_stage dt_ptq_stage_ranges = {
     .row = { "ranges", "ranges of all quantizers from the pictures", opts, sizeof(conf) },
+    .starts_quantizers = true,
     .run = run,
 };

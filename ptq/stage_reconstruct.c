@@ -77,5 +77,6 @@ const dt_ptq_stage dt_ptq_stage_reconstruct = {
     .row = { "reconstruct", "units' outputs drawn to those of the float net by gradients", opts,
              sizeof(CONF) },
     .check = check,
+    .reads_quantized = true,
     .run = run,
 };

@@ -251,5 +251,6 @@ static dt_status check(dt_ptq *q, const void *options, dt_error *err)
 const dt_ptq_stage dt_ptq_stage_solve = {
     .row = { "solve", "weights of layers from statistics of their inputs", opts, sizeof(CONF) },
     .check = check,
+    .reads_quantized = true,
     .run = run,
 };

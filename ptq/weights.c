@@ -114,6 +114,19 @@ dt_status dt_ptq_settle(const dt_ptq *q, dt_error *err)
     return DT_OK;
 }
 
+void dt_ptq_site_ends(const dt_ptq *q, const dt_node *site, real *out)
+{
+    void *param[DT_OP_MAX_IN];
+    real p[DT_QUANT_MAX_PARAMS];
+    const dt_fakequant_conf *c = site->conf;
+    const dt_quant_site at = dt_fakequant_site(c, &q->g->value[site->in[0]].shape);
+    const real far[2] = { -1e30F, 1e30F };
+    dt_encode e;
+    params_of(q->p->state, site, param);
+    dt_fakequant_plan(c, &at, param, NULL, 0, p, &e);
+    dt_quantizer_apply(&e, 2, far, out);
+}
+
 void dt_ptq_hold(const dt_ptq *q, const dt_node *site, real *const *before)
 {
     const dt_fakequant_conf *c = site->conf;

@@ -85,6 +85,30 @@ START_TEST(norms_know_their_pictures)
 }
 END_TEST
 
+/* Nets with folded norms are told by the range that their file brought for the pictures. */
+START_TEST(ranges_know_their_pictures)
+{
+    staged s;
+    dt_ptq_gap gap;
+    staged_open(&s, NET("8"), 1);
+    find_norms(&s);
+    ck_assert_int_eq(dt_ptq_first_norm(&s.p, &gap, NULL), DT_OK);
+    ck_assert(!gap.has_range && dt_ptq_gap_fits(&gap)); /* whose ranges they are is not said */
+    s.p.started = true;
+    ck_assert_int_eq(dt_ptq_first_norm(&s.p, &gap, NULL), DT_OK);
+    ck_assert_msg(gap.has_range && gap.site_low < -2 && gap.site_high > 2 && dt_ptq_gap_fits(&gap),
+                  "%d %g %g, %g %g", gap.has_range, gap.site_low, gap.site_high, gap.read_low,
+                  gap.read_high);
+    gap.has = false;
+    for (int64_t i = 0; i < s.p.count * 32 * 32 * 3; i++)
+        s.pictures[i] = 127 + 40 * s.pictures[i];
+    ck_assert_int_eq(dt_ptq_first_norm(&s.p, &gap, NULL), DT_OK);
+    gap.has = false;
+    ck_assert(gap.read_high > 200 && !dt_ptq_gap_fits(&gap));
+    staged_close(&s);
+}
+END_TEST
+
 /* A net without batch norms says nothing. */
 START_TEST(no_norm_no_word)
 {
@@ -101,4 +125,5 @@ START_TEST(no_norm_no_word)
 }
 END_TEST
 
-DT_TEST_MAIN("layers", layers_are_told, norms_know_their_pictures, no_norm_no_word)
+DT_TEST_MAIN("layers", layers_are_told, norms_know_their_pictures, ranges_know_their_pictures,
+             no_norm_no_word)

@@ -182,6 +182,9 @@ START_TEST(bad_stages_are_refused)
         { "[{reconstruct: {variables: [rount]}}]", "did you mean 'round'" },
         { "[{reconstruct: {variables: [round, weight]}}]", "two of them move weights" },
         { "[{reconstruct: {unit: block}}]", "name 1 to" },
+        { "[norms, ranges]", "'norms' (ptq.stages.0) reads the net through its quantizers" },
+        { "[{equalize: {rows: true}}, bias, ranges]", "put 'ranges' before it" },
+        { "[{solve: {solvers: [gptq]}}]", "'solve' (ptq.stages.0)" },
     };
     for (size_t i = 0; i < DT_ARRAY_LEN(bad); i++) {
         char recipe[1024];

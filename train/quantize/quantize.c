@@ -232,6 +232,7 @@ static dt_ptq_params params_of(job *j)
                             .varied = j->varied,
                             .count = q->images,
                             .batch = q->batch,
+                            .started = s->net.given || s->report.has_quantizers,
                             .done_stages = j->done_stages,
                             .done_units = j->done_units,
                             .start = on_start,
@@ -239,19 +240,26 @@ static dt_ptq_params params_of(job *j)
                             .alloc = j->p->alloc };
 }
 
-/* Says so if the first norm was learned of other pictures: their normalisation may be wrong. */
+/* Says so if the first norm or range was learned of other pictures: their normalisation may be
+ * wrong. */
 static dt_status compare_norm(job *j, dt_error *err)
 {
     const dt_ptq_params p = params_of(j);
     dt_ptq_gap gap;
-    char text[320];
+    char text[400];
+    static const char ask[] = "is data.normalize that of the net's training?";
     DT_TRY(dt_ptq_first_norm(&p, &gap, err));
-    if (!gap.has || (gap.ratio > 0.5 && gap.ratio < 2 && gap.shift < 0.5)) return DT_OK;
-    snprintf(
-        text, sizeof text,
-        "warning: batch norm '%s' knows other pictures: its variances are %.3g times as large here "
-        "and its means %.2g deviations away; is data.normalize that of the net's training?",
-        gap.name, gap.ratio, gap.shift);
+    if (dt_ptq_gap_fits(&gap)) return DT_OK;
+    if (gap.has)
+        snprintf(text, sizeof text,
+                 "warning: batch norm '%s' knows other pictures: its variances are %.3g times as "
+                 "large here and its means %.2g deviations away; %s",
+                 gap.name, gap.ratio, gap.shift, ask);
+    else
+        snprintf(text, sizeof text,
+                 "warning: quantizer '%s' of the file knows other pictures: its values are from "
+                 "%.3g to %.3g, these from %.3g to %.3g; %s",
+                 gap.site, gap.site_low, gap.site_high, gap.read_low, gap.read_high, ask);
     say(j, text);
     return DT_OK;
 }
