@@ -303,20 +303,8 @@ static dt_status write_export(detent_net *net, const char *format, const char *p
 {
     const dt_session *s = &net->s;
     const dt_row *row;
-    const struct dt_text_attr attr[] = { { "recipe.hash", net->recipe->hash },
-                                         { "recipe", net->recipe->text } };
-    const dt_export_source src = { .name = net->recipe->name,
-                                   .graph = &s->net.graph,
-                                   .state = &s->net.state,
-                                   .input = s->net.input,
-                                   .logits = s->net.logits,
-                                   .mean = s->normalize->mean,
-                                   .std = s->normalize->std,
-                                   .levels = s->normalize->levels,
-                                   .attr = attr,
-                                   .attr_count = DT_ARRAY_LEN(attr),
-                                   .version = DT_VERSION,
-                                   .alloc = s->alloc };
+    struct dt_text_attr attr[DT_SOURCE_TEXTS];
+    const dt_export_source src = dt_session_source(s, DT_VERSION, attr);
     DT_TRY(dt_table_get(&dt_exporters, format, &(dt_where){ .key = "format" }, &row, err));
     const dt_exporter *e = dt_exporter_of(row);
     void *conf = dt_get(NULL, e->row.conf_size + 1, "exporter");

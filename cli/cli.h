@@ -88,8 +88,7 @@ void cli_tell_import(const dt_session *s, const cli_args *args);
 /* Warns of sites at the floor of their range. */
 void cli_tell_floor(const dt_session *s);
 dt_status cli_calibrate(dt_session *s, const cli_args *args, dt_error *err);
-/* What exporters read; borrows from the session. `attr` has room for CLI_SOURCE_TEXTS. */
-enum { CLI_SOURCE_TEXTS = 2 };
+/* What exporters read; borrows from the session. `attr` has room for DT_SOURCE_TEXTS. */
 dt_export_source cli_source(const dt_session *s, struct dt_text_attr *attr);
 
 /* The contract that the integer model rounds by: --rounding, or what --runtime keeps, or the

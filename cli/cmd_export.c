@@ -34,7 +34,7 @@ static dt_status configure(const dt_session *s, const dt_exporter *e, const cli_
 dt_status cli_write_export(const dt_session *s, const dt_exporter *e, const cli_args *args,
                            const char *path, dt_export_report *report, dt_error *err)
 {
-    struct dt_text_attr attr[CLI_SOURCE_TEXTS];
+    struct dt_text_attr attr[DT_SOURCE_TEXTS];
     const dt_export_source src = cli_source(s, attr);
     void *conf = dt_get(NULL, e->row.conf_size, "exporter");
     if (!conf) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
@@ -108,7 +108,7 @@ dt_status cli_exporter(const cli_args *args, const dt_row **out_format, const dt
 dt_status cli_check_target(const dt_session *s, const dt_target *t, const cli_args *args,
                            bool early, dt_error *err)
 {
-    struct dt_text_attr attr[CLI_SOURCE_TEXTS];
+    struct dt_text_attr attr[DT_SOURCE_TEXTS];
     const dt_export_source src = cli_source(s, attr);
     dt_target_report r;
     DT_TRY(early ? dt_target_check_graph(t, &src, args->allow_float, &r, err)

@@ -182,7 +182,7 @@ static dt_status judge(dt_session *s, const dt_int_model *m, const cli_args *arg
 static dt_status verify_floats(dt_session *s, const cli_args *args, bool *out_done, bool *out_good,
                                dt_error *err)
 {
-    struct dt_text_attr attr[CLI_SOURCE_TEXTS];
+    struct dt_text_attr attr[DT_SOURCE_TEXTS];
     const dt_export_source src = cli_source(s, attr);
     const dt_lower_source low = dt_export_lower(&src);
     dt_lowered *l;

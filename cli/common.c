@@ -99,21 +99,7 @@ void cli_tell_floor(const dt_session *s)
 
 dt_export_source cli_source(const dt_session *s, struct dt_text_attr *attr)
 {
-    attr[0] = (struct dt_text_attr){ "recipe.hash", s->recipe->hash };
-    attr[1] = (struct dt_text_attr){ "recipe", s->recipe->text };
-    return (dt_export_source){ .name = s->recipe->name,
-                               .graph = &s->net.graph,
-                               .state = &s->net.state,
-                               .input = s->net.input,
-                               .logits = s->net.logits,
-                               .mean = s->net.H ? s->normalize->mean
-                                                : NULL, /* of arrays nothing is told */
-                               .std = s->net.H ? s->normalize->std : NULL,
-                               .levels = s->normalize->levels,
-                               .attr = attr,
-                               .attr_count = CLI_SOURCE_TEXTS,
-                               .version = DT_VERSION,
-                               .alloc = s->alloc };
+    return dt_session_source(s, DT_VERSION, attr);
 }
 
 const char *cli_rounding(const dt_session *s, const cli_args *args)
@@ -128,7 +114,7 @@ const char *cli_rounding(const dt_session *s, const cli_args *args)
 
 dt_status cli_model(const dt_session *s, const cli_args *args, dt_int_model **out, dt_error *err)
 {
-    struct dt_text_attr attr[CLI_SOURCE_TEXTS];
+    struct dt_text_attr attr[DT_SOURCE_TEXTS];
     const dt_export_source src = cli_source(s, attr);
     dt_lower_source low = dt_export_lower(&src);
     const dt_contract *contract;
@@ -146,7 +132,7 @@ dt_status cli_model(const dt_session *s, const cli_args *args, dt_int_model **ou
 
 dt_status cli_round_biases(dt_session *s, dt_error *err)
 {
-    struct dt_text_attr attr[CLI_SOURCE_TEXTS];
+    struct dt_text_attr attr[DT_SOURCE_TEXTS];
     const dt_export_source src = cli_source(s, attr);
     const dt_lower_source low = dt_export_lower(&src);
     dt_lowered *l;

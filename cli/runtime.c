@@ -78,7 +78,7 @@ static dt_status open_script(const cli_args *args, bool proof, cli_process *p, d
 
 dt_status cli_runtime_check(const dt_session *s, const cli_args *args, dt_error *err)
 {
-    struct dt_text_attr attr[CLI_SOURCE_TEXTS];
+    struct dt_text_attr attr[DT_SOURCE_TEXTS];
     const dt_export_source src = cli_source(s, attr);
     const dt_row *row = dt_table_find(&dt_targets, args->runtime);
     dt_target_report r = { .count = 0 };

@@ -60,7 +60,7 @@ static dt_status set_option(const dt_exporter *e, void *conf, const char *key, c
 dt_status cli_process_export(cli_process *p, const dt_session *s, const char *format,
                              const char *rounding, const cli_args *args, dt_error *err)
 {
-    struct dt_text_attr attr[CLI_SOURCE_TEXTS];
+    struct dt_text_attr attr[DT_SOURCE_TEXTS];
     const dt_export_source src = cli_source(s, attr);
     const dt_row *row;
     char name[32];

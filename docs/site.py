@@ -40,6 +40,7 @@ nav:
       - Results: results.md
       - Performance: performance.md
       - Operators: operators.md
+      - Using the model: use-the-model.md
       - Export: export.md
   - Architecture: architecture.md
 """

@@ -17,6 +17,7 @@ typedef struct dt_export_source {
     int input, logits;               /* values: the picture [N,H,W,C], and [N,classes] */
     const float *mean, *std;         /* [C], of pictures in 0..1; NULL: not known */
     bool levels;                     /* of pictures in 0..255 */
+    const char *classes;             /* their names, a line each; NULL: not known */
     const struct dt_text_attr *attr; /* texts to keep: recipe, hash */
     size_t attr_count;
     const char *version; /* of the writing program; NULL: not told */

@@ -160,15 +160,14 @@ static dt_status read_sections(dt_recipe *recipe, dt_yaml_node *in, dt_error *er
 static dt_status make_text(dt_recipe *recipe, dt_error *err)
 {
     dt_recipe_state *s = recipe->state;
-    char *hashed;
     DT_TRY(dt_yaml_print(s->alloc, s->effective, NULL, &s->text, err));
     recipe->text = s->text;
-    DT_TRY(dt_yaml_print(s->alloc, s->effective, dt_unhashed_keys, &hashed, err));
+    DT_TRY(dt_yaml_print(s->alloc, s->effective, dt_unhashed_keys, &s->hashed, err));
+    recipe->hashed = s->hashed;
     dt_sha256 h;
     dt_sha256_init(&h);
-    dt_sha256_add(&h, hashed, strlen(hashed));
+    dt_sha256_add(&h, s->hashed, strlen(s->hashed));
     dt_sha256_end(&h, recipe->hash);
-    dt_put(s->alloc, hashed);
     return DT_OK;
 }
 
@@ -232,5 +231,6 @@ void dt_recipe_free(dt_recipe *recipe)
 {
     if (!recipe) return;
     dt_put(recipe->state->alloc, recipe->state->text);
+    dt_put(recipe->state->alloc, recipe->state->hashed);
     dt_arena_free(recipe->state->reader.arena); /* the recipe itself is in it */
 }

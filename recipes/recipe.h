@@ -157,6 +157,7 @@ typedef struct dt_recipe {
     dt_recipe_expect expect;
     char hash[DT_SHA256_HEX]; /* of the effective recipe without the keys that change no result */
     const char *text;         /* the effective recipe: complete, in one order, read back equal */
+    const char *hashed;       /* what `hash` is of: no folder or file of this machine is in it */
     struct dt_recipe_state *state;
 } dt_recipe;
 

@@ -58,7 +58,7 @@ typedef struct dt_recipe_state {
     dt_yaml_node *effective; /* the whole tree */
     dt_yaml_node *quant;     /* its quant section; NULL: a float net */
     bool *rule_used;         /* [rules] */
-    char *text;
+    char *text, *hashed;
 } dt_recipe_state;
 
 /* Before `model` is read: a key that is the name of a row names it (`onnx: net.onnx`), and what the

@@ -28,6 +28,7 @@
 #include "train/net/budget.h"
 #include "train/net/recipe_open.h"
 #include "train/net/session.h"
+#include "train/net/source.h"
 #include "train/quantize/from_file.h"
 #include "train/quantize/quantize.h"
 #include "train/quantize/sensitivity.h"

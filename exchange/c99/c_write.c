@@ -1,5 +1,7 @@
 /* Text of a C export. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "exchange/c99/c_cell.h"
 
 #include "c99_texts.h"
@@ -37,6 +39,58 @@ static void say_macros(dt_c_text *t)
              "#define %s_LOGIT_SCALE %.9ef\n#define %s_LOGIT_ZERO %d\n\n",
              x->grid.low, x->grid.high, M, (double)x->grid.scale, M, x->grid.zero_point, M,
              (double)y->grid.scale, M, y->grid.zero_point);
+}
+
+/* A text between quotes, in any character set of C: other bytes in octal. */
+static void say_quoted(dt_c_text *t, const char *text, size_t size)
+{
+    dt_c_say(t, "\"");
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c < 0x20 || c > 0x7e || strchr("\"\\?", c))
+            dt_c_say(t, "\\%03o", c);
+        else
+            dt_c_say(t, "%c", c);
+    }
+    dt_c_say(t, "\"");
+}
+
+static void say_names(dt_c_text *t)
+{
+    const char *M = t->p->macro;
+    dt_c_say(t,
+             "/* static const char *const name[%s_CLASSES] = %s_CLASS_NAMES; */\n"
+             "#define %s_CLASS_NAMES { \\\n    ",
+             M, M, M);
+    for (const char *name = t->p->src->classes; *name;) {
+        size_t n = strcspn(name, "\n");
+        say_quoted(t, name, n);
+        name += n + (name[n] == '\n');
+        dt_c_say(t, "%s", *name ? ", \\\n    " : " }\n\n");
+    }
+}
+
+static void say_floats(dt_c_text *t, const char *what, const float *v, int64_t n)
+{
+    dt_c_say(t, "#define %s_INPUT_%s {", t->p->macro, what);
+    for (int64_t i = 0; i < n; i++)
+        dt_c_say(t, "%s %.9ef", i ? "," : "", (double)v[i]);
+    dt_c_say(t, " }\n");
+}
+
+/* What _encode does with pixels, for who has other pictures. */
+static void say_pictures(dt_c_text *t)
+{
+    const dt_export_source *src = t->p->src;
+    int64_t C = t->m->value[t->p->plan->step[0].node->out].C;
+    dt_c_say(t,
+             "/* Pictures: %s[height][width][channel]; (level%s - MEAN) / STD, by channel. */\n"
+             "#define %s_INPUT_RANGE %d\n",
+             C == 3 ? "red, green, blue; " : "", src->levels ? "" : " / 255", t->p->macro,
+             src->levels ? 255 : 1);
+    say_floats(t, "MEAN", src->mean, C);
+    say_floats(t, "STD", src->std, C);
+    dt_c_say(t, "\n");
 }
 
 static void say_functions(dt_c_text *t)
@@ -77,6 +131,8 @@ void dt_c_write_header(const dt_c_program *p, dt_text *out)
              "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n",
              p->macro, p->macro);
     say_macros(&t);
+    if (p->src->classes) say_names(&t);
+    if (p->pixel) say_pictures(&t);
     say_functions(&t);
     dt_c_say(&t, "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
 }

@@ -4,6 +4,7 @@
 
 #include "autograd/quantizer.h"
 #include "core/atomic.h"
+#include "exchange/usage.h"
 
 /* Measured by bench/ort_levels.py, see docs/export.md; of integer nets no logit differs there. */
 static const char depends_on_level[] = "results of float parts depend on onnxruntime's "
@@ -16,10 +17,24 @@ static const char *depends(const dt_lowered *l)
     return l->missing || l->floats ? depends_on_level : NULL;
 }
 
-static void add_numbers(dt_onnx *m, const char *key, const float *v)
+/* How the file is used: as metadata, and in words beside input and output. */
+static dt_status add_usage(const dt_export_source *src, const dt_lowered *l, dt_onnx *m,
+                           dt_error *err)
 {
-    dt_onnx_meta(m, key,
-                 dt_onnx_text(m, "%.9g %.9g %.9g", (double)v[0], (double)v[1], (double)v[2]));
+    const dt_usage_ends ends = dt_usage_of_lowered(l, "NCHW");
+    dt_usage u;
+    DT_TRY(dt_usage_make(src, &ends, dt_onnx_arena(m), &u, err));
+    for (int i = 0; i < u.count; i++)
+        dt_onnx_meta(m, dt_onnx_text(m, "detent.%s", u.text[i].key), u.text[i].value);
+    const char *mean = dt_usage_get(&u, "input.mean"), *std = dt_usage_get(&u, "input.std");
+    const char *classes = dt_usage_get(&u, "class.names");
+    if (mean && std)
+        dt_onnx_doc_input(m,
+                          dt_onnx_text(m, "pictures, %s: (level%s - mean) / std, mean %s, std %s",
+                                       dt_usage_get(&u, "input.layout"),
+                                       src->levels ? "" : " / 255", mean, std));
+    if (classes) dt_onnx_doc_output(m, dt_onnx_text(m, "a score for each class:\n%s", classes));
+    return DT_OK;
 }
 
 static void add_meta(const dt_export_source *src, const dt_lowered *l, dt_onnx *m)
@@ -32,9 +47,6 @@ static void add_meta(const dt_export_source *src, const dt_lowered *l, dt_onnx *
     dt_onnx_meta(m, "detent.arithmetic", depends(l) ? "float parts" : "integer");
     if (depends(l)) dt_onnx_meta(m, "detent.optimization", depends(l));
     dt_onnx_meta(m, "detent.rounding", "fp32-RNE");
-    if (src->mean) add_numbers(m, "detent.input.mean", src->mean);
-    if (src->std) add_numbers(m, "detent.input.std", src->std);
-    if (src->std) dt_onnx_meta(m, "detent.input.range", src->levels ? "255" : "1");
     for (int i = 0; i < g->node_count; i++) {
         const dt_node *n = &g->node[i];
         char bits[DT_EXPORT_KIND_TEXT];
@@ -57,6 +69,7 @@ static dt_status fill(const dt_export_source *src, const dt_lowered *l, const dt
     unsigned char *bytes;
     DT_TRY(form->build(src, l, form->arg, m, err));
     add_meta(src, l, m);
+    DT_TRY(add_usage(src, l, m, err));
     DT_TRY(dt_onnx_pack(m, src->name, src->version, &bytes, &report->bytes, err));
     dt_onnx_describe(m, report);
     dt_status st =

@@ -322,6 +322,16 @@ void dt_onnx_ports(dt_onnx *m, const dt_graph *g, int input, int output)
     dt_onnx_output(m, dt_onnx_output_name(g, output), &g->value[output].shape);
 }
 
+void dt_onnx_doc_input(dt_onnx *m, const char *text)
+{
+    if (m->input) m->input->doc_string = copy_text(m, text);
+}
+
+void dt_onnx_doc_output(dt_onnx *m, const char *text)
+{
+    if (m->output) m->output->doc_string = copy_text(m, text);
+}
+
 void dt_onnx_meta(dt_onnx *m, const char *key, const char *value)
 {
     Onnx__StringStringEntryProto *e = get(m, sizeof *e);

@@ -66,6 +66,9 @@ void dt_onnx_ports(dt_onnx *m, const dt_graph *g, int input, int output);
 const char *dt_onnx_output_name(const dt_graph *g, int output);
 void dt_onnx_input(dt_onnx *m, const char *name, const dt_shape *shape);
 void dt_onnx_output(dt_onnx *m, const char *name, const dt_shape *shape);
+/* What people should know of both. */
+void dt_onnx_doc_input(dt_onnx *m, const char *text);
+void dt_onnx_doc_output(dt_onnx *m, const char *text);
 void dt_onnx_meta(dt_onnx *m, const char *key, const char *value);
 
 /* Counts nodes by type, and the bytes of weights. */

@@ -11,6 +11,7 @@
 #include "exchange/exporter.h"
 #include "exchange/layout.h"
 #include "exchange/safetensors/safetensors.h"
+#include "exchange/usage.h"
 #include "fakequant/kind.h"
 #include "integer/lower.h"
 
@@ -59,6 +60,7 @@ static dt_status add_texts(const dt_export_source *src, dt_tensors *set, dt_erro
     DT_TRY(dt_tensors_set_attr(set, "name", src->name, err));
     for (size_t i = 0; i < src->attr_count; i++)
         DT_TRY(dt_tensors_set_attr(set, src->attr[i].key, src->attr[i].value, err));
+    DT_TRY(dt_usage_add(src, &(dt_usage_ends){ .layout = "NCHW" }, set, err));
     DT_TRY(dt_kind_tell(g, set, err));
     for (int i = 0; i < g->node_count; i++) {
         char bits[DT_EXPORT_KIND_TEXT];

@@ -20,6 +20,7 @@
 #include "exchange/exporter.h"
 #include "exchange/layout.h"
 #include "exchange/safetensors/safetensors.h"
+#include "exchange/usage.h"
 
 static dt_status add(dt_tensors *set, const char *owner, const char *what, dt_dtype type,
                      int64_t count, const void *data, dt_error *err)
@@ -80,9 +81,11 @@ static dt_status add_all(const dt_export_source *src, const dt_lowered *l, dt_te
                          dt_export_report *report, dt_error *err)
 {
     const dt_graph *g = src->graph;
+    const dt_usage_ends ends = dt_usage_of_lowered(l, "NCHW");
     DT_TRY(dt_tensors_set_attr(set, "name", src->name, err));
     for (size_t i = 0; i < src->attr_count; i++)
         DT_TRY(dt_tensors_set_attr(set, src->attr[i].key, src->attr[i].value, err));
+    DT_TRY(dt_usage_add(src, &ends, set, err));
     for (int i = 0; i < g->node_count; i++) {
         const dt_lower_product *p = l->product[i];
         if (l->grid[i]) DT_TRY(add_grid(&g->node[i], l->grid[i], set, err));

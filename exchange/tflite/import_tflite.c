@@ -1,5 +1,5 @@
 /* TFLite models, for `detent inspect`: constants of the first subgraph as tensors, those of 4 bits
- * a byte an element; grids of all tensors and a count of operators as texts.
+ * a byte an element; grids of all tensors, a count of operators and our metadata as texts.
  *
  * A flatbuffer is read where it lies: every position is checked against the file, every distance
  * leads forward, and the walk has a fixed depth. A file could name one buffer for many tensors, so
@@ -19,6 +19,9 @@ enum { /* slots */
        MODEL_GRAPHS = 2,
        MODEL_DESCRIPTION = 3,
        MODEL_BUFFERS = 4,
+       MODEL_METADATA = 6,
+       META_NAME = 0,
+       META_BUFFER = 1,
        CODE_OLD = 0,
        CODE_NEW = 3,
        GRAPH_TENSORS = 0,
@@ -34,7 +37,8 @@ enum { /* slots */
        BUFFER_DATA = 0,
        NODE_CODE = 0,
 };
-enum { NAME = 1024 };
+enum { NAME = 1024, METADATA_MAX = 64, TEXT_MAX = 1 << 16 };
+static const char ours[] = "detent."; /* what our metadata is called */
 
 typedef struct reader {
     const char *path;
@@ -237,6 +241,30 @@ static dt_status read_nodes(reader *r, vector nodes, vector codes)
     return dt_tensors_set_attr(r->out, "tflite.operators", text, r->err);
 }
 
+/* Texts that we wrote beside the model; those of others are left alone. */
+static dt_status read_metadata(reader *r, vector entries, vector buffers)
+{
+    char name[NAME];
+    for (size_t i = 0; i < entries.count && i < METADATA_MAX && !r->damaged; i++) {
+        size_t entry = follow(r, entries.at + 4 * i);
+        if (r->damaged) break;
+        get_text(r, entry, META_NAME, name, sizeof name);
+        uint64_t number_of = (uint32_t)get(r, entry, META_BUFFER, 4);
+        if (r->damaged || strncmp(name, ours, strlen(ours)) != 0) continue;
+        if (number_of >= buffers.count) return damaged(r, "metadata has no buffer");
+        size_t buffer = follow(r, buffers.at + 4 * (size_t)number_of);
+        vector data = { 0, 0 };
+        if (!r->damaged) data = get_vector(r, buffer, BUFFER_DATA, 1);
+        if (r->damaged || data.count > TEXT_MAX) return damaged(r, "metadata is no text");
+        char *text = dt_arena_get(r->out->arena, data.count + 1);
+        if (!text) return dt_fail(r->err, DT_ERR_NOMEM, NULL, "no memory for metadata");
+        memcpy(text, r->bytes + data.at, data.count);
+        text[data.count] = '\0';
+        DT_TRY(dt_tensors_set_attr(r->out, name, text, r->err));
+    }
+    return DT_OK;
+}
+
 static dt_status read_model(reader *r)
 {
     char text[NAME];
@@ -257,6 +285,7 @@ static dt_status read_model(reader *r)
         if (!r->damaged) DT_TRY(read_tensor(r, tensor, buffers));
     }
     if (!r->damaged) DT_TRY(read_nodes(r, nodes, codes));
+    if (!r->damaged) DT_TRY(read_metadata(r, get_vector(r, model, MODEL_METADATA, 4), buffers));
     return r->damaged ? damaged(r, "a distance leads behind the file") : DT_OK;
 }
 

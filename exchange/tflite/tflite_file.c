@@ -4,6 +4,7 @@
 
 #include "core/atomic.h"
 #include "exchange/tflite/tflite_walk.h"
+#include "exchange/usage.h"
 
 static dt_status no_memory(dt_error *err)
 {
@@ -22,6 +23,23 @@ static dt_status make_model(const dt_export_source *src, bool halves, dt_int_mod
     return st;
 }
 
+enum { TO_S8 = -128 }; /* from our unsigned codes to the file's */
+
+/* How the file is used: metadata by the names of exchange/usage.h. */
+static dt_status add_usage(const dt_export_source *src, const dt_int_model *model, dt_arena *arena,
+                           dt_tflite *m, dt_error *err)
+{
+    const dt_usage_ends ends = dt_usage_of_model(model, "NHWC", TO_S8);
+    dt_usage u;
+    DT_TRY(dt_usage_make(src, &ends, arena, &u, err));
+    for (int i = 0; i < u.count; i++) {
+        const char *name = dt_arena_printf(arena, "detent.%s", u.text[i].key);
+        if (!name) return no_memory(err);
+        dt_tflite_metadata(m, name, u.text[i].value);
+    }
+    return DT_OK;
+}
+
 static dt_status fill(const dt_export_source *src, const dt_int_model *model, bool halves,
                       dt_arena *arena, dt_tflite *m, const char *path, dt_export_report *report,
                       dt_error *err)
@@ -29,6 +47,7 @@ static dt_status fill(const dt_export_source *src, const dt_int_model *model, bo
     unsigned char *bytes;
     int input, output;
     DT_TRY(dt_tflite_walk(model, halves, arena, m, &input, &output, err));
+    DT_TRY(add_usage(src, model, arena, m, err));
     DT_TRY(dt_tflite_pack(m, src->name, input, output, &bytes, &report->bytes, err));
     dt_tflite_describe(m, report);
     dt_status st =

@@ -49,7 +49,7 @@ struct dt_tflite {
     const dt_alloc *alloc;
     dt_fb *fb;
     bool failed;
-    list tensors, buffers, nodes;
+    list tensors, buffers, nodes, metadata;
     void *types; /* by tensor: unsigned char */
     size_t types_room;
     int code_of[DT_TFL_OPS]; /* its number in this file, + 1; 0: not used */
@@ -90,6 +90,7 @@ void dt_tflite_free(dt_tflite *m)
     dt_put(m->alloc, m->tensors.item);
     dt_put(m->alloc, m->buffers.item);
     dt_put(m->alloc, m->nodes.item);
+    dt_put(m->alloc, m->metadata.item);
     dt_put(m->alloc, m->types);
     dt_fb_free(m->fb);
     dt_put(m->alloc, m);
@@ -259,7 +260,39 @@ static dt_fb_object *subgraph(dt_tflite *m, int input, int output)
     return dt_fb_objects(m->fb, &o, 1);
 }
 
-/* Model: version 0, operator_codes 1, subgraphs 2, description 3, buffers 4. */
+/* Metadata: name 0, buffer 1. */
+void dt_tflite_metadata(dt_tflite *m, const char *name, const char *text)
+{
+    dt_fb_object *buffer = dt_fb_table(m->fb), *o = dt_fb_table(m->fb);
+    dt_fb_set_object(buffer, 0, dt_fb_vector(m->fb, text, strlen(text), 1, BUFFER_ALIGN));
+    push(m, &m->buffers, buffer);
+    dt_fb_set_object(o, 0, dt_fb_string(m->fb, name));
+    dt_fb_set(o, 1, 4, (int64_t)m->buffers.count - 1);
+    push(m, &m->metadata, o);
+}
+
+/* TensorMap: name 0, tensor_index 1. */
+static dt_fb_object *named(dt_tflite *m, const char *name, int tensor)
+{
+    dt_fb_object *o = dt_fb_table(m->fb);
+    dt_fb_set_object(o, 0, dt_fb_string(m->fb, name));
+    dt_fb_set(o, 1, 4, tensor);
+    return dt_fb_objects(m->fb, &o, 1);
+}
+
+/* SignatureDef: inputs 0, outputs 1, signature_key 2, subgraph_index 4. */
+static dt_fb_object *signature(dt_tflite *m, int input, int output)
+{
+    dt_fb_object *o = dt_fb_table(m->fb);
+    dt_fb_set_object(o, 0, named(m, "input", input));
+    dt_fb_set_object(o, 1, named(m, "logits", output));
+    dt_fb_set_object(o, 2, dt_fb_string(m->fb, "serving_default"));
+    dt_fb_set(o, 4, 4, 0);
+    return dt_fb_objects(m->fb, &o, 1);
+}
+
+/* Model: version 0, operator_codes 1, subgraphs 2, description 3, buffers 4, metadata 6,
+ * signature_defs 7. */
 dt_status dt_tflite_pack(dt_tflite *m, const char *description, int input, int output,
                          unsigned char **out_bytes, size_t *out_size, dt_error *err)
 {
@@ -270,6 +303,9 @@ dt_status dt_tflite_pack(dt_tflite *m, const char *description, int input, int o
     dt_fb_set_object(root, 2, subgraph(m, input, output));
     dt_fb_set_object(root, 3, dt_fb_string(m->fb, description));
     dt_fb_set_object(root, 4, dt_fb_objects(m->fb, m->buffers.item, m->buffers.count));
+    if (m->metadata.count)
+        dt_fb_set_object(root, 6, dt_fb_objects(m->fb, m->metadata.item, m->metadata.count));
+    dt_fb_set_object(root, 7, signature(m, input, output));
     return dt_fb_pack(m->fb, root, "TFL3", out_bytes, out_size, err);
 }
 

@@ -68,6 +68,8 @@ void dt_tflite_node(dt_tflite *m, dt_tfl_op op, const int *in, int in_count, int
 /* Name of an operator by its number in the format; others are called by that. */
 void dt_tflite_operator(int64_t code, char name[DT_EXPORT_KIND_TEXT]);
 void dt_tflite_describe(const dt_tflite *m, dt_export_report *report);
+/* A file's text beside the model, by name (Model.metadata). */
+void dt_tflite_metadata(dt_tflite *m, const char *name, const char *text);
 /* The file's bytes, to be given back with dt_put(a, .). */
 dt_status dt_tflite_pack(dt_tflite *m, const char *description, int input, int output,
                          unsigned char **out_bytes, size_t *out_size, dt_error *err) DT_MUST_CHECK;

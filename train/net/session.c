@@ -17,6 +17,7 @@
 #include "ptq/ptq.h"
 #include "train/net/budget.h"
 #include "train/net/net_yaml.h"
+#include "train/net/source.h"
 #include "train/store/container.h"
 
 static void bits_range(const dt_row *quantizer, int *out_min, int *out_max)
@@ -361,6 +362,7 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     s->net.plain = p->plain;
     if (dt_net_brings_weights(s->recipe)) s->source = DT_INIT_FILE;
     if (has_init) DT_TRY(import_init(s, importer, err));
+    DT_TRY(dt_session_name_classes(s, err));
     if (p->training || p->dynamics) DT_TRY(dt_session_open_dynamics(s, err));
     if (p->training || p->teacher)
         DT_TRY(dt_teacher_open(&s->teacher, s->recipe, &input, s->alloc, err));
@@ -398,6 +400,7 @@ void dt_session_close(dt_session *s)
     dt_data_close(s->data);
     dt_tensors_fini(&s->init);
     dt_tensors_fini(&s->init_file);
+    dt_put(s->alloc, s->classes);
     *s = (dt_session){ 0 };
 }
 

@@ -62,6 +62,7 @@ typedef struct dt_session {
     char init_note[DT_IMPORT_NOTE]; /* what was chosen of `model.init`; "": nothing */
     dt_tensors init;      /* the file that was read, under our names; names of the report are its */
     dt_tensors init_file; /* what it borrows from, of foreign files */
+    char *classes;        /* their names, a line each; NULL: not known (source.h) */
     bool quantizers_ready; /* there are none, or they have state */
     int kept;              /* quantizers that keep the file's state, see dt_session_judge */
 } dt_session;

@@ -103,25 +103,6 @@ static dt_status put_dynamics(dt_tensors *set, const dt_dynamics *d, dt_error *e
     return DT_OK;
 }
 
-enum { NAMES_MAX = 32768 }; /* HDF5 takes attributes of 64 KB */
-
-/* Names of the classes, a line each, for who has the file and not the dataset. */
-static dt_status put_class_names(dt_tensors *set, const dt_data *data, dt_error *err)
-{
-    const dt_data_info *info = data ? dt_data_info_of(data) : NULL;
-    dt_text text = { .alloc = NULL };
-    bool plain = info && info->class_names && info->classes > 0;
-    for (int i = 0; plain && i < info->classes; i++) {
-        plain = !strchr(info->class_names[i], '\n') && text.size < NAMES_MAX;
-        dt_text_say(&text, "%s%s", i ? "\n" : "", info->class_names[i]);
-    }
-    dt_status st = text.failed ? dt_fail(err, DT_ERR_NOMEM, NULL, "no memory") : DT_OK;
-    if (st == DT_OK && plain && text.size < NAMES_MAX)
-        st = put_text(set, "class.names", text.bytes, err);
-    dt_text_fini(&text);
-    return st;
-}
-
 /* What the net sees, for those who open it without the dataset. */
 static dt_status put_input(dt_tensors *set, const dt_net *net, dt_error *err)
 {
@@ -151,7 +132,7 @@ static dt_status fill_net(dt_tensors *set, const dt_session *s, const dt_graph *
     dt_gemm_name(blas, sizeof blas);
     DT_TRY(put_text(set, "isa", s->kernels.isa, err));
     DT_TRY(put_text(set, "blas", blas, err));
-    DT_TRY(put_class_names(set, s->data, err));
+    if (s->classes) DT_TRY(put_text(set, "class.names", s->classes, err));
     if (s->teacher.enabled) DT_TRY(put_text(set, "teacher.sha256", s->teacher.sha256, err));
     return put_input(set, &s->net, err);
 }

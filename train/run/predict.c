@@ -108,18 +108,16 @@ void dt_predictor_fini(dt_predictor *p)
 dt_status dt_class_names(const dt_session *s, dt_arena *arena, const char *const **out,
                          dt_error *err)
 {
-    const char *text = dt_tensors_attr(&s->init, "class.names");
     *out = NULL;
-    if (!text) return DT_OK;
-    char *copy = dt_arena_strdup(arena, text);
+    if (!s->classes) return DT_OK;
+    char *copy = dt_arena_strdup(arena, s->classes);
     const char **names = dt_arena_get(arena, (size_t)s->net.goal.K * sizeof *names);
     if (!copy || !names) return no_memory(err);
-    int64_t n = 0;
-    for (char *end; copy; copy = end ? end + 1 : NULL, n++) {
-        end = strchr(copy, '\n');
-        if (end) *end = '\0';
-        if (n < s->net.goal.K) names[n] = copy;
+    for (int64_t i = 0; i < s->net.goal.K; i++) {
+        names[i] = copy;
+        copy = strchr(copy, '\n'); /* there are as many as outputs */
+        if (copy) *copy++ = '\0';
     }
-    if (n == s->net.goal.K) *out = names;
+    *out = names;
     return DT_OK;
 }

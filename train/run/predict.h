@@ -29,8 +29,7 @@ dt_status dt_predictor_init(dt_predictor *p, dt_session *s, const dt_int_model *
 dt_status dt_predict(dt_predictor *p, const char *path, float *out, dt_error *err) DT_MUST_CHECK;
 void dt_predictor_fini(dt_predictor *p);
 
-/* Names of the classes that the session's checkpoint was trained on, in the arena; *out is NULL
- * where it tells none, or not as many as there are outputs. */
+/* The session's classes one by one, in the arena; *out is NULL where they are not known. */
 dt_status dt_class_names(const dt_session *s, dt_arena *arena, const char *const **out,
                          dt_error *err) DT_MUST_CHECK;
 

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The programs of docs/use-the-model.md, as the page has them, against `detent predict --integer`.
+
+usage: use.py DETENT SOURCE_ROOT [VENV]
+
+Without VENV the C program alone, here and on an emulated Cortex-M where there are its tools; with it
+those for onnxruntime and LiteRT. Exit status 77 (skipped) where VENV cannot be made."""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zlib
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
+from predict import CLASSES, draw
+from support import RECIPE, SKIP, Test, environment, main
+
+CC = os.path.join(os.path.dirname(HERE), "cortexm", "cc.py")
+
+
+def programs(test, page):
+    """Writes the page's programs into files of the names that their first lines say."""
+    with open(page, encoding="utf-8") as f:
+        text = f.read()
+    found = []
+    for name, body in re.findall(r"^```(?:python|c)\n(?:# |/\* )(\S+)(?: \*/)?\n(.*?)^```$", text,
+                                 re.M | re.S):
+        test.write(name, body)
+        lines = len(body.splitlines())
+        test.check(lines <= 25, f"{name}: {lines} lines")
+        found.append(name)
+    test.check(found == ["classify_onnx.py", "classify_litert.py", "classify.c"], f"{found}")
+
+
+def pixels(path):
+    """Of a picture that draw() made: rows without filters."""
+    with open(path, "rb") as f:
+        data = f.read()
+    packed, at = b"", 8
+    while at < len(data):
+        size = int.from_bytes(data[at:at + 4], "big")
+        if data[at + 4:at + 8] == b"IDAT":
+            packed += data[at + 8:at + 8 + size]
+        at += 12 + size
+    raw = zlib.decompress(packed)
+    return b"".join(raw[k + 1:k + 97] for k in range(0, len(raw), 97))
+
+
+def in_c(test, net, files, want):
+    test.succeed("export", net, "--format", "c", "--prefix", "net", "--out", test.path("net.c"))
+    stream = b"".join(map(pixels, files))
+    compilers = [["cc"]]
+    if shutil.which("arm-none-eabi-gcc") and shutil.which("qemu-system-arm"):
+        compilers.append([sys.executable, CC])
+    else:
+        test.skip("no arm-none-eabi-gcc or qemu-system-arm")
+    for compiler in compilers:
+        subprocess.run([*compiler, "-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
+                        "classify.c", "net.c", "-o", test.path("classify")], cwd=test.folder, check=True)
+        said = subprocess.run([test.path("classify")], input=stream, stdout=subprocess.PIPE,
+                              check=True, timeout=200).stdout.decode().split()
+        test.check(said == want, f"{compiler[-1]}: {said}, not {want}")
+
+
+def in_runtime(test, python, format, rounding, net, files):
+    told = json.loads(test.succeed("predict", net, *files, "--integer", "--rounding", rounding,
+                                   "--json"))
+    want = [f"{t['picture']}: {t['classes'][0]['name']}" for t in told]
+    test.succeed("export", net, "--format", format, "--out", test.path("net." + format))
+    program = {"onnx": "classify_onnx.py", "tflite": "classify_litert.py"}[format]
+    done = subprocess.run([python, program, "net." + format, *files], cwd=test.folder,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    test.check(done.stdout.splitlines() == want, f"{format}: {done.stderr}\n{done.stdout}\n{want}")
+
+
+def run(args):
+    test = Test(args[0])
+    python = None
+    if len(args) > 2:
+        python = environment.interpreter(args[2], os.path.join(os.path.dirname(HERE),
+                                                               "requirements-use.txt"))
+        if not python:
+            return SKIP
+    programs(test, os.path.join(args[1], "docs/use-the-model.md"))
+    draw(test)
+    recipe = test.write("recipe.yaml", RECIPE.replace("width: 8", "width: 8, classes: 3").replace(
+        "name: builtin, batch: 32", "name: folder, root: set, batch: 12").replace(
+        ", train_pictures: 320, test_pictures: 64", ""))
+    test.succeed("train", recipe, "train.epochs=3", "--out", test.path("run"))
+    net = test.path("run", "last.h5")
+    files = [test.path("set", "test", name, f"{k:02d}.png") for name in CLASSES for k in range(4)]
+    told = json.loads(test.succeed("predict", net, *files, "--integer", "--json"))
+    want = [t["classes"][0]["name"] for t in told]
+    test.check(len(set(want)) > 1, f"the net says one thing: {want}")
+    if not python:
+        in_c(test, net, files, want)
+        return test.end()
+    in_runtime(test, python, "onnx", "fp32", net, files)
+    in_runtime(test, python, "tflite", "xnnpack", net, files)
+    # The file knows what is needed, and nothing of where it was made.
+    with open(test.path("net.tflite"), "rb") as f:
+        data = f.read()
+    test.check(test.folder.encode() not in data, "a folder of this machine is in the file")
+    return test.end()
+
+
+main(run)
