@@ -38,7 +38,8 @@ dt_bias dt_bias_lay_out(const real *bias, int64_t O, void *work)
 
 void dt_bias_add(const dt_tile_kernels *k, const dt_bias *b, int64_t count, real *y)
 {
-    k->norm(count, b->lanes, y, b->zero, b->one, b->bias, y);
+    k->norm(count, b->lanes, (dt_tile_x){ .x = y },
+            (dt_tile_norm){ .m = b->zero, .k = b->one, .b = b->bias }, y);
 }
 
 size_t dt_bias_grad_work(int64_t rows, int64_t O, int threads)

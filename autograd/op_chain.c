@@ -38,11 +38,11 @@ static int64_t tile_of(const dt_point_layout *l)
 }
 
 /* Where the parts of a call's memory lie, in bytes. The work of both passes: batchnorm's, then the
- * values of a tile for each thread; then in forward a block of rows for each thread, where x is
- * sums, and what they found; in backward the sums of the quantizers. */
+ * values of a tile for each thread; then in forward what they found, in backward the sums of the
+ * quantizers. */
 typedef struct room {
-    size_t values, rows, bad, sums, forward, backward; /* of the work */
-    size_t columns, saved;                             /* of what is saved */
+    size_t values, bad, sums, forward, backward; /* of the work */
+    size_t columns, saved;                       /* of what is saved */
 } room;
 
 static room lay_out(const dt_op_run *r, dt_batchnorm_dims d, const dt_point_layout *l)
@@ -50,9 +50,8 @@ static room lay_out(const dt_op_run *r, dt_batchnorm_dims d, const dt_point_layo
     const dt_chain_conf *c = r->conf;
     size_t threads = (size_t)r->threads, stages = (size_t)c->count;
     room m = { .values = dt_aligned(dt_batchnorm_work_bytes(d, r->threads)) };
-    m.rows = m.sums =
-        m.values + dt_aligned(sizeof(real) * (stages + 3) * threads * (size_t)tile_of(l));
-    m.bad = m.rows + (c->sums ? sizeof(real) * threads * (size_t)(l->block_rows * d.C) : 0);
+    m.bad = m.sums =
+        m.values + dt_aligned(sizeof(real) * (stages + 2) * threads * (size_t)tile_of(l));
     m.forward = m.bad + sizeof(bool) * threads;
     m.backward = m.sums + sizeof(dt_encode_sums) * stages * (size_t)l->blocks;
     m.columns = dt_aligned(dt_batchnorm_saved_bytes(d));
@@ -77,9 +76,8 @@ typedef struct call {
     dt_encode encode[DT_CHAIN_STAGES];
     dt_quant_site site[DT_CHAIN_STAGES];
     real params[DT_CHAIN_STAGES][DT_QUANT_MAX_PARAMS];
-    real *values; /* [threads][stages + 3][tile]; the last two: x, and dx where it is not wanted */
-    real *rows;   /* forward, x is sums: [threads][a block] */
-    bool *bad;    /* forward: [threads]: codes hid a value that is not finite */
+    real *values;         /* [threads][stages + 2][tile]; the last: dx where it is not wanted */
+    bool *bad;            /* forward: [threads]: codes hid a value that is not finite */
     dt_encode_sums *sums; /* backward: [blocks][stages] */
 } call;
 
@@ -110,7 +108,6 @@ static call begin(const dt_op_run *r)
     k.tile = tile_of(&k.l);
     k.m = lay_out(r, k.d, &k.l);
     k.values = (real *)(void *)(work + k.m.values);
-    k.rows = (real *)(void *)(work + k.m.rows);
     k.bad = (bool *)(work + k.m.bad);
     k.sums = (dt_encode_sums *)(void *)(work + k.m.sums);
     if (k.c->sums) expand(&k, 3, dt_sums_at(r->in[0], k.d.C).scale);
@@ -145,23 +142,43 @@ static void run_stage(const call *k, int i, int64_t at, int64_t n, const real *x
         t->encode(n, x, &k->encode[i], y);
 }
 
-/* n elements of x at `at`; sums are scaled into `buffer`. */
-static const real *get_x(const call *k, int64_t at, int64_t n, real *buffer)
+static dt_tile_x x_at(const call *k, int64_t at)
 {
-    if (!k->c->sums) return (const real *)k->r->in[0] + at;
+    if (!k->c->sums) return (dt_tile_x){ .x = (const real *)k->r->in[0] + at };
     dt_sums x = dt_sums_at(k->r->in[0], k->d.C);
-    k->r->kernels->tile.widen(n, k->l.T, x.sum + at, *x.center, k->l.column[3], buffer);
-    return buffer;
+    return (dt_tile_x){ .sum = x.sum + at, .center = *x.center, .scale = k->l.column[3] };
+}
+
+static real height(dt_chain_kind kind)
+{
+    return kind == DT_CHAIN_RELU ? (real)INFINITY : kind == DT_CHAIN_RELU6 ? DT_RELU6_HIGH : 0;
+}
+
+/* The normalisation, and the first stage in the same pass where that is a rectifier whose input
+ * nothing else reads: *stage is then 1. */
+static dt_tile_norm norm_of(const call *k, int *stage)
+{
+    dt_tile_norm z = { k->l.column[0], k->l.column[1], k->l.column[2],
+                       height(k->c->stage[0].kind) };
+    *stage = z.high > 0;
+    return z;
 }
 
 static void forward_tile(const call *k, int64_t at, int64_t n, real *buffer, bool *bad)
 {
     const dt_tile_kernels *t = &k->r->kernels->tile;
-    const real *v = buffer;
-    t->norm(n, k->l.T, get_x(k, at, n, buffer), k->l.column[0], k->l.column[1], k->l.column[2],
-            buffer);
-    for (int i = 0; i < k->c->count; i++) {
-        const dt_chain_stage *s = &k->c->stage[i];
+    int i;
+    dt_tile_norm z = norm_of(k, &i);
+    const dt_chain_stage *s = &k->c->stage[i];
+    if (i < k->c->count && s->codes && !k->encode[i].thresholds && (i == 0 || s[-1].out < 0)) {
+        *bad |= !t->norm_codes(n, k->l.T, x_at(k, at), z, &k->encode[i],
+                               (uint8_t *)k->r->out[s->out] + at);
+        return;
+    }
+    real *v = i > 0 && s[-1].out >= 0 ? (real *)k->r->out[s[-1].out] + at : buffer;
+    t->norm(n, k->l.T, x_at(k, at), z, v);
+    for (; i < k->c->count; i++) {
+        s = &k->c->stage[i];
         if (s->codes) {
             *bad |= !t->codes(n, v, &k->encode[i], (uint8_t *)k->r->out[s->out] + at);
             return;
@@ -176,7 +193,7 @@ static void forward_block(void *arg, int64_t block, int thread)
 {
     const call *k = arg;
     int64_t n, first = block_begin(k, block, &n);
-    real *buffer = k->values + thread * (k->c->count + 3) * k->tile;
+    real *buffer = k->values + thread * (k->c->count + 2) * k->tile;
     for (int64_t at = 0; at < n; at += k->tile)
         forward_tile(k, first + at, n - at < k->tile ? n - at : k->tile, buffer, &k->bad[thread]);
 }
@@ -185,9 +202,7 @@ static void moments_block(void *arg, int64_t block, int thread)
 {
     const call *k = arg;
     int64_t n, first = block_begin(k, block, &n), C = k->d.C, T = k->l.T;
-    real *x = k->rows + thread * k->l.block_rows * C;
-    get_x(k, first, n, x);
-    k->r->kernels->tile.moments(n / C, C, T, x, k->l.lanes + thread * 2 * T,
+    k->r->kernels->tile.moments(n / C, C, T, x_at(k, first), k->l.lanes + thread * 2 * T,
                                 k->l.partial + block * 2 * C);
 }
 
@@ -283,17 +298,18 @@ static void backward_tile(const call *k, int64_t at, int64_t n, int thread, real
                           dt_encode_sums *sums)
 {
     const dt_tile_kernels *t = &k->r->kernels->tile;
-    real *v[DT_CHAIN_STAGES + 3];
-    for (int i = 0; i < k->c->count + 3; i++)
-        v[i] = k->values + (thread * (k->c->count + 3) + i) * k->tile;
-    real *dz = k->r->d_in[0] ? k->r->d_in[0] + at : v[k->c->count + 2];
-    const real *x = get_x(k, at, n, v[k->c->count + 1]);
-    t->norm(n, k->l.T, x, k->l.column[0], k->l.column[1], k->l.column[2], v[0]);
-    for (int i = 0; i < k->c->count; i++)
+    real *v[DT_CHAIN_STAGES + 2];
+    for (int i = 0; i < k->c->count + 2; i++)
+        v[i] = k->values + (thread * (k->c->count + 2) + i) * k->tile;
+    real *dz = k->r->d_in[0] ? k->r->d_in[0] + at : v[k->c->count + 1];
+    int first;
+    dt_tile_norm z = norm_of(k, &first);
+    t->norm(n, k->l.T, x_at(k, at), z, v[first]);
+    for (int i = first; i < k->c->count; i++)
         if (i + 1 < k->c->count || is_rectifier(k->c->stage[i].kind))
             run_stage(k, i, at, n, v[i], v[i + 1]);
     back_stages(k, at, n, v, dz, sums);
-    t->norm_sums(n, k->l.T, x, dz, k->l.column[0], lanes, lanes + k->l.T);
+    t->norm_sums(n, k->l.T, x_at(k, at), dz, k->l.column[0], lanes, lanes + k->l.T);
 }
 
 static void backward_block(void *arg, int64_t block, int thread)
@@ -344,12 +360,10 @@ static void finish_tile(const dt_op_run *r, const real *c, int64_t C, int64_t T,
 {
     const dt_chain_conf *conf = r->conf;
     const dt_tile_kernels *t = &r->kernels->tile;
-    const real *x = (const real *)r->in[0] + at;
-    real wide[DT_CHAIN_TILE];
+    dt_tile_x x = { .x = (const real *)r->in[0] + at };
     if (conf->sums) {
         dt_sums sums = dt_sums_at(r->in[0], C);
-        t->widen(n, T, sums.sum + at, *sums.center, c + 4 * T, wide);
-        x = wide;
+        x = (dt_tile_x){ .sum = sums.sum + at, .center = *sums.center, .scale = c + 4 * T };
     }
     t->norm_back(n, T, x, r->d_in[0] + at, c, c + T, c + 2 * T, c + 3 * T, to, false);
 }

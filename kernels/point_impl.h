@@ -129,7 +129,7 @@ static void moments_task(void *arg, int64_t i, int thread)
 {
     const columns *c = arg;
     int64_t rows, begin = block_begin(c, i, &rows);
-    tile_moments(rows, c->C, c->T, c->x + begin, c->lanes + thread * 2 * c->T,
+    tile_moments(rows, c->C, c->T, (dt_tile_x){ .x = c->x + begin }, c->lanes + thread * 2 * c->T,
                  c->partial + i * 2 * c->C);
 }
 
@@ -148,7 +148,8 @@ static void scale_shift_task(void *arg, int64_t i, int thread)
     (void)thread;
     const columns *c = arg;
     int64_t rows, begin = block_begin(c, i, &rows);
-    tile_norm(rows * c->C, c->T, c->x + begin, c->m, c->k, c->b, c->y + begin);
+    tile_norm(rows * c->C, c->T, (dt_tile_x){ .x = c->x + begin },
+              (dt_tile_norm){ .m = c->m, .k = c->k, .b = c->b }, c->y + begin);
 }
 
 static void scale_shift(int threads, int64_t rows, int64_t C, const real *x, const real *mean,
@@ -177,7 +178,8 @@ static void back_sums_task(void *arg, int64_t i, int thread)
     real *s0 = c->lanes + thread * 2 * c->T, *s1 = s0 + c->T;
     for (int64_t j = 0; j < c->T; j++)
         s0[j] = s1[j] = 0;
-    tile_norm_sums(rows * c->C, c->T, c->x + begin, c->dy + begin, c->m, s0, s1);
+    tile_norm_sums(rows * c->C, c->T, (dt_tile_x){ .x = c->x + begin }, c->dy + begin, c->m, s0,
+                   s1);
     tile_fold(c->T, c->C, s0, c->partial + i * 2 * c->C);
     tile_fold(c->T, c->C, s1, c->partial + i * 2 * c->C + c->C);
 }
@@ -216,8 +218,8 @@ static void norm_back_task(void *arg, int64_t i, int thread)
     (void)thread;
     const columns *c = arg;
     int64_t rows, begin = block_begin(c, i, &rows);
-    tile_norm_back(rows * c->C, c->T, c->x + begin, c->dy + begin, c->m, c->k, c->a, c->b,
-                   c->y + begin, c->sum);
+    tile_norm_back(rows * c->C, c->T, (dt_tile_x){ .x = c->x + begin }, c->dy + begin, c->m, c->k,
+                   c->a, c->b, c->y + begin, c->sum);
 }
 
 static void norm_back(int threads, int64_t rows, int64_t C, const real *x, const real *dy,
@@ -239,7 +241,7 @@ static void column_sums_task(void *arg, int64_t i, int thread)
     const columns *c = arg;
     int64_t rows, begin = block_begin(c, i, &rows);
     real *acc = c->lanes + thread * 2 * c->T;
-    lane_sums(c->x + begin, rows * c->C, c->T, acc);
+    lane_sums((dt_tile_x){ .x = c->x + begin }, false, rows * c->C, c->T, acc);
     tile_fold(c->T, c->C, acc, c->partial + i * 2 * c->C);
 }
 
@@ -320,6 +322,7 @@ void POINT_FILL(dt_point_kernels *k)
 void TILE_FILL(dt_tile_kernels *k)
 {
     *k = (dt_tile_kernels){ .norm = tile_norm,
+                            .norm_codes = tile_norm_codes,
                             .add = tile_add,
                             .relu = tile_relu,
                             .clip = tile_clip,
@@ -328,7 +331,6 @@ void TILE_FILL(dt_tile_kernels *k)
                             .decode = tile_decode,
                             .scale_sums = tile_scale_sums,
                             .narrow = tile_narrow,
-                            .widen = tile_widen,
                             .relu_back = tile_relu_back,
                             .clip_back = tile_clip_back,
                             .encode_back = tile_encode_back,

@@ -161,7 +161,7 @@ static void back_affine(int64_t n, const real *x, const real *g, const dt_encode
     int64_t j = 0;
     for (; j + SPAN <= n; j += SPAN)
         back_affine_span(r, x + j, g + j, b, dx ? dx + j : NULL, sum);
-    back_any(n - j, x + j, g + j, e, r, b, dx ? dx + j : NULL, sum);
+    if (j < n) back_any(n - j, x + j, g + j, e, r, b, dx ? dx + j : NULL, sum);
 }
 
 /* Lane l takes the elements l, l+16, ... */

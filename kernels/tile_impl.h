@@ -14,14 +14,48 @@
 
 enum { LANES = 16, SPAN = 4 * LANES };
 
-static void tile_norm(int64_t n, int64_t T, const real *x, const real *restrict m,
-                      const real *restrict k, const real *restrict b, real *y)
+/* Element i of x, which is in lane j; `wide` is a constant where this is inlined. */
+DT_INLINE real tile_at(dt_tile_x x, bool wide, int64_t i, int64_t j)
 {
+    return wide ? (real)(x.sum[i] + x.center) * x.scale[j] : x.x[i];
+}
+
+DT_INLINE real norm_at(dt_tile_x x, bool wide, int64_t i, int64_t j, const real *restrict m,
+                       const real *restrict k, const real *restrict b)
+{
+    return (tile_at(x, wide, i, j) - m[j]) * k[j] + b[j];
+}
+
+DT_INLINE real rectified(real x, real high)
+{
+    real v = x <= 0 ? 0 : x;
+    return v >= high ? high : v;
+}
+
+DT_INLINE void norm_of(int64_t n, int64_t T, dt_tile_x x, bool wide, dt_tile_norm z, bool rectify,
+                       real *y)
+{
+    const real *restrict m = z.m, *restrict k = z.k, *restrict b = z.b;
+    const real high = z.high;
     for (int64_t at = 0; at < n; at += T) {
         int64_t len = n - at < T ? n - at : T;
-        for (int64_t j = 0; j < len; j++)
-            y[at + j] = (x[at + j] - m[j]) * k[j] + b[j];
+        for (int64_t j = 0; j < len; j++) {
+            real v = norm_at(x, wide, at + j, j, m, k, b);
+            y[at + j] = rectify ? rectified(v, high) : v;
+        }
     }
+}
+
+static void tile_norm(int64_t n, int64_t T, dt_tile_x x, dt_tile_norm z, real *y)
+{
+    if (x.x && z.high > 0)
+        norm_of(n, T, x, false, z, true, y);
+    else if (x.x)
+        norm_of(n, T, x, false, z, false, y);
+    else if (z.high > 0)
+        norm_of(n, T, x, true, z, true, y);
+    else
+        norm_of(n, T, x, true, z, false, y);
 }
 
 static void tile_add(int64_t n, const real *a, const real *b, real *y)
@@ -48,10 +82,8 @@ static void tile_relu_back(int64_t n, const real *y, const real *g, real *dx, bo
 
 static void tile_clip(int64_t n, const real *x, real high, real *y)
 {
-    for (int64_t j = 0; j < n; j++) {
-        real v = x[j] <= 0 ? 0 : x[j];
-        y[j] = v >= high ? high : v;
-    }
+    for (int64_t j = 0; j < n; j++)
+        y[j] = rectified(x[j], high);
 }
 
 static void tile_clip_back(int64_t n, const real *y, const real *g, real high, real *dx, bool sum)
@@ -73,24 +105,23 @@ static void tile_fold(int64_t T, int64_t C, const real *restrict lanes, double *
             sums[ch] += (double)lanes[at + ch];
 }
 
-static void lane_sums(const real *restrict x, int64_t n, int64_t T, real *restrict acc)
+DT_INLINE void lane_sums(dt_tile_x x, bool wide, int64_t n, int64_t T, real *restrict acc)
 {
     for (int64_t j = 0; j < T; j++)
         acc[j] = 0;
     for (int64_t at = 0; at < n; at += T) {
         int64_t m = n - at < T ? n - at : T;
         for (int64_t j = 0; j < m; j++)
-            acc[j] += x[at + j];
+            acc[j] += tile_at(x, wide, at + j, j);
     }
 }
 
-/* Two passes over memory that is in cache: mean, then squared deviations from it. */
-static void tile_moments(int64_t rows, int64_t C, int64_t T, const real *x, real *restrict acc,
-                         double *sums)
+DT_INLINE void moments_of(int64_t rows, int64_t C, int64_t T, dt_tile_x x, bool wide,
+                          real *restrict acc, double *sums)
 {
     int64_t n = rows * C;
     real *restrict mean = acc + T;
-    lane_sums(x, n, T, acc);
+    lane_sums(x, wide, n, T, acc);
     tile_fold(T, C, acc, sums);
     for (int64_t ch = 0; ch < C; ch++)
         mean[ch] = (real)(sums[ch] / (double)rows);
@@ -101,7 +132,7 @@ static void tile_moments(int64_t rows, int64_t C, int64_t T, const real *x, real
     for (int64_t at = 0; at < n; at += T) {
         int64_t m = n - at < T ? n - at : T;
         for (int64_t j = 0; j < m; j++) {
-            real d = x[at + j] - mean[j];
+            real d = tile_at(x, wide, at + j, j) - mean[j];
             acc[j] += d * d;
         }
     }
@@ -113,32 +144,61 @@ static void tile_moments(int64_t rows, int64_t C, int64_t T, const real *x, real
     }
 }
 
-static void tile_norm_sums(int64_t n, int64_t T, const real *restrict x, const real *restrict g,
-                           const real *restrict m, real *restrict s0, real *restrict s1)
+/* Two passes over memory that is in cache: mean, then squared deviations from it. */
+static void tile_moments(int64_t rows, int64_t C, int64_t T, dt_tile_x x, real *lanes, double *sums)
+{
+    if (x.x)
+        moments_of(rows, C, T, x, false, lanes, sums);
+    else
+        moments_of(rows, C, T, x, true, lanes, sums);
+}
+
+DT_INLINE void norm_sums_of(int64_t n, int64_t T, dt_tile_x x, bool wide, const real *restrict g,
+                            const real *restrict m, real *restrict s0, real *restrict s1)
 {
     for (int64_t at = 0; at < n; at += T) {
         int64_t len = n - at < T ? n - at : T;
         for (int64_t j = 0; j < len; j++) {
             real d = g[at + j];
             s0[j] += d;
-            s1[j] += d * (x[at + j] - m[j]);
+            s1[j] += d * (tile_at(x, wide, at + j, j) - m[j]);
         }
     }
 }
 
-static void tile_norm_back(int64_t n, int64_t T, const real *x, const real *g,
-                           const real *restrict m, const real *restrict k, const real *restrict a,
-                           const real *restrict b, real *dx, bool sum)
+static void tile_norm_sums(int64_t n, int64_t T, dt_tile_x x, const real *g, const real *m,
+                           real *s0, real *s1)
+{
+    if (x.x)
+        norm_sums_of(n, T, x, false, g, m, s0, s1);
+    else
+        norm_sums_of(n, T, x, true, g, m, s0, s1);
+}
+
+DT_INLINE void norm_back_of(int64_t n, int64_t T, dt_tile_x x, bool wide, const real *g,
+                            const real *restrict m, const real *restrict k, const real *restrict a,
+                            const real *restrict b, real *dx, bool sum)
 {
     for (int64_t at = 0; at < n; at += T) {
         int64_t len = n - at < T ? n - at : T;
         if (sum)
             for (int64_t j = 0; j < len; j++)
-                dx[at + j] += k[j] * (g[at + j] - a[j] - (x[at + j] - m[j]) * b[j]);
+                dx[at + j] +=
+                    k[j] * (g[at + j] - a[j] - (tile_at(x, wide, at + j, j) - m[j]) * b[j]);
         else
             for (int64_t j = 0; j < len; j++)
-                dx[at + j] = k[j] * (g[at + j] - a[j] - (x[at + j] - m[j]) * b[j]);
+                dx[at + j] =
+                    k[j] * (g[at + j] - a[j] - (tile_at(x, wide, at + j, j) - m[j]) * b[j]);
     }
+}
+
+static void tile_norm_back(int64_t n, int64_t T, dt_tile_x x, const real *g, const real *m,
+                           const real *k, const real *a, const real *b, real *dx, bool sum)
+{
+    if (x.x)
+        norm_back_of(n, T, x, false, g, m, k, a, b, dx, sum);
+    else
+        norm_back_of(n, T, x, true, g, m, k, a, b, dx, sum);
 }
 
 /* ---- fake quantization ---- */
@@ -196,6 +256,14 @@ static inline bool level_codes(const dt_encode *e, int64_t n, const real *restri
     return !bad;
 }
 
+DT_INLINE uint8_t code_at(real x, real s, real o, real lo, real hi)
+{
+    real u = (x - o) / s;
+    u = u > lo ? u : lo; /* nan too */
+    u = u < hi ? u : hi;
+    return (uint8_t)(int)(rint(u) - lo);
+}
+
 static bool tile_codes(int64_t n, const real *restrict x, const dt_encode *e, uint8_t *restrict c)
 {
     const real s = e->scale, o = e->offset, lo = e->qmin, hi = e->qmax;
@@ -209,12 +277,36 @@ static bool tile_codes(int64_t n, const real *restrict x, const dt_encode *e, ui
     }
     for (int64_t j = 0; j < n; j++) {
         bad |= !(fabs(x[j]) < (real)INFINITY);
-        real u = (x[j] - o) / s;
-        u = u > lo ? u : lo; /* nan too */
-        u = u < hi ? u : hi;
-        c[j] = (uint8_t)(int)(rint(u) - lo);
+        c[j] = code_at(x[j], s, o, lo, hi);
     }
     return !bad;
+}
+
+DT_INLINE bool norm_codes_of(int64_t n, int64_t T, dt_tile_x x, bool wide, dt_tile_norm z,
+                             bool rectify, const dt_encode *e, uint8_t *restrict c)
+{
+    const real s = e->scale, o = e->offset, lo = e->qmin, hi = e->qmax, high = z.high;
+    const real *restrict m = z.m, *restrict k = z.k, *restrict b = z.b;
+    int bad = 0;
+    for (int64_t at = 0; at < n; at += T) {
+        int64_t len = n - at < T ? n - at : T;
+        for (int64_t j = 0; j < len; j++) {
+            real v = norm_at(x, wide, at + j, j, m, k, b);
+            v = rectify ? rectified(v, high) : v;
+            bad |= !(fabs(v) < (real)INFINITY);
+            c[at + j] = code_at(v, s, o, lo, hi);
+        }
+    }
+    return !bad;
+}
+
+static bool tile_norm_codes(int64_t n, int64_t T, dt_tile_x x, dt_tile_norm z, const dt_encode *e,
+                            uint8_t *c)
+{
+    if (x.x && z.high > 0) return norm_codes_of(n, T, x, false, z, true, e, c);
+    if (x.x) return norm_codes_of(n, T, x, false, z, false, e, c);
+    if (z.high > 0) return norm_codes_of(n, T, x, true, z, true, e, c);
+    return norm_codes_of(n, T, x, true, z, false, e, c);
 }
 
 static void tile_decode(int64_t n, const uint8_t *restrict c, int zero_point, real scale,
@@ -240,16 +332,6 @@ static void tile_narrow(int64_t n, const int32_t *restrict sum, int center, int1
 {
     for (int64_t j = 0; j < n; j++)
         s[j] = (int16_t)(sum[j] - center);
-}
-
-static void tile_widen(int64_t n, int64_t T, const int16_t *restrict s, int center,
-                       const real *restrict scale, real *restrict y)
-{
-    for (int64_t at = 0; at < n; at += T) {
-        int64_t len = n - at < T ? n - at : T;
-        for (int64_t j = 0; j < len; j++)
-            y[at + j] = (real)(s[at + j] + center) * scale[j];
-    }
 }
 
 #endif
