@@ -43,6 +43,15 @@ static const char *range_of(const dt_inspect_site *s, char text[32])
     return text;
 }
 
+/* Counts over the grid and an eighth of its length on both sides. */
+static json_t *histogram(const int64_t *bin)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < DT_INSPECT_BINS; i++)
+        json_array_append_new(list, json_integer((json_int_t)bin[i]));
+    return list;
+}
+
 static void on_site(void *arg, const dt_inspect_site *s)
 {
     view *v = arg;
@@ -60,6 +69,7 @@ static void on_site(void *arg, const dt_inspect_site *s)
         if (o && s->measured) json_object_set_new(o, "clipped", json_real(s->clipped));
         if (o && s->measured && isfinite(s->sqnr_db))
             json_object_set_new(o, "sqnr_db", json_real(s->sqnr_db));
+        if (o && s->measured) json_object_set_new(o, "histogram", histogram(s->bin));
         json_array_append_new(v->list, o);
         return;
     }

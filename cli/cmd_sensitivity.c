@@ -70,9 +70,16 @@ static void print_json(const cli_mixed *m)
         json_array_append_new(front,
                               json_pack("{s:f,s:f}", "cost", cli_mixed_amount(m, m->front[i].cost),
                                         "damage", m->front[i].damage));
-    cli_print_json(json_pack("{s:s,s:o,s:o,s:o}", "metric", m->sense.metric, "widths", widths,
-                             "layers", layers_json(m), "front", front),
-                   9);
+    json_t *o = json_pack("{s:s,s:o,s:o,s:o}", "metric", m->sense.metric, "widths", widths,
+                          "layers", layers_json(m), "front", front);
+    if (o && m->resource) {
+        json_object_set_new(o, "unit", json_string(m->resource->unit));
+        json_object_set_new(o, "budget", json_real(m->amount));
+        json_object_set_new(
+            o, "cost", json_real(cli_mixed_amount(m, dt_ptq_cost(&m->table, m->resource, NULL))));
+        json_object_set_new(o, "damage", json_real(dt_ptq_damage(&m->table, NULL)));
+    }
+    cli_print_json(o, 9);
 }
 
 int cli_sensitivity(const cli_args *args)

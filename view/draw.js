@@ -6,7 +6,7 @@ const colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9
 const colour = run => colours[run % colours.length];
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const styles = { thin: { borderWidth: 0.7 }, dashed: { borderWidth: 1.5, borderDash: [5, 4] },
-  line: { borderWidth: 2 } };
+  line: { borderWidth: 2 }, point: { showLine: false, pointRadius: 6 } };
 
 for (const mark of document.querySelectorAll(".mark")) mark.style.background = colour(mark.dataset.run);
 
@@ -24,7 +24,7 @@ function draw(curve, canvas) {
     data: { datasets: curve.lines.map(l => ({
       label: told.runs[l.run], data: l.points.map(([x, y]) => ({ x, y })), ...styles[l.style],
       borderColor: colour(l.run), backgroundColor: colour(l.run),
-      pointRadius: l.points.length < 30 && l.style !== "thin" ? 2 : 0, pointHitRadius: 8 })) },
+      pointRadius: styles[l.style].pointRadius || (l.points.length < 30 && l.style !== "thin" ? 2 : 0), pointHitRadius: 8 })) },
     options: { animation: false, maintainAspectRatio: false,
       interaction: { mode: "nearest", intersect: false },
       scales: { x: axis(curve.x), y: axis("") },
@@ -36,8 +36,7 @@ function draw(curve, canvas) {
 let charts = [];
 function drawAll() {
   for (const chart of charts) chart.destroy();
-  const place = document.getElementById("curves");
-  place.replaceChildren();
+  for (const place of document.querySelectorAll(".charts")) place.replaceChildren();
   charts = told.curves.map(curve => {
     const box = document.createElement("div");
     box.className = "chart";
@@ -45,7 +44,7 @@ function drawAll() {
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", curve.title);
     box.append(canvas);
-    place.append(box);
+    document.getElementById(curve.place || "curves").append(box);
     return draw(curve, canvas);
   });
 }

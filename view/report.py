@@ -3,8 +3,13 @@
 
     detent report RUN[=LABEL]... --out FILE.html
 
-Curves; what every layer has and costs; weights over their grid; the confusion of classes with the
-worst pictures; how exact the integer model is; recipes, and how to make the runs again. What needs
+Curves; what every layer has and costs; weights and activations over their grids; the confusion of
+classes with the worst pictures; how exact the integer model is; recipes, and how to make the runs
+again. Where a run's folder has sensitivity.json, made by
+
+    detent sensitivity recipe.yaml model.init=RUN/last.h5 --budget bits=4 --json >RUN/sensitivity.json
+
+it also has what every layer minds and the front of damage over cost. What needs
 the dataset (confusion, activations, verification) is left out where it is not there, or with
 --quick. The curves are drawn by Chart.js (MIT licence), which is in the page.
 """
@@ -149,6 +154,59 @@ def histograms(info, values):
     return f"<h3>Weights over their grid</h3><div class=small>{found}</div>" if found else ""
 
 
+def over_grid(site):
+    """What `inspect` counted of an activation: the grid and an eighth of its length on both sides."""
+    bins = site.get("histogram")
+    if not bins or not max(bins):
+        return ""
+    width, most = 256 / len(bins), max(bins)
+    rects = "".join(f'<rect x="{i * width:.2f}" y="{80 - 76 * n / most:.1f}" width="{.85 * width:.2f}" '
+                    f'height="{76 * n / most:.1f}"/>' for i, n in enumerate(bins) if n)
+    low, high = 256 * .1, 256 * .9
+    steps = round((site["high"] - site["low"]) / site["scale_low"])
+    levels = range(steps + 1) if steps < 32 else (0, steps)
+    ticks = "".join(f'<path d="M{low + k * (high - low) / steps:.1f} 80v6"/>' for k in levels)
+    return (f'<figure><svg viewBox="0 0 256 88" role="img" aria-label="values of {text(site["name"])}">'
+            f'{rects}{ticks}</svg><figcaption>{text(site["name"])}, {site["bits"]} bits: '
+            f'{site["low"]:.3g} to {site["high"]:.3g}</figcaption></figure>')
+
+
+def activations(info):
+    found = "".join(over_grid(s) for s in info["sites"] if s["side"] == "activations")
+    return f"<h3>Activations over their grid</h3><div class=small>{found}</div>" if found else ""
+
+
+def sensitivity(run, number, found):
+    """A table of what every layer minds, and the front as a curve of its own place."""
+    try:
+        with open(run.path("sensitivity.json")) as f:
+            told = json.load(f)
+        widths = [f"{w} bits" for w in told["widths"]]
+        most = max(d for l in told["layers"] for d in l["damage"])
+        rows = [[cell(l["layer"]), cell(l["weights"], "{:,}"), cell(l["macs"], "{:,}"), cell(l["bits"]),
+                 *(f'<td class=n style="--share:{max(d, 0) / most if most > 0 else 0:.3f}">{d:.3g}</td>'
+                   for d in l["damage"]),
+                 cell("stays" if l["fixed"] else l["chosen"])] for l in told["layers"]]
+        front = [[p["cost"], p["damage"]] for p in told["front"]]
+    except OSError:
+        return ""
+    except (ValueError, KeyError, TypeError):
+        fail(f"{run.path('sensitivity.json')}: is not what 'detent sensitivity --json' prints")
+    page = (f"<h3>Sensitivity ({text(told['metric'])})</h3>"
+            + table(["layer", "weights", "MACs", "bits", *widths, "chosen"], rows,
+                    "Damage when the weights of one layer have so many bits").replace(
+                        "<table>", "<table class=heat>", 1))
+    if len(front) < 2:
+        return page
+    place = f"front-{number}"
+    found.append({"title": f"The front: damage over {told['unit']}, and the choice for "
+                           f"{told['budget']:g}", "x": told["unit"], "place": place,
+                  "lines": [{"run": number, "style": "line", "points": front},
+                            {"run": number, "style": "point",
+                             "points": [[told["cost"], told["damage"]]]}]})
+    return page + f'<div id="{place}" class="charts"></div>'
+
+
 def predictions(net):
     """[(class, label, file or None)]; None: the dataset is not there, or has no labels."""
     with tempfile.TemporaryDirectory() as folder:
@@ -228,7 +286,7 @@ def class_names(info, lines):
     return names.split("\n") if names and len(names.split("\n")) >= K else [str(i) for i in range(K)]
 
 
-def detail(run, quick):
+def detail(run, quick, number, found):
     net = run.path("last.h5")
     images = [] if quick else ["--images", "200"]
     code, out, why = detent("inspect", net, "--json", *images)
@@ -240,7 +298,8 @@ def detail(run, quick):
     parts = [f"<p>{text(os.path.basename(net))}: step {info.get('run.step')}, "
              f"{info['parameters']:,} parameters, {info['bytes']:,} bytes of checkpoint, "
              f"{sum(l['low_bytes'] for l in info['layers']):,} bytes of weights.</p>",
-             layers(info), sites(info), histograms(info, weights.of(net))]
+             layers(info), sites(info), histograms(info, weights.of(net)), activations(info),
+             sensitivity(run, number, found)]
     if not quick:
         lines, why = predictions(net)
         if lines:
@@ -268,9 +327,10 @@ def main():
     runs = [Run(word) for word in args.runs]
     if not any(run.last() or run.of("step") for run in runs):
         fail("the runs have told nothing yet")
+    found = curves(runs)
     details = "".join(f"<section><h2><i class=mark data-run={i}></i>{text(run.label)}</h2>"
-                      f"{detail(run, args.quick)}</section>" for i, run in enumerate(runs))
-    data = json.dumps({"runs": [r.label for r in runs], "curves": curves(runs)})
+                      f"{detail(run, args.quick, i, found)}</section>" for i, run in enumerate(runs))
+    data = json.dumps({"runs": [r.label for r in runs], "curves": found})
     page = string.Template(file("page.html")).substitute(
         title=text(", ".join(r.label for r in runs)), style=file("style.css"), summary=summary(runs),
         details=details, library=file("chart.min.js").replace("</script", "<\\/script"),

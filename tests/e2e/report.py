@@ -43,6 +43,9 @@ def run(args):
     recipe = test.write("recipe.yaml", text)
     test.succeed("train", recipe, "train.epochs=2", "train.log_steps=5", "--out", test.path("a"))
     test.succeed("train", recipe, "quant=none", "train.max_steps=3", "--out", test.path("b"))
+    with open(test.path("a", "sensitivity.json"), "w") as f:
+        f.write(test.succeed("sensitivity", recipe, "model.init=" + test.path("a", "last.h5"),
+                             "ptq.images=32", "--budget", "bits=4", "--widths", "2,4,8", "--json"))
     label = 'b & <i>"c"</i>'
     out = test.path("report.html")
     test.succeed("report", test.path("a"), f"{test.path('b')}={label}", "--out", out)
@@ -72,6 +75,25 @@ def run(args):
                    f"layer {layer['name']}")
     test.check(info["class.names"].split("\n") == list(CLASSES), "class names")
 
+    # Activations over their grids, as inspect counts them; what layers mind, and the front.
+    counted = json.loads(test.succeed("inspect", test.path("a", "last.h5"), "--images", "200",
+                                      "--json"))
+    for site in counted["sites"]:
+        if site["side"] == "activations":
+            count = sum(site["histogram"])
+            inside = sum(site["histogram"][6:54]) / max(count, 1)
+            test.check(f'aria-label="values of {site["name"]}"' in page and count > 0 and
+                       count % 36 == 0 and abs(inside + site["clipped"] - 1) < 0.02,
+                       f"{site['name']}: {count} values, {inside} inside, {site['clipped']} clipped")
+    with open(test.path("a", "sensitivity.json")) as f:
+        sense = json.load(f)
+    front = next(c for c in told["curves"] if c.get("place") == "front-0")
+    test.check([l["points"] for l in front["lines"]] ==
+               [[[p["cost"], p["damage"]] for p in sense["front"]], [[sense["cost"], sense["damage"]]]]
+               and sense["cost"] <= sense["budget"] == 4 and 'id="front-0"' in page,
+               f"the front: {front}")
+    test.check(all(f"{d:.3g}" in seen for l in sense["layers"] for d in l["damage"]), "damages")
+
     # Confusion: its diagonal is what eval counts, and wrong pictures are shown.
     score = json.loads(test.succeed("eval", test.path("a", "last.h5"), "--json"))
     rows = re.search(r"<table class=confusion>(.*?)</table>", page, re.S).group(1)
@@ -84,6 +106,11 @@ def run(args):
     test.check(first.count("data:image/png;base64,") == wrong, f"{wrong} worst pictures")
     test.check("Verified." in page and "have the class of the float net" in page, "verification")
     test.check("detent train recipe.yaml" in page and "bits: 4" in page, "recipe")
+
+    bad = test.write("b/sensitivity.json", "{}")
+    code, _, err = test.run("report", test.path("b"), "--quick", "--out", test.path("x.html"))
+    test.check(code == 1 and f"{bad}: is not what" in err and err.count("\n") == 1, err)
+    os.remove(bad)
 
     # Without its dataset the page is made all the same.
     os.rename(test.path("set"), test.path("gone"))

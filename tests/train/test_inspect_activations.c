@@ -62,6 +62,12 @@ START_TEST(one_scale_by_hand)
     ck_assert(fit.has_grid);
     ck_assert_int_eq(fit.count, 5);
     ck_assert_int_eq(fit.clipped, 2);
+    /* 0..7.5 are bins 6..53, a bin 0.15625 wide; the two outside lie beyond an eighth. */
+    ck_assert_int_eq(fit.bin[6], 1);
+    ck_assert_int_eq(fit.bin[6 + 3], 1);
+    ck_assert_int_eq(fit.bin[54], 1);
+    ck_assert_int_eq(fit.bin[DT_INSPECT_BINS - 1], 1);
+    ck_assert_int_eq(fit.bin[0], 1);
     ck_assert(fabs(fit.noise - (0.01 + 2.25 + 1)) < 1e-6);
     ck_assert(fabs(fit.signal - (0.36 + 56.25 + 81 + 1)) < 1e-5);
     ck_assert(fabs(dt_inspect_sqnr(&fit) - 10 * log10(138.61 / 3.26)) < 1e-5);

@@ -87,6 +87,7 @@ dt_inspect_site dt_inspect_site_of(const dt_state *state, const dt_node *node,
     if (site.measured) {
         site.clipped = (double)fit->clipped / (double)fit->count;
         site.sqnr_db = dt_inspect_sqnr(fit);
+        site.bin = fit->bin;
     }
     return site;
 }

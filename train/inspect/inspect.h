@@ -25,6 +25,11 @@ void dt_inspect_close(dt_inspection *inspection);
 /* True for a tensor that belongs to the net and not to the run: optimizer, dynamics. */
 bool dt_inspect_is_model(const char *name);
 
+/* Where values lie, seen from their grid: DT_INSPECT_BINS bins of equal width from an eighth of the
+ * grid's length below its lowest value to an eighth above its highest; what is further out is in
+ * the outer bins. */
+enum { DT_INSPECT_BINS = 60 };
+
 typedef struct dt_inspect_site {
     const char *name, *method; /* borrowed until the callback returns */
     int bits;
@@ -37,6 +42,7 @@ typedef struct dt_inspect_site {
     int64_t at_floor;             /* groups whose learned range is at its floor */
     bool measured;                /* on pictures: what follows */
     double clipped, sqnr_db;      /* share of values outside of the grid; +inf: nothing lost */
+    const int64_t *bin;           /* [DT_INSPECT_BINS], lives as long as `name` */
 } dt_inspect_site;
 typedef void (*dt_inspect_fn)(void *arg, const dt_inspect_site *site);
 

@@ -19,6 +19,13 @@ typedef struct watch {
     int64_t valid;
 } watch;
 
+static int bin_of(double x, double low, double high)
+{
+    double at = (x - low) / (high - low) * (DT_INSPECT_BINS / 1.25) + DT_INSPECT_BINS / 10.0;
+    if (!(at > 0)) return 0;
+    return at < DT_INSPECT_BINS ? (int)at : DT_INSPECT_BINS - 1;
+}
+
 void dt_inspect_fit_add(dt_inspect_fit *fit, const dt_fakequant_conf *c, const dt_quant_site *site,
                         const real *params, const real *stats, const real *x, real *room)
 {
@@ -35,6 +42,7 @@ void dt_inspect_fit_add(dt_inspect_fit *fit, const dt_fakequant_conf *c, const d
         fit->signal += (double)x[i] * (double)x[i];
         fit->noise += d * d;
         fit->clipped += grid && ((double)x[i] < low || (double)x[i] > high);
+        if (grid && low < high) fit->bin[bin_of((double)x[i], low, high)]++;
     }
     fit->count += site->count;
 }

@@ -4,12 +4,14 @@
 #ifndef DT_TRAIN_INSPECT_INSPECT_ACTIVATIONS_H
 #define DT_TRAIN_INSPECT_INSPECT_ACTIVATIONS_H
 
+#include "train/inspect/inspect.h"
 #include "train/net/session.h"
 
 typedef struct dt_inspect_fit {
     double signal, noise; /* sums of squares: of values, of values minus what they became */
     int64_t count, clipped;
-    bool has_grid; /* otherwise `clipped` means nothing */
+    int64_t bin[DT_INSPECT_BINS];
+    bool has_grid; /* otherwise `clipped` and `bin` mean nothing */
 } dt_inspect_fit;
 
 /* Adds `count` values of one group of a site to `fit`. `room` has as many. */
