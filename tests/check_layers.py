@@ -200,19 +200,98 @@ def words(path, text, wrong):
             wrong.append(f"{path}:{code.count(chr(10), 0, m.start()) + 1}: {m.group()}...)")
 
 
-# What an operation is, its descriptor tells (dt_op): its name is compared where tables are looked up.
-NAMES = re.compile(r"\bstrn?(?:case)?cmp\s*\([^;]*op->name|&\s*dt_op_\w+\b(?!\s*\()|"
-                   r"\bop\s*[!=]=\s*(?:&|dt_op_)|\bis_op\b|"
-                   r"\bbool\s+\w+\s*\(\s*const\s+dt_(?:node|op)\s*\*\s*\w*\s*,\s*const\s+char\s*\*")
+# What an operation is, its descriptor tells (dt_op), and what it is elsewhere its form: their names,
+# descriptors and functions are compared nowhere but where tables are looked up.
+TABLES = {"autograd/ops.c", "integer/forms.c"}
+# `name` there is a word of another vocabulary, or only printed.
+OTHER_WORDS = {("exchange/onnx/reader/op_function.c", '(how, "tanh"'), ("train/bench/bench.c", "= b->plan.")}
+COMPARES = r"(?:\bstr(?:n?case|n)?cmp|\bmemcmp|\bstrstr|\b\w*(?:equal|same)\w*)\s*\("
+FACTS = [re.compile(p) for p in (
+    COMPARES + r"[^;]*\b(?:op|form)(?:->|\.)name\b",
+    r"\b(?:op|form)(?:->|\.)name\s*\[|\*\s*(?:\w+(?:->|\.))*(?:op|form)(?:->|\.)name\b",
+    # Another name for it, under which it could be compared.
+    r"=\s*(?:\w+(?:\[\w+\])?(?:->|\.))*(?:op|form)(?:->|\.)name\s*;",
+    r"&\s*dt_op_\w+\b(?!\s*\()|\bdt_op_\w+\.name\b",
+    r"[!=]=\s*(?:&\s*dt_form_|dt_op_find\b|dt_form_of\b)|\b(?:dt_op_find|dt_form_of)\s*\([^;{}]*?\)\s*[!=]=",
+    r"(?:(?:->|\.)op\b|\bop)\s*[!=]=\s*(?:&|dt_op_)|(?:->|\.)op\s*[!=]=(?!\s*(?:NULL|DT_OX_\w+)\b)|"
+    r"[!=]=\s*\w+(?:\[\w+\])?(?:->|\.)op\b(?!->|\.)",
+    r"\bop(?:->|\.)(?:infer|forward|backward|form)\s*[!=]=(?!\s*NULL\b)",
+    r"(?:[!=]=|\bcase)\s*DT_OP_(?!MAX_)[A-Z]|\bswitch\s*\([^)]*(?:\bop->|->op\b)",
+    r"\bis_op\b|\bbool\s+\w+\s*\(\s*const\s+dt_(?:node|op)\s*\*\s*\w*\s*,\s*const\s+char\s*\*",
+)]
 
 
-def facts(path, text, wrong):
-    if path.split("/")[0] in FREE or path == "autograd/ops.c":
-        return
+def names_of_operations(root):
+    """Those of the rows of ops.def."""
+    with open(os.path.join(root, "autograd", "ops.def"), encoding="utf-8") as f:
+        return sorted(set(re.findall(r"^DT_(?:OP|OP_IN|LOSS)\((\w+)", f.read(), re.M)))
+
+
+def facts_of(names):
+    """What compares with one of these names, and functions that are called after one."""
+    stems = [*names, "conv", "norm", "pool", "dense", "attention"]
+    return (re.compile(COMPARES + r'(?:[^;"]|"(?:\\.|[^"\\\n])*")*?"(?:' + "|".join(names) + ')"'),
+            re.compile(r"\bis_(?:an?_)?(?:" + "|".join(stems) + r")(?:s|2d|_node|_op)?\s*\(\s*"
+                       r"(?:const\s+dt_(?:node|op|graph)\b|\w+->op\b|node\b|n\b)"))
+
+
+def asks(text, by_name):
+    """Places in C text that ask which operation a node is."""
     code = bare(text)
-    for m in NAMES.finditer(code):
-        wrong.append(f"{path}:{code.count(chr(10), 0, m.start()) + 1}: asks which operation it is; "
-                     "facts are in dt_op")
+    with_words = re.sub(r"//[^\n]*|/\*.*?\*/", lambda m: "\n" * m.group().count("\n"), text, flags=re.S)
+    for pattern in FACTS:
+        yield from ((code, m) for m in pattern.finditer(code))
+    yield from ((with_words, m) for m in by_name[0].finditer(with_words))
+    yield from ((code, m) for m in by_name[1].finditer(code))
+
+
+def facts(path, text, by_name, wrong):
+    if path.split("/")[0] in FREE or path in TABLES:
+        return
+    for code, m in asks(text, by_name):
+        line = code[code.rfind("\n", 0, m.start()) + 1:code.find("\n", m.end())]
+        if any(path == p and words in line for p, words in OTHER_WORDS):
+            continue
+        if re.fullmatch(r"autograd/op_\w+\.c|forms/form_\w+\.c", path) and own(path, m.group()):
+            continue
+        wrong.append(f"{path}:{code.count(chr(10), 0, m.start()) + 1}: asks which operation it is "
+                     f"({' '.join(m.group().split())[:60]}); facts are in dt_op")
+
+
+def own(path, words):
+    """A file may know the operation that it holds."""
+    name = re.match(r"\w+/(?:op|form)_(\w+)\.c", path).group(1)
+    return re.search(rf"\bdt_(?:op|form)_{name}\b|\"{name}\"", words)
+
+
+# Each must be found, and none of the second kind: this file's own test.
+ASKS = (
+    'if (strcmp(node->op->name, "conv2d") == 0) x();', 'if (!strncmp(n->op->name, "conv", 4)) x();',
+    'if (node->op == &dt_op_conv2d) x();', "if (&dt_op_relu != op) x();", "if (n->op == conv) x();",
+    "if (a->op == b->op) x();", 'if (n->op == dt_op_find("relu")) x();',
+    'if (dt_op_find("relu") == n->op) x();', "if (kind(op) == DT_OP_CONV2D) x();",
+    "switch (node->op->kind) { }", "case DT_OP_RELU: break;", "if (op->forward == conv_forward) x();",
+    "if (op->form != other) x();", "if (dt_form_of(op) == &dt_form_concat) x();",
+    "if (form == &dt_form_add) x();", 'if (strcmp(m->form->name, "add") == 0) x();',
+    "const char *name = node->op->name;", "if (node->op->name[0] == first) x();",
+    "if (*node->op->name == first) x();", 'const char *a = f(n); if (strcmp(a, "batchnorm") == 0) x();',
+    'if (strstr(word, "maxpool")) x();', "static bool is_relu(const dt_node *node) { }",
+    "if (is_conv(n)) x();", "static bool is_batchnorm_node(const dt_graph *g, int v) { }",
+    "static bool named(const dt_node *n, const char *name) { }", 'if (same_text(a, "gap")) x();')
+FINE = (
+    "if (n->op->product) x();", "if (!node->op->sum && dt_op_find(name)) x();", "n.op = dt_op_find(codes->op);",
+    "int in[DT_OP_MAX_IN]; if (i == DT_OP_MAX_IN) x();", 'y = dt_graph_node(g, "conv2d", name, c, in, 2, &out, err);',
+    'dt_fail(err, "%s", n->op->name);', "if (op->form == NULL) x();", "static bool is_layer(const dt_op *op) { }",
+    'if (strcmp(name, "scales") == 0) x();', "return dt_form_of(node->op)->onnx(w, node);")
+
+
+def facts_are_found(by_name, wrong):
+    for text in ASKS:
+        if not list(asks(text, by_name)):
+            wrong.append(f"check_layers.py: does not see {text}")
+    for text in FINE:
+        if found := list(asks(text, by_name)):
+            wrong.append(f"check_layers.py: takes {text} for a question ({found[0][1].group()})")
 
 
 def layout(path, text, wrong):
@@ -299,6 +378,8 @@ def folders_have_rows(root, wrong):
 def main(root, build):
     wrong, count = [], 0
     run = run_by_meson(root, build)
+    by_name = facts_of(names_of_operations(root))
+    facts_are_found(by_name, wrong)
     order_of_folders(wrong)
     folders_have_rows(root, wrong)
     parts_are_there(root, run, wrong)
@@ -316,7 +397,7 @@ def main(root, build):
                 if name.endswith((".c", ".h")):
                     includes(root, path, text, wrong)
                     words(path, text, wrong)
-                    facts(path, text, wrong)
+                    facts(path, text, by_name, wrong)
                 tested(run, path, wrong)
     print("\n".join(wrong))
     print(f"{count} files, {len(wrong)} findings")
