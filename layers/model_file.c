@@ -17,5 +17,6 @@ static const dt_model_source *file(const void *conf)
 const dt_model dt_model_file = {
     .row = { "file", "a list of layers in a YAML file", opts, sizeof(dt_model_source) },
     .describes = true,
+    .axes = -1,
     .file = file,
 };

@@ -13,7 +13,8 @@ typedef struct dt_model_source {
 typedef struct dt_model {
     dt_row row;
     bool describes; /* its file is a list of layers in YAML, without weights; else ONNX */
-    int axes;       /* that its input has beside the samples; 0: three, [N,H,W,C] */
+    /* That its input has beside the samples; 0: three, [N,H,W,C]; -1: as its file says. */
+    int axes;
     /* x: the input, of any number of channels. Returns the output [N,classes], or -1 (see
      * dt_builder). */
     int (*build)(dt_builder *b, const void *conf, int classes, int x);

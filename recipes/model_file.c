@@ -23,14 +23,15 @@ static dt_status add(dt_recipe *recipe, dt_yaml_node *model, const dt_yaml_node 
                        err);
 }
 
-/* Nothing in the file says what it expects of pictures. */
+/* Nothing in the file says what it expects of samples. */
 static dt_status check_normalize(const dt_yaml_node *in, const dt_yaml_node *file, dt_error *err)
 {
     if (dt_yaml_find(dt_yaml_find(in, "data"), "normalize")) return DT_OK;
     return dt_node_fail(
         file, DT_ERR_NOT_FOUND, err,
-        "does not tell what it expects of pictures: say data.normalize, as none "
-        "(0..1), half (-1..1), imagenet, or {mean: 0, std: 1, range: 255} (0..255)");
+        "does not tell what it expects of samples: say data.normalize, as none "
+        "(0..1), half (-1..1), imagenet, or {mean: 0, std: 1, range: 255} (0..255); of arrays "
+        "{mean: 0, std: 1} (as they are)");
 }
 
 /* The file's quantizers, unless the recipe says something of quantizers. */

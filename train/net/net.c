@@ -194,7 +194,7 @@ static dt_status check_axes(const dt_recipe *recipe, const dt_net_input *input, 
     dt_shape x = dt_net_input_shape(input);
     int takes = model->axes ? model->axes : 3;
     char text[DT_SHAPE_TEXT];
-    if (x.rank == 1 + takes) return DT_OK;
+    if (takes < 0 || x.rank == 1 + takes) return DT_OK;
     return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ recipe->name, 0, "model.name" },
                    "'%s' takes inputs of %d %s beside the samples, the data gives %s%s",
                    model->row.name, takes, takes == 1 ? "axis" : "axes", dt_shape_print(&x, text),

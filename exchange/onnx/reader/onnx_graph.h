@@ -19,16 +19,16 @@ void dt_onnx_net_close(dt_onnx_net *net); /* NULL is fine */
 const char *dt_onnx_net_sha256(const dt_onnx_net *net);
 /* Numbers of its output, which are its classes; 0: the file does not tell. */
 int dt_onnx_net_classes(const dt_onnx_net *net);
-/* The picture's size; 0: any. */
+/* The picture's size; 0: any, or no picture goes in. */
 void dt_onnx_net_size(const dt_onnx_net *net, int64_t *out_H, int64_t *out_W);
 
 /* Does the file have quantizers (QuantizeLinear)? */
 bool dt_onnx_net_is_quantized(const dt_onnx_net *net);
 
-/* Adds the nodes to a graph, behind picture x [N,H,W,3], with the file's quantizers as sites or
- * without them. Where `classes` (0: any) are not the
- * file's, the layer that gives the output has as many, and no values. Errors name the node, its
- * operator and the reason: UNSUPPORTED, SHAPE. */
+/* Adds the nodes to a graph, behind x, a picture [N,H,W,C] or rows [N,K], with the file's
+ * quantizers as sites or without them. Where `classes` (0: any) are not the file's, the layer that
+ * gives the output has as many, and no values. Errors name the node, its operator and the reason:
+ * UNSUPPORTED, SHAPE. */
 dt_status dt_onnx_net_build(dt_onnx_net *net, dt_builder *b, int x, int classes, bool sites,
                             int *out_logits, dt_error *err) DT_MUST_CHECK;
 /* The layer whose outputs were made others; NULL: none. */
@@ -41,8 +41,9 @@ typedef struct dt_onnx_look {
     bool waits;                             /* for a node that is refused */
     const char *refusal;                    /* NULL: it is read */
 } dt_onnx_look;
-/* Calls fn for every node, refused ones too, with pictures of the file's size (32x32 where that is
- * open). Once for a net, and instead of dt_onnx_net_build. NOMEM, SHAPE */
+/* Calls fn for every node, refused ones too, with inputs of the file's size (pictures of 32x32 and
+ * three channels where that is open). Once for a net, and instead of dt_onnx_net_build. NOMEM,
+ * SHAPE */
 dt_status dt_onnx_net_look(dt_onnx_net *net, void (*fn)(void *arg, const dt_onnx_look *look),
                            void *arg, dt_error *err) DT_MUST_CHECK;
 
