@@ -55,6 +55,10 @@ static const struct argp_option all[] = {
     { "widths", 'W', "LIST", 0, "of weights, to choose from; default: 2,3,4,6,8", 0 },
     { "budget", 'G', "RESOURCE=N", 0, "bits=4 (mean of a weight), bytes=N or bops=N", 0 },
     { "allocator", 'A', "NAME", 0, "pareto (default, exact) or greedy", 0 },
+    { "max-drop", 'X', "POINTS", 0,
+      "the cheapest widths that lose no more on held-out training pictures; --budget names what "
+      "is cheap, default bytes",
+      0 },
     { "data", 'O', "FOLDER", 0, "pictures for a net's file: class folders, or files without labels",
       0 },
     { "normalize", 'Z', "HOW", 0,
@@ -194,6 +198,9 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case 'A':
         a->allocator = value;
+        return 0;
+    case 'X':
+        a->max_drop = value;
         return 0;
     case 'B':
         a->bits = value;

@@ -19,7 +19,7 @@ typedef struct cli_args {
     int word_count;
     const char *out, *isa, *format, *target, *prefix, *predictions, *arith, *rounding, *runtime,
         *python, *compiler, *comm, *bits, *method, *metric, *widths, *budget, *allocator, *from,
-        *data, *normalize;
+        *data, *normalize, *max_drop;
     const char *text; /* the recipe that words[0] stands for; NULL: words[0] is one */
     int threads, steps, images, comm_seconds;
     dt_memory_limit memory;

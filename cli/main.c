@@ -11,7 +11,7 @@ static const cli_verb verbs[] = {
       CLI_MAX_WORDS, cli_train },
     { "quantize", "RECIPE [KEY=VALUE...]\nNET.onnx --data FOLDER --normalize HOW [KEY=VALUE...]",
       "Make model.init, a float net, or an ONNX file one of integers without training.",
-      "otiMjrnfTaRBDEWGAOZ", 1, CLI_MAX_WORDS, cli_quantize },
+      "otiMjrnfTaRBDEWGAOZX", 1, CLI_MAX_WORDS, cli_quantize },
     { "sensitivity", "RECIPE [KEY=VALUE...]",
       "Tell which layers mind how many bits, and choose them for a budget.", "tiMjEWGA", 1,
       CLI_MAX_WORDS, cli_sensitivity },

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/mixed.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,12 +34,16 @@ static dt_status read_widths(const char *text, cli_mixed *m, dt_error *err)
     return dt_fail(err, DT_ERR_RANGE, &where, "is empty");
 }
 
-/* "bits=4" */
-static dt_status read_budget(const char *text, cli_mixed *m, dt_error *err)
+/* "bits=4"; `open`: "bits", without a limit, too. */
+static dt_status read_budget(const char *text, bool open, cli_mixed *m, dt_error *err)
 {
     const dt_where where = { .key = "--budget" };
     char name[32], *end;
     const char *equal = strchr(text, '=');
+    if (!equal && open) {
+        m->amount = INFINITY;
+        return find(&dt_ptq_resources, text, "--budget", &m->resource, err);
+    }
     if (!equal || equal == text || (size_t)(equal - text) >= sizeof name)
         return dt_fail(err, DT_ERR_FORMAT, &where,
                        "'%s' is not of the form RESOURCE=NUMBER, such as bits=4", text);
@@ -59,7 +64,8 @@ dt_status cli_mixed_options(const cli_args *args, cli_mixed *m, dt_error *err)
     DT_TRY(read_widths(args->widths ? args->widths : "2,3,4,6,8", m, err));
     DT_TRY(find(&dt_ptq_allocators, args->allocator ? args->allocator : "pareto", "--allocator",
                 &m->allocator, err));
-    return args->budget ? read_budget(args->budget, m, err) : DT_OK;
+    const char *budget = args->budget || !args->max_drop ? args->budget : "bytes";
+    return budget ? read_budget(budget, args->max_drop != NULL, m, err) : DT_OK;
 }
 
 static void on_progress(void *arg, const char *metric, const char *what, double share)
@@ -89,14 +95,14 @@ static dt_status look(void *arg, const dt_ptq_mixed *table, dt_error *err)
 {
     cli_mixed *m = arg;
     if (!m->resource) return DT_OK;
-    m->budget = (int64_t)(m->amount * scale(m, table));
+    m->budget = INT64_MAX;
+    if (isfinite(m->amount)) m->budget = (int64_t)(m->amount * scale(m, table));
     return dt_ptq_check_budget(table, m->resource, m->budget, err);
 }
 
-static dt_status choose(cli_mixed *m, dt_error *err)
+dt_status cli_mixed_choose(cli_mixed *m, int64_t budget, dt_error *err)
 {
-    if (!m->resource) return DT_OK;
-    return m->allocator->choose(&m->table, m->resource, m->budget, m->front,
+    return m->allocator->choose(&m->table, m->resource, budget, m->front,
                                 (int)DT_ARRAY_LEN(m->front), &m->front_count, err);
 }
 
@@ -114,7 +120,7 @@ dt_status cli_mixed_run(const cli_args *args, dt_recipe *recipe, cli_mixed *m, d
                                       .progress = on_progress };
     DT_TRY(dt_sensitivity(&p, &m->session, &m->table, err));
     cli_progress(NULL, 0);
-    dt_status st = choose(m, err);
+    dt_status st = m->resource ? cli_mixed_choose(m, m->budget, err) : DT_OK;
     if (st != DT_OK) cli_mixed_fini(m);
     return st;
 }

@@ -23,6 +23,8 @@ typedef struct cli_mixed {
 dt_status cli_mixed_options(const cli_args *args, cli_mixed *m, dt_error *err);
 /* Measures, and chooses where there is a budget. After DT_OK it ends with cli_mixed_fini. */
 dt_status cli_mixed_run(const cli_args *args, dt_recipe *recipe, cli_mixed *m, dt_error *err);
+/* Widths for a budget in the resource's cost. */
+dt_status cli_mixed_choose(cli_mixed *m, int64_t budget, dt_error *err);
 void cli_mixed_fini(cli_mixed *m);
 /* The rule of a layer as a recipe's list has it: "{layers: conv1, weights: {bits: 4}}". */
 void cli_mixed_rule(const cli_mixed *m, int layer, char *text, size_t size);

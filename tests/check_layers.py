@@ -31,7 +31,7 @@ CALL = r"(?<![\w.>]){}\s*\("
 EXITS = re.compile(CALL.format("(?:exit|_exit|abort|printf|puts|putchar|rand|srand|getenv)"))
 MEMORY = re.compile(CALL.format("(?:malloc|calloc|realloc|free|aligned_alloc|posix_memalign)"))
 # The text that jansson makes is freed as jansson wants it.
-MEMORY_OF_LIBRARIES = {"api/api.c", "train/run/metrics.c", "cli/cmd_quantize.c"}
+MEMORY_OF_LIBRARIES = {"api/api.c", "train/run/metrics.c", "cli/quantize_report.c"}
 # Rows of tables: the suites that loop over the tables are their tests.
 ROWS = re.compile(r"/(?:op|form|quant|range|model|layer|data|dynamic|transform|optim|schedule|import|export|target|task|comm|stage|unit|var|loss|solver|metric|resource|alloc)_\w+\.c$")
 # Parts of a file that is tested under its own name, or by the tests of whole runs.

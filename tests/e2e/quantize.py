@@ -39,6 +39,7 @@ def check_presets(test):
         for unit in report["units"]:
             test.check(unit["after"] <= unit["before"], f"{name}: {unit}")
         result = test.path(name, "quantized.h5")
+        test.check(report["proof"]["proved"] and report["proof"]["cases"] > 1000, f"{name}: no proof")
         told = json.loads(test.succeed("verify", result, "--images", "64", "--json"))
         test.check(told["verified"], f"{name}: verify")
         test.check(os.path.exists(test.path(name, report["recipe"] + ".onnx")), f"{name}: no export")
@@ -144,6 +145,49 @@ def check_sensitivity(test):
         test.check(code == 1 and len(lines) == 1 and text in lines[0], f"{keys}: {err}")
 
 
+def check_max_drop(test):
+    """The cheapest widths within a drop: between the ends by bisection, as measured on pictures that
+    no stage reads; a stopped search goes on; what cannot be met is told when all is written."""
+    def search(name, limit, *keys):
+        code, out, err = quantize(test, name, "--method", "nearest", "--max-drop", limit, "--metric",
+                                  "mse", "--widths", "2,4,8", "--json", *keys)
+        return code, json.loads(out) if out else None, err
+
+    code, none, err = search("drop 100", "100")
+    test.check(code == 0 and none["max_drop"]["met"] and none["max_drop"]["tries"] == 2, err)
+    code, some, err = search("drop 10", "10", "ptq.score=none")
+    told = some["max_drop"]
+    test.check(code == 0 and told["met"] and told["drop"] <= 10 and told["held_out"] == 64, err)
+    test.check(none["max_drop"]["cost"] <= told["cost"] <= told["widest"]
+               and told["points_of"] == "metric", f"{told}")
+    tries = os.listdir(test.path("drop 10", "tries"))
+    test.check(len(tries) == told["tries"], f"{tries} {told}")
+    again = json.loads(open(test.path("drop 10", "tries", tries[0], "drop.json")).read())
+    # The same search, stopped behind its tries: none is made again.
+    os.remove(test.path("drop 10", "quantized.h5"))
+    times = {t: os.stat(test.path("drop 10", "tries", t, "quantized.h5")).st_mtime_ns for t in tries}
+    code, _, err = search("drop 10", "10", "ptq.score=none")
+    test.check(code == 1 and "go on with --resume" in err, err)
+    code, more, err = search("drop 10", "10", "ptq.score=none", "--resume")
+    test.check(code == 0 and more["max_drop"] == told, f"{more} {err}")
+    test.check(times == {t: os.stat(test.path("drop 10", "tries", t, "quantized.h5")).st_mtime_ns
+                         for t in tries} and again["held_out"] == 64, "tries were made again")
+    # 2 bits for all lose more than nothing: what is left is told, and in the folder.
+    code, least, err = search("drop 0", "0", "quant.activations.bits=2", "ptq.score=none", "--widths",
+                              "2")
+    lines = [line for line in err.splitlines() if "cannot be met" in line]
+    test.check(code == 1 and not least["max_drop"]["met"] and len(lines) == 1
+               and "layers that cost the most: " in lines[0], f"{err}")
+    test.check(os.path.exists(test.path("drop 0", "quantized.h5")), "the best that was reached is gone")
+    for keys, text in ((("--max-drop", "x"), "is no number of points"),
+                       (("--max-drop", "1", "--bits", "4"), "--bits is mixed or not given"),
+                       (("--max-drop", "1", "--budget", "bits=1"), "below the least possible"),
+                       (("--bits", "mixed"), "or --max-drop 0.5")):
+        code, _, err = quantize(test, "refused", "--method", "nearest", "--metric", "mse", *keys)
+        lines = [line for line in err.splitlines() if not line.startswith("override:")]
+        test.check(code == 1 and len(lines) == 1 and text in lines[0], f"{keys}: {err}")
+
+
 def run(arguments):
     test = Test(arguments[0])
     test.write("float.yaml", FLOAT)
@@ -152,6 +196,7 @@ def run(arguments):
     check_presets(test)
     check_again(test)
     check_sensitivity(test)
+    check_max_drop(test)
     check_warning(test)
     check_kill(test)
     check_refused(test)

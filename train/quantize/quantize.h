@@ -46,6 +46,8 @@ typedef struct dt_quantize_report {
     dt_quantize_score quantized; /* float arithmetic on the grids */
     dt_quantize_score integer;   /* the integer model, if the net has one */
     char no_integer[512];        /* why it has none */
+    bool has_proof;              /* of it: the engine against the reference (integer/prove.h) */
+    int64_t proof_cases, proof_differ;
     int unit_count;
     dt_quantize_unit *unit;
     int layer_count;

@@ -28,7 +28,7 @@ dt_status dt_quantize_count(void *arg, dt_session *s, const char **out_key, dt_e
 /* Runs the net without quantizers over the recipe's pictures. Nothing happens for score none. */
 dt_status dt_quantize_read_truth(dt_session *s, dt_quantize_truth *t, dt_quantize_report *report,
                                  dt_error *err) DT_MUST_CHECK;
-/* Compares the net as it is, and its integer model. */
+/* Compares the net as it is, and its integer model, which is proved as well. */
 dt_status dt_quantize_compare(dt_session *s, const dt_quantize_truth *t, const char *rounding,
                               dt_quantize_report *report, dt_error *err) DT_MUST_CHECK;
 void dt_quantize_end_truth(const dt_session *s, dt_quantize_truth *t);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/mathx.h"
-#include "integer/run.h"
+#include "integer/prove.h"
 #include "train/quantize/quantize_state.h"
 #include "train/run/evaluate.h"
 #include "train/run/evaluate_integer.h"
@@ -180,6 +180,25 @@ static dt_status read_integer(dt_session *s, const dt_int_model *m, reader *r, d
     return st;
 }
 
+static void on_proof(void *arg, const dt_proof *p)
+{
+    dt_quantize_report *report = arg;
+    if (p->other) return; /* another contract */
+    report->proof_cases += p->cases;
+    report->proof_differ += p->differ;
+}
+
+/* Scores and proves. */
+static dt_status judge(dt_session *s, const dt_int_model *m, const dt_quantize_truth *t,
+                       dt_quantize_report *report, dt_error *err)
+{
+    reader r = { .s = s, .truth = t };
+    if (t->logits) DT_TRY(read_integer(s, m, &r, t->split, &report->integer, err));
+    DT_TRY(dt_int_prove(m, &s->kernels, s->threads, on_proof, report, s->alloc, err));
+    report->has_proof = true;
+    return DT_OK;
+}
+
 /* A net without an integer model is no error; the report says why it has none. */
 static dt_status compare_integer(dt_session *s, const dt_quantize_truth *t, const char *rounding,
                                  dt_quantize_report *report, dt_error *err)
@@ -204,8 +223,7 @@ static dt_status compare_integer(dt_session *s, const dt_quantize_truth *t, cons
         snprintf(report->no_integer, sizeof report->no_integer, "%s", below.text);
         return DT_OK;
     }
-    reader r = { .s = s, .truth = t };
-    st = read_integer(s, m, &r, t->split, &report->integer, err);
+    st = judge(s, m, t, report, err);
     dt_int_model_free(m);
     return st;
 }
@@ -214,8 +232,8 @@ dt_status dt_quantize_compare(dt_session *s, const dt_quantize_truth *t, const c
                               dt_quantize_report *report, dt_error *err)
 {
     reader r = { .s = s, .truth = t };
-    if (!t->logits) return DT_OK;
-    DT_TRY(read_float(s, dt_net_steps(&s->net), &r, t->split, &report->quantized, err));
+    if (t->logits)
+        DT_TRY(read_float(s, dt_net_steps(&s->net), &r, t->split, &report->quantized, err));
     return compare_integer(s, t, rounding, report, err);
 }
 
