@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/file.h"
+
 static dt_status find(const dt_table *table, const char *name, const char *option, const void *out,
                       dt_error *err)
 {
@@ -34,6 +36,26 @@ static dt_status read_widths(const char *text, cli_mixed *m, dt_error *err)
     return dt_fail(err, DT_ERR_RANGE, &where, "is empty");
 }
 
+/* "TABLE" or "TABLE,1500" of a resource that is measured */
+static dt_status read_table_budget(const char *text, bool open, cli_mixed *m, dt_error *err)
+{
+    char *end;
+    const char *comma = strrchr(text, ',');
+    size_t size = comma ? (size_t)(comma - text) : strlen(text);
+    m->amount = comma ? strtod(comma + 1, &end) : INFINITY;
+    if (comma && (end == comma + 1 || *end || !(m->amount > 0 && m->amount < 1e15)))
+        return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = "--budget" },
+                       "'%s' is no positive number", comma + 1);
+    if (!comma && !open)
+        return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .key = "--budget" },
+                       "latency=%s has no limit; say latency=TABLE,MICROSECONDS", text);
+    if (size == 0 || size >= sizeof m->table_file)
+        return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = "--budget" },
+                       "'%s' names no table file", text);
+    snprintf(m->table_file, sizeof m->table_file, "%.*s", (int)size, text);
+    return DT_OK;
+}
+
 /* "bits=4"; `open`: "bits", without a limit, too. */
 static dt_status read_budget(const char *text, bool open, cli_mixed *m, dt_error *err)
 {
@@ -42,13 +64,16 @@ static dt_status read_budget(const char *text, bool open, cli_mixed *m, dt_error
     const char *equal = strchr(text, '=');
     if (!equal && open) {
         m->amount = INFINITY;
-        return find(&dt_ptq_resources, text, "--budget", &m->resource, err);
+        DT_TRY(find(&dt_ptq_resources, text, "--budget", &m->resource, err));
+        if (!m->resource->wants_table) return DT_OK;
+        return dt_fail(err, DT_ERR_FORMAT, &where, "%s wants a file: %s=TABLE", text, text);
     }
     if (!equal || equal == text || (size_t)(equal - text) >= sizeof name)
         return dt_fail(err, DT_ERR_FORMAT, &where,
                        "'%s' is not of the form RESOURCE=NUMBER, such as bits=4", text);
     snprintf(name, sizeof name, "%.*s", (int)(equal - text), text);
     DT_TRY(find(&dt_ptq_resources, name, "--budget", &m->resource, err));
+    if (m->resource->wants_table) return read_table_budget(equal + 1, open, m, err);
     m->amount = strtod(equal + 1, &end);
     if (end != equal + 1 && !*end && m->amount > 0 && m->amount < 1e18) return DT_OK;
     return dt_fail(err, DT_ERR_RANGE, &where, "'%s' is no positive number", equal + 1);
@@ -90,11 +115,27 @@ double cli_mixed_amount(const cli_mixed *m, int64_t cost)
     return (double)cost / scale(m, &m->table);
 }
 
+enum { TABLE_BYTES = 16 << 20 };
+
+static dt_status read_table(const cli_mixed *m, dt_ptq_mixed *table, dt_error *err)
+{
+    unsigned char *bytes;
+    size_t size;
+    DT_TRY(dt_file_read(NULL, m->table_file, TABLE_BYTES, &bytes, &size, err));
+    char *text = dt_format(NULL, "%.*s", (int)size, (const char *)bytes);
+    dt_put(NULL, bytes);
+    if (!text) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the table");
+    dt_status st = dt_ptq_latency_parse(m->table_file, text, table, err);
+    dt_put(NULL, text);
+    return st;
+}
+
 /* An impossible budget is told before anything is measured. */
-static dt_status look(void *arg, const dt_ptq_mixed *table, dt_error *err)
+static dt_status look(void *arg, dt_ptq_mixed *table, dt_error *err)
 {
     cli_mixed *m = arg;
     if (!m->resource) return DT_OK;
+    if (m->resource->wants_table) DT_TRY(read_table(m, table, err));
     m->budget = INT64_MAX;
     if (isfinite(m->amount)) m->budget = (int64_t)(m->amount * scale(m, table));
     return dt_ptq_check_budget(table, m->resource, m->budget, err);

@@ -10,7 +10,8 @@ typedef struct cli_mixed {
     dt_ptq_sense_params sense;
     int width[DT_PTQ_WIDTHS];
     const dt_ptq_resource *resource; /* of --budget; NULL: nothing is chosen */
-    double amount;
+    double amount;                   /* INFINITY: no limit */
+    char table_file[4096];           /* of a resource that has one */
     const dt_ptq_allocator *allocator;
     dt_session session;
     dt_ptq_mixed table;

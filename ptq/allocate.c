@@ -37,11 +37,24 @@ int64_t dt_ptq_cost(const dt_ptq_mixed *m, const dt_ptq_resource *r, const int *
     return sum;
 }
 
+/* What the layer does together with those before it. */
+static double beside(const dt_ptq_mixed *m, const int *chosen, int i)
+{
+    const size_t n = (size_t)m->count * (size_t)m->widths;
+    double sum = 0;
+    for (int j = 0; m->pair && j < i; j++)
+        if (!m->layer[j].fixed)
+            sum += m->pair[((size_t)i * (size_t)m->widths + (size_t)choice(m, chosen, i)) * n +
+                           (size_t)j * (size_t)m->widths + (size_t)choice(m, chosen, j)];
+    return sum;
+}
+
 double dt_ptq_damage(const dt_ptq_mixed *m, const int *chosen)
 {
     double sum = 0;
     for (int i = 0; i < m->count; i++)
-        if (!m->layer[i].fixed) sum += m->layer[i].damage[choice(m, chosen, i)];
+        if (!m->layer[i].fixed)
+            sum += m->layer[i].damage[choice(m, chosen, i)] + beside(m, chosen, i);
     return sum;
 }
 

@@ -2,9 +2,6 @@
  * E[g^2] d^2. Labels are drawn from the float net's own softmax, so that gradients of pictures of a
  * batch are independent with mean 0, and the square of their sum is Fisher's. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
-#include "core/rng.h"
 #include "ptq/metric.h"
 
 typedef struct job {
@@ -12,28 +9,6 @@ typedef struct job {
     dt_ptq_slope g;
     double **square; /* by layer: of gradients */
 } job;
-
-/* Gradient of the summed cross entropy with drawn labels. */
-static dt_status gradient(job *j, int64_t batch, dt_error *err)
-{
-    const real *logits;
-    const int64_t K = j->g.K;
-    double p[1024];
-    dt_rng rng;
-    dt_rng_open(&rng, j->s->q->p->seed, DT_RNG_PROBE, dt_hash_name("labels"), (uint64_t)batch);
-    DT_TRY(dt_ptq_slope_forward(&j->g, batch, &logits, err));
-    for (int64_t i = 0; i < j->g.batch; i++) {
-        dt_ptq_softmax(K, logits + i * K, p);
-        double at = dt_rng_uniform(&rng);
-        int64_t label = 0;
-        for (; label + 1 < K && at >= p[label]; label++)
-            at -= p[label];
-        for (int64_t k = 0; k < K; k++)
-            j->g.seed[i * K + k] = (real)(p[k] - (k == label));
-    }
-    dt_ptq_slope_backward(&j->g);
-    return DT_OK;
-}
 
 static dt_status run(job *j, dt_error *err)
 {
@@ -48,7 +23,7 @@ static dt_status run(job *j, dt_error *err)
     }
     for (int64_t b = 0; b < batches; b++) {
         DT_TRY(dt_ptq_sense_tell(s, "gradients", err));
-        DT_TRY(gradient(j, b, err));
+        DT_TRY(dt_ptq_slope_drawn(&j->g, b, err));
         for (int i = 0; i < s->mixed->count; i++) {
             const real *g = s->q->p->state->grad[s->weight[i].value];
             for (int64_t k = 0; g && k < s->weight[i].count; k++)
@@ -68,10 +43,8 @@ static dt_status run(job *j, dt_error *err)
 static dt_status fill(dt_ptq_sense *s, dt_error *err)
 {
     job j = { .s = s };
-    DT_TRY(dt_ptq_slope_open(&j.g, s, err));
-    dt_status st = j.g.K > 1024 ? dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "metric" },
-                                          "fisher: %lld outputs; at most 1024", (long long)j.g.K)
-                                : run(&j, err);
+    DT_TRY(dt_ptq_slope_open(&j.g, s, NULL, 0, err));
+    dt_status st = run(&j, err);
     dt_ptq_slope_close(&j.g);
     return st;
 }

@@ -153,7 +153,7 @@ static dt_status run(job *j, dt_error *err)
 static dt_status fill(dt_ptq_sense *s, dt_error *err)
 {
     job j = { .s = s };
-    DT_TRY(dt_ptq_slope_open(&j.g, s, err));
+    DT_TRY(dt_ptq_slope_open(&j.g, s, NULL, 0, err));
     dt_status st = j.g.K > 1024 ? dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "metric" },
                                           "trace: %lld outputs; at most 1024", (long long)j.g.K)
                                 : run(&j, err);

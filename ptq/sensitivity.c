@@ -173,5 +173,6 @@ dt_status dt_ptq_sensitivity(const dt_ptq_params *p, const dt_ptq_sense_params *
 void dt_ptq_mixed_fini(dt_ptq_mixed *m)
 {
     dt_put(m->alloc, m->layer);
+    dt_put(m->alloc, m->pair);
     *m = (dt_ptq_mixed){ 0 };
 }

@@ -14,14 +14,18 @@ typedef struct dt_ptq_mixed_layer {
     int bits;         /* of the recipe */
     int x_bits;       /* of its input; DT_PTQ_FLOAT: not quantized */
     int64_t weights, macs;
-    double damage[DT_PTQ_WIDTHS]; /* by width */
-    int chosen;                   /* index of a width, by an allocator; -1: as it is */
+    int64_t time_ns[DT_PTQ_WIDTHS + 1]; /* by bits, of a table (dt_ptq_latency_parse) */
+    double damage[DT_PTQ_WIDTHS];       /* by width */
+    int chosen;                         /* index of a width, by an allocator; -1: as it is */
 } dt_ptq_mixed_layer;
 
 typedef struct dt_ptq_mixed {
     int count, widths;
     int width[DT_PTQ_WIDTHS]; /* ascending */
     dt_ptq_mixed_layer *layer;
+    /* [count * widths]^2, symmetric: what two layers at two widths do together beside the sum of
+     * what each does alone; NULL: damages add up. */
+    double *pair;
     const dt_alloc *alloc;
 } dt_ptq_mixed;
 
@@ -34,8 +38,9 @@ typedef struct dt_ptq_sense_params {
     const int *width;  /* [widths], ascending */
     int widths;
     int probes; /* of metrics that draw */
-    /* Called when layers are known, before they are measured: may refuse. NULL: nothing. */
-    dt_status (*look)(void *arg, const dt_ptq_mixed *m, dt_error *err);
+    /* Called when layers are known, before they are measured: may refuse, and sets time_ns. NULL:
+     * nothing. */
+    dt_status (*look)(void *arg, dt_ptq_mixed *m, dt_error *err);
     void *arg;
 } dt_ptq_sense_params;
 
@@ -52,9 +57,17 @@ typedef struct dt_ptq_resource {
     dt_row row;
     int64_t (*cost)(const dt_ptq_mixed_layer *l, int bits);
     const char *unit;
-    double per_unit; /* of the unit, such as 8 bits of a byte */
+    double per_unit;  /* of the unit, such as 8 bits of a byte */
+    bool wants_table; /* costs are those of a file */
 } dt_ptq_resource;
 extern const dt_table dt_ptq_resources; /* kind "resource" */
+/* A table of measured times, which may come from anybody: lines of "layer,weight bits,input
+ * bits,microseconds", the first one may be a heading. Fills time_ns of all layers that may change,
+ * at every width, for their input's bits; lines of other layers and bits are passed over. `file`:
+ * for errors. Errors: FORMAT: a line that is none, a time outside 0..1e9, two times for the same;
+ * NOT_FOUND: a layer's time at a width is missing. */
+dt_status dt_ptq_latency_parse(const char *file, const char *text, dt_ptq_mixed *m,
+                               dt_error *err) DT_MUST_CHECK;
 /* Of all layers but fixed ones; `chosen` NULL: as chosen in `m`. */
 int64_t dt_ptq_cost(const dt_ptq_mixed *m, const dt_ptq_resource *r, const int *chosen);
 double dt_ptq_damage(const dt_ptq_mixed *m, const int *chosen);

@@ -135,7 +135,17 @@ def check_sensitivity(test):
     layers = json.loads(test.succeed("inspect", test.path("mixed/quantized.h5"), "--json"))["layers"]
     test.check({l["name"]: l["weight_bits"] for l in layers if chosen.get(l["name"])}
                == {k: v for k, v in chosen.items() if v}, f"{chosen} became {layers}")
-    for keys, text in ((("--budget", "bits=1"), "below the least possible, 2, of all layers at 2"),
+    test.write("times.csv", "layer,weight bits,input bits,microseconds\n" + "".join(
+        f"{row['layer']},{bits},4,{bits * 10}\n" for row in changed for bits in (2, 4, 8)))
+    timed = json.loads(test.succeed("sensitivity", test.path("ptq.yaml"), init, "--json", "--metric", "mse",
+                                    "--budget", f"latency={test.path('times.csv')},{40 * len(changed)}",
+                                    "--widths", "2,4,8"))
+    spent = sum(10 * row["chosen"] for row in timed["layers"] if row["chosen"])
+    test.check(20 * len(changed) <= spent <= 40 * len(changed), f"{spent} microseconds")
+    for keys, text in ((("--budget", "latency=none.csv,5"), "none.csv"),
+                       (("--budget", "latency=" + test.path("times.csv")), "latency=TABLE,MICROSECONDS"),
+                       (("--budget", "latency=" + test.path("ptq.yaml") + ",5"), "is not of the form"),
+                       (("--budget", "bits=1"), "below the least possible, 2, of all layers at 2"),
                        (("--budget", "bits"), "is not of the form"),
                        (("--budget", "byte=4"), "did you mean 'bytes'"),
                        (("--metric", "tracee"), "did you mean 'trace'"),

@@ -2,6 +2,7 @@
  * ResNet-18 (HAWQ-V3, Yao 2021, arXiv:2011.10680), whose best assignments are known. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <string.h>
 
 #include "core/rng.h"
 #include "ptq/sensitivity.h"
@@ -196,6 +197,105 @@ START_TEST(pareto_is_exact)
 }
 END_TEST
 
+/* Three layers at two widths, pair terms between the harms of the lower one (T22 of CLADO's
+ * matrix): alone 0 and 2 are the best to lower, together 0 and 1 are. */
+START_TEST(swaps_see_pairs)
+{
+    static const double alone[3] = { .10, .12, .09 },
+                        both[3][3] = { { 0, -.08, .02 }, { -.08, 0, .05 }, { .02, .05, 0 } };
+    double pair[36] = { 0 };
+    dt_ptq_mixed_layer layer[3];
+    dt_ptq_mixed m = { .count = 3, .widths = 2, .width = { 4, 8 }, .layer = layer, .pair = pair };
+    for (int i = 0; i < 3; i++) {
+        layer[i] = (dt_ptq_mixed_layer){ .weights = 100, .chosen = -1, .damage = { alone[i], 0 } };
+        for (int j = 0; j < 3; j++)
+            pair[(2 * i) * 6 + 2 * j] = both[i][j];
+    }
+    const int64_t budget = 100 * (4 + 4 + 8);
+    ck_assert_int_eq(allocator("pareto")->choose(&m, resource("bits"), budget, NULL, 0, NULL, NULL),
+                     DT_OK);
+    ck_assert_double_eq_tol(dt_ptq_damage(&m, NULL), .21, 1e-12);
+    ck_assert_int_eq(allocator("swap")->choose(&m, resource("bits"), budget, NULL, 0, NULL, NULL),
+                     DT_OK);
+    ck_assert_double_eq_tol(dt_ptq_damage(&m, NULL), .14, 1e-12);
+    ck_assert(layer[0].chosen == 0 && layer[1].chosen == 0 && layer[2].chosen == 1);
+}
+END_TEST
+
+/* With pairs: never worse than the front of what layers do alone, within the budget, and a local
+ * optimum. The best of all is told by exhaustive search, which it mostly is. */
+START_TEST(swaps_against_all_assignments)
+{
+    dt_rng rng;
+    int best_found = 0;
+    enum { NETS = 30 };
+    dt_rng_open(&rng, 8, DT_RNG_TEST, 0, 0);
+    for (int n = 0; n < NETS; n++) {
+        dt_ptq_mixed m;
+        dt_ptq_mixed_layer layer[SMALL];
+        double pair[SMALL * WIDTHS * SMALL * WIDTHS] = { 0 };
+        random_net(&rng, &m, layer);
+        m.pair = pair;
+        for (int a = 0; a < SMALL * WIDTHS; a++)
+            for (int b = 0; b < a - a % WIDTHS; b++)
+                pair[a * SMALL * WIDTHS + b] = pair[b * SMALL * WIDTHS + a] =
+                    4 * dt_rng_uniform(&rng) - 2;
+        const dt_ptq_resource *bits = resource("bits");
+        int64_t all = 1, budget = 8000 + dt_rng_below(&rng, 6000);
+        for (int i = 0; i < SMALL; i++)
+            all *= WIDTHS;
+        if (allocator("pareto")->choose(&m, bits, budget, NULL, 0, NULL, NULL) != DT_OK) continue;
+        double front = dt_ptq_damage(&m, NULL), best = INFINITY;
+        ck_assert_int_eq(allocator("swap")->choose(&m, bits, budget, NULL, 0, NULL, NULL), DT_OK);
+        double found = dt_ptq_damage(&m, NULL);
+        ck_assert(found <= front && dt_ptq_cost(&m, bits, NULL) <= budget);
+        for (int64_t a = 0; a < all; a++) {
+            int chosen[SMALL];
+            int64_t rest = a;
+            for (int i = 0; i < SMALL; i++, rest /= WIDTHS)
+                chosen[i] = (int)(rest % WIDTHS);
+            if (dt_ptq_cost(&m, bits, chosen) <= budget)
+                best = fmin(best, dt_ptq_damage(&m, chosen));
+        }
+        ck_assert(found >= best - 1e-12);
+        best_found += found <= best + 1e-12;
+    }
+    ck_assert_int_gt(best_found, NETS / 2);
+}
+END_TEST
+
+/* Times of a table are what widths cost; bad tables name their line or what is missing. */
+START_TEST(latency_is_that_of_the_table)
+{
+    static const char good[] = "layer,weight bits,input bits,microseconds\n"
+                               "a,4,8,1.5\na,8,8,3\nb,4,8,10\r\nb,8,8,11.25\nb,8,4,1\nc,8,8,2";
+    static const struct {
+        const char *text, *said;
+    } bad[] = {
+        { "a,4,8,1\na,8\n", "line 2" },
+        { "a,4,8,1\na,4,8,2\n", "a second time for 'a' at 4 and 8 bits" },
+        { "a,4,8,-1\n", "are not in 0..1e9" },
+        { "a,4,8,nan\n", "are not in 0..1e9" },
+        { "a,4,8,1\na,8,8,2\nb,4,8,1\n", "has no time of 'b' with weights of 8 and inputs of 8" },
+        { "", "has no time of 'a'" },
+        { "a,4,8,1\n,,,\n", "line 2" },
+        { "a,4,8,1\na,8,8,1 x\n", "line 2" },
+    };
+    dt_ptq_mixed_layer layer[3] = { { .name = "a", .x_bits = 8, .weights = 1 },
+                                    { .name = "b", .x_bits = 8, .weights = 1 },
+                                    { .name = "c", .x_bits = 8, .fixed = true } };
+    dt_ptq_mixed m = { .count = 3, .widths = 2, .width = { 4, 8 }, .layer = layer };
+    dt_error err = { .status = DT_OK };
+    ck_assert_msg(dt_ptq_latency_parse("t.csv", good, &m, &err) == DT_OK, "%s", err.text);
+    ck_assert_int_eq(dt_ptq_cost(&m, resource("latency"), (int[]){ 1, 0, 0 }), 3000 + 10000);
+    ck_assert_int_eq(dt_ptq_cost(&m, resource("latency"), (int[]){ 0, 1, 0 }), 1500 + 11250);
+    for (size_t i = 0; i < DT_ARRAY_LEN(bad); i++) {
+        ck_assert_int_ne(dt_ptq_latency_parse("t.csv", bad[i].text, &m, &err), DT_OK);
+        ck_assert_msg(strstr(err.text, bad[i].said) && strstr(err.text, "t.csv"), "%s", err.text);
+    }
+}
+END_TEST
+
 START_TEST(impossible_budgets_are_told)
 {
     resnet18 r;
@@ -211,4 +311,6 @@ START_TEST(impossible_budgets_are_told)
 }
 END_TEST
 
-DT_TEST_MAIN("allocate", the_best_of_a_published_net, pareto_is_exact, impossible_budgets_are_told)
+DT_TEST_MAIN("allocate", the_best_of_a_published_net, pareto_is_exact, swaps_see_pairs,
+             swaps_against_all_assignments, latency_is_that_of_the_table,
+             impossible_budgets_are_told)

@@ -4,7 +4,7 @@
 
 #include "ptq/metric.h"
 
-#define SENSE STAGED_SMALL "ptq: {images: 32, batch: 16, stages: [ranges]}\n"
+#define SENSE STAGED_SMALL "ptq: {images: 16, batch: 8, stages: [ranges]}\n"
 
 static const int widths[] = { 2, 4, 8 };
 
@@ -127,5 +127,101 @@ START_TEST(widths_that_a_method_lacks_are_refused)
 }
 END_TEST
 
-DT_TEST_MAIN("sensitivity", every_metric, a_trace_is_that_of_the_formula,
+/* A pair's term is what both do less what each does; twice the same weight noise in a linear part
+ * of the net would give a term, none at all would say that the second one was not there. */
+START_TEST(pairs_are_symmetric_and_not_nothing)
+{
+    staged s;
+    dt_ptq_mixed m, one;
+    double most = 0;
+    staged_open(&s, SENSE, 1);
+    measure(&s, "pairs", 1, &m);
+    measure(&s, "kl", 1, &one);
+    const int n = m.count * m.widths;
+    for (int a = 0; a < n; a++)
+        for (int b = 0; b < n; b++) {
+            int i = a / m.widths, j = b / m.widths;
+            double x = m.pair[a * n + b];
+            ck_assert(x == m.pair[b * n + a]);
+            if (i == j || m.layer[i].fixed || m.layer[j].fixed) ck_assert(x == 0);
+            most = fmax(most, fabs(x));
+        }
+    ck_assert_double_gt(most, 1e-6);
+    for (int i = 0; i < m.count; i++)
+        for (int k = 0; k < m.widths; k++)
+            ck_assert(m.layer[i].damage[k] == one.layer[i].damage[k]);
+    dt_ptq_mixed_fini(&m);
+    dt_ptq_mixed_fini(&one);
+    staged_close(&s);
+}
+END_TEST
+
+/* Of the last layer y = W x + b, whose outputs are the logits: g is softmax less the label, so that
+ * over labels E g_k^2 = p_k (1 - p_k), and dy = dW x. */
+START_TEST(a_gradient_score_is_that_of_the_formula)
+{
+    staged s;
+    dt_ptq_mixed m;
+    staged_open(&s,
+                "model: {name: smallcnn, width: 6}\ndata: {name: builtin}\nquant: {placement: "
+                "deploy, weights: {method: lsq, bits: 3, init: mse}, activations: {method: lsq, "
+                "bits: 3, init: mse}}\nptq: {images: 256, batch: 64, stages: [ranges]}\n",
+                1);
+    measure(&s, "gradient", 1, &m);
+    dt_ptq q;
+    ck_assert_int_eq(dt_ptq_init(&q, &s.p, NULL), DT_OK);
+    q.origin = *s.p.state;
+    const dt_node *last = NULL;
+    for (int i = 0; i < q.g->node_count; i++)
+        if (q.needed[i] && q.g->node[i].op->product) last = &q.g->node[i];
+    const int want[] = { last->in[last->op->product->x], s.p.logits };
+    dt_ptq_weight w;
+    ck_assert(dt_ptq_weight_of(&q, last, &w));
+    int64_t I = dt_ptq_features(&q, want[0]), K = dt_ptq_features(&q, want[1]);
+    real *to[2];
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(dt_ptq_get(&q, want[i], &to[i], NULL), DT_OK);
+    const dt_ptq_pass pass = { .plain = true,
+                               .from = s.p.input,
+                               .data = s.pictures,
+                               .want = want,
+                               .want_count = 2,
+                               .to = to };
+    ck_assert_int_eq(dt_ptq_collect(&q, &pass, NULL), DT_OK);
+    /* The change of the weight at 2 bits, as the metric has it: by the same ranges. */
+    dt_ptq_sense sense = { .q = &q,
+                           .params = &(
+                               dt_ptq_sense_params){ .range = "mse", .width = widths, .widths = 3 },
+                           .mixed = &m,
+                           .weight = &w };
+    real *change[3];
+    for (int k = 0; k < 3; k++)
+        change[k] = sense.change[k] = dt_get_array(NULL, (size_t)w.count, sizeof(real), "test");
+    ck_assert_int_eq(dt_ptq_sense_changes(&sense, 0, NULL), DT_OK);
+    double sum = 0;
+    for (int64_t n = 0; n < s.p.count; n++) {
+        double p[16];
+        dt_ptq_softmax(K, to[1] + n * K, p);
+        for (int64_t k = 0; k < K; k++) {
+            double dy = 0;
+            for (int64_t i = 0; i < I; i++)
+                dy += (double)change[0][k * I + i] * (double)to[0][n * I + i];
+            sum += p[k] * (1 - p[k]) * dy * dy / (double)s.p.count;
+        }
+    }
+    double got = m.layer[m.count - 1].damage[0];
+    ck_assert_msg(fabs(got - sum) < 0.15 * sum, "%g, by formula %g", got, sum);
+    for (int k = 0; k < 3; k++)
+        dt_put(NULL, change[k]);
+    dt_put(NULL, to[0]);
+    dt_put(NULL, to[1]);
+    q.origin = (dt_state){ 0 };
+    dt_ptq_fini(&q);
+    dt_ptq_mixed_fini(&m);
+    staged_close(&s);
+}
+END_TEST
+
+DT_TEST_MAIN("sensitivity", every_metric, pairs_are_symmetric_and_not_nothing,
+             a_gradient_score_is_that_of_the_formula, a_trace_is_that_of_the_formula,
              widths_that_a_method_lacks_are_refused)
