@@ -22,6 +22,7 @@ dt_status cli_recipe(const cli_args *args, dt_recipe **out, dt_error *err)
                                  .text = args->text,
                                  .overrides = args->words + 1,
                                  .override_count = (size_t)(args->word_count - 1) };
+    if (!args->text) DT_TRY(dt_recipe_check_file(p.path, err));
     return dt_recipe_read(&p, out, err);
 }
 

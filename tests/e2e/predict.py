@@ -80,7 +80,14 @@ def run(args):
     test.check(out.startswith(f"{files[0]}: ") and all(c in out for c in CLASSES), out)
 
     big = test.write("big.png", png(48, 40, [bytes(144)] * 40))
-    for words, *parts in (([net, big], "big.png: 48x40 pixels; the net takes 32x32",
+    for format in "onnx", "tflite", "safetensors":
+        test.succeed("export", net, "--format", format, "--out", test.path("net." + format))
+    for words, *parts in (([test.path("net.onnx"), big], "net.onnx: is a model (onnx)",
+                           "the checkpoint that it was made of, or a recipe with model: {onnx"),
+                          ([test.path("net.tflite"), big], "net.tflite: is a model (tflite)"),
+                          ([test.path("net.safetensors"), big], "holds weights (safetensors)",
+                           "model.init="),
+                          ([net, big], "big.png: 48x40 pixels; the net takes 32x32",
                            "data.test=[resize: 32, center_crop: 32]"),
                           ([net, test.path("none.png")], "none.png", "No such file"),
                           ([net, recipe], "recipe.yaml", "neither PNG nor JPEG"),

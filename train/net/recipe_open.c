@@ -6,17 +6,38 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "exchange/import.h"
 #include "train/net/session.h"
 #include "train/store/container.h"
+
+/* The first bytes of a file; 0: it cannot be opened, and its reader says why. */
+static size_t read_start(const char *path, unsigned char start[DT_CONTAINER_BLOCK])
+{
+    FILE *f;
+    if (dt_file_open(path, &f, NULL) != DT_OK) return 0;
+    size_t n = fread(start, 1, DT_CONTAINER_BLOCK, f);
+    fclose(f);
+    return n;
+}
 
 bool dt_is_checkpoint(const char *path)
 {
     unsigned char start[DT_CONTAINER_BLOCK];
-    FILE *f;
-    if (dt_file_open(path, &f, NULL) != DT_OK) return false; /* its reader says why */
-    size_t n = fread(start, 1, sizeof start, f);
-    fclose(f);
-    return dt_container_probe(start, n);
+    return dt_container_probe(start, read_start(path, start));
+}
+
+dt_status dt_recipe_check_file(const char *path, dt_error *err)
+{
+    const dt_where where = { .file = path };
+    unsigned char start[DT_CONTAINER_BLOCK];
+    const dt_importer *i = dt_importer_of(start, read_start(path, start));
+    if (!i) return DT_OK;
+    if (!i->is_codes)
+        return dt_fail(err, DT_ERR_ARG, &where,
+                       "holds weights (%s); give a recipe, and model.init=%s", i->row.name, path);
+    return dt_fail(err, DT_ERR_ARG, &where,
+                   "is a model (%s), no recipe; give the checkpoint that it was made of%s",
+                   i->row.name, i->is_graph ? ", or a recipe with model: {onnx: FILE}" : "");
 }
 
 /* Overrides come behind model.init, which is the checkpoint; the run's own key was of the file that
@@ -61,6 +82,7 @@ dt_status dt_recipe_open(const char *path, const char *const *overrides, size_t 
                          dt_recipe **out, dt_error *err)
 {
     if (dt_is_checkpoint(path)) return read_checkpoint(path, overrides, count, out, err);
+    DT_TRY(dt_recipe_check_file(path, err));
     const dt_recipe_params p = {
         .tables = &dt_tables, .path = path, .overrides = overrides, .override_count = count
     };

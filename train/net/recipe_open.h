@@ -12,4 +12,8 @@ bool dt_is_checkpoint(const char *path);
 dt_status dt_recipe_open(const char *path, const char *const *overrides, size_t count,
                          dt_recipe **out, dt_error *err) DT_MUST_CHECK;
 
+/* ARG: a file of weights or of a network, told by its content, where a recipe is wanted. Files that
+ * cannot be read are left to the recipe's reader. */
+dt_status dt_recipe_check_file(const char *path, dt_error *err) DT_MUST_CHECK;
+
 #endif
