@@ -79,3 +79,8 @@ const dt_node *dt_query_norm(const dt_graph *g, const bool *needed, const dt_nod
     bool alone = dt_query_readers(g, needed, y, &reader) == 1;
     return alone && reader->op->batch_stat && reader->in[DT_BN_X] == y ? reader : NULL;
 }
+
+bool dt_query_norm_alone(const dt_graph *g, const bool *needed, const dt_node *n)
+{
+    return n->op->batch_stat && dt_query_norm(g, needed, dt_query_maker(g, n->in[DT_BN_X])) != n;
+}

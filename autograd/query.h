@@ -63,5 +63,7 @@ int dt_query_bias(const dt_node *product);
 /* The batch norm that alone of needed nodes (NULL: of all) reads what a product gives, and as what
  * it normalises: it can be part of that product, with its bias. NULL: none; also for no node. */
 const dt_node *dt_query_norm(const dt_graph *g, const bool *needed, const dt_node *product);
+/* Is it a batch norm that is part of no product? */
+bool dt_query_norm_alone(const dt_graph *g, const bool *needed, const dt_node *n);
 
 #endif

@@ -1,6 +1,5 @@
 /* What has a parameter for each channel, as PReLU: a table of 256 codes a channel
- * (dt_int_node.own), made by the operation's own forward pass, and so it says what the float
- * network does. */
+ * (dt_int_node.own). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
@@ -9,6 +8,7 @@
 #include "exchange/onnx/qoperator.h"
 #include "exchange/qonnx/qonnx.h"
 #include "exchange/tflite/tflite_walker.h"
+#include "forms/channels.h"
 #include "integer/builder.h"
 #include "integer/job.h"
 
@@ -17,28 +17,39 @@ static dt_status fill(const dt_graph *g, const dt_state *state, const dt_node *n
                       const dt_lower_grid *x, const dt_lower_grid *y, int64_t C, uint8_t *table,
                       dt_error *err)
 {
-    const dt_shape all[] = { DT_SHAPE(DT_CODES, C), g->value[n->in[1]].shape };
+    dt_kernels k;
+    dt_shape in_shape[DT_OP_MAX_IN] = { DT_SHAPE(DT_CODES, C) };
+    dt_op_run r = { .conf = n->conf,
+                    .mode = DT_MODE_EVAL,
+                    .norms = DT_NORMS_RUNNING,
+                    .threads = 1,
+                    .kernels = &k,
+                    .in_shape = in_shape,
+                    .out_shape = in_shape,
+                    .in_count = n->in_count };
+    dt_op_memory more = { 0 };
+    for (int i = 1; i < n->in_count; i++) {
+        in_shape[i] = g->value[n->in[i]].shape;
+        r.in[i] = state->data[n->in[i]];
+    }
+    DT_TRY(dt_kernels_init(&k, "scalar", err));
+    if (n->op->memory) n->op->memory(&r, &more);
     real *in = dt_get_array(NULL, (size_t)(2 * C * DT_CODES), sizeof *in, "tables");
     real *out = in + C * DT_CODES;
-    dt_kernels k;
-    if (!in) return dt_int_no_memory(err);
-    dt_status st = dt_kernels_init(&k, "scalar", err);
-    for (int64_t i = 0; i < DT_CODES * C; i++)
+    r.saved = dt_get(NULL, more.saved + 1, "tables");
+    r.work = dt_get(NULL, more.forward_work + 1, "tables");
+    bool room = in && r.saved && r.work;
+    for (int64_t i = 0; room && i < DT_CODES * C; i++)
         in[i] = (real)dt_grid_value(x, (int)(i / C));
-    if (st == DT_OK)
-        n->op->forward(&(dt_op_run){ .conf = n->conf,
-                                     .mode = DT_MODE_EVAL,
-                                     .threads = 1,
-                                     .kernels = &k,
-                                     .in_shape = all,
-                                     .out_shape = all,
-                                     .in_count = n->in_count,
-                                     .in = { in, state->data[n->in[1]] },
-                                     .out = { out } });
-    for (int64_t i = 0; i < DT_CODES * C; i++)
+    r.in[0] = in;
+    r.out[0] = out;
+    if (room) n->op->forward(&r);
+    for (int64_t i = 0; room && i < DT_CODES * C; i++)
         table[i % C * DT_CODES + i / C] = (uint8_t)dt_grid_encode(y, (float)out[i]);
+    dt_put(NULL, r.work);
+    dt_put(NULL, r.saved);
     dt_put(NULL, in);
-    return st;
+    return room ? DT_OK : dt_int_no_memory(err);
 }
 
 /* Is there one for all, or for each channel, and no more? */
@@ -52,13 +63,17 @@ static bool by_channel(const dt_graph *g, const dt_node *n)
 static const char by_place[] = "it has a parameter for each place, of which tables are not made; "
                                "--format onnx keeps it in float";
 
-static dt_status lower(dt_int_builder *b, const dt_node *n)
+dt_status dt_channels_lower(dt_int_builder *b, const dt_node *n)
 {
     int x;
-    if (!by_channel(b->g, n)) return dt_int_refuse(b, n, by_place);
     DT_TRY(dt_int_codes_of(b, n, 0, "its input", &x));
     dt_int_set_waiting(b, n, &dt_form_channels, &x, 1);
     return DT_OK;
+}
+
+static dt_status lower(dt_int_builder *b, const dt_node *n)
+{
+    return by_channel(b->g, n) ? dt_channels_lower(b, n) : dt_int_refuse(b, n, by_place);
 }
 
 static dt_status end(dt_int_builder *b, const dt_node *site, const dt_int_state *x,
@@ -131,18 +146,28 @@ static dt_status in_float(dt_onnx_walker *w, const dt_node *n)
     return dt_onnx_set_moved(w, n, out, tokens ? to_rows : NULL);
 }
 
-static dt_status onnx(dt_onnx_walker *w, const dt_node *n)
+bool dt_channels_has_codes(const dt_onnx_walker *w, const dt_node *n)
 {
     const dt_onnx_value *x = w->value[n->in[0]];
-    bool codes = x->codes && !x->move && !w->params->symmetric && by_channel(w->src->graph, n);
+    return x->codes && !x->move && !w->params->symmetric;
+}
+
+static dt_status onnx(dt_onnx_walker *w, const dt_node *n)
+{
+    bool codes = dt_channels_has_codes(w, n) && by_channel(w->src->graph, n);
     return codes ? dt_onnx_defer(w, n) : in_float(w, n);
 }
 
 static dt_status onnx_deferred(dt_onnx_walker *w, const dt_node *n, const dt_node *site,
                                const dt_lower_grid *grid)
 {
+    return site ? dt_channels_onnx(w, n, site, grid) : in_float(w, n);
+}
+
+dt_status dt_channels_onnx(dt_onnx_walker *w, const dt_node *n, const dt_node *site,
+                           const dt_lower_grid *grid)
+{
     const dt_graph *g = w->src->graph;
-    if (!site) return in_float(w, n);
     const dt_node *from = dt_query_site(g, n->in[0]);
     const dt_shape *y = &g->value[n->out[0]].shape;
     int64_t C = y->dim[y->rank - 1];

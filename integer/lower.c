@@ -69,12 +69,18 @@ static bool is_quantized_after(const dt_lower_source *src, const bool *needed, i
     return true;
 }
 
+/* Does it become a table of codes? */
+static bool is_table(const dt_lower_source *src, const bool *needed, const dt_node *n)
+{
+    return (n->op->function && !n->op->limits && !n->op->in_float) ||
+           dt_query_norm_alone(src->graph, needed, n);
+}
+
 static void check_node(const dt_lower_source *src, const bool *needed, const dt_node *n, list *l)
 {
     const dt_graph *g = src->graph;
     const dt_op *op = n->op;
-    bool table = op->function && !op->limits && !op->in_float;
-    bool one = op->product || op->window_mean || table || op->on_grids == 1;
+    bool one = op->product || op->window_mean || op->on_grids == 1 || is_table(src, needed, n);
     int operands = op->sum || op->matmul || op->on_grids > 1 ? 2 : one ? 1 : 0;
     if (op->product && !dt_query_site(g, n->in[op->product->w])) add_missing(l, "weights", n->name);
     for (int k = 0; k < operands; k++)

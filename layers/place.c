@@ -117,8 +117,9 @@ static dt_status place_input(placing *p, const dt_node *node, int j, const dt_qu
     if (op->row_shares && maker) return residual(p, y->scores, maker->name, NULL, v);
     if (op->moves_codes && !dt_query_site(p->to.graph, *v))
         return residual(p, y->streams, node->name, "input", v);
-    bool computes =
-        (op->function && !op->limits) || (op->in_float && maker && ends_layer(maker->op));
+    bool computes = (op->function && !op->limits) ||
+                    (op->in_float && maker && ends_layer(maker->op)) ||
+                    dt_query_norm_alone(p->plain, NULL, node);
     bool wanted = (op->window_mean && y->means) || (computes && y->functions);
     return residual(p, wanted, node->name, "input", v);
 }

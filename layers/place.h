@@ -15,7 +15,8 @@ typedef struct dt_policy {
     bool streams;      /* what sums give, past the limits behind them, what goes on to sums, and
                            what is moved */
     bool means;        /* inputs and outputs of means over a window */
-    bool functions;    /* inputs of element-wise functions, limits aside, and of what wants grids */
+    bool functions;    /* inputs of element-wise functions, limits aside, of batch norms that are
+                           part of no product, and of what wants grids */
     bool scores;       /* inputs of what makes rows shares of 1 */
     bool logits;       /* outputs of products with the role LAST */
 } dt_policy;

@@ -138,6 +138,16 @@ static inline int operation_always(dt_builder *b, int x)
     return dt_layer_relu(b, "relu", x);
 }
 
+/* Norms of what is no product's: of a stream, and of values beside each other. */
+static inline int operation_norm_alone(dt_builder *b, int x)
+{
+    x = dt_layer_stream(b, "stem", dt_layer_relu(b, "relu", x));
+    int y = dt_layer_relu(b, "op_relu", dt_layer_batchnorm(b, "op", x));
+    y = dt_layer_conv2d(b, "branch", DT_LAYER_BODY, y, 5, 3, 1, 1, 1);
+    y = dt_part_node(b, "concat", "joined", NULL, (int[]){ y, x }, 2);
+    return dt_layer_batchnorm(b, "joined_norm", y);
+}
+
 static inline int operation_add(dt_builder *b, int x)
 {
     x = dt_layer_stream(b, "stem", dt_layer_relu(b, "relu", x));
@@ -218,6 +228,7 @@ static const operation operations[] = {
     { "avgpool", operation_avgpool, NULL },
     { "avgpool, padding left out", operation_avgpool_uneven, NULL },
     { "batchnorm", operation_always, NULL },
+    { "batchnorm, alone", operation_norm_alone, NULL },
     { "clip", NULL, &operation_clip },
     { "concat", operation_concat, NULL },
     { "conv2d", operation_always, NULL },

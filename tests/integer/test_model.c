@@ -1,5 +1,9 @@
 /* The integer model that a lowering gives, and what it refuses. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <stdlib.h>
+
+#include "autograd/op_batchnorm.h"
 #include "autograd/query.h"
 #include "integer/model.h"
 
@@ -123,6 +127,37 @@ static int build_bare_norm(dt_builder *b, const void *conf, int classes, int x)
     return dt_layer_linear(b, "fc", DT_LAYER_LAST, dt_layer_gap(b, "pool", x), classes);
 }
 
+/* A norm that is part of no product: what it computes of every code, a channel at a time. */
+START_TEST(a_norm_by_itself_is_tables)
+{
+    static const dt_model bare = { .row = { "bare", "", NULL, 0 }, .build = build_bare_norm };
+    testnet t;
+    testnet_init_model(&t, RECIPE_SMALL RECIPE_BITS("4"), &bare);
+    const dt_node *norm = testnet_node(&t, "batchnorm", "lonely");
+    for (int k = DT_BN_GAMMA; k <= DT_BN_VAR; k++)
+        for (int c = 0; c < 4; c++)
+            t.net.state.data[norm->in[k]][c] = (real)(0.5 + 0.25 * k + 0.125 * c);
+    dt_int_model *m = int_model(&t, "fp32");
+    const dt_int_node *n = &m->node[int_node(m, "channels", "pool.input_quant")];
+    const dt_lower_grid *x = &m->value[n->in[0]].grid, *y = &m->value[n->out].grid;
+    const dt_batchnorm_conf *conf = norm->conf;
+    ck_assert_uint_eq(n->own_bytes, (size_t)4 * DT_CODES);
+    for (int c = 0; c < 4; c++)
+        for (int code = x->low; code <= x->high; code++) {
+            double k[DT_BN_VAR + 1];
+            for (int i = DT_BN_GAMMA; i <= DT_BN_VAR; i++)
+                k[i] = (double)t.net.state.data[norm->in[i]][c];
+            double v = ((double)dt_grid_value(x, code) - k[DT_BN_MEAN]) /
+                           sqrt(k[DT_BN_VAR] + conf->eps) * k[DT_BN_GAMMA] +
+                       k[DT_BN_BETA];
+            int want = dt_grid_encode(y, (float)v);
+            ck_assert_int_le(abs(((const uint8_t *)n->own)[c * DT_CODES + code] - want), 1);
+        }
+    dt_int_model_free(m);
+    testnet_fini(&t);
+}
+END_TEST
+
 static int build_wide(dt_builder *b, const void *conf, int classes, int x)
 {
     (void)conf;
@@ -134,14 +169,10 @@ static int build_wide(dt_builder *b, const void *conf, int classes, int x)
 
 START_TEST(what_has_no_integer_form_is_refused_by_name)
 {
-    static const dt_model bare = { .row = { "bare", "", NULL, 0 }, .build = build_bare_norm };
     static const dt_model wide = { .row = { "wide", "", NULL, 0 }, .build = build_wide };
     testnet t;
     testnet_init(&t, RECIPE_RESNET RECIPE_QUANT("placement: paper"));
     refused(&t, "conv1", "no quantizer");
-    testnet_fini(&t);
-    testnet_init_model(&t, RECIPE_SMALL RECIPE_W4A4, &bare);
-    refused(&t, "lonely", "batch norm");
     testnet_fini(&t);
     /* 11 * 11 * 800 terms of up to 255 * 127 */
     testnet_init_model(&t, RECIPE_SMALL RECIPE_W8("yes"), &wide);
@@ -178,5 +209,5 @@ START_TEST(running_out_of_memory_is_an_error)
 END_TEST
 
 DT_TEST_MAIN("model", a_resnet_in_integers, a_relu_is_the_lowest_code, a_relu6_ends_the_grid_at_6,
-             a_relu_behind_a_relu6_leaves_the_cap, what_has_no_integer_form_is_refused_by_name,
-             running_out_of_memory_is_an_error)
+             a_relu_behind_a_relu6_leaves_the_cap, a_norm_by_itself_is_tables,
+             what_has_no_integer_form_is_refused_by_name, running_out_of_memory_is_an_error)
