@@ -296,6 +296,36 @@ def tokens(side):
     return n
 
 
+def pixel(side):
+    """Pictures of one pixel, which are rows too: convolutions of each channel, squeeze and excitation, sums,
+    halves beside each other, pooling."""
+    n = Net("pixel", side, 13)
+    x = n("Relu", n("Conv", "image", n.real(6, 3, 3, 3), strides=[4, 4], pads=[1] * 4))
+    x = n("Conv", x, n.real(6, 6, side // 4, side // 4), n.real(6, scale=.1))
+    s = n("Conv", n("GlobalAveragePool", x), n.real(6, 6, 1, 1), n.real(6, scale=.1))
+    y = n("Conv", n("Mul", n("Sigmoid", s), x), n.real(6, 1, 3, 3), n.real(6, scale=.1), group=6,
+          pads=[1] * 4)
+    y = n("Conv", n("Relu", y), n.real(6, 6, 1, 1))
+    x = n("Relu", n("Add", n("Conv", s, n.real(6, 6, 1, 1)), n("Add", y, x)))
+    x = n("Concat", x, n("MaxPool", n("Relu", s), kernel_shape=[1, 1]), axis=1)
+    n.head(n("Relu", x), 12)
+    return n
+
+
+def dense(side):
+    """More values beside each other than a node takes, each read by all that follow, norms in front of
+    convolutions."""
+    n = Net("dense", side, 13)
+    parts = [n("MaxPool", n("Relu", n("Conv", "image", n.real(4, 3, 3, 3), strides=[3, 3])),
+               kernel_shape=[2, 2], strides=[2, 2])]
+    for i in range(18):
+        x = n("Concat", *parts, axis=1) if i else parts[0]
+        x = n("Relu", n.norm(x, 4 + 2 * i))
+        parts.append(n("Conv", x, n.real(2, 4 + 2 * i, 1, 1)))
+    n.head(n("Relu", n.norm(n("Concat", *parts, axis=1), 40)), 40)
+    return n
+
+
 def groups(side):
     """Group norm as PyTorch writes it and as an operator, instance norm."""
     n = Net("groups", side, 21)
@@ -389,7 +419,7 @@ def qcdq(side):
 
 QUANTIZED = qdq, qcdq
 NETS = (sided, padded, residual, last, functions, squeeze, pools, borders, dilated, fronts, shuffled,
-        arithmetic, pixels, tokens, groups)
+        arithmetic, pixels, tokens, groups, pixel, dense)
 # Of these a part has no integer form: the words of the refusal.
 FLOAT = {"borders": "those at the border have another divisor"}
 

@@ -55,6 +55,13 @@ dt_status dt_ox_need_picture(dt_ox_walk *w, int i, const dt_ox_value **out)
     return other ? dt_ox_settle(w, w->node->in[i], 1, out) : DT_OK;
 }
 
+dt_status dt_ox_need_pixels(dt_ox_walk *w, int i, const dt_ox_value **out)
+{
+    DT_TRY(dt_ox_need_picture(w, i, out));
+    bool rows = (*out)->rank == 4 && !dt_ox_is_picture(w, *out) && dt_ox_is_rows(w, *out);
+    return rows ? dt_ox_settle_pixel(w, w->node->in[i], out) : DT_OK;
+}
+
 static dt_status constant(dt_ox_walk *w, int i, bool whole, const dt_ox_tensor **out)
 {
     const dt_ox_value *v = dt_ox_input(w, i);

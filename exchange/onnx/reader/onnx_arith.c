@@ -180,6 +180,8 @@ static dt_status need_pair(dt_ox_walk *w, const dt_ox_value **a, const dt_ox_val
     for (int i = 0; sizes && i < (*a)->rank; i++)
         sizes = (*a)->dim[i] == (*b)->dim[i];
     if (!sizes || dt_ox_is_alike(w, *a, *b)) return DT_OK;
+    if (is_factor(w, *a, *b)) return dt_ox_need_pixels(w, 0, a);
+    if (is_factor(w, *b, *a)) return dt_ox_need_pixels(w, 1, b);
     int last = -1;
     for (int i = 0; i < (*a)->rank; i++)
         if ((*a)->axis[i] == dt_ox_shape(w, *a)->rank - 1) last = i;

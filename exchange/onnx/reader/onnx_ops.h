@@ -101,11 +101,12 @@ dt_status dt_ox_no_memory(dt_ox_walk *w);
 
 /* Input i; NULL: it is left out. The second form refuses what is left out, the third also what is
  * constant or padded, and gives it with plain axes; the fourth as a picture, where it has four
- * dimensions. */
+ * dimensions, or as rows [N,C,1,1]; the fifth makes those a picture of one pixel. */
 const dt_ox_value *dt_ox_input(const dt_ox_walk *w, int i);
 dt_status dt_ox_need(dt_ox_walk *w, int i, const dt_ox_value **out) DT_MUST_CHECK;
 dt_status dt_ox_need_value(dt_ox_walk *w, int i, const dt_ox_value **out) DT_MUST_CHECK;
 dt_status dt_ox_need_picture(dt_ox_walk *w, int i, const dt_ox_value **out) DT_MUST_CHECK;
+dt_status dt_ox_need_pixels(dt_ox_walk *w, int i, const dt_ox_value **out) DT_MUST_CHECK;
 /* Input i as a constant of numbers, or of whole numbers; *out NULL where it is left out. */
 dt_status dt_ox_reals(dt_ox_walk *w, int i, const dt_ox_tensor **out) DT_MUST_CHECK;
 dt_status dt_ox_wholes(dt_ox_walk *w, int i, const dt_ox_tensor **out) DT_MUST_CHECK;

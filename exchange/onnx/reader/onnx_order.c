@@ -280,6 +280,17 @@ dt_status dt_ox_settle(dt_ox_walk *w, const char *name, int last, const dt_ox_va
     return dt_ox_map_set(&w->values, name, copy, w->err);
 }
 
+dt_status dt_ox_settle_pixel(dt_ox_walk *w, const char *name, const dt_ox_value **out)
+{
+    static const int planes[] = { 0, 3, 1, 2 };
+    const dt_ox_value *v = dt_ox_map_find(&w->values, name);
+    dt_ox_value *copy = dt_arena_get(w->file->arena, sizeof *copy);
+    if (!copy) return dt_ox_no_memory(w);
+    DT_TRY(arrange(w, v, 4, planes, copy));
+    *out = copy;
+    return dt_ox_map_set(&w->values, name, copy, w->err);
+}
+
 dt_status dt_ox_settle_flat(dt_ox_walk *w, const dt_ox_value *v, dt_ox_value *out)
 {
     dt_ox_value all = *v;

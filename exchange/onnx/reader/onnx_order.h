@@ -44,6 +44,11 @@ dt_status dt_ox_drop(dt_ox_walk *w, int k, int dim) DT_MUST_CHECK;
  * name from now on. */
 dt_status dt_ox_settle(dt_ox_walk *w, const char *name, int last,
                        const dt_ox_value **out) DT_MUST_CHECK;
+/* Rows that the file has as [N,C,1,1], as the picture [N,1,1,C]. It stands for the name from now
+ * on.
+ */
+dt_status dt_ox_settle_pixel(dt_ox_walk *w, const char *name,
+                             const dt_ox_value **out) DT_MUST_CHECK;
 /* A node that makes the dimensions of v axes of the engine, as they come; the batch is first. */
 dt_status dt_ox_settle_as(dt_ox_walk *w, const dt_ox_value *v, dt_ox_value *out) DT_MUST_CHECK;
 /* The same, with all elements of a sample along one axis, in the file's order. */

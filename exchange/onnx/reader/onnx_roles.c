@@ -79,6 +79,28 @@ static void set_stream(dt_graph *g, int v)
     if (!ends_sum(g, n) && !n->op->sum) n->stream = n->name;
 }
 
+/* Do its readers put it on grids of their own, or on none? Then one in front of them serves all:
+ * what ends on several is no integer layer in a runtime. Products alone share theirs, and so do
+ * sums, means and functions. */
+static bool wants_one_grid(const dt_graph *g, int v)
+{
+    bool products = false, streams = false, others = false;
+    if (g->value[v].uses < 2) return false;
+    DT_QUERY_EACH_USE(u, g, v)
+    {
+        const dt_op *op = g->node[u->node].op;
+        bool table = op->function && !op->limits && !op->in_float;
+        if (op->part) continue; /* of a layer for several: each has its own behind it */
+        if (op->product)
+            products = true;
+        else if (op->sum || op->on_grids || op->window_mean || op->moves_codes || table)
+            streams = true;
+        else
+            others = true;
+    }
+    return others || (products && streams);
+}
+
 void dt_ox_roles(dt_graph *g, int first_node, int output)
 {
     for (int i = first_node; i < g->node_count; i++) {
@@ -87,6 +109,8 @@ void dt_ox_roles(dt_graph *g, int first_node, int output)
         if (n->op->sum) set_shortcuts(g, n);
         for (int k = 0; k < (n->op->sum ? 2 : n->op->moves_codes ? 1 : 0); k++)
             if (g->value[n->in[k]].uses > 1) set_stream(g, n->in[k]);
+        for (int k = 0; k < n->out_count; k++)
+            if (wants_one_grid(g, n->out[k])) set_stream(g, n->out[k]);
     }
     const dt_node *last = product_behind(g, output);
     if (last) g->node[dt_query_index(g, last)].role = DT_LAYER_LAST;

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "exchange/onnx/reader/onnx_names.h"
 #include "exchange/onnx/reader/onnx_order.h"
 
 static dt_status sizes(dt_ox_walk *w, int axis, int64_t *dim)
@@ -55,10 +56,20 @@ static dt_status check_value(dt_ox_walk *w, int axis, const dt_ox_value *first,
                            "else");
 }
 
-/* Value k, whose dimension `axis` is the engine's last. */
-static dt_status need_last(dt_ox_walk *w, int k, int axis, const dt_ox_value **out)
+/* Is one of them a picture? Then rows beside it are one, too. */
+static bool has_picture(const dt_ox_walk *w)
 {
-    DT_TRY(dt_ox_need_value(w, k, out));
+    for (int k = 0; k < w->node->in_count; k++) {
+        const dt_ox_value *v = dt_ox_input(w, k);
+        if (v && !v->constant && dt_ox_is_picture(w, v)) return true;
+    }
+    return false;
+}
+
+/* Value k, whose dimension `axis` is the engine's last. */
+static dt_status need_last(dt_ox_walk *w, int k, int axis, bool picture, const dt_ox_value **out)
+{
+    DT_TRY(picture ? dt_ox_need_pixels(w, k, out) : dt_ox_need_value(w, k, out));
     bool fits = axis >= (*out)->rank || (*out)->axis[axis] == dt_ox_shape(w, *out)->rank - 1;
     return fits || !axis ? DT_OK : dt_ox_settle(w, w->node->in[k], axis, out);
 }
@@ -120,18 +131,32 @@ static dt_status build_class(dt_ox_walk *w)
     return dt_ox_set_like(w, y, &out);
 }
 
+/* More values than a node takes are joined by several, each with what the one before it gives. */
+static int join(dt_ox_walk *w, int *in, int count)
+{
+    while (count > DT_OP_MAX_IN) {
+        const char *part = dt_ox_part_name(w, "part");
+        if (!part) return dt_builder_fail(w->b, dt_ox_no_memory(w));
+        int y = dt_part_node(w->b, "concat", part, NULL, in, DT_OP_MAX_IN);
+        count -= DT_OP_MAX_IN - 1;
+        memmove(in + 1, in + DT_OP_MAX_IN, (size_t)(count - 1) * sizeof *in);
+        in[0] = y;
+    }
+    return dt_part_node(w->b, "concat", w->layer, NULL, in, count);
+}
+
 static dt_status build(dt_ox_walk *w)
 {
     const dt_ox_value *first, *v;
-    int in[DT_OP_MAX_IN], axis;
-    if (w->node->in_count > DT_OP_MAX_IN)
-        return dt_ox_refuse(w, "%d values; up to %d are read", w->node->in_count, DT_OP_MAX_IN);
+    int axis, *in = dt_arena_get(w->file->arena, (size_t)w->node->in_count * sizeof *in);
+    if (!in) return dt_ox_no_memory(w);
     if (is_class(w)) return build_class(w);
     DT_TRY(dt_ox_need_value(w, 0, &first));
     DT_TRY(dt_ox_axis(w, dt_ox_int(w->node, "axis", 1), first->rank, &axis));
     int64_t size = 0;
+    bool picture = has_picture(w);
     for (int k = 0; k < w->node->in_count; k++) {
-        DT_TRY(need_last(w, k, axis, &v));
+        DT_TRY(need_last(w, k, axis, picture, &v));
         if (k == 0) first = v;
         DT_TRY(check_value(w, axis, first, v));
         size += v->dim[axis];
@@ -140,8 +165,7 @@ static dt_status build(dt_ox_walk *w)
     if (w->node->in_count == 1) return dt_ox_set(w, 0, first);
     dt_ox_value out = *first;
     out.dim[axis] = size;
-    int y = dt_part_node(w->b, "concat", w->layer, NULL, in, w->node->in_count);
-    return dt_ox_set_like(w, y, &out);
+    return dt_ox_set_like(w, join(w, in, w->node->in_count), &out);
 }
 
 const dt_ox_op dt_ox_op_Concat = { .name = "Concat", .in_min = 1, .fold = fold, .build = build };

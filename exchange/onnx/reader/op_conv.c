@@ -62,6 +62,7 @@ static dt_status build(dt_ox_walk *w)
     bool pointwise = weight->dim[2] == 1 && weight->dim[3] == 1 && groups == 1;
     if (!x->constant && x->rank == 4 && !x->padded && dt_ox_is_rows(w, x) && pointwise)
         return build_rows(w, x, weight, bias);
+    if (!x->constant && !x->padded) DT_TRY(dt_ox_need_pixels(w, 0, &x));
     if (x->constant || !dt_ox_is_picture(w, x))
         return dt_ox_refuse(w, "its input is no picture [N,C,H,W]");
     if (x->lowest) return dt_ox_refuse(w, "its input is padded with -inf; 0 is read");

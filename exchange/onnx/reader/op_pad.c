@@ -45,6 +45,7 @@ static dt_status build(dt_ox_walk *w)
     bool lowest = isinf(fill) && fill < 0;
     if (fill != 0 && !lowest)
         return dt_ox_refuse(w, "it pads with %g; 0 and -inf are read", (double)fill);
+    DT_TRY(dt_ox_need_pixels(w, 0, &v));
     if (!dt_ox_is_picture(w, v)) return dt_ox_refuse(w, "it pads something that is no picture");
     for (int i = 0; i < 4; i++)
         if (before[i] < 0 || behind[i] < 0 || before[i] > MOST || behind[i] > MOST ||

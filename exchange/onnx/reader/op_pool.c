@@ -16,7 +16,7 @@ static dt_status mean(dt_ox_walk *w, const dt_ox_value *x, int rank)
 
 static dt_status need_picture(dt_ox_walk *w, const dt_ox_value **x)
 {
-    DT_TRY(dt_ox_need_picture(w, 0, x));
+    DT_TRY(dt_ox_need_pixels(w, 0, x));
     if (dt_ox_is_picture(w, *x)) return DT_OK;
     return dt_ox_refuse(w, "its input is no picture [N,C,H,W]");
 }
