@@ -326,6 +326,26 @@ def dense(side):
     return n
 
 
+def masks(side):
+    """Constants that are computed: positions by CumSum, Sin and Cos, masks by comparisons and ScatterND."""
+    n = Net("masks", side, 16)
+    real = lambda *x: n.constant(np.array(x, dtype=np.float32))
+    ones = n.constant(np.ones((1, 6), dtype=np.int64))
+    at = n("Cast", n("CumSum", ones, n.constant(np.int64(1)), exclusive=1), to=1)
+    back = n("CumSum", n("Sin", at), n.constant(np.int64(-1)), reverse=1)
+    shift = n("Add", n("Cos", back), n("Mul", n("Floor", n("Div", at, real(2))), real(.1)))
+    near = n("And", n("Greater", at, real(0.5)), n("Not", n("GreaterOrEqual", at, real(4))))
+    far = n("Or", n("Less", at, real(1)), n("Xor", n("LessOrEqual", at, real(2)), n("Equal", at, real(5))))
+    shift = n("Where", near, shift, n("Ceil", n("Where", far, shift, real(.3))))
+    grid = n("Tile", n("Reshape", shift, n.whole(1, 2, 3)), n.whole(2, 1, 2))
+    rows = n.constant(np.array([[0, 1], [1, -2]]))
+    grid = n("ScatterND", grid, rows, n.constant(n.rng.normal(0, 1, (2, 6)).astype(np.float32)))
+    row = n("Reshape", grid, n.whole(24, 1, 1))
+    x = n("Conv", "image", n.real(24, 3, 3, 3), strides=[2, 2])
+    n.head(n("Relu", n("Add", n("Relu", x), row)), 24)
+    return n
+
+
 def groups(side):
     """Group norm as PyTorch writes it and as an operator, instance norm."""
     n = Net("groups", side, 21)
@@ -419,7 +439,7 @@ def qcdq(side):
 
 QUANTIZED = qdq, qcdq
 NETS = (sided, padded, residual, last, functions, squeeze, pools, borders, dilated, fronts, shuffled,
-        arithmetic, pixels, tokens, groups, pixel, dense)
+        arithmetic, pixels, tokens, groups, pixel, dense, masks)
 # Of these a part has no integer form: the words of the refusal.
 FLOAT = {"borders": "those at the border have another divisor"}
 

@@ -1,11 +1,27 @@
-/* Add, Sub, Mul, Div, Pow: of constants with broadcasting, and of values. Equal and Mod of whole
- * constants, Where, Expand: what exporters compute shapes with. */
+/* Add, Sub, Mul, Div, Pow: of constants with broadcasting, and of values. Mod of whole constants,
+ * comparisons, And, Or, Xor, Where, Expand: what exporters compute shapes and masks with. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
 #include "exchange/onnx/reader/onnx_arith.h"
 
-typedef enum arith { ADD, SUB, MUL, DIV, POW, MOD, EQUAL } arith;
+/* From EQUAL on they give truths; from AND on they take them. */
+typedef enum arith {
+    ADD,
+    SUB,
+    MUL,
+    DIV,
+    POW,
+    MOD,
+    EQUAL,
+    GREATER,
+    GREATER_OR_EQUAL,
+    LESS,
+    LESS_OR_EQUAL,
+    AND,
+    OR,
+    XOR
+} arith;
 
 /* The dimensions of a result, and the steps with which an operand is read. */
 static bool broadcast(const dt_ox_tensor *a, const dt_ox_tensor *b, int *rank, int64_t *dim)
@@ -51,6 +67,28 @@ static int64_t rest(int64_t a, int64_t b)
     return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
 
+static bool truth_of_wholes(arith op, int64_t a, int64_t b)
+{
+    return op == EQUAL              ? a == b
+           : op == GREATER          ? a > b
+           : op == GREATER_OR_EQUAL ? a >= b
+           : op == LESS             ? a < b
+           : op == LESS_OR_EQUAL    ? a <= b
+           : op == AND              ? a && b
+           : op == OR               ? a || b
+                                    : !a != !b;
+}
+
+/* Comparisons; none is true of nan. */
+static bool truth_of_reals(arith op, float a, float b)
+{
+    return op == EQUAL              ? a == b
+           : op == GREATER          ? a > b
+           : op == GREATER_OR_EQUAL ? a >= b
+           : op == LESS             ? a < b
+                                    : a <= b;
+}
+
 /* Wraps as two's complement does; false: division by 0, a power below 0. */
 static bool whole(arith op, int64_t a, int64_t b, int64_t *out)
 {
@@ -76,9 +114,8 @@ static bool whole(arith op, int64_t a, int64_t b, int64_t *out)
     case MOD:
         *out = rest(a, b);
         break;
-    case EQUAL:
-        *out = a == b;
-        break;
+    default:
+        *out = truth_of_wholes(op, a, b);
     }
     return true;
 }
@@ -98,13 +135,15 @@ static dt_status fold(dt_ox_walk *w, arith op, dt_ox_tensor **out)
     int rank;
     int64_t dim[DT_OX_RANK];
     if (a->whole != b->whole) return dt_ox_refuse(w, "its operands are of different types");
-    if (!a->whole && op > POW) return dt_ox_refuse(w, "it is read of whole numbers");
+    if (!a->whole && (op == MOD || op >= AND))
+        return dt_ox_refuse(w, "it is read of whole numbers");
     if (!broadcast(a, b, &rank, dim)) return dt_ox_refuse(w, "its operands do not fit together");
-    out[0] = dt_ox_make(w, a->whole, rank, dim);
+    out[0] = dt_ox_make(w, a->whole || op >= EQUAL, rank, dim);
     DT_TRY(dt_ox_made(w, out[0]));
     for (int64_t i = 0; i < out[0]->count; i++) {
         int64_t ia = index_of(a, out[0], i), ib = index_of(b, out[0], i);
-        if (!a->whole) out[0]->x[i] = real_of(op, a->x[ia], b->x[ib]);
+        if (!a->whole && op >= EQUAL) out[0]->n[i] = truth_of_reals(op, a->x[ia], b->x[ib]);
+        if (!a->whole && op < EQUAL) out[0]->x[i] = real_of(op, a->x[ia], b->x[ib]);
         if (a->whole && !whole(op, a->n[ia], b->n[ib], &out[0]->n[i]))
             return dt_ox_refuse(w, "it divides by 0, or has an exponent below 0");
     }
@@ -191,7 +230,6 @@ ARITH(MUL, mul)
 ARITH(DIV, div)
 FOLD(POW, pow)
 FOLD(MOD, mod)
-FOLD(EQUAL, equal)
 
 const dt_ox_op dt_ox_op_Add = {
     .name = "Add", .in_min = 2, .in_max = 2, .fold = fold_add, .build = build_add
@@ -209,7 +247,21 @@ const dt_ox_op dt_ox_op_Pow = {
     .name = "Pow", .in_min = 2, .in_max = 2, .fold = fold_pow, .build = dt_ox_build_power
 };
 const dt_ox_op dt_ox_op_Mod = { .name = "Mod", .in_min = 2, .in_max = 2, .fold = fold_mod };
-const dt_ox_op dt_ox_op_Equal = { .name = "Equal", .in_min = 2, .in_max = 2, .fold = fold_equal };
+
+#define TRUTH(kind, title)                                                                         \
+    FOLD(kind, title)                                                                              \
+    const dt_ox_op dt_ox_op_##title = {                                                            \
+        .name = #title, .in_min = 2, .in_max = 2, .fold = fold_##title                             \
+    }
+TRUTH(EQUAL, Equal);
+TRUTH(GREATER, Greater);
+TRUTH(GREATER_OR_EQUAL, GreaterOrEqual);
+TRUTH(LESS, Less);
+TRUTH(LESS_OR_EQUAL, LessOrEqual);
+TRUTH(AND, And);
+TRUTH(OR, Or);
+TRUTH(XOR, Xor);
+
 const dt_ox_op dt_ox_op_Expand = {
     .name = "Expand", .in_min = 2, .in_max = 2, .fold = fold_expand, .build = build_expand
 };

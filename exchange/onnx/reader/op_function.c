@@ -80,6 +80,39 @@ FOLDED(Exp, "exp", expf, NULL);
 FOLDED(Neg, "neg", negative, whole_negative);
 FOLDED(Sqrt, "sqrt", sqrtf, NULL);
 
+/* Of constants alone. */
+static float unread(float x)
+{
+    return x;
+}
+
+static int64_t whole_not(int64_t n)
+{
+    return !n;
+}
+
+#define CONSTANT(title, real_of)                                                                   \
+    static dt_status fold_##title(dt_ox_walk *w, dt_ox_tensor **out)                               \
+    {                                                                                              \
+        return fold(w, real_of, NULL, out);                                                        \
+    }                                                                                              \
+    const dt_ox_op dt_ox_op_##title = {                                                            \
+        .name = #title, .in_min = 1, .in_max = 1, .fold = fold_##title                             \
+    }
+
+CONSTANT(Ceil, ceilf);
+CONSTANT(Cos, cosf);
+CONSTANT(Floor, floorf);
+CONSTANT(Sin, sinf);
+
+static dt_status fold_not(dt_ox_walk *w, dt_ox_tensor **out)
+{
+    if (!dt_ox_input(w, 0)->constant->whole) return dt_ox_refuse(w, "it is read of truths");
+    return fold(w, unread, whole_not, out);
+}
+
+const dt_ox_op dt_ox_op_Not = { .name = "Not", .in_min = 1, .in_max = 1, .fold = fold_not };
+
 static dt_status build_elu(dt_ox_walk *w)
 {
     const dt_elu_conf c = { (double)dt_ox_float(w->node, "alpha", 1) };
