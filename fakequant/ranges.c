@@ -46,8 +46,11 @@ static dt_status fit(const dt_range_call *call, const char *own, const dt_quant_
         dt_range_from_ends(call, site->range_low, site->range_high, scale, offset);
         return DT_OK;
     }
-    const dt_row *row =
-        call->conf->rule ? rows[call->conf->rule - 1] : dt_table_find(&dt_ranges, own);
+    const dt_row *row = NULL;
+    if (call->conf->rule)
+        row = rows[call->conf->rule - 1];
+    else
+        DT_TRY(dt_table_get(&dt_ranges, own, NULL, &row, err));
     return range_of(row)->fit(call, scale, offset, err);
 }
 

@@ -185,6 +185,8 @@ const char *const dt_unhashed_keys[] = { "name",
                                          "train.save_minutes",
                                          "train.log_steps",
                                          "distill.teacher",
+                                         "distill.onnx",
+                                         "distill.file",
                                          "distill.teacher_key",
                                          "distill.allow_unexpected",
                                          NULL };

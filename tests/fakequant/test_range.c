@@ -190,6 +190,10 @@ START_TEST(what_has_no_extent_or_is_not_finite)
                           DT_ERR_NUMERIC,
                       "%s", rules[i]);
     }
+    dt_range_conf own = { .percentile = 1, .momentum = 1, .norm = 2 };
+    dt_range_call call = { .conf = &own, .x = (const real[]){ 1, 2, 3, 4 }, .qmin = 0, .qmax = 15 };
+    double scale, offset;
+    ck_assert_int_eq(dt_range_start(&call, "lsqq", &site, &scale, &offset, NULL), DT_ERR_NOT_FOUND);
     dt_range_conf offset_by_lsq = { .rule = 7 };
     ck_assert_int_eq(dt_range_check(&offset_by_lsq, true, NULL), DT_ERR_ARG);
     ck_assert_int_eq(dt_range_check(&offset_by_lsq, false, NULL), DT_OK);
