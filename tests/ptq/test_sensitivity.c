@@ -62,51 +62,69 @@ START_TEST(every_metric)
 }
 END_TEST
 
+/* The last layer with inputs [N,I] and outputs, the logits, [N,K] of all pictures. */
+typedef struct last_layer {
+    dt_ptq q;
+    const dt_node *node;
+    int64_t I, K;
+    real *x, *logits;
+} last_layer;
+
+static void open_last(staged *s, last_layer *l)
+{
+    ck_assert_int_eq(dt_ptq_init(&l->q, &s->p, NULL), DT_OK);
+    l->q.origin = *s->p.state;
+    for (int i = 0; i < l->q.g->node_count; i++)
+        if (l->q.needed[i] && l->q.g->node[i].op->product) l->node = &l->q.g->node[i];
+    const int want[] = { l->node->in[l->node->op->product->x], s->p.logits };
+    real *to[2];
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(dt_ptq_get(&l->q, want[i], &to[i], NULL), DT_OK);
+    const dt_ptq_pass pass = { .plain = true,
+                               .from = s->p.input,
+                               .data = s->pictures,
+                               .want = want,
+                               .want_count = 2,
+                               .to = to };
+    ck_assert_int_eq(dt_ptq_collect(&l->q, &pass, NULL), DT_OK);
+    l->I = dt_ptq_features(&l->q, want[0]);
+    l->K = dt_ptq_features(&l->q, want[1]);
+    l->x = to[0];
+    l->logits = to[1];
+}
+
+static void close_last(last_layer *l)
+{
+    dt_put(NULL, l->x);
+    dt_put(NULL, l->logits);
+    l->q.origin = (dt_state){ 0 };
+    dt_ptq_fini(&l->q);
+}
+
 /* Of the last layer, z = W x: the trace of the Hessian of KL(p || softmax z) at z's own p is
  * mean over pictures of |x|^2 sum_k p_k (1 - p_k). */
 START_TEST(a_trace_is_that_of_the_formula)
 {
     staged s;
-    dt_ptq q;
     dt_ptq_mixed m, changes;
     staged_open(&s, SENSE, 1);
     measure(&s, "trace", 400, &m);
     measure(&s, "mse", 1, &changes);
     double got = m.layer[5].damage[0] / changes.layer[5].damage[0] * (double)m.layer[5].weights;
-    ck_assert_int_eq(dt_ptq_init(&q, &s.p, NULL), DT_OK);
-    q.origin = *s.p.state;
-    const dt_node *last = NULL;
-    for (int i = 0; i < q.g->node_count; i++)
-        if (q.needed[i] && q.g->node[i].op->product) last = &q.g->node[i];
-    const int want[] = { last->in[last->op->product->x], s.p.logits };
-    int64_t I = dt_ptq_features(&q, want[0]), K = dt_ptq_features(&q, want[1]);
-    real *to[2];
-    for (int i = 0; i < 2; i++)
-        ck_assert_int_eq(dt_ptq_get(&q, want[i], &to[i], NULL), DT_OK);
-    ck_assert_int_eq(dt_ptq_collect(&q,
-                                    &(dt_ptq_pass){ .plain = true,
-                                                    .from = s.p.input,
-                                                    .data = s.pictures,
-                                                    .want = want,
-                                                    .want_count = 2,
-                                                    .to = to },
-                                    NULL),
-                     DT_OK);
+    last_layer l = { .node = NULL };
+    open_last(&s, &l);
     double sum = 0;
     for (int64_t n = 0; n < s.p.count; n++) {
         double x = 0, p[16], spread = 0;
-        for (int64_t i = 0; i < I; i++)
-            x += pow((double)to[0][n * I + i], 2);
-        dt_ptq_softmax(K, to[1] + n * K, p);
-        for (int64_t k = 0; k < K; k++)
+        for (int64_t i = 0; i < l.I; i++)
+            x += pow((double)l.x[n * l.I + i], 2);
+        dt_ptq_softmax(l.K, l.logits + n * l.K, p);
+        for (int64_t k = 0; k < l.K; k++)
             spread += p[k] * (1 - p[k]);
         sum += x * spread / (double)s.p.count;
     }
     ck_assert_msg(fabs(got - sum) < 0.1 * sum, "%g, by formula %g", got, sum);
-    dt_put(NULL, to[0]);
-    dt_put(NULL, to[1]);
-    q.origin = (dt_state){ 0 };
-    dt_ptq_fini(&q);
+    close_last(&l);
     dt_ptq_mixed_fini(&m);
     dt_ptq_mixed_fini(&changes);
     staged_close(&s);
@@ -168,28 +186,12 @@ START_TEST(a_gradient_score_is_that_of_the_formula)
                 "bits: 3, init: mse}}\nptq: {images: 256, batch: 64, stages: [ranges]}\n",
                 1);
     measure(&s, "gradient", 1, &m);
-    dt_ptq q;
-    ck_assert_int_eq(dt_ptq_init(&q, &s.p, NULL), DT_OK);
-    q.origin = *s.p.state;
-    const dt_node *last = NULL;
-    for (int i = 0; i < q.g->node_count; i++)
-        if (q.needed[i] && q.g->node[i].op->product) last = &q.g->node[i];
-    const int want[] = { last->in[last->op->product->x], s.p.logits };
+    last_layer l = { .node = NULL };
+    open_last(&s, &l);
     dt_ptq_weight w;
-    ck_assert(dt_ptq_weight_of(&q, last, &w));
-    int64_t I = dt_ptq_features(&q, want[0]), K = dt_ptq_features(&q, want[1]);
-    real *to[2];
-    for (int i = 0; i < 2; i++)
-        ck_assert_int_eq(dt_ptq_get(&q, want[i], &to[i], NULL), DT_OK);
-    const dt_ptq_pass pass = { .plain = true,
-                               .from = s.p.input,
-                               .data = s.pictures,
-                               .want = want,
-                               .want_count = 2,
-                               .to = to };
-    ck_assert_int_eq(dt_ptq_collect(&q, &pass, NULL), DT_OK);
+    ck_assert(dt_ptq_weight_of(&l.q, l.node, &w));
     /* The change of the weight at 2 bits, as the metric has it: by the same ranges. */
-    dt_ptq_sense sense = { .q = &q,
+    dt_ptq_sense sense = { .q = &l.q,
                            .params = &(
                                dt_ptq_sense_params){ .range = "mse", .width = widths, .widths = 3 },
                            .mixed = &m,
@@ -201,11 +203,11 @@ START_TEST(a_gradient_score_is_that_of_the_formula)
     double sum = 0;
     for (int64_t n = 0; n < s.p.count; n++) {
         double p[16];
-        dt_ptq_softmax(K, to[1] + n * K, p);
-        for (int64_t k = 0; k < K; k++) {
+        dt_ptq_softmax(l.K, l.logits + n * l.K, p);
+        for (int64_t k = 0; k < l.K; k++) {
             double dy = 0;
-            for (int64_t i = 0; i < I; i++)
-                dy += (double)change[0][k * I + i] * (double)to[0][n * I + i];
+            for (int64_t i = 0; i < l.I; i++)
+                dy += (double)change[0][k * l.I + i] * (double)l.x[n * l.I + i];
             sum += p[k] * (1 - p[k]) * dy * dy / (double)s.p.count;
         }
     }
@@ -213,10 +215,7 @@ START_TEST(a_gradient_score_is_that_of_the_formula)
     ck_assert_msg(fabs(got - sum) < 0.15 * sum, "%g, by formula %g", got, sum);
     for (int k = 0; k < 3; k++)
         dt_put(NULL, change[k]);
-    dt_put(NULL, to[0]);
-    dt_put(NULL, to[1]);
-    q.origin = (dt_state){ 0 };
-    dt_ptq_fini(&q);
+    close_last(&l);
     dt_ptq_mixed_fini(&m);
     staged_close(&s);
 }
