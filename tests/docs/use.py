@@ -16,7 +16,7 @@ import zlib
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
 from predict import CLASSES, draw
-from support import RECIPE, SKIP, Test, environment, main
+from support import SKIP, Test, environment, main
 
 CC = os.path.join(os.path.dirname(HERE), "cortexm", "cc.py")
 
@@ -85,10 +85,7 @@ def run(args):
         if not python:
             return SKIP
     programs(test, os.path.join(args[1], "docs/use-the-model.md"))
-    draw(test)
-    recipe = test.write("recipe.yaml", RECIPE.replace("width: 8", "width: 8, classes: 3").replace(
-        "name: builtin, batch: 32", "name: folder, root: set, batch: 12").replace(
-        ", train_pictures: 320, test_pictures: 64", ""))
+    recipe = draw(test)
     test.succeed("train", recipe, "train.epochs=3", "--out", test.path("run"))
     net = test.path("run", "last.h5")
     files = [test.path("set", "test", name, f"{k:02d}.png") for name in CLASSES for k in range(4)]

@@ -13,7 +13,7 @@ CLASSES = "ash", "birch", "cedar"
 
 
 def draw(test):
-    """A set that can be learned: each class has its colour, with noise."""
+    """A set that can be learned: each class has its colour, with noise. The path of its recipe."""
     rng = random.Random(4)
     for split, count in ("train", 40), ("test", 12):
         for c, name in enumerate(CLASSES):
@@ -22,14 +22,14 @@ def draw(test):
                 rows = [bytes(min(255, 40 + 150 * (i % 3 == c) + rng.randrange(60))
                               for i in range(96)) for _ in range(32)]
                 test.write(f"set/{split}/{name}/{k:02d}.png", png(32, 32, rows))
+    return test.write("recipe.yaml", RECIPE.replace("width: 8", "width: 8, classes: 3").replace(
+        "name: builtin, batch: 32", "name: folder, root: set, batch: 12").replace(
+        ", train_pictures: 320, test_pictures: 64", ""))
 
 
 def run(args):
     test = Test(args[0])
-    draw(test)
-    recipe = test.write("recipe.yaml", RECIPE.replace("width: 8", "width: 8, classes: 3").replace(
-        "name: builtin, batch: 32", "name: folder, root: set, batch: 12").replace(
-        ", train_pictures: 320, test_pictures: 64", ""))
+    recipe = draw(test)
     test.succeed("train", recipe, "train.epochs=4", "--out", test.path("run"))
     net = test.path("run", "last.h5")
 
