@@ -17,11 +17,13 @@ COARSE, COLUMNS = 64, 4096
 F32, U8 = np.float32, np.uint8
 
 
-def run(op, inputs, constants, domain="com.microsoft", **attributes):
-    """One operator; `inputs` are uint8 arrays, `constants` the rest, both in the operator's order."""
+def run(op, inputs, constants, **attributes):
+    """One operator, "domain:name" or "name" of ONNX itself; `inputs` are uint8 arrays, `constants`
+    the rest, both in the operator's order."""
     order = [*inputs, *constants]
     names = attributes.pop("order", order)
-    node = helper.make_node(op, names, ["y"], domain=domain, **attributes)
+    node = helper.make_node(op.split(":")[-1], names, ["y"], domain=op.rpartition(":")[0],
+                            **attributes)
     value = helper.make_tensor_value_info
     graph = helper.make_graph(
         [node], op, [value(k, TensorProto.UINT8, v.shape) for k, v in inputs.items()],
@@ -52,22 +54,33 @@ def sums_to_codes(sums):
     return x, weights
 
 
-def products(node, sums):
-    """What onnxruntime gives: codes [n,C]."""
-    x, weights = sums_to_codes(sums)
+def product_constants(node, weights):
+    """Those that rows and pictures share, and the weights [C,K]."""
     scales = np.array(node["w_scale"], F32)
     grid, C = node["grid"], len(scales)
     w = np.tile(weights, (C, 1))
     constants = {"xs": F32(node["x_scale"]), "xz": U8(0), "ws": scales,
                  "wz": np.zeros(C, np.int8), "ys": F32(grid["scale"]), "yz": U8(grid["zero"])}
-    if node["kind"] == "linear":
-        constants.update(w=w, b=np.zeros(C, np.int32))
-        return run("QGemm", {"x": x}, constants, transB=1,
-                   order=["x", "xs", "xz", "w", "ws", "wz", "b", "ys", "yz"])
-    constants.update(w=w.reshape(C, -1, 1, 1))
-    y = run("QLinearConv", {"x": x.T.reshape(1, -1, 1, len(sums))}, constants, domain="",
+    return constants, w
+
+
+def rows(node, sums):
+    """What onnxruntime gives: codes [n,C]."""
+    x, weights = sums_to_codes(sums)
+    constants, w = product_constants(node, weights)
+    constants.update(w=w, b=np.zeros(len(w), np.int32))
+    return run(node["operator"], {"x": x}, constants, transB=1,
+               order=["x", "xs", "xz", "w", "ws", "wz", "b", "ys", "yz"])
+
+
+def pixels(node, sums):
+    """A pixel for each sum."""
+    x, weights = sums_to_codes(sums)
+    constants, w = product_constants(node, weights)
+    constants.update(w=w.reshape(*w.shape, 1, 1))
+    y = run(node["operator"], {"x": x.T.reshape(1, -1, 1, len(sums))}, constants,
             order=["x", "xs", "xz", "w", "ws", "wz", "ys", "yz"])
-    return y.reshape(C, -1).T
+    return y.reshape(len(w), -1).T
 
 
 def means(node, sums):
@@ -78,8 +91,12 @@ def means(node, sums):
     assert (x.sum(axis=1, dtype=np.int64) == total).all()
     constants = {"xs": F32(node["x_scale"]), "xz": U8(zero), "ys": F32(grid["scale"]),
                  "yz": U8(grid["zero"])}
-    y = run("QLinearGlobalAveragePool", {"x": x.reshape(1, len(sums), n, 1)}, constants)
+    y = run(node["operator"], {"x": x.reshape(1, len(sums), n, 1)}, constants)
     return np.repeat(y.reshape(-1, 1), len(node["w_scale"]), axis=1)
+
+
+# By the operator that a form names (integer/form.h): how it is given a sum.
+DRIVERS = {"QLinearConv": pixels, "QGemm": rows, "QLinearGlobalAveragePool": means}
 
 
 def compare_stairs(node):
@@ -90,10 +107,10 @@ def compare_stairs(node):
     edges = np.concatenate([thresholds, thresholds - 1, low[:, None], high[:, None]], axis=1)
     sums = np.unique(np.clip(edges, low[:, None], high[:, None]))
     cases = differ = 0
+    drive = DRIVERS[node["operator"].split(":")[-1]]
     for at in range(0, len(sums), COLUMNS):
         part = sums[at:at + COLUMNS]
-        got = (means if node["kind"] == "mean" else products)(node, part)
-        got = np.clip(got, grid["low"], grid["high"])  # the Clip behind the operator
+        got = np.clip(drive(node, part), grid["low"], grid["high"])  # the Clip behind the operator
         for c in range(len(low)):
             inside = (part >= low[c]) & (part <= high[c])
             want = grid["low"] + np.searchsorted(thresholds[c], part[inside], side="right")
@@ -108,7 +125,7 @@ def compare_pairs(node):
     constants = {}
     for k, grid in ("a", node["a"]), ("b", node["b"]), ("c", node["grid"]):
         constants[k + "s"], constants[k + "z"] = F32(grid["scale"]), U8(grid["zero"])
-    got = run(f"QLinear{node['kind'].capitalize()}", {"a": a, "b": b}, constants,
+    got = run(node["operator"], {"a": a, "b": b}, constants,
               order=["a", "as", "az", "b", "bs", "bz", "cs", "cz"])
     got = np.clip(got, node["grid"]["low"], node["grid"]["high"])
     return len(a), int((got != np.array(node["codes"])).sum())
@@ -121,7 +138,8 @@ def main(stream, as_json):
             break
         node = json.loads(line)
         cases, differ = compare_pairs(node) if "codes" in node else compare_stairs(node)
-        rows.append({"name": node["name"], "kind": node["kind"], "cases": cases, "differ": differ})
+        rows.append({"name": node["name"], "operator": node["operator"], "cases": cases,
+                     "differ": differ})
     total = sum(r["differ"] for r in rows)
     good = total == 0 and len(rows) > 0
     if as_json:
@@ -130,6 +148,7 @@ def main(stream, as_json):
         return good
     print(f"onnxruntime {ort.__version__}")
     for r in rows:
-        print(f"{r['name']:30} {r['kind']:7} {r['differ']:9} of {r['cases']:9} differ")
+        operator = r["operator"].split(":")[-1]
+        print(f"{r['name']:30} {operator:24} {r['differ']:9} of {r['cases']:9} differ")
     print("proved" if good else "NOT proved")
     return good

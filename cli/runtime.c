@@ -220,9 +220,9 @@ static json_t *stairs_json(const dt_int_model *m, const dt_int_node *n)
     json_t *scales = json_array();
     for (int64_t c = 0; c < y->C; c++)
         json_array_append_new(scales, json_real((double)from->w_scale[c]));
-    bool linear = from->weight && y->H * y->W == 1 && from->shape.H == 1;
-    const char *kind = !from->weight ? from->form->name : linear ? "linear" : "conv";
-    return json_pack("{s:s,s:s,s:f,s:i,s:I,s:o,s:o,s:o,s:o,s:o}", "name", n->name, "kind", kind,
+    bool rows = from->form->ort_rows && y->H * y->W == 1 && from->shape.H == 1;
+    const char *op = rows ? from->form->ort_rows : from->form->ort;
+    return json_pack("{s:s,s:s,s:f,s:i,s:I,s:o,s:o,s:o,s:o,s:o}", "name", n->name, "operator", op,
                      "x_scale", (double)from->x_scale, "x_zero",
                      m->value[from->in[0]].grid.zero_point, "pixels", (json_int_t)from->pixels,
                      "w_scale", scales, "grid", grid_json(&y->grid), "low", ints_json(x->low, y->C),
@@ -235,7 +235,7 @@ static json_t *pairs_json(const dt_int_model *m, const dt_int_node *n)
     json_t *codes = json_array();
     for (int i = 0; i < DT_CODES * DT_CODES; i++)
         json_array_append_new(codes, json_integer(n->pair[i]));
-    return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o}", "name", n->name, "kind", n->form->name, "a",
+    return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o}", "name", n->name, "operator", n->form->ort, "a",
                      grid_json(&m->value[n->in[0]].grid), "b", grid_json(&m->value[n->in[1]].grid),
                      "grid", grid_json(&m->value[n->out].grid), "codes", codes);
 }

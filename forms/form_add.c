@@ -114,7 +114,7 @@ static dt_status qoperator(dt_qoperator_walk *w, const dt_int_node *n, const dt_
                          dt_qoperator_scale(w, n->out),
                          dt_qoperator_zero(w, n->out),
                          NULL };
-    dt_onnx_node(w->m, "com.microsoft:QLinearAdd", in, raw, NULL);
+    dt_onnx_node(w->m, n->form->ort, in, raw, NULL);
     w->flat[n->out] = w->flat[n->in[0]];
     dt_qoperator_finish(w, n, raw);
     return DT_OK;
@@ -225,4 +225,5 @@ const dt_form dt_form_add = {
     .qonnx = qonnx,
     .tflite = tflite,
     .c = &c_cell,
+    .ort = "com.microsoft:QLinearAdd",
 };

@@ -86,7 +86,7 @@ static dt_status qoperator(dt_qoperator_walk *w, const dt_int_node *mean, const 
                          NULL };
     const dt_onnx_attr first[] = { { .name = "channels_last", .i = 0 }, { .name = NULL } };
     const dt_onnx_attr axis[] = { { .name = "axis", .i = 1 }, { .name = NULL } };
-    dt_onnx_node(w->m, "com.microsoft:QLinearGlobalAveragePool", in, raw, first);
+    dt_onnx_node(w->m, mean->form->ort, in, raw, first);
     dt_onnx_node(w->m, "Flatten", (const char *[]){ raw, NULL }, rows, axis);
     w->flat[n->out] = true;
     dt_qoperator_finish(w, n, rows);
@@ -159,4 +159,5 @@ const dt_form dt_form_mean = {
     .qonnx = qonnx,
     .tflite = tflite,
     .c = &c_cell,
+    .ort = "com.microsoft:QLinearGlobalAveragePool",
 };

@@ -357,4 +357,6 @@ const dt_form dt_form_product = {
     .qonnx = dt_product_qonnx,
     .tflite = tflite,
     .c = &c_cell,
+    .ort = "QLinearConv",
+    .ort_rows = "com.microsoft:QGemm",
 };

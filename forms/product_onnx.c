@@ -122,7 +122,7 @@ dt_status dt_product_qoperator(dt_qoperator_walk *w, const dt_int_node *product,
         const dt_onnx_attr attr[] = { { .name = "transB", .i = 1 }, { .name = NULL } };
         const char *in[] = { x, xs, xz, weight, ws, wz, bias, ys, yz, NULL };
         raw = dt_qoperator_part(w, n, "/QGemm");
-        dt_onnx_node(w->m, "com.microsoft:QGemm", in, raw, attr);
+        dt_onnx_node(w->m, product->form->ort_rows, in, raw, attr);
     } else {
         const char *in[] = { x, xs, xz, weight, ws, wz, ys, yz, bias, NULL };
         dt_qoperator_conv(w, &product->shape, in, raw = dt_qoperator_part(w, n, "/QLinearConv"));

@@ -56,6 +56,9 @@ struct dt_form {
     dt_status (*qonnx)(struct dt_qonnx_walk *w, const dt_int_node *n);
     dt_status (*tflite)(struct dt_tflite_walker *w, const dt_int_node *n, const dt_int_node *end);
     const struct dt_c_cell *c; /* exchange/c99/c_cell.h */
+    /* The operator of onnxruntime that computes the node on codes, as dt_onnx_node takes it, and
+     * that of rows [N,C] (NULL: the same one). `verify --prove` drives them. */
+    const char *ort, *ort_rows;
 };
 
 /* Ends with NULL. */
