@@ -105,7 +105,7 @@ static dt_status write_predictions(const cli_args *args, const dt_session *s,
     dt_sample room;
     int64_t each = g->task->predicted(g->K);
     dt_sample_init(&room, NULL);
-    DT_TRY(dt_atomic_begin(&f, args->predictions, err));
+    DT_TRY(dt_atomic_begin(&f, NULL, args->predictions, err));
     for (int64_t i = 0; i < count * each && st == DT_OK; i++) {
         char text[48];
         bool last = (i + 1) % each == 0;

@@ -259,7 +259,7 @@ static dt_status check_folder(const cli_quantize_recipe *r, const char *folder, 
 {
     char *tries;
     DT_TRY(dt_path_join(folder, "tries", &tries, err));
-    bool there = dt_file_is_named(tries);
+    bool there = dt_dir_has(NULL, tries);
     dt_put(NULL, tries);
     if (!there || r->args.resume) return DT_OK;
     return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = folder },

@@ -86,7 +86,7 @@ void cli_process_remove(cli_process *p)
     dt_put(NULL, p->file);
     dt_put(NULL, p->log);
     dt_put(NULL, p->verdict);
-    *p = (cli_process){ .folder.lock = -1 };
+    *p = (cli_process){ .folder.held.fd = -1 };
 }
 
 static const char *python(const cli_args *args)

@@ -40,11 +40,11 @@ static void remove_tree(const char *path)
 static void remove_if_left(const char *path)
 {
     struct stat st;
-    int lock;
+    dt_dir held;
     if (lstat(path, &st) != 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid()) return;
-    if (time(NULL) - st.st_mtime < AGE || dt_dir_lock(path, &lock, NULL) != DT_OK) return;
+    if (time(NULL) - st.st_mtime < AGE || dt_dir_hold(&held, path, NULL) != DT_OK) return;
     remove_tree(path);
-    dt_dir_unlock(lock);
+    dt_dir_release(&held);
 }
 
 static void remove_left(const char *parent)
@@ -64,7 +64,7 @@ dt_status cli_folder_make(cli_folder *f, dt_error *err)
 {
     const char *parent = getenv("TMPDIR");
     if (!parent || !*parent) parent = "/tmp";
-    *f = (cli_folder){ .lock = -1 };
+    *f = (cli_folder){ .held = { .fd = -1 } };
     remove_left(parent);
     char *path = join(parent, "detent-work-XXXXXX");
     if (!path) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a path");
@@ -75,7 +75,7 @@ dt_status cli_folder_make(cli_folder *f, dt_error *err)
                        "no folder for temporary files can be made (TMPDIR): %s", strerror(reason));
     }
     f->path = path;
-    dt_status st = dt_dir_lock(path, &f->lock, err);
+    dt_status st = dt_dir_hold(&f->held, path, err);
     if (st != DT_OK) cli_folder_remove(f);
     return st;
 }
@@ -84,9 +84,9 @@ void cli_folder_remove(cli_folder *f)
 {
     if (!f->path) return;
     remove_tree(f->path);
-    dt_dir_unlock(f->lock);
+    dt_dir_release(&f->held);
     dt_put(NULL, f->path);
-    *f = (cli_folder){ .lock = -1 };
+    *f = (cli_folder){ .held = { .fd = -1 } };
 }
 
 char *cli_folder_path(const cli_folder *f, const char *name)

@@ -5,10 +5,11 @@
 #define DT_CLI_WORK_FOLDER_H
 
 #include "cli/cli.h"
+#include "core/dir.h"
 
 typedef struct cli_folder {
-    char *path; /* NULL: none */
-    int lock;   /* held while the folder is in use */
+    char *path;  /* NULL: none */
+    dt_dir held; /* while it is in use */
 } cli_folder;
 
 /* Errors: IO, NOMEM. */

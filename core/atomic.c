@@ -29,13 +29,15 @@ static char *name_for(const char *path, bool shortest, int number)
     return dt_format(NULL, "%.*s%s%ld-%d%s", kept, path, mark, (long)getpid(), number, ending);
 }
 
-static dt_status make(const char *path, char **out_name, int *out_fd, dt_error *err)
+/* Beside the file `wanted` of the folder `at`; `path` is for messages. */
+static dt_status make(int at, const char *wanted, const char *path, char **out_name, int *out_fd,
+                      dt_error *err)
 {
     bool shortest = false;
     for (int i = 0; i < MOST_NAMES; i++) {
-        char *name = name_for(path, shortest, i);
+        char *name = name_for(wanted, shortest, i);
         if (!name) return no_memory(err);
-        int fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        int fd = openat(at, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
         int reason = errno;
         if (fd >= 0) {
             *out_name = name;
@@ -55,7 +57,7 @@ static dt_status make(const char *path, char **out_name, int *out_fd, dt_error *
 dt_status dt_temporary_make(const char *path, char **out_name, dt_error *err)
 {
     int fd;
-    DT_TRY(make(path, out_name, &fd, err));
+    DT_TRY(make(AT_FDCWD, path, path, out_name, &fd, err));
     close(fd);
     return DT_OK;
 }
@@ -77,25 +79,26 @@ static bool is_temporary_of(const char *entry, const char *name)
     return at && strcmp(at, ending) == 0;
 }
 
-static void remove_if_temporary(const char *folder, const char *entry, const char *const *names,
+static void remove_if_temporary(int folder, const char *entry, const char *const *names,
                                 size_t count)
 {
     struct stat st;
-    char *path;
     size_t i = 0;
     while (i < count && !is_temporary_of(entry, names[i]))
         i++;
-    if (i == count || dt_path_join(folder, entry, &path, NULL) != DT_OK) return;
-    if (lstat(path, &st) == 0 && S_ISREG(st.st_mode)) unlink(path);
-    dt_put(NULL, path);
+    if (i == count) return;
+    if (fstatat(folder, entry, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+        unlinkat(folder, entry, 0);
 }
 
-void dt_dir_remove_temporaries(const char *folder, const char *const *names, size_t count)
+void dt_dir_remove_temporaries(const dt_dir *f, const char *const *names, size_t count)
 {
-    DIR *dir = opendir(folder);
+    int fd = openat(f->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* closed with the list */
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir && fd >= 0) close(fd);
     if (!dir) return;
     for (struct dirent *entry; (entry = readdir(dir));)
-        remove_if_temporary(folder, entry->d_name, names, count);
+        remove_if_temporary(f->fd, entry->d_name, names, count);
     closedir(dir);
 }
 
@@ -109,25 +112,31 @@ static void forget(dt_atomic_file *f)
     *f = (dt_atomic_file){ .fd = -1 };
 }
 
-dt_status dt_atomic_begin(dt_atomic_file *f, const char *path, dt_error *err)
+static dt_status begin(dt_atomic_file *f, dt_error *err)
 {
     struct stat st;
-    *f = (dt_atomic_file){ .fd = -1 };
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) /* a device would become a file */
-        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = path },
+    if (fstatat(f->at, f->name, &st, 0) == 0 && !S_ISREG(st.st_mode)) /* devices become no files */
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = f->path },
                        "is %s; a file's name is wanted",
                        S_ISDIR(st.st_mode) ? "a folder" : "no regular file");
-    f->path = dt_format(NULL, "%s", path);
-    if (!f->path) return no_memory(err);
     dt_sha256_init(&f->hash);
-    dt_status made = make(path, &f->temporary, &f->fd, err);
-    if (made != DT_OK) forget(f);
-    return made;
+    return make(f->at, f->name, f->path, &f->temporary, &f->fd, err);
+}
+
+dt_status dt_atomic_begin(dt_atomic_file *f, const dt_dir *in, const char *name, dt_error *err)
+{
+    *f = (dt_atomic_file){ .at = dt_dir_fd(in), .fd = -1 };
+    f->path = dt_dir_text(in, name);
+    if (!f->path) return no_memory(err);
+    f->name = f->path + strlen(f->path) - strlen(name);
+    dt_status st = begin(f, err);
+    if (st != DT_OK) forget(f);
+    return st;
 }
 
 void dt_atomic_cancel(dt_atomic_file *f)
 {
-    if (f->temporary) unlink(f->temporary);
+    if (f->temporary) unlinkat(f->at, f->temporary, 0);
     forget(f);
 }
 
@@ -197,27 +206,38 @@ static dt_status seal(dt_atomic_file *f, dt_file_check *check, void *arg, dt_err
     return st;
 }
 
+static dt_status name_it(const dt_atomic_file *f, dt_error *err)
+{
+    if (renameat(f->at, f->temporary, f->at, f->name) == 0) return DT_OK;
+    return dt_file_failed(f->path, "write", err);
+}
+
+static dt_status sync_folder(const dt_atomic_file *f, dt_error *err)
+{
+    return f->at == AT_FDCWD ? dt_dir_sync_of(f->path, err) : dt_dir_sync(f->at, f->path, err);
+}
+
 dt_status dt_atomic_end(dt_atomic_file *f, dt_file_check *check, void *arg, dt_error *err)
 {
     DT_TRY(seal(f, check, arg, err));
-    if (rename(f->temporary, f->path) != 0) {
-        dt_status st = dt_file_failed(f->path, "write", err);
+    dt_status named = name_it(f, err);
+    if (named != DT_OK) {
         dt_atomic_cancel(f);
-        return st;
+        return named;
     }
-    dt_status st = dt_dir_sync_of(f->path, err);
+    dt_status st = sync_folder(f, err);
     forget(f);
     return st;
 }
 
 /* --- two files --- */
 
-/* A second name for what is at `path`: NULL where nothing is, or no second name can be had. */
-static char *keep(const char *path)
+/* A second name for what has the file's: NULL where nothing has, or no second name can be had. */
+static char *keep(const dt_atomic_file *f)
 {
     for (int i = 0; i < MOST_NAMES; i++) {
-        char *name = name_for(path, false, i);
-        if (name && linkat(AT_FDCWD, path, AT_FDCWD, name, 0) == 0) return name;
+        char *name = name_for(f->name, false, i);
+        if (name && linkat(f->at, f->name, f->at, name, 0) == 0) return name;
         int reason = errno;
         dt_put(NULL, name);
         if (!name || reason != EEXIST) return NULL;
@@ -228,21 +248,20 @@ static char *keep(const char *path)
 /* Both have passed their checks. */
 static dt_status rename_both(const dt_atomic_file *a, const dt_atomic_file *b, dt_error *err)
 {
-    bool was_there = dt_file_is_named(a->path);
-    char *kept = was_there ? keep(a->path) : NULL;
-    dt_status st = DT_OK;
-    if (rename(a->temporary, a->path) != 0) {
-        st = dt_file_failed(a->path, "write", err);
-    } else if (rename(b->temporary, b->path) != 0) {
-        st = dt_file_failed(b->path, "write", err);
-        if (kept && rename(kept, a->path) == 0) {
+    struct stat about;
+    bool was_there = fstatat(a->at, a->name, &about, AT_SYMLINK_NOFOLLOW) == 0;
+    char *kept = was_there ? keep(a) : NULL;
+    dt_status st = name_it(a, err);
+    if (st == DT_OK) {
+        st = name_it(b, err);
+        if (st != DT_OK && kept && renameat(a->at, kept, a->at, a->name) == 0) {
             dt_put(NULL, kept);
             kept = NULL;
-        } else if (!was_there) {
-            unlink(a->path);
+        } else if (st != DT_OK && !was_there) {
+            unlinkat(a->at, a->name, 0);
         }
     }
-    if (kept) unlink(kept);
+    if (kept) unlinkat(a->at, kept, 0);
     dt_put(NULL, kept);
     return st;
 }
@@ -257,8 +276,8 @@ dt_status dt_atomic_end_pair(dt_atomic_file *a, dt_atomic_file *b, dt_error *err
         dt_atomic_cancel(b);
         return st;
     }
-    st = dt_dir_sync_of(a->path, err);
-    if (st == DT_OK) st = dt_dir_sync_of(b->path, err);
+    st = sync_folder(a, err);
+    if (st == DT_OK) st = sync_folder(b, err);
     forget(a);
     forget(b);
     return st;
@@ -266,11 +285,11 @@ dt_status dt_atomic_end_pair(dt_atomic_file *a, dt_atomic_file *b, dt_error *err
 
 /* --- whole files --- */
 
-dt_status dt_file_write_checked(const char *path, const void *data, size_t size,
+dt_status dt_file_write_checked(const dt_dir *in, const char *name, const void *data, size_t size,
                                 dt_file_check *check, void *arg, dt_error *err)
 {
     dt_atomic_file f;
-    DT_TRY(dt_atomic_begin(&f, path, err));
+    DT_TRY(dt_atomic_begin(&f, in, name, err));
     dt_status st = dt_atomic_write(&f, data, size, err);
     if (st == DT_OK) return dt_atomic_end(&f, check, arg, err);
     dt_atomic_cancel(&f);
@@ -279,7 +298,7 @@ dt_status dt_file_write_checked(const char *path, const void *data, size_t size,
 
 dt_status dt_file_write(const char *path, const void *data, size_t size, dt_error *err)
 {
-    return dt_file_write_checked(path, data, size, NULL, NULL, err);
+    return dt_file_write_checked(NULL, path, data, size, NULL, NULL, err);
 }
 
 dt_status dt_file_commit(const char *temporary, const char *path, dt_error *err)

@@ -9,10 +9,12 @@
 #ifndef DT_CORE_ATOMIC_H
 #define DT_CORE_ATOMIC_H
 
-#include "core/file.h"
+#include "core/dir.h"
 
 typedef struct dt_atomic_file {
-    char *path, *temporary; /* owned */
+    int at;                 /* the folder's descriptor, or AT_FDCWD */
+    char *path, *temporary; /* owned; `temporary` is a name there */
+    const char *name;       /* there: the end of `path` */
     int fd;                 /* -1: not open */
     size_t size;            /* written so far */
     dt_sha256 hash;         /* of that */
@@ -22,14 +24,16 @@ typedef struct dt_atomic_file {
 typedef dt_status dt_file_check(void *arg, const char *path, const unsigned char *bytes,
                                 size_t size, dt_error *err);
 
-/* Begins a file. Errors: ARG where something other than a file is at `path`; NOT_FOUND, IO, NOMEM.
- * After DT_OK it ends with dt_atomic_end, dt_atomic_end_pair or dt_atomic_cancel. */
-dt_status dt_atomic_begin(dt_atomic_file *f, const char *path, dt_error *err) DT_MUST_CHECK;
+/* Begins the file `name` of a folder; NULL: `name` is a path. Errors: ARG where something other
+ * than a file is there; NOT_FOUND, IO, NOMEM. After DT_OK it ends with dt_atomic_end,
+ * dt_atomic_end_pair or dt_atomic_cancel. */
+dt_status dt_atomic_begin(dt_atomic_file *f, const dt_dir *in, const char *name,
+                          dt_error *err) DT_MUST_CHECK;
 /* Appends. After a failure only dt_atomic_cancel may follow. */
 dt_status dt_atomic_write(dt_atomic_file *f, const void *data, size_t size,
                           dt_error *err) DT_MUST_CHECK;
 /* Syncs, reads back, checks (`check` may be NULL) and renames. On failure the temporary file is
- * gone and what was at `path` is untouched, but where only syncing the folder failed: then the new
+ * gone and what was there is untouched, but where only syncing the folder failed: then the new
  * file has its name. */
 dt_status dt_atomic_end(dt_atomic_file *f, dt_file_check *check, void *arg,
                         dt_error *err) DT_MUST_CHECK;
@@ -39,8 +43,8 @@ dt_status dt_atomic_end(dt_atomic_file *f, dt_file_check *check, void *arg,
 dt_status dt_atomic_end_pair(dt_atomic_file *a, dt_atomic_file *b, dt_error *err) DT_MUST_CHECK;
 void dt_atomic_cancel(dt_atomic_file *f); /* removes the temporary file; fine after end */
 
-/* All of `data` at once; `check` may be NULL. */
-dt_status dt_file_write_checked(const char *path, const void *data, size_t size,
+/* All of `data` at once; `in` and `check` may be NULL. */
+dt_status dt_file_write_checked(const dt_dir *in, const char *name, const void *data, size_t size,
                                 dt_file_check *check, void *arg, dt_error *err) DT_MUST_CHECK;
 dt_status dt_file_write(const char *path, const void *data, size_t size,
                         dt_error *err) DT_MUST_CHECK;
@@ -49,8 +53,8 @@ dt_status dt_file_write(const char *path, const void *data, size_t size,
  * the caller gives back with dt_put(NULL, .); then syncs it and renames it to `path`. */
 dt_status dt_temporary_make(const char *path, char **out_name, dt_error *err) DT_MUST_CHECK;
 dt_status dt_file_commit(const char *temporary, const char *path, dt_error *err) DT_MUST_CHECK;
-/* Removes what killed processes left of the files `names` (`count` of them) in a folder that no
- * other process writes to. What cannot be removed stays. */
-void dt_dir_remove_temporaries(const char *folder, const char *const *names, size_t count);
+/* Removes what killed processes left of the files `names` (`count` of them) in a folder that is
+ * held. What cannot be removed stays. */
+void dt_dir_remove_temporaries(const dt_dir *f, const char *const *names, size_t count);
 
 #endif

@@ -6,9 +6,10 @@
 #include <fcntl.h>
 #include <nettle/sha2.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "core/dir.h"
 
 dt_status dt_file_failed(const char *path, const char *doing, dt_error *err)
 {
@@ -18,10 +19,12 @@ dt_status dt_file_failed(const char *path, const char *doing, dt_error *err)
                    strerror(e));
 }
 
-dt_status dt_fd_open(const char *path, int *out_fd, dt_error *err)
+/* `path` is for messages. */
+static dt_status open_regular(int at, const char *name, const char *path, int *out_fd,
+                              dt_error *err)
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = openat(at, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) return dt_file_failed(path, "open", err);
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
         *out_fd = fd;
@@ -31,18 +34,25 @@ dt_status dt_fd_open(const char *path, int *out_fd, dt_error *err)
     return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = path }, "is no regular file");
 }
 
-dt_status dt_file_open(const char *path, FILE **out, dt_error *err)
+dt_status dt_fd_open(const char *path, int *out_fd, dt_error *err)
+{
+    return open_regular(AT_FDCWD, path, path, out_fd, err);
+}
+
+static dt_status open_stream(int at, const char *name, const char *path, FILE **out, dt_error *err)
 {
     int fd;
-    DT_TRY(dt_fd_open(path, &fd, err));
-    FILE *f = fdopen(fd, "rb");
-    if (!f) {
-        dt_status st = dt_file_failed(path, "open", err);
-        close(fd);
-        return st;
-    }
-    *out = f;
-    return DT_OK;
+    DT_TRY(open_regular(at, name, path, &fd, err));
+    *out = fdopen(fd, "rb");
+    if (*out) return DT_OK;
+    dt_status st = dt_file_failed(path, "open", err);
+    close(fd);
+    return st;
+}
+
+dt_status dt_file_open(const char *path, FILE **out, dt_error *err)
+{
+    return open_stream(AT_FDCWD, path, path, out, err);
 }
 
 static dt_status read_all(const dt_alloc *a, FILE *f, const char *path, size_t limit,
@@ -66,13 +76,29 @@ static dt_status read_all(const dt_alloc *a, FILE *f, const char *path, size_t l
     return DT_OK;
 }
 
+static dt_status read_at(int at, const char *name, const char *path, const dt_alloc *a,
+                         size_t limit, unsigned char **out_data, size_t *out_size, dt_error *err)
+{
+    FILE *f = NULL;
+    DT_TRY(open_stream(at, name, path, &f, err));
+    dt_status st = read_all(a, f, path, limit, out_data, out_size, err);
+    fclose(f);
+    return st;
+}
+
 dt_status dt_file_read(const dt_alloc *a, const char *path, size_t limit, unsigned char **out_data,
                        size_t *out_size, dt_error *err)
 {
-    FILE *f;
-    DT_TRY(dt_file_open(path, &f, err));
-    dt_status st = read_all(a, f, path, limit, out_data, out_size, err);
-    fclose(f);
+    return read_at(AT_FDCWD, path, path, a, limit, out_data, out_size, err);
+}
+
+dt_status dt_dir_read(const dt_dir *in, const char *name, const dt_alloc *a, size_t limit,
+                      unsigned char **out_data, size_t *out_size, dt_error *err)
+{
+    char *path = dt_dir_text(in, name);
+    if (!path) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a path");
+    dt_status st = read_at(dt_dir_fd(in), name, path, a, limit, out_data, out_size, err);
+    dt_put(NULL, path);
     return st;
 }
 
@@ -80,12 +106,6 @@ bool dt_file_exists(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0;
-}
-
-bool dt_file_is_named(const char *path)
-{
-    struct stat st;
-    return lstat(path, &st) == 0;
 }
 
 dt_status dt_path_join(const char *folder, const char *name, char **out, dt_error *err)
@@ -100,6 +120,12 @@ static bool cannot_sync(int reason)
     return reason == EINVAL || reason == ENOTSUP || reason == ENOSYS || reason == EROFS;
 }
 
+dt_status dt_dir_sync(int folder, const char *path, dt_error *err)
+{
+    if (fsync(folder) == 0 || cannot_sync(errno)) return DT_OK;
+    return dt_file_failed(path, "sync the folder", err);
+}
+
 dt_status dt_dir_sync_of(const char *path, dt_error *err)
 {
     const char *slash = strrchr(path, '/');
@@ -109,8 +135,7 @@ dt_status dt_dir_sync_of(const char *path, dt_error *err)
     dt_status st = DT_OK;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 && errno != EACCES) st = dt_file_failed(folder, "open", err);
-    if (fd >= 0 && fsync(fd) != 0 && !cannot_sync(errno))
-        st = dt_file_failed(folder, "sync the folder", err);
+    if (fd >= 0) st = dt_dir_sync(fd, folder, err);
     if (fd >= 0) close(fd);
     dt_put(NULL, folder);
     return st;
@@ -143,57 +168,6 @@ dt_status dt_dir_make(const char *path, dt_error *err)
     if (stat(path, &about) != 0) return dt_file_failed(path, "make the folder", err);
     if (!S_ISDIR(about.st_mode)) return dt_fail(err, DT_ERR_IO, &where, "is no folder");
     return DT_OK;
-}
-
-static dt_status lock_failed(const char *path, dt_error *err)
-{
-    const dt_where where = { .file = path };
-    if (errno == EWOULDBLOCK)
-        return dt_fail(err, DT_ERR_ARG, &where, "another process is at work in this folder");
-    return dt_fail(err, DT_ERR_IO, &where, "cannot lock: %s; a file system with flock(2) is needed",
-                   strerror(errno));
-}
-
-static bool leads_to(const char *path, int fd)
-{
-    struct stat there, here;
-    return stat(path, &there) == 0 && fstat(fd, &here) == 0 && there.st_dev == here.st_dev &&
-           there.st_ino == here.st_ino;
-}
-
-dt_status dt_dir_lock(const char *path, int *out_lock, dt_error *err)
-{
-    for (int tries = 0; tries < 10; tries++) {
-        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0) return dt_file_failed(path, "open", err);
-        int taken;
-        do
-            taken = flock(fd, LOCK_EX | LOCK_NB);
-        while (taken != 0 && errno == EINTR);
-        if (taken != 0) {
-            dt_status st = lock_failed(path, err);
-            close(fd);
-            return st;
-        }
-        if (leads_to(path, fd)) { /* it may have been removed before it was locked */
-            *out_lock = fd;
-            return DT_OK;
-        }
-        close(fd);
-    }
-    return dt_fail(err, DT_ERR_IO, &(dt_where){ .file = path }, "another process replaces it");
-}
-
-dt_status dt_dir_check_lock(int lock, const char *path, dt_error *err)
-{
-    if (leads_to(path, lock)) return DT_OK;
-    return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = path },
-                   "was removed or replaced during the run; nothing more is written");
-}
-
-void dt_dir_unlock(int lock)
-{
-    if (lock >= 0) close(lock);
 }
 
 dt_status dt_fd_write(int fd, const char *path, const void *data, size_t size, dt_error *err)

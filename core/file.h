@@ -1,4 +1,5 @@
-/* Files and folders: whole reads with a limit, locks, SHA-256. Writing is core/atomic.h's. */
+/* Files and folders: whole reads with a limit, SHA-256. Writing is core/atomic.h's, folders that
+ * are held core/dir.h's. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_CORE_FILE_H
 #define DT_CORE_FILE_H
@@ -20,8 +21,6 @@ dt_status dt_file_read(const dt_alloc *a, const char *path, size_t limit, unsign
                        size_t *out_size, dt_error *err) DT_MUST_CHECK;
 
 bool dt_file_exists(const char *path);
-/* Something has that name, be it a link that leads nowhere. */
-bool dt_file_is_named(const char *path);
 /* "<folder>/<name>", to be given back with dt_put(NULL, .). NOMEM */
 dt_status dt_path_join(const char *folder, const char *name, char **out,
                        dt_error *err) DT_MUST_CHECK;
@@ -31,14 +30,8 @@ dt_status dt_dir_make(const char *path, dt_error *err) DT_MUST_CHECK;
 /* Syncs the folder that holds `path`, so that its names outlive a loss of power. File systems that
  * cannot, and folders that may not be read, are passed over. IO, NOMEM */
 dt_status dt_dir_sync_of(const char *path, dt_error *err) DT_MUST_CHECK;
-
-/* Takes the folder for this process: no other one gets it until dt_dir_unlock or the end of the
- * process, however it ends, and whatever path leads there. `out_lock` is for dt_dir_unlock.
- * Errors: NOT_FOUND, IO (also a file system without flock); ARG when it is taken. */
-dt_status dt_dir_lock(const char *path, int *out_lock, dt_error *err) DT_MUST_CHECK;
-/* ARG when `path` leads to another folder by now than the one that was locked. */
-dt_status dt_dir_check_lock(int lock, const char *path, dt_error *err) DT_MUST_CHECK;
-void dt_dir_unlock(int lock); /* -1 is fine */
+/* The same of an open folder; `path` is for messages. */
+dt_status dt_dir_sync(int folder, const char *path, dt_error *err) DT_MUST_CHECK;
 
 /* All of `data`, whatever a single write(2) takes; `path` is for messages. IO */
 dt_status dt_fd_write(int fd, const char *path, const void *data, size_t size,

@@ -204,7 +204,7 @@ static dt_status fill_file(const dt_c_program *p, write_text *write, const char 
 {
     dt_text text = { .alloc = p->src->alloc };
     write(p, &text);
-    dt_status st = text.failed ? no_memory(err) : dt_atomic_begin(f, path, err);
+    dt_status st = text.failed ? no_memory(err) : dt_atomic_begin(f, NULL, path, err);
     if (st == DT_OK) {
         st = dt_atomic_write(f, text.bytes, text.size, err);
         if (st != DT_OK) dt_atomic_cancel(f);

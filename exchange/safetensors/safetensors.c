@@ -367,7 +367,7 @@ static dt_status write_file(const char *path, const unsigned char *head, size_t 
                             struct writer *w, dt_error *err)
 {
     dt_atomic_file f;
-    DT_TRY(dt_atomic_begin(&f, path, err));
+    DT_TRY(dt_atomic_begin(&f, NULL, path, err));
     dt_status st = dt_atomic_write(&f, head, head_size, err);
     for (size_t i = 0; i < w->set->count && st == DT_OK; i++)
         st = dt_atomic_write(&f, w->order[i]->data, bytes_of(w->order[i]), err);

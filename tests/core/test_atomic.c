@@ -57,14 +57,14 @@ START_TEST(write_and_replace)
     expect_text(p.file, "second");
     write_text(p.file, "");
     expect_text(p.file, "");
-    ck_assert_int_eq(dt_atomic_begin(&f, p.file, &err), DT_OK);
+    ck_assert_int_eq(dt_atomic_begin(&f, NULL, p.file, &err), DT_OK);
     ck_assert_int_eq(dt_atomic_write(&f, "a", 1, &err), DT_OK);
     ck_assert_int_eq(dt_atomic_write(&f, "bc", 2, &err), DT_OK);
     expect_text(p.file, ""); /* not yet */
     ck_assert_int_eq(dt_atomic_end(&f, NULL, NULL, &err), DT_OK);
     dt_atomic_cancel(&f);
     expect_text(p.file, "abc");
-    ck_assert_int_eq(dt_atomic_begin(&f, "/nowhere/at/all", &err), DT_ERR_NOT_FOUND);
+    ck_assert_int_eq(dt_atomic_begin(&f, NULL, "/nowhere/at/all", &err), DT_ERR_NOT_FOUND);
     end_place(&p);
 }
 END_TEST
@@ -105,12 +105,13 @@ START_TEST(what_fails_its_check_has_no_name)
     dt_error err;
     int calls = 0;
     write_text(p.file, "old");
-    ck_assert_int_eq(dt_file_write_checked(p.file, "bad", 3, want_new, &calls, &err),
+    ck_assert_int_eq(dt_file_write_checked(NULL, p.file, "bad", 3, want_new, &calls, &err),
                      DT_ERR_FORMAT);
     ck_assert_ptr_nonnull(strstr(err.text, "is not new"));
-    ck_assert_int_eq(dt_file_write_checked(p.file, "", 0, want_new, &calls, &err), DT_ERR_FORMAT);
+    ck_assert_int_eq(dt_file_write_checked(NULL, p.file, "", 0, want_new, &calls, &err),
+                     DT_ERR_FORMAT);
     expect_text(p.file, "old");
-    ck_assert_int_eq(dt_file_write_checked(p.file, "new", 3, want_new, &calls, &err), DT_OK);
+    ck_assert_int_eq(dt_file_write_checked(NULL, p.file, "new", 3, want_new, &calls, &err), DT_OK);
     expect_text(p.file, "new");
     ck_assert_int_eq(calls, 3);
     end_place(&p);
@@ -122,13 +123,13 @@ START_TEST(what_changes_behind_its_back_is_seen)
     const place p = new_place("file", "none");
     dt_error err;
     dt_atomic_file f;
-    ck_assert_int_eq(dt_atomic_begin(&f, p.file, &err), DT_OK);
+    ck_assert_int_eq(dt_atomic_begin(&f, NULL, p.file, &err), DT_OK);
     ck_assert_int_eq(dt_atomic_write(&f, "text", 4, &err), DT_OK);
     ck_assert_int_eq(pwrite(f.fd, "T", 1, 0), 1);
     ck_assert_int_eq(dt_atomic_end(&f, NULL, NULL, &err), DT_ERR_IO);
     ck_assert_ptr_nonnull(strstr(err.text, "does not come back"));
-    ck_assert(!dt_file_is_named(p.file));
-    ck_assert_int_eq(dt_atomic_begin(&f, p.file, &err), DT_OK);
+    ck_assert(!dt_dir_has(NULL, p.file));
+    ck_assert_int_eq(dt_atomic_begin(&f, NULL, p.file, &err), DT_OK);
     ck_assert_int_eq(dt_atomic_write(&f, "text", 4, &err), DT_OK);
     ck_assert_int_eq(ftruncate(f.fd, 3), 0);
     ck_assert_int_eq(dt_atomic_end(&f, NULL, NULL, &err), DT_ERR_IO);
@@ -200,6 +201,7 @@ START_TEST(only_its_own_leftovers_are_removed)
     };
     static const char *const own[] = { "best.h5", "last.h5" };
     char folder[] = "/tmp/detent-test-XXXXXX", path[128], link[96];
+    dt_dir held;
     ck_assert_ptr_nonnull(mkdtemp(folder));
     for (size_t i = 0; i < DT_ARRAY_LEN(names); i++) {
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
@@ -207,8 +209,9 @@ START_TEST(only_its_own_leftovers_are_removed)
     }
     snprintf(link, sizeof link, "%s/best.h5.tmp1-0.detent", folder);
     ck_assert_int_eq(symlink("/nowhere", link), 0);
-    dt_dir_remove_temporaries(folder, own, DT_ARRAY_LEN(own));
-    ck_assert(dt_file_is_named(link));
+    ck_assert_int_eq(dt_dir_hold(&held, folder, NULL), DT_OK);
+    dt_dir_remove_temporaries(&held, own, DT_ARRAY_LEN(own));
+    ck_assert(dt_dir_has(NULL, link));
     remove(link);
     for (size_t i = 0; i < DT_ARRAY_LEN(names); i++) {
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
@@ -216,14 +219,15 @@ START_TEST(only_its_own_leftovers_are_removed)
         remove(path);
     }
     ck_assert_int_eq(remove(folder), 0);
-    dt_dir_remove_temporaries(folder, own, DT_ARRAY_LEN(own)); /* is not there: fine */
+    dt_dir_remove_temporaries(&held, own, DT_ARRAY_LEN(own)); /* is not there: fine */
+    dt_dir_release(&held);
 }
 END_TEST
 
 static void begin_pair(const place *p, dt_atomic_file *a, dt_atomic_file *b)
 {
-    ck_assert_int_eq(dt_atomic_begin(a, p->file, NULL), DT_OK);
-    ck_assert_int_eq(dt_atomic_begin(b, p->other, NULL), DT_OK);
+    ck_assert_int_eq(dt_atomic_begin(a, NULL, p->file, NULL), DT_OK);
+    ck_assert_int_eq(dt_atomic_begin(b, NULL, p->other, NULL), DT_OK);
     ck_assert_int_eq(dt_atomic_write(a, "A2", 2, NULL), DT_OK);
     ck_assert_int_eq(dt_atomic_write(b, "B2", 2, NULL), DT_OK);
 }
@@ -237,7 +241,7 @@ START_TEST(a_pair_is_old_or_new)
     ck_assert_int_eq(mkdir(p.other, 0777), 0); /* the second rename fails */
     ck_assert_int_eq(dt_atomic_end_pair(&a, &b, &err), DT_ERR_IO);
     ck_assert_int_eq(rmdir(p.other), 0);
-    ck_assert(!dt_file_is_named(p.file));
+    ck_assert(!dt_dir_has(NULL, p.file));
     write_text(p.file, "A1");
     begin_pair(&p, &a, &b);
     ck_assert_int_eq(mkdir(p.other, 0777), 0);

@@ -66,51 +66,6 @@ START_TEST(what_is_no_file_is_refused_at_once)
 }
 END_TEST
 
-START_TEST(a_folder_is_locked_once)
-{
-    char dir[] = "/tmp/detent-test-XXXXXX";
-    int first = -1, second = -1;
-    dt_error err;
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    ck_assert_int_eq(dt_dir_lock(dir, &first, &err), DT_OK);
-    ck_assert_int_eq(dt_dir_lock(dir, &second, &err), DT_ERR_ARG);
-    ck_assert_ptr_nonnull(strstr(err.text, "another process"));
-    ck_assert_int_eq(second, -1);
-    dt_dir_unlock(first);
-    ck_assert_int_eq(dt_dir_lock(dir, &second, &err), DT_OK);
-    dt_dir_unlock(second);
-    dt_dir_unlock(-1);
-    ck_assert_int_eq(dt_dir_lock("/nowhere/at/all", &first, &err), DT_ERR_NOT_FOUND);
-    ck_assert_int_eq(rmdir(dir), 0);
-}
-END_TEST
-
-START_TEST(a_lock_is_of_the_folder_that_is_there)
-{
-    char dir[] = "/tmp/detent-test-XXXXXX", other[48], link[48];
-    int first = -1, second = -1;
-    dt_error err;
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    snprintf(other, sizeof other, "%s.moved", dir);
-    snprintf(link, sizeof link, "%s.link", dir);
-    ck_assert_int_eq(symlink(dir, link), 0);
-    ck_assert_int_eq(dt_dir_lock(dir, &first, &err), DT_OK);
-    ck_assert_int_eq(dt_dir_lock(link, &second, &err), DT_ERR_ARG); /* another way there */
-    ck_assert_int_eq(dt_dir_check_lock(first, dir, &err), DT_OK);
-    ck_assert_int_eq(rename(dir, other), 0);
-    ck_assert_int_eq(dt_dir_check_lock(first, dir, &err), DT_ERR_ARG);
-    ck_assert_int_eq(mkdir(dir, 0777), 0);
-    ck_assert_int_eq(dt_dir_check_lock(first, dir, &err), DT_ERR_ARG);
-    ck_assert_ptr_nonnull(strstr(err.text, "removed or replaced"));
-    ck_assert_int_eq(dt_dir_lock(dir, &second, &err), DT_OK);
-    dt_dir_unlock(first);
-    dt_dir_unlock(second);
-    ck_assert_int_eq(unlink(link), 0);
-    ck_assert_int_eq(rmdir(dir), 0);
-    ck_assert_int_eq(rmdir(other), 0);
-}
-END_TEST
-
 START_TEST(sha256_of_abc)
 {
     dt_sha256 h;
@@ -123,5 +78,4 @@ START_TEST(sha256_of_abc)
 }
 END_TEST
 
-DT_TEST_MAIN("file", read_and_folders, what_is_no_file_is_refused_at_once, a_folder_is_locked_once,
-             a_lock_is_of_the_folder_that_is_there, sha256_of_abc)
+DT_TEST_MAIN("file", read_and_folders, what_is_no_file_is_refused_at_once, sha256_of_abc)

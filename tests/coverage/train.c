@@ -90,7 +90,7 @@ int main(int argc, char **argv)
     dt_status st = dt_recipe_read(&p, &recipe, &err);
     if (st == DT_OK) st = prepare(&r, recipe, &err);
     if (st == DT_OK) st = steps(&r, atoi(argv[2]), &err);
-    if (st == DT_OK) st = dt_checkpoint_save_net(argv[3], &r.s, NULL, &err);
+    if (st == DT_OK) st = dt_checkpoint_save_net(NULL, argv[3], &r.s, NULL, &err);
     if (st != DT_OK) fprintf(stderr, "%s\n", err.text);
     dt_exec_fini(&r.exec);
     dt_plan_fini(&r.plan);

@@ -5,7 +5,8 @@
  *   FAULT_FOREVER=1    and all after it
  *   FAULT_PATH=text    only calls on files with this in their path
  *   FAULT_DO=what      an error number; "short" (a write takes one byte); "flip" (a write
- *                      puts down another first byte, and says nothing); "kill"; "wait:MS"
+ *                      puts down another first byte, and says nothing); "kill"; "stop"
+ *                      (until SIGCONT); "wait:MS"
  *   FAULT_LOG=file     at the end: the number of calls
  *
  * Calls that the C library makes for itself (those of FILE) are not seen. */
@@ -65,6 +66,10 @@ static int concerns(int fd, const char *path)
 static action act(void)
 {
     if (!fault.act || strcmp(fault.act, "kill") == 0) kill(getpid(), SIGKILL);
+    if (strcmp(fault.act, "stop") == 0) {
+        raise(SIGSTOP);
+        return PASS;
+    }
     if (strcmp(fault.act, "short") == 0) return SHORT;
     if (strcmp(fault.act, "flip") == 0) return FLIP;
     if (strncmp(fault.act, "wait:", 5) == 0) {
@@ -97,6 +102,30 @@ SEEN int open64(const char *path, int flags, ...)
     va_end(args);
     if (meet("open", -1, path) == FAIL) return -1;
     return (int)syscall(SYS_openat, AT_FDCWD, path, flags, flags & O_CREAT ? mode : 0);
+}
+
+/* The path of a name in an open folder. */
+static const char *path_at(int at, const char *name, char path[8192])
+{
+    char link[64], folder[4096];
+    if (at == AT_FDCWD || *name == '/') return name;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", at);
+    ssize_t n = readlink(link, folder, sizeof folder);
+    if (n < 0 || strlen(name) > 4000) return name;
+    snprintf(path, 8192, "%.*s/%s", (int)n, folder, name);
+    return path;
+}
+
+int openat64(int at, const char *name, int flags, ...);
+SEEN int openat64(int at, const char *name, int flags, ...)
+{
+    char path[8192];
+    va_list args;
+    va_start(args, flags);
+    int mode = flags & O_CREAT ? va_arg(args, int) : 0;
+    va_end(args);
+    if (meet("open", -1, path_at(at, name, path)) == FAIL) return -1;
+    return (int)syscall(SYS_openat, at, name, flags, mode);
 }
 
 SEEN int close(int fd)
@@ -147,6 +176,13 @@ SEEN int rename(const char *from, const char *to)
 {
     if (meet("rename", -1, to) == FAIL) return -1;
     return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+SEEN int renameat(int at, const char *from, int to_at, const char *to)
+{
+    char path[8192];
+    if (meet("rename", -1, path_at(to_at, to, path)) == FAIL) return -1;
+    return (int)syscall(SYS_renameat2, at, from, to_at, to, 0);
 }
 
 SEEN int linkat(int at, const char *from, int to_at, const char *to, int flags)

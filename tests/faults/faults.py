@@ -126,27 +126,37 @@ def second_starts(f):
             expect_whole(f, folder, "a late lock")
             shutil.rmtree(folder)
     folder = f.test.path("twice")
-    other = f.test.path("link")
-    os.symlink(folder, other)
-    first = f.start("train", f.recipe, "--out", folder, "--threads", "1", preload=f.calls,
-                    call="rename", at=3, do="wait:1000")
-    while not os.path.exists(folder) or not any(n.startswith("best.h5.tmp") for n in
-                                                os.listdir(folder)):
-        time.sleep(0.01)
-    code, _, err = f.train(other, "train.seed=9")
-    f.test.check("another process" in one_line(f, "by another path", code, err), err)
-    shutil.move(folder, folder + ".moved")  # and now another folder is there
-    os.mkdir(folder)
-    _, err = first.communicate(timeout=120)
-    one_line(f, "folder replaced", first.returncode, err)
-    f.test.check(not os.listdir(folder), f"a folder of others was written to: {os.listdir(folder)}")
-    os.remove(other)
-    shutil.rmtree(folder)
-    shutil.rmtree(folder + ".moved")
     for reason in errno.ENOLCK, errno.EBADF, errno.ENOSYS:
         code, _, err = f.train(folder, preload=f.calls, call="flock", at=1, do=reason)
         f.test.check("cannot lock" in one_line(f, "no lock", code, err), err)
     shutil.rmtree(folder)
+
+
+def replaced_folders(f):
+    """A folder that is moved away while a file of it is opened or renamed, and another at its path:
+    the file goes where the folder that is held is now, and the next one is refused."""
+    folder, other = f.test.path("twice"), f.test.path("link")
+    os.symlink(folder, other)
+    for call in "open", "rename":
+        first = f.start("train", f.recipe, "--out", folder, "--threads", "1", preload=f.calls,
+                        call=call, at=1, path="best.h5", do="stop")
+        os.waitid(os.P_PID, first.pid, os.WSTOPPED | os.WNOWAIT)
+        code, _, err = f.train(other, "train.seed=9")
+        f.test.check("another process" in one_line(f, "by another path", code, err), err)
+        shutil.move(folder, folder + ".moved")  # and now another folder is there
+        os.mkdir(folder)
+        first.send_signal(signal.SIGCONT)
+        _, err = first.communicate(timeout=120)
+        one_line(f, f"folder replaced at {call}", first.returncode, err)
+        f.test.check(not os.listdir(folder),
+                     f"a folder of others was written to: {os.listdir(folder)}")
+        f.test.check("best.h5" in os.listdir(folder + ".moved"),
+                     f"replaced at {call}: {os.listdir(folder + '.moved')}")
+        f.test.check(not leftovers(folder + ".moved"),
+                     f"replaced at {call}: {os.listdir(folder + '.moved')}")
+        shutil.rmtree(folder)
+        shutil.rmtree(folder + ".moved")
+    os.remove(other)
 
 
 def finished_runs(f):
@@ -442,7 +452,7 @@ def output(f):
 
 def run(args):
     f = Faults(args)
-    parts = [output, second_starts, finished_runs, files_of_people, long_paths, lost_logs, deaths,
+    parts = [output, second_starts, replaced_folders, finished_runs, files_of_people, long_paths, lost_logs, deaths,
              failing_calls, failing_exports, damage, packing, failing_allocs]
     for part in parts:
         start, before = time.monotonic(), f.tried

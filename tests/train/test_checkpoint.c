@@ -76,9 +76,10 @@ START_TEST(everything_comes_back)
     open_run(&a, RECIPE("4"));
     open_run(&b, RECIPE("4"));
     scramble(&a);
-    ck_assert_int_eq(dt_checkpoint_save(dir.file, &a.s, &a.o, &somewhere, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_checkpoint_save(NULL, dir.file, &a.s, &a.o, &somewhere, NULL, NULL), DT_OK);
     ck_assert(!b.s.quantizers_ready);
-    ck_assert_msg(dt_checkpoint_load(dir.file, &b.s, &b.o, &at, note, sizeof note, &err) == DT_OK,
+    ck_assert_msg(dt_checkpoint_load(NULL, dir.file, &b.s, &b.o, &at, note, sizeof note, &err) ==
+                      DT_OK,
                   "%s", err.text);
     ck_assert(b.s.quantizers_ready);
     ck_assert_str_eq(note, "");
@@ -114,16 +115,18 @@ START_TEST(a_run_goes_on_from_before_an_evaluation)
     real *var = a.s.net.state.data[id], was = var[0];
     ck_assert_int_eq(dt_checkpoint_keep(&a.s, &before, NULL), DT_OK);
     var[0] = 42;
-    ck_assert_int_eq(dt_checkpoint_save(dir.file, &a.s, &a.o, &somewhere, &before, NULL), DT_OK);
+    ck_assert_int_eq(dt_checkpoint_save(NULL, dir.file, &a.s, &a.o, &somewhere, &before, NULL),
+                     DT_OK);
     dt_tensors_fini(&before);
-    ck_assert_int_eq(dt_container_read(dir.file, NULL, &set, NULL), DT_OK);
+    ck_assert_int_eq(dt_container_read(NULL, dir.file, NULL, &set, NULL), DT_OK);
     ck_assert(((const float *)dt_tensors_find(&set, "bn1.running_var")->data)[0] == 42);
     int extra = 0;
     for (size_t i = 0; i < set.count; i++)
         extra += strncmp(set.item[i].name, "resume/", 7) == 0;
     ck_assert_int_eq(extra, 1);
     dt_tensors_fini(&set);
-    ck_assert_int_eq(dt_checkpoint_load(dir.file, &b.s, &b.o, &at, note, sizeof note, NULL), DT_OK);
+    ck_assert_int_eq(dt_checkpoint_load(NULL, dir.file, &b.s, &b.o, &at, note, sizeof note, NULL),
+                     DT_OK);
     ck_assert(b.s.net.state.data[id][0] == was);
     close_run(&a);
     close_run(&b);
@@ -141,8 +144,8 @@ START_TEST(another_recipe_is_refused_by_its_keys)
     tempdir_init(&dir, "last.h5");
     open_run(&a, RECIPE("4"));
     open_run(&b, RECIPE("3"));
-    ck_assert_int_eq(dt_checkpoint_save(dir.file, &a.s, &a.o, &somewhere, NULL, NULL), DT_OK);
-    ck_assert_int_eq(dt_checkpoint_load(dir.file, &b.s, &b.o, &at, note, sizeof note, &err),
+    ck_assert_int_eq(dt_checkpoint_save(NULL, dir.file, &a.s, &a.o, &somewhere, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_checkpoint_load(NULL, dir.file, &b.s, &b.o, &at, note, sizeof note, &err),
                      DT_ERR_ARG);
     ck_assert_msg(strstr(err.text, "quant.weights.bits (4 there, 3 here)") != NULL, "%s", err.text);
     ck_assert_int_eq(at.step, 0);
@@ -161,12 +164,13 @@ static dt_status load_changed(void (*change)(dt_tensors *set), char *note, dt_er
     dt_run_position at = { .steps_per_epoch = 4 };
     tempdir_init(&dir, "last.h5");
     open_run(&r, RECIPE("4"));
-    ck_assert_int_eq(dt_checkpoint_save(dir.file, &r.s, &r.o, &somewhere, NULL, NULL), DT_OK);
-    ck_assert_int_eq(dt_container_read(dir.file, NULL, &set, NULL), DT_OK);
+    ck_assert_int_eq(dt_checkpoint_save(NULL, dir.file, &r.s, &r.o, &somewhere, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_container_read(NULL, dir.file, NULL, &set, NULL), DT_OK);
     change(&set);
-    ck_assert_int_eq(dt_container_write(dir.file, &set, NULL), DT_OK);
+    ck_assert_int_eq(dt_container_write(NULL, dir.file, &set, NULL), DT_OK);
     dt_tensors_fini(&set);
-    dt_status st = dt_checkpoint_load(dir.file, &r.s, &r.o, &at, note, DT_CHECKPOINT_NOTE, err);
+    dt_status st =
+        dt_checkpoint_load(NULL, dir.file, &r.s, &r.o, &at, note, DT_CHECKPOINT_NOTE, err);
     close_run(&r);
     tempdir_fini(&dir);
     return st;
@@ -260,7 +264,7 @@ START_TEST(inspection)
     tempdir_init(&dir, "last.h5");
     open_run(&r, RECIPE("4"));
     scramble(&r);
-    ck_assert_int_eq(dt_checkpoint_save(dir.file, &r.s, &r.o, &somewhere, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_checkpoint_save(NULL, dir.file, &r.s, &r.o, &somewhere, NULL, NULL), DT_OK);
     ck_assert_int_eq(dt_inspect_open(dir.file, NULL, &before, NULL), DT_OK);
     ck_assert(before.native);
     ck_assert_str_eq(before.format, "detent");
@@ -274,12 +278,12 @@ START_TEST(inspection)
     later.step++;
     for (int i = 0; i < r.s.net.graph.value_count; i++)
         if (r.o.buffer[0][i]) r.o.buffer[0][i][0] += 1;
-    ck_assert_int_eq(dt_checkpoint_save(dir.file, &r.s, &r.o, &later, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_checkpoint_save(NULL, dir.file, &r.s, &r.o, &later, NULL, NULL), DT_OK);
     ck_assert_int_eq(dt_inspect_open(dir.file, NULL, &after, NULL), DT_OK);
     ck_assert_str_eq(before.sha256, after.sha256);
     dt_inspect_close(&after);
     r.s.net.state.data[dt_graph_find(&r.s.net.graph, "fc.bias")][3] += 1;
-    ck_assert_int_eq(dt_checkpoint_save(dir.file, &r.s, &r.o, &later, NULL, NULL), DT_OK);
+    ck_assert_int_eq(dt_checkpoint_save(NULL, dir.file, &r.s, &r.o, &later, NULL, NULL), DT_OK);
     ck_assert_int_eq(dt_inspect_open(dir.file, NULL, &after, NULL), DT_OK);
     ck_assert_str_ne(before.sha256, after.sha256);
     dt_inspect_close(&after);

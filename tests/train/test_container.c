@@ -16,7 +16,7 @@ static unsigned char *written(const dt_tensors *set, size_t *size)
     unsigned char *bytes;
     dt_error err = { 0 };
     tempdir_init(&t, "x.h5");
-    dt_status st = dt_container_write(t.file, set, &err);
+    dt_status st = dt_container_write(NULL, t.file, set, &err);
     ck_assert_msg(st == DT_OK, "%s", err.text);
     ck_assert_int_eq(dt_file_read(NULL, t.file, 1 << 24, &bytes, size, NULL), DT_OK);
     tempdir_fini(&t);
@@ -42,9 +42,9 @@ START_TEST(round_trip_through_a_file)
     dt_tensors set, back, imported;
     tempdir_init(&t, "x.h5");
     set_make(&set);
-    ck_assert_int_eq(dt_container_write(t.file, &set, NULL), DT_OK);
-    ck_assert_int_eq(dt_container_write(t.file, &set, NULL), DT_OK); /* replaces */
-    ck_assert_int_eq(dt_container_read(t.file, NULL, &back, NULL), DT_OK);
+    ck_assert_int_eq(dt_container_write(NULL, t.file, &set, NULL), DT_OK);
+    ck_assert_int_eq(dt_container_write(NULL, t.file, &set, NULL), DT_OK); /* replaces */
+    ck_assert_int_eq(dt_container_read(NULL, t.file, NULL, &back, NULL), DT_OK);
     set_expect_equal(&set, &back, true);
     ck_assert_int_eq(dt_import_file(t.file, NULL, &imported, NULL), DT_OK);
     set_expect_equal(&set, &imported, true);
@@ -88,7 +88,7 @@ START_TEST(odd_names_long_texts_and_many_tensors)
     dt_tensors_fini(&back);
     memset(text, 'x', DT_CONTAINER_TEXT_MAX);
     ck_assert_int_eq(dt_tensors_set_attr(&set, "long", text, NULL), DT_OK);
-    ck_assert_int_eq(dt_container_write("/tmp/detent-never", &set, NULL), DT_ERR_ARG);
+    ck_assert_int_eq(dt_container_write(NULL, "/tmp/detent-never", &set, NULL), DT_ERR_ARG);
     dt_put(NULL, text);
     dt_tensors_fini(&set);
 }
@@ -144,12 +144,12 @@ START_TEST(errors_name_the_file)
     dt_error err;
     tempdir_init(&t, "x.h5");
     set_make(&set);
-    ck_assert_int_eq(dt_container_read(t.file, NULL, &set, &err), DT_ERR_NOT_FOUND);
+    ck_assert_int_eq(dt_container_read(NULL, t.file, NULL, &set, &err), DT_ERR_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(err.text, t.file));
     ck_assert_int_eq(dt_file_write(t.file, "text", 4, NULL), DT_OK);
-    ck_assert_int_eq(dt_container_read(t.file, NULL, &set, &err), DT_ERR_FORMAT);
+    ck_assert_int_eq(dt_container_read(NULL, t.file, NULL, &set, &err), DT_ERR_FORMAT);
     ck_assert_ptr_nonnull(strstr(err.text, "x.h5: is no Detent checkpoint"));
-    ck_assert_int_ne(dt_container_write("/nowhere/x.h5", &set, &err), DT_OK);
+    ck_assert_int_ne(dt_container_write(NULL, "/nowhere/x.h5", &set, &err), DT_OK);
     ck_assert_ptr_nonnull(strstr(err.text, "/nowhere/x.h5"));
     dt_tensors_fini(&set);
     tempdir_fini(&t);

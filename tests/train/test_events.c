@@ -10,6 +10,19 @@
 #include "tests/support/tempdir.h"
 
 static tempdir dir;
+static dt_dir held;
+
+static void begin(void)
+{
+    tempdir_init(&dir, DT_EVENTS_FILE);
+    ck_assert_int_eq(dt_dir_hold(&held, dir.folder, NULL), DT_OK);
+}
+
+static void end(void)
+{
+    dt_dir_release(&held);
+    tempdir_fini(&dir);
+}
 
 static size_t size_of(void)
 {
@@ -39,8 +52,8 @@ END_TEST
 START_TEST(a_file_is_cut_back)
 {
     dt_events e;
-    tempdir_init(&dir, DT_EVENTS_FILE);
-    ck_assert_int_eq(dt_events_open(&e, dir.folder, 0, false, "s", NULL), DT_OK);
+    begin();
+    ck_assert_int_eq(dt_events_open(&e, &held, 0, false, "s", NULL), DT_OK);
     size_t empty = size_of();
     add(&e, 10, "s");
     size_t ten = size_of();
@@ -51,16 +64,16 @@ START_TEST(a_file_is_cut_back)
     add(&e, 30, "s");
     dt_events_close(&e);
     ck_assert_uint_lt(empty, ten);
-    ck_assert_int_eq(dt_events_open(&e, dir.folder, 20, false, "s", NULL), DT_OK);
+    ck_assert_int_eq(dt_events_open(&e, &held, 20, false, "s", NULL), DT_OK);
     dt_events_close(&e);
     ck_assert_uint_eq(size_of(), epoch);
-    ck_assert_int_eq(dt_events_open(&e, dir.folder, 20, true, "s", NULL), DT_OK);
+    ck_assert_int_eq(dt_events_open(&e, &held, 20, true, "s", NULL), DT_OK);
     dt_events_close(&e);
     ck_assert_uint_eq(size_of(), twenty);
-    ck_assert_int_eq(dt_events_open(&e, dir.folder, 19, false, "s", NULL), DT_OK);
+    ck_assert_int_eq(dt_events_open(&e, &held, 19, false, "s", NULL), DT_OK);
     dt_events_close(&e);
     ck_assert_uint_eq(size_of(), ten);
-    tempdir_fini(&dir);
+    end();
 }
 END_TEST
 
@@ -68,8 +81,8 @@ END_TEST
 START_TEST(damage_is_cut_off)
 {
     dt_events e;
-    tempdir_init(&dir, DT_EVENTS_FILE);
-    ck_assert_int_eq(dt_events_open(&e, dir.folder, 0, false, "s", NULL), DT_OK);
+    begin();
+    ck_assert_int_eq(dt_events_open(&e, &held, 0, false, "s", NULL), DT_OK);
     size_t empty = size_of();
     add(&e, 10, "s");
     size_t ten = size_of();
@@ -82,19 +95,19 @@ START_TEST(damage_is_cut_off)
         for (int bit = 0; bit < 8; bit += 7) {
             bytes[i] ^= (unsigned char)(1 << bit);
             ck_assert_int_eq(dt_file_write(dir.file, bytes, size, NULL), DT_OK);
-            ck_assert_int_eq(dt_events_open(&e, dir.folder, 30, false, "s", NULL), DT_OK);
+            ck_assert_int_eq(dt_events_open(&e, &held, 30, false, "s", NULL), DT_OK);
             dt_events_close(&e);
             ck_assert_uint_eq(size_of(), empty);
             bytes[i] ^= (unsigned char)(1 << bit);
         }
     for (size_t n = ten; n < size; n++) { /* cut short */
         ck_assert_int_eq(dt_file_write(dir.file, bytes, n, NULL), DT_OK);
-        ck_assert_int_eq(dt_events_open(&e, dir.folder, 30, false, "s", NULL), DT_OK);
+        ck_assert_int_eq(dt_events_open(&e, &held, 30, false, "s", NULL), DT_OK);
         dt_events_close(&e);
         ck_assert_uint_eq(size_of(), ten);
     }
     dt_put(NULL, bytes);
-    tempdir_fini(&dir);
+    end();
 }
 END_TEST
 

@@ -13,6 +13,7 @@
 #include "tests/support/tempdir.h"
 
 static tempdir dir;
+static dt_dir held;
 static char csv[128];
 static dt_goal goal;
 
@@ -21,6 +22,7 @@ static void begin(void)
     goal = goal_of("classify", 10);
     tempdir_init(&dir, "metrics.jsonl");
     snprintf(csv, sizeof csv, "%s/summary.csv", dir.folder);
+    ck_assert_int_eq(dt_dir_hold(&held, dir.folder, NULL), DT_OK);
 }
 
 static void end(void)
@@ -29,6 +31,7 @@ static void end(void)
     snprintf(events, sizeof events, "%s/" DT_EVENTS_FILE, dir.folder);
     remove(events);
     remove(csv);
+    dt_dir_release(&held);
     tempdir_fini(&dir);
 }
 
@@ -68,7 +71,7 @@ START_TEST(a_resumed_log_is_an_undisturbed_one)
 {
     dt_metrics m;
     begin();
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 0, false, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, &held, &goal, 0, false, NULL), DT_OK);
     log_steps(&m, 10, 60);
     dt_metrics_close(&m);
     char *want_json = text_of(dir.file), *want_csv = text_of(csv);
@@ -83,7 +86,7 @@ START_TEST(a_resumed_log_is_an_undisturbed_one)
     ck_assert_ptr_nonnull(f);
     fputs("4,8", f);
     fclose(f);
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 30, false, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, &held, &goal, 30, false, NULL), DT_OK);
     log_steps(&m, 40, 60);
     dt_metrics_close(&m);
     expect_text(dir.file, want_json);
@@ -103,7 +106,7 @@ START_TEST(what_is_no_number_is_null)
                              .train = { .loss = INFINITY },
                              .score = { .loss = NAN, .sum = { 1 }, .count = 4 } };
     begin();
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 0, false, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, &held, &goal, 0, false, NULL), DT_OK);
     ck_assert_int_eq(dt_metrics_step(&m, &at, &(dt_run_step){ NAN, 0.1, 0 }, NULL), DT_OK);
     ck_assert_int_eq(dt_metrics_epoch(&m, &e, NULL), DT_OK);
     dt_metrics_close(&m);
@@ -122,12 +125,12 @@ START_TEST(an_epoch_that_goes_on_is_logged_once)
     for (int goes_on = 0; goes_on < 2; goes_on++) {
         dt_metrics m;
         begin();
-        ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 0, false, NULL), DT_OK);
+        ck_assert_int_eq(dt_metrics_open(&m, &held, &goal, 0, false, NULL), DT_OK);
         log_steps(&m, 10, 30);
         const dt_run_epoch cut = { .epoch = 2, .step = 30, .score = { .sum = { 1 }, .count = 4 } };
         ck_assert_int_eq(dt_metrics_epoch(&m, &cut, NULL), DT_OK);
         dt_metrics_close(&m);
-        ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 30, goes_on, NULL), DT_OK);
+        ck_assert_int_eq(dt_metrics_open(&m, &held, &goal, 30, goes_on, NULL), DT_OK);
         dt_metrics_close(&m);
         char *json = text_of(dir.file), *rows = text_of(csv);
         ck_assert_int_eq(strstr(rows, "\n2,30,") != NULL, !goes_on);
@@ -147,7 +150,7 @@ START_TEST(foreign_lines_are_dropped)
     begin();
     static const char lines[] = "{\"kind\":\"step\",\"step\":5}\nnonsense\n{\"step\":\"x\"}\n";
     ck_assert_int_eq(dt_file_write(dir.file, lines, sizeof lines - 1, NULL), DT_OK);
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 7, false, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, &held, &goal, 7, false, NULL), DT_OK);
     dt_metrics_close(&m);
     expect_text(dir.file, "{\"kind\":\"step\",\"step\":5}\n");
     end();
@@ -158,7 +161,7 @@ static void expect_missing(int64_t step, const char *want)
 {
     const dt_run_position at = { .step = step, .steps_per_epoch = 20 };
     dt_text note = { 0 };
-    ck_assert_int_eq(dt_metrics_missing(dir.folder, &at, &note, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_missing(&held, &at, &note, NULL), DT_OK);
     ck_assert_str_eq(note.size ? note.bytes : "", want);
     dt_text_fini(&note);
 }
@@ -168,7 +171,7 @@ START_TEST(epochs_that_logs_lack_are_told)
 {
     dt_metrics m;
     begin();
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 0, false, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, &held, &goal, 0, false, NULL), DT_OK);
     expect_missing(0, "");
     log_steps(&m, 10, 60);
     ck_assert_int_eq(dt_metrics_sync(&m, NULL), DT_OK);
@@ -188,10 +191,10 @@ START_TEST(a_start_from_nothing_empties_old_logs)
 {
     dt_metrics m;
     begin();
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 0, false, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, &held, &goal, 0, false, NULL), DT_OK);
     log_steps(&m, 10, 20);
     dt_metrics_close(&m);
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 0, false, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, &held, &goal, 0, false, NULL), DT_OK);
     dt_metrics_close(&m);
     expect_text(dir.file, "");
     char *text = text_of(csv);
@@ -201,12 +204,16 @@ START_TEST(a_start_from_nothing_empties_old_logs)
 }
 END_TEST
 
-START_TEST(a_folder_that_is_not_there_is_an_error)
+START_TEST(a_folder_that_is_gone_is_an_error)
 {
     dt_metrics m;
     dt_error err;
-    ck_assert_int_eq(dt_metrics_open(&m, "/nonexistent/run", &goal, 0, false, &err), DT_ERR_IO);
-    ck_assert_ptr_nonnull(strstr(err.text, "/nonexistent/run/metrics.jsonl: cannot write: "));
+    begin();
+    ck_assert_int_eq(rmdir(dir.folder), 0);
+    ck_assert_int_eq(dt_metrics_open(&m, &held, &goal, 0, false, &err), DT_ERR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, dir.file));
+    ck_assert_ptr_nonnull(strstr(err.text, ": cannot write: "));
+    dt_dir_release(&held);
 }
 END_TEST
 
@@ -216,7 +223,7 @@ START_TEST(an_empty_summary_gets_its_head)
     dt_metrics m;
     begin();
     ck_assert_int_eq(dt_file_write(csv, "", 0, NULL), DT_OK);
-    ck_assert_int_eq(dt_metrics_open(&m, dir.folder, &goal, 0, false, NULL), DT_OK);
+    ck_assert_int_eq(dt_metrics_open(&m, &held, &goal, 0, false, NULL), DT_OK);
     char *text = text_of(csv); /* at once: a kill later must find it */
     ck_assert_int_eq(strncmp(text, "epoch,step,", 11), 0);
     free(text);
@@ -228,4 +235,4 @@ END_TEST
 DT_TEST_MAIN("metrics", a_resumed_log_is_an_undisturbed_one, what_is_no_number_is_null,
              an_epoch_that_goes_on_is_logged_once, foreign_lines_are_dropped,
              epochs_that_logs_lack_are_told, a_start_from_nothing_empties_old_logs,
-             a_folder_that_is_not_there_is_an_error, an_empty_summary_gets_its_head)
+             a_folder_that_is_gone_is_an_error, an_empty_summary_gets_its_head)

@@ -21,7 +21,7 @@ static void write_net(const char *recipe, const char *path)
     test_net_open(&t, recipe, false);
     ck_assert_int_eq(dt_tensors_init(&set, NULL, NULL), DT_OK);
     ck_assert_int_eq(dt_net_export(&t.net, true, &set, NULL), DT_OK);
-    ck_assert_int_eq(dt_container_write(path, &set, NULL), DT_OK);
+    ck_assert_int_eq(dt_container_write(NULL, path, &set, NULL), DT_OK);
     dt_tensors_fini(&set);
     test_net_close(&t);
 }

@@ -69,7 +69,7 @@ static dt_status read_checkpoint(const char *path, const char *const *overrides,
                                  dt_recipe **out, dt_error *err)
 {
     dt_tensors set;
-    DT_TRY(dt_container_read(path, NULL, &set, err));
+    DT_TRY(dt_container_read(NULL, path, NULL, &set, err));
     const char *text = dt_tensors_attr(&set, "recipe");
     dt_status st = text ? read_embedded(path, text, overrides, count, out, err)
                         : dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = path },

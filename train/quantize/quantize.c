@@ -24,7 +24,7 @@ typedef struct job {
     dt_tensors saved; /* of a run that goes on */
     bool goes_on;
     int done_stages, done_units;
-    int lock;
+    dt_dir folder;
     float *pictures, *varied; /* [count,H,W,3], see dt_ptq_params */
     double started, cpu_started, share_started;
 } job;
@@ -45,29 +45,13 @@ static void say(const job *j, const char *text)
 
 static const char *const written[] = { "last.h5", "quantized.h5", "recipe.yaml", "report.json" };
 
-static dt_status path_of(const job *j, const char *name, char **out, dt_error *err)
-{
-    DT_TRY(dt_dir_check_lock(j->lock, j->p->folder, err));
-    return dt_path_join(j->p->folder, name, out, err);
-}
-
-static dt_status is_there(const job *j, const char *name, bool *out, dt_error *err)
-{
-    char *path;
-    DT_TRY(path_of(j, name, &path, err));
-    *out = dt_file_is_named(path);
-    dt_put(NULL, path);
-    return DT_OK;
-}
-
 static dt_status lock_folder(job *j, dt_error *err)
 {
-    bool last, done;
     DT_TRY(dt_dir_make(j->p->folder, err));
-    DT_TRY(dt_dir_lock(j->p->folder, &j->lock, err));
-    dt_dir_remove_temporaries(j->p->folder, written, DT_ARRAY_LEN(written));
-    DT_TRY(is_there(j, "last.h5", &last, err));
-    DT_TRY(is_there(j, "quantized.h5", &done, err));
+    DT_TRY(dt_dir_hold(&j->folder, j->p->folder, err));
+    dt_dir_remove_temporaries(&j->folder, written, DT_ARRAY_LEN(written));
+    bool last = dt_dir_has(&j->folder, "last.h5");
+    bool done = dt_dir_has(&j->folder, "quantized.h5");
     j->goes_on = j->p->resume && last;
     if (j->goes_on || (!last && !done)) return DT_OK;
     return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = j->p->folder }, "%s",
@@ -111,9 +95,9 @@ static dt_status get_results(job *j, dt_error *err)
 static dt_status save(const job *j, const char *name, int stages, int units, bool under_way,
                       dt_error *err)
 {
-    char *path, a[24], b[24];
+    char a[24], b[24];
     dt_tensors more;
-    DT_TRY(path_of(j, name, &path, err));
+    DT_TRY(dt_dir_check(&j->folder, err));
     snprintf(a, sizeof a, "%d", stages);
     snprintf(b, sizeof b, "%d", units);
     dt_status st = dt_tensors_init(&more, j->p->alloc, err);
@@ -123,10 +107,9 @@ static dt_status save(const job *j, const char *name, int stages, int units, boo
             if (st == DT_OK) st = dt_tensors_set_attr(&more, "ptq.units", b, err);
         }
         if (st == DT_OK) st = put_results(j, &more, err);
-        if (st == DT_OK) st = dt_checkpoint_save_net(path, j->s, &more, err);
+        if (st == DT_OK) st = dt_checkpoint_save_net(&j->folder, name, j->s, &more, err);
         dt_tensors_fini(&more);
     }
-    dt_put(NULL, path);
     return st;
 }
 
@@ -139,9 +122,9 @@ static int count_of(const dt_tensors *set, const char *key)
 
 static dt_status read_saved(job *j, dt_error *err)
 {
-    char *path;
-    DT_TRY(path_of(j, "last.h5", &path, err));
-    dt_status st = dt_container_read(path, j->p->alloc, &j->saved, err);
+    char *path = dt_dir_text(&j->folder, "last.h5");
+    if (!path) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a path");
+    dt_status st = dt_container_read(&j->folder, "last.h5", j->p->alloc, &j->saved, err);
     if (st == DT_OK) {
         const char *hash = dt_tensors_attr(&j->saved, "recipe.hash");
         j->done_stages = count_of(&j->saved, "ptq.stages");
@@ -328,22 +311,15 @@ static dt_status prepare(job *j, dt_error *err)
 
 static dt_status remove_last(const job *j, dt_error *err)
 {
-    char *path;
-    DT_TRY(path_of(j, "last.h5", &path, err));
-    dt_status st = DT_OK;
-    if (remove(path) != 0 && errno != ENOENT) st = dt_file_failed(path, "remove", err);
-    dt_put(NULL, path);
-    return st;
+    DT_TRY(dt_dir_check(&j->folder, err));
+    return dt_dir_remove(&j->folder, "last.h5", err);
 }
 
 static dt_status write_recipe(const job *j, dt_error *err)
 {
-    char *path;
     const char *text = j->p->recipe->text;
-    DT_TRY(path_of(j, "recipe.yaml", &path, err));
-    dt_status st = dt_file_write(path, text, strlen(text), err);
-    dt_put(NULL, path);
-    return st;
+    DT_TRY(dt_dir_check(&j->folder, err));
+    return dt_file_write_checked(&j->folder, "recipe.yaml", text, strlen(text), NULL, NULL, err);
 }
 
 static dt_status run(job *j, dt_error *err)
@@ -380,7 +356,7 @@ dt_status dt_quantize(const dt_quantize_params *p, dt_session *out_session, dt_q
                       dt_error *err)
 {
     *out = (dt_quantize_report){ 0 };
-    job j = { .p = p, .s = out_session, .report = out, .lock = -1 };
+    job j = { .p = p, .s = out_session, .report = out, .folder = { .fd = -1 } };
     out->unit = dt_get_array(p->alloc, DT_QUANTIZE_UNITS, sizeof *out->unit, "report");
     out->layer = dt_get_array(p->alloc, DT_QUANTIZE_UNITS, sizeof *out->layer, "report");
     bool ok = out->unit && out->layer;
@@ -397,7 +373,7 @@ dt_status dt_quantize(const dt_quantize_params *p, dt_session *out_session, dt_q
     dt_put(p->alloc, j.pictures);
     dt_put(p->alloc, j.varied);
     dt_tensors_fini(&j.saved);
-    dt_dir_unlock(j.lock);
+    dt_dir_release(&j.folder);
     if (st != DT_OK) dt_quantize_report_fini(p->alloc, out);
     return st;
 }

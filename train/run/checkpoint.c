@@ -206,20 +206,21 @@ static dt_status take_before(const char *path, dt_tensors *set, dt_error *err)
     return DT_OK;
 }
 
-dt_status dt_checkpoint_save(const char *path, const dt_session *s, const dt_optim_state *o,
-                             const dt_run_position *at, const dt_tensors *before, dt_error *err)
+dt_status dt_checkpoint_save(const dt_dir *in, const char *name, const dt_session *s,
+                             const dt_optim_state *o, const dt_run_position *at,
+                             const dt_tensors *before, dt_error *err)
 {
     dt_tensors set;
     DT_TRY(dt_tensors_init(&set, s->alloc, err));
     dt_status st = fill(&set, s, o, at, err);
     if (st == DT_OK && before) st = put_before(&set, before, err);
-    if (st == DT_OK) st = dt_container_write(path, &set, err);
+    if (st == DT_OK) st = dt_container_write(in, name, &set, err);
     dt_tensors_fini(&set);
     return st;
 }
 
-dt_status dt_checkpoint_save_net(const char *path, const dt_session *s, const dt_tensors *more,
-                                 dt_error *err)
+dt_status dt_checkpoint_save_net(const dt_dir *in, const char *name, const dt_session *s,
+                                 const dt_tensors *more, dt_error *err)
 {
     dt_tensors set;
     DT_TRY(dt_tensors_init(&set, s->alloc, err));
@@ -227,7 +228,7 @@ dt_status dt_checkpoint_save_net(const char *path, const dt_session *s, const dt
     if (st == DT_OK) st = fill_net(&set, s, &s->net.graph, err);
     for (size_t i = 0; st == DT_OK && more && i < more->attr_count; i++)
         st = put_text(&set, more->attr[i].key, more->attr[i].value, err);
-    if (st == DT_OK) st = dt_container_write(path, &set, err);
+    if (st == DT_OK) st = dt_container_write(in, name, &set, err);
     dt_tensors_fini(&set);
     return st;
 }
@@ -399,13 +400,17 @@ static dt_status take(const char *path, dt_tensors *set, dt_session *s, const dt
     return DT_OK;
 }
 
-dt_status dt_checkpoint_load(const char *path, dt_session *s, const dt_optim_state *o,
-                             dt_run_position *at, char *out_note, size_t note_size, dt_error *err)
+dt_status dt_checkpoint_load(const dt_dir *in, const char *name, dt_session *s,
+                             const dt_optim_state *o, dt_run_position *at, char *out_note,
+                             size_t note_size, dt_error *err)
 {
     dt_tensors set;
     out_note[0] = '\0';
-    DT_TRY(dt_container_read(path, s->alloc, &set, err));
-    dt_status st = take(path, &set, s, o, at, out_note, note_size, err);
+    DT_TRY(dt_container_read(in, name, s->alloc, &set, err));
+    char *path = dt_dir_text(in, name);
+    dt_status st = !path ? dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a path")
+                         : take(path, &set, s, o, at, out_note, note_size, err);
+    dt_put(NULL, path);
     dt_tensors_fini(&set);
     return st;
 }

@@ -116,13 +116,13 @@ static bool look(const unsigned char *message, size_t size, const char *alone, a
     return true;
 }
 
-static dt_status cut_back(const char *path, int64_t step, bool goes_on, const char *alone,
+static dt_status cut_back(const dt_dir *in, int64_t step, bool goes_on, const char *alone,
                           dt_error *err)
 {
     unsigned char *data;
     size_t size, kept = 0;
-    if (!dt_file_exists(path)) return DT_OK;
-    DT_TRY(dt_file_read(NULL, path, LOG_MAX, &data, &size, err));
+    if (!dt_dir_has(in, DT_EVENTS_FILE)) return DT_OK;
+    DT_TRY(dt_dir_read(in, DT_EVENTS_FILE, NULL, LOG_MAX, &data, &size, err));
     for (size_t at = 0, n; at < size; at += n) {
         about a;
         n = record_size(data + at, size - at);
@@ -131,19 +131,17 @@ static dt_status cut_back(const char *path, int64_t step, bool goes_on, const ch
         memmove(data + kept, data + at, n);
         kept += n;
     }
-    dt_status st = kept == size ? DT_OK : dt_file_write(path, data, kept, err);
+    dt_status st = DT_OK;
+    if (kept < size) st = dt_file_write_checked(in, DT_EVENTS_FILE, data, kept, NULL, NULL, err);
     dt_put(NULL, data);
     return st;
 }
 
-static dt_status open_file(dt_events *e, const char *path, dt_error *err)
+static dt_status open_file(dt_events *e, const dt_dir *in, dt_error *err)
 {
     char version[] = "brain.Event:2";
     Dt__Event event = DT__EVENT__INIT;
-    e->file = fopen(path, "ab");
-    if (!e->file)
-        return dt_fail(err, DT_ERR_IO, &(dt_where){ .file = path }, "cannot write: %s",
-                       strerror(errno));
+    DT_TRY(dt_dir_append(in, DT_EVENTS_FILE, &e->file, err));
     setvbuf(e->file, NULL, _IONBF, 0); /* a record is one write */
     if (fseek(e->file, 0, SEEK_END) != 0 || ftell(e->file) != 0) return DT_OK;
     event.what_case = DT__EVENT__WHAT_FILE_VERSION;
@@ -151,15 +149,12 @@ static dt_status open_file(dt_events *e, const char *path, dt_error *err)
     return write_event(e, &event, err);
 }
 
-dt_status dt_events_open(dt_events *e, const char *folder, int64_t step, bool goes_on,
+dt_status dt_events_open(dt_events *e, const dt_dir *in, int64_t step, bool goes_on,
                          const char *alone, dt_error *err)
 {
-    char *path;
     *e = (dt_events){ .file = NULL };
-    DT_TRY(dt_path_join(folder, DT_EVENTS_FILE, &path, err));
-    dt_status st = cut_back(path, step, goes_on, alone, err);
-    if (st == DT_OK) st = open_file(e, path, err);
-    dt_put(NULL, path);
+    dt_status st = cut_back(in, step, goes_on, alone, err);
+    if (st == DT_OK) st = open_file(e, in, err);
     if (st != DT_OK) dt_events_close(e);
     return st;
 }

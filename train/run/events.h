@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "core/alloc.h"
+#include "core/dir.h"
 
 #define DT_EVENTS_FILE "events.out.tfevents.detent"
 
@@ -22,9 +22,9 @@ typedef struct dt_events {
     FILE *file;
 } dt_events;
 
-/* Opens the file in `folder`. Events beyond `step`, and what is behind a damaged record, are
+/* Opens the file in a folder. Events beyond `step`, and what is behind a damaged record, are
  * removed first; with `goes_on` those of `step` too, but for the step's own (the tag `alone`). */
-dt_status dt_events_open(dt_events *e, const char *folder, int64_t step, bool goes_on,
+dt_status dt_events_open(dt_events *e, const dt_dir *in, int64_t step, bool goes_on,
                          const char *alone, dt_error *err) DT_MUST_CHECK;
 /* One event; `count` up to DT_EVENT_SCALARS. Takes no memory. */
 dt_status dt_events_add(dt_events *e, int64_t step, const dt_event_scalar *scalars, int count,

@@ -13,6 +13,7 @@
 
 enum { LOG_MAX = 1 << 28 };
 
+static const char jsonl[] = "metrics.jsonl", csv[] = "summary.csv";
 static const char step_tag[] = "train/loss"; /* of the events of steps, and of those alone */
 
 /* The step that a line belongs to, and whether it tells of that step alone and not of an epoch. */
@@ -37,13 +38,13 @@ static int64_t csv_step(const char *line, size_t size, bool *out_alone)
 }
 
 /* Rewrites a log without the lines beyond `step`, and without a last line that was cut short. */
-static dt_status cut_back(const char *path, int64_t step, bool goes_on,
+static dt_status cut_back(const dt_dir *in, const char *name, int64_t step, bool goes_on,
                           int64_t (*step_of)(const char *, size_t, bool *), dt_error *err)
 {
     unsigned char *data;
     size_t size, kept = 0;
-    if (!dt_file_exists(path)) return DT_OK;
-    DT_TRY(dt_file_read(NULL, path, LOG_MAX, &data, &size, err));
+    if (!dt_dir_has(in, name)) return DT_OK;
+    DT_TRY(dt_dir_read(in, name, NULL, LOG_MAX, &data, &size, err));
     char *text = (char *)data;
     for (size_t at = 0; at < size;) {
         char *end = memchr(text + at, '\n', size - at);
@@ -57,17 +58,10 @@ static dt_status cut_back(const char *path, int64_t step, bool goes_on,
         }
         at += length;
     }
-    dt_status st = kept == size ? DT_OK : dt_file_write(path, data, kept, err);
+    dt_status st = DT_OK;
+    if (kept < size) st = dt_file_write_checked(in, name, data, kept, NULL, NULL, err);
     dt_put(NULL, data);
     return st;
-}
-
-static dt_status append(const char *path, FILE **out, dt_error *err)
-{
-    *out = fopen(path, "ab");
-    if (*out) return DT_OK;
-    return dt_fail(err, DT_ERR_IO, &(dt_where){ .file = path }, "cannot write: %s",
-                   strerror(errno));
 }
 
 static dt_status flush(FILE *f, const char *name, dt_error *err)
@@ -78,14 +72,14 @@ static dt_status flush(FILE *f, const char *name, dt_error *err)
                    strerror(errno ? errno : EIO));
 }
 
-static dt_status open_both(dt_metrics *m, const char *jsonl, const char *csv, int64_t step,
-                           bool goes_on, dt_error *err)
+static dt_status open_both(dt_metrics *m, const dt_dir *in, int64_t step, bool goes_on,
+                           dt_error *err)
 {
-    DT_TRY(cut_back(jsonl, step, goes_on, json_step, err));
-    DT_TRY(cut_back(csv, step, goes_on, csv_step, err));
-    DT_TRY(append(jsonl, &m->jsonl, err));
+    DT_TRY(cut_back(in, jsonl, step, goes_on, json_step, err));
+    DT_TRY(cut_back(in, csv, step, goes_on, csv_step, err));
+    DT_TRY(dt_dir_append(in, jsonl, &m->jsonl, err));
     setvbuf(m->jsonl, m->line, _IOFBF, sizeof m->line);
-    DT_TRY(append(csv, &m->csv, err));
+    DT_TRY(dt_dir_append(in, csv, &m->csv, err));
     /* A run that was killed at once may have left an empty file. */
     if (fseek(m->csv, 0, SEEK_END) != 0 || ftell(m->csv) != 0) return DT_OK;
     const dt_metric *metric = m->goal->task->metric;
@@ -96,18 +90,13 @@ static dt_status open_both(dt_metrics *m, const char *jsonl, const char *csv, in
     return flush(m->csv, csv, err);
 }
 
-dt_status dt_metrics_open(dt_metrics *m, const char *folder, const dt_goal *goal, int64_t step,
+dt_status dt_metrics_open(dt_metrics *m, const dt_dir *in, const dt_goal *goal, int64_t step,
                           bool goes_on, dt_error *err)
 {
-    char *jsonl = NULL, *csv = NULL;
     *m = (dt_metrics){ .goal = goal };
-    dt_status st = dt_path_join(folder, "metrics.jsonl", &jsonl, err);
-    if (st == DT_OK) st = dt_path_join(folder, "summary.csv", &csv, err);
-    if (st == DT_OK) st = open_both(m, jsonl, csv, step, goes_on, err);
-    if (st == DT_OK) st = dt_events_open(&m->events, folder, step, goes_on, step_tag, err);
+    dt_status st = open_both(m, in, step, goes_on, err);
+    if (st == DT_OK) st = dt_events_open(&m->events, in, step, goes_on, step_tag, err);
     if (st != DT_OK) dt_metrics_close(m);
-    dt_put(NULL, jsonl);
-    dt_put(NULL, csv);
     return st;
 }
 
@@ -120,8 +109,8 @@ static dt_status sync_log(FILE *f, const char *name, dt_error *err)
 
 dt_status dt_metrics_sync(const dt_metrics *m, dt_error *err)
 {
-    DT_TRY(sync_log(m->jsonl, "metrics.jsonl", err));
-    DT_TRY(sync_log(m->csv, "summary.csv", err));
+    DT_TRY(sync_log(m->jsonl, jsonl, err));
+    DT_TRY(sync_log(m->csv, csv, err));
     return sync_log(m->events.file, DT_EVENTS_FILE, err);
 }
 
@@ -146,7 +135,7 @@ static dt_status write_json(dt_metrics *m, json_t *o, dt_error *err)
     if (!text) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a log line");
     fprintf(m->jsonl, "%s\n", text);
     free(text);
-    return flush(m->jsonl, "metrics.jsonl", err);
+    return flush(m->jsonl, jsonl, err);
 }
 
 dt_status dt_metrics_step(dt_metrics *m, const dt_run_position *at, const dt_run_step *step,
@@ -172,7 +161,7 @@ dt_status dt_metrics_held(dt_metrics *m, const dt_hold_event *e, int64_t step, d
             "\"parameter\":\"%s\",\"updated\":%.9g,\"held\":%.9g}\n",
             (long long)step, e->site, (long long)e->group, e->at_floor ? "true" : "false",
             e->parameter, e->updated, e->held);
-    return flush(m->jsonl, "metrics.jsonl", err);
+    return flush(m->jsonl, jsonl, err);
 }
 
 typedef struct dynamics_lines {
@@ -294,5 +283,5 @@ dt_status dt_metrics_epoch(dt_metrics *m, const dt_run_epoch *e, dt_error *err)
         fprintf(m->csv, "%.4f,", dt_score_value(&e->score, g, i));
     if (e->has_val) fprintf(m->csv, "%.4f", dt_score_value(&e->val, g, 0));
     fprintf(m->csv, ",%.1f\n", e->seconds);
-    return flush(m->csv, "summary.csv", err);
+    return flush(m->csv, csv, err);
 }

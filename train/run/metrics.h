@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "core/dir.h"
 #include "core/text.h"
 #include "train/run/events.h"
 #include "train/run/hold.h"
@@ -24,9 +25,9 @@ typedef struct dt_run_step {
     double loss, lr, images_per_s;
 } dt_run_step;
 
-/* Opens them in `folder`; entries beyond `step` are removed first. `goes_on`: so are those of an
- * epoch that a stop cut short at `step`, for it goes on now. */
-dt_status dt_metrics_open(dt_metrics *m, const char *folder, const dt_goal *goal, int64_t step,
+/* Opens them in a folder that is held; entries beyond `step` are removed first. `goes_on`: so are
+ * those of an epoch that a stop cut short at `step`, for it goes on now. */
+dt_status dt_metrics_open(dt_metrics *m, const dt_dir *in, const dt_goal *goal, int64_t step,
                           bool goes_on, dt_error *err) DT_MUST_CHECK;
 dt_status dt_metrics_step(dt_metrics *m, const dt_run_position *at, const dt_run_step *step,
                           dt_error *err) DT_MUST_CHECK;
@@ -44,9 +45,9 @@ dt_status dt_metrics_dynamics(dt_metrics *m, dt_dynamics *d, int64_t step,
                               dt_error *err) DT_MUST_CHECK;
 /* Brings what was logged to the disk; a checkpoint that counts on it comes after. */
 dt_status dt_metrics_sync(const dt_metrics *m, dt_error *err) DT_MUST_CHECK;
-/* Appends to `note` which of the whole epochs up to at->step the logs in `folder` tell nothing of
+/* Appends to `note` which of the whole epochs up to at->step the logs tell nothing of
  * (metrics_check.c). */
-dt_status dt_metrics_missing(const char *folder, const dt_run_position *at, dt_text *note,
+dt_status dt_metrics_missing(const dt_dir *in, const dt_run_position *at, dt_text *note,
                              dt_error *err) DT_MUST_CHECK;
 void dt_metrics_close(dt_metrics *m);
 

@@ -54,17 +54,13 @@ static void find_gaps(const char *text, size_t size, int64_t want,
     skip_to(g, want + 1);
 }
 
-static dt_status tell(const char *folder, const char *name, int64_t want,
+static dt_status tell(const dt_dir *in, const char *name, int64_t want,
                       int64_t (*epoch_of)(const char *, size_t), dt_text *note, dt_error *err)
 {
-    char *path;
     unsigned char *text;
     size_t size;
     gaps g;
-    DT_TRY(dt_path_join(folder, name, &path, err));
-    dt_status st = dt_file_read(NULL, path, LOG_MAX, &text, &size, err);
-    dt_put(NULL, path);
-    DT_TRY(st);
+    DT_TRY(dt_dir_read(in, name, NULL, LOG_MAX, &text, &size, err));
     find_gaps((char *)text, size, want, epoch_of, &g);
     dt_put(NULL, text);
     if (g.count == 0) return DT_OK;
@@ -74,10 +70,10 @@ static dt_status tell(const char *folder, const char *name, int64_t want,
     return DT_OK;
 }
 
-dt_status dt_metrics_missing(const char *folder, const dt_run_position *at, dt_text *note,
+dt_status dt_metrics_missing(const dt_dir *in, const dt_run_position *at, dt_text *note,
                              dt_error *err)
 {
     int64_t epochs = at->steps_per_epoch ? at->step / at->steps_per_epoch : 0;
-    DT_TRY(tell(folder, "metrics.jsonl", epochs, json_epoch, note, err));
-    return tell(folder, "summary.csv", epochs, csv_epoch, note, err);
+    DT_TRY(tell(in, "metrics.jsonl", epochs, json_epoch, note, err));
+    return tell(in, "summary.csv", epochs, csv_epoch, note, err);
 }

@@ -51,15 +51,11 @@ static dt_status check_finite(const dt_run *r, dt_error *err)
 static dt_status save_as(dt_run *r, const char *name, const dt_run_position *at,
                          const dt_tensors *before, dt_error *err)
 {
-    char *path;
     DT_TRY(check_finite(r, err));
     DT_TRY(dt_metrics_sync(&r->metrics, err)); /* what the checkpoint counts on */
-    DT_TRY(dt_dir_check_lock(r->lock, r->p->folder, err));
-    DT_TRY(dt_path_join(r->p->folder, name, &path, err));
+    DT_TRY(dt_dir_check(&r->folder, err));
     r->saved_at = now();
-    dt_status st = dt_checkpoint_save(path, &r->s, &r->optim, at, before, err);
-    dt_put(NULL, path);
-    return st;
+    return dt_checkpoint_save(&r->folder, name, &r->s, &r->optim, at, before, err);
 }
 
 static dt_status save(dt_run *r, const char *name, dt_error *err)
@@ -70,12 +66,8 @@ static dt_status save(dt_run *r, const char *name, dt_error *err)
 dt_status dt_run_write(const dt_run *r, const char *name, const char *text, dt_file_check *check,
                        void *arg, dt_error *err)
 {
-    char *path;
-    DT_TRY(dt_dir_check_lock(r->lock, r->p->folder, err));
-    DT_TRY(dt_path_join(r->p->folder, name, &path, err));
-    dt_status st = dt_file_write_checked(path, text, strlen(text), check, arg, err);
-    dt_put(NULL, path);
-    return st;
+    DT_TRY(dt_dir_check(&r->folder, err));
+    return dt_file_write_checked(&r->folder, name, text, strlen(text), check, arg, err);
 }
 
 static double learning_rate(const dt_run *r)
@@ -489,7 +481,7 @@ dt_status dt_run_train(const dt_run_params *params, dt_run_result *out_result, d
     dt_error own;
     dt_run_params p = *params;
     if (dt_comm_rank(p.comm) > 0) p.events = (dt_run_events){ .arg = NULL };
-    dt_run r = { .p = &p, .lock = -1, .at = { .best = -1 }, .scored_step = -1 };
+    dt_run r = { .p = &p, .folder = { .fd = -1 }, .at = { .best = -1 }, .scored_step = -1 };
     if (!err) err = &own; /* ranks tell each other what it holds */
     dt_status st = dt_run_prepare(&r, err);
     if (st == DT_OK) st = loop(&r, out_result, err);

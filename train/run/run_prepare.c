@@ -8,6 +8,8 @@
 #include "core/memory.h"
 #include "train/run/run_state.h"
 
+static const char last[] = "last.h5";
+
 static void say(const dt_run *r, const char *text)
 {
     if (r->p->events.message) r->p->events.message(r->p->events.arg, text);
@@ -105,18 +107,13 @@ static void make_gamma_positive(dt_run *r)
 /* It was done with fewer steps. */
 static dt_status undo_done(const dt_run *r, dt_error *err)
 {
-    char *path;
-    DT_TRY(dt_path_join(r->p->folder, "DONE", &path, err));
-    dt_status st = DT_OK;
-    if (remove(path) != 0 && errno != ENOENT) st = dt_file_failed(path, "remove", err);
-    dt_put(NULL, path);
-    return st;
+    return dt_dir_remove(&r->folder, "DONE", err);
 }
 
-static dt_status resume_from(dt_run *r, const char *path, dt_error *err)
+static dt_status resume(dt_run *r, dt_error *err)
 {
     char note[DT_CHECKPOINT_NOTE], text[96];
-    DT_TRY(dt_checkpoint_load(path, &r->s, &r->optim, &r->at, note, sizeof note, err));
+    DT_TRY(dt_checkpoint_load(&r->folder, last, &r->s, &r->optim, &r->at, note, sizeof note, err));
     if (note[0]) say(r, note);
     if (r->at.step > r->at.last_step) r->at.last_step = r->at.step;
     if (r->at.step < r->at.last_step) DT_TRY(undo_done(r, err));
@@ -124,17 +121,11 @@ static dt_status resume_from(dt_run *r, const char *path, dt_error *err)
              (long long)r->at.last_step);
     say(r, text);
     dt_run_resume_phase(r);
-    DT_TRY(dt_net_check_ranges(r->phase->plain, &r->s.net.state, NULL, path, err));
-    return DT_OK; /* the first step seeks its batches */
-}
-
-static dt_status resume(dt_run *r, dt_error *err)
-{
-    char *path;
-    DT_TRY(dt_path_join(r->p->folder, "last.h5", &path, err));
-    dt_status st = resume_from(r, path, err);
+    char *path = dt_dir_text(&r->folder, last);
+    if (!path) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a path");
+    dt_status st = dt_net_check_ranges(r->phase->plain, &r->s.net.state, NULL, path, err);
     dt_put(NULL, path);
-    return st;
+    return st; /* the first step seeks its batches */
 }
 
 /* What the run takes beside its session, in blank memory. */
@@ -144,9 +135,11 @@ static dt_status count_rest(void *arg, dt_session *s, const char **out_key, dt_e
     dt_run_params p = *run->p;
     p.events = (dt_run_events){ .arg = NULL };
     p.alloc = s->alloc;
-    dt_run r = {
-        .p = &p, .s = *s, .share = run->share, .lock = -1, .at = { .steps_per_epoch = 1 }
-    };
+    dt_run r = { .p = &p,
+                 .s = *s,
+                 .share = run->share,
+                 .folder = { .fd = -1 },
+                 .at = { .steps_per_epoch = 1 } };
     dt_status st = dt_optim_state_init(&r.optim, &s->recipe->train, &r.s.net.graph, p.alloc, err);
     if (st == DT_OK) st = dt_run_make_phases(&r, err);
     if (st == DT_OK) st = dt_run_make_plans(&r, err);
@@ -200,7 +193,7 @@ dt_status dt_run_check(const dt_run_params *params, size_t *out_params, dt_error
     dt_run_params p = *params;
     DT_TRY(dt_measure_init(&blank, err));
     if (!p.alloc) p.alloc = &blank.alloc; /* nothing is trained: values cost time and memory */
-    dt_run r = { .p = &p, .lock = -1 };
+    dt_run r = { .p = &p, .folder = { .fd = -1 } };
     dt_status st = open_run(&r, false, err);
     if (st == DT_OK) say_import(&r, false);
     *out_params = st == DT_OK ? r.s.net.state.param_count : 0;
@@ -210,41 +203,30 @@ dt_status dt_run_check(const dt_run_params *params, size_t *out_params, dt_error
 }
 
 /* What a run writes as a whole; the logs only when they are cut back. */
-static const char *const written[] = { "last.h5",       "best.h5",     "DONE",        "recipe.yaml",
-                                       "metrics.jsonl", "summary.csv", DT_EVENTS_FILE };
-
-static dt_status is_there(const dt_run *r, const char *name, bool *out, dt_error *err)
-{
-    char *path;
-    DT_TRY(dt_path_join(r->p->folder, name, &path, err));
-    *out = dt_file_is_named(path);
-    dt_put(NULL, path);
-    return DT_OK;
-}
+static const char *const written[] = { last,          "best.h5",       "DONE",
+                                       "recipe.yaml", "metrics.jsonl", "summary.csv",
+                                       DT_EVENTS_FILE };
 
 /* Looks into the locked folder for a run, which only --resume may touch. */
 static dt_status look(dt_run *r, bool *out_resumes, dt_error *err)
 {
     const dt_where where = { .file = r->p->folder };
-    bool last, best, done;
-    DT_TRY(is_there(r, "last.h5", &last, err));
-    DT_TRY(is_there(r, "best.h5", &best, err));
-    DT_TRY(is_there(r, "DONE", &done, err));
-    if (!r->p->resume && (last || best || done))
+    bool resumable = dt_dir_has(&r->folder, last), done = dt_dir_has(&r->folder, "DONE");
+    if (!r->p->resume && (resumable || done || dt_dir_has(&r->folder, "best.h5")))
         return dt_fail(err, DT_ERR_ARG, &where,
                        "holds a run already; go on with --resume, or give another --out");
-    if (done && !last) /* best.h5 alone: killed before its first last.h5, and begun anew */
+    if (done && !resumable) /* best.h5 alone: killed before its first last.h5, and begun anew */
         return dt_fail(err, DT_ERR_ARG, &where,
                        "holds a finished run without its last.h5, nothing can go on; give another "
                        "--out");
-    *out_resumes = last;
+    *out_resumes = resumable;
     return DT_OK;
 }
 
 static dt_status lock(dt_run *r, dt_error *err)
 {
-    DT_TRY(dt_dir_lock(r->p->folder, &r->lock, err));
-    dt_dir_remove_temporaries(r->p->folder, written, DT_ARRAY_LEN(written));
+    DT_TRY(dt_dir_hold(&r->folder, r->p->folder, err));
+    dt_dir_remove_temporaries(&r->folder, written, DT_ARRAY_LEN(written));
     return DT_OK;
 }
 
@@ -292,9 +274,9 @@ static dt_status open_logs(dt_run *r, dt_error *err)
 {
     dt_text note = { .alloc = r->p->alloc };
     bool cut = r->at.step % r->at.steps_per_epoch != 0;
-    DT_TRY(dt_metrics_open(&r->metrics, r->p->folder, &r->s.net.goal, r->at.step,
+    DT_TRY(dt_metrics_open(&r->metrics, &r->folder, &r->s.net.goal, r->at.step,
                            cut && r->at.step < r->at.last_step, err));
-    dt_status st = dt_metrics_missing(r->p->folder, &r->at, &note, err);
+    dt_status st = dt_metrics_missing(&r->folder, &r->at, &note, err);
     if (st == DT_OK && note.size) say(r, note.bytes);
     dt_text_fini(&note);
     return st;
@@ -351,5 +333,5 @@ void dt_run_end(dt_run *r)
     dt_loader_close(r->test);
     dt_loader_close(r->val);
     dt_session_close(&r->s);
-    dt_dir_unlock(r->lock);
+    dt_dir_release(&r->folder);
 }

@@ -35,7 +35,7 @@ typedef struct dt_phase {
 typedef struct dt_run {
     const dt_run_params *p;
     dt_session s;
-    int lock;                      /* of the run folder, -1: not taken */
+    dt_dir folder;                 /* of the run; held by rank 0 */
     dt_share share;                /* of a step's batches, this process's */
     dt_loader *train, *test, *val; /* val: NULL without data.val */
     int64_t skipped[3];            /* pictures left out that were told of, by split */

@@ -60,14 +60,15 @@ static dt_status check_file(void *arg, const char *path, const unsigned char *by
     return st;
 }
 
-dt_status dt_container_write(const char *path, const dt_tensors *set, dt_error *err)
+dt_status dt_container_write(const dt_dir *in, const char *name, const dt_tensors *set,
+                             dt_error *err)
 {
     unsigned char *file;
     size_t size;
-    DT_TRY(dt_hdf5image_make(path, set, DT_CONTAINER_BLOCK, &file, &size, err));
+    DT_TRY(dt_hdf5image_make(name, set, DT_CONTAINER_BLOCK, &file, &size, err));
     fill_block(file, size);
     dt_atomic_file f;
-    dt_status st = dt_atomic_begin(&f, path, err);
+    dt_status st = dt_atomic_begin(&f, in, name, err);
     if (st == DT_OK) {
         st = dt_atomic_write(&f, file, size, err);
         if (st != DT_OK) dt_atomic_cancel(&f);
@@ -119,14 +120,18 @@ dt_status dt_container_read_bytes(const char *path, const unsigned char *bytes, 
     return dt_hdf5image_read(path, bytes, size, a, out, err);
 }
 
-dt_status dt_container_read(const char *path, const dt_alloc *a, dt_tensors *out, dt_error *err)
+dt_status dt_container_read(const dt_dir *in, const char *name, const dt_alloc *a, dt_tensors *out,
+                            dt_error *err)
 {
     unsigned char *bytes;
     size_t size;
     dt_tensors set = { 0 };
-    DT_TRY(dt_file_read(a, path, MAX_BYTES, &bytes, &size, err));
-    dt_status st = dt_tensors_init(&set, a, err);
+    DT_TRY(dt_dir_read(in, name, a, MAX_BYTES, &bytes, &size, err));
+    char *path = dt_dir_text(in, name);
+    dt_status st = path ? dt_tensors_init(&set, a, err)
+                        : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a path");
     if (st == DT_OK) st = dt_container_read_bytes(path, bytes, size, a, &set, err);
+    dt_put(NULL, path);
     dt_put(a, bytes);
     if (st == DT_OK)
         *out = set;

@@ -19,7 +19,7 @@
 #ifndef DT_TRAIN_STORE_CONTAINER_H
 #define DT_TRAIN_STORE_CONTAINER_H
 
-#include "core/file.h"
+#include "core/dir.h"
 #include "core/tensorfile.h"
 
 enum { DT_CONTAINER_BLOCK = 512, DT_CONTAINER_VERSION = 1, DT_CONTAINER_TEXT_MAX = 1 << 20 };
@@ -30,12 +30,13 @@ bool dt_container_probe(const unsigned char *bytes, size_t size);
 /* Writes a set: built in memory, then written beside `path`, synced and renamed, so a full disk
  * leaves what was there. Errors: ARG (an empty name, a text over DT_CONTAINER_TEXT_MAX bytes), IO,
  * NOMEM (also when libhdf5 refuses). */
-dt_status dt_container_write(const char *path, const dt_tensors *set, dt_error *err) DT_MUST_CHECK;
+dt_status dt_container_write(const dt_dir *in, const char *name, const dt_tensors *set,
+                             dt_error *err) DT_MUST_CHECK;
 
 /* Reads a checkpoint into `out`, which the caller ends with dt_tensors_fini; it owns its data. On
  * failure `out` is untouched. Errors: NOT_FOUND, IO; FORMAT (no checkpoint, cut short, changed);
  * UNSUPPORTED (a version of the format that this build does not know); NOMEM. */
-dt_status dt_container_read(const char *path, const dt_alloc *a, dt_tensors *out,
+dt_status dt_container_read(const dt_dir *in, const char *name, const dt_alloc *a, dt_tensors *out,
                             dt_error *err) DT_MUST_CHECK;
 /* The same from memory, into the empty set `out`; on failure it may be half filled. */
 dt_status dt_container_read_bytes(const char *path, const unsigned char *bytes, size_t size,
