@@ -110,6 +110,7 @@ static int bench_ops(const cli_args *args)
     cli_args copy = *args;
     const dt_bench_ops_params p = { .threads = args->threads,
                                     .isa = args->isa,
+                                    .memory = args->memory,
                                     .only = args->word_count > 1 ? args->words[1] : NULL,
                                     .result = print_kernel,
                                     .arg = &copy };
@@ -136,7 +137,9 @@ static int bench_loader(const cli_args *args)
     dt_recipe *recipe;
     dt_bench_loader_result r;
     if (recipe_after(args, &recipe, &err) != DT_OK) return cli_fail(&err);
-    const dt_bench_params p = { .recipe = recipe, .steps = args->steps, .threads = args->threads };
+    const dt_bench_params p = {
+        .recipe = recipe, .memory = args->memory, .steps = args->steps, .threads = args->threads
+    };
     dt_status st = dt_bench_loader(&p, &r, &err);
     if (st == DT_OK && args->json) {
         json_t *o = json_pack("{s:o,s:I,s:[II],s:i,s:i,s:f,s:f,s:f,s:I}", "recipe",

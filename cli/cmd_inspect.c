@@ -219,7 +219,8 @@ static int print_all(const dt_inspection *in, const cli_args *args)
                                        .arg = &v,
                                        .pictures = args->images,
                                        .overrides = args->words + 1,
-                                       .override_count = (size_t)args->word_count - 1 };
+                                       .override_count = (size_t)args->word_count - 1,
+                                       .memory = args->memory };
     json_t *o = args->json ? describe(in, path) : NULL;
     if (!args->json) print_text(in, path);
     if (in->native) {
@@ -254,7 +255,8 @@ int cli_inspect(const cli_args *args)
     dt_inspection in;
     if (dt_inspect_is_yaml(args->words[0]) && !args->sha256)
         return cli_inspect_yaml(args->words[0], args);
-    if (dt_inspect_open(args->words[0], NULL, &in, &err) != DT_OK) return cli_fail(&err);
+    if (dt_inspect_open(args->words[0], &args->memory, NULL, &in, &err) != DT_OK)
+        return cli_fail(&err);
     int code = 0;
     if (args->sha256)
         puts(in.sha256);

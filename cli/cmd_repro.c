@@ -40,7 +40,7 @@ static dt_status hash_run(const char *folder, judged *j, dt_error *err)
     dt_inspection seen;
     char *path;
     DT_TRY(dt_path_join(folder, "last.h5", &path, err));
-    dt_status st = dt_inspect_open(path, NULL, &seen, err);
+    dt_status st = dt_inspect_open(path, NULL, NULL, &seen, err);
     dt_put(NULL, path);
     if (st != DT_OK) return st;
     const char *isa = dt_tensors_attr(&seen.set, "isa"), *blas = dt_tensors_attr(&seen.set, "blas");

@@ -30,7 +30,7 @@ static const cli_verb verbs[] = {
     { "verify", "RECIPE|CHECKPOINT [KEY=VALUE...]",
       "Compare the integer model with the trained net, node by node.", "tiMjceRNuyPfC", 1,
       CLI_MAX_WORDS, cli_verify },
-    { "inspect", "FILE [KEY=VALUE...]", "Tell what a checkpoint or a foreign file holds.", "jsN", 1,
+    { "inspect", "FILE [KEY=VALUE...]", "Tell what a checkpoint or a foreign file holds.", "jsNM", 1,
       CLI_MAX_WORDS, cli_inspect },
     { "data", "check FOLDER|FILE.h5\npack FOLDER FILE.h5",
       "Read every picture of a set and tell what it holds, or pack it into one file.", "tjb", 2, 3,

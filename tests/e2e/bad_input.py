@@ -240,6 +240,9 @@ def damaged_checkpoints(test, recipe, rng):
         refused(test, f"bit flipped at {at}", ["inspect", path], "flipped.h5")
     longer = test.write("longer.h5", whole + b"x")
     refused(test, "a byte more", ["inspect", longer], "longer.h5", "changed")
+    limit = " 16777216 may be used (--memory)"
+    refused(test, "inspect in 16M", ["inspect", last, "--images", "8", "--memory", "16M"], "model.", limit)
+    test.succeed("inspect", last, "--images", "8", "--memory", "800M")
     refused(test, "flipped as init", ["eval", recipe, "model.init=" + path], "flipped.h5", "SHA-256")
     shutil.copy(path, last)
     refused(test, "flipped, resumed", ["train", recipe, "--out", test.path("run"), "--resume"],
@@ -329,6 +332,11 @@ def memory(test, recipe):
     for key in "data.batch", "eval.batch":
         refused(test, key, ["train", recipe, "--dry-run", f"{key}=320", "--memory", "32M"],
                 f"{key}: ", "33554432")
+    shape = "stem_3_64_224_n16"
+    refused(test, "bench ops", ["bench", "ops", shape, "--memory", "60M"], f"{shape}: ",
+            " 62914560 may be used (--memory)", "by its name")
+    refused(test, "bench loader", ["bench", "loader", recipe, "data.batch=8192", "--memory", "60M"],
+            "data.batch: ", " 62914560 may be used (--memory)")
     refused(test, "large batch", ["train", recipe, "--dry-run", "eval.batch=65536"],
             "eval.batch: 65536 is outside 1..8192")
     refused(test, "no size", ["eval", recipe, "--memory", "8GB"], "--memory '8GB'")

@@ -265,7 +265,7 @@ START_TEST(inspection)
     open_run(&r, RECIPE("4"));
     scramble(&r);
     ck_assert_int_eq(dt_checkpoint_save(NULL, dir.file, &r.s, &r.o, &somewhere, NULL, NULL), DT_OK);
-    ck_assert_int_eq(dt_inspect_open(dir.file, NULL, &before, NULL), DT_OK);
+    ck_assert_int_eq(dt_inspect_open(dir.file, NULL, NULL, &before, NULL), DT_OK);
     ck_assert(before.native);
     ck_assert_str_eq(before.format, "detent");
     ck_assert_msg(dt_inspect_sites(&before, dir.file,
@@ -279,12 +279,12 @@ START_TEST(inspection)
     for (int i = 0; i < r.s.net.graph.value_count; i++)
         if (r.o.buffer[0][i]) r.o.buffer[0][i][0] += 1;
     ck_assert_int_eq(dt_checkpoint_save(NULL, dir.file, &r.s, &r.o, &later, NULL, NULL), DT_OK);
-    ck_assert_int_eq(dt_inspect_open(dir.file, NULL, &after, NULL), DT_OK);
+    ck_assert_int_eq(dt_inspect_open(dir.file, NULL, NULL, &after, NULL), DT_OK);
     ck_assert_str_eq(before.sha256, after.sha256);
     dt_inspect_close(&after);
     r.s.net.state.data[dt_graph_find(&r.s.net.graph, "fc.bias")][3] += 1;
     ck_assert_int_eq(dt_checkpoint_save(NULL, dir.file, &r.s, &r.o, &later, NULL, NULL), DT_OK);
-    ck_assert_int_eq(dt_inspect_open(dir.file, NULL, &after, NULL), DT_OK);
+    ck_assert_int_eq(dt_inspect_open(dir.file, NULL, NULL, &after, NULL), DT_OK);
     ck_assert_str_ne(before.sha256, after.sha256);
     dt_inspect_close(&after);
     dt_inspect_close(&before);
@@ -299,7 +299,8 @@ START_TEST(foreign_files_are_inspected_without_sites)
     dt_inspection in;
     size_t params;
     dt_error err;
-    ck_assert_int_eq(dt_inspect_open(golden_path("torch/zip.pth", path), NULL, &in, NULL), DT_OK);
+    ck_assert_int_eq(dt_inspect_open(golden_path("torch/zip.pth", path), NULL, NULL, &in, NULL),
+                     DT_OK);
     ck_assert(!in.native && in.set.count > 0);
     ck_assert_str_eq(in.format, "torch");
     ck_assert_int_eq(dt_inspect_sites(&in, path,
@@ -307,7 +308,7 @@ START_TEST(foreign_files_are_inspected_without_sites)
                                       &params, &err),
                      DT_ERR_ARG);
     dt_inspect_close(&in);
-    ck_assert_int_eq(dt_inspect_open("/nonexistent.h5", NULL, &in, &err), DT_ERR_NOT_FOUND);
+    ck_assert_int_eq(dt_inspect_open("/nonexistent.h5", NULL, NULL, &in, &err), DT_ERR_NOT_FOUND);
 }
 END_TEST
 

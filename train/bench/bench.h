@@ -62,10 +62,11 @@ typedef struct dt_bench_kernel {
 } dt_bench_kernel;
 
 typedef struct dt_bench_ops_params {
-    int64_t batch;    /* 0: 128 */
-    int threads;      /* 0: all processors */
-    const char *isa;  /* highest kernel tier; NULL: the best */
-    const char *only; /* a shape's name; NULL: all */
+    int64_t batch;          /* 0: 128 */
+    int threads;            /* 0: all processors */
+    const char *isa;        /* highest kernel tier; NULL: the best */
+    const char *only;       /* a shape's name; NULL: all */
+    dt_memory_limit memory; /* checked before anything is taken; 0: not */
     void (*result)(void *arg, const dt_bench_kernel *kernel);
     void *arg;
     const dt_alloc *alloc;

@@ -5,7 +5,7 @@
 
 #include "train/bench/bench.h"
 #include "train/bench/bench_peak.h"
-#include "train/net/session.h"
+#include "train/net/budget.h"
 
 enum { WARM_UP = 2, BATCHES = 20 };
 
@@ -22,12 +22,22 @@ static dt_status time_batches(dt_loader *loader, int batches, double *ms, dt_err
     return DT_OK;
 }
 
-static dt_status bench(dt_session *s, int batches, double *ms, dt_bench_loader_result *out,
-                       dt_error *err)
+/* An array's samples are as large as the first one, which its input tells. */
+static dt_status check_memory(const dt_session *s, const dt_memory_limit *limit, dt_error *err)
+{
+    dt_net_input input;
+    DT_TRY(dt_session_input(s, &input, err));
+    size_t bytes = dt_budget_loader_bytes(&input, s->recipe->model.classes, s->data_conf->batch);
+    return dt_budget_check_bytes(bytes, limit, "data.batch", "a smaller one needs less", err);
+}
+
+static dt_status bench(dt_session *s, const dt_memory_limit *limit, int batches, double *ms,
+                       dt_bench_loader_result *out, dt_error *err)
 {
     struct rusage usage;
     dt_loader *loader;
     DT_TRY(dt_session_open_data(s, DT_NEED_TRAIN, err));
+    DT_TRY(check_memory(s, limit, err));
     DT_TRY(dt_session_loader(s, DT_SPLIT_TRAIN, s->data_conf->batch, &loader, err));
     dt_status st = time_batches(loader, batches, ms, err);
     double sum = 0;
@@ -53,7 +63,7 @@ dt_status dt_bench_loader(const dt_bench_params *p, dt_bench_loader_result *out,
     dt_session s;
     DT_TRY(dt_session_start(&s, p->recipe, p->threads, p->alloc, err));
     double *ms = dt_get_array(p->alloc, (size_t)batches, sizeof *ms, "bench");
-    dt_status st = ms ? bench(&s, batches, ms, out, err)
+    dt_status st = ms ? bench(&s, &p->memory, batches, ms, out, err)
                       : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the times");
     dt_put(p->alloc, ms);
     dt_session_close(&s);

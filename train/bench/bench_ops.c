@@ -7,6 +7,7 @@
 #include "core/thread.h"
 #include "train/bench/bench.h"
 #include "train/bench/bench_peak.h"
+#include "train/net/budget.h"
 
 typedef struct row {
     const char *name;
@@ -68,22 +69,23 @@ static dt_conv_shape make_shape(const row *r, int64_t batch)
                             r->S,  r->S,    r->P,    r->P, r->G, out,  out };
 }
 
-static real *random_reals(dt_arena *arena, size_t count)
+/* Blank memory, which only counts, is left as it is. */
+static real *random_reals(dt_arena *arena, bool blank, size_t count)
 {
     real *a = dt_arena_get(arena, count * sizeof *a);
     dt_rng rng;
     dt_rng_open(&rng, 1, DT_RNG_TEST, 0, 0);
-    for (size_t i = 0; a && i < count; i++)
+    for (size_t i = 0; a && !blank && i < count; i++)
         a[i] = (real)dt_rng_uniform(&rng) - (real)0.5;
     return a;
 }
 
-static uint8_t *random_codes(dt_arena *arena, size_t count)
+static uint8_t *random_codes(dt_arena *arena, bool blank, size_t count)
 {
     uint8_t *a = dt_arena_get(arena, count);
     dt_rng rng;
     dt_rng_open(&rng, 1, DT_RNG_TEST, 1, 0);
-    for (size_t i = 0; a && i < count; i++)
+    for (size_t i = 0; a && !blank && i < count; i++)
         a[i] = (uint8_t)dt_rng_below(&rng, 8);
     return a;
 }
@@ -99,18 +101,18 @@ static size_t workspace_bytes(const dt_kernels *k, const dt_conv_shape *s, int t
 }
 
 static dt_status make_operands(operands *o, const dt_kernels *k, int threads, dt_arena *arena,
-                               dt_error *err)
+                               bool blank, dt_error *err)
 {
     const dt_conv_shape *s = &o->s;
     size_t x = (size_t)(s->N * s->H * s->W * s->C), y = (size_t)(s->N * s->OH * s->OW * s->O);
     size_t w = (size_t)(s->O * s->KH * s->KW * (s->C / s->G));
-    o->x = random_reals(arena, x);
-    o->w = random_reals(arena, w);
-    o->y = random_reals(arena, y);
-    o->dx = random_reals(arena, x);
-    o->dw = random_reals(arena, w);
-    o->codes = random_codes(arena, x);
-    o->weights = (int8_t *)random_codes(arena, w);
+    o->x = random_reals(arena, blank, x);
+    o->w = random_reals(arena, blank, w);
+    o->y = random_reals(arena, blank, y);
+    o->dx = random_reals(arena, blank, x);
+    o->dw = random_reals(arena, blank, w);
+    o->codes = random_codes(arena, blank, x);
+    o->weights = (int8_t *)random_codes(arena, blank, w);
     o->sums = dt_arena_get(arena, y * sizeof *o->sums);
     o->workspace = dt_arena_get(arena, workspace_bytes(k, s, threads));
     if (o->x && o->w && o->y && o->dx && o->dw && o->codes && o->weights && o->sums && o->workspace)
@@ -146,13 +148,33 @@ static double time_pass(const dt_kernels *k, const operands *o, pass p, int thre
     return 1e3 * best;
 }
 
+static operands operands_of(const dt_bench_ops_params *p, const row *r)
+{
+    return (operands){ .s = make_shape(r, r->large ? (p->batch + 7) / 8 : p->batch) };
+}
+
+static dt_status check_memory(const dt_bench_ops_params *p, const dt_kernels *k, const row *r,
+                              dt_error *err)
+{
+    operands o = operands_of(p, r);
+    dt_measure m;
+    DT_TRY(dt_measure_init(&m, err));
+    dt_arena *arena = dt_arena_new(&m.alloc, "bench");
+    dt_status st = arena ? make_operands(&o, k, p->threads, arena, true, NULL) : DT_ERR_NOMEM;
+    dt_arena_free(arena);
+    size_t bytes = st == DT_OK ? m.most : SIZE_MAX / 2;
+    dt_measure_fini(&m);
+    return dt_budget_check_bytes(bytes, &p->memory, r->name, "bench a smaller shape by its name",
+                                 err);
+}
+
 static dt_status bench_row(const dt_bench_ops_params *p, const dt_kernels *k, const row *r,
                            dt_error *err)
 {
-    operands o = { .s = make_shape(r, r->large ? (p->batch + 7) / 8 : p->batch) };
+    operands o = operands_of(p, r);
     dt_arena *arena = dt_arena_new(p->alloc, "bench");
     if (!arena) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a benchmark");
-    dt_status st = make_operands(&o, k, p->threads, arena, err);
+    dt_status st = make_operands(&o, k, p->threads, arena, false, err);
     double macs = (double)(o.s.N * o.s.OH * o.s.OW * o.s.O * o.s.KH * o.s.KW * (o.s.C / o.s.G));
     for (int i = 0; st == DT_OK && i < PASSES; i++) {
         double peak = dt_bench_peak(k, p->threads, 0);
@@ -168,6 +190,11 @@ static dt_status bench_row(const dt_bench_ops_params *p, const dt_kernels *k, co
     return st;
 }
 
+static bool is_wanted(const dt_bench_ops_params *p, const row *r)
+{
+    return !p->only || strcmp(p->only, r->name) == 0;
+}
+
 dt_status dt_bench_ops(const dt_bench_ops_params *params, dt_error *err)
 {
     dt_bench_ops_params p = *params;
@@ -177,10 +204,12 @@ dt_status dt_bench_ops(const dt_bench_ops_params *params, dt_error *err)
     p.batch = p.batch > 0 ? p.batch : 128;
     bool found = false;
     for (size_t i = 0; i < DT_ARRAY_LEN(rows); i++) {
-        if (p.only && strcmp(p.only, rows[i].name) != 0) continue;
+        if (!is_wanted(&p, &rows[i])) continue;
         found = true;
-        DT_TRY(bench_row(&p, &k, &rows[i], err));
+        DT_TRY(check_memory(&p, &k, &rows[i], err));
     }
+    for (size_t i = 0; i < DT_ARRAY_LEN(rows); i++)
+        if (is_wanted(&p, &rows[i])) DT_TRY(bench_row(&p, &k, &rows[i], err));
     if (found) return DT_OK;
     return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = p.only },
                    "no such shape; shapes are %s to %s", rows[0].name,

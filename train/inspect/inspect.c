@@ -10,7 +10,7 @@
 #include "exchange/exporter.h"
 #include "exchange/import.h"
 #include "train/inspect/inspect_activations.h"
-#include "train/net/session.h"
+#include "train/net/budget.h"
 #include "train/run/checkpoint.h"
 #include "train/run/hold.h"
 #include "train/store/container.h"
@@ -27,10 +27,12 @@ static bool keep_model(const char *name, const void *context)
     return dt_inspect_is_model(name);
 }
 
-dt_status dt_inspect_open(const char *path, const dt_alloc *a, dt_inspection *out, dt_error *err)
+dt_status dt_inspect_open(const char *path, const dt_memory_limit *limit, const dt_alloc *a,
+                          dt_inspection *out, dt_error *err)
 {
     unsigned char *bytes;
     dt_inspection in = { .native = false };
+    if (limit) DT_TRY(dt_budget_check_file(path, limit, err));
     DT_TRY(dt_file_read(a, path, DT_IMPORT_MAX_BYTES, &bytes, &in.bytes, err));
     dt_status st = dt_import_bytes(path, bytes, in.bytes, a, &in.set, err);
     const dt_importer *importer = st == DT_OK ? dt_importer_of(bytes, in.bytes) : NULL;
@@ -156,6 +158,19 @@ static dt_status tell_net(dt_session *s, const dt_inspection *in, const char *pa
     return st;
 }
 
+/* What looking takes beside the session, one after the other. */
+static dt_status count_rest(void *arg, dt_session *s, const char **out_key, dt_error *err)
+{
+    const dt_inspect_events *events = arg;
+    const dt_graph *g = &s->net.graph;
+    size_t most = 3 * (size_t)dt_inspect_largest(g, DT_VALUE_PARAM);
+    if (events->pictures) most += DT_INSPECT_BATCH * (size_t)dt_inspect_largest(g, DT_VALUE_NODE);
+    *out_key = "";
+    real *room = dt_get_array(s->alloc, most + 1, sizeof *room, "inspection");
+    dt_put(s->alloc, room);
+    return room ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+}
+
 static dt_status tell_sites(dt_recipe *recipe, const dt_inspection *in, const char *path,
                             const dt_inspect_events *events, size_t *out_params, dt_error *err)
 {
@@ -163,7 +178,12 @@ static dt_status tell_sites(dt_recipe *recipe, const dt_inspection *in, const ch
     const dt_session_params p = { .recipe = recipe,
                                   .need = DT_NEED_TEST,
                                   .no_data = events->pictures == 0,
-                                  .dynamics = events->dynamics };
+                                  .dynamics = events->dynamics,
+                                  .memory = events->memory,
+                                  .eval_batch = events->pictures ? DT_INSPECT_BATCH : 0,
+                                  .eval_key = "",
+                                  .rest = count_rest,
+                                  .rest_arg = (void *)(uintptr_t)events };
     if (strlen(path) >= sizeof recipe->model.init)
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = path }, "the name is too long");
     snprintf(recipe->model.init, sizeof recipe->model.init, "%s", path);

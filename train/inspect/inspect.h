@@ -4,6 +4,7 @@
 #define DT_TRAIN_INSPECT_INSPECT_H
 
 #include "core/file.h"
+#include "core/memory.h"
 #include "core/tensorfile.h"
 #include "dynamics/dynamics.h"
 #include "train/inspect/inspect_layers.h"
@@ -17,9 +18,10 @@ typedef struct dt_inspection {
     char sha256[DT_SHA256_HEX]; /* of weights, buffers and quantizer state: not the optimizer's */
 } dt_inspection;
 
-/* Reads a file by its content. Errors as dt_import_file; on failure `out` is untouched. */
-dt_status dt_inspect_open(const char *path, const dt_alloc *a, dt_inspection *out,
-                          dt_error *err) DT_MUST_CHECK;
+/* Reads a file by its content, if `limit` has room for it (NULL: whatever there is). Errors as
+ * dt_import_file, and NOMEM; on failure `out` is untouched. */
+dt_status dt_inspect_open(const char *path, const dt_memory_limit *limit, const dt_alloc *a,
+                          dt_inspection *out, dt_error *err) DT_MUST_CHECK;
 void dt_inspect_close(dt_inspection *inspection);
 
 /* True for a tensor that belongs to the net and not to the run: optimizer, dynamics. */
@@ -59,6 +61,7 @@ typedef struct dt_inspect_events {
     int64_t pictures; /* of the test split, to measure activations on; 0: no dataset is opened */
     const char *const *overrides; /* of the recipe: "data.root=..." */
     size_t override_count;
+    dt_memory_limit memory; /* the most to use; 0: whatever there is */
 } dt_inspect_events;
 
 /* Calls `site` for every quantization site of one of our checkpoints, in graph order, by building

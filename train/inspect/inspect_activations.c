@@ -10,12 +10,10 @@
 #include "fakequant/quantizers.h"
 #include "train/run/evaluate.h"
 
-enum { BATCH = 32 };
-
 typedef struct watch {
     const dt_graph *graph;
     dt_inspect_fit *fit;
-    real *room; /* of the largest value at BATCH */
+    real *room; /* of the largest value at DT_INSPECT_BATCH */
     int64_t valid;
 } watch;
 
@@ -94,24 +92,32 @@ static dt_status run_batches(dt_evaluator *e, dt_loader *loader, int64_t picture
     return DT_OK;
 }
 
-static int64_t largest_value(const dt_graph *g)
+int64_t dt_inspect_largest(const dt_graph *g, dt_value_kind kind)
 {
     int64_t most = 1;
     for (int i = 0; i < g->value_count; i++) {
+        if (g->value[i].kind != kind) continue;
         int64_t n = dt_shape_count(&g->value[i].shape);
         most = n > most ? n : most;
     }
     return most;
 }
 
+/* What activation quantizers read: inputs of the net, and what nodes give. */
+static int64_t largest_read(const dt_graph *g)
+{
+    int64_t in = dt_inspect_largest(g, DT_VALUE_INPUT), made = dt_inspect_largest(g, DT_VALUE_NODE);
+    return in > made ? in : made;
+}
+
 static dt_status watch_net(dt_session *s, const dt_graph *graph, dt_evaluator *e, int64_t pictures,
                            dt_inspect_fit *fit, dt_error *err)
 {
     dt_loader *loader;
-    size_t most = (size_t)largest_value(graph);
+    size_t most = (size_t)largest_read(graph);
     watch w = { .graph = graph, .fit = fit };
-    DT_TRY(dt_session_loader(s, DT_SPLIT_TEST, BATCH, &loader, err));
-    w.room = dt_get_array(s->alloc, most * BATCH, sizeof *w.room, "inspection");
+    DT_TRY(dt_session_loader(s, DT_SPLIT_TEST, DT_INSPECT_BATCH, &loader, err));
+    w.room = dt_get_array(s->alloc, most * DT_INSPECT_BATCH, sizeof *w.room, "inspection");
     dt_status st = DT_ERR_NOMEM;
     e->exec.hook = on_node;
     e->exec.hook_arg = &w;
@@ -128,8 +134,8 @@ dt_status dt_inspect_activations(dt_session *s, const dt_graph *graph, int64_t p
                                  dt_inspect_fit *fit, dt_error *err)
 {
     dt_evaluator e;
-    DT_TRY(
-        dt_evaluator_init(&e, &s->net, graph, &s->kernels, BATCH, s->threads, NULL, s->alloc, err));
+    DT_TRY(dt_evaluator_init(&e, &s->net, graph, &s->kernels, DT_INSPECT_BATCH, s->threads, NULL,
+                             s->alloc, err));
     dt_status st = watch_net(s, graph, &e, pictures, fit, err);
     dt_evaluator_fini(&e);
     return st;

@@ -20,6 +20,9 @@ void dt_inspect_fit_add(dt_inspect_fit *fit, const dt_fakequant_conf *c, const d
 /* 10 log10(signal / noise); +inf when nothing was lost. */
 double dt_inspect_sqnr(const dt_inspect_fit *fit);
 
+enum { DT_INSPECT_BATCH = 32 };
+/* Numbers of the largest value of a kind in a graph, of one sample. */
+int64_t dt_inspect_largest(const dt_graph *g, dt_value_kind kind);
 /* The first `pictures` of the session's test split through its float net; `fit` (by node of the
  * graph, zeroed) is filled for quantizers of activations. Errors: IO, NOMEM. */
 dt_status dt_inspect_activations(dt_session *s, const dt_graph *graph, int64_t pictures,

@@ -118,6 +118,27 @@ dt_status dt_budget_check_file(const char *path, const dt_memory_limit *limit, d
                    2 * size + used, limit->bytes, limit->why);
 }
 
+dt_status dt_budget_check_bytes(size_t bytes, const dt_memory_limit *limit, const char *what,
+                                const char *advice, dt_error *err)
+{
+    size_t used = dt_memory_resident(), room = dt_memory_address_room();
+    bool fits = limit->bytes == 0 || (bytes <= limit->bytes && used <= limit->bytes - bytes);
+    if (fits && bytes <= room) return DT_OK;
+    return dt_fail(
+        err, DT_ERR_NOMEM, &(dt_where){ .key = what },
+        "%zu bytes of memory are needed and %zu may be used (%s), in use already %zu; %s",
+        bytes + used, fits ? room : limit->bytes,
+        fits ? "the address space below RLIMIT_AS" : limit->why, used, advice);
+}
+
+/* As data/loader.c has them. */
+size_t dt_budget_loader_bytes(const dt_net_input *input, int classes, int64_t samples)
+{
+    const dt_shape x = dt_net_input_shape(input);
+    size_t pixels = (size_t)dt_shape_count(&x) + (size_t)classes + 1, bytes;
+    return dt_size_mul(pixels * sizeof(float), 2 * (size_t)samples, &bytes) ? bytes : SIZE_MAX / 2;
+}
+
 /* A plan's memory, for as long as it takes to count it. */
 static dt_status count_plan(const dt_session *s, const dt_graph *g, dt_norms norms, int64_t batch,
                             dt_error *err)
@@ -166,15 +187,12 @@ static dt_status count_session(dt_session *s, dt_measure *m, const dt_session_pa
     return p->rest ? p->rest(p->rest_arg, s, out_key, err) : DT_OK;
 }
 
-/* Two batches of each loader, as data/loader.c has them. */
 static dt_status count_loaders(const dt_session *s, const dt_session_params *p,
                                const dt_net_input *input, void **out, dt_error *err)
 {
-    const dt_shape x = dt_net_input_shape(input);
-    size_t pixels = (size_t)dt_shape_count(&x) + (size_t)s->net.classes + 1, bytes = 0;
     int64_t samples = s->data ? p->eval_batch : 0;
     if (p->training) samples += s->data_conf->batch + s->recipe->eval.batch;
-    if (!dt_size_mul(pixels * sizeof(float), 2 * (size_t)samples, &bytes)) bytes = SIZE_MAX / 2;
+    size_t bytes = dt_budget_loader_bytes(input, s->net.classes, samples);
     *out = bytes ? dt_get(s->alloc, bytes, "loader") : NULL;
     return *out || !bytes ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
 }

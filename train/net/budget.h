@@ -19,6 +19,11 @@ dt_status dt_budget_check(const dt_session *s, const dt_session_params *params,
 /* A file that is read whole, and the tensors made of it. */
 dt_status dt_budget_check_file(const char *path, const dt_memory_limit *limit,
                                dt_error *err) DT_MUST_CHECK;
+/* `bytes` more than are in use, for something that has no recipe; `advice` says what needs less. */
+dt_status dt_budget_check_bytes(size_t bytes, const dt_memory_limit *limit, const char *what,
+                                const char *advice, dt_error *err) DT_MUST_CHECK;
+/* What a loader holds: two batches of `samples` such inputs. SIZE_MAX / 2: too much to count. */
+size_t dt_budget_loader_bytes(const dt_net_input *input, int classes, int64_t samples);
 /* The same for a measure that the caller has made: `recipe` tells the model's options. */
 dt_status dt_budget_compare(const dt_measure *m, const dt_memory_limit *limit,
                             const dt_recipe *recipe, const dt_net_input *input,

@@ -221,7 +221,7 @@ static bool array_of(const dt_session *s, dt_net_input *out)
     return true;
 }
 
-static dt_status input_of(dt_session *s, dt_net_input *out, dt_error *err)
+dt_status dt_session_input(const dt_session *s, dt_net_input *out, dt_error *err)
 {
     float low, high;
     *out = (dt_net_input){ .H = 0 };
@@ -356,7 +356,7 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     bool told = number_attr(&s->init, "input.height") || dt_tensors_attr(&s->init, "input.shape");
     if (!p->no_data || !told) DT_TRY(dt_session_open_data(s, p->need, err));
     if (p->training || p->scores) DT_TRY(check_labels(s, err));
-    DT_TRY(input_of(s, &input, err));
+    DT_TRY(dt_session_input(s, &input, err));
     DT_TRY(dt_budget_check(s, p, &input, err));
     DT_TRY(dt_net_init(&s->net, s->recipe, &input, p->training || p->gradients, s->alloc, err));
     s->net.plain = p->plain;

@@ -72,6 +72,8 @@ dt_status dt_session_open(dt_session *s, const dt_session_params *p, dt_error *e
  * the dataset with the size that its pictures get. */
 dt_status dt_session_start(dt_session *s, dt_recipe *recipe, int threads, const dt_alloc *alloc,
                            dt_error *err) DT_MUST_CHECK;
+/* What the opened data set, or the checkpoint of model.init, gives a net. FORMAT */
+dt_status dt_session_input(const dt_session *s, dt_net_input *out, dt_error *err) DT_MUST_CHECK;
 dt_status dt_session_open_data(dt_session *s, dt_data_need need, dt_error *err) DT_MUST_CHECK;
 /* A part of dt_session_open, for budget.c. */
 dt_status dt_session_open_dynamics(dt_session *s, dt_error *err) DT_MUST_CHECK;
