@@ -184,6 +184,8 @@ typedef struct dt_op {
     dt_op_matmul matmul;
     bool quantizes;   /* in[0] to a grid; the configuration is a dt_fakequant_conf (quantizer.h) */
     bool moves_codes; /* outputs are elements of in[0] or zeros: on a grid they stay on it */
+    /* Are its channels, the last axis, those of in[0], one by one? NULL: where it is as long. */
+    bool (*keeps_channels)(const void *conf, const dt_shape *in);
     bool identity_in_eval; /* outside of training the output is in[0] */
     bool batch_stat;   /* normalises by statistics of the batch; starts with a dt_batchnorm_conf */
     bool affine;       /* ends in times in[1] plus in[2] along the last axis */

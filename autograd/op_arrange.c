@@ -129,6 +129,19 @@ static void backward(const dt_op_run *r)
     dt_op_each(r, r->in_shape[0].dim[0], backward_sample);
 }
 
+/* The last axis alone goes to the last axis, as it is. */
+static bool keeps_channels(const void *conf, const dt_shape *in)
+{
+    const dt_arrange_conf *c = conf;
+    int64_t C = in->dim[in->rank - 1];
+    for (int k = 0; k < c->loops; k++) {
+        const dt_arrange_loop *l = &c->loop[k];
+        bool from = l->from == in->rank - 1, to = l->to == c->rank - 1;
+        if (l->count > 1 && (from != to || (from && (l->count != C || l->step != 1)))) return false;
+    }
+    return c->first[in->rank - 1] == 0;
+}
+
 /* Channels in the order of a shuffle of 2 groups; rows that a foreign file flattens as [C,H,W];
  * every second channel of a picture's part; one token. */
 static const dt_arrange_conf shuffle = {
@@ -164,6 +177,7 @@ const dt_op dt_op_arrange = {
     .accumulates = 1,
     .sign = DT_SIGN_KEEP,
     .moves_codes = true,
+    .keeps_channels = keeps_channels,
     .form = "arrange",
     .infer = infer,
     .forward = forward,

@@ -21,7 +21,8 @@ static bool passes(const dt_ptq *q, const dt_node *node, bool *out_limits)
         return low == 0 && isinf(high);
     }
     return node->op->moves_codes && !node->op->part &&
-           in->dim[in->rank - 1] == out->dim[out->rank - 1];
+           in->dim[in->rank - 1] == out->dim[out->rank - 1] &&
+           (!node->op->keeps_channels || node->op->keeps_channels(node->conf, in));
 }
 
 static bool is_linear_with_bias(const dt_ptq *q, const dt_node *node)

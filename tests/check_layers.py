@@ -206,7 +206,8 @@ def words(path, text, wrong):
 # descriptors and functions are compared nowhere but where tables are looked up.
 TABLES = {"autograd/ops.c", "integer/forms.c"}
 # `name` there is a word of another vocabulary, or only printed.
-OTHER_WORDS = {("exchange/onnx/reader/op_function.c", '(how, "tanh"'), ("train/bench/bench.c", "= b->plan.")}
+OTHER_WORDS = {("exchange/onnx/reader/op_function.c", '(how, "tanh"'),
+               ("exchange/onnx/reader/op_resize.c", '(mode, "linear"'), ("train/bench/bench.c", "= b->plan.")}
 COMPARES = r"(?:\bstr(?:n?case|n)?cmp|\bmemcmp|\bstrstr|\b\w*(?:equal|same)\w*)\s*\("
 FACTS = [re.compile(p) for p in (
     COMPARES + r"[^;]*\b(?:op|form)(?:->|\.)name\b",

@@ -32,6 +32,7 @@ typedef enum dt_tfl_op {
     DT_TFL_PAD,
     DT_TFL_PADV2,
     DT_TFL_RESHAPE,
+    DT_TFL_RESIZE_NEAREST,
     DT_TFL_STRIDED_SLICE,
     DT_TFL_SUB,
     DT_TFL_TRANSPOSE,

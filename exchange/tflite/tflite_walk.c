@@ -167,7 +167,8 @@ dt_status dt_tflite_gather(dt_tflite_walker *w, const dt_int_node *n, const uint
     dt_tflite_node(w->m, DT_TFL_CAST, &w->tensor[n->in[0]], 1, wide[0], NULL);
     dt_tflite_node(w->m, DT_TFL_ADD, (int[]){ wide[0], add }, 2, wide[1], (int[]){ DT_TFL_NONE });
     w->tensor[n->out] = dt_tflite_codes(w, n->name, "", n->out, shape);
-    dt_tflite_node(w->m, DT_TFL_GATHER, (int[]){ rows, wide[1] }, 2, w->tensor[n->out], NULL);
+    dt_tflite_node(w->m, DT_TFL_GATHER, (int[]){ rows, wide[1] }, 2, w->tensor[n->out],
+                   (int[]){ 0, 0 });
     return DT_OK;
 }
 

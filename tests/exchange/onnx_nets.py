@@ -225,6 +225,47 @@ def shuffled(side):
     return n
 
 
+def moves(side):
+    """Elements by indices: padding that nothing takes in, of every kind; rolls, turns, repeats; resized to the
+    nearest by whole factors and others; channels that are pixels."""
+    n = Net("moves", side, 18)
+    x = n("Relu", n("Conv", "image", n.real(4, 3, 3, 3), pads=[1] * 4, strides=[2, 2]))
+    rows = side // 2
+    factors = lambda *x: n.constant(np.float32((1, 1, *x)))
+    y = n("Pad", x, n.whole(1, 2, 0, -1), n.constant(np.float32(0)), n.whole(2, 3))
+    y = n("Conv", n("Add", y, n("Pad", x, n.whole(1, 2, 0, -1), "", n.whole(2, 3), mode="reflect")),
+          n.real(4, 4, 3, 3), pads=[1, 0, 0, 0])
+    y = n("Resize", y, "", factors(1, 1.07), mode="nearest", nearest_mode="floor",
+          coordinate_transformation_mode="asymmetric")
+    x = n("Relu", n("Add", x, n("Pad", y, n.whole(0, 1, 0, 0, 0, -1, 0, 0), mode="edge")))
+    a = n("Slice", x, n.whole(3), n.whole(rows), n.whole(2))
+    x = n("Concat", a, n("Slice", x, n.whole(0), n.whole(3), n.whole(2)), axis=2)
+    x = n("Slice", x, n.whole(-1), n.whole(-2 ** 63), n.whole(3), n.whole(-1))
+    x = n("Conv", x, n.real(8, 4, 1, 1), n.real(8, scale=.1))
+    x = n("Relu", n("DepthToSpace", x, blocksize=2, mode="CRD"))
+    x = n("Relu", n("Conv", x, n.real(4, 2, 3, 3), strides=[2, 2], pads=[1] * 4))
+    x = n("Conv", n("SpaceToDepth", x, blocksize=2), n.real(6, 16, 1, 1))
+    x = n("Gather", x, n.whole(5, 4, 3, 2, 1, 0), axis=1)
+    s = n("Conv", n("GlobalAveragePool", x), n.real(6, 6, 1, 1), n.real(6, scale=.1))
+    x = n("Add", x, s)  # one number for each channel
+    x = n("Resize", n("Relu", x), "", factors(2, 2), mode="nearest")
+    n.head(n("Conv", x, n.real(5, 6, 3, 3)), 5)
+    return n
+
+
+def between(side):
+    """Resized to what lies between pixels: float between quantizers."""
+    n = Net("between", side, 13)
+    x = n("Relu", n("Conv", "image", n.real(4, 3, 3, 3), pads=[1] * 4, strides=[2, 2]))
+    factors = lambda *x: n.constant(np.float32((1, 1, *x)))
+    x = n("Resize", x, "", factors(2, 1.25), mode="linear")
+    x = n("Conv", x, n.real(4, 4, 3, 3), strides=[2, 2])
+    x = n("Resize", x, "", factors(2, 2), mode="linear", coordinate_transformation_mode="align_corners")
+    x = n("Resize", n("Conv", x, n.real(4, 4, 1, 1)), "", factors(.5, 1.5), mode="cubic")
+    n.head(n("Conv", x, n.real(5, 4, 3, 3)), 5)
+    return n
+
+
 def gelu(n, x):
     """As exporters write it for opsets without one."""
     y = n("Erf", n("Div", x, n.constant(np.float32(2 ** 0.5))))
@@ -438,8 +479,8 @@ def qcdq(side):
 
 
 QUANTIZED = qdq, qcdq
-NETS = (sided, padded, residual, last, functions, squeeze, pools, borders, dilated, fronts, shuffled,
-        arithmetic, pixels, tokens, groups, pixel, dense, masks)
+NETS = (sided, padded, residual, last, functions, squeeze, pools, borders, dilated, fronts, shuffled, moves,
+        between, arithmetic, pixels, tokens, groups, pixel, dense, masks)
 # Of these a part has no integer form: the words of the refusal.
 FLOAT = {"borders": "those at the border have another divisor"}
 

@@ -12,6 +12,8 @@
 #include "autograd/op_layernorm.h"
 #include "autograd/op_maxpool.h"
 #include "autograd/op_powers.h"
+#include "autograd/op_remap.h"
+#include "autograd/op_resample.h"
 #include "layers/models.h"
 #include "layers/nodes.h"
 
@@ -34,6 +36,7 @@ static const dt_elu_conf operation_elu = { 0.8 };
 static const dt_gelu_conf operation_gelu = { false };
 static const dt_hard_sigmoid_conf operation_hard_sigmoid = { 1.0 / 6, 0.5 };
 static const dt_leaky_relu_conf operation_leaky_relu = { 0.1 };
+static const dt_resample_conf operation_resample = { 24, 18, DT_RESAMPLE_CENTERS, false, 0 };
 
 /* A conv within limits, the value that it reads, a function: three inputs of one grid, which has
  * codes below 0, then a table. */
@@ -220,6 +223,29 @@ static inline int operation_arrange(dt_builder *b, int x)
     return dt_part_node(b, "arrange", "pixel", &pixel, &y, 1);
 }
 
+/* Zeros around; twice as large; a mirror, a roll and channels turned round; 7 rows of 11: a stream
+ * of values below 0, of which codes move. */
+static inline int operation_remap(dt_builder *b, int x)
+{
+    const dt_remap_conf padded = {
+        { { 0 }, { 15, 1, -1, 1, 0 }, { 16, 1, -2, 1, 0 }, { 8, 1, -1, 1, 0 } }
+    };
+    const dt_remap_conf doubled = { { { 0 }, { 16, 1, 0, 2, 1 }, { 16, 1, 0, 2, 1 } } };
+    const dt_remap_conf moved = { { { 0 },
+                                    { 18, 1, -1, 1, DT_REMAP_REFLECT },
+                                    { 16, 1, 3, 1, DT_REMAP_WRAP },
+                                    { 6, -1, 5, 1, 0 } } };
+    const dt_remap_conf fewer = {
+        { { 0 }, { 7, 18, 0, 7, DT_REMAP_EDGE }, { 9, 1, -1, 1, DT_REMAP_EDGE } }
+    };
+    x = dt_layer_stream(b, "stem", dt_layer_relu(b, "relu", x));
+    int y = dt_part_node(b, "remap", "padded", &padded, &x, 1);
+    y = dt_layer_conv2d(b, "branch", DT_LAYER_BODY, y, 6, 3, 2, 1, 1);
+    y = dt_part_node(b, "remap", "doubled", &doubled, &y, 1);
+    y = operation_node(b, "remap", &moved, dt_layer_relu6(b, "branch_relu", y));
+    return dt_part_node(b, "remap", "fewer", &fewer, &y, 1);
+}
+
 static const operation operations[] = {
     { "abs", NULL, NULL },
     { "add", operation_add, NULL },
@@ -252,6 +278,8 @@ static const operation operations[] = {
     { "prelu", operation_prelu, NULL },
     { "relu", NULL, NULL },
     { "relu6", NULL, NULL },
+    { "remap", operation_remap, NULL },
+    { "resample", NULL, &operation_resample },
     { "scale", operation_scale, NULL },
     { "shift", operation_shift, NULL },
     { "sigmoid", NULL, NULL },

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "autograd/exec.h"
+#include "autograd/op_arrange.h"
 #include "autograd/op_conv2d.h"
 #include "fakequant/choice.h"
 #include "tests/support/run.h"
@@ -130,6 +131,34 @@ START_TEST(what_is_wrong_is_named)
 }
 END_TEST
 
+/* What moves elements: shapes, and where they come from. */
+START_TEST(moves_have_shapes)
+{
+    static const char text[] = "layers:\n"
+                               "- {op: pad, pad: 1, bottom: 2, mode: reflect}\n"
+                               "- {op: nearest, factor: 2, width: 12}\n"
+                               "- {op: conv2d, out: 8}\n"
+                               "- {name: turns, op: channel_shuffle, groups: 4}\n"
+                               "- {op: pixel_shuffle}\n"
+                               "- {op: pixel_unshuffle, block: 4}\n"
+                               "- {op: resample, height: 5, width: 3, cubic: true}\n"
+                               "- {op: gap}\n"
+                               "- {op: linear, out: 7}\n";
+    static const dt_shape want[] = { { 4, { 1, 11, 10, 3 } }, { 4, { 1, 22, 12, 3 } },
+                                     { 4, { 1, 22, 12, 8 } }, { 4, { 1, 22, 12, 8 } },
+                                     { 4, { 1, 44, 24, 2 } }, { 4, { 1, 11, 6, 32 } },
+                                     { 4, { 1, 5, 3, 32 } } };
+    built t;
+    dt_error err = { .text = "" };
+    ck_assert_msg(build(text, &t, &err) == DT_OK, "%s", err.text);
+    for (size_t i = 0; i < DT_ARRAY_LEN(want); i++)
+        ck_assert(dt_shape_equal(&t.graph.value[t.graph.node[i].out[0]].shape, &want[i]));
+    const dt_arrange_conf *c = t.graph.node[3].conf;
+    ck_assert_int_eq(c->loop[3].step, 2); /* channels 0, 2, 4, 6, 1, ... */
+    end(&t);
+}
+END_TEST
+
 /* Each concat doubles the channels: numbers end before sizes overflow. */
 START_TEST(values_have_an_end)
 {
@@ -154,6 +183,7 @@ int main(int argc, char **argv)
     Suite *suite = suite_create("net_yaml");
     TCase *all = tcase_create("all");
     tcase_add_test(all, layers_have_names_shapes_starts_and_roles);
+    tcase_add_test(all, moves_have_shapes);
     tcase_add_loop_test(all, what_is_wrong_is_named, 0, DT_ARRAY_LEN(refusals));
     tcase_add_test(all, values_have_an_end);
     suite_add_tcase(suite, all);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "exchange/onnx/reader/onnx_order.h"
+#include "exchange/onnx/reader/onnx_remap.h"
 
 dt_status dt_ox_refuse(dt_ox_walk *w, const char *fmt, ...)
 {
@@ -41,9 +41,7 @@ dt_status dt_ox_need_value(dt_ox_walk *w, int i, const dt_ox_value **out)
 {
     DT_TRY(dt_ox_need(w, i, out));
     if ((*out)->constant) return dt_ox_refuse(w, "input %d is constant", i);
-    if ((*out)->padded)
-        return dt_ox_refuse(
-            w, "its input comes from a Pad, which only convolutions and poolings take in");
+    if ((*out)->padded) DT_TRY(dt_ox_pad(w, w->node->in[i], out));
     bool waits = (*out)->order || (*out)->factor;
     return waits ? dt_ox_settle(w, w->node->in[i], -1, out) : DT_OK;
 }

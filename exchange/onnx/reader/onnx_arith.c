@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "autograd/op_powers.h"
+#include "exchange/onnx/reader/onnx_remap.h"
 
 /* ---- a value and a number ---- */
 
@@ -188,23 +189,51 @@ static dt_status need_pair(dt_ox_walk *w, const dt_ox_value **a, const dt_ox_val
     return last < 1 ? DT_OK : dt_ox_settle(w, w->node->in[1], last, b);
 }
 
+static int64_t elements(const dt_ox_value *v)
+{
+    int64_t n = 1;
+    for (int i = 0; i < v->rank; i++)
+        n *= v->dim[i];
+    return n;
+}
+
+/* Operands of as many dimensions, of which one has one element where the other has more: it is
+ * repeated. */
+static dt_status repeat(dt_ox_walk *w, const dt_ox_value **a, const dt_ox_value **b)
+{
+    bool fits = (*a)->rank == (*b)->rank, more = false, less = false;
+    for (int i = 0; fits && i < (*a)->rank; i++) {
+        int64_t n = (*a)->dim[i], m = (*b)->dim[i];
+        fits = n == m || n == 1 || m == 1;
+        more = more || n > m;
+        less = less || m > n;
+    }
+    if (!fits || (!more && !less) || (*a)->order || (*b)->order) return DT_OK;
+    const char *name = dt_layer_name(w->b, "%s.repeated", w->layer);
+    bool first = elements(*a) < elements(*b); /* the smaller one has the other's order of axes */
+    const dt_ox_value **small = first ? a : b, **large = first ? b : a;
+    DT_TRY(dt_ox_repeat_like(w, w->node->in[first ? 0 : 1], *large, name, small));
+    if (more && less) DT_TRY(dt_ox_repeat_like(w, w->node->in[first ? 1 : 0], *small, name, large));
+    return DT_OK;
+}
+
 static dt_status two_values(dt_ox_walk *w, dt_ox_arith op)
 {
     const dt_ox_value *a, *b;
     DT_TRY(need_pair(w, &a, &b));
-    bool turned = (op == DT_OX_MUL || op == DT_OX_DIV) && is_factor(w, a, b);
+    bool scales = op == DT_OX_MUL || op == DT_OX_DIV;
+    if (!scales || (!is_factor(w, a, b) && !is_factor(w, b, a))) DT_TRY(repeat(w, &a, &b));
+    bool turned = scales && is_factor(w, a, b);
     if (turned) {
         const dt_ox_value *rows = a;
         a = b;
         b = rows;
     }
     bool alike = (a->order && same_order(w, a, b)) || dt_ox_is_alike(w, a, b);
-    bool factor = (op == DT_OX_MUL || op == DT_OX_DIV) && is_factor(w, b, a);
+    bool factor = scales && is_factor(w, b, a);
     if (!alike && !factor)
-        return dt_ox_refuse(w,
-                            "its operands have other shapes or orders of axes; equal ones are "
-                            "read%s",
-                            op == DT_OX_MUL ? ", and a factor for each channel [N,C,1,1]" : "");
+        return dt_ox_refuse(w, "its operands have other shapes or orders of axes; equal ones are "
+                               "read, and ones of as many dimensions that are 1 here or there");
     int x = a->value, y = b->value;
     if (op == DT_OX_DIV && !turned) y = inverse(w, y);
     if (op == DT_OX_DIV && turned) x = inverse(w, x);

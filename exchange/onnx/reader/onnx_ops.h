@@ -27,6 +27,7 @@ typedef struct dt_ox_value {
      * below, right. */
     bool padded, lowest;
     int64_t pad[4];
+    const char *layer; /* of the Pad, where `padded` */
     /* It is codes of `value`, which wait for DequantizeLinear; NULL: it is no codes. */
     struct dt_ox_codes *codes;
     bool lost; /* its node was refused, while all are looked at */

@@ -175,8 +175,7 @@ bool dt_ox_order_cut(dt_ox_order *o, int dim, int64_t first, int64_t count, int6
     return true;
 }
 
-/* A name for the node that moves elements: that of the file's node, which makes no other. */
-static const char *name_of(dt_ox_walk *w, const char *base)
+const char *dt_ox_moved_name(dt_ox_walk *w, const char *base)
 {
     const char *name = base;
     for (int i = 2; name && dt_ox_map_find(&w->moved, name); i++) {
@@ -194,8 +193,8 @@ static dt_status arrange(dt_ox_walk *w, const dt_ox_value *v, int rank, const in
 {
     const dt_ox_order o = dt_ox_order_of(w, v);
     dt_arrange_conf c = { .rank = rank };
-    const char *name =
-        name_of(w, v->order ? o.layer : dt_arena_printf(w->file->arena, "%s.input", o.layer));
+    const char *name = dt_ox_moved_name(
+        w, v->order ? o.layer : dt_arena_printf(w->file->arena, "%s.input", o.layer));
     if (!name) return dt_ox_no_memory(w);
     memcpy(c.first, o.first, sizeof c.first);
     for (int axis = 1; axis < rank; axis++)
@@ -210,6 +209,12 @@ static dt_status arrange(dt_ox_walk *w, const dt_ox_value *v, int rank, const in
                                     DT_ARRANGE_LOOPS);
             c.loop[c.loops++] = (dt_arrange_loop){ p->axis, axis, p->count, p->step };
         }
+    for (int k = 0; k < o.parts; k++)
+        if (to[o.part[k].dim] < 0 && o.part[k].count > 1)
+            return dt_ox_refuse(w,
+                                "dimension %d of its input has %lld elements, the other operand "
+                                "one, and the other way round",
+                                o.part[k].dim, (long long)v->dim[o.part[k].dim]);
     for (int k = 0; k < o.parts; k++)
         if (to[o.part[k].dim] == 0 && o.part[k].axis)
             return dt_ox_refuse(w,
@@ -261,7 +266,7 @@ static dt_status settle(dt_ox_walk *w, const dt_ox_value *v, int last, dt_ox_val
 static dt_status multiply(dt_ox_walk *w, dt_ox_value *v)
 {
     const dt_affine_conf c = { v->factor, 0 };
-    const char *name = name_of(w, dt_arena_printf(w->file->arena, "%s.factor", w->layer));
+    const char *name = dt_ox_moved_name(w, dt_arena_printf(w->file->arena, "%s.factor", w->layer));
     if (!name) return dt_ox_no_memory(w);
     v->value = dt_part_node(w->b, "affine", name, &c, &v->value, 1);
     v->factor = 0;
@@ -312,6 +317,12 @@ dt_status dt_ox_settle_as(dt_ox_walk *w, const dt_ox_value *v, dt_ox_value *out)
     for (int i = 0; i < v->rank; i++)
         to[i] = i;
     return arrange(w, v, v->rank, to, out);
+}
+
+dt_status dt_ox_settle_to(dt_ox_walk *w, const dt_ox_value *v, int rank, const int *to,
+                          dt_ox_value *out)
+{
+    return arrange(w, v, rank, to, out);
 }
 
 const dt_node *dt_ox_maker(const dt_ox_walk *w, const dt_ox_value *v)

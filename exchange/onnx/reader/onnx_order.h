@@ -53,6 +53,13 @@ dt_status dt_ox_settle_pixel(dt_ox_walk *w, const char *name,
 dt_status dt_ox_settle_as(dt_ox_walk *w, const dt_ox_value *v, dt_ox_value *out) DT_MUST_CHECK;
 /* The same, with all elements of a sample along one axis, in the file's order. */
 dt_status dt_ox_settle_flat(dt_ox_walk *w, const dt_ox_value *v, dt_ox_value *out) DT_MUST_CHECK;
+/* A node that makes dimension i of v axis to[i] of a value of `rank` axes (-1: it has one element).
+ */
+dt_status dt_ox_settle_to(dt_ox_walk *w, const dt_ox_value *v, int rank, const int *to,
+                          dt_ox_value *out) DT_MUST_CHECK;
+/* A name for a node that moves elements: that of the file's node, or one like it. NULL: no memory.
+ */
+const char *dt_ox_moved_name(dt_ox_walk *w, const char *base);
 
 /* The node that makes a value; NULL: it is an input. */
 const dt_node *dt_ox_maker(const dt_ox_walk *w, const dt_ox_value *v);

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "exchange/onnx/reader/onnx_arith.h"
+#include "exchange/onnx/reader/onnx_remap.h"
 
 /* From EQUAL on they give truths; from AND on they take them. */
 typedef enum arith {
@@ -179,18 +180,31 @@ static dt_status fold_expand(dt_ox_walk *w, dt_ox_tensor **out)
     return DT_OK;
 }
 
-/* A value keeps its shape. */
+/* A value keeps its shape, or is repeated along dimensions of one element. */
 static dt_status build_expand(dt_ox_walk *w)
 {
     const dt_ox_value *v;
     const dt_ox_tensor *to;
+    dt_remap_axis rule[DT_OX_RANK] = { { 0 } };
+    dt_ox_value out;
+    bool same = true;
     DT_TRY(dt_ox_need(w, 0, &v));
     DT_TRY(dt_ox_wholes(w, 1, &to));
-    bool same = to && to->rank == 1 && to->count <= v->rank;
-    for (int i = 0; same && i < (int)to->count; i++)
-        same = to->n[i] == 1 || to->n[i] == v->dim[v->rank - (int)to->count + i];
-    return same ? dt_ox_set(w, 0, v)
-                : dt_ox_refuse(w, "it repeats a value; constants are expanded");
+    if (!to || to->rank != 1 || to->count > v->rank)
+        return dt_ox_refuse(w, "it adds dimensions to a value, whose own are repeated");
+    for (int i = 0; i < (int)to->count; i++) {
+        int k = v->rank - (int)to->count + i;
+        if (to->n[i] == 1 || to->n[i] == v->dim[k]) continue;
+        if (v->dim[k] != 1 || to->n[i] < 1)
+            return dt_ox_refuse(w, "its shape does not fit %lld elements of dimension %d",
+                                (long long)v->dim[k], k);
+        rule[k] = (dt_remap_axis){ to->n[i], 0, 0, 1, DT_REMAP_EDGE };
+        same = false;
+    }
+    if (same) return dt_ox_set(w, 0, v);
+    if (v->padded) DT_TRY(dt_ox_need_value(w, 0, &v));
+    DT_TRY(dt_ox_remap(w, v, rule, w->layer, &out));
+    return dt_ox_set(w, 0, &out);
 }
 
 static dt_status fold_where(dt_ox_walk *w, dt_ox_tensor **out)

@@ -1,9 +1,10 @@
-/* Concat of constants; of values along their channels; of a class token and tokens. */
+/* Concat of constants; of values along their channels; of parts of one value's axis; of a class
+ * token and tokens. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
 #include "exchange/onnx/reader/onnx_names.h"
-#include "exchange/onnx/reader/onnx_order.h"
+#include "exchange/onnx/reader/onnx_remap.h"
 
 static dt_status sizes(dt_ox_walk *w, int axis, int64_t *dim)
 {
@@ -145,14 +146,86 @@ static int join(dt_ox_walk *w, int *in, int count)
     return dt_part_node(w->b, "concat", w->layer, NULL, in, count);
 }
 
+/* A dimension's part of an axis, which is the only one; NULL: it has none, or several. */
+static const dt_ox_part *part_of(const dt_ox_order *o, int dim)
+{
+    const dt_ox_part *found = NULL;
+    for (int k = 0; k < o->parts; k++) {
+        if (o->part[k].dim != dim) continue;
+        if (found || o->part[k].axis == 0) return NULL;
+        found = &o->part[k];
+    }
+    return found;
+}
+
+/* Are both the same but for a part of one axis along dimension `dim`? */
+static bool differ_in(const dt_ox_order *a, const dt_ox_order *b, int dim)
+{
+    const dt_ox_part *p = part_of(a, dim);
+    if (!p || a->parts != b->parts) return false;
+    for (int k = 0; k < a->parts; k++) {
+        const dt_ox_part *x = &a->part[k], *y = &b->part[k];
+        bool same = x->axis == y->axis && x->dim == y->dim;
+        if (!same || (x != p && (x->count != y->count || x->step != y->step))) return false;
+    }
+    for (int i = 0; i < DT_MAX_RANK; i++)
+        if (i != p->axis && a->first[i] != b->first[i]) return false;
+    return true;
+}
+
+/* Parts of one axis of one value beside each other, as a roll has them: indices [*out_count] of
+ * that axis, and the order with all of it. False: it is something else. */
+static bool is_roll(dt_ox_walk *w, int axis, int64_t *index, int64_t *out_count, dt_ox_order *all)
+{
+    const dt_ox_value *first = dt_ox_input(w, 0);
+    int64_t count = 0;
+    for (int k = 0; k < w->node->in_count; k++) {
+        const dt_ox_value *v = dt_ox_input(w, k);
+        if (!v || v->constant || v->value != first->value || !v->order || v->padded ||
+            v->factor != first->factor || v->rank != first->rank)
+            return false;
+        const dt_ox_part *p = part_of(v->order, axis);
+        if (!p || !differ_in(first->order, v->order, axis) || p->count > DT_REMAP_MOST - count)
+            return false;
+        for (int64_t i = 0; index && i < p->count; i++)
+            index[count + i] = v->order->first[p->axis] + i * p->step;
+        count += p->count;
+    }
+    *out_count = count;
+    *all = *first->order;
+    dt_ox_part *p = &all->part[part_of(all, axis) - all->part];
+    all->first[p->axis] = 0;
+    p->count = dt_ox_shape(w, first)->dim[p->axis];
+    p->step = 1;
+    return true;
+}
+
+static dt_status build_roll(dt_ox_walk *w, int axis, int64_t count)
+{
+    int64_t *index = dt_arena_get(w->file->arena, (size_t)count * sizeof *index);
+    const dt_ox_value *v = dt_ox_input(w, 0);
+    dt_ox_order all;
+    dt_ox_value whole = *v;
+    if (!index) return dt_ox_no_memory(w);
+    is_roll(w, axis, index, &count, &all);
+    whole.dim[axis] = dt_ox_shape(w, v)->dim[part_of(&all, axis)->axis];
+    DT_TRY(dt_ox_set_order(w, 0, &whole, &all, whole.rank, whole.dim));
+    return dt_ox_set_indices(w, 0, dt_ox_map_find(&w->values, w->node->out[0]), axis, index, count);
+}
+
 static dt_status build(dt_ox_walk *w)
 {
     const dt_ox_value *first, *v;
+    int64_t count;
+    dt_ox_order all;
     int axis, *in = dt_arena_get(w->file->arena, (size_t)w->node->in_count * sizeof *in);
     if (!in) return dt_ox_no_memory(w);
     if (is_class(w)) return build_class(w);
-    DT_TRY(dt_ox_need_value(w, 0, &first));
+    DT_TRY(dt_ox_need(w, 0, &first));
     DT_TRY(dt_ox_axis(w, dt_ox_int(w->node, "axis", 1), first->rank, &axis));
+    if (!first->constant && w->node->in_count > 1 && is_roll(w, axis, NULL, &count, &all))
+        return build_roll(w, axis, count);
+    DT_TRY(dt_ox_need_value(w, 0, &first));
     int64_t size = 0;
     bool picture = has_picture(w);
     for (int k = 0; k < w->node->in_count; k++) {

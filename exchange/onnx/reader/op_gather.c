@@ -1,6 +1,6 @@
-/* Gather: from constants; one index, or adjacent ones, of a value. */
+/* Gather: from constants; one index, or some that follow a rule, of a value. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exchange/onnx/reader/onnx_order.h"
+#include "exchange/onnx/reader/onnx_remap.h"
 
 static dt_status fold(dt_ox_walk *w, dt_ox_tensor **out)
 {
@@ -32,21 +32,36 @@ static dt_status fold(dt_ox_walk *w, dt_ox_tensor **out)
     return DT_OK;
 }
 
-/* Indices of an axis of `size` that go on by one step; a single one takes the dimension away. */
-static dt_status window(dt_ox_walk *w, const dt_ox_tensor *index, int64_t size, int64_t *first,
-                        int64_t *step)
+/* Do the indices of an axis of `size` go on by one step? */
+static bool window(const dt_ox_tensor *index, int64_t size, int64_t *first, int64_t *step)
 {
     int64_t n = index->count;
     *first = index->count ? index->n[0] + (index->n[0] < 0 ? size : 0) : -1;
     *step = n > 1 ? index->n[1] + (index->n[1] < 0 ? size : 0) - *first : 1;
-    bool fits = *first >= 0 && *first < size && index->rank < 2 && *step > 0 && *step < size + 1;
+    bool fits = *first >= 0 && *first<size && * step> 0 && *step < size + 1;
     for (int64_t k = 1; fits && k < n; k++) {
         int64_t i = index->n[k] + (index->n[k] < 0 ? size : 0);
         fits = i == *first + k * *step && i < size;
     }
-    return fits ? DT_OK
-                : dt_ox_refuse(w, "of values one element of an axis, or some that are equally far "
-                                  "from each other, are read");
+    return fits;
+}
+
+/* Other indices. */
+static dt_status by_rule(dt_ox_walk *w, const dt_ox_value *v, int axis, const dt_ox_tensor *index)
+{
+    enum { MOST = 1 << 16 };
+    if (index->count < 1 || index->count > MOST)
+        return dt_ox_refuse(w, "it takes %lld elements; 1 to %d are read", (long long)index->count,
+                            MOST);
+    int64_t *at = dt_arena_get(w->file->arena, (size_t)index->count * sizeof *at);
+    if (!at) return dt_ox_no_memory(w);
+    for (int64_t k = 0; k < index->count; k++) {
+        at[k] = index->n[k] + (index->n[k] < 0 ? v->dim[axis] : 0);
+        if (at[k] < 0 || at[k] >= v->dim[axis])
+            return dt_ox_refuse(w, "index %lld is outside of %lld elements", (long long)index->n[k],
+                                (long long)v->dim[axis]);
+    }
+    return dt_ox_set_indices(w, 0, v, axis, at, index->count);
 }
 
 static dt_status build(dt_ox_walk *w)
@@ -59,13 +74,15 @@ static dt_status build(dt_ox_walk *w)
     if (v->constant || v->padded) DT_TRY(dt_ox_need_value(w, 0, &v));
     DT_TRY(dt_ox_wholes(w, 1, &index));
     DT_TRY(dt_ox_axis(w, dt_ox_int(w->node, "axis", 0), v->rank, &axis));
-    if (!index) return dt_ox_refuse(w, "its indices are not there");
+    if (!index || index->rank > 1)
+        return dt_ox_refuse(w, "its indices are no list, nor one; of values those are read");
     for (int i = 0; i < v->rank; i++) {
         cut.first[i] = 0;
         cut.step[i] = 1;
         cut.count[i] = v->dim[i];
     }
-    DT_TRY(window(w, index, v->dim[axis], &cut.first[axis], &cut.step[axis]));
+    if (!window(index, v->dim[axis], &cut.first[axis], &cut.step[axis]))
+        return by_rule(w, v, axis, index);
     cut.count[axis] = index->count;
     DT_TRY(dt_ox_set_cut(w, 0, &cut));
     return index->rank ? DT_OK : dt_ox_drop(w, 0, axis);

@@ -1,9 +1,10 @@
-/* Pad with zeros or minus infinity, which the convolution or the pooling behind it takes in. */
+/* Pad. Zeros or minus infinity around a picture wait for the convolution or the pooling behind,
+ * which takes them in; whatever else is put around, or where something else reads it, is a node. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <string.h>
 
-#include "exchange/onnx/reader/onnx_ops.h"
+#include "exchange/onnx/reader/onnx_remap.h"
 
 /* Zeros in front of and behind every dimension of the file's value. */
 static dt_status amounts(dt_ox_walk *w, int rank, int64_t *before, int64_t *behind)
@@ -27,33 +28,78 @@ static dt_status amounts(dt_ox_walk *w, int rank, int64_t *before, int64_t *behi
     return DT_OK;
 }
 
+enum { MOST = 1 << 16 };
+
+/* Does it put something around rows and columns of a picture, and nothing else? */
+static bool is_around(const int64_t *before, const int64_t *behind)
+{
+    for (int i = 0; i < 4; i++)
+        if (before[i] < 0 || behind[i] < 0 || (i < 2 && (before[i] || behind[i]))) return false;
+    return true;
+}
+
+/* Elements of any dimensions are put around, or cut off. */
+static dt_status remap(dt_ox_walk *w, const dt_ox_value *v, const int64_t *before,
+                       const int64_t *behind, dt_remap_border border)
+{
+    dt_remap_axis rule[DT_OX_RANK] = { { 0 } };
+    dt_ox_value out;
+    for (int i = 0; i < v->rank; i++) {
+        int64_t size = v->dim[i] + before[i] + behind[i];
+        if (!before[i] && !behind[i]) continue;
+        if (size < 1) return dt_ox_refuse(w, "it leaves nothing of dimension %d", i);
+        rule[i] = (dt_remap_axis){ size, 1, -before[i], 1, border };
+    }
+    DT_TRY(dt_ox_remap(w, v, rule, w->layer, &out));
+    return dt_ox_set(w, 0, &out);
+}
+
+static dt_status border_of(dt_ox_walk *w, dt_remap_border *out)
+{
+    static const char *const modes[DT_REMAP_BORDERS] = {
+        [DT_REMAP_FILL] = "constant",
+        [DT_REMAP_EDGE] = "edge",
+        [DT_REMAP_REFLECT] = "reflect",
+        [DT_REMAP_WRAP] = "wrap",
+    };
+    const char *mode = dt_ox_text(w->node, "mode", "constant");
+    for (int i = 0; i < DT_REMAP_BORDERS; i++)
+        if (strcmp(mode, modes[i]) == 0) {
+            *out = (dt_remap_border)i;
+            return DT_OK;
+        }
+    return dt_ox_refuse(w, "mode '%.40s' is not read; constant, edge, reflect and wrap are", mode);
+}
+
 static dt_status build(dt_ox_walk *w)
 {
-    enum { MOST = 1 << 16 };
     const dt_ox_value *v;
     int64_t before[DT_OX_RANK], behind[DT_OX_RANK], any = 0;
+    dt_remap_border border = DT_REMAP_FILL;
     float fill;
     DT_TRY(dt_ox_need_value(w, 0, &v));
-    if (strcmp(dt_ox_text(w->node, "mode", "constant"), "constant") != 0)
-        return dt_ox_refuse(w, "mode '%.40s' is not read; constant is",
-                            dt_ox_text(w->node, "mode", ""));
+    DT_TRY(border_of(w, &border));
     DT_TRY(dt_ox_number(w, "value", 2, 0, &fill));
     DT_TRY(amounts(w, v->rank, before, behind));
-    for (int i = 0; i < v->rank; i++)
+    for (int i = 0; i < v->rank; i++) {
         any |= before[i] | behind[i];
+        if (before[i] < -MOST || behind[i] < -MOST || before[i] > MOST || behind[i] > MOST)
+            return dt_ox_refuse(w, "it pads dimension %d by more than %d", i, MOST);
+    }
     if (!any) return dt_ox_set(w, 0, v);
+    if (border != DT_REMAP_FILL) return remap(w, v, before, behind, border);
     bool lowest = isinf(fill) && fill < 0;
     if (fill != 0 && !lowest)
         return dt_ox_refuse(w, "it pads with %g; 0 and -inf are read", (double)fill);
-    DT_TRY(dt_ox_need_pixels(w, 0, &v));
-    if (!dt_ox_is_picture(w, v)) return dt_ox_refuse(w, "it pads something that is no picture");
-    for (int i = 0; i < 4; i++)
-        if (before[i] < 0 || behind[i] < 0 || before[i] > MOST || behind[i] > MOST ||
-            (i < 2 && (before[i] || behind[i])))
-            return dt_ox_refuse(w, "it cuts, or pads channels; rows and columns are padded");
+    if (v->rank == 4) DT_TRY(dt_ox_need_pixels(w, 0, &v));
+    bool waits = v->rank == 4 && dt_ox_is_picture(w, v) && is_around(before, behind);
+    if (!waits && lowest)
+        return dt_ox_refuse(w, "it pads with -inf what are no rows and columns of a picture");
+    if (!waits) return remap(w, v, before, behind, border);
     dt_ox_value out = *v;
     out.padded = true;
     out.lowest = lowest;
+    out.layer = w->layer;
     for (int i = 2; i < 4; i++) {
         out.pad[i - 2] = before[i];
         out.pad[i] = behind[i];

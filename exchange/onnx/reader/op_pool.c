@@ -101,11 +101,11 @@ static bool has_pads(const dt_ox_value *x, const dt_window *o, const int over[2]
            o->pad_w + o->more_w - over[1] != x->pad[3];
 }
 
-/* A picture, whose padding the windows take in. */
-static dt_status need_padded(dt_ox_walk *w, const dt_ox_value **x)
+/* A picture, whose padding the windows take in, or which gets it. */
+static dt_status need_padded(dt_ox_walk *w, bool takes_in, const dt_ox_value **x)
 {
     DT_TRY(dt_ox_need(w, 0, x));
-    if (!(*x)->padded) return need_picture(w, x);
+    if (!(*x)->padded || !takes_in) return need_picture(w, x);
     return dt_ox_is_picture(w, *x) ? DT_OK : dt_ox_refuse(w, "its input is no picture [N,C,H,W]");
 }
 
@@ -114,13 +114,14 @@ static dt_status build_average(dt_ox_walk *w)
     const dt_ox_value *x;
     dt_avgpool_conf c = { .count_pad = dt_ox_int(w->node, "count_include_pad", 0) != 0 };
     int over[2];
-    DT_TRY(need_padded(w, &x));
+    DT_TRY(need_padded(w, true, &x));
     if (x->lowest) return dt_ox_refuse(w, "its input is padded with -inf; 0 is read");
     DT_TRY(windows(w, x, &c.window, over));
-    if (x->padded && !c.count_pad && has_pads(x, &c.window, over))
-        return dt_ox_refuse(w,
-                            "the zeros of the Pad before it count, its own padding does not; one "
-                            "of them is read");
+    if (x->padded && !c.count_pad && has_pads(x, &c.window, over)) {
+        /* The zeros of the Pad count, its own padding does not. */
+        DT_TRY(need_padded(w, false, &x));
+        DT_TRY(windows(w, x, &c.window, over));
+    }
     c.count_pad = c.count_pad || x->padded;
     if (is_whole(x, &c.window)) return mean(w, x, 4);
     c.over_h = over[0], c.over_w = over[1];
@@ -132,13 +133,13 @@ static dt_status build_max(dt_ox_walk *w)
     const dt_ox_value *x;
     dt_maxpool_conf c;
     int over[2];
-    DT_TRY(need_padded(w, &x));
+    DT_TRY(dt_ox_need(w, 0, &x));
+    /* Its zeros are more than what is negative, unlike the padding of windows. */
+    bool least = x->lowest || (!x->constant && w->b->graph->value[x->value].nonneg);
+    DT_TRY(need_padded(w, least, &x));
     if (w->node->out_count > 1 && *w->node->out[1])
         return dt_ox_refuse(w, "its second output, where the maxima were, is not read");
     DT_TRY(windows(w, x, &c.window, over));
-    if (x->padded && !x->lowest && !w->b->graph->value[x->value].nonneg)
-        return dt_ox_refuse(w, "zeros around what may be negative are not read; behind a Relu, or "
-                               "of -inf, they are");
     return dt_ox_set_picture(w, dt_part_node(w->b, "maxpool", w->layer, &c, &x->value, 1), 4);
 }
 

@@ -1,7 +1,7 @@
 /* Slice: starts, ends, axes and steps as inputs, or as attributes before opset 10. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/onnx/reader/onnx_fold.h"
-#include "exchange/onnx/reader/onnx_order.h"
+#include "exchange/onnx/reader/onnx_remap.h"
 
 static int64_t within(int64_t v, int64_t low, int64_t high)
 {
@@ -58,6 +58,20 @@ static dt_status fold(dt_ox_walk *w, dt_ox_tensor **out)
     return dt_ox_cut(w, t, &cut, NULL, out);
 }
 
+/* A window that goes backwards along a dimension. */
+static dt_status build_backwards(dt_ox_walk *w, const dt_ox_value *v, const dt_ox_window *cut)
+{
+    dt_remap_axis rule[DT_OX_RANK] = { { 0 } };
+    dt_ox_value out;
+    for (int i = 0; i < v->rank; i++) {
+        bool whole = cut->count[i] == v->dim[i] && cut->step[i] == 1;
+        if (cut->count[i] < 1) return dt_ox_refuse(w, "it leaves nothing of dimension %d", i);
+        if (!whole) rule[i] = (dt_remap_axis){ cut->count[i], cut->step[i], cut->first[i], 1, 0 };
+    }
+    DT_TRY(dt_ox_remap(w, v, rule, w->layer, &out));
+    return dt_ox_set(w, 0, &out);
+}
+
 static dt_status build(dt_ox_walk *w)
 {
     const dt_ox_value *v;
@@ -65,6 +79,8 @@ static dt_status build(dt_ox_walk *w)
     DT_TRY(dt_ox_need(w, 0, &v));
     if (v->padded) DT_TRY(dt_ox_need_value(w, 0, &v));
     DT_TRY(window(w, v->rank, v->dim, &cut));
+    for (int i = 0; i < v->rank; i++)
+        if (cut.step[i] < 0 && cut.count[i] > 0) return build_backwards(w, v, &cut);
     return dt_ox_set_cut(w, 0, &cut);
 }
 
