@@ -352,6 +352,7 @@ static void remake(dt_exec *e, int i)
 static void offer_gradients(dt_exec *e)
 {
     const dt_plan *p = e->plan;
+    if (!e->state->grad) return; /* all parameters are frozen */
     for (int i = 0; i < p->graph->value_count; i++)
         e->state->grad[i] = p->writes[i] ? e->state->grad_memory[i] : NULL;
 }

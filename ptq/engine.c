@@ -15,13 +15,14 @@ static dt_status no_memory(dt_error *err)
     return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for pictures' values");
 }
 
-/* Quantizers are left out; what makes the logits' quantized value makes the logits. */
+/* Quantizers are left out, and what is nothing outside of training; what makes the logits'
+ * quantized value makes the logits. */
 static dt_status visit_bare(dt_rewrite *r, int i)
 {
     dt_ptq *q = r->arg;
     const dt_node *node = &r->source->node[i];
     q->bare_of = r->value;
-    if (!node->op->quantizes) return dt_rewrite_put(r, node);
+    if (!node->op->quantizes && !node->op->identity_in_eval) return dt_rewrite_put(r, node);
     if (node->out[0] == q->p->logits)
         dt_rewrite_rename(r, node->in[0], node->out[0]);
     else

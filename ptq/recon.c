@@ -155,12 +155,14 @@ static dt_status get_batch(dt_ptq_recon *r, dt_error *err)
     r->x = dt_ptq_memory(r, in * sizeof(real));
     r->t = dt_ptq_memory(r, out * sizeof(real));
     r->dy = dt_ptq_memory(r, out * sizeof(real));
-    return r->x && r->t && r->dy ? DT_OK : no_memory(err);
+    r->picture = dt_ptq_memory(r, sizeof *r->picture * (size_t)r->batch);
+    return r->x && r->t && r->dy && r->picture ? DT_OK : no_memory(err);
 }
 
 static void close(dt_ptq_recon *r)
 {
     const dt_alloc *a = r->q->p->alloc;
+    dt_ptq_losses_close(r);
     dt_exec_fini(&r->exec);
     dt_plan_fini(&r->plan);
     dt_graph_fini(&r->fused);
@@ -171,16 +173,33 @@ static void close(dt_ptq_recon *r)
     dt_arena_free(r->arena);
 }
 
-static int64_t channels(const dt_ptq_recon *r)
+int64_t dt_ptq_channels(const dt_ptq_recon *r)
 {
     const dt_shape *s = &r->q->g->value[r->unit->out].shape;
     return s->dim[s->rank - 1];
 }
 
+/* Of all pictures, so many at a time as losses can take. */
+static double measure_all(dt_ptq_recon *r, const real *y)
+{
+    const int64_t n = dt_ptq_features(r->q, r->unit->out), count = r->q->p->count;
+    double sum = 0;
+    for (int64_t first = 0; first < count; first += r->batch) {
+        const int64_t left = count - first;
+        dt_ptq_outputs o = { .pictures = left < r->batch ? left : r->batch,
+                             .picture = r->picture,
+                             .y = y + first * n,
+                             .t = r->target + first * n };
+        for (int64_t i = 0; i < o.pictures; i++)
+            r->picture[i] = first + i;
+        sum += (double)o.pictures * dt_ptq_losses_measure(r, &o, NULL);
+    }
+    return sum / (double)count;
+}
+
 dt_status dt_ptq_recon_measure(dt_ptq_recon *r, double *out, dt_error *err)
 {
     dt_ptq *q = r->q;
-    const int64_t C = channels(r), n = dt_ptq_features(q, r->unit->out);
     real *y;
     DT_TRY(dt_ptq_get(q, r->unit->out, &y, err));
     dt_status st = dt_ptq_collect(q,
@@ -190,9 +209,7 @@ dt_status dt_ptq_recon_measure(dt_ptq_recon *r, double *out, dt_error *err)
                                                   .want_count = 1,
                                                   .to = &y },
                                   err);
-    if (st == DT_OK)
-        *out = r->loss->measure(q->p->threads, q->p->count * n / C, C, y, r->target, r->conf->power,
-                                NULL);
+    if (st == DT_OK) *out = measure_all(r, y);
     dt_put(q->p->alloc, y);
     return st;
 }
@@ -227,7 +244,7 @@ static void fill_task(void *arg, int64_t i, int thread)
     const int64_t in = dt_ptq_features(q, r->unit->in), out = dt_ptq_features(q, r->unit->out);
     dt_rng rng;
     dt_rng_open(&rng, q->p->seed, DT_RNG_MIX, name, (uint64_t)(r->step * r->batch + i));
-    int64_t picture = dt_rng_below(&rng, (uint32_t)q->p->count);
+    int64_t picture = r->picture[i] = dt_rng_below(&rng, (uint32_t)q->p->count);
     fill_input(r, picture, in, &rng, r->x + i * in);
     memcpy(r->t + i * out, r->target + picture * out, sizeof(real) * (size_t)out);
 }
@@ -235,7 +252,7 @@ static void fill_task(void *arg, int64_t i, int thread)
 static dt_status iterate(dt_ptq_recon *r, dt_error *err)
 {
     const dt_ptq *q = r->q;
-    const int64_t C = channels(r), n = dt_ptq_features(q, r->unit->out);
+    const size_t n = (size_t)(r->batch * dt_ptq_features(q, r->unit->out));
     dt_parallel(q->p->threads, r->batch, fill_task, r);
     for (int i = 0; i < r->variable_count; i++)
         if (r->variable[i].row->place) r->variable[i].row->place(&r->variable[i]);
@@ -243,9 +260,9 @@ static dt_status iterate(dt_ptq_recon *r, dt_error *err)
     r->exec.step = r->step;
     dt_exec_set_input(&r->exec, r->unit->in, r->x);
     DT_TRY(dt_exec_forward(&r->exec, err));
-    double loss =
-        r->loss->measure(q->p->threads, r->batch * n / C, C, dt_exec_value(&r->exec, r->unit->out),
-                         r->t, r->conf->power, r->dy);
+    const dt_ptq_outputs o = { r->batch, r->picture, dt_exec_value(&r->exec, r->unit->out), r->t };
+    memset(r->dy, 0, n * sizeof *r->dy);
+    double loss = dt_ptq_losses_measure(r, &o, r->dy);
     if (!isfinite(loss))
         return dt_fail(err, DT_ERR_NUMERIC, &(dt_where){ .key = r->unit->name },
                        "the loss of iteration %lld is %g; take smaller rates", (long long)r->step,
@@ -323,12 +340,13 @@ static dt_status run(dt_ptq_recon *r, dt_ptq_result *out, dt_error *err)
 {
     DT_TRY(find_weights(r, err));
     DT_TRY(read_values(r, err));
+    DT_TRY(get_batch(r, err));
+    DT_TRY(dt_ptq_losses_open(r, err));
     DT_TRY(dt_ptq_recon_measure(r, &out->before, err));
     DT_TRY(open_variables(r, err));
     const real *kept = keep_parameters(r);
     if (!kept) return no_memory(err);
     DT_TRY(make_plan(r, err));
-    DT_TRY(get_batch(r, err));
     DT_TRY(iterate_all(r, err));
     return finish(r, kept, out, err);
 }
@@ -336,14 +354,10 @@ static dt_status run(dt_ptq_recon *r, dt_ptq_result *out, dt_error *err)
 dt_status dt_ptq_recon_unit(dt_ptq *q, const dt_ptq_unit *unit, const dt_ptq_recon_conf *conf,
                             dt_ptq_result *out, dt_error *err)
 {
-    const dt_row *loss;
     *out = (dt_ptq_result){ .unit = unit->name };
-    DT_TRY(dt_table_get(&dt_ptq_losses, conf->loss, &(dt_where){ .key = "reconstruct.loss" }, &loss,
-                        err));
     dt_ptq_recon r = { .q = q,
                        .unit = unit,
                        .conf = conf,
-                       .loss = (const dt_ptq_loss *)(const void *)loss,
                        .batch = conf->batch < q->p->count ? conf->batch : q->p->count,
                        .arena = dt_arena_new(q->p->alloc, "unit") };
     if (!r.arena) return no_memory(err);

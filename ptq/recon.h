@@ -10,7 +10,7 @@
 typedef struct dt_ptq_recon dt_ptq_recon;
 typedef struct dt_ptq_variable dt_ptq_variable;
 
-enum { DT_PTQ_VARIABLES = 8 };
+enum { DT_PTQ_VARIABLES = 8, DT_PTQ_LOSSES = 4 };
 
 /* A variable of a unit under way. */
 typedef struct dt_ptq_moving {
@@ -38,25 +38,52 @@ struct dt_ptq_variable {
 };
 extern const dt_table dt_ptq_variables; /* kind "variable" */
 
+/* A loss of a unit under way. */
+typedef struct dt_ptq_compared {
+    const struct dt_ptq_loss *row;
+    void *state; /* row->state_size bytes, zero at first */
+    dt_ptq_recon *r;
+} dt_ptq_compared;
+
+/* Outputs of the unit for some pictures, at most r->batch. */
+typedef struct dt_ptq_outputs {
+    int64_t pictures;
+    const int64_t *picture; /* which they are */
+    const real *y, *t;      /* [pictures, features]: of the unit, and of the float net */
+} dt_ptq_outputs;
+
 /* What a unit's output is compared by: loss_<name>.c, a row in losses.def. */
 typedef struct dt_ptq_loss {
     dt_row row;
-    /* Loss of a batch of outputs y against t, both [rows, C], and its gradient (NULL: not wanted):
-     * over rows the mean, over channels the sum. `power`: of the recipe. */
-    double (*measure)(int threads, int64_t rows, int64_t C, const real *y, const real *t,
-                      double power, real *dy);
+    size_t state_size;
+    /* Before anything is moved, with r->target there. NULL: nothing to do. */
+    dt_status (*open)(dt_ptq_compared *c, dt_error *err);
+    void (*close)(dt_ptq_compared *c); /* whatever came of open; NULL: nothing to do */
+    /* The mean loss of the pictures; its gradient is added to dy [pictures, features] (NULL: not
+     * wanted). */
+    double (*measure)(dt_ptq_compared *c, const dt_ptq_outputs *o, real *dy);
 } dt_ptq_loss;
 extern const dt_table dt_ptq_losses; /* kind "loss" */
+
+/* loss.c: those of a recipe, which are added up. */
+dt_status dt_ptq_losses_open(dt_ptq_recon *r, dt_error *err) DT_MUST_CHECK;
+void dt_ptq_losses_close(dt_ptq_recon *r);
+double dt_ptq_losses_measure(dt_ptq_recon *r, const dt_ptq_outputs *o, real *dy);
+/* The mean over rows of the sum over channels of weight |y - t|^power, all [rows, C] (weight NULL:
+ * 1); its gradient is added to dy (NULL: not wanted). */
+double dt_ptq_pnorm(int threads, int64_t rows, int64_t C, const real *y, const real *t,
+                    const real *weight, double power, real *dy);
 
 typedef enum dt_ptq_input { DT_PTQ_QUANT, DT_PTQ_PLAIN, DT_PTQ_MIX } dt_ptq_input;
 
 typedef struct dt_ptq_recon_conf {
-    dt_opt_str unit, loss, optimizer;
-    dt_opt_words variables;
+    dt_opt_str unit, optimizer;
+    dt_opt_words variables, loss;
     int input; /* dt_ptq_input */
     int iterations, batch;
     double share, drop, power;
     double lr, lr_step, lr_bias, lr_weight;
+    double kl, temperature;
     double regularize, warmup, beta_start, beta_end;
 } dt_ptq_recon_conf;
 
@@ -64,9 +91,9 @@ struct dt_ptq_recon {
     dt_ptq *q;
     const dt_ptq_unit *unit;
     const dt_ptq_recon_conf *conf;
-    const dt_ptq_loss *loss;
+    dt_ptq_compared loss[DT_PTQ_LOSSES];
     dt_ptq_moving variable[DT_PTQ_VARIABLES];
-    int variable_count;
+    int loss_count, variable_count;
     dt_arena *arena;
     dt_ptq_weight *weight; /* of the unit */
     int weight_count;
@@ -77,11 +104,13 @@ struct dt_ptq_recon {
     real *quant, *plain,
         *target;         /* [count, features]: input in both nets, output of the float one */
     real *x, *t, *dy;    /* of a batch */
+    int64_t *picture;    /* [batch] */
     int64_t batch, step; /* step: of this unit, from 0 */
     double progress;     /* 0..1 */
 };
 
 void *dt_ptq_memory(dt_ptq_recon *r, size_t bytes); /* zero; NULL: no memory */
+int64_t dt_ptq_channels(const dt_ptq_recon *r);     /* of the unit's output */
 
 /* ---- train.c: parameters that an optimizer moves, for variables ---- */
 

@@ -13,8 +13,11 @@ static const dt_opt opts[] = {
     DT_OPT_FLOAT(CONF, share, 0.5, 0, 1, "of the float net's elements, for input mix"),
     DT_OPT_FLOAT(CONF, drop, 0, 0, 1,
                  "probability that a value inside the unit is not quantized, while it is moved"),
-    DT_OPT_STR(CONF, loss, "pnorm", "what outputs are compared by"),
-    DT_OPT_FLOAT(CONF, power, 2, 1, 8, "of the errors in it"),
+    DT_OPT_WORDS(CONF, loss,
+                 "what outputs are compared by, added up: pnorm (the default), fisher, kl_logits"),
+    DT_OPT_FLOAT(CONF, power, 2, 1, 8, "of the errors in pnorm and fisher"),
+    DT_OPT_FLOAT(CONF, kl, 10, 0, 1e6, "factor of kl_logits"),
+    DT_OPT_FLOAT(CONF, temperature, 4, 1e-3, 1e3, "by which it divides logits"),
     DT_OPT_INT(CONF, iterations, 2000, 1, 10000000, "updates of a unit"),
     DT_OPT_INT(CONF, batch, 32, 1, 8192, "pictures of an update"),
     DT_OPT_STR(CONF, optimizer, "adamw", "a row of the optimizers, without decay"),
@@ -30,6 +33,17 @@ static const dt_opt opts[] = {
     DT_OPT_END,
 };
 
+static dt_status check_losses(const dt_opt_words *loss, dt_error *err)
+{
+    const dt_where at = { .key = "reconstruct.loss" };
+    const dt_row *row;
+    for (int i = 0; i < loss->count; i++)
+        DT_TRY(dt_table_get(&dt_ptq_losses, loss->value[i], &at, &row, err));
+    if (loss->count <= DT_PTQ_LOSSES) return DT_OK;
+    return dt_fail(err, DT_ERR_RANGE, &at, "%d losses; name at most %d", loss->count,
+                   DT_PTQ_LOSSES);
+}
+
 static dt_status check(dt_ptq *q, const void *options, dt_error *err)
 {
     const CONF *c = options;
@@ -37,10 +51,9 @@ static dt_status check(dt_ptq *q, const void *options, dt_error *err)
     const dt_where at = { .key = "reconstruct.variables" };
     int weights = 0;
     (void)q;
+    DT_TRY(check_losses(&c->loss, err));
     DT_TRY(dt_table_get(&dt_ptq_cutters, c->unit, &(dt_where){ .key = "reconstruct.unit" }, &row,
                         err));
-    DT_TRY(
-        dt_table_get(&dt_ptq_losses, c->loss, &(dt_where){ .key = "reconstruct.loss" }, &row, err));
     DT_TRY(dt_table_get(&dt_optimizers, c->optimizer, &(dt_where){ .key = "reconstruct.optimizer" },
                         &row, err));
     for (int i = 0; i < c->variables.count; i++) {

@@ -110,11 +110,9 @@ static dt_status measure(job *j, double *out, dt_error *err)
 {
     const int v = j->product->out[0];
     const int64_t C = j->O * j->groups;
-    const dt_ptq_loss *loss =
-        (const dt_ptq_loss *)(const void *)dt_table_find(&dt_ptq_losses, "pnorm");
     DT_TRY(dt_ptq_read(j->q, v, j->out[0], NULL, err));
-    *out = loss->measure(j->q->p->threads, j->q->p->count * dt_ptq_features(j->q, v) / C, C,
-                         j->out[0], j->out[1], 2, NULL);
+    *out = dt_ptq_pnorm(j->q->p->threads, j->q->p->count * dt_ptq_features(j->q, v) / C, C,
+                        j->out[0], j->out[1], NULL, 2, NULL);
     return DT_OK;
 }
 
