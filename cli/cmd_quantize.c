@@ -29,7 +29,7 @@ static dt_status finish(const dt_session *s, const cli_args *args, const dt_quan
     char *path;
     DT_TRY(export(s, args, r, folder, &path, &e, err));
     json_t *o = cli_quantize_json(s, r, drop, path, &e);
-    dt_status st = o ? cli_quantize_write(folder, o, err)
+    dt_status st = o ? dt_quantize_write(folder, o, err)
                      : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the report");
     if (st == DT_OK && args->json)
         cli_print_json(o, 9);

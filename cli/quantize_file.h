@@ -5,12 +5,10 @@
 
 #include "cli/cli.h"
 
-enum { CLI_QUANTIZE_WORDS = 3 };
-
 typedef struct cli_quantize_file {
     cli_args args; /* those that were given, of a net's file with the recipe that it stands for;
                       borrows from here */
-    char *text, *word[CLI_QUANTIZE_WORDS];
+    char *text, *word[DT_QUANTIZE_FILE_WORDS];
 } cli_quantize_file;
 
 dt_status cli_quantize_source(const cli_args *args, cli_quantize_file *f, dt_error *err);

@@ -2,41 +2,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/quantize_recipe.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-/* "8", "W4A8", "w4": bits of both sides, 0: as they are. */
-static bool parse_bits(const char *text, int *weights, int *activations)
-{
-    char *end;
-    *weights = *activations = 0;
-    if (*text != 'W' && *text != 'w') {
-        *weights = *activations = (int)strtol(text, &end, 10);
-        return end != text && !*end && *weights >= 1 && *weights <= 8;
-    }
-    *weights = (int)strtol(text + 1, &end, 10);
-    if (end == text + 1 || *weights < 1 || *weights > 8) return false;
-    if (!*end) return true;
-    if (*end != 'A' && *end != 'a') return false;
-    const char *second = end + 1;
-    *activations = (int)strtol(second, &end, 10);
-    return end != second && !*end && *activations >= 1 && *activations <= 8;
-}
 
 static void add(cli_quantize_recipe *o, const char *key, const char *value)
 {
     snprintf(o->text[o->count++], sizeof o->text[0], "%s=%s", key, value);
-}
-
-static void add_side(cli_quantize_recipe *o, const char *side, int bits, bool is_float)
-{
-    char key[48], value[8];
-    if (!bits) return;
-    snprintf(key, sizeof key, "quant.%s.bits", side);
-    snprintf(value, sizeof value, "%d", bits);
-    add(o, key, value);
-    snprintf(key, sizeof key, "quant.%s.method", side);
-    if (is_float) add(o, key, "lsq");
 }
 
 /* The arguments with what the options say before the keys of the command line. */
@@ -139,16 +109,16 @@ static dt_status words_of(const cli_args *args, const dt_recipe *r, cli_quantize
                           dt_error *err)
 {
     int weights = 0, activations = 0;
-    bool is_float = !r->quant.enabled, mixed = cli_quantize_mixed(args);
-    if (args->bits && !mixed && !parse_bits(args->bits, &weights, &activations))
+    bool mixed = cli_quantize_mixed(args);
+    dt_quantize_words words = { .count = 0 };
+    if (args->bits && !mixed && !dt_quantize_bits(args->bits, &weights, &activations))
         return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = "--bits" },
                        "'%s' is no width such as 8, 4 or W4A8, of 1 to 8 bits, nor 'mixed'",
                        args->bits);
-    if (mixed && is_float) weights = activations = 8;
-    if (!args->method && !r->ptq.enabled) add(o, "ptq.method", "blockwise");
-    if (is_float && weights && !activations) activations = 8;
-    add_side(o, "weights", weights, is_float);
-    add_side(o, "activations", activations, is_float);
+    if (mixed && !r->quant.enabled) weights = activations = 8;
+    dt_quantize_add_words(r, weights, activations, &words);
+    for (int i = 0; i < words.count; i++)
+        snprintf(o->text[o->count++], sizeof o->text[0], "%s", words.text[i]);
     return DT_OK;
 }
 

@@ -15,7 +15,5 @@ void cli_quantize_print(const dt_session *s, const dt_quantize_report *r, const 
                         const char *folder);
 /* "conv1 12.1 dB, ...": the layers that are the farthest from the float net; "": none is. */
 void cli_quantize_worst(const dt_quantize_report *r, char *text, size_t size);
-/* <folder>/report.json */
-dt_status cli_quantize_write(const char *folder, json_t *o, dt_error *err);
 
 #endif

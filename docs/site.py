@@ -5,6 +5,7 @@ usage: site.py DETENT FOLDER
 
 Makes FOLDER/mkdocs.yml and FOLDER/docs; `mkdocs build --strict` in FOLDER makes the site.
 """
+import ast
 import html
 import json
 import os
@@ -36,6 +37,7 @@ nav:
       - Commands: reference/commands.md
       - Keys of a recipe: reference/keys.md
       - Methods, models, exporters: reference/lists.md
+      - Python: reference/python.md
   - Measurements:
       - Results: results.md
       - Performance: performance.md
@@ -87,6 +89,41 @@ def lists(detent):
     return "\n".join(out) + "\n"
 
 
+def signature(node):
+    args = ast.unparse(node.args)
+    return args.removeprefix("self, ").removeprefix("self")
+
+
+def told(node, name):
+    """A function or a class, its docstring taken as Markdown."""
+    called = node
+    if isinstance(node, ast.ClassDef):
+        called = next((n for n in node.body if getattr(n, "name", "") == "__init__"), None)
+    head = [f"`{name}({signature(called)})`", ""] if called else []
+    return head + [ast.get_docstring(node) or "", ""]
+
+
+def module():
+    """The module for Python, read without running it."""
+    folder, found = os.path.join(ROOT, "api", "detent"), {}
+    for name in sorted(n for n in os.listdir(folder) if n.endswith(".py")):
+        with open(os.path.join(folder, name), encoding="utf-8") as f:
+            tree = ast.parse(f.read())
+        found.update({n.name: n for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))})
+        if name == "__init__.py":
+            about = ast.get_docstring(tree)
+            public = next(ast.literal_eval(n.value) for n in tree.body if isinstance(n, ast.Assign)
+                          and getattr(n.targets[0], "id", "") == "__all__")
+    out = ["# Python", "", "`pip install .` in the source tree. A [notebook](../tutorials/python.ipynb) goes "
+           "through it from arrays to an integer net.", "", about, ""]
+    for name in (n for n in public if n in found):
+        out += [f"## {name}", ""] + told(found[name], name)
+        for method in getattr(found[name], "body", []) if isinstance(found[name], ast.ClassDef) else []:
+            if isinstance(method, ast.FunctionDef) and method.name[0] != "_":
+                out += told(method, f"{name}.{method.name}")
+    return "\n".join(out) + "\n"
+
+
 def main():
     detent, folder = sys.argv[1:]
     to = os.path.join(folder, "docs")
@@ -94,7 +131,8 @@ def main():
     shutil.copytree(os.path.join(ROOT, "docs"), to, ignore=shutil.ignore_patterns("*.py"))
     os.makedirs(os.path.join(to, "reference"))
     made = {"mkdocs.yml": CONFIG, "docs/reference/commands.md": commands(detent),
-            "docs/reference/keys.md": keys(detent), "docs/reference/lists.md": lists(detent)}
+            "docs/reference/keys.md": keys(detent), "docs/reference/lists.md": lists(detent),
+            "docs/reference/python.md": module()}
     for name, text in made.items():
         with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
             f.write(text)

@@ -5,18 +5,18 @@
 
 #include "recipes/section.h"
 
-static const char method_key[] = "ptq.method=", stages_key[] = "ptq.stages";
+static const char method_key[] = "ptq.method=", section_key[] = "ptq.";
 
-/* What the command line makes of the method: the last ptq.method=NAME, NULL: nothing. `out_stages`:
- * it speaks of stages. */
-static const char *asked_method(const dt_recipe_params *p, bool *out_stages)
+/* What the command line makes of the method: the last ptq.method=NAME, NULL: nothing. `out_any`: it
+ * speaks of the section, which has a method then. */
+static const char *asked_method(const dt_recipe_params *p, bool *out_any)
 {
     const char *method = NULL;
-    *out_stages = false;
+    *out_any = false;
     for (size_t i = 0; i < p->override_count; i++) {
         if (strncmp(p->overrides[i], method_key, sizeof method_key - 1) == 0)
             method = p->overrides[i] + sizeof method_key - 1;
-        if (strncmp(p->overrides[i], stages_key, sizeof stages_key - 1) == 0) *out_stages = true;
+        if (strncmp(p->overrides[i], section_key, sizeof section_key - 1) == 0) *out_any = true;
     }
     return method;
 }

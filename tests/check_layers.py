@@ -31,12 +31,16 @@ CALL = r"(?<![\w.>]){}\s*\("
 EXITS = re.compile(CALL.format("(?:exit|_exit|abort|printf|puts|putchar|rand|srand|getenv)"))
 MEMORY = re.compile(CALL.format("(?:malloc|calloc|realloc|free|aligned_alloc|posix_memalign)"))
 # The text that jansson makes is freed as jansson wants it.
-MEMORY_OF_LIBRARIES = {"api/api.c", "train/run/metrics.c", "cli/quantize_report.c"}
+MEMORY_OF_LIBRARIES = {"api/common.c", "train/run/metrics.c", "train/quantize/report.c"}
 # Rows of tables: the suites that loop over the tables are their tests.
 ROWS = re.compile(r"/(?:op|form|quant|range|model|layer|data|dynamic|transform|optim|schedule|import|export|target|task|comm|stage|unit|var|loss|solver|metric|resource|alloc)_\w+\.c$")
 # Parts of a file that is tested under its own name, or by the tests of whole runs.
 PARTS = {
-    "api/api.c": "e2e/module.py",
+    "api/common.c": "e2e/module.py",
+    "api/net.c": "e2e/module.py",
+    "api/quantize.c": "e2e/module_data.py",
+    "api/runs.c": "e2e/module.py",
+    "exchange/grid_text.c": "exchange/test_export_safetensors.c",
     "train/net/recipe_open.c": "e2e/predict.py",
     "train/bench/bench_ranks.c": "e2e/ranks.py",
     "comm/mpi_module.c": "e2e/ranks.py",
@@ -127,6 +131,8 @@ PARTS = {
     "ptq/run.c": "ptq/test_ptq.c",
     "ptq/slope.c": "ptq/test_sensitivity.c",
     "train/quantize/from_file.c": "e2e/quantize_file.py",
+    "train/quantize/report.c": "e2e/quantize.py",
+    "train/quantize/words.c": "e2e/quantize.py",
     "train/quantize/pictures.c": "e2e/quantize.py",
     "train/quantize/sensitivity.c": "e2e/quantize.py",
     "ptq/sweep.c": "ptq/test_sensitivity.c",

@@ -1,31 +1,55 @@
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import PathLike
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy
 import numpy.typing
+
+__all__ = ["Data", "Error", "Net", "evaluate", "export", "from_torch", "quantize", "train", "version"]
+
+_Path: TypeAlias = str | PathLike[str]
+_Recipe: TypeAlias = _Path | dict[str, Any]
+_Samples: TypeAlias = numpy.ndarray | tuple[numpy.typing.ArrayLike, numpy.typing.ArrayLike] | Iterable[Any]
+_Event: TypeAlias = dict[str, Any]
 
 version: str
 
 class Error(Exception): ...
 
-def train(recipe: str | PathLike[str], folder: str | PathLike[str], *,
+class Data:
+    folder: str
+    options: dict[str, Any]
+    count: dict[str, int]
+    def __init__(self, train: _Samples | None = None, test: _Samples | None = None, *,
+                 folder: _Path | None = None, normalize: str | Mapping[str, Any] | None = None,
+                 **options: Any) -> None: ...
+
+def train(recipe: _Recipe, folder: _Path, *, data: Data | None = None,
           overrides: Mapping[str, Any] | None = None, threads: int = 0,
-          resume: bool = False) -> Iterator[dict[str, Any]]: ...
-def evaluate(path: str | PathLike[str], *, overrides: Mapping[str, Any] | None = None,
+          resume: bool = False) -> Iterator[_Event]: ...
+def evaluate(source: _Recipe, *, data: Data | None = None, overrides: Mapping[str, Any] | None = None,
              threads: int = 0) -> dict[str, Any]: ...
+def quantize(source: _Recipe | Net, folder: _Path, *, data: Data | _Path | None = None,
+             normalize: str | Mapping[str, Any] | None = None, bits: int | str | None = None,
+             method: str | None = None, overrides: Mapping[str, Any] | None = None, threads: int = 0,
+             resume: bool = False, on_event: Callable[[_Event], object] | None = None) -> dict[str, Any]: ...
+def export(source: _Recipe, path: _Path, format: str = "onnx", *,
+           overrides: Mapping[str, Any] | None = None, threads: int = 0) -> None: ...
+def from_torch(module: Any, example: Any, path: _Path | None = None, *, threads: int = 0) -> Net: ...
 
 class Net:
-    input_shape: tuple[int, int, int]
+    source: _Recipe
+    input_shape: tuple[int, ...]
     outputs: int
-    def __init__(self, path: str | PathLike[str], *, overrides: Mapping[str, Any] | None = None,
+    def __init__(self, source: _Recipe, *, overrides: Mapping[str, Any] | None = None,
                  threads: int = 0) -> None: ...
     def forward(self, x: numpy.typing.ArrayLike) -> numpy.typing.NDArray[numpy.float32]: ...
     def __call__(self, x: numpy.typing.ArrayLike) -> numpy.typing.NDArray[numpy.float32]: ...
     def weights(self) -> dict[str, numpy.typing.NDArray[numpy.float32]]: ...
     def set_weights(self, values: Mapping[str, numpy.typing.ArrayLike]) -> None: ...
-    def export(self, format: str, path: str | PathLike[str]) -> None: ...
+    def grids(self) -> dict[str, dict[str, Any]]: ...
+    def export(self, format: str, path: _Path) -> None: ...
     def close(self) -> None: ...
     def __enter__(self) -> Net: ...
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,

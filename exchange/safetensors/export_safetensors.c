@@ -9,44 +9,20 @@
 #include "core/file.h"
 #include "core/text.h"
 #include "exchange/exporter.h"
+#include "exchange/grid_text.h"
 #include "exchange/layout.h"
 #include "exchange/safetensors/safetensors.h"
 #include "exchange/usage.h"
 #include "fakequant/kind.h"
 #include "integer/lower.h"
 
-enum { GROUPS_MAX = 4096 }; /* whose scales fit into a text */
-
-/* What codes of a site mean, as JSON under "grid.<site>": value = scale (code - zero_point), a
- * scale for each group; or levels, integers to be multiplied with it. Nothing for grids that follow
- * from statistics of what is quantized. */
+/* Under "grid.<site>". */
 static dt_status add_grid(const dt_export_source *src, const dt_node *site, dt_tensors *set,
                           dt_error *err)
 {
-    const dt_fakequant_conf *c = site->conf;
-    const dt_quantizer *q = c->quantizer;
     dt_text text = { .alloc = src->alloc };
-    dt_grid g;
-    if (!q->grid || dt_quant_transforms(q, &c->site) || c->site.groups > GROUPS_MAX) return DT_OK;
-    for (int64_t k = 0; k < c->site.groups; k++) {
-        real p[DT_QUANT_MAX_PARAMS];
-        for (int i = 0; i < q->param_count; i++)
-            p[i] = src->state->data[site->in[1 + i]][k];
-        if (q->settle) q->settle(c->options, &c->site, p);
-        if (!q->grid(c->options, &c->site, p, NULL, &g)) {
-            dt_text_fini(&text);
-            return DT_OK;
-        }
-        if (k == 0) {
-            dt_text_say(&text, "{\"signed\":%s,\"low\":%d,\"high\":%d,\"zero_point\":%d,",
-                        c->site.is_signed ? "true" : "false", g.qmin, g.qmax, g.zero_point);
-            for (int i = 0; g.level && i < g.levels; i++)
-                dt_text_say(&text, "%s%d", i ? "," : "\"levels\":[", g.level[i]);
-            dt_text_say(&text, "%s\"scale\":[", g.level ? "]," : "");
-        }
-        dt_text_say(&text, "%s%.9g", k ? "," : "", g.scale);
-    }
-    dt_text_say(&text, "]}");
+    dt_grid_say(site, src->state, &text);
+    if (!text.bytes && !text.failed) return DT_OK;
     const char *key = dt_arena_printf(set->arena, "grid.%s", site->name);
     dt_status st = key && !text.failed ? dt_tensors_set_attr(set, key, text.bytes, err)
                                        : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to export");

@@ -49,6 +49,8 @@ def main():
         for what in "quantizers", "models", "exporters":
             wrong += [r["name"] for r in json.loads(ask(detent, "list", what, "--json"))
                       if f"<code>{r['name']}</code>" not in told]
+        told = page(folder, "reference/python")
+        wrong += [n for n in ("Data", "Net", "from_torch", "quantize", "train") if f'<h2 id="{n.lower()}"' not in told]
         for name in ".", "tutorials/deployer", "tutorials/researcher", "results", "architecture":
             text = page(folder, name)
             wrong += re.findall(r'(?:src|href)="(https?://(?!squidfunk)[^"]*)"', text) if name == "." else []

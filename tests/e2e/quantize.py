@@ -107,6 +107,10 @@ def check_refused(test):
     test.check(code == 1 and "model.init" in err, err)
     code, _, err = quantize(test, "nearest", "--method", "nearest")
     test.check(code == 1 and "holds a quantized net" in err, err)
+    # A key of ptq in a recipe that has no such section, and no --method.
+    out = test.succeed("quantize", test.path("float.yaml"), "--bits", "8", "ptq.images=64", "--dry-run")
+    test.check("images: 64" in out and "method: blockwise" in out and "stages: []" not in out, out)
+
     # From a float recipe, by --bits alone.
     code, out, err = test.run("quantize", test.path("float.yaml"), "--bits", "8", "--method",
                               "nearest", "--json", "ptq.images=64",

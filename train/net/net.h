@@ -109,6 +109,8 @@ dt_status dt_net_export(const dt_net *net, bool native, dt_tensors *set,
 const dt_model_source *dt_net_model_file(const dt_recipe *recipe);
 /* Does that file have weights? */
 bool dt_net_brings_weights(const dt_recipe *recipe);
+/* What that file says of a sample, with a batch of one; rank 0: nothing, or there is none. */
+dt_status dt_net_file_input(const dt_recipe *recipe, dt_shape *out, dt_error *err) DT_MUST_CHECK;
 
 bool dt_net_is_quantized(const dt_net *net); /* has sites */
 

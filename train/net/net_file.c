@@ -26,6 +26,17 @@ const dt_model_source *dt_net_model_file(const dt_recipe *recipe)
     return model->file ? model->file(recipe->model.choice.conf) : NULL;
 }
 
+dt_status dt_net_file_input(const dt_recipe *recipe, dt_shape *out, dt_error *err)
+{
+    dt_onnx_net *net;
+    *out = (dt_shape){ .rank = 0 };
+    if (!dt_net_brings_weights(recipe)) return DT_OK;
+    DT_TRY(dt_onnx_net_open(dt_net_model_file(recipe)->path, NULL, &net, err));
+    dt_onnx_net_input(net, out);
+    dt_onnx_net_close(net);
+    return DT_OK;
+}
+
 static dt_status check_file(const char *sha256, const dt_model_source *f, dt_error *err)
 {
     if (!*f->sha256 || strcmp(f->sha256, sha256) == 0) return DT_OK;

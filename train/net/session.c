@@ -221,16 +221,28 @@ static bool array_of(const dt_session *s, dt_net_input *out)
     return true;
 }
 
+static bool takes_arrays(const dt_session *s)
+{
+    return ((const dt_dataset *)(const void *)s->recipe->data.choice.row)->take != NULL;
+}
+
 dt_status dt_session_input(const dt_session *s, dt_net_input *out, dt_error *err)
 {
     float low, high;
     *out = (dt_net_input){ .H = 0 };
     if (array_of(s, out)) return DT_OK;
+    if (!s->data && s->file_input.rank && takes_arrays(s)) {
+        out->shape = s->file_input;
+        return DT_OK;
+    }
     dt_normalize_range(s->normalize, &low, &high);
     *out = (dt_net_input){ .low = (double)low, .high = (double)high };
     if (s->data) {
         out->H = s->picture.H;
         out->W = s->picture.W;
+    } else if (s->file_input.rank == 4) {
+        out->H = s->file_input.dim[1];
+        out->W = s->file_input.dim[2];
     } else {
         out->H = number_attr(&s->init, "input.height");
         out->W = number_attr(&s->init, "input.width");
@@ -354,7 +366,8 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     if (has_init) DT_TRY(dt_budget_check_file(s->recipe->model.init, &p->memory, err));
     if (has_init) DT_TRY(read_init(s, &importer, err));
     bool told = number_attr(&s->init, "input.height") || dt_tensors_attr(&s->init, "input.shape");
-    if (!p->no_data || !told) DT_TRY(dt_session_open_data(s, p->need, err));
+    if (p->no_data && !told) DT_TRY(dt_net_file_input(s->recipe, &s->file_input, err));
+    if (!p->no_data || !(told || s->file_input.rank)) DT_TRY(dt_session_open_data(s, p->need, err));
     if (p->training || p->scores) DT_TRY(check_labels(s, err));
     DT_TRY(dt_session_input(s, &input, err));
     DT_TRY(dt_budget_check(s, p, &input, err));
@@ -378,9 +391,8 @@ dt_status dt_session_start(dt_session *s, dt_recipe *recipe, int threads, const 
         return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = "threads" }, "%d is outside 1..%d",
                        s->threads, DT_MAX_THREADS);
     s->data_conf = recipe->data.common;
-    const dt_dataset *set = (const dt_dataset *)(const void *)recipe->data.choice.row;
     s->normalize = dt_normalizes;
-    if (set->take) return DT_OK; /* loaders read the keys */
+    if (takes_arrays(s)) return DT_OK; /* loaders read the keys */
     return dt_normalize_of(s->data_conf, &s->own_normalize, &s->normalize, err);
 }
 

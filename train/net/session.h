@@ -30,7 +30,8 @@ typedef struct dt_session_params {
     bool plain;        /* run the graph without the fusing pass */
     bool scores;       /* outputs are compared with the set's answers: it must have them */
     dt_data_need need; /* splits of the dataset that will be read; the others need not be there */
-    bool no_data;   /* the dataset is opened only if `model.init` does not tell the picture size */
+    bool no_data;   /* the dataset is opened only if neither `model.init` nor the model's own file
+                       tells what a sample is */
     bool calibrate; /* every quantizer starts from data, whatever the file has */
     bool skip_init; /* parameters stay random: a resumed run brings its own */
     /* What is counted before it is taken (budget.h), beside the session itself. */
@@ -54,6 +55,7 @@ typedef struct dt_session {
     const dt_normalize *normalize;
     dt_normalize own_normalize; /* where that is no row of the table */
     dt_extent picture;          /* that the network sees */
+    dt_shape file_input;        /* what the model's own file says, where nothing else does */
     dt_net net;
     dt_dynamics dynamics; /* without rows unless training or dynamics was asked for */
     dt_teacher teacher;   /* of recipes with `distill`, if training or teacher was asked for */

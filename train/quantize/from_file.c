@@ -1,6 +1,7 @@
 /* The recipe of a net that is a file and of pictures that are a folder. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "core/text.h"
@@ -89,43 +90,86 @@ static void say_transforms(dt_text *t, const found *f)
                     (long long)(f->H * 8 + 3) / 7, (long long)f->H);
 }
 
-static void say_all(dt_text *t, const dt_net_source *s, const found *f)
+static void say_data(dt_text *t, const dt_net_source *s, const found *f)
 {
     const int64_t train = f->info.count[DT_SPLIT_TRAIN];
-    dt_text_say(t, "model: {name: onnx}\ndata:\n  name: %s\n  normalize: %s\n  batch: %lld\n",
-                f->row->row.name, s->normalize, (long long)(train < BATCH ? train : BATCH));
+    dt_text_say(t, "data:\n  name: %s\n  normalize: %s\n  batch: %lld\n", f->row->row.name,
+                s->normalize, (long long)(train < BATCH ? train : BATCH));
     if (f->any_size) dt_text_say(t, "  sizes: any\n");
     if (f->shares) dt_text_say(t, "  test_share: " TEST_SHARE "\n");
     say_transforms(t, f);
-    dt_text_say(t,
-                "quant:\n  placement: deploy\n"
-                "  weights: {method: lsq, bits: 8, granularity: channel, narrow: yes, init: mse}\n"
-                "  activations: {method: lsq, bits: 8, init: mse}\n"
-                "ptq: {images: %lld}\n",
-                (long long)(train < IMAGES ? train : IMAGES));
+    dt_text_say(t, "ptq: {images: %lld}\n", (long long)(train < IMAGES ? train : IMAGES));
+}
+
+static dt_status look_at_pictures(const dt_net_source *s, found *f, dt_error *err)
+{
+    if (!s->normalize)
+        return dt_fail(
+            err, DT_ERR_ARG, &(dt_where){ .file = s->net },
+            "does not tell what it expects of pictures: say --normalize none (0..1), half "
+            "(-1..1), imagenet, cifar or '{mean: 0, std: 1, range: 255}' (0..255)");
+    DT_TRY(look_at_net(s->net, f, err));
+    f->row = dt_data_for(s->folder);
+    if (!f->row)
+        return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .file = s->folder },
+                       "is no folder with PNG or JPEG files, class folders or CIFAR's files");
+    DT_TRY(open_set(s->folder, f, err));
+    return check(s, f, err);
 }
 
 dt_status dt_quantize_recipe_of(const dt_net_source *s, char **out, dt_error *err)
 {
     found f = { .classes = 0 };
     dt_text t = { .alloc = NULL };
-    if (!s->normalize)
-        return dt_fail(
-            err, DT_ERR_ARG, &(dt_where){ .file = s->net },
-            "does not tell what it expects of pictures: say --normalize none (0..1), half "
-            "(-1..1), imagenet, cifar or '{mean: 0, std: 1, range: 255}' (0..255)");
-    DT_TRY(look_at_net(s->net, &f, err));
-    f.row = dt_data_for(s->folder);
-    if (!f.row)
-        return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .file = s->folder },
-                       "is no folder with PNG or JPEG files, class folders or CIFAR's files");
-    DT_TRY(open_set(s->folder, &f, err));
-    DT_TRY(check(s, &f, err));
-    say_all(&t, s, &f);
+    if (s->folder) DT_TRY(look_at_pictures(s, &f, err));
+    dt_text_say(&t,
+                "model: {name: onnx}\n"
+                "quant:\n  placement: deploy\n"
+                "  weights: {method: lsq, bits: 8, granularity: channel, narrow: yes, init: mse}\n"
+                "  activations: {method: lsq, bits: 8, init: mse}\n");
+    if (s->folder) say_data(&t, s, &f);
     if (t.failed) {
         dt_text_fini(&t);
         return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the recipe");
     }
     *out = t.bytes;
     return DT_OK;
+}
+
+bool dt_is_net_file(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot && strcasecmp(dot, ".onnx") == 0;
+}
+
+/* "name=net" of "folder/net.onnx" */
+static char *name_word(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    return dt_format(NULL, "name=%.*s", (int)(strrchr(base, '.') - base), base);
+}
+
+dt_status dt_quantize_file_words(const dt_net_source *s, char *out[DT_QUANTIZE_FILE_WORDS],
+                                 int *out_count, dt_error *err)
+{
+    int n = 0;
+    memset(out, 0, DT_QUANTIZE_FILE_WORDS * sizeof *out);
+    out[n++] = dt_format(NULL, "model.onnx=%s", s->net);
+    out[n++] = name_word(s->net);
+    if (s->folder) out[n++] = dt_format(NULL, "data.root=%s", s->folder);
+    for (int i = 0; i < n; i++)
+        if (!out[i]) {
+            dt_quantize_file_words_fini(out);
+            return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the recipe");
+        }
+    *out_count = n;
+    return DT_OK;
+}
+
+void dt_quantize_file_words_fini(char *words[DT_QUANTIZE_FILE_WORDS])
+{
+    for (int i = 0; i < DT_QUANTIZE_FILE_WORDS; i++) {
+        dt_put(NULL, words[i]);
+        words[i] = NULL;
+    }
 }

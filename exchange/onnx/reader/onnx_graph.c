@@ -167,6 +167,21 @@ void dt_onnx_net_size(const dt_onnx_net *n, int64_t *out_H, int64_t *out_W)
     if (p->dim[at + 1] > 0) *out_W = p->dim[at + 1];
 }
 
+void dt_onnx_net_input(const dt_onnx_net *n, dt_shape *out)
+{
+    const dt_ox_port *p = &n->file->in[0];
+    *out = (dt_shape){ .rank = 0 };
+    if (p->rank != PICTURE && p->rank != 2) return;
+    for (int i = 1; i < p->rank; i++)
+        if (p->dim[i] <= 0 || p->dim[i] > INT32_MAX) return;
+    if (p->rank == 2)
+        *out = DT_SHAPE(1, p->dim[1]);
+    else if (is_channels_last(n))
+        *out = DT_SHAPE(1, p->dim[1], p->dim[2], p->dim[3]);
+    else
+        *out = DT_SHAPE(1, p->dim[2], p->dim[3], p->dim[1]);
+}
+
 /* The file's input is value x. */
 static dt_status set_input(dt_onnx_net *n, int x)
 {
