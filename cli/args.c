@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/wrap.h"
 
 /* Letters are how verbs choose; only the long names exist on the command line. */
 static const struct argp_option all[] = {
@@ -248,6 +250,20 @@ static error_t on_option(int key, char *value, struct argp_state *state)
     }
 }
 
+/* Help of options in the width of the terminal; argp takes 79 columns, unless its variable says
+ * otherwise. */
+static void fit_help(void)
+{
+    enum { LEAST = 40, MOST = 100, OPTIONS = 29 /* where argp puts their help */ };
+    char format[64];
+    size_t columns = cli_columns(STDOUT_FILENO);
+    if (!columns) return;
+    size_t width = columns < LEAST ? LEAST : columns > MOST ? MOST : columns;
+    int column = width < 2 * OPTIONS + 16 ? OPTIONS - 9 : OPTIONS;
+    snprintf(format, sizeof format, "rmargin=%zu,opt-doc-col=%d", width - 1, column);
+    setenv("ARGP_HELP_FMT", format, 0);
+}
+
 int cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *out)
 {
     struct argp_option options[DT_ARRAY_LEN(all) + 1] = { { 0 } };
@@ -264,6 +280,7 @@ int cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *out)
     *out = (cli_args){ .steps = 20, .memory = dt_memory_limit_default() };
     const struct argp argp = { options, on_option, verb->usage, verb->help, NULL, NULL, NULL };
     parse p = { verb, out };
+    fit_help();
     /* Exits after --help. */
     return argp_parse(&argp, argc, argv, 0, NULL, &p) == 0 ? -1 : 1;
 }

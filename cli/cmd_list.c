@@ -2,8 +2,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/wrap.h"
 #include "core/glob.h"
 
 static const struct list {
@@ -20,10 +22,13 @@ static const struct list {
     { "layers", NULL, .layers = true }, { "keys", NULL },
 };
 
+enum { NAME_COLUMN = 21, LAYER_COLUMN = 27, KEY_COLUMN = 37, KEY_INDENT = 4 };
+
 /* A listing under way. */
 typedef struct listing {
     const char *pattern; /* NULL: all */
     json_t *json;        /* NULL: printed */
+    size_t width;        /* of the terminal; 0: lines are not broken */
     int count;
 } listing;
 
@@ -44,7 +49,7 @@ static void print_rows(listing *l, const dt_table *table)
             json_array_append_new(l->json,
                                   json_pack("{s:s,s:s}", "name", (*r)->name, "help", (*r)->help));
         else
-            printf("%-20s %s\n", (*r)->name, (*r)->help);
+            cli_wrap(stdout, l->width, (*r)->name, NAME_COLUMN, (*r)->help);
     }
 }
 
@@ -58,8 +63,19 @@ static void print_key(void *user, const dt_recipe_key *k)
                                                  k->def, "rule", k->rule, "help", k->help));
         return;
     }
-    printf("%-36s %-6s default %-14s %s%s%s\n    %s; %s\n", k->key, k->type, *k->def ? k->def : "-",
-           k->row ? "(" : "", k->row ? k->row : "", k->row ? ")" : "", k->help, k->rule);
+    char about[256], *told = dt_format(NULL, "%s; %s", k->help, k->rule);
+    snprintf(about, sizeof about, "%-6s default %-14s %s%s%s", k->type, *k->def ? k->def : "-",
+             k->row ? "(" : "", k->row ? k->row : "", k->row ? ")" : "");
+    cli_wrap(stdout, l->width, k->key, KEY_COLUMN, about);
+    cli_wrap(stdout, l->width, "", KEY_INDENT, told ? told : k->help);
+    dt_put(NULL, told);
+}
+
+static void print_layer_line(const listing *l, const char *name, const char *rule, const char *help)
+{
+    char *told = dt_format(NULL, "%s%s%s", help, *rule ? "; " : "", rule);
+    cli_wrap(stdout, l->width, name, LAYER_COLUMN, told ? told : help);
+    dt_put(NULL, told);
 }
 
 /* A layer, or one of its keys as "conv2d.stride". */
@@ -70,7 +86,7 @@ static void print_layer_row(listing *l, const char *name, const char *rule, cons
         json_array_append_new(l->json,
                               json_pack("{s:s,s:s,s:s}", "name", name, "rule", rule, "help", help));
     else
-        printf("%-26s %s%s%s\n", name, help, *rule ? "; " : "", rule);
+        print_layer_line(l, name, rule, help);
 }
 
 static void print_layer(void *arg, const dt_layer_kind *kind)
@@ -102,7 +118,8 @@ int cli_list(const cli_args *args)
     const struct list *list = find(args->words[0]);
     if (!list) return 1;
     listing l = { .pattern = args->word_count > 1 ? args->words[1] : NULL,
-                  .json = args->json ? json_array() : NULL };
+                  .json = args->json ? json_array() : NULL,
+                  .width = cli_columns(STDOUT_FILENO) };
     if (list->table)
         print_rows(&l, list->table);
     else if (list->layers)

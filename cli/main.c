@@ -2,9 +2,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/script.h"
+#include "cli/wrap.h"
 
 static const cli_verb verbs[] = {
     { "train", "RECIPE [KEY=VALUE...]", "Train the recipe's network.", "otiMrnFKSj", 1,
@@ -30,8 +32,8 @@ static const cli_verb verbs[] = {
     { "verify", "RECIPE|CHECKPOINT [KEY=VALUE...]",
       "Compare the integer model with the trained net, node by node.", "tiMjceRNuyPfC", 1,
       CLI_MAX_WORDS, cli_verify },
-    { "inspect", "FILE [KEY=VALUE...]", "Tell what a checkpoint or a foreign file holds.", "jsNM", 1,
-      CLI_MAX_WORDS, cli_inspect },
+    { "inspect", "FILE [KEY=VALUE...]", "Tell what a checkpoint or a foreign file holds.", "jsNM",
+      1, CLI_MAX_WORDS, cli_inspect },
     { "data", "check FOLDER|FILE.h5\npack FOLDER FILE.h5",
       "Read every picture of a set and tell what it holds, or pack it into one file.", "tjb", 2, 3,
       cli_data },
@@ -59,23 +61,28 @@ static const cli_verb verbs[] = {
 };
 
 /* A line for each form of a verb. */
-static void print_forms(FILE *to, const cli_verb *verb)
+static void print_forms(FILE *to, size_t width, const cli_verb *verb)
 {
     for (const char *form = verb->usage; *form;) {
+        char line[256];
         size_t n = strcspn(form, "\n");
-        fprintf(to, "  detent %s %.*s\n", verb->name, (int)n, form);
+        snprintf(line, sizeof line, "%s %.*s", verb->name, (int)n, form);
+        cli_wrap(to, width, "  detent ", 9, line);
         form += n + (form[n] == '\n');
     }
 }
 
-static void print_usage(FILE *to)
+static void print_usage(FILE *to, int fd)
 {
+    const size_t width = cli_columns(fd);
     fputs("usage: detent VERB ...\n\n", to);
     for (size_t i = 0; i < DT_ARRAY_LEN(verbs); i++) {
-        print_forms(to, &verbs[i]);
+        char first[256];
         const char *rest = strstr(verbs[i].help, ". ");
-        int first = (int)(rest ? rest + 1 - verbs[i].help : (ptrdiff_t)strlen(verbs[i].help));
-        fprintf(to, "      %.*s\n", first, verbs[i].help);
+        size_t n = rest ? (size_t)(rest + 1 - verbs[i].help) : strlen(verbs[i].help);
+        print_forms(to, width, &verbs[i]);
+        snprintf(first, sizeof first, "%.*s", (int)n, verbs[i].help);
+        cli_wrap(to, width, "", 6, first);
     }
     fputs("\ndetent VERB --help tells more; detent --version the version.\n", to);
 }
@@ -90,7 +97,7 @@ int main(int argc, char **argv)
         return 0;
     }
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
-        print_usage(stdout);
+        print_usage(stdout, STDOUT_FILENO);
         return 0;
     }
     const char *names[DT_ARRAY_LEN(verbs)];
@@ -104,7 +111,7 @@ int main(int argc, char **argv)
     }
     const char *near = dt_nearest(name, names, DT_ARRAY_LEN(names));
     if (!*name)
-        print_usage(stderr);
+        print_usage(stderr, STDERR_FILENO);
     else if (near)
         fprintf(stderr, "detent: unknown verb '%s', did you mean '%s'?\n", name, near);
     else

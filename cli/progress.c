@@ -4,11 +4,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/wrap.h"
 
 /* Cursor and colours are for terminals that know them. */
 static bool is_terminal(void)
@@ -19,9 +19,8 @@ static bool is_terminal(void)
 
 static size_t terminal_width(void)
 {
-    struct winsize size;
-    bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-    return known ? size.ws_col : CLI_PROGRESS_WIDTH;
+    size_t columns = cli_columns(STDERR_FILENO);
+    return columns ? columns : CLI_PROGRESS_WIDTH;
 }
 
 /* The blanks before the last field but one; NULL when there are fewer than three fields. */

@@ -39,8 +39,24 @@ def on_terminal(test, columns, *args, **environment):
     return process.wait(), text.decode()
 
 
+def lists(test):
+    """What is listed is broken between words, and a line each where no terminal is."""
+    for words in ["list", "quantizers"], ["list", "keys"], ["list", "layers"], ["--help"], ["quantize", "--help"]:
+        plain = test.succeed(*words)
+        for columns in 60, 80, 200:
+            code, shown = on_terminal(test, columns, *words)
+            lines = shown.replace("\r\n", "\n").split("\n")
+            longest = max(map(len, plain.split()))  # a word that is wider stays whole
+            widest = max(map(len, lines))
+            test.check(code == 0 and widest <= max(columns, longest + 4), f"{words}: {columns} columns: {widest}")
+            if "--help" not in words[1:]:  # argp's has other blanks
+                test.check(shown.split() == plain.split(), f"{words}: {columns} columns: other words")
+    test.check(max(map(len, test.succeed("list", "quantizers").splitlines())) > 80, "broken without a terminal")
+
+
 def run(args):
     test = Test(args[0])
+    lists(test)
     recipe = test.write("recipe.yaml", RECIPE.replace("train_pictures: 320", "train_pictures: 3200"))
     for columns in 60, 80, 200:
         out = test.path(str(columns))
