@@ -8,6 +8,7 @@
 #include "autograd/fuse.h"
 #include "autograd/query.h"
 #include "autograd/rewrite.h"
+#include "core/spill.h"
 #include "ptq/units.h"
 
 static dt_status no_memory(dt_error *err)
@@ -41,7 +42,7 @@ static dt_status check_net(const dt_ptq *q, dt_error *err)
 
 dt_status dt_ptq_init(dt_ptq *q, const dt_ptq_params *p, dt_error *err)
 {
-    *q = (dt_ptq){ .p = p, .g = p->graph, .stream.at = p->input };
+    *q = (dt_ptq){ .p = p, .g = p->graph, .pictures = p->pictures, .stream.at = p->input };
     DT_TRY(check_net(q, err));
     q->arena = dt_arena_new(p->alloc, "ptq");
     if (!q->arena) return no_memory(err);
@@ -60,8 +61,9 @@ dt_status dt_ptq_init(dt_ptq *q, const dt_ptq_params *p, dt_error *err)
 
 void dt_ptq_fini(dt_ptq *q)
 {
-    dt_put(q->p->alloc, q->stream.quant);
-    dt_put(q->p->alloc, q->stream.plain);
+    dt_ptq_put(q, q->stream.quant);
+    dt_ptq_put(q, q->stream.plain);
+    dt_ptq_put(q, q->made);
     dt_state_fini(&q->origin);
     dt_graph_fini(&q->bare);
     dt_arena_free(q->arena);
@@ -89,13 +91,28 @@ dt_status dt_ptq_get(const dt_ptq *q, int value, real **out, dt_error *err)
 {
     size_t n;
     *out = NULL;
-    if (!dt_size_mul((size_t)q->p->count, (size_t)dt_ptq_features(q, value), &n))
+    if (!dt_size_mul((size_t)q->p->count, (size_t)dt_ptq_features(q, value), &n) ||
+        n > SIZE_MAX / sizeof **out)
         return no_memory(err);
+    if (q->p->spill) {
+        void *room;
+        DT_TRY(dt_spill_get(q->p->spill, n * sizeof **out, &room, err));
+        *out = room;
+        return DT_OK;
+    }
     *out = dt_get_array(q->p->alloc, n, sizeof **out, "values of all pictures");
     if (*out) return DT_OK;
     return dt_fail(err, DT_ERR_NOMEM, &(dt_where){ .key = "ptq.images" },
                    "no memory for %.0f MB, '%s' of %lld pictures; take less",
                    (double)n * sizeof **out / 1e6, q->g->value[value].name, (long long)q->p->count);
+}
+
+void dt_ptq_put(const dt_ptq *q, real *values)
+{
+    if (q->p->spill)
+        dt_spill_put(values);
+    else
+        dt_put(q->p->alloc, values);
 }
 
 /* One net cut to a pass, ready to run. */
@@ -194,7 +211,7 @@ dt_status dt_ptq_collect(dt_ptq *q, const dt_ptq_pass *pass, dt_error *err)
 const real *dt_ptq_at(const dt_ptq *q, bool plain)
 {
     const real *data = plain ? q->stream.plain : q->stream.quant;
-    return data ? data : q->p->pictures;
+    return data ? data : q->pictures;
 }
 
 static dt_status advance_one(dt_ptq *q, bool plain, int border, real **out, dt_error *err)
@@ -207,14 +224,14 @@ static dt_status advance_one(dt_ptq *q, bool plain, int border, real **out, dt_e
                                .want_count = 1,
                                .to = out };
     dt_status st = dt_ptq_collect(q, &pass, err);
-    if (st != DT_OK) dt_put(q->p->alloc, *out);
+    if (st != DT_OK) dt_ptq_put(q, *out);
     return st;
 }
 
 static void drop_stream(dt_ptq *q)
 {
-    dt_put(q->p->alloc, q->stream.quant);
-    dt_put(q->p->alloc, q->stream.plain);
+    dt_ptq_put(q, q->stream.quant);
+    dt_ptq_put(q, q->stream.plain);
     q->stream = (dt_ptq_stream){ .at = q->p->input };
 }
 
@@ -226,7 +243,7 @@ dt_status dt_ptq_advance(dt_ptq *q, int border, dt_error *err)
     DT_TRY(advance_one(q, false, border, &next.quant, err));
     dt_status st = advance_one(q, true, border, &next.plain, err);
     if (st != DT_OK) {
-        dt_put(q->p->alloc, next.quant);
+        dt_ptq_put(q, next.quant);
         return st;
     }
     drop_stream(q);

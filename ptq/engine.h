@@ -16,6 +16,8 @@ typedef struct dt_ptq_stream {
 struct dt_ptq {
     const dt_ptq_params *p;
     const dt_graph *g;
+    const real *pictures; /* p->pictures, or those that a stage made */
+    real *made;
     dt_graph bare;      /* the same values without quantizers: the float net */
     const int *bare_of; /* by value: what stands for it there */
     dt_state origin;    /* its parameters; without gradients */
@@ -38,8 +40,10 @@ dt_status dt_ptq_keep_origin(dt_ptq *q, dt_error *err) DT_MUST_CHECK;
 
 /* Elements of a value of one picture. */
 int64_t dt_ptq_features(const dt_ptq *q, int value);
-/* Array for `value` over all pictures, to be given back with dt_put(q->p->alloc, .). */
+/* Array for `value` over all pictures, to be given back with dt_ptq_put. IO: it lies in a file that
+ * the disk has no room for. */
 dt_status dt_ptq_get(const dt_ptq *q, int value, real **out, dt_error *err) DT_MUST_CHECK;
+void dt_ptq_put(const dt_ptq *q, real *values); /* NULL is fine */
 
 /* A pass over all pictures through a part of a net. */
 typedef struct dt_ptq_pass {

@@ -35,8 +35,8 @@ static dt_status measure(dt_ptq *q, const dt_node *product, double *out, dt_erro
     if (st == DT_OK) st = dt_ptq_get(q, y, &plain, err);
     if (st == DT_OK) st = dt_ptq_read(q, y, quant, plain, err);
     if (st == DT_OK) *out = sqnr(q->p->count * dt_ptq_features(q, y), quant, plain);
-    dt_put(q->p->alloc, plain);
-    dt_put(q->p->alloc, quant);
+    dt_ptq_put(q, plain);
+    dt_ptq_put(q, quant);
     return st;
 }
 
@@ -119,10 +119,10 @@ static void look_at_range(const dt_ptq *q, dt_ptq_gap *out)
     out->site = site->name;
     out->site_low = (double)ends[0];
     out->site_high = (double)ends[1];
-    out->read_low = out->read_high = (double)q->p->pictures[0];
+    out->read_low = out->read_high = (double)q->pictures[0];
     for (int64_t i = 1; i < n; i++) {
-        out->read_low = fmin(out->read_low, (double)q->p->pictures[i]);
-        out->read_high = fmax(out->read_high, (double)q->p->pictures[i]);
+        out->read_low = fmin(out->read_low, (double)q->pictures[i]);
+        out->read_high = fmax(out->read_high, (double)q->pictures[i]);
     }
     out->has_range = true;
 }
@@ -147,13 +147,13 @@ static dt_status look(dt_ptq *q, dt_ptq_gap *out, dt_error *err)
     dt_status st = dt_ptq_collect(q,
                                   &(dt_ptq_pass){ .plain = true,
                                                   .from = q->p->input,
-                                                  .data = q->p->pictures,
+                                                  .data = q->pictures,
                                                   .want = &at,
                                                   .want_count = 1,
                                                   .to = &x },
                                   err);
     if (st == DT_OK) compare(q, norm, x, out);
-    dt_put(q->p->alloc, x);
+    dt_ptq_put(q, x);
     return st;
 }
 

@@ -77,7 +77,7 @@ static double measure(dt_ptq_compared *c, const dt_ptq_outputs *o, real *dy)
 static void close(dt_ptq_compared *c)
 {
     state *s = c->state;
-    dt_put(c->r->q->p->alloc, s->weight);
+    dt_ptq_put(c->r->q, s->weight);
 }
 
 const dt_ptq_loss dt_ptq_loss_fisher = {

@@ -12,6 +12,7 @@
 #define DT_PTQ_PTQ_H
 
 #include "autograd/exec.h"
+#include "core/dir.h"
 
 /* What came of one unit of a stage. */
 typedef struct dt_ptq_result {
@@ -51,6 +52,7 @@ typedef struct dt_ptq dt_ptq;
 typedef struct dt_ptq_stage {
     dt_row row;
     bool transforms; /* changes the float net without changing what it computes; such come first */
+    bool makes_pictures;    /* instead of those of the parameters, as the first stage of all */
     bool reads_varied;      /* dt_ptq_params.varied */
     bool starts_quantizers; /* of weights and of activations */
     bool reads_quantized;   /* the net through its quantizers, which have been started then */
@@ -81,9 +83,10 @@ typedef struct dt_ptq_params {
     const dt_kernels *kernels;
     int threads;
     uint64_t seed;
-    const real *pictures; /* [count,H,W,3], normalised */
+    const real *pictures; /* [count,H,W,3], normalised; NULL where the first stage makes them */
     const real *varied;   /* the same as training changes them (crops, flips); NULL: it does not */
     int64_t count, batch; /* batch: of one pass */
+    const dt_dir *spill;  /* values of all pictures lie in files of this folder; NULL: in memory */
     bool started;         /* quantizers have ranges: the net's file brought them */
     const dt_ptq_choice *stage;
     int stage_count;

@@ -161,15 +161,14 @@ static dt_status get_batch(dt_ptq_recon *r, dt_error *err)
 
 static void close(dt_ptq_recon *r)
 {
-    const dt_alloc *a = r->q->p->alloc;
     dt_ptq_losses_close(r);
     dt_exec_fini(&r->exec);
     dt_plan_fini(&r->plan);
     dt_graph_fini(&r->fused);
     dt_graph_fini(&r->graph);
-    dt_put(a, r->quant);
-    dt_put(a, r->plain);
-    dt_put(a, r->target);
+    dt_ptq_put(r->q, r->quant);
+    dt_ptq_put(r->q, r->plain);
+    dt_ptq_put(r->q, r->target);
     dt_arena_free(r->arena);
 }
 
@@ -210,7 +209,7 @@ dt_status dt_ptq_recon_measure(dt_ptq_recon *r, double *out, dt_error *err)
                                                   .to = &y },
                                   err);
     if (st == DT_OK) *out = measure_all(r, y);
-    dt_put(q->p->alloc, y);
+    dt_ptq_put(q, y);
     return st;
 }
 

@@ -67,6 +67,10 @@ static dt_status check_stages(dt_ptq *q, dt_error *err)
             return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = "ptq.stages" },
                            "'%s' changes the float net, so it comes before '%s'", s->row.name,
                            p->stage[i - 1].row->name);
+        if (s->makes_pictures && i > 0)
+            return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = "ptq.stages" },
+                           "'%s' makes the pictures, so it comes first, before '%s'", s->row.name,
+                           p->stage[0].row->name);
         if (s->check) DT_TRY(s->check(q, p->stage[i].conf, err));
     }
     return check_started(p, err);
@@ -94,7 +98,8 @@ static dt_status run_stages(dt_ptq *q, dt_error *err)
 dt_status dt_ptq_run(const dt_ptq_params *p, dt_error *err)
 {
     dt_ptq q;
-    if (p->count < 1 || p->batch < 1 || p->stage_count < 1)
+    if (p->count < 1 || p->batch < 1 || p->stage_count < 1 ||
+        (!p->pictures && !stage_at(p, 0)->makes_pictures))
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = "ptq" }, "needs pictures and stages");
     DT_TRY(dt_ptq_init(&q, p, err));
     dt_status st = check_stages(&q, err);

@@ -85,7 +85,7 @@ dt_status dt_ptq_slope_forward(dt_ptq_slope *g, int64_t index, const real **out_
 {
     const dt_ptq_params *p = g->s->q->p;
     const int64_t n = dt_ptq_features(g->s->q, p->input);
-    dt_exec_set_input(&g->exec, p->input, p->pictures + index * g->batch * n);
+    dt_exec_set_input(&g->exec, p->input, g->s->q->pictures + index * g->batch * n);
     DT_TRY(dt_exec_forward(&g->exec, err));
     *out_logits = dt_exec_value(&g->exec, p->logits);
     return DT_OK;

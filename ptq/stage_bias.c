@@ -56,7 +56,7 @@ static dt_status run_product(dt_ptq *q, int i, dt_error *err)
     DT_TRY(dt_ptq_advance(q, dt_ptq_border_before(q, q->g->value[value].producer - 1), err));
     DT_TRY(dt_ptq_get(q, value, &x, err));
     dt_status st = correct(q, value, bias, x, mean, err);
-    dt_put(q->p->alloc, x);
+    dt_ptq_put(q, x);
     return st;
 }
 

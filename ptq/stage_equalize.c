@@ -70,7 +70,7 @@ static dt_status sizes_of_pictures(dt_ptq *q, const dt_ptq_edge *e, bool shift, 
     dt_status st = dt_ptq_collect(q,
                                   &(dt_ptq_pass){ .plain = true,
                                                   .from = q->p->input,
-                                                  .data = q->p->pictures,
+                                                  .data = q->pictures,
                                                   .want = &e->value,
                                                   .want_count = 1,
                                                   .to = &x },
@@ -84,7 +84,7 @@ static dt_status sizes_of_pictures(dt_ptq *q, const dt_ptq_edge *e, bool shift, 
         middle[c] = shift ? (low + high) / 2 : 0;
         out[c] = fmax(high - middle[c], middle[c] - low);
     }
-    dt_put(q->p->alloc, x);
+    dt_ptq_put(q, x);
     return st;
 }
 

@@ -69,7 +69,7 @@ static dt_status pass(dt_ptq *q, dt_exec *e, const conf *c, int64_t batch, dt_er
 {
     sums s;
     int norms;
-    const real *pictures = q->p->varied ? q->p->varied : q->p->pictures;
+    const real *pictures = q->p->varied && !q->made ? q->p->varied : q->pictures;
     const int64_t n = dt_ptq_features(q, q->p->input), batches = q->p->count / batch;
     DT_TRY(get_sums(q, &s, &norms, err));
     for (int64_t i = 0; norms && i < batches; i++) {

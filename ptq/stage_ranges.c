@@ -82,7 +82,7 @@ static dt_status start_activation(dt_ptq *q, const dt_node *site, const conf *c,
         shape.dim[0] = thin_out(q, x, n, c->values);
         st = start(q, site, c->activations, x, &shape, err);
     }
-    dt_put(q->p->alloc, x);
+    dt_ptq_put(q, x);
     return st;
 }
 

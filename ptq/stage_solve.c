@@ -145,9 +145,11 @@ static dt_status get_memory(job *j, dt_error *err)
 static void put_memory(job *j)
 {
     const dt_alloc *a = j->q->p->alloc;
-    void *all[] = { j->quant,    j->plain,    j->out[0],  j->out[1],  j->encode,
-                    j->block[0], j->block[1], j->wide[0], j->wide[1], j->H,
-                    j->C,        j->target,   j->solution };
+    real *values[] = { j->quant, j->plain, j->out[0], j->out[1] };
+    void *all[] = { j->encode, j->block[0], j->block[1], j->wide[0], j->wide[1],
+                    j->H,      j->C,        j->target,   j->solution };
+    for (size_t i = 0; i < DT_ARRAY_LEN(values); i++)
+        dt_ptq_put(j->q, values[i]);
     for (size_t i = 0; i < DT_ARRAY_LEN(all); i++)
         dt_put(a, all[i]);
 }

@@ -11,7 +11,7 @@ static dt_status read(const dt_ptq_sweep *w, int want, real *to, dt_error *err)
 {
     const dt_ptq_pass pass = { .plain = true,
                                .from = w->border,
-                               .data = w->at ? w->at : w->s->q->p->pictures,
+                               .data = w->at ? w->at : w->s->q->pictures,
                                .want = &want,
                                .want_count = 1,
                                .to = &to };
@@ -37,9 +37,9 @@ dt_status dt_ptq_sweep_open(dt_ptq_sweep *w, dt_ptq_sense *s, dt_error *err)
 void dt_ptq_sweep_close(dt_ptq_sweep *w)
 {
     const dt_alloc *a = w->s->q->p->alloc;
-    dt_put(a, w->truth);
-    dt_put(a, w->logits);
-    dt_put(a, w->at);
+    dt_ptq_put(w->s->q, w->truth);
+    dt_ptq_put(w->s->q, w->logits);
+    dt_ptq_put(w->s->q, w->at);
     for (int i = 0; w->made && i < w->s->mixed->count; i++)
         dt_put(a, w->made[i]);
     dt_put(a, w->made);
@@ -56,10 +56,10 @@ dt_status dt_ptq_sweep_to(dt_ptq_sweep *w, int layer, dt_error *err)
     DT_TRY(dt_ptq_get(q, border, &next, err));
     dt_status st = read(w, border, next, err);
     if (st != DT_OK) {
-        dt_put(q->p->alloc, next);
+        dt_ptq_put(q, next);
         return st;
     }
-    dt_put(q->p->alloc, w->at);
+    dt_ptq_put(q, w->at);
     w->at = next;
     w->border = border;
     return DT_OK;

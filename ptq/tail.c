@@ -90,13 +90,14 @@ void dt_ptq_tail_close(dt_ptq_tail *t)
 {
     if (!t->q) return;
     const dt_alloc *a = t->q->p->alloc;
-    real *all[] = { t->truth, t->y, t->at, t->seed };
+    real *all[] = { t->y, t->at, t->seed };
     dt_exec_fini(&t->exec);
     dt_plan_fini(&t->plan);
     dt_graph_fini(&t->fused);
     for (size_t i = 0; i < DT_ARRAY_LEN(all); i++)
         dt_put(a, all[i]);
     dt_put(a, t->told);
+    dt_ptq_put(t->q, t->truth);
     *t = (dt_ptq_tail){ 0 };
 }
 

@@ -28,9 +28,9 @@ def quantize(test, name, *keys):
 def check_presets(test):
     for name in presets(test):
         stages = test.succeed("quantize", test.path("ptq.yaml"), "--method", name, "--dry-run")
-        at = [i for i, line in enumerate(re.findall(r"^  - (\w+)", stages.split("ptq:")[1], re.M))
-              if line == "reconstruct"]
-        short = [f"ptq.stages.{i}.reconstruct.iterations=20" for i in at]
+        rows = re.findall(r"^  - (\w+)", stages.split("ptq:")[1], re.M)
+        short = [f"ptq.stages.{i}.{row}.iterations=20" for i, row in enumerate(rows)
+                 if row in ("reconstruct", "distill")]
         code, out, err = quantize(test, name, "--method", name, "--json", *short)
         test.check(code == 0, f"{name}: {err}")
         report = json.loads(out)
@@ -88,6 +88,18 @@ def check_kill(test):
     test.check(reports[0]["units"] == reports[1]["units"], "units of a run that went on differ")
 
 
+def check_memory(test):
+    """More pictures' values than memory may hold lie in files, and change no bit."""
+    keys = "--method", "qdrop", "ptq.images=320", "ptq.stages.1.reconstruct.iterations=20"
+    for name, memory in ("held", "4G"), ("spilled", "40M"):
+        code, _, err = quantize(test, name, *keys, "--memory", memory)
+        test.check(code == 0 and ("lie in files" in err) == (name == "spilled"), f"{memory}: {err}")
+        test.check(not [f for f in os.listdir(test.path(name)) if f.startswith(".spill")],
+                   "a file was left")
+    test.check(test.sha256(test.path("held", "quantized.h5"))
+               == test.sha256(test.path("spilled", "quantized.h5")), "memory changes the result")
+
+
 def check_refused(test):
     for keys, text in (
             (("ptq.images=5000",), "is more than the 320 training pictures"),
@@ -96,7 +108,7 @@ def check_refused(test):
             (("--bits", "1"), "bits of 'lsq'"),
             (("--method", "qdrap"), "did you mean 'qdrop'"),
             (("quant=none",), "give --bits"),
-            (("--memory", "40M", "ptq.images=320"), "ptq.images"),
+            (("--memory", "20M", "ptq.images=320"), "bytes of memory are needed"),
             (("quant.fold_norm=true",), "is for training"),
             (("ptq.score=val",), "there is no validation split"),
             (("--format", "onx"), "did you mean 'onnx'")):
@@ -213,6 +225,7 @@ def run(arguments):
     check_max_drop(test)
     check_warning(test)
     check_kill(test)
+    check_memory(test)
     check_refused(test)
     return test.end()
 

@@ -23,17 +23,17 @@ dt_status dt_quantize_count(void *arg, dt_session *s, const char **out_key, dt_e
 {
     const dt_graph *g = &s->net.graph;
     size_t input = (size_t)dt_shape_count(&g->value[s->net.input].shape), largest = 0, bytes;
-    (void)arg;
+    const dt_recipe_ptq *q = &s->recipe->ptq;
+    const size_t images = (size_t)q->images;
+    const size_t held =
+        arg && *(const bool *)arg && q->batch < q->images ? (size_t)q->batch : images;
     *out_key = "ptq.images";
     for (int v = 0; v < g->value_count; v++) {
         size_t n = (size_t)dt_shape_count(&g->value[v].shape);
         if (g->value[v].batched && n > largest) largest = n;
     }
-    if (!dt_size_mul((VALUES * largest + input) * sizeof(real), (size_t)s->recipe->ptq.images,
-                     &bytes))
-        bytes = SIZE_MAX / 2;
-    if (dt_quantize_varies(s->recipe))
-        bytes += input * sizeof(real) * (size_t)s->recipe->ptq.images;
+    if (!dt_size_mul(VALUES * largest * sizeof(real), held, &bytes)) bytes = SIZE_MAX / 2;
+    bytes += (dt_quantize_varies(s->recipe) ? 2 : 1) * input * sizeof(real) * images;
     void *all = dt_get(s->alloc, bytes, "values of all pictures");
     dt_put(s->alloc, all);
     return all ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
@@ -51,10 +51,20 @@ static dt_status read_all(dt_loader *loader, int64_t count, int64_t batch, int64
     return DT_OK;
 }
 
+static const dt_ptq_stage *stage_at(const dt_recipe *r, size_t i)
+{
+    return (const dt_ptq_stage *)(const void *)r->ptq.stage[i].row;
+}
+
+bool dt_quantize_makes(const dt_recipe *r)
+{
+    return r->ptq.stage_count > 0 && stage_at(r, 0)->makes_pictures;
+}
+
 bool dt_quantize_varies(const dt_recipe *r)
 {
     for (size_t i = 0; i < r->ptq.stage_count && r->data.train_count; i++)
-        if (((const dt_ptq_stage *)(const void *)r->ptq.stage[i].row)->reads_varied) return true;
+        if (stage_at(r, i)->reads_varied && !dt_quantize_makes(r)) return true;
     return false;
 }
 

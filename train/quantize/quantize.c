@@ -25,6 +25,7 @@ typedef struct job {
     bool goes_on;
     int done_stages, done_units;
     dt_dir folder;
+    bool spills;              /* values of pictures lie in a file */
     float *pictures, *varied; /* [count,H,W,3], see dt_ptq_params */
     double started, cpu_started, share_started;
 } job;
@@ -215,6 +216,7 @@ static dt_ptq_params params_of(job *j)
                             .varied = j->varied,
                             .count = q->images,
                             .batch = q->batch,
+                            .spill = j->spills ? &j->folder : NULL,
                             .started = s->net.given || s->report.has_quantizers,
                             .done_stages = j->done_stages,
                             .done_units = j->done_units,
@@ -301,11 +303,12 @@ static dt_status prepare(job *j, dt_error *err)
             flipped, small);
         say(j, text);
     }
-    DT_TRY(dt_quantize_pictures(j->s, DT_SPLIT_TEST, &j->pictures, err));
+    const bool makes = dt_quantize_makes(j->p->recipe);
+    if (!makes) DT_TRY(dt_quantize_pictures(j->s, DT_SPLIT_TEST, &j->pictures, err));
     if (dt_quantize_varies(j->p->recipe))
         DT_TRY(dt_quantize_pictures(j->s, DT_SPLIT_TRAIN, &j->varied, err));
     j->report->pictures = j->p->recipe->ptq.images;
-    DT_TRY(compare_norm(j, err));
+    if (!makes) DT_TRY(compare_norm(j, err));
     return dt_quantize_read_truth(j->s, &j->truth, j->report, err);
 }
 
@@ -334,7 +337,13 @@ static dt_status run(job *j, dt_error *err)
     return remove_last(j, err);
 }
 
-static dt_status open_session(const job *j, dt_error *err)
+static dt_data_need need_of(const dt_recipe *r)
+{
+    if (r->ptq.score != DT_PTQ_SCORE_TEST) return DT_NEED_TRAIN;
+    return dt_quantize_makes(r) ? DT_NEED_TEST : DT_NEED_BOTH;
+}
+
+static dt_status try_session(job *j, dt_error *err)
 {
     const dt_quantize_params *p = j->p;
     return dt_session_open(j->s,
@@ -342,14 +351,29 @@ static dt_status open_session(const job *j, dt_error *err)
                                                  .threads = p->threads,
                                                  .isa = p->isa,
                                                  .gradients = true,
-                                                 .need = p->recipe->ptq.score == DT_PTQ_SCORE_TEST
-                                                             ? DT_NEED_BOTH
-                                                             : DT_NEED_TRAIN,
+                                                 .need = need_of(p->recipe),
                                                  .calibrate = true,
                                                  .memory = p->memory,
                                                  .rest = dt_quantize_count,
+                                                 .rest_arg = &j->spills,
                                                  .alloc = p->alloc },
                            err);
+}
+
+/* What memory does not hold of the pictures' values lies in a file of the folder. */
+static dt_status open_session(job *j, dt_error *err)
+{
+    dt_status st = try_session(j, err);
+    if (st != DT_ERR_NOMEM) return st;
+    j->spills = true;
+    DT_TRY(try_session(j, err));
+    char *text = dt_format(NULL,
+                           "values of pictures lie in files of %s: there is more of them than "
+                           "memory that may be used (%s)",
+                           j->p->folder, j->p->memory.why ? j->p->memory.why : "all there is");
+    if (text) say(j, text);
+    dt_put(NULL, text);
+    return DT_OK;
 }
 
 dt_status dt_quantize(const dt_quantize_params *p, dt_session *out_session, dt_quantize_report *out,

@@ -18,11 +18,13 @@ dt_status dt_quantize_check(const dt_session *s, dt_error *err) DT_MUST_CHECK;
  * given back with dt_put(s->alloc, .). */
 dt_status dt_quantize_pictures(dt_session *s, dt_split transforms, float **out,
                                dt_error *err) DT_MUST_CHECK;
+/* Does a stage make the pictures? Then none are read. */
+bool dt_quantize_makes(const dt_recipe *r);
 /* Does a stage read pictures as training changes them, and does it change them? */
 bool dt_quantize_varies(const dt_recipe *r);
 
 /* For dt_session_params.rest: the pictures, and what stages keep of the largest value over all of
- * them. */
+ * them; `arg` is a bool, that lies in a file (NULL: no). */
 dt_status dt_quantize_count(void *arg, dt_session *s, const char **out_key, dt_error *err);
 
 /* Runs the net without quantizers over the recipe's pictures. Nothing happens for score none. */
