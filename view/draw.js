@@ -2,13 +2,12 @@
 // The curves of the page. Colours are told apart by people with any colour vision (Okabe, Ito).
 "use strict";
 const told = JSON.parse(document.getElementById("data").textContent);
-const colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f"];
-const colour = run => colours[run % colours.length];
 const dark = matchMedia("(prefers-color-scheme: dark)");
+const colours = { light: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f"],
+  dark: ["#56b4e9", "#f0804a", "#2cc498", "#dd98bf", "#e6b422", "#8ab4ff", "#a6a6a6"] };
+const colour = run => colours[dark.matches ? "dark" : "light"][run % colours.light.length];
 const styles = { thin: { borderWidth: 0.7 }, dashed: { borderWidth: 1.5, borderDash: [5, 4] },
   line: { borderWidth: 2 }, point: { showLine: false, pointRadius: 6 } };
-
-for (const mark of document.querySelectorAll(".mark")) mark.style.background = colour(mark.dataset.run);
 
 function axis(title) {
   const ink = getComputedStyle(document.body).color;
@@ -35,6 +34,7 @@ function draw(curve, canvas) {
 
 let charts = [];
 function drawAll() {
+  for (const mark of document.querySelectorAll(".mark")) mark.style.background = colour(mark.dataset.run);
   for (const chart of charts) chart.destroy();
   for (const place of document.querySelectorAll(".charts")) place.replaceChildren();
   charts = told.curves.map(curve => {

@@ -45,9 +45,12 @@ def cell(value, form="{}"):
     return f"<td{' class=n' if number else ''}>{text(form.format(value))}</td>"
 
 
-def table(head, rows, caption=""):
-    return (f"<div class=wide><table>{caption and f'<caption>{text(caption)}</caption>'}<thead><tr>"
-            + "".join(f"<th>{text(h)}</th>" for h in head) + "</tr></thead><tbody>"
+def table(head, rows, caption="", kind=""):
+    """Heads of numbers stand over them."""
+    number = [any(row[i].startswith("<td class=n") for row in rows) for i in range(len(head))]
+    return (f"{caption and f'<p class=caption>{text(caption)}</p>'}<div class=wide>"
+            f"<table{kind and f' class={kind}'}><thead><tr>"
+            + "".join(f"<th{' class=n' * n}>{text(h)}</th>" for h, n in zip(head, number)) + "</tr></thead><tbody>"
             + "".join(f"<tr>{''.join(row)}</tr>" for row in rows) + "</tbody></table></div>")
 
 
@@ -121,6 +124,29 @@ def sites(info):
                   "SQNR dB"], rows, "Activations, over test pictures") if rows else ""
 
 
+def bars(bins, about):
+    """[SVG rectangles, words]: one bar that towers over all others, as that of zero behind a ReLU, is cut,
+    and told in words."""
+    count, (second, first) = sum(bins), sorted(bins)[-2:]
+    cut = 0 < second < first / 3
+    top = 1.25 * second if cut else first
+    width, parts = 256 / len(bins), []
+    for i, n in enumerate(bins):
+        y = 80 - 76 * min(n, top) / top
+        tall = f'<rect x="{i * width:.2f}" y="4" width="{.85 * width:.2f}" height="3"/>' if n > top else ""
+        y += 6 * (n > top)  # a gap below its tip
+        if n:
+            parts.append(f'{tall}<rect x="{i * width:.2f}" y="{y:.1f}" width="{.85 * width:.2f}" '
+                         f'height="{80 - y:.1f}"/>')
+    return "".join(parts), [*about, f"{100 * first / count:.0f} % in the cut bar"] if cut else about
+
+
+def figure(name, drawn, ticks, about, label):
+    name = text(name).replace(".", ".<wbr>").replace("_", "_<wbr>")
+    return (f'<figure><svg viewBox="0 0 256 88" role="img" aria-label="{text(label)}">{drawn}{ticks}</svg>'
+            f'<figcaption><b>{name}</b><br>{text(", ".join(about))}</figcaption></figure>')
+
+
 def histogram(layer, values, site):
     """An SVG picture: how many weights lie where, with the levels of the grid as ticks."""
     low, high = min(values), max(values)
@@ -132,18 +158,14 @@ def histogram(layer, values, site):
     bins = [0] * BINS
     for v in values:
         bins[min(BINS - 1, int((v - low) / (high - low) * BINS))] += 1
-    most = max(bins)
-    parts = [f'<rect x="{i * 4}" y="{80 - 76 * n / most:.1f}" width="3.4" height="{76 * n / most:.1f}"/>'
-             for i, n in enumerate(bins) if n]
     ticks = []
     if has_grid and site["bits"] <= 5:
         steps = round((site["high"] - site["low"]) / site["scale_low"])
         ticks = [f'<path d="M{(site["low"] + k * site["scale_low"] - low) / (high - low) * 256:.1f} 80v6"/>'
                  for k in range(steps + 1)]
-    bits = f", {site['bits']} bits" if site else ""
-    return (f'<figure><svg viewBox="0 0 256 88" role="img" aria-label="weights of {text(layer)}">'
-            + "".join(parts + ticks) + f"</svg><figcaption>{text(layer)}{bits}: {low:.3g} to {high:.3g}"
-            "</figcaption></figure>")
+    about = ([f"{site['bits']} bits"] if site else []) + [f"{low:.3g} to {high:.3g}"]
+    drawn, about = bars(bins, about)
+    return figure(layer, drawn, "".join(ticks), about, f"weights of {layer}")
 
 
 def histograms(info, values):
@@ -159,21 +181,42 @@ def over_grid(site):
     bins = site.get("histogram")
     if not bins or not max(bins):
         return ""
-    width, most = 256 / len(bins), max(bins)
-    rects = "".join(f'<rect x="{i * width:.2f}" y="{80 - 76 * n / most:.1f}" width="{.85 * width:.2f}" '
-                    f'height="{76 * n / most:.1f}"/>' for i, n in enumerate(bins) if n)
     low, high = 256 * .1, 256 * .9
     steps = round((site["high"] - site["low"]) / site["scale_low"])
     levels = range(steps + 1) if steps < 32 else (0, steps)
     ticks = "".join(f'<path d="M{low + k * (high - low) / steps:.1f} 80v6"/>' for k in levels)
-    return (f'<figure><svg viewBox="0 0 256 88" role="img" aria-label="values of {text(site["name"])}">'
-            f'{rects}{ticks}</svg><figcaption>{text(site["name"])}, {site["bits"]} bits: '
-            f'{site["low"]:.3g} to {site["high"]:.3g}</figcaption></figure>')
+    drawn, about = bars(bins, [f"{site['bits']} bits", f"{site['low']:.3g} to {site['high']:.3g}"])
+    return figure(site["name"].removesuffix("_quant"), drawn, ticks, about, f"values of {site['name']}")
 
 
 def activations(info):
     found = "".join(over_grid(s) for s in info["sites"] if s["side"] == "activations")
     return f"<h3>Activations over their grid</h3><div class=small>{found}</div>" if found else ""
+
+
+def oscillation(run):
+    """What the run's dynamics counted last, a row for each layer's weights."""
+    told = {}
+    for kind, keys in ("oscillation", ("flip_rate", "oscillating")), ("freezing", ("frozen",)):
+        for e in run.of(kind):  # in the order of steps: the last one stays
+            told.setdefault(e["layer"], {}).update({k: e[k] for k in keys if e.get(k) is not None})
+    shown = [(k, head) for k, head in (("flip_rate", "codes that flip, % of a step"),
+                                       ("oscillating", "oscillate, %"), ("frozen", "frozen, %"))
+             if any(k in t for t in told.values())]
+    if not shown:
+        return ""
+    total = told.pop("all", {})
+    most = {k: max((t.get(k, 0) for t in told.values()), default=0) for k, _ in shown}
+
+    def row(name, values, share):
+        return [name] + [f'<td class=n style="--share:{share * values[k] / most[k] if most[k] else 0:.3f}">'
+                         f'{100 * values[k]:.3g}</td>' if k in values else cell(None) for k, _ in shown]
+
+    rows = [row(cell(layer.removesuffix(".weight")), values, 1) for layer, values in told.items()]
+    rows.append(row("<td><b>all</b></td>", total, 0))
+    return "<h3>Oscillation</h3>" + table(
+        ["layer", *(head for _, head in shown)], rows, "Weights whose codes turn back and forth, at the last "
+        "count", "heat")
 
 
 def sensitivity(run, number, found):
@@ -194,8 +237,7 @@ def sensitivity(run, number, found):
         fail(f"{run.path('sensitivity.json')}: is not what 'detent sensitivity --json' prints")
     page = (f"<h3>Sensitivity ({text(told['metric'])})</h3>"
             + table(["layer", "weights", "MACs", "bits", *widths, "chosen"], rows,
-                    "Damage when the weights of one layer have so many bits").replace(
-                        "<table>", "<table class=heat>", 1))
+                    "Damage when the weights of one layer have so many bits", "heat"))
     if len(front) < 2:
         return page
     place = f"front-{number}"
@@ -233,7 +275,7 @@ def confusion(lines, names):
         rows.append([f"<th>{text(names[label])}</th>"] + [
             f'<td class=n style="--share:{v / n:.3f}">{v or ""}</td>' for v in row])
     return ("<h3>Confusion: a row for each label, a column for what the net says</h3>"
-            + table(["", *names], rows).replace("<table>", "<table class=confusion>", 1))
+            + table(["", *names], rows, kind="confusion"))
 
 
 def worst(net, lines):
@@ -299,7 +341,7 @@ def detail(run, quick, number, found):
              f"{info['parameters']:,} parameters, {info['bytes']:,} bytes of checkpoint, "
              f"{sum(l['low_bytes'] for l in info['layers']):,} bytes of weights.</p>",
              layers(info), sites(info), histograms(info, weights.of(net)), activations(info),
-             sensitivity(run, number, found)]
+             oscillation(run), sensitivity(run, number, found)]
     if not quick:
         lines, why = predictions(net)
         if lines:
@@ -332,7 +374,7 @@ def main():
                       f"{detail(run, args.quick, i, found)}</section>" for i, run in enumerate(runs))
     data = json.dumps({"runs": [r.label for r in runs], "curves": found})
     page = string.Template(file("page.html")).substitute(
-        title=text(", ".join(r.label for r in runs)), style=file("style.css"), summary=summary(runs),
+        title=text(" \u00b7 ".join(r.label for r in runs)), style=file("style.css"), summary=summary(runs),
         details=details, library=file("chart.min.js").replace("</script", "<\\/script"),
         data=data.replace("<", "\\u003c"), draw=file("draw.js"))
     try:

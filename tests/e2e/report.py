@@ -41,7 +41,9 @@ def run(args):
         "name: builtin, batch: 32", "name: folder, root: set, batch: 12").replace(
         ", train_pictures: 320, test_pictures: 64", "")
     recipe = test.write("recipe.yaml", text)
-    test.succeed("train", recipe, "train.epochs=2", "train.log_steps=5", "--out", test.path("a"))
+    test.succeed("train", recipe, "train.epochs=2", "train.log_steps=5",
+                 "dynamics={oscillation: {momentum: 0.1}, freezing: {start: 0.2, end: 0.05, momentum: 0.1}}",
+                 "--out", test.path("a"))
     test.succeed("train", recipe, "quant=none", "train.max_steps=3", "--out", test.path("b"))
     with open(test.path("a", "sensitivity.json"), "w") as f:
         f.write(test.succeed("sensitivity", recipe, "model.init=" + test.path("a", "last.h5"),
@@ -74,6 +76,15 @@ def run(args):
                    f"{layer['bops']:,}" in seen and f"weights of {layer['name']}" in page,
                    f"layer {layer['name']}")
     test.check(info["class.names"].split("\n") == list(CLASSES), "class names")
+
+    # What oscillates and what is frozen, layer by layer, as the log has it at the end.
+    at_end = {(e["layer"], e["kind"]): e for e in lines if e["kind"] in ("oscillation", "freezing")}
+    for layer in "conv2.weight", "all":
+        for kind, key in ("oscillation", "flip_rate"), ("oscillation", "oscillating"), ("freezing", "frozen"):
+            test.check(f">{100 * at_end[layer, kind][key]:.3g}</td>" in page, f"{key} of {layer}")
+    table = page.split("<h3>Oscillation</h3>")[1].split("</table>")[0]
+    test.check(table.count("<tr>") == 2 + len({l for l, k in at_end if k == "oscillation" and l != "all"}),
+               f"oscillation: {table}")
 
     # Activations over their grids, as inspect counts them; what layers mind, and the front.
     counted = json.loads(test.succeed("inspect", test.path("a", "last.h5"), "--images", "200",
