@@ -148,7 +148,9 @@ const dt_op dt_op_neg = {
     .examples = dt_function_examples,
 };
 
-DT_FUNCTION(sqrt, void, sqrt(x), half / sqrt(x))
+/* At 0 there is no derivative; 0 lets a length of nothing be as it is, where infinity times 0 would
+ * be no number in every parameter before it. */
+DT_FUNCTION(sqrt, void, sqrt(x), x > 0 ? half / sqrt(x) : 0)
 const dt_op dt_op_sqrt = {
     DT_FUNCTION_FACTS(sqrt),
     .sign = DT_SIGN_NONNEG,

@@ -15,7 +15,8 @@ static int64_t floor_div(int64_t a, int64_t b)
 int64_t dt_remap_index(const dt_remap_axis *a, int64_t size, int64_t i)
 {
     if (!a->count) return i;
-    int64_t at = floor_div(a->num * i + a->add, a->den), around = 2 * (size - 1);
+    int64_t top = a->num * i + a->add, at = floor_div(top, a->den), around = 2 * (size - 1);
+    if (a->border == DT_REMAP_FILL && at * a->den != top) return -1;
     if (at >= 0 && at < size) return at;
     switch (a->border) {
     case DT_REMAP_EDGE:
@@ -184,7 +185,7 @@ static bool keeps_channels(const void *conf, const dt_shape *in)
 }
 
 /* Twice as high and 5 columns of 3; zeros around, with one channel more; a mirror and a roll;
- * tokens turned round, the first one's channels repeated. */
+ * zeros between; tokens turned round, the second one of their channels repeated. */
 static const dt_remap_conf larger = {
     .axis = { { 0 }, { 4, 1, 0, 2, DT_REMAP_EDGE }, { 5, 3, 0, 5, DT_REMAP_EDGE } }
 };
@@ -194,11 +195,15 @@ static const dt_remap_conf padded = {
 static const dt_remap_conf mirrored = {
     .axis = { { 0 }, { 6, 1, -2, 1, DT_REMAP_REFLECT }, { 3, 1, 2, 1, DT_REMAP_WRAP } }
 };
+static const dt_remap_conf spread = {
+    .axis = { { 0 }, { 6, 1, -1, 2, 0 }, { 5, 1, 0, 2, 0 }, { 4, 1, 1, 3, 0 } }
+};
 static const dt_remap_conf turned = { .axis = { { 0 }, { 3, -1, 2, 1, 0 }, { 4, 0, 1, 1, 0 } } };
 static const dt_op_example examples[] = {
     { .in_count = 1, .in = { { 4, { 2, 2, 3, 2 } } }, .conf = &larger },
     { .in_count = 1, .in = { { 4, { 2, 2, 3, 2 } } }, .conf = &padded },
     { .in_count = 1, .in = { { 4, { 2, 3, 3, 2 } } }, .conf = &mirrored },
+    { .in_count = 1, .in = { { 4, { 2, 3, 3, 2 } } }, .conf = &spread },
     { .in_count = 1, .in = { { 3, { 2, 3, 2 } } }, .conf = &turned },
     { .in_count = 0 },
 };

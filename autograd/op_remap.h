@@ -11,7 +11,7 @@
 
 /* What is at places that lie outside of the input. */
 typedef enum dt_remap_border {
-    DT_REMAP_FILL,    /* zeros */
+    DT_REMAP_FILL,    /* zeros; they are also between elements, where den does not divide */
     DT_REMAP_EDGE,    /* the nearest element */
     DT_REMAP_REFLECT, /* as in a mirror that stands on the last element */
     DT_REMAP_WRAP,    /* the axis again */

@@ -55,6 +55,17 @@ const dt_node *dt_query_site(const dt_graph *g, int value)
     }
 }
 
+bool dt_query_is_map(const dt_graph *g, int value)
+{
+    if (g->value[value].shape.rank != 4) return false;
+    for (const dt_node *n; (n = dt_query_maker(g, value)) != NULL; value = n->in[0]) {
+        if (n->op->matmul) return false;
+        bool same = dt_shape_equal(&g->value[value].shape, &g->value[n->in[0]].shape);
+        if (!same || n->op->moves_codes || n->op->product) return true;
+    }
+    return true;
+}
+
 int64_t dt_query_macs(const dt_graph *g, const dt_node *node)
 {
     dt_shape in[DT_OP_MAX_IN], out[DT_OP_MAX_OUT];

@@ -55,6 +55,11 @@ int dt_query_latent(const dt_graph *g, int value);
  * value is float. */
 const dt_node *dt_query_site(const dt_graph *g, int value);
 
+/* Is a value of four dimensions rows, columns and channels [N,H,W,C], which files have as
+ * [N,C,H,W]? What attention makes has heads [N,H,T,S], also behind functions of it, and is so in
+ * files, too. */
+bool dt_query_is_map(const dt_graph *g, int value);
+
 /* Multiply-accumulates of a node for one sample. */
 int64_t dt_query_macs(const dt_graph *g, const dt_node *node);
 

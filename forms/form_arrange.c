@@ -120,6 +120,12 @@ static const int *places(const dt_shape *s)
     return s->rank == 4 ? planes : as_is;
 }
 
+/* Of what a node reads: heads are as they are. */
+static const int *places_of(const dt_graph *g, int value)
+{
+    return dt_query_is_map(g, value) ? planes : as_is;
+}
+
 static const char *cut(dt_onnx *m, const char *prefix, int rank, const steps *s, const char *x,
                        const char *out)
 {
@@ -181,7 +187,7 @@ static const char *move(dt_onnx_walker *w, const dt_node *n, const char *prefix,
     const dt_shape *ys = &w->src->graph->value[n->out[0]].shape;
     steps s;
     (void)zero;
-    steps_of(n->conf, xs, places(xs), ys, places(ys), &s);
+    steps_of(n->conf, xs, places_of(w->src->graph, n->in[0]), ys, places(ys), &s);
     if (xs->rank == 3)
         x = dt_onnx_reshape(w, x, dt_onnx_text(w->m, "%s/Tokens", prefix), 3,
                             (const int64_t[]){ -1, xs->dim[1], xs->dim[2] });
@@ -198,7 +204,8 @@ static dt_status onnx(dt_onnx_walker *w, const dt_node *n)
     const dt_node *site = dt_query_site(g, n->in[0]);
     const dt_onnx_value *x = w->value[n->in[0]];
     steps s;
-    if (!steps_of(n->conf, xs, places(xs), ys, places(ys), &s) || s.split_rank > DT_ONNX_MAX_INTS)
+    if (!steps_of(n->conf, xs, places_of(g, n->in[0]), ys, places(ys), &s) ||
+        s.split_rank > DT_ONNX_MAX_INTS)
         return dt_fail(w->err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = n->name }, "%s", no_parts);
     if (site && x->codes && !x->move && !w->params->symmetric) {
         const dt_lower_grid *grid = w->l->grid[dt_query_index(g, site)];

@@ -107,14 +107,18 @@ static const char *parameter(dt_onnx_walker *w, const dt_node *n)
     const dt_shape *x = &w->src->graph->value[n->in[0]].shape;
     int64_t count = dt_shape_count(&v->shape), C = x->dim[x->rank - 1];
     const real *from = w->src->state->data[n->in[1]];
-    dt_shape s = x->rank == 4 ? DT_SHAPE(count, 1, 1) : DT_SHAPE(count);
-    if (count > C) { /* the last dimensions of x */
+    const bool map = dt_query_is_map(w->src->graph, n->in[0]);
+    dt_shape s = map ? DT_SHAPE(count, 1, 1) : DT_SHAPE(count);
+    if (count > C) { /* the last dimensions of x, the first of them as often as it is there */
         s = v->shape;
+        const int64_t own = count, each = x->dim[x->rank - s.rank] / s.dim[0];
+        s.dim[0] *= each;
+        count *= each;
         float *to = dt_arena_get(dt_onnx_arena(w->m), (size_t)count * sizeof *to);
         if (!to) return NULL;
         for (int64_t i = 0; i < count; i++)
-            to[x->rank == 4 ? i % C * (count / C) + i / C : i] = (float)from[i];
-        if (x->rank == 4) s = DT_SHAPE(C, count / C / x->dim[2], x->dim[2]);
+            to[map ? i % C * (count / C) + i / C : i] = (float)from[i % own];
+        if (map) s = DT_SHAPE(C, count / C / x->dim[2], x->dim[2]);
         from = to;
     }
     const char *name = dt_onnx_parameter(w, n, n->in[1]);

@@ -30,13 +30,20 @@ typedef struct steps {
     bool pads, resizes;
 } steps;
 
+/* Place i of a rule that has zeros: below 0 or `size` and more are such. */
+static int64_t open_index(const dt_remap_axis *a, int64_t size, int64_t i)
+{
+    int64_t top = a->num * i + a->add, at = top / a->den;
+    if (at * a->den != top) return size; /* between two elements */
+    return at;
+}
+
 /* Element i of an axis after its zeros were put around it. */
 static int64_t padded_index(const mapping *m, const steps *s, int axis, int place, int64_t i)
 {
     const dt_remap_axis *a = &m->conf.axis[axis];
     if (!s->before[place] && !s->behind[place]) return dt_remap_index(a, m->x.dim[axis], i);
-    int64_t top = a->num * i + a->add, at = top / a->den;
-    return (at * a->den > top ? at - 1 : at) + s->before[place];
+    return open_index(a, m->x.dim[axis], i) + s->before[place];
 }
 
 /* How often an axis of so many elements is repeated, as runtimes compute it in single precision; 0:
@@ -60,8 +67,7 @@ static steps steps_of(const mapping *m, const int *axis)
         const dt_remap_axis *a = &m->conf.axis[axis[p]];
         int64_t size = m->x.dim[axis[p]];
         for (int64_t i = 0; a->count && a->border == DT_REMAP_FILL && i < a->count; i++) {
-            int64_t top = a->num * i + a->add, at = top / a->den;
-            at = at * a->den > top ? at - 1 : at;
+            int64_t at = open_index(a, size, i);
             if (-at > s.before[p]) s.before[p] = -at;
             if (at - size + 1 > s.behind[p]) s.behind[p] = at - size + 1;
         }
@@ -71,7 +77,7 @@ static steps steps_of(const mapping *m, const int *axis)
     return s;
 }
 
-/* Indices of an axis, at the place of it. NULL: no memory. */
+/* Indices of an axis, at the place of it. */
 static void indices_of(const mapping *m, const steps *s, const int *axis, int p, int64_t *out)
 {
     for (int64_t i = 0; i < m->y.dim[axis[p]]; i++)
@@ -132,13 +138,12 @@ static const char *gather(dt_onnx *m, const char *name, const mapping *map, cons
 }
 
 /* The operators on x; `zero` is its code of 0, NULL: 0 itself. */
-static const char *write_steps(dt_onnx *m, const char *prefix, const mapping *map, const char *x,
-                               const char *zero)
+static const char *write_steps(dt_onnx *m, const char *prefix, const mapping *map, const int *axis,
+                               const char *x, const char *zero)
 {
-    const int *axis = places(&map->x);
     steps s = steps_of(map, axis);
     if (s.pads) x = pad(m, dt_onnx_text(m, "%s/Pad", prefix), map->x.rank, &s, x, zero);
-    bool both = map->x.rank == 4 && s.times[2] && s.times[3] && s.times[2] * s.times[3] > 1;
+    bool both = axis == planes && s.times[2] && s.times[3] && s.times[2] * s.times[3] > 1;
     if (both) x = resize(m, dt_onnx_text(m, "%s/Resize", prefix), &s, x);
     for (int p = 1; p < map->x.rank; p++)
         if (s.times[p] != 1 && !(both && p > 1))
@@ -170,7 +175,13 @@ static const char *move(dt_onnx_walker *w, const dt_node *n, const char *prefix,
     if (tokens)
         x = dt_onnx_reshape(w, x, dt_onnx_text(w->m, "%s/Tokens", prefix), 3,
                             (const int64_t[]){ -1, m.x.dim[1], m.x.dim[2] });
-    x = write_steps(w->m, prefix, &m, x, zero);
+    const bool heads = m.x.rank == 4 && !dt_query_is_map(w->src->graph, n->in[0]);
+    x = write_steps(w->m, prefix, &m, heads ? as_is : places(&m.x), x, zero);
+    if (heads) { /* what moves elements gives a map */
+        const dt_onnx_attr turn[] = { { .name = "perm", .count = 4, .ints = { 0, 3, 1, 2 } },
+                                      { .name = NULL } };
+        x = dt_onnx_unary(w, "Transpose", x, dt_onnx_text(w->m, "%s/Transpose", prefix), turn);
+    }
     if (tokens)
         return dt_onnx_reshape(w, x, out ? out : dt_onnx_text(w->m, "%s/Rows", prefix), 2,
                                (const int64_t[]){ -1, m.y.dim[2] });
@@ -266,8 +277,8 @@ static dt_status qoperator(dt_qoperator_walk *w, const dt_int_node *n, const dt_
 {
     const mapping *m = n->own;
     (void)last;
-    w->codes[n->out] =
-        write_steps(w->m, n->name, m, w->codes[n->in[0]], dt_qoperator_zero(w, n->in[0]));
+    w->codes[n->out] = write_steps(w->m, n->name, m, places(&m->x), w->codes[n->in[0]],
+                                   dt_qoperator_zero(w, n->in[0]));
     w->flat[n->out] = m->y.rank == 2;
     return DT_OK;
 }
@@ -275,7 +286,7 @@ static dt_status qoperator(dt_qoperator_walk *w, const dt_int_node *n, const dt_
 static dt_status qonnx(dt_qonnx_walk *w, const dt_int_node *n)
 {
     const mapping *m = n->own;
-    w->whole[n->out] = write_steps(w->m, n->name, m, w->whole[n->in[0]], NULL);
+    w->whole[n->out] = write_steps(w->m, n->name, m, places(&m->x), w->whole[n->in[0]], NULL);
     w->flat[n->out] = m->y.rank == 2;
     return DT_OK;
 }

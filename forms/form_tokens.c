@@ -253,7 +253,8 @@ static dt_status emit_mix(dt_onnx_walker *w, const dt_node *node)
 
 static dt_status emit_softmax(dt_onnx_walker *w, const dt_node *node)
 {
-    const dt_onnx_attr attr[] = { { .name = "axis", .i = -1 }, { .name = NULL } };
+    const bool map = dt_query_is_map(w->src->graph, node->in[0]);
+    const dt_onnx_attr attr[] = { { .name = "axis", .i = map ? 1 : -1 }, { .name = NULL } };
     const char *out = dt_onnx_out(w, node, "Softmax");
     return dt_onnx_set(w, node,
                        dt_onnx_unary(w, "Softmax", dt_onnx_floats(w, node->in[0]), out, attr));

@@ -69,6 +69,25 @@ static dt_status read_data(dt_recipe *recipe, const dt_yaml_node *in, dt_error *
                                &d->test_count, err);
 }
 
+/* A key with a character of patterns, or a dot, which no group's name has. */
+static bool is_pattern(const char *key)
+{
+    return strpbrk(key, "*?.") != NULL;
+}
+
+/* A group whose key is a pattern of parameters' names. */
+static dt_status read_named(dt_recipe *recipe, const dt_yaml_node *in, dt_yaml_node *groups,
+                            dt_error *err)
+{
+    dt_reader *r = &recipe->state->reader;
+    dt_recipe_train *t = &recipe->train;
+    dt_yaml_node *map;
+    dt_recipe_named_group *g = &t->named[t->named_count++];
+    g->pattern = in->key;
+    DT_TRY(dt_section_map(r, groups, in->key, in, &map, err));
+    return dt_section_read(r, &r->section[DT_SECTION_OPTIMIZER], in, map, NULL, &g->choice, err);
+}
+
 /* Optimizers of groups of parameters; a group that is not named has the run's. */
 static dt_status read_groups(dt_recipe *recipe, const dt_yaml_node *in, dt_yaml_node *train,
                              dt_error *err)
@@ -79,9 +98,14 @@ static dt_status read_groups(dt_recipe *recipe, const dt_yaml_node *in, dt_yaml_
     if (!in) return DT_OK;
     if (in->kind != DT_YAML_MAP)
         return dt_node_fail(in, DT_ERR_FORMAT, err, "must be a map from groups to optimizers");
-    for (const dt_yaml_node *n = in->first; n; n = n->next)
-        if (!dt_is_one_of(n->key, dt_recipe_group_names))
+    size_t patterns = 0;
+    for (const dt_yaml_node *n = in->first; n; n = n->next) {
+        patterns += is_pattern(n->key);
+        if (!is_pattern(n->key) && !dt_is_one_of(n->key, dt_recipe_group_names))
             return dt_key_unknown(n, NULL, NULL, NULL, dt_recipe_group_names, err);
+    }
+    recipe->train.named = dt_arena_get(r->arena, (patterns + 1) * sizeof(dt_recipe_named_group));
+    if (!recipe->train.named) return no_memory(err);
     DT_TRY(dt_section_map(r, train, "groups", in, &out, err));
     for (int i = 0; i < DT_GROUP_COUNT; i++) {
         const dt_yaml_node *group = dt_yaml_find(in, dt_recipe_group_names[i]);
@@ -89,7 +113,19 @@ static dt_status read_groups(dt_recipe *recipe, const dt_yaml_node *in, dt_yaml_
         DT_TRY(dt_section_map(r, out, dt_recipe_group_names[i], group, &map, err));
         DT_TRY(dt_section_read(r, like, group, map, NULL, &recipe->train.group[i], err));
     }
+    for (const dt_yaml_node *n = in->first; n; n = n->next)
+        if (is_pattern(n->key)) DT_TRY(read_named(recipe, n, out, err));
     return DT_OK;
+}
+
+/* Patterns of parameters that stay; without them the effective text has no such key. */
+static dt_status read_freeze(dt_recipe *recipe, const dt_yaml_node *in, dt_yaml_node *out,
+                             dt_error *err)
+{
+    static const dt_opt opt = DT_OPT_WORDS(dt_recipe_train, freeze, "");
+    if (!in) return DT_OK;
+    DT_TRY(dt_option_set(in, &opt, &recipe->train, err));
+    return dt_option_emit(&recipe->state->reader, out, &opt, &recipe->train, in, err);
 }
 
 static dt_status read_train(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err)
@@ -101,7 +137,8 @@ static dt_status read_train(dt_recipe *recipe, const dt_yaml_node *in, dt_error 
     in = dt_yaml_find(in, "train");
     DT_TRY(read_section(recipe, DT_SECTION_OPTIMIZER, in, out, NULL, &t->optimizer, &part, err));
     DT_TRY(read_section(recipe, DT_SECTION_SCHEDULE, in, out, NULL, &t->schedule, &part, err));
-    return read_groups(recipe, dt_yaml_find(in, "groups"), out, err);
+    DT_TRY(read_freeze(recipe, in ? dt_yaml_find(in, "freeze") : NULL, out, err));
+    return read_groups(recipe, in ? dt_yaml_find(in, "groups") : NULL, out, err);
 }
 
 /* Words TAG=HEX. */

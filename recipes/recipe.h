@@ -84,6 +84,12 @@ typedef enum dt_recipe_group {
 } dt_recipe_group;
 extern const char *const dt_recipe_group_names[DT_GROUP_COUNT + 1]; /* ends with NULL */
 
+/* The same of parameters whose names match a pattern, quantizers' apart; later ones win. */
+typedef struct dt_recipe_named_group {
+    const char *pattern; /* core/glob.h */
+    dt_recipe_choice choice;
+} dt_recipe_named_group;
+
 /* From an epoch on; what is not given is as the rest of the recipe says. */
 enum { DT_RECIPE_PHASES = 15 };
 typedef struct dt_recipe_phase {
@@ -95,6 +101,9 @@ typedef struct dt_recipe_phase {
 typedef struct dt_recipe_train {
     dt_recipe_choice group[DT_GROUP_COUNT]; /* row NULL: not given */
     dt_recipe_choice optimizer, schedule;
+    dt_recipe_named_group *named;
+    int named_count;
+    dt_opt_words freeze; /* patterns of parameters that stay as they are */
     int epochs, max_steps, accumulate, seed, log_steps;
     double label_smoothing, clip_norm, save_minutes, quant_lr;
     bool sync_norm, decay_norm, quant_decay;

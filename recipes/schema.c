@@ -168,7 +168,7 @@ static const char *const distill_paths[] = { "teacher", "onnx", "file", NULL };
 static const char *const data_others[] = { "train", "test", NULL };
 static const char *const quant_others[] = { "weights", "activations", "residual", "first",
                                             "last",    "shortcut",    "rules",    NULL };
-static const char *const train_others[] = { "optimizer", "schedule", "groups", NULL };
+static const char *const train_others[] = { "optimizer", "schedule", "groups", "freeze", NULL };
 const char *const dt_recipe_group_names[] = { "quant", "quant_weights", "quant_activations", NULL };
 
 const char *const dt_unhashed_keys[] = { "name",

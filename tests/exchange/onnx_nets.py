@@ -253,6 +253,34 @@ def moves(side):
     return n
 
 
+def transposed(side):
+    """Transposed convolutions: strides, groups, padding by side and behind the output, dilation."""
+    n = Net("transposed", side, 13)
+    x = n("Relu", n("Conv", "image", n.real(4, 3, 3, 3), pads=[1] * 4, strides=[4, 4]))
+    x = n("Relu", n("ConvTranspose", x, n.real(4, 6, 3, 3), n.real(6, scale=.1), strides=[2, 2], pads=[1] * 4,
+                    output_padding=[1, 0]))
+    x = n("ConvTranspose", x, n.real(6, 2, 2, 3), group=3, strides=[1, 2], pads=[0, 2, 1, 0])
+    x = n("Relu", n("ConvTranspose", x, n.real(6, 4, 3, 3), dilations=[1, 2], pads=[2, 1, 2, 3]))
+    n.head(n("Conv", x, n.real(5, 4, 3, 3)), 5)
+    return n
+
+
+def sums(side):
+    """Einsum of heads, softmax over channels, lengths and sums of dimensions, greater of a value and a number:
+    float between quantizers."""
+    n = Net("sums", side, 13)
+    x = n("Relu", n("Conv", "image", n.real(8, 3, 4, 4), n.real(8, scale=.1), strides=[4, 4]))
+    count = (side // 4) ** 2
+    t = n("Reshape", x, n.whole(0, 2, 4, count))
+    p = n("Softmax", n("Einsum", t, t, equation="bhcq,bhck->bhqk"), axis=-1)
+    y = n("Reshape", n("Einsum", p, t, equation="b h q k, bhck -> bhcq"), n.whole(0, 8, side // 4, side // 4))
+    y = n("Mul", n("Softmax", n("Conv", y, n.real(8, 8, 1, 1)), axis=1), x)
+    length = n("Max", n("ReduceL2", y, axes=[1], keepdims=1), n.constant(np.float32(.1)))
+    y = n("Div", y, n("Expand", length, n.whole(1, 8, side // 4, side // 4)))
+    n.head(n("Add", n("Conv", y, n.real(5, 8, 1, 1)), n("ReduceSum", y, n.whole(1), keepdims=1)), 5)
+    return n
+
+
 def between(side):
     """Resized to what lies between pixels: float between quantizers."""
     n = Net("between", side, 13)
@@ -480,7 +508,7 @@ def qcdq(side):
 
 QUANTIZED = qdq, qcdq
 NETS = (sided, padded, residual, last, functions, squeeze, pools, borders, dilated, fronts, shuffled, moves,
-        between, arithmetic, pixels, tokens, groups, pixel, dense, masks)
+        transposed, sums, between, arithmetic, pixels, tokens, groups, pixel, dense, masks)
 # Of these a part has no integer form: the words of the refusal.
 FLOAT = {"borders": "those at the border have another divisor"}
 

@@ -223,8 +223,8 @@ static inline int operation_arrange(dt_builder *b, int x)
     return dt_part_node(b, "arrange", "pixel", &pixel, &y, 1);
 }
 
-/* Zeros around; twice as large; a mirror, a roll and channels turned round; 7 rows of 11: a stream
- * of values below 0, of which codes move. */
+/* Zeros around; twice as large; a mirror, a roll and channels turned round; 7 rows of 18;
+ * zeros between, as a transposed convolution has them: of values below 0, whose codes move. */
 static inline int operation_remap(dt_builder *b, int x)
 {
     const dt_remap_conf padded = {
@@ -235,6 +235,7 @@ static inline int operation_remap(dt_builder *b, int x)
                                     { 18, 1, -1, 1, DT_REMAP_REFLECT },
                                     { 16, 1, 3, 1, DT_REMAP_WRAP },
                                     { 6, -1, 5, 1, 0 } } };
+    const dt_remap_conf spread = { { { 0 }, { 15, 1, -1, 2, 0 }, { 17, 1, 0, 2, 0 } } };
     const dt_remap_conf fewer = {
         { { 0 }, { 7, 18, 0, 7, DT_REMAP_EDGE }, { 9, 1, -1, 1, DT_REMAP_EDGE } }
     };
@@ -243,7 +244,9 @@ static inline int operation_remap(dt_builder *b, int x)
     y = dt_layer_conv2d(b, "branch", DT_LAYER_BODY, y, 6, 3, 2, 1, 1);
     y = dt_part_node(b, "remap", "doubled", &doubled, &y, 1);
     y = operation_node(b, "remap", &moved, dt_layer_relu6(b, "branch_relu", y));
-    return dt_part_node(b, "remap", "fewer", &fewer, &y, 1);
+    y = dt_part_node(b, "remap", "fewer", &fewer, &y, 1);
+    y = dt_part_node(b, "remap", "spread", &spread, &y, 1);
+    return dt_layer_conv2d(b, "behind", DT_LAYER_BODY, y, 5, 3, 1, 1, 1);
 }
 
 static const operation operations[] = {

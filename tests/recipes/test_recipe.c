@@ -266,6 +266,8 @@ START_TEST(phases)
         { "phases: [{epoch: 3, weight_bits: 16}]\n", "phases.0.weight_bits: 16 is neither" },
         { "train: {groups: {qant: {lr: 1}}}\n", "train.groups.qant: unknown key, did you mean" },
         { "train: {groups: {quant: {lrr: 1}}}\n", "train.groups.quant.lrr: unknown key" },
+        { "train: {groups: {'fc.*': {lrr: 1}}}\n", "train.groups.fc.*.lrr: unknown key" },
+        { "train: {freeze: {a: 1}}\n", "train.freeze: " },
     };
     for (size_t i = 0; i < DT_ARRAY_LEN(bad); i++) {
         char text[512];
@@ -274,6 +276,28 @@ START_TEST(phases)
         ck_assert_int_ne(fake_read(text, NULL, &r, &err), DT_OK);
         ck_assert_msg(strstr(err.text, bad[i][1]) != NULL, "%s", err.text);
     }
+}
+END_TEST
+
+/* Patterns of parameters are in the effective text only if they are given, in their order. */
+START_TEST(patterns_of_parameters)
+{
+    dt_error err = { .text = "" };
+    dt_recipe *r;
+    ck_assert_msg(fake_read(FAKE_BASE
+                            "train: {groups: {'fc.*': {lr: 0.5}, '*.bias': {lr: 2}}, freeze: "
+                            "['conv1*', a.weight]}\n",
+                            NULL, &r, &err) == DT_OK,
+                  "%s", err.text);
+    ck_assert_int_eq(r->train.named_count, 2);
+    ck_assert_str_eq(r->train.named[1].pattern, "*.bias");
+    ck_assert_int_eq(r->train.freeze.count, 2);
+    ck_assert_str_eq(r->train.freeze.value[0], "conv1*");
+    ck_assert_ptr_nonnull(strstr(r->text, "freeze: [conv1*, a.weight]"));
+    dt_recipe_free(r);
+    ck_assert_int_eq(fake_read(FAKE_BASE, NULL, &r, &err), DT_OK);
+    ck_assert_ptr_null(strstr(r->text, "freeze"));
+    dt_recipe_free(r);
 }
 END_TEST
 
@@ -551,7 +575,8 @@ START_TEST(every_row_of_the_real_tables)
 }
 END_TEST
 
-DT_TEST_MAIN("recipe", defaults, values, effective_text_is_complete_and_reads_back,
-             hash_leaves_out_what_changes_no_result, messages, dynamics, phases,
-             overrides_and_paths, patterns_of_tensors, texts_as_they_stand, relative_recipe_path,
-             every_allocation_may_fail, shipped_recipes, every_row_of_the_real_tables)
+DT_TEST_MAIN("recipe", defaults, values, patterns_of_parameters,
+             effective_text_is_complete_and_reads_back, hash_leaves_out_what_changes_no_result,
+             messages, dynamics, phases, overrides_and_paths, patterns_of_tensors,
+             texts_as_they_stand, relative_recipe_path, every_allocation_may_fail, shipped_recipes,
+             every_row_of_the_real_tables)

@@ -75,6 +75,39 @@ START_TEST(only_weights_decay_unless_told)
 }
 END_TEST
 
+/* Names by pattern: the last one that matches; decay as the run has it; what stays is told, and a
+ * pattern that matches nothing. */
+START_TEST(patterns_name_parameters)
+{
+    fixture f;
+    dt_error err = { .text = "" };
+    start(&f, 1, false, false, 1);
+    dt_recipe_named_group named[] = { { "w*", f.conf.optimizer }, { "b?as", f.conf.optimizer } };
+    dt_optim_state_fini(&f.optim);
+    f.conf.named = named;
+    f.conf.named_count = 2;
+    f.conf.freeze = (dt_opt_words){ .count = 1, .value = { "sc*" } };
+    ck_assert_int_eq(dt_optim_state_init(&f.optim, &f.conf, &f.graph, NULL, NULL), DT_OK);
+    ck_assert(f.optim.of[f.id[WEIGHT]].decay == 0.25 && f.optim.of[f.id[BIAS]].decay == 0);
+    ck_assert(f.optim.of[f.id[BIAS]].rate == 1);
+    ck_assert(f.optim.frozen[f.id[QUANT]] && !f.optim.frozen[f.id[WEIGHT]]);
+    dt_optim_state_fini(&f.optim);
+    f.conf.freeze = (dt_opt_words){ .count = 1, .value = { "*" } };
+    ck_assert_int_eq(dt_optim_state_init(&f.optim, &f.conf, &f.graph, NULL, &err), DT_ERR_RANGE);
+    ck_assert_str_eq(err.text, "train.freeze: leaves no parameter to train");
+    f.conf.freeze = (dt_opt_words){ .count = 1, .value = { "fc.*" } };
+    ck_assert_int_eq(dt_optim_state_init(&f.optim, &f.conf, &f.graph, NULL, &err),
+                     DT_ERR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, "train.freeze: 'fc.*' matches no parameter"));
+    f.conf.freeze.count = 0;
+    named[0].pattern = "scale"; /* groups of patterns are for other parameters than quantizers' */
+    ck_assert_int_eq(dt_optim_state_init(&f.optim, &f.conf, &f.graph, NULL, &err),
+                     DT_ERR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(err.text, "train.groups.scale: no parameter is in this group"));
+    end(&f);
+}
+END_TEST
+
 START_TEST(quantizers_have_their_rate)
 {
     fixture f;
@@ -259,6 +292,6 @@ END_TEST
 
 DT_TEST_MAIN("optim_state", a_group_without_a_schedule_is_refused,
              updates_count_from_where_a_parameter_joins, a_group_has_its_own_optimizer,
-             only_weights_decay_unless_told, without_a_gradient_nothing_moves,
-             quantizers_have_their_rate, clipping_keeps_the_direction, threads_change_no_bit,
-             no_memory)
+             only_weights_decay_unless_told, patterns_name_parameters,
+             without_a_gradient_nothing_moves, quantizers_have_their_rate,
+             clipping_keeps_the_direction, threads_change_no_bit, no_memory)

@@ -8,6 +8,7 @@
 
 #include "autograd/quantizer.h"
 #include "autograd/query.h"
+#include "core/glob.h"
 #include "core/thread.h"
 
 enum { PIECE = 1 << 16 }; /* numbers of a task */
@@ -48,9 +49,8 @@ static dt_optim_group run_group(const dt_recipe_train *t, dt_role role)
                              decays ? dt_optimizer_weight_decay(o, t->optimizer.conf) : 0 };
 }
 
-static dt_optim_group own_group(const dt_recipe_train *t, int which)
+static dt_optim_group own_group(const dt_recipe_train *t, const dt_recipe_choice *c)
 {
-    const dt_recipe_choice *c = &t->group[which];
     const dt_optimizer *o = (const dt_optimizer *)(const void *)c->row;
     const dt_optimizer *run = (const dt_optimizer *)(const void *)t->optimizer.row;
     double base = dt_optimizer_lr(run, t->optimizer.conf);
@@ -58,20 +58,77 @@ static dt_optim_group own_group(const dt_recipe_train *t, int which)
                              dt_optimizer_weight_decay(o, c->conf) };
 }
 
-static dt_status check_group(const dt_recipe_train *t, int which, int members, dt_error *err)
+/* The group of a pattern: weights decay, all else as the run says. */
+static dt_optim_group named_group(const dt_recipe_train *t, const dt_value *v,
+                                  const dt_recipe_choice *c)
 {
-    const dt_recipe_choice *c = &t->group[which];
+    dt_optim_group g = own_group(t, c);
+    if (v->role != DT_ROLE_WEIGHT && !t->decay_norm) g.decay = 0;
+    return g;
+}
+
+static dt_status check_group(const dt_recipe_train *t, const char *name, const dt_recipe_choice *c,
+                             int members, const char *what, dt_error *err)
+{
     const dt_optimizer *run = (const dt_optimizer *)(const void *)t->optimizer.row;
-    char key[64];
-    snprintf(key, sizeof key, "train.groups.%s", dt_recipe_group_names[which]);
+    char key[160];
+    snprintf(key, sizeof key, "train.groups.%s", name);
     if (!members)
-        return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = key },
-                       "no learned parameter of a quantizer is in this group");
+        return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = key }, "no %s is in this group",
+                       what);
     double lr = dt_optimizer_lr((const dt_optimizer *)(const void *)c->row, c->conf);
     if (lr > 0 && !(dt_optimizer_lr(run, t->optimizer.conf) > 0))
         return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = key },
                        "lr %g follows train.optimizer.lr in proportion, and that is 0", lr);
     return DT_OK;
+}
+
+/* Groups by pattern, which later ones win. */
+static dt_status make_named(dt_optim_state *o, const dt_graph *g, dt_error *err)
+{
+    const dt_recipe_train *t = o->conf;
+    for (int k = 0; k < t->named_count; k++) {
+        const dt_recipe_named_group *n = &t->named[k];
+        int members = 0;
+        for (int i = 0; i < g->value_count; i++) {
+            const dt_value *v = &g->value[i];
+            if (v->kind != DT_VALUE_PARAM || v->role == DT_ROLE_QUANT ||
+                !dt_glob_match(n->pattern, v->name))
+                continue;
+            o->of[i] = named_group(t, v, &n->choice);
+            members++;
+        }
+        DT_TRY(check_group(t, n->pattern, &n->choice, members, "parameter", err));
+    }
+    return DT_OK;
+}
+
+/* Parameters that stay, and whether each pattern names one. */
+static dt_status make_frozen(dt_optim_state *o, const dt_graph *g, dt_error *err)
+{
+    const dt_opt_words *freeze = &o->conf->freeze;
+    size_t left = 0;
+    if (!freeze->count) return DT_OK;
+    o->frozen = dt_arena_get(o->arena, (size_t)g->value_count + 1);
+    if (!o->frozen) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the optimizer");
+    for (int k = 0; k < freeze->count; k++) {
+        bool found = false;
+        for (int i = 0; i < g->value_count; i++) {
+            if (g->value[i].kind != DT_VALUE_PARAM ||
+                !dt_glob_match(freeze->value[k], g->value[i].name))
+                continue;
+            found = o->frozen[i] = true;
+        }
+        if (!found)
+            return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = "train.freeze" },
+                           "'%s' matches no parameter; detent inspect of a checkpoint lists them",
+                           freeze->value[k]);
+    }
+    for (int i = 0; i < g->value_count; i++)
+        left += g->value[i].kind == DT_VALUE_PARAM && !o->frozen[i];
+    if (left) return DT_OK;
+    return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = "train.freeze" },
+                   "leaves no parameter to train");
 }
 
 static dt_status make_groups(dt_optim_state *o, const dt_graph *g, dt_error *err)
@@ -89,11 +146,14 @@ static dt_status make_groups(dt_optim_state *o, const dt_graph *g, dt_error *err
         if (v->role != DT_ROLE_QUANT) continue;
         int side = side_group(g, i), which = t->group[side].row ? side : DT_GROUP_QUANT;
         members[which]++;
-        if (t->group[which].row) o->of[i] = own_group(t, which);
+        if (t->group[which].row) o->of[i] = own_group(t, &t->group[which]);
     }
     for (int i = 0; i < DT_GROUP_COUNT; i++)
-        if (t->group[i].row) DT_TRY(check_group(t, i, members[i], err));
-    return DT_OK;
+        if (t->group[i].row)
+            DT_TRY(check_group(t, dt_recipe_group_names[i], &t->group[i], members[i],
+                               "learned parameter of a quantizer", err));
+    DT_TRY(make_named(o, g, err));
+    return make_frozen(o, g, err);
 }
 
 dt_status dt_optim_state_init(dt_optim_state *o, const dt_recipe_train *conf, const dt_graph *g,

@@ -21,6 +21,7 @@ typedef struct dt_optim_state {
     const dt_optimizer *optimizer; /* the run's */
     bool hold_quant;               /* parameters of quantizers are not updated */
     dt_optim_group *of;            /* by value: how it is updated */
+    bool *frozen;                  /* by value: train.freeze; NULL: none is */
     int64_t *joined;               /* by value: the step from which its updates are counted */
     const dt_recipe_train *conf;   /* borrowed */
     int threads;                   /* of an update; 0: 1. Set behind init */
@@ -28,7 +29,8 @@ typedef struct dt_optim_state {
     dt_arena *arena;
 } dt_optim_state;
 
-/* Buffers for the recipe's optimizers, all zero. A group without parameters is refused. */
+/* Buffers for the recipe's optimizers, all zero. A group without parameters is refused, and so is a
+ * pattern that matches none. */
 dt_status dt_optim_state_init(dt_optim_state *o, const dt_recipe_train *conf, const dt_graph *g,
                               const dt_alloc *a, dt_error *err) DT_MUST_CHECK;
 void dt_optim_state_fini(dt_optim_state *o);

@@ -35,6 +35,7 @@ static dt_status plan(dt_run *r, const dt_graph *g, dt_mode mode, dt_norms norms
                                             .norms = norms,
                                             .batch = batch,
                                             .threads = r->s.threads,
+                                            .frozen = r->optim.frozen,
                                             .outputs = outputs,
                                             .output_count = 2 },
                         r->p->alloc, err));

@@ -6,15 +6,7 @@
 #include <string.h>
 
 #include "autograd/quantizer.h"
-
-/* Moves and functions of a picture's map keep it one; what attention makes has heads. */
-static bool is_map(const dt_graph *g, int value)
-{
-    if (g->value[value].shape.rank != 4) return false;
-    for (int at; (at = g->value[value].producer) >= 0; value = g->node[at].in[0])
-        if (g->node[at].op->matmul) return false;
-    return true;
-}
+#include "autograd/query.h"
 
 /* Does a value depend on the picture? */
 static bool depends(const dt_graph *g, int input, int value)
@@ -34,7 +26,9 @@ static void find_sites(dt_foreign *v, const dt_lowered *l)
         v->site_of[i] = -1;
         /* constants come from a few nodes at the start: the search ends soon */
         if (!l->grid[i] || !depends(g, v->net->input, n->in[0])) continue;
-        dt_foreign_site s = { .node = n, .grid = *l->grid[i], .is_map = is_map(g, n->out[0]) };
+        dt_foreign_site s = { .node = n,
+                              .grid = *l->grid[i],
+                              .is_map = dt_query_is_map(g, n->out[0]) };
         const dt_shape *y = &g->value[n->out[0]].shape;
         s.shape.rank = y->rank - 1;
         memcpy(s.shape.dim, y->dim + 1, (size_t)s.shape.rank * sizeof *y->dim);

@@ -7,6 +7,7 @@
 
 #include "autograd/op_powers.h"
 #include "exchange/onnx/reader/onnx_remap.h"
+#include "exchange/onnx/reader/onnx_spread.h"
 
 /* ---- a value and a number ---- */
 
@@ -83,10 +84,12 @@ static dt_status check_sizes(dt_ox_walk *w, const dt_ox_value *v, const dt_ox_te
     return DT_OK;
 }
 
-/* turn[]: the constant's axes along the last axes of v; *out_rank of them. */
-static dt_status last_axes(dt_ox_walk *w, const dt_ox_value *v, const dt_ox_tensor *t, int *turn,
-                           int *out_rank)
+/* turn[]: the constant's axes along the last axes of v; *out_rank of them. False: it varies along
+ * others, or along parts of axes. */
+static bool is_last_axes(const dt_ox_walk *w, const dt_ox_value *v, const dt_ox_tensor *t,
+                         int *turn, int *out_rank)
 {
+    if (v->order) return false;
     int rank = dt_ox_shape(w, v)->rank, at[DT_MAX_RANK], first = rank;
     for (int a = 0; a < rank; a++)
         at[a] = -1;
@@ -95,14 +98,11 @@ static dt_status last_axes(dt_ox_walk *w, const dt_ox_value *v, const dt_ox_tens
     for (int a = rank - 1; a > 0 && at[a] >= 0; a--)
         first = a;
     for (int a = 0; a < first; a++)
-        if (at[a] >= 0)
-            return dt_ox_refuse(w,
-                                "its constant varies along an axis and is the same along a later "
-                                "one of [N,H,W,C]; parameters of the last axes are read");
+        if (at[a] >= 0) return false;
     for (int a = first; a < rank; a++)
         turn[a - first] = at[a];
     *out_rank = rank - first;
-    return DT_OK;
+    return true;
 }
 
 /* The constant, or its negative or inverse. */
@@ -119,17 +119,21 @@ static dt_status with_constant(dt_ox_walk *w, dt_ox_arith op, int k, const dt_ox
 {
     const dt_ox_value *v = dt_ox_input(w, k);
     bool rows, scales = op == DT_OX_MUL || op == DT_OX_DIV;
-    int turn[DT_MAX_RANK] = { 0 }, rank = 0;
+    int turn[DT_OX_RANK] = { 0 }, rank = 0;
+    dt_ox_tensor *spread;
     DT_TRY(check_sizes(w, v, t, &rows));
     if (rows && v->rank > 1 && (v->order || v->rank == 3))
         DT_TRY(dt_ox_need_rows(w, k, &v));
     else
-        DT_TRY(dt_ox_need_value(w, k, &v));
-    if (v->order) {
+        DT_TRY(dt_ox_need_elements(w, k, &v));
+    if (rows && v->order) {
         rank = 1;
         turn[0] = t->rank - 1;
-    } else {
-        DT_TRY(last_axes(w, v, t, turn, &rank));
+    } else if (!is_last_axes(w, v, t, turn, &rank)) {
+        DT_TRY(dt_ox_spread(w, v, t, &spread));
+        t = spread;
+        for (rank = 0; rank < t->rank; rank++)
+            turn[rank] = rank;
     }
     dt_ox_value x = *v;
     if (op == DT_OX_DIV && k == 1) x.value = inverse(w, v->value);
@@ -197,8 +201,8 @@ static int64_t elements(const dt_ox_value *v)
     return n;
 }
 
-/* Operands of as many dimensions, of which one has one element where the other has more: it is
- * repeated. */
+/* Operands of as many dimensions whose axes lie otherwise, or of which one has one element where
+ * the other has more: it is moved, and repeated. */
 static dt_status repeat(dt_ox_walk *w, const dt_ox_value **a, const dt_ox_value **b)
 {
     bool fits = (*a)->rank == (*b)->rank, more = false, less = false;
@@ -208,7 +212,11 @@ static dt_status repeat(dt_ox_walk *w, const dt_ox_value **a, const dt_ox_value 
         more = more || n > m;
         less = less || m > n;
     }
-    if (!fits || (!more && !less) || (*a)->order || (*b)->order) return DT_OK;
+    if (!fits || dt_ox_is_alike(w, *a, *b) || (*a)->order || (*b)->order) return DT_OK;
+    if (more && less && (*a)->rank == 4) { /* [N,C,1,1] beside [N,1,H,W] */
+        DT_TRY(dt_ox_need_pixels(w, 0, a));
+        DT_TRY(dt_ox_need_pixels(w, 1, b));
+    }
     const char *name = dt_layer_name(w->b, "%s.repeated", w->layer);
     bool first = elements(*a) < elements(*b); /* the smaller one has the other's order of axes */
     const dt_ox_value **small = first ? a : b, **large = first ? b : a;

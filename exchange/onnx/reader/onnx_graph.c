@@ -268,10 +268,10 @@ static dt_status pass_taken(dt_ox_walk *w)
     return dt_ox_set(w, 0, a->constant ? b : a);
 }
 
-static dt_status walk_node(dt_ox_walk *w)
+dt_status dt_ox_walk_node(dt_ox_walk *w)
 {
     if (w->node->absorbed) return DT_OK;
-    if (w->taken[w->node - w->file->node]) return pass_taken(w);
+    if (!w->node->step && w->taken[w->node - w->file->node]) return pass_taken(w);
     const dt_ox_op *op = dt_ox_op_find(w->node->domain, w->node->op);
     int values;
     DT_TRY(refuse_codes(w, op));
@@ -352,7 +352,7 @@ static dt_status walk_all(dt_onnx_net *n, int x)
     DT_TRY(set_input(n, x));
     for (int i = 0; i < n->file->node_count; i++) {
         DT_TRY(begin_node(n, i));
-        DT_TRY(walk_node(&n->walk));
+        DT_TRY(dt_ox_walk_node(&n->walk));
     }
     return DT_OK;
 }
@@ -373,7 +373,7 @@ static dt_status look_at(dt_onnx_net *n, void (*fn)(void *arg, const dt_onnx_loo
     dt_error *err = w->err, below = { .status = DT_OK };
     int before = w->b->graph->node_count;
     w->err = w->b->err = &below;
-    dt_status st = walk_node(w);
+    dt_status st = dt_ox_walk_node(w);
     w->err = w->b->err = err;
     w->b->status = DT_OK;
     if (st == DT_ERR_NOMEM) return dt_fail(err, st, NULL, "%s", below.text);

@@ -49,6 +49,7 @@ typedef struct dt_ox_node {
     dt_ox_attr *attr;
     int attr_count;
     bool absorbed;   /* part of another node (onnx_patterns.h), nothing else reads it */
+    bool step;       /* a part of one that stands for others (onnx_steps.h), no node of the file */
     bool has_graphs; /* an attribute is a graph, or something else that is not read */
 } dt_ox_node;
 

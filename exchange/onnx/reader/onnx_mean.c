@@ -1,6 +1,9 @@
-/* Means over any dimensions: what is averaged becomes the pixels of a picture. */
+/* Means and maxima over any dimensions: what they are over becomes the pixels of a picture. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/onnx/reader/onnx_mean.h"
+
+#include "autograd/op_maxpool.h"
+#include "exchange/onnx/reader/onnx_names.h"
 
 /* Are those the rows and columns of the engine's picture? */
 static bool is_pixels(const dt_ox_walk *w, const dt_ox_value *v, const bool *over)
@@ -42,7 +45,17 @@ static dt_status as_picture(dt_ox_walk *w, const dt_ox_value *v, const bool *ove
     return dt_ox_settle_as(w, &picture, out);
 }
 
-dt_status dt_ox_build_mean(dt_ox_walk *w, const bool *over, bool keep)
+/* The greatest of a whole picture, as [N,1,1,C]. */
+static int greatest(dt_ox_walk *w, int x)
+{
+    const dt_shape *s = &w->b->graph->value[x].shape;
+    const dt_maxpool_conf c = { { (int)s->dim[1], (int)s->dim[2], 1, 1, 0, 0, 0, 0 } };
+    const char *name = dt_ox_part_name(w, "greatest");
+    if (!name) return dt_builder_fail(w->b, dt_ox_no_memory(w));
+    return dt_part_node(w->b, "maxpool", name, &c, &x, 1);
+}
+
+dt_status dt_ox_build_mean(dt_ox_walk *w, const bool *over, bool keep, bool of_greatest)
 {
     const dt_ox_value *v;
     dt_ox_value moved;
@@ -68,6 +81,7 @@ dt_status dt_ox_build_mean(dt_ox_walk *w, const bool *over, bool keep)
         if (dim[rank] > 1) to.part[to.parts++] = (dt_ox_part){ 1, rank, dim[rank], left };
         rank++;
     }
+    if (of_greatest) moved.value = greatest(w, moved.value);
     int y = dt_layer_gap(w->b, w->layer, moved.value);
     DT_TRY(dt_ox_built(w));
     return dt_ox_set_order(w, 0, &(dt_ox_value){ .value = y }, &to, rank, dim);

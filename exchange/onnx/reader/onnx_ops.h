@@ -94,6 +94,9 @@ const dt_ox_op *dt_ox_op_find(const char *domain, const char *name);
 /* Names of all rows, NULL at the end. */
 extern const dt_ox_op *const dt_ox_ops[];
 
+/* The node in work becomes what its row makes of it. */
+dt_status dt_ox_walk_node(dt_ox_walk *w) DT_MUST_CHECK;
+
 /* ---- for rows ---- */
 
 /* Refuses the node in work: "<file>: <node>: <op>: <reason>". UNSUPPORTED */

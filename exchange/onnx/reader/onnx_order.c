@@ -319,6 +319,62 @@ dt_status dt_ox_settle_as(dt_ox_walk *w, const dt_ox_value *v, dt_ox_value *out)
     return arrange(w, v, v->rank, to, out);
 }
 
+dt_status dt_ox_settle_like(dt_ox_walk *w, const dt_ox_value *v, const dt_ox_value *like,
+                            dt_ox_value *out)
+{
+    bool same = !v->order && dt_ox_shape(w, v)->rank == dt_ox_shape(w, like)->rank;
+    for (int i = 0; same && i < v->rank; i++)
+        same = v->axis[i] == like->axis[i];
+    *out = *v;
+    return same ? DT_OK : arrange(w, v, dt_ox_shape(w, like)->rank, like->axis, out);
+}
+
+/* Is the first dimension N times something of each sample? */
+static bool has_windows(const dt_ox_value *v)
+{
+    for (int k = 0; v->order && k < v->order->parts; k++)
+        if (v->order->part[k].dim == 0 && v->order->part[k].axis != 0) return true;
+    return false;
+}
+
+/* Windows [N windows,...] as [N,windows,...], in the order of the file's dimensions. */
+static dt_status settle_windows(dt_ox_walk *w, const char *name, const dt_ox_value **out)
+{
+    const dt_ox_value *v = dt_ox_map_find(&w->values, name);
+    dt_ox_value apart = *v, *made = dt_arena_get(w->file->arena, sizeof *made);
+    dt_ox_order o = *v->order, back = { .layer = o.layer };
+    if (!made) return dt_ox_no_memory(w);
+    apart.rank = v->rank + 1;
+    apart.dim[1] = 1;
+    for (int i = 1; i < v->rank; i++)
+        apart.dim[i + 1] = v->dim[i];
+    for (int k = 0; k < o.parts; k++) {
+        dt_ox_part *p = &o.part[k];
+        if (p->axis == 0 && p->dim != 0)
+            return dt_ox_refuse(w, "the samples are dimension %d of its input", p->dim);
+        if (p->dim == 0 && p->axis) apart.dim[1] *= p->count;
+        p->dim += p->axis != 0;
+    }
+    apart.dim[0] = 1;
+    apart.order = &o;
+    if (apart.rank > DT_MAX_RANK)
+        return dt_ox_refuse(w, "its windows have %d dimensions; up to %d are read", v->rank,
+                            DT_MAX_RANK - 1);
+    DT_TRY(dt_ox_settle_as(w, &apart, made));
+    back.part[back.parts++] = (dt_ox_part){ 0, 0, 1, 1 };
+    for (int i = 1; i < apart.rank; i++)
+        if (apart.dim[i] > 1)
+            back.part[back.parts++] = (dt_ox_part){ i, i == 1 ? 0 : i - 1, apart.dim[i], 1 };
+    dt_ox_order *copy = dt_arena_get(w->file->arena, sizeof *copy);
+    if (!copy) return dt_ox_no_memory(w);
+    *copy = back;
+    made->rank = v->rank;
+    memcpy(made->dim, v->dim, sizeof made->dim);
+    made->order = copy;
+    *out = made;
+    return dt_ox_map_set(&w->values, name, made, w->err);
+}
+
 dt_status dt_ox_settle_to(dt_ox_walk *w, const dt_ox_value *v, int rank, const int *to,
                           dt_ox_value *out)
 {
@@ -367,6 +423,7 @@ dt_status dt_ox_need_rows(dt_ox_walk *w, int i, const dt_ox_value **out)
 {
     DT_TRY(dt_ox_need_elements(w, i, out));
     if (ends_alike(w, *out)) return DT_OK;
+    if (has_windows(*out)) return settle_windows(w, w->node->in[i], out);
     return dt_ox_settle(w, w->node->in[i], (*out)->rank - 1, out);
 }
 

@@ -57,6 +57,9 @@ dt_status dt_ox_settle_flat(dt_ox_walk *w, const dt_ox_value *v, dt_ox_value *ou
  */
 dt_status dt_ox_settle_to(dt_ox_walk *w, const dt_ox_value *v, int rank, const int *to,
                           dt_ox_value *out) DT_MUST_CHECK;
+/* The same with the axes of `like`, which has as many dimensions; no node where v has them. */
+dt_status dt_ox_settle_like(dt_ox_walk *w, const dt_ox_value *v, const dt_ox_value *like,
+                            dt_ox_value *out) DT_MUST_CHECK;
 /* A name for a node that moves elements: that of the file's node, or one like it. NULL: no memory.
  */
 const char *dt_ox_moved_name(dt_ox_walk *w, const char *base);

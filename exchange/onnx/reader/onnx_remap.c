@@ -97,15 +97,15 @@ dt_status dt_ox_repeat_like(dt_ox_walk *w, const char *name, const dt_ox_value *
     const dt_ox_value *v = dt_ox_map_find(&w->values, name);
     dt_remap_axis rule[DT_OX_RANK] = { { 0 } };
     dt_ox_value turned, repeated;
-    turned = *v;
-    bool same = !v->order && dt_ox_shape(w, v)->rank == dt_ox_shape(w, like)->rank;
-    for (int i = 0; same && i < v->rank; i++)
-        same = v->axis[i] == like->axis[i];
-    if (!same) DT_TRY(dt_ox_settle_to(w, v, dt_ox_shape(w, like)->rank, like->axis, &turned));
+    DT_TRY(dt_ox_settle_like(w, v, like, &turned));
+    bool repeats = false;
     for (int i = 1; i < like->rank; i++)
-        if (turned.dim[i] == 1 && like->dim[i] > 1)
+        if (turned.dim[i] == 1 && like->dim[i] > 1) {
             rule[i] = (dt_remap_axis){ like->dim[i], 0, 0, 1, DT_REMAP_EDGE };
-    DT_TRY(dt_ox_remap(w, &turned, rule, layer, &repeated));
+            repeats = true;
+        }
+    repeated = turned;
+    if (repeats) DT_TRY(dt_ox_remap(w, &turned, rule, layer, &repeated));
     *out = dt_arena_get(w->file->arena, sizeof **out);
     if (!*out) return dt_ox_no_memory(w);
     memcpy((void *)(uintptr_t)*out, &repeated, sizeof repeated);

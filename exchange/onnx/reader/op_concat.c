@@ -3,6 +3,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "exchange/onnx/reader/onnx_fold.h"
 #include "exchange/onnx/reader/onnx_names.h"
 #include "exchange/onnx/reader/onnx_remap.h"
 
@@ -44,17 +45,30 @@ static dt_status fold(dt_ox_walk *w, dt_ox_tensor **out)
     return DT_OK;
 }
 
-/* The axis that is the engine's last, of values that fit beside each other. */
-static dt_status check_value(dt_ox_walk *w, int axis, const dt_ox_value *first,
-                             const dt_ox_value *v)
+/* Does v fit beside `first` along a dimension that is the engine's last axis? */
+static bool is_beside(const dt_ox_walk *w, int axis, const dt_ox_value *first, const dt_ox_value *v)
 {
     int last = dt_ox_shape(w, v)->rank - 1;
-    bool fits = v->rank == first->rank && v->axis[axis] == last;
+    bool fits =
+        v->rank == first->rank && v->axis[axis] == last && last == dt_ox_shape(w, first)->rank - 1;
     for (int i = 0; fits && i < v->rank; i++)
         fits = i == axis || (v->dim[i] == first->dim[i] && v->axis[i] == first->axis[i]);
-    if (fits) return DT_OK;
-    return dt_ox_refuse(w, "values are put together along their channels, which are equal in all "
-                           "else");
+    return fits;
+}
+
+/* The value with the most elements, whose axes the others take. */
+static int largest(const dt_ox_walk *w)
+{
+    int best = 0;
+    int64_t most = 0;
+    for (int k = 0; k < w->node->in_count; k++) {
+        const dt_ox_value *v = dt_ox_input(w, k);
+        int64_t n = 1;
+        for (int i = 0; v && i < v->rank; i++)
+            n *= v->dim[i];
+        if (v && n > most) most = n, best = k;
+    }
+    return best;
 }
 
 /* Is one of them a picture? Then rows beside it are one, too. */
@@ -70,17 +84,28 @@ static bool has_picture(const dt_ox_walk *w)
 /* Value k, whose dimension `axis` is the engine's last. */
 static dt_status need_last(dt_ox_walk *w, int k, int axis, bool picture, const dt_ox_value **out)
 {
+    int to[DT_OX_RANK], next = 0;
     DT_TRY(picture ? dt_ox_need_pixels(w, k, out) : dt_ox_need_value(w, k, out));
-    bool fits = axis >= (*out)->rank || (*out)->axis[axis] == dt_ox_shape(w, *out)->rank - 1;
-    return fits || !axis ? DT_OK : dt_ox_settle(w, w->node->in[k], axis, out);
+    const dt_ox_value *v = *out;
+    if (axis >= v->rank || !axis || v->axis[axis] == dt_ox_shape(w, v)->rank - 1) return DT_OK;
+    dt_ox_value *made = dt_arena_get(w->file->arena, sizeof *made);
+    if (!made) return dt_ox_no_memory(w);
+    if (v->rank > DT_MAX_RANK)
+        return dt_ox_refuse(w, "its values have %d dimensions; up to %d are read", v->rank,
+                            DT_MAX_RANK);
+    for (int i = 0; i < v->rank; i++)
+        to[i] = i == axis ? v->rank - 1 : next++;
+    DT_TRY(dt_ox_settle_to(w, v, v->rank, to, made));
+    *out = made;
+    return dt_ox_map_set(&w->values, w->node->in[k], made, w->err);
 }
 
-/* A constant [1,1,C] in front of tokens. */
+/* A constant [1,tokens,C] in front of tokens. */
 static bool is_class(const dt_ox_walk *w)
 {
     const dt_ox_value *a = dt_ox_input(w, 0), *b = dt_ox_input(w, 1);
     const dt_ox_tensor *t = w->node->in_count == 2 && a ? a->constant : NULL;
-    return t && !t->whole && t->rank == 3 && t->dim[0] == 1 && t->dim[1] == 1 && b &&
+    return t && !t->whole && t->rank == 3 && t->dim[0] == 1 && t->dim[1] >= 1 && b &&
            !b->constant && b->rank == 3 && dt_ox_int(w->node, "axis", 0) == 1;
 }
 
@@ -100,35 +125,63 @@ static const dt_ox_tensor *positions_behind(dt_ox_walk *w, int64_t T, int64_t C)
     return t;
 }
 
-static dt_status build_class(dt_ox_walk *w)
+/* Token k of a constant [1,tokens,C]; the constant itself where it is one. */
+static dt_status token_of(dt_ox_walk *w, const dt_ox_tensor *t, int64_t k, dt_ox_tensor **out)
+{
+    dt_ox_window one = { .step = { 1, 1, 1 }, .count = { 1, 1, t->dim[2] }, .first = { 0, k, 0 } };
+    if (t->dim[1] > 1) return dt_ox_cut(w, t, &one, NULL, out);
+    *out = (dt_ox_tensor *)(uintptr_t)t;
+    return DT_OK;
+}
+
+/* Token `token` in front of x [N,T,C], and `at` [1,T+1,C] on all of them; NULL: nothing. */
+static dt_status put_token(dt_ox_walk *w, int x, const dt_ox_tensor *token, const dt_ox_tensor *at,
+                           const char *layer, int *out)
 {
     static const int same[] = { 0, 1, 2 };
-    const dt_value kind = { .kind = DT_VALUE_PARAM, .role = DT_ROLE_EMBED };
-    const dt_ox_tensor *token = dt_ox_input(w, 0)->constant;
-    const dt_ox_value *x;
-    DT_TRY(dt_ox_need_value(w, 1, &x));
-    const dt_shape *s = dt_ox_shape(w, x);
-    if (s->rank != 3 || x->axis[2] != 2) {
-        DT_TRY(dt_ox_settle(w, w->node->in[1], 2, &x));
-        s = dt_ox_shape(w, x);
+    const dt_shape s = w->b->graph->value[x].shape;
+    dt_value kind = { .kind = DT_VALUE_PARAM, .role = DT_ROLE_EMBED };
+    int in[] = { dt_ox_param_of(w, layer, "class_token", token, same, 3, kind), -1 };
+    if (!at) { /* zeros that nothing trains */
+        const int64_t dim[] = { 1, s.dim[1] + 1, s.dim[2] };
+        dt_ox_tensor *zeros = dt_ox_make(w, false, 3, dim);
+        DT_TRY(dt_ox_made(w, zeros));
+        at = zeros;
+        kind.kind = DT_VALUE_BUFFER;
     }
-    int64_t T = s->dim[1] + 1, C = s->dim[2];
-    if (s->rank != 3 || token->dim[2] != C)
-        return dt_ox_refuse(w, "its token has %lld elements, the others %lld",
-                            (long long)token->dim[2], (long long)C);
-    const dt_ox_tensor *at = positions_behind(w, T, C);
-    if (!at)
-        return dt_ox_refuse(w,
-                            "a token in front of others is read where positions [1,%lld,%lld] "
-                            "are added behind",
-                            (long long)T, (long long)C);
-    int in[] = { dt_ox_param_of(w, w->layer, "class_token", token, same, 3, kind),
-                 dt_ox_param_of(w, w->layer, "pos_embed", at, same, 3, kind) };
-    const char *sum = dt_layer_name(w->b, "%s.pos_embed", w->layer);
+    in[1] = dt_ox_param_of(w, layer, "pos_embed", at, same, 3, kind);
+    const char *sum = dt_layer_name(w->b, "%s.pos_embed", layer);
     in[1] = dt_part_node(w->b, "class_position", sum, NULL, in, 2);
-    int y = dt_part_node(w->b, "class_token", w->layer, NULL, (int[]){ x->value, in[1] }, 2);
+    *out = dt_part_node(w->b, "class_token", layer, NULL, (int[]){ x, in[1] }, 2);
+    return dt_ox_built(w);
+}
+
+static dt_status build_class(dt_ox_walk *w)
+{
+    const dt_ox_tensor *tokens = dt_ox_input(w, 0)->constant;
+    const dt_ox_value *x;
+    dt_ox_value turned;
+    dt_ox_tensor *token;
+    DT_TRY(dt_ox_need_value(w, 1, &x));
+    if (dt_ox_shape(w, x)->rank != 3 || x->axis[1] != 1 || x->axis[2] != 2) {
+        DT_TRY(dt_ox_settle_to(w, x, 3, (const int[]){ 0, 1, 2 }, &turned));
+        x = &turned;
+    }
+    const dt_shape s = *dt_ox_shape(w, x);
+    const int64_t count = tokens->dim[1];
+    if (s.rank != 3 || tokens->dim[2] != s.dim[2])
+        return dt_ox_refuse(w, "its tokens have %lld elements, the others %lld",
+                            (long long)tokens->dim[2], (long long)s.dim[s.rank - 1]);
+    int y = x->value;
+    for (int64_t k = count; k-- > 0;) { /* the first one comes last */
+        const dt_ox_tensor *at = count == 1 ? positions_behind(w, s.dim[1] + 1, s.dim[2]) : NULL;
+        const char *layer =
+            k ? dt_layer_name(w->b, "%s.token_%lld", w->layer, (long long)k) : w->layer;
+        DT_TRY(token_of(w, tokens, k, &token));
+        DT_TRY(put_token(w, y, token, at, layer, &y));
+    }
     dt_ox_value out = *x;
-    out.dim[1] = T;
+    out.dim[1] = s.dim[1] + count;
     return dt_ox_set_like(w, y, &out);
 }
 
@@ -216,6 +269,7 @@ static dt_status build_roll(dt_ox_walk *w, int axis, int64_t count)
 static dt_status build(dt_ox_walk *w)
 {
     const dt_ox_value *first, *v;
+    dt_ox_value moved;
     int64_t count;
     dt_ox_order all;
     int axis, *in = dt_arena_get(w->file->arena, (size_t)w->node->in_count * sizeof *in);
@@ -228,10 +282,16 @@ static dt_status build(dt_ox_walk *w)
     DT_TRY(dt_ox_need_value(w, 0, &first));
     int64_t size = 0;
     bool picture = has_picture(w);
+    int most = largest(w);
+    DT_TRY(need_last(w, most, axis, picture, &first));
     for (int k = 0; k < w->node->in_count; k++) {
         DT_TRY(need_last(w, k, axis, picture, &v));
-        if (k == 0) first = v;
-        DT_TRY(check_value(w, axis, first, v));
+        if (!is_beside(w, axis, first, v) && v->rank == first->rank) {
+            DT_TRY(dt_ox_settle_like(w, v, first, &moved));
+            v = &moved;
+        }
+        if (!is_beside(w, axis, first, v))
+            return dt_ox_refuse(w, "its values differ in more than dimension %d", axis);
         size += v->dim[axis];
         in[k] = v->value;
     }

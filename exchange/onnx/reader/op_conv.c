@@ -2,6 +2,7 @@
  * layer. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op_conv2d.h"
+#include "exchange/onnx/reader/onnx_fold.h"
 #include "exchange/onnx/reader/onnx_window.h"
 
 /* Weight [O,I,KH,KW] and bias [O]. */
@@ -80,4 +81,57 @@ static dt_status build(dt_ox_walk *w)
     return add_node(w, x, &conf, weight, bias);
 }
 
-const dt_ox_op dt_ox_op_Conv = { .name = "Conv", .in_min = 2, .in_max = 3, .build = build };
+/* One element of a convolution of constants: output o at (row, column). */
+static float fold_element(const dt_ox_tensor *x, const dt_ox_tensor *weight,
+                          const dt_ox_tensor *bias, const dt_ox_view *v, int64_t groups, int64_t o,
+                          int64_t row, int64_t column)
+{
+    const int64_t H = x->dim[2], W = x->dim[3], I = weight->dim[1], KH = weight->dim[2],
+                  KW = weight->dim[3], first = o / (weight->dim[0] / groups) * I;
+    float sum = bias ? bias->x[o] : 0;
+    for (int64_t i = 0; i < I; i++)
+        for (int64_t k = 0; k < KH * KW; k++) {
+            int64_t h = row * v->stride[0] - v->pad[0] + k / KW * v->dilation[0];
+            int64_t c = column * v->stride[1] - v->pad[1] + k % KW * v->dilation[1];
+            if (h < 0 || h >= H || c < 0 || c >= W) continue;
+            sum += x->x[((first + i) * H + h) * W + c] * weight->x[(o * I + i) * KH * KW + k];
+        }
+    return sum;
+}
+
+/* Of a constant alone, as positions are made by some. */
+static dt_status fold(dt_ox_walk *w, dt_ox_tensor **out)
+{
+    enum { MOST = 1 << 26 }; /* products */
+    const dt_ox_value *value = dt_ox_input(w, 0);
+    const dt_ox_tensor *x, *weight, *bias;
+    dt_ox_view v;
+    int64_t dim[4], groups = dt_ox_int(w->node, "group", 1);
+    DT_TRY(dt_ox_reals(w, 0, &x));
+    DT_TRY(weights(w, &weight, &bias));
+    if (!x || x->rank != 4 || x->count == 0 || x->dim[0] != 1 || groups < 1 ||
+        weight->dim[0] % groups || weight->dim[1] * groups != x->dim[1])
+        return dt_ox_refuse(w, "its constants do not fit each other");
+    DT_TRY(dt_ox_view_of(w, value, &weight->dim[2], &v));
+    dim[0] = 1;
+    dim[1] = weight->dim[0];
+    for (int i = 0; i < 2; i++) {
+        int64_t reach = (int64_t)(v.kernel[i] - 1) * v.dilation[i] + 1;
+        dim[2 + i] = (x->dim[2 + i] + v.pad[i] + v.pad[2 + i] - reach) / v.stride[i] + 1;
+        if (x->dim[2 + i] + v.pad[i] + v.pad[2 + i] < reach)
+            return dt_ox_refuse(w, "its window is larger than its input");
+    }
+    const int64_t each = weight->count / weight->dim[0];
+    out[0] = dt_ox_make(w, false, 4, dim);
+    DT_TRY(dt_ox_made(w, out[0]));
+    if (each > MOST / out[0]->count)
+        return dt_ox_refuse(w, "of constants it takes too many products");
+    for (int64_t e = 0; e < out[0]->count; e++)
+        out[0]->x[e] = fold_element(x, weight, bias, &v, groups, e / dim[3] / dim[2],
+                                    e / dim[3] % dim[2], e % dim[3]);
+    return DT_OK;
+}
+
+const dt_ox_op dt_ox_op_Conv = {
+    .name = "Conv", .in_min = 2, .in_max = 3, .fold = fold, .build = build
+};

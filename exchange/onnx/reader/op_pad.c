@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "exchange/onnx/reader/onnx_remap.h"
+#include "exchange/onnx/reader/onnx_spread.h"
 
 /* Zeros in front of and behind every dimension of the file's value. */
 static dt_status amounts(dt_ox_walk *w, int rank, int64_t *before, int64_t *behind)
@@ -38,9 +39,36 @@ static bool is_around(const int64_t *before, const int64_t *behind)
     return true;
 }
 
+/* Adds a number that is no 0 where it was put: it is a buffer, which nothing trains. */
+static dt_status fill_in(dt_ox_walk *w, const dt_ox_value *inner, const int64_t *before, float fill,
+                         dt_ox_value *v)
+{
+    int64_t dim[DT_OX_RANK];
+    const dt_ox_tensor *t;
+    dt_ox_tensor *filled = dt_ox_make(w, false, v->rank, v->dim), *spread;
+    DT_TRY(dt_ox_made(w, filled));
+    for (int64_t e = 0; e < filled->count; e++) {
+        int64_t left = e;
+        bool inside = true;
+        for (int i = v->rank; i-- > 0; left /= v->dim[i]) {
+            dim[i] = left % v->dim[i] - before[i];
+            inside = inside && dim[i] >= 0 && dim[i] < inner->dim[i];
+        }
+        filled->x[e] = inside ? 0 : fill;
+    }
+    DT_TRY(dt_ox_spread(w, v, filled, &spread));
+    t = spread;
+    const int turn[] = { 0, 1, 2, 3, 4, 5, 6, 7 };
+    const dt_value kind = { .kind = DT_VALUE_BUFFER, .role = DT_ROLE_BIAS };
+    const char *layer = dt_layer_name(w->b, "%s.filled", w->layer);
+    int in[] = { v->value, dt_ox_param_of(w, layer, "fill", t, turn, t->rank, kind) };
+    v->value = dt_part_node(w->b, "shift", layer, NULL, in, 2);
+    return dt_ox_built(w);
+}
+
 /* Elements of any dimensions are put around, or cut off. */
 static dt_status remap(dt_ox_walk *w, const dt_ox_value *v, const int64_t *before,
-                       const int64_t *behind, dt_remap_border border)
+                       const int64_t *behind, dt_remap_border border, float fill)
 {
     dt_remap_axis rule[DT_OX_RANK] = { { 0 } };
     dt_ox_value out;
@@ -51,6 +79,7 @@ static dt_status remap(dt_ox_walk *w, const dt_ox_value *v, const int64_t *befor
         rule[i] = (dt_remap_axis){ size, 1, -before[i], 1, border };
     }
     DT_TRY(dt_ox_remap(w, v, rule, w->layer, &out));
+    if (fill != 0) DT_TRY(fill_in(w, v, before, fill, &out));
     return dt_ox_set(w, 0, &out);
 }
 
@@ -87,15 +116,16 @@ static dt_status build(dt_ox_walk *w)
             return dt_ox_refuse(w, "it pads dimension %d by more than %d", i, MOST);
     }
     if (!any) return dt_ox_set(w, 0, v);
-    if (border != DT_REMAP_FILL) return remap(w, v, before, behind, border);
+    if (border != DT_REMAP_FILL) return remap(w, v, before, behind, border, 0);
     bool lowest = isinf(fill) && fill < 0;
-    if (fill != 0 && !lowest)
-        return dt_ox_refuse(w, "it pads with %g; 0 and -inf are read", (double)fill);
-    if (v->rank == 4) DT_TRY(dt_ox_need_pixels(w, 0, &v));
-    bool waits = v->rank == 4 && dt_ox_is_picture(w, v) && is_around(before, behind);
+    if (!isfinite(fill) && !lowest)
+        return dt_ox_refuse(w, "it pads with %g; numbers and -inf are read", (double)fill);
+    bool waits = v->rank == 4 && (fill == 0 || lowest) && is_around(before, behind) &&
+                 (dt_ox_is_picture(w, v) || dt_ox_is_rows(w, v));
+    if (waits) DT_TRY(dt_ox_need_pixels(w, 0, &v));
     if (!waits && lowest)
         return dt_ox_refuse(w, "it pads with -inf what are no rows and columns of a picture");
-    if (!waits) return remap(w, v, before, behind, border);
+    if (!waits) return remap(w, v, before, behind, border, fill);
     dt_ox_value out = *v;
     out.padded = true;
     out.lowest = lowest;

@@ -28,31 +28,22 @@ static dt_status build_global(dt_ox_walk *w)
     return mean(w, x, 4);
 }
 
-/* Are axes those of rows and columns? The rank of what is left. */
-static dt_status over_pixels(dt_ox_walk *w, const dt_ox_value *x, const char *what, int *out_rank)
-{
-    int axis[DT_OX_RANK], count;
-    bool over[DT_OX_RANK] = { false };
-    DT_TRY(dt_ox_axes(w, "axes", 1, x->rank, axis, &count));
-    for (int k = 0; k < count; k++)
-        over[axis[k]] = true;
-    if (over[0] || over[1] || !over[2] || !over[3])
-        return dt_ox_refuse(w, "%s over rows and columns together are read", what);
-    *out_rank = dt_ox_int(w->node, "keepdims", 1) ? 4 : 2;
-    return DT_OK;
-}
-
-static dt_status build_reduce(dt_ox_walk *w)
+static dt_status reduce(dt_ox_walk *w, bool of_greatest)
 {
     const dt_ox_value *x;
     int axis[DT_OX_RANK], count;
     bool over[DT_OX_RANK] = { false };
     DT_TRY(dt_ox_need(w, 0, &x));
     DT_TRY(dt_ox_axes(w, "axes", 1, x->rank, axis, &count));
-    if (count < 1) return dt_ox_refuse(w, "its axes are not there; the batch is not averaged");
+    if (count < 1) return dt_ox_refuse(w, "its axes are not there; the batch is not among them");
     for (int k = 0; k < count; k++)
         over[axis[k]] = true;
-    return dt_ox_build_mean(w, over, dt_ox_int(w->node, "keepdims", 1) != 0);
+    return dt_ox_build_mean(w, over, dt_ox_int(w->node, "keepdims", 1) != 0, of_greatest);
+}
+
+static dt_status build_reduce(dt_ox_walk *w)
+{
+    return reduce(w, false);
 }
 
 /* The windows of pooling, and how far the last ones reach beyond all padding: ceil_mode counts what
@@ -164,11 +155,7 @@ static dt_status build_global_max(dt_ox_walk *w)
 
 static dt_status build_reduce_max(dt_ox_walk *w)
 {
-    const dt_ox_value *x;
-    int rank = 0;
-    DT_TRY(need_picture(w, &x));
-    DT_TRY(over_pixels(w, x, "maxima", &rank));
-    return greatest(w, x, rank);
+    return reduce(w, true);
 }
 
 const dt_ox_op dt_ox_op_GlobalAveragePool = {
