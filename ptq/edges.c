@@ -4,32 +4,80 @@
 
 #include <math.h>
 
+#include "autograd/op_batchnorm.h"
 #include "autograd/query.h"
 #include "core/mathx.h"
 
 enum { GAIN = 1, SHIFT = 2 /* inputs of a node that is `affine` */ };
 
-/* Does a positive factor of each channel pass through? `out_limits`: an offset does not. */
-static bool passes(const dt_ptq *q, const dt_node *node, bool *out_limits)
+/* Does a positive factor of each channel pass through? `e` learns what an offset would meet. */
+static bool passes(const dt_ptq *q, const dt_node *node, dt_ptq_edge *e)
 {
     const dt_shape *in = &q->g->value[node->in[0]].shape, *out = &q->g->value[node->out[0]].shape;
     double low, high;
     if (node->op->quantizes || node->op->identity_in_eval) return true;
     if (node->op->limits) {
         node->op->limits(node->conf, &low, &high);
-        *out_limits = true;
+        e->limited = true;
         return low == 0 && isinf(high);
     }
+    if (dt_shape_count(out) > dt_shape_count(in)) e->offsets = false; /* it may pad */
     return node->op->moves_codes && !node->op->part &&
-           in->dim[in->rank - 1] == out->dim[out->rank - 1] &&
-           (!node->op->keeps_channels || node->op->keeps_channels(node->conf, in));
+           in->dim[in->rank - 1] == out->dim[out->rank - 1];
 }
 
-static bool is_linear_with_bias(const dt_ptq *q, const dt_node *node)
+enum { ROWS = 64 };
+
+/* Rows of ones are ones, but where there is padding. */
+static bool reads_padding(const dt_op_product *of, const dt_node *node, const dt_shape *x,
+                          const dt_shape *w, real *ones, real *rows)
+{
+    int64_t groups;
+    const int64_t count = of->rows(node->conf, x, w, &groups);
+    const int64_t K = dt_shape_count(w) / w->dim[of->channel_axis];
+    for (int64_t i = 0; i < dt_shape_count(x); i++)
+        ones[i] = 1;
+    for (int64_t first = 0; first < count; first += ROWS) {
+        const int64_t n = count - first < ROWS ? count - first : ROWS;
+        of->read_rows(node->conf, x, w, ones, 0, first, n, rows);
+        for (int64_t i = 0; i < n * K; i++)
+            if (rows[i] != 1) return true;
+    }
+    return false;
+}
+
+static bool is_padded(const dt_ptq *q, const dt_node *node)
 {
     const dt_op_product *of = node->op->product;
-    return q->g->value[node->in[of->w]].shape.rank == 2 && of->bias >= 0 &&
-           of->bias < node->in_count;
+    if (!of->rows || !of->read_rows) return true; /* nobody knows */
+    dt_shape x = q->g->value[node->in[of->x]].shape;
+    const dt_shape *w = &q->g->value[node->in[of->w]].shape;
+    const size_t K = (size_t)(dt_shape_count(w) / w->dim[of->channel_axis]);
+    x.dim[0] = 1;
+    real *ones = dt_get_array(q->p->alloc, (size_t)dt_shape_count(&x), sizeof *ones, "edges");
+    real *rows = dt_get_array(q->p->alloc, ROWS * K, sizeof *rows, "edges");
+    bool padded = !ones || !rows || reads_padding(of, node, &x, w, ones, rows);
+    dt_put(q->p->alloc, ones);
+    dt_put(q->p->alloc, rows);
+    return padded;
+}
+
+/* A parameter that nobody else reads. */
+static bool is_own(const dt_ptq *q, int value)
+{
+    return value >= 0 && q->g->value[value].uses == 1;
+}
+
+/* What an offset of a product's result can be put into: +1 its bias, -1 the mean of its batch norm;
+ * `out_value`: which parameter. 0: nothing. */
+static int takes_offset(const dt_ptq *q, const dt_node *product, int *out_value)
+{
+    const dt_node *norm = dt_query_norm(q->g, q->needed, product);
+    *out_value = dt_query_bias(product);
+    if (*out_value >= 0 && q->g->value[*out_value].kind != DT_VALUE_PARAM) return 0;
+    if (is_own(q, *out_value)) return 1;
+    *out_value = norm ? norm->in[DT_BN_MEAN] : -1;
+    return is_own(q, *out_value) ? -1 : 0;
 }
 
 /* Follows all readers of a value. */
@@ -41,17 +89,16 @@ static bool follow(const dt_ptq *q, int value, dt_ptq_edge *e)
     {
         const dt_node *node = &q->g->node[u->node];
         const dt_op_product *of = node->op->product;
-        bool limits = false;
+        int takes;
         if (!q->needed[u->node]) continue;
         readers++;
         if (of && u->input == of->x) {
             if (e->products == DT_PTQ_READERS) return false;
-            e->shifts = e->shifts && is_linear_with_bias(q, node);
+            e->offsets = e->offsets && takes_offset(q, node, &takes) && !is_padded(q, node);
             e->product[e->products++] = node;
-        } else if (u->input != 0 || !passes(q, node, &limits)) {
+        } else if (u->input != 0 || !passes(q, node, e)) {
             return false;
         } else {
-            e->shifts = e->shifts && !limits;
             if (!node->op->quantizes) e->value = node->out[0];
             if (!follow(q, node->out[0], e)) return false;
         }
@@ -62,9 +109,10 @@ static bool follow(const dt_ptq *q, int value, dt_ptq_edge *e)
 bool dt_ptq_edge_of(const dt_ptq *q, const dt_node *norm, dt_ptq_edge *out)
 {
     if (!norm->op->affine || !q->needed[dt_query_index(q->g, norm)]) return false;
-    *out = (dt_ptq_edge){
-        .norm = norm, .value = norm->out[0], .C = dt_ptq_features(q, norm->in[GAIN]), .shifts = true
-    };
+    *out = (dt_ptq_edge){ .norm = norm,
+                          .value = norm->out[0],
+                          .C = dt_ptq_features(q, norm->in[GAIN]),
+                          .offsets = true };
     if (q->g->value[norm->in[GAIN]].uses != 1) return false;
     if (!follow(q, norm->out[0], out) || out->products == 0) return false;
     for (int i = 0; i < out->products; i++) { /* weights that others use stay */
@@ -111,15 +159,17 @@ void dt_ptq_edge_columns(const dt_ptq *q, const dt_ptq_edge *e, double *out)
     }
 }
 
-/* b_o += sum of W shift. */
+/* What the product gives less without the shift: into its bias, or out of its norm's mean. */
 static void add_shift(const dt_ptq *q, const dt_node *product, const view *v, const double *shift)
 {
-    real *bias = q->p->state->data[product->in[product->op->product->bias]];
+    int at;
+    const int sign = takes_offset(q, product, &at);
+    real *to = q->p->state->data[at];
     for (int64_t o = 0; o < v->O; o++) {
         double sum = 0;
-        for (int64_t i = 0; i < v->I; i++)
-            sum += (double)v->w[o * v->I + i] * shift[i];
-        bias[o] = (real)((double)bias[o] + sum);
+        for (int64_t j = 0; j < v->taps * v->I; j++)
+            sum += (double)v->w[o * v->taps * v->I + j] * shift[channel_of(v, o, j % v->I)];
+        to[o] = (real)((double)to[o] + sign * sum);
     }
 }
 

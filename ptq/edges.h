@@ -15,16 +15,24 @@ typedef struct dt_ptq_edge {
     int64_t C;
     const dt_node *product[DT_PTQ_READERS];
     int products;
-    bool shifts; /* an offset can be moved as well: nothing limits it, and products are linear, with
-                    biases */
+    bool offsets; /* products can take up an offset of each channel: they read no padding, and have
+                     biases or batch norms */
+    bool limited; /* on the way to some of them values end at 0: only offsets that values never fall
+                     below pass */
 } dt_ptq_edge;
+
+/* Can an offset be moved as well, whatever the values are? */
+static inline bool dt_ptq_edge_shifts(const dt_ptq_edge *e)
+{
+    return e->offsets && !e->limited;
+}
 
 /* The edge of a norm; false: there is none. */
 bool dt_ptq_edge_of(const dt_ptq *q, const dt_node *norm, dt_ptq_edge *out);
 /* The largest |weight| that reads each channel, of all products; out [C]. */
 void dt_ptq_edge_columns(const dt_ptq *q, const dt_ptq_edge *e, double *out);
 /* Divides channel c by factor[c] > 0 after taking shift[c] away (NULL: nothing), and multiplies and
- * adds in the products. */
+ * adds in the products; with `shift` only where the edge has `offsets`. */
 void dt_ptq_edge_fold(const dt_ptq *q, const dt_ptq_edge *e, const double *factor,
                       const double *shift);
 /* a^alpha / w^beta, both at least 1e-5 (SmoothQuant, Xiao 2022, arXiv:2211.10438, eq. 4). */

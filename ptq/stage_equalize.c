@@ -106,7 +106,7 @@ static dt_status equalize_edge(dt_ptq *q, const dt_ptq_edge *e, const conf *c, d
     double *room = dt_arena_get(q->arena, 3 * n * sizeof *room);
     if (!room) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     double *a = room, *w = room + n, *middle = room + 2 * n;
-    bool shift = c->shift && e->shifts && c->from == PICTURES;
+    bool shift = c->shift && dt_ptq_edge_shifts(e) && c->from == PICTURES;
     if (c->from == WEIGHTS)
         sizes_of_weights(q, e, a);
     else

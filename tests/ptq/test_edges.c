@@ -71,7 +71,7 @@ static int count_edges(staged *s, bool *out_shifts)
         dt_ptq_edge e;
         if (!dt_ptq_edge_of(&q, &q.g->node[i], &e)) continue;
         edges++;
-        *out_shifts = *out_shifts && e.shifts;
+        *out_shifts = *out_shifts && dt_ptq_edge_shifts(&e);
     }
     dt_ptq_fini(&q);
     return edges;
@@ -149,7 +149,9 @@ static const fold folds[] = {
     { NET("resnet20") PTQ("from: pictures, alpha: 0.5"), NULL, 9, false },
     { NET("resnet20") PTQ("from: weights, rows: true"), NULL, 9, false },
     { NET("smallcnn, width: 6") PTQ("from: pictures"), NULL, 4, false },
-    { NET("mobilenet_v2, width: 0.25, stem: cifar") PTQ("from: pictures"), NULL, 1, false },
+    { NET("mobilenet_v2, width: 0.25, stem: cifar") PTQ("from: pictures"), NULL, 1, true },
+    { NET("mobilenet_v2, width: 0.25, stem: cifar") PTQ("from: pictures, shift: true"), NULL, 1,
+      true },
     { NET(VIT) PTQ("from: pictures"), NULL, 5, true },
     { NET(VIT) PTQ("from: pictures, alpha: 1, beta: 0, shift: true"), NULL, 5, true },
     { NET("smallcnn") PTQ("from: weights, rows: true"), &biased, 1, false },
@@ -160,6 +162,77 @@ START_TEST(folds_leave_the_net)
 {
     for (size_t i = 0; i < DT_ARRAY_LEN(folds); i++)
         check(&folds[i]);
+}
+END_TEST
+
+/* Norms whose values stay above 0, and 1x1 and 3x3 convolutions without padding behind ReLU; one
+ * with, and one behind ReLU6. */
+static int build_unpadded(dt_builder *b, const void *options, int classes, int x)
+{
+    (void)options;
+    x = dt_layer_conv2d(b, "conv1", DT_LAYER_FIRST, x, 8, 3, 4, 1, 1);
+    x = dt_layer_relu(b, "relu1", dt_layer_batchnorm(b, "bn1", x));
+    x = dt_layer_conv2d(b, "conv2", DT_LAYER_BODY, x, 8, 3, 1, 0, 2);
+    x = dt_layer_relu(b, "relu2", dt_layer_batchnorm(b, "bn2", x));
+    x = dt_layer_conv2d_bias(b, "conv3", DT_LAYER_BODY, x, 12, 1, 1, 0, 1);
+    x = dt_layer_relu(b, "relu3", dt_layer_batchnorm(b, "bn3", x));
+    x = dt_layer_conv2d(b, "conv4", DT_LAYER_BODY, x, 12, 3, 1, 1, 12);
+    x = dt_layer_relu6(b, "relu4", dt_layer_batchnorm(b, "bn4", x));
+    x = dt_layer_conv2d(b, "conv5", DT_LAYER_BODY, x, 12, 1, 1, 0, 1);
+    x = dt_layer_gap(b, "avgpool", dt_layer_relu(b, "relu5", dt_layer_batchnorm(b, "bn5", x)));
+    return dt_layer_linear(b, "fc", DT_LAYER_LAST, x, classes);
+}
+static const dt_model unpadded = { .row = { "unpadded", "", NULL, 0 }, .build = build_unpadded };
+
+#define ABSORB(options)                                                                            \
+    NET("smallcnn") "ptq: {images: 8, batch: 8, stages: [{absorb: {" options "}}, norms]}\n"
+
+/* How much the shift of a norm's channel 0 was lowered by. */
+static double lowered(staged *s, const char *name, real before)
+{
+    int64_t n;
+    return (double)before - (double)test_net_data(&s->t, name, &n)[0];
+}
+
+/* What is taken out of bn1 and bn2 is put behind conv2 (its norm) and conv3 (its bias); the logits
+ * stay. */
+START_TEST(offsets_are_absorbed)
+{
+    static const char *const names[] = { "bn1.bias", "bn2.bias", "bn3.bias", "bn4.bias",
+                                         "bn5.bias" };
+    for (int from = 0; from < 2; from++) {
+        staged s;
+        real before[8 * 10], after[8 * 10];
+        double size = 0, error = 0;
+        int64_t n;
+        staged_open_model(&s,
+                          from ? ABSORB("from: pictures") : ABSORB("from: norms, deviations: 1"),
+                          &unpadded, 1);
+        for (int k = 0; k < 5; k++) {
+            char gain[32];
+            snprintf(gain, sizeof gain, "bn%d.weight", k + 1);
+            real *shift = test_net_data(&s.t, names[k], &n), *g = test_net_data(&s.t, gain, &n);
+            for (int64_t c = 0; c < n; c++) {
+                shift[c] = 2;
+                g[c] = (real)0.25;
+            }
+        }
+        read_logits(&s, before);
+        staged_run_one(&s, 0);
+        read_logits(&s, after);
+        for (int k = 0; k < 5; k++) {
+            double by = lowered(&s, names[k], 2);
+            bool absorbs = k < 2;
+            ck_assert_msg(absorbs ? by > 0.1 : by == 0, "%s: %g", names[k], by);
+            if (!from && absorbs) ck_assert_double_eq_tol(by, 1.75, 1e-6);
+        }
+        for (int i = 0; i < 80; i++) {
+            size = fmax(size, fabs((double)before[i]));
+            error = fmax(error, fabs((double)before[i] - (double)after[i]));
+        }
+        if (from) ck_assert_msg(error < 1e-5 * size, "%g of %g", error, size);
+        staged_close(&s);
+    }
 }
 END_TEST
 
@@ -191,4 +264,5 @@ START_TEST(rows_get_one_scale)
 }
 END_TEST
 
-DT_TEST_MAIN("edges", factors_as_worked_out, folds_leave_the_net, rows_get_one_scale)
+DT_TEST_MAIN("edges", factors_as_worked_out, folds_leave_the_net, offsets_are_absorbed,
+             rows_get_one_scale)
