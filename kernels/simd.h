@@ -43,19 +43,20 @@ static inline vec vec_fma(vec a, vec b, vec c) /* a * b + c, rounded once */
     return _mm512_fmadd_ps(a, b, c);
 }
 
-/* sum[i] += *p * f[i], rounded once. The number is spread by the instruction that multiplies: a
- * load more, but no instruction of its own, and those are scarce where two threads share a core. A
- * compiler would load it once, so it is spelled out; where sanitizers must see the load, it is not.
- */
+/* sum[i] += *p * f[i], rounded once. One vector takes the number spread by the instruction that
+ * multiplies; more take it from a register, since a processor does no more loads than products at a
+ * time and each product would load. A compiler would not spread it so, hence it is spelled out; where
+ * sanitizers must see the load, it is not. */
 DT_INLINE void vec_fma_spread(int n, const float *p, const vec *f, vec *sum)
 {
-#if DT_ASAN
-    for (int i = 0; i < n; i++)
-        sum[i] = vec_fma(vec_broadcast(p), f[i], sum[i]);
-#else
-    DT_UNROLL for (int i = 0; i < n; i++) __asm__("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(sum[i]) :
-                                                  "v"(f[i]), "m"(*p));
+#if !DT_ASAN
+    if (n == 1) {
+        __asm__("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(sum[0]) : "v"(f[0]), "m"(*p));
+        return;
+    }
 #endif
+    vec b = vec_broadcast(p);
+    DT_UNROLL for (int i = 0; i < n; i++) sum[i] = vec_fma(b, f[i], sum[i]);
 }
 
 #else
