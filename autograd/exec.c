@@ -135,7 +135,7 @@ dt_status dt_exec_init(dt_exec *e, const dt_plan *p, dt_state *s, const dt_kerne
                        const dt_alloc *a, dt_error *err)
 {
     *e = (dt_exec){ .plan = p };
-    DT_TRY(dt_blas_load(p->threads, err));
+    if (k->gemm.blas) DT_TRY(dt_blas_load(p->threads, err));
     *e = (dt_exec){ .plan = p, .state = s, .kernels = k, .arena = dt_arena_new(a, "step arena") };
     if (!e->arena) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for an executor");
     e->slot = dt_arena_get(e->arena, sizeof *e->slot * (size_t)(p->slot_count + 1));

@@ -244,6 +244,8 @@ dt_status dt_infer_same(const void *conf, const dt_shape *in, int in_count, dt_s
                         dt_error *err);
 /* Runs task(run, i, thread) for i in 0..count-1 on the run's threads. */
 void dt_op_each(const dt_op_run *r, int64_t count, dt_task task);
+/* The most of what steps one after the other need. */
+size_t dt_op_most(const size_t *bytes, int count);
 /* Gives input 1, a parameter, its gradient: the sums over blocks, in their order, of the parts in
  * r->work, [blocks][length] in double; with `one` the sum of all is its only element's. */
 void dt_op_join_parts(const dt_op_run *r, int64_t blocks, int64_t length, bool one);

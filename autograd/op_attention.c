@@ -25,8 +25,9 @@ typedef struct call {
     dt_quant_site site[DT_ATTENTION_SITES];
     int first[DT_ATTENTION_SITES]; /* input of its first parameter */
     dt_encode_sums *sums;          /* backward: [N * H][SITES] */
-    real *scratch;                 /* [threads][each] */
-    int64_t each;
+    unsigned char *scratch;        /* [threads][each] */
+    size_t each;                   /* bytes: matrices, then a product's work */
+    size_t matrices;
 } call;
 
 /* One head's matrices. */
@@ -87,12 +88,27 @@ static size_t sums_bytes(const call *k)
            sizeof(real);
 }
 
+/* Bytes of a thread: matrices, then the largest of its products. */
+static void lay_out(call *k, bool back)
+{
+    const dt_gemm_kernels *g = &k->r->kernels->gemm;
+    const size_t needs[] = { g->work(k->T, k->T, k->d), g->work(k->T, k->d, k->T) };
+    k->matrices = (size_t)scratch_of(k, back) * sizeof(real);
+    k->each = k->matrices + dt_op_most(needs, DT_ARRAY_LEN(needs));
+}
+
 static void memory(const dt_op_run *r, dt_op_memory *out)
 {
     call k = sizes_of(r);
-    size_t threads = (size_t)r->threads;
-    out->forward_work = threads * (size_t)scratch_of(&k, false) * sizeof(real);
-    out->backward_work = sums_bytes(&k) + threads * (size_t)scratch_of(&k, true) * sizeof(real);
+    lay_out(&k, false);
+    out->forward_work = (size_t)r->threads * k.each;
+    lay_out(&k, true);
+    out->backward_work = sums_bytes(&k) + (size_t)r->threads * k.each;
+}
+
+static void multiply(const call *k, const dt_gemm_part *p, int thread)
+{
+    k->r->kernels->gemm.part(p, k->scratch + (size_t)thread * k->each + k->matrices);
 }
 
 /* What the quantizers do in this call. */
@@ -117,8 +133,8 @@ static call begin(const dt_op_run *r, bool back)
         k.sums = (dt_encode_sums *)(void *)work;
         work += sums_bytes(&k);
     }
-    k.scratch = (real *)(void *)work;
-    k.each = scratch_of(&k, back);
+    k.scratch = work;
+    lay_out(&k, back);
     return k;
 }
 
@@ -151,8 +167,9 @@ static const real *operand(const call *k, head *h, int part, int site, bool back
 }
 
 /* Everything up to the probabilities, of head i. */
-static head prepare(const call *k, int64_t i, real *scratch, bool back)
+static head prepare(const call *k, int64_t i, int thread, bool back)
 {
+    real *scratch = (real *)(void *)(k->scratch + (size_t)thread * k->each);
     const dt_kernels *kernels = k->r->kernels;
     int64_t n = i / k->H, at = (i % k->H) * k->d, TT = k->T * k->T;
     const real *qkv = (const real *)k->r->in[0] + n * k->T * 3 * k->C + at;
@@ -179,7 +196,7 @@ static head prepare(const call *k, int64_t i, real *scratch, bool back)
                                    .lda = h.qk_ld[0],
                                    .ldb = h.qk_ld[1],
                                    .ldc = k->T };
-    dt_gemm_one(&product);
+    multiply(k, &product, thread);
     const real *logits = h.scores;
     if (k->quantized[DT_ATTENTION_SCORES]) {
         kernels->tile.encode(TT, h.scores, &k->e[DT_ATTENTION_SCORES], h.probs);
@@ -194,7 +211,7 @@ static head prepare(const call *k, int64_t i, real *scratch, bool back)
 static void forward_head(void *arg, int64_t i, int thread)
 {
     const call *k = arg;
-    head h = prepare(k, i, k->scratch + thread * k->each, false);
+    head h = prepare(k, i, thread, false);
     real *y = (real *)k->r->out[0] + (i / k->H) * k->T * k->C + (i % k->H) * k->d;
     const dt_gemm_part product = { .m = k->T,
                                    .n = k->d,
@@ -206,7 +223,7 @@ static void forward_head(void *arg, int64_t i, int thread)
                                    .lda = k->T,
                                    .ldb = h.v_ld,
                                    .ldc = k->C };
-    dt_gemm_one(&product);
+    multiply(k, &product, thread);
 }
 
 /* g becomes the gradient before a quantizer; the sums of the head go to their place. */
@@ -222,7 +239,7 @@ static void back_quant(const call *k, int64_t i, int site, int64_t n, const real
 }
 
 /* d[0..2]: gradients of q, k and v behind their quantizers. */
-static void back_products(const call *k, int64_t i, const head *h, const real *dy)
+static void back_products(const call *k, int64_t i, const head *h, const real *dy, int thread)
 {
     const dt_kernels *kernels = k->r->kernels;
     int64_t T = k->T, d = k->d, C = k->C;
@@ -237,7 +254,7 @@ static void back_products(const call *k, int64_t i, const head *h, const real *d
                               .lda = C,
                               .ldb = h->v_ld,
                               .ldc = T };
-    dt_gemm_one(&dp);
+    multiply(k, &dp, thread);
     const dt_gemm_part dv = { .ta = true,
                               .m = T,
                               .n = d,
@@ -249,7 +266,7 @@ static void back_products(const call *k, int64_t i, const head *h, const real *d
                               .lda = T,
                               .ldb = C,
                               .ldc = d };
-    dt_gemm_one(&dv);
+    multiply(k, &dv, thread);
     back_quant(k, i, DT_ATTENTION_PROBS, T * T, h->probs, h->grad);
     kernels->token.softmax_back(T, T, h->probs, h->grad, h->grad, false);
     back_quant(k, i, DT_ATTENTION_SCORES, T * T, h->scores, h->grad);
@@ -263,7 +280,7 @@ static void back_products(const call *k, int64_t i, const head *h, const real *d
                               .lda = T,
                               .ldb = h->qk_ld[1],
                               .ldc = d };
-    dt_gemm_one(&dq);
+    multiply(k, &dq, thread);
     const dt_gemm_part dk = { .ta = true,
                               .m = T,
                               .n = d,
@@ -275,7 +292,7 @@ static void back_products(const call *k, int64_t i, const head *h, const real *d
                               .lda = T,
                               .ldb = h->qk_ld[0],
                               .ldc = d };
-    dt_gemm_one(&dk);
+    multiply(k, &dk, thread);
 }
 
 static void backward_head(void *arg, int64_t i, int thread)
@@ -284,8 +301,8 @@ static void backward_head(void *arg, int64_t i, int thread)
     const call *k = arg;
     const dt_op_run *r = k->r;
     int64_t n = i / k->H, at = (i % k->H) * k->d;
-    head h = prepare(k, i, k->scratch + thread * k->each, true);
-    back_products(k, i, &h, r->d_out[0] + n * k->T * k->C + at);
+    head h = prepare(k, i, thread, true);
+    back_products(k, i, &h, r->d_out[0] + n * k->T * k->C + at, thread);
     for (int part = 0; part < 3; part++) {
         back_quant(k, i, site[part], k->T * k->d, h.raw[part], h.d[part]);
         if (!r->d_in[0]) continue;
@@ -301,7 +318,7 @@ static void backward_head(void *arg, int64_t i, int thread)
 static void forward(const dt_op_run *r)
 {
     call k = begin(r, false);
-    dt_gemm_serial();
+    dt_gemm_begin(&r->kernels->gemm);
     dt_parallel(r->threads, k.N * k.H, forward_head, &k);
 }
 
@@ -309,7 +326,7 @@ static void backward(const dt_op_run *r)
 {
     const dt_attention_conf *c = r->conf;
     call k = begin(r, true);
-    dt_gemm_serial();
+    dt_gemm_begin(&r->kernels->gemm);
     dt_parallel(r->threads, k.N * k.H, backward_head, &k);
     for (int s = 0; s < DT_ATTENTION_SITES; s++) {
         dt_encode_sums sum = { 0 };

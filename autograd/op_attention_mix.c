@@ -25,9 +25,27 @@ static dt_attention_head head_of(const dt_op_run *r, int64_t i)
     return dt_attention_head_of(&r->in_shape[0], r->in_shape[1].dim[2], i);
 }
 
+/* Of a thread: the largest of its products. */
+static size_t each(const dt_op_run *r)
+{
+    const dt_attention_head h = head_of(r, 0);
+    const dt_gemm_kernels *g = &r->kernels->gemm;
+    const size_t needs[] = { g->work(h.T, h.d, h.S), g->work(h.T, h.S, h.d), g->work(h.S, h.d, h.T) };
+    return dt_op_most(needs, DT_ARRAY_LEN(needs));
+}
+
+static void memory(const dt_op_run *r, dt_op_memory *out)
+{
+    out->forward_work = out->backward_work = (size_t)r->threads * each(r);
+}
+
+static void multiply(const dt_op_run *r, const dt_gemm_part *p, int thread)
+{
+    r->kernels->gemm.part(p, (unsigned char *)r->work + (size_t)thread * each(r));
+}
+
 static void forward_head(void *arg, int64_t i, int thread)
 {
-    (void)thread;
     const dt_op_run *r = arg;
     const dt_attention_head h = head_of(r, i);
     const dt_gemm_part p = { .m = h.T,
@@ -40,12 +58,11 @@ static void forward_head(void *arg, int64_t i, int thread)
                              .lda = h.S,
                              .ldb = h.C,
                              .ldc = h.C };
-    dt_gemm_one(&p);
+    multiply(r, &p, thread);
 }
 
 static void backward_head(void *arg, int64_t i, int thread)
 {
-    (void)thread;
     const dt_op_run *r = arg;
     const dt_attention_head h = head_of(r, i);
     const real *dy = r->d_out[0] + h.query;
@@ -62,7 +79,7 @@ static void backward_head(void *arg, int64_t i, int thread)
                                  .lda = h.C,
                                  .ldb = h.C,
                                  .ldc = h.S };
-        dt_gemm_one(&p);
+        multiply(r, &p, thread);
     }
     if (r->d_in[1]) {
         const dt_gemm_part p = { .ta = true,
@@ -77,13 +94,13 @@ static void backward_head(void *arg, int64_t i, int thread)
                                  .lda = h.S,
                                  .ldb = h.C,
                                  .ldc = h.C };
-        dt_gemm_one(&p);
+        multiply(r, &p, thread);
     }
 }
 
 static void in_heads(const dt_op_run *r, dt_task task)
 {
-    dt_gemm_serial();
+    dt_gemm_begin(&r->kernels->gemm);
     dt_op_each(r, r->in_shape[0].dim[0] * r->in_shape[0].dim[1], task);
 }
 
@@ -128,6 +145,7 @@ const dt_op dt_op_attention_mix = {
     .matmul = DT_MATMUL_PLAIN,
     .form = "attention_mix",
     .infer = infer,
+    .memory = memory,
     .forward = forward,
     .backward = backward,
     .macs = macs,

@@ -25,9 +25,27 @@ static dt_attention_head head_of(const dt_op_run *r, int64_t i)
     return dt_attention_head_of(&r->out_shape[0], r->in_shape[0].dim[2], i);
 }
 
+/* Of a thread: the largest of its products. */
+static size_t each(const dt_op_run *r)
+{
+    const dt_attention_head h = head_of(r, 0);
+    const dt_gemm_kernels *g = &r->kernels->gemm;
+    const size_t needs[] = { g->work(h.T, h.S, h.d), g->work(h.T, h.d, h.S), g->work(h.S, h.d, h.T) };
+    return dt_op_most(needs, DT_ARRAY_LEN(needs));
+}
+
+static void memory(const dt_op_run *r, dt_op_memory *out)
+{
+    out->forward_work = out->backward_work = (size_t)r->threads * each(r);
+}
+
+static void multiply(const dt_op_run *r, const dt_gemm_part *p, int thread)
+{
+    r->kernels->gemm.part(p, (unsigned char *)r->work + (size_t)thread * each(r));
+}
+
 static void forward_head(void *arg, int64_t i, int thread)
 {
-    (void)thread;
     const dt_op_run *r = arg;
     const dt_attention_head h = head_of(r, i);
     const dt_gemm_part p = { .tb = true,
@@ -41,12 +59,11 @@ static void forward_head(void *arg, int64_t i, int thread)
                              .lda = h.C,
                              .ldb = h.C,
                              .ldc = h.S };
-    dt_gemm_one(&p);
+    multiply(r, &p, thread);
 }
 
 static void backward_head(void *arg, int64_t i, int thread)
 {
-    (void)thread;
     const dt_op_run *r = arg;
     const dt_attention_head h = head_of(r, i);
     dt_gemm_part p = { .m = h.T,
@@ -61,7 +78,7 @@ static void backward_head(void *arg, int64_t i, int thread)
         p.b = (const real *)r->in[1] + h.key;
         p.c = r->d_in[0] + h.query;
         p.sum = r->add[0];
-        dt_gemm_one(&p);
+        multiply(r, &p, thread);
     }
     if (r->d_in[1]) {
         p.ta = true;
@@ -70,13 +87,13 @@ static void backward_head(void *arg, int64_t i, int thread)
         p.b = (const real *)r->in[0] + h.query;
         p.c = r->d_in[1] + h.key;
         p.sum = r->add[1];
-        dt_gemm_one(&p);
+        multiply(r, &p, thread);
     }
 }
 
 static void in_heads(const dt_op_run *r, dt_task task)
 {
-    dt_gemm_serial();
+    dt_gemm_begin(&r->kernels->gemm);
     dt_op_each(r, r->out_shape[0].dim[0] * r->out_shape[0].dim[1], task);
 }
 
@@ -121,6 +138,7 @@ const dt_op dt_op_attention_scores = {
     .matmul = DT_MATMUL_TRANSPOSED,
     .form = "attention_scores",
     .infer = infer,
+    .memory = memory,
     .forward = forward,
     .backward = backward,
     .macs = macs,

@@ -30,10 +30,13 @@ static int64_t rows(const dt_op_run *r)
 
 static void memory(const dt_op_run *r, dt_op_memory *out)
 {
-    int64_t N = rows(r), O = r->in_shape[1].dim[0];
-    size_t sums = dt_bias_grad_work(N, O, r->threads);
-    size_t outer = dt_gemm_outer_work(O, r->in_shape[1].dim[1], N, r->threads, false);
-    out->backward_work = sums > outer ? sums : outer;
+    const dt_gemm_kernels *g = &r->kernels->gemm;
+    int64_t N = rows(r), O = r->in_shape[1].dim[0], I = r->in_shape[1].dim[1];
+    const size_t needs[] = { dt_bias_grad_work(N, O, r->threads),
+                             dt_gemm_outer_work(g, O, I, N, r->threads, false),
+                             dt_gemm_work(g, N, I, O, r->threads) };
+    out->forward_work = dt_gemm_work(g, N, O, I, r->threads);
+    out->backward_work = dt_op_most(needs, DT_ARRAY_LEN(needs));
 }
 
 static void forward(const dt_op_run *r)
@@ -44,7 +47,18 @@ static void forward(const dt_op_run *r)
     for (int64_t n = 0; bias && n < N; n++)
         for (int64_t o = 0; o < O; o++)
             y[n * O + o] = bias[o];
-    dt_gemm(r->threads, false, true, N, O, I, r->in[0], r->in[1], bias != NULL, y);
+    const dt_gemm_call product = { .kernels = &r->kernels->gemm,
+                                   .threads = r->threads,
+                                   .tb = true,
+                                   .sum = bias != NULL,
+                                   .m = N,
+                                   .n = O,
+                                   .k = I,
+                                   .a = r->in[0],
+                                   .b = r->in[1],
+                                   .c = y,
+                                   .work = r->work };
+    dt_gemm(&product);
 }
 
 static void backward(const dt_op_run *r)
@@ -52,7 +66,8 @@ static void backward(const dt_op_run *r)
     int64_t N = rows(r), I = r->in_shape[1].dim[1], O = r->in_shape[1].dim[0];
     const real *dy = r->d_out[0];
     if (r->d_in[1]) {
-        const dt_gemm_outer g = { .threads = r->threads,
+        const dt_gemm_outer g = { .kernels = &r->kernels->gemm,
+                                  .threads = r->threads,
                                   .m = O,
                                   .n = I,
                                   .k = N,
@@ -63,7 +78,17 @@ static void backward(const dt_op_run *r)
         dt_gemm_rows_outer(&g);
     }
     dt_bias_grad(r, N, O, dy, r->work);
-    if (r->d_in[0]) dt_gemm(r->threads, false, false, N, I, O, dy, r->in[1], r->add[0], r->d_in[0]);
+    const dt_gemm_call product = { .kernels = &r->kernels->gemm,
+                                   .threads = r->threads,
+                                   .sum = r->add[0],
+                                   .m = N,
+                                   .n = I,
+                                   .k = O,
+                                   .a = dy,
+                                   .b = r->in[1],
+                                   .c = r->d_in[0],
+                                   .work = r->work };
+    if (r->d_in[0]) dt_gemm(&product);
 }
 
 static int64_t macs(const void *conf, const dt_shape *in, const dt_shape *out)

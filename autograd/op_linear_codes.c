@@ -73,12 +73,15 @@ static size_t x_bytes(const call *k)
 static void memory(const dt_op_run *r, dt_op_memory *out)
 {
     call k = sizes_of(r);
-    size_t sums = dt_bias_grad_work(k.rows, k.O, r->threads);
-    size_t outer = dt_gemm_outer_work(k.O, k.K, k.rows, r->threads, true);
+    const dt_gemm_kernels *g = &r->kernels->gemm;
+    const size_t needs[] = { dt_bias_grad_work(k.rows, k.O, r->threads),
+                             dt_gemm_outer_work(g, k.O, k.K, k.rows, r->threads, true),
+                             dt_gemm_work(g, k.rows, k.K, k.O, r->threads) };
     out->forward_work = lane_bytes(&k) + dt_bias_work(k.O) + dt_aligned((size_t)(k.O * k.K));
     out->forward_work +=
-        sums_fit_in_place ? r->kernels->conv_int.workspace(&k.s, r->threads) : x_bytes(&k);
-    out->backward_work = sums > outer ? sums : outer;
+        sums_fit_in_place ? r->kernels->conv_int.workspace(&k.s, r->threads)
+                          : x_bytes(&k) + dt_gemm_work(g, k.rows, k.O, k.K, r->threads);
+    out->backward_work = dt_op_most(needs, DT_ARRAY_LEN(needs));
 }
 
 static void *const *first_param(const call *k)
@@ -127,7 +130,18 @@ static void in_reals(const call *k, real *x)
     for (int64_t n = 0; n < k->rows; n++)
         for (int64_t o = 0; o < k->O; o++)
             y[n * k->O + o] = ((const real *)r->in[2])[o];
-    dt_gemm(r->threads, false, true, k->rows, k->O, k->K, x, r->in[1], true, y);
+    const dt_gemm_call product = { .kernels = &r->kernels->gemm,
+                                   .threads = r->threads,
+                                   .tb = true,
+                                   .sum = true,
+                                   .m = k->rows,
+                                   .n = k->O,
+                                   .k = k->K,
+                                   .a = x,
+                                   .b = r->in[1],
+                                   .c = y,
+                                   .work = (unsigned char *)x + x_bytes(k) };
+    dt_gemm(&product);
 }
 
 static void forward(const dt_op_run *r)
@@ -161,7 +175,8 @@ static void backward(const dt_op_run *r)
     call k = begin(r);
     const real *dy = r->d_out[0];
     if (r->d_in[1]) {
-        const dt_gemm_outer g = { .threads = r->threads,
+        const dt_gemm_outer g = { .kernels = &r->kernels->gemm,
+                                  .threads = r->threads,
                                   .m = k.O,
                                   .n = k.K,
                                   .k = k.rows,
@@ -175,8 +190,17 @@ static void backward(const dt_op_run *r)
         dt_gemm_rows_outer(&g);
     }
     dt_bias_grad(r, k.rows, k.O, dy, r->work);
-    if (r->d_in[0])
-        dt_gemm(r->threads, false, false, k.rows, k.K, k.O, dy, r->in[1], r->add[0], r->d_in[0]);
+    const dt_gemm_call product = { .kernels = &r->kernels->gemm,
+                                   .threads = r->threads,
+                                   .sum = r->add[0],
+                                   .m = k.rows,
+                                   .n = k.K,
+                                   .k = k.O,
+                                   .a = dy,
+                                   .b = r->in[1],
+                                   .c = r->d_in[0],
+                                   .work = r->work };
+    if (r->d_in[0]) dt_gemm(&product);
 }
 
 static int64_t macs(const void *conf, const dt_shape *in, const dt_shape *out)

@@ -34,7 +34,7 @@ static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_sh
 typedef struct call {
     const dt_op_run *r;
     int64_t H, W, I, O, P, Q, T, K; /* T patches of K numbers a picture */
-    real *patches;                  /* forward: [threads][T,K]; backward: [N,T,K] */
+    real *patches;                  /* backward: [N,T,K] */
     bool back;
 } call;
 
@@ -54,17 +54,28 @@ static size_t batch_bytes(const call *k, int64_t N)
     return dt_aligned((size_t)(N * k->T * k->K) * sizeof(real));
 }
 
-/* Work: patches of a picture for each thread; backward: those of the batch (later their gradient),
+static size_t picture_bytes(const call *k)
+{
+    return dt_aligned((size_t)(k->T * k->K) * sizeof(real));
+}
+
+static size_t forward_bytes(const call *k) /* of a thread */
+{
+    return picture_bytes(k) + k->r->kernels->gemm.work(k->T, k->O, k->K);
+}
+
+/* Work: patches of a picture and the product's for each thread; backward: those of the batch (later their gradient),
  * and the product's or the sums of the bias. */
 static void memory(const dt_op_run *r, dt_op_memory *out)
 {
     call k = call_of(r);
     int64_t N = r->in_shape[0].dim[0];
-    size_t picture = (size_t)(k.T * k.K) * sizeof(real);
-    out->forward_work = (size_t)r->threads * picture;
-    size_t sums = dt_bias_grad_work(N * k.T, k.O, r->threads);
-    size_t outer = dt_gemm_outer_work(k.O, k.K, N * k.T, r->threads, false);
-    out->backward_work = batch_bytes(&k, N) + (sums > outer ? sums : outer);
+    const dt_gemm_kernels *g = &r->kernels->gemm;
+    const size_t needs[] = { dt_bias_grad_work(N * k.T, k.O, r->threads),
+                             dt_gemm_outer_work(g, k.O, k.K, N * k.T, r->threads, false),
+                             dt_gemm_work(g, N * k.T, k.K, k.O, r->threads) };
+    out->forward_work = (size_t)r->threads * forward_bytes(&k);
+    out->backward_work = batch_bytes(&k, N) + dt_op_most(needs, DT_ARRAY_LEN(needs));
 }
 
 /* Rows of patches of picture n to [T,K], or back from there into the gradient of x. */
@@ -89,7 +100,8 @@ static void forward_one(void *arg, int64_t n, int thread)
 {
     const call *k = arg;
     const dt_op_run *r = k->r;
-    real *patches = k->patches + thread * k->T * k->K, *y = (real *)r->out[0] + n * k->T * k->O;
+    unsigned char *work = (unsigned char *)r->work + (size_t)thread * forward_bytes(k);
+    real *patches = (real *)(void *)work, *y = (real *)r->out[0] + n * k->T * k->O;
     move(k, n, patches, NULL);
     for (int64_t t = 0; t < k->T; t++)
         memcpy(y + t * k->O, r->in[2], (size_t)k->O * sizeof *y);
@@ -105,14 +117,13 @@ static void forward_one(void *arg, int64_t n, int thread)
                              .lda = k->K,
                              .ldb = k->K,
                              .ldc = k->O };
-    dt_gemm_one(&p);
+    r->kernels->gemm.part(&p, work + picture_bytes(k));
 }
 
 static void forward(const dt_op_run *r)
 {
     call k = call_of(r);
-    k.patches = r->work;
-    dt_gemm_serial();
+    dt_gemm_begin(&r->kernels->gemm);
     dt_parallel(r->threads, r->in_shape[0].dim[0], forward_one, &k);
 }
 
@@ -138,7 +149,8 @@ static void backward(const dt_op_run *r)
     void *behind = (unsigned char *)r->work + batch_bytes(&k, N);
     if (r->d_in[1]) {
         dt_parallel(r->threads, N, gather_one, &k);
-        const dt_gemm_outer g = { .threads = r->threads,
+        const dt_gemm_outer g = { .kernels = &r->kernels->gemm,
+                                  .threads = r->threads,
                                   .m = k.O,
                                   .n = k.K,
                                   .k = rows,
@@ -150,7 +162,16 @@ static void backward(const dt_op_run *r)
     }
     dt_bias_grad(r, rows, k.O, r->d_out[0], behind);
     if (r->d_in[0]) {
-        dt_gemm(r->threads, false, false, rows, k.K, k.O, r->d_out[0], r->in[1], false, k.patches);
+        const dt_gemm_call product = { .kernels = &r->kernels->gemm,
+                                       .threads = r->threads,
+                                       .m = rows,
+                                       .n = k.K,
+                                       .k = k.O,
+                                       .a = r->d_out[0],
+                                       .b = r->in[1],
+                                       .c = k.patches,
+                                       .work = behind };
+        dt_gemm(&product);
         dt_parallel(r->threads, N, scatter_one, &k);
     }
 }

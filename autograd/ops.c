@@ -36,6 +36,14 @@ void dt_op_each(const dt_op_run *r, int64_t count, dt_task task)
     dt_parallel(r->threads, count, task, &copy);
 }
 
+size_t dt_op_most(const size_t *bytes, int count)
+{
+    size_t most = 0;
+    for (int i = 0; i < count; i++)
+        most = bytes[i] > most ? bytes[i] : most;
+    return most;
+}
+
 void dt_op_join_parts(const dt_op_run *r, int64_t blocks, int64_t length, bool one)
 {
     const double *part = r->work;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Takes anew the hashes of the first steps that recipes record (expect.quick), for each tier of this
-machine, with OpenBLAS's kernels for one kind of core: after a change that moves bits and says so.
+machine (the scalar one with OpenBLAS's kernels for one kind of core): after a change that moves bits and says so.
 
     take_hashes.py DETENT [--core Haswell] [--tiers scalar,avx2,avx512] RECIPE [KEY=VALUE...]"""
 import argparse

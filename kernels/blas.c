@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/memory.h"
@@ -79,4 +80,19 @@ dt_status dt_blas_load(int threads, dt_error *err)
 const dt_blas *dt_blas_get(void)
 {
     return &blas;
+}
+
+void dt_blas_serial(void)
+{
+    blas.set_num_threads(1);
+}
+
+void dt_blas_name(char *text, size_t size)
+{
+    *text = '\0';
+    if (dt_blas_load(1, NULL) != DT_OK) return;
+    const char *config = blas.get_config(); /* name, version, then how it was built */
+    size_t name = strcspn(config, " ");
+    size_t words = name + (config[name] ? 1 + strcspn(config + name + 1, " ") : 0);
+    snprintf(text, size, "%.*s %s", (int)words, config, blas.get_corename());
 }

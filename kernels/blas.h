@@ -24,12 +24,17 @@ typedef struct dt_blas {
 
 /* Loads it once for the process; `threads` of ours will call it. It maps a buffer for each, and
  * where that does not fit below RLIMIT_AS it would never come back: NOMEM then, before it is
- * loaded. NOT_FOUND with the loader's words where it is not installed. Executors do this; whoever
- * calls products without one does it first. Several threads may call it. */
+ * loaded. NOT_FOUND with the loader's words where it is not installed. Executors of tiers that use
+ * it do this; whoever calls it otherwise does it first. Several threads may call it. */
 dt_status dt_blas_load(int threads, dt_error *err) DT_MUST_CHECK;
 /* The bytes of address space that it is given. */
 size_t dt_blas_room(int threads);
 /* The functions; after dt_blas_load was OK. */
 const dt_blas *dt_blas_get(void);
+/* Tells the library to use the calling thread only. */
+void dt_blas_serial(void);
+/* The library, its version and the kind of core that it chose its kernels for: "OpenBLAS 0.3.21
+ * SkylakeX". Cut to `size`; "" where it cannot be loaded. */
+void dt_blas_name(char *text, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
 /* Dense algebra in double, on the calling thread: what statistics of layers are solved with.
- * OpenBLAS and its LAPACK. Matrices are row-major; call dt_gemm_serial first. */
+ * OpenBLAS and its LAPACK. Matrices are row-major; dt_blas_load and dt_blas_serial come first. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_KERNELS_DENSE_H
 #define DT_KERNELS_DENSE_H

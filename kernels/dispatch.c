@@ -15,6 +15,7 @@ typedef struct tier {
     void (*tile)(dt_tile_kernels *k);
     void (*token)(dt_token_kernels *k);
     void (*weight)(dt_weight_kernels *k);
+    void (*gemm)(dt_gemm_kernels *k);
     dt_peak peak;
 } tier;
 
@@ -24,7 +25,8 @@ static int list_tiers(tier *t)
     int n = 0;
     t[n++] = (tier){
         "scalar",        true,           dt_conv_scalar,  dt_conv_int_scalar, dt_code_scalar,
-        dt_point_scalar, dt_tile_scalar, dt_token_scalar, dt_weight_scalar,   dt_peak_scalar
+        dt_point_scalar, dt_tile_scalar, dt_token_scalar, dt_weight_scalar,
+        dt_gemm_scalar,  dt_peak_scalar
     };
 #if defined(__x86_64__) && !defined(DT_REAL_DOUBLE)
     __builtin_cpu_init();
@@ -33,12 +35,14 @@ static int list_tiers(tier *t)
                   __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
     bool vnni = avx512 && __builtin_cpu_supports("avx512vnni");
     t[n++] = (tier){ "avx2",        avx2,         dt_conv_avx2,  dt_conv_int_avx2, dt_code_avx2,
-                     dt_point_avx2, dt_tile_avx2, dt_token_avx2, dt_weight_avx2,   dt_peak_avx2 };
+                     dt_point_avx2, dt_tile_avx2, dt_token_avx2, dt_weight_avx2,
+                     dt_gemm_avx2,  dt_peak_avx2 };
     t[n++] = (tier){ "avx512",         avx512,
                      dt_conv_avx512,   vnni ? dt_conv_int_vnni : dt_conv_int_avx2,
                      dt_code_avx512,   dt_point_avx512,
                      dt_tile_avx512,   dt_token_avx512,
-                     dt_weight_avx512, dt_peak_avx512 };
+                     dt_weight_avx512, dt_gemm_avx512,
+                     dt_peak_avx512 };
 #endif
     return n;
 }
@@ -68,6 +72,7 @@ dt_status dt_kernels_init(dt_kernels *k, const char *cap, dt_error *err)
     t[best].tile(&k->tile);
     t[best].token(&k->token);
     t[best].weight(&k->weight);
+    t[best].gemm(&k->gemm);
     k->peak = t[best].peak;
     return DT_OK;
 }

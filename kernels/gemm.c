@@ -1,4 +1,4 @@
-/* Dense products through CBLAS. */
+/* Dense products on all threads. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/gemm.h"
 
@@ -8,49 +8,41 @@
 #include "core/thread.h"
 #include "kernels/blas.h"
 
-/* Rows of c in a task: the library packs b for each, which short tasks pay for. */
-enum { FEW = 64, MANY = 256, MANY_FROM = 1024 };
-
-typedef struct call {
-    bool ta, tb, sum;
-    int64_t m, n, k, rows; /* of a task */
-    const real *a, *b;
-    real *c;
-} call;
-
-void dt_gemm_serial(void)
+void dt_gemm_begin(const dt_gemm_kernels *g)
 {
-    dt_blas_get()->set_num_threads(1);
+    if (g->blas) dt_blas_serial();
 }
 
-void dt_gemm_name(char *text, size_t size)
+void dt_gemm_name(const dt_gemm_kernels *g, char *text, size_t size)
 {
-    *text = '\0';
-    if (dt_blas_load(1, NULL) != DT_OK) return;
-    const dt_blas *blas = dt_blas_get();
-    const char *config = blas->get_config(); /* name, version, then how it was built */
-    size_t name = strcspn(config, " ");
-    size_t words = name + (config[name] ? 1 + strcspn(config + name + 1, " ") : 0);
-    snprintf(text, size, "%.*s %s", (int)words, config, blas->get_corename());
+    if (g->blas)
+        dt_blas_name(text, size);
+    else
+        snprintf(text, size, "Detent");
 }
 
-void dt_gemm_one(const dt_gemm_part *p)
+typedef struct job {
+    const dt_gemm_call *g;
+    int64_t rows; /* of a task */
+    size_t each;  /* bytes of a thread's work */
+} job;
+
+static size_t task_work(const dt_gemm_kernels *g, int64_t m, int64_t n, int64_t k, int threads)
 {
-#ifdef DT_REAL_DOUBLE
-    dt_blas_get()->dgemm(
-#else
-    dt_blas_get()->sgemm(
-#endif
-        CblasRowMajor, p->ta ? CblasTrans : CblasNoTrans, p->tb ? CblasTrans : CblasNoTrans,
-        (blasint)p->m, (blasint)p->n, (blasint)p->k, p->alpha, p->a, (blasint)p->lda, p->b,
-        (blasint)p->ldb, p->sum ? 1 : 0, p->c, (blasint)p->ldc);
+    int64_t rows = g->task_rows(m, threads);
+    return g->work(rows < m ? rows : m, n, k);
+}
+
+size_t dt_gemm_work(const dt_gemm_kernels *g, int64_t m, int64_t n, int64_t k, int threads)
+{
+    return (size_t)threads * task_work(g, m, n, k, threads);
 }
 
 static void rows_task(void *arg, int64_t i, int thread)
 {
-    (void)thread;
-    const call *g = arg;
-    int64_t first = i * g->rows, rows = g->m - first < g->rows ? g->m - first : g->rows;
+    const job *j = arg;
+    const dt_gemm_call *g = j->g;
+    int64_t first = i * j->rows, rows = g->m - first < j->rows ? g->m - first : j->rows;
     const dt_gemm_part part = { .ta = g->ta,
                                 .tb = g->tb,
                                 .sum = g->sum,
@@ -64,15 +56,15 @@ static void rows_task(void *arg, int64_t i, int thread)
                                 .lda = g->ta ? g->m : g->k,
                                 .ldb = g->tb ? g->k : g->n,
                                 .ldc = g->n };
-    dt_gemm_one(&part);
+    g->kernels->part(&part, (unsigned char *)g->work + (size_t)thread * j->each);
 }
 
-void dt_gemm(int threads, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const real *a,
-             const real *b, bool sum, real *c)
+void dt_gemm(const dt_gemm_call *g)
 {
-    call g = { ta, tb, sum, m, n, k, m < MANY_FROM ? FEW : MANY, a, b, c };
-    dt_gemm_serial();
-    dt_parallel(threads, (m + g.rows - 1) / g.rows, rows_task, &g);
+    job j = { g, g->kernels->task_rows(g->m, g->threads),
+              task_work(g->kernels, g->m, g->n, g->k, g->threads) };
+    dt_gemm_begin(g->kernels);
+    dt_parallel(g->threads, (g->m + j.rows - 1) / j.rows, rows_task, &j);
 }
 
 /* ---- a^T b ---- */
@@ -96,10 +88,18 @@ static size_t band_bytes(int64_t n)
     return dt_aligned((size_t)(BAND * n) * sizeof(real));
 }
 
-size_t dt_gemm_outer_work(int64_t m, int64_t n, int64_t k, int threads, bool codes)
+/* A thread's: the product's, and a band of decoded rows. */
+static size_t thread_bytes(const dt_gemm_kernels *g, int64_t m, int64_t n, bool codes)
 {
+    return g->work(m, n, BAND) + (codes ? band_bytes(n) : 0);
+}
+
+size_t dt_gemm_outer_work(const dt_gemm_kernels *g, int64_t m, int64_t n, int64_t k, int threads,
+                          bool codes)
+{
+    if (!codes && slice_count(k) == 1) return dt_gemm_work(g, m, n, k, threads);
     return (size_t)slice_count(k) * partial_bytes(m, n) +
-           (codes ? (size_t)threads * band_bytes(n) : 0);
+           (size_t)threads * thread_bytes(g, m, n, codes);
 }
 
 static real *partial(const dt_gemm_outer *g, int64_t i)
@@ -112,10 +112,10 @@ static void slice_task(void *arg, int64_t i, int thread)
 {
     const dt_gemm_outer *g = arg;
     int64_t slices = slice_count(g->k), first = g->k * i / slices, end = g->k * (i + 1) / slices;
-    real *to = slices == 1 ? g->c : partial(g, i), *band = NULL;
-    if (!g->b)
-        band = (real *)(void *)((unsigned char *)partial(g, slices) +
-                                (size_t)thread * band_bytes(g->n));
+    real *to = slices == 1 ? g->c : partial(g, i);
+    unsigned char *work = (unsigned char *)partial(g, slices) +
+                          (size_t)thread * thread_bytes(g->kernels, g->m, g->n, !g->b);
+    real *band = (real *)(void *)(work + g->kernels->work(g->m, g->n, BAND));
     for (int64_t at = first; at < end; at += BAND) {
         int64_t rows = end - at < BAND ? end - at : BAND;
         if (!g->b) g->decode(rows * g->n, g->codes + at * g->n, g->zero_point, g->scale, band);
@@ -131,7 +131,7 @@ static void slice_task(void *arg, int64_t i, int thread)
                                  .lda = g->m,
                                  .ldb = g->n,
                                  .ldc = g->n };
-        dt_gemm_one(&p);
+        g->kernels->part(&p, work);
     }
 }
 
@@ -154,10 +154,20 @@ void dt_gemm_rows_outer(const dt_gemm_outer *g)
 {
     dt_gemm_outer copy = *g;
     if (g->b && slice_count(g->k) == 1) { /* few rows: the other way of cutting */
-        dt_gemm(g->threads, true, false, g->m, g->n, g->k, g->a, g->b, false, g->c);
+        const dt_gemm_call rows = { .kernels = g->kernels,
+                                    .threads = g->threads,
+                                    .ta = true,
+                                    .m = g->m,
+                                    .n = g->n,
+                                    .k = g->k,
+                                    .a = g->a,
+                                    .b = g->b,
+                                    .c = g->c,
+                                    .work = g->work };
+        dt_gemm(&rows);
         return;
     }
-    dt_gemm_serial();
+    dt_gemm_begin(g->kernels);
     dt_parallel(g->threads, slice_count(g->k), slice_task, &copy);
     if (slice_count(g->k) > 1)
         dt_parallel(g->threads, (g->m * g->n + ADD - 1) / ADD, add_task, &copy);

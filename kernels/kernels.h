@@ -7,6 +7,7 @@
 #include "kernels/code.h"
 #include "kernels/conv.h"
 #include "kernels/conv_int.h"
+#include "kernels/gemm_kernels.h"
 #include "kernels/peak.h"
 #include "kernels/tile.h"
 #include "kernels/token.h"
@@ -21,6 +22,7 @@ typedef struct dt_kernels {
     dt_tile_kernels tile;
     dt_token_kernels token;
     dt_weight_kernels weight;
+    dt_gemm_kernels gemm;
     dt_peak peak;
 } dt_kernels;
 

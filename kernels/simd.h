@@ -5,6 +5,7 @@
 #define DT_KERNELS_SIMD_H
 
 #include <immintrin.h>
+#include <stdint.h>
 
 #include "core/compiler.h"
 
@@ -36,6 +37,22 @@ static inline vec vec_broadcast(const float *p)
 static inline vec vec_add(vec a, vec b)
 {
     return _mm512_add_ps(a, b);
+}
+
+static inline vec vec_mul(vec a, vec b)
+{
+    return _mm512_mul_ps(a, b);
+}
+
+/* The first n lanes, 0 < n < VEC; the others are 0, or not written. */
+static inline vec vec_load_part(const float *p, int64_t n)
+{
+    return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+}
+
+static inline void vec_store_part(float *p, int64_t n, vec a)
+{
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), a);
 }
 
 static inline vec vec_fma(vec a, vec b, vec c) /* a * b + c, rounded once */
@@ -87,6 +104,27 @@ static inline vec vec_broadcast(const float *p)
 static inline vec vec_add(vec a, vec b)
 {
     return _mm256_add_ps(a, b);
+}
+
+static inline vec vec_mul(vec a, vec b)
+{
+    return _mm256_mul_ps(a, b);
+}
+
+static inline __m256i vec_first(int64_t n) /* a mask of the first n lanes */
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+/* The first n lanes, 0 < n < VEC; the others are 0, or not written. */
+static inline vec vec_load_part(const float *p, int64_t n)
+{
+    return _mm256_maskload_ps(p, vec_first(n));
+}
+
+static inline void vec_store_part(float *p, int64_t n, vec a)
+{
+    _mm256_maskstore_ps(p, vec_first(n), a);
 }
 
 static inline vec vec_fma(vec a, vec b, vec c) /* a * b + c, rounded once */

@@ -5,8 +5,8 @@
 
 #include "autograd/query.h"
 #include "core/thread.h"
+#include "kernels/blas.h"
 #include "kernels/dense.h"
-#include "kernels/gemm.h"
 #include "ptq/recon.h"
 #include "ptq/solve.h"
 
@@ -216,7 +216,8 @@ static dt_status run(dt_ptq *q, const void *options, dt_error *err)
     int count = 0;
     for (int i = 0; i < q->g->node_count; i++)
         count += job_of(q, options, i, &j);
-    dt_gemm_serial();
+    DT_TRY(dt_blas_load(1, err));
+    dt_blas_serial();
     dt_ptq_begin(q, count);
     DT_TRY(dt_ptq_advance(q, q->p->input, err));
     for (int i = 0, unit = 0; i < q->g->node_count; i++) {

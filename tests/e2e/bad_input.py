@@ -394,7 +394,7 @@ def forbidden(test, recipe):
 
 def little_address_space(test, recipe):
     """What reads files alone does without OpenBLAS, which takes 128 MB for a processor and, where they are
-    not to be had, never comes back from being loaded. What trains says so."""
+    not to be had, never comes back from being loaded. What needs it says so."""
     def limit():
         resource.setrlimit(resource.RLIMIT_AS, (100_000 << 10, 100_000 << 10))
 
@@ -406,7 +406,7 @@ def little_address_space(test, recipe):
         test.check(code == 0 and out, f"{words} in 100 MB: {code} {err}")
     test.check(test.run("inspect", last, preexec_fn=limit)[1] == test.succeed("inspect", last),
                "inspect says something else in 100 MB")
-    code, _, err = test.run("eval", recipe, "model.init=" + last, "--threads", 1, timeout=20,
+    code, _, err = test.run("eval", recipe, "model.init=" + last, "--threads", 1, "--isa", "scalar", timeout=20,
                             preexec_fn=limit)
     test.check(code == 1 and "OpenBLAS wants" in err.splitlines()[-1] and "ulimit -v" in err,
                f"eval in 100 MB: {code} {err}")

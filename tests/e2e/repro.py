@@ -11,9 +11,6 @@ import time
 
 import support
 
-# A tag that every machine with AVX2 has: the bits of a tier depend on OpenBLAS's kernels beside it.
-os.environ["OPENBLAS_CORETYPE"] = "Haswell"
-
 
 def quick(test, recipe, *keys):
     """(exit code, what it says)"""

@@ -4,7 +4,6 @@
 
 #include "core/rng.h"
 #include "kernels/blas.h"
-#include "kernels/gemm.h"
 #include "tests/support/run.h"
 
 enum { N = 17, ROWS = 40 };
@@ -21,7 +20,7 @@ START_TEST(factors_and_inverses_multiply_back)
 {
     ck_assert_int_eq(dt_blas_load(1, NULL), DT_OK);
     static double x[ROWS * N], a[N * N], u[N * N], inverse[N * N], product[N * N];
-    dt_gemm_serial();
+    dt_blas_serial();
     fill(x, ROWS * N, 1);
     dt_dense_gram(ROWS, N, N, x, x, a);
     for (int i = 0; i < N; i++)

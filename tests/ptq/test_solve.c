@@ -7,7 +7,6 @@
 #include "autograd/op_conv2d.h"
 #include "core/rng.h"
 #include "kernels/blas.h"
-#include "kernels/gemm.h"
 #include "tests/support/run.h"
 
 enum { MOST = 8 };
@@ -40,7 +39,7 @@ static void open_one(one *o, int K, const double *H, const double *w, double low
                            .encode = &o->encode,
                            .run = K };
     ck_assert_int_eq(dt_blas_load(1, NULL), DT_OK);
-    dt_gemm_serial();
+    dt_blas_serial();
 }
 
 static void solve(one *o, const char *name, int sweeps)

@@ -129,7 +129,7 @@ static dt_status fill_net(dt_tensors *set, const dt_session *s, const dt_graph *
     DT_TRY(put_text(set, "recipe.hash", s->recipe->hash, err));
     DT_TRY(put_text(set, "recipe.name", s->recipe->name, err));
     char blas[DT_GEMM_NAME];
-    dt_gemm_name(blas, sizeof blas);
+    dt_gemm_name(&s->kernels.gemm, blas, sizeof blas);
     DT_TRY(put_text(set, "isa", s->kernels.isa, err));
     DT_TRY(put_text(set, "blas", blas, err));
     if (s->classes) DT_TRY(put_text(set, "class.names", s->classes, err));
@@ -364,7 +364,7 @@ dt_status dt_checkpoint_dynamics(const char *path, const dt_tensors *set, dt_dyn
 static void note_kernels(const dt_tensors *set, const dt_session *s, char *note, size_t note_size)
 {
     char blas[DT_GEMM_NAME];
-    dt_gemm_name(blas, sizeof blas);
+    dt_gemm_name(&s->kernels.gemm, blas, sizeof blas);
     const char *had_isa = dt_tensors_attr(set, "isa"), *had_blas = dt_tensors_attr(set, "blas");
     bool isa = had_isa && strcmp(had_isa, s->kernels.isa) != 0;
     bool other = had_blas && strcmp(had_blas, blas) != 0;

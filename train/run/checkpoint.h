@@ -22,7 +22,7 @@ dt_status dt_checkpoint_save(const dt_dir *in, const char *name, const dt_sessio
 dt_status dt_checkpoint_save_net(const dt_dir *in, const char *name, const dt_session *s,
                                  const dt_tensors *more, dt_error *err) DT_MUST_CHECK;
 /* Reads all of that back. Another recipe is refused with the keys that differ; another ISA tier
- * and another OpenBLAS, or one that took another kind of core, are told in `out_note` (empty:
+ * and another maker of dense products (dt_gemm_name) are told in `out_note` (empty:
  * none), since bits may then differ from an undisturbed run. */
 enum { DT_CHECKPOINT_NOTE = 512 };
 dt_status dt_checkpoint_load(const dt_dir *in, const char *name, dt_session *s,

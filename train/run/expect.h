@@ -8,7 +8,7 @@
 
 enum { DT_EXPECT_TAG = 96 };
 
-/* What the bits of a run depend on beside recipe, seed and build: "avx512/OpenBLAS-0.3.21-Haswell",
+/* What the bits of a run depend on beside recipe, seed and build: "avx512/Detent" or "scalar/OpenBLAS-0.3.21-Haswell",
  * of the checkpoint's texts `isa` and `blas`. */
 void dt_expect_tag(const char *isa, const char *blas, char out[DT_EXPECT_TAG]);
 

@@ -22,7 +22,7 @@ static dt_status fill(const dt_run *r, badge *b, dt_error *err)
     char data[DT_SHA256_HEX];
     DT_TRY(dt_data_list_hash(r->s.data, r->p->alloc, data, err));
     char blas[DT_GEMM_NAME];
-    dt_gemm_name(blas, sizeof blas);
+    dt_gemm_name(&r->s.kernels.gemm, blas, sizeof blas);
     const char *const words[WORDS] = {
         r->p->build ? r->p->build : "",
         r->s.recipe->hash,
