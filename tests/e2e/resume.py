@@ -137,6 +137,8 @@ def cut(test, recipe, whole):
                         "model.ema=true")
     for number in re.findall(r"top-\d [\d.]+%|\d+ of \d+|loss [\d.]+", score[0]):
         test.check(number in told, f"max_steps: last.h5 is not what was scored, {number}: {told}")
+    steps = re.search(r"^step +(\d+)$", test.succeed("inspect", os.path.join(folder, "best.h5")), re.M)
+    test.check(int(steps.group(1)) in (10, 20, 30), f"max_steps: best.h5 is of step {steps.group(1)}")
     test.succeed("train", recipe, *LIVELY, "--out", folder, "--resume")
     expect_equal(test, folder, whole, "max_steps")
     shutil.rmtree(folder)

@@ -338,7 +338,9 @@ static dt_status end_epoch(dt_run *r, double lr, const dt_run_position *at,
     const dt_score *select = r->val ? &e.val : &e.score;
     double value = dt_score_value(select, goal, 0);
     bool finite = isfinite(e.score.loss) && (!r->val || isfinite(e.val.loss));
-    e.is_best = finite && dt_goal_is_better(goal, value, r->at.best);
+    /* Where a run is cut an undisturbed one scores nothing: its best.h5 is kept, for going on. */
+    bool cut = at != &r->at, kept = cut && r->at.best >= 0;
+    e.is_best = finite && !kept && dt_goal_is_better(goal, value, r->at.best);
     if (e.is_best) r->at.best = value;
     r->at.seen = (dt_score){ 0 };
     dt_status st = leads(r) ? write_epoch(r, &e, at, before, err) : DT_OK;
