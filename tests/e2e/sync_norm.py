@@ -44,13 +44,13 @@ def apart(a, b):
     return max(abs(x - y) / y for p, q in zip(a, b) for x, y in zip(p, q))
 
 
-def one_large_batch(test):
-    """Training losses, and those of the test split, which tell of the running statistics."""
-    recipe = test.write("float.yaml", FLOAT)
+def large_and_small(test, recipe, seed):
+    """Losses of one batch of 48, of 8 of 6 that normalise together, of 8 that do so alone."""
     small = ["data.batch=6", "train.accumulate=8"]
     folders = {"large": [], "together": [*small, SYNC], "alone": small}
     for name, words in folders.items():
-        code, _, err = test.run("train", recipe, *words, "--out", test.path(name))
+        code, _, err = test.run("train", recipe, *words, f"train.seed={seed}", "--out",
+                                test.path(f"{name}-{seed}"))
         test.check(code == 0, err)
         told = "norms: statistics of the step's 8 batches together; 8 of them side by side" in err
         test.check(told == (name == "together"), f"{name}: what it costs is told: {err}")
@@ -58,11 +58,22 @@ def one_large_batch(test):
             one, all_of_them = (float(re.search(what + r" arena ([\d.]+) MB", err).group(1))
                                 for what in ("plan: train batch 6:", "memory:"))
             test.check(abs(all_of_them - 8 * one) < 0.5, f"{all_of_them} MB for 8 of {one} MB")
-    large, together, alone = (losses(test.path(name)) for name in folders)
-    near, far = apart(together, large), apart(alone, large)
-    print(f"from one batch of 48: together {near:.2g}, each alone {far:.2g}")
-    test.check(len(large) == 2 and near < 1e-5, "together they are one batch")
-    test.check(far > 1e-3, "alone they are not")
+    return [losses(test.path(f"{name}-{seed}")) for name in folders]
+
+
+def one_large_batch(test):
+    """Training losses, and those of the test split, which tell of the running statistics. Sums in another
+    order move the last bits, and where that turns a ReLU at its kink, with one seed in three, all that comes
+    after; a fault is there with every seed."""
+    recipe = test.write("float.yaml", FLOAT)
+    near, far = [], []
+    for seed in 3, 4, 5:
+        large, together, alone = large_and_small(test, recipe, seed)
+        near.append(apart(together, large))
+        far.append(apart(alone, large))
+    print("from one batch of 48: together", *(f"{x:.2g}" for x in near), "each alone", *(f"{x:.2g}" for x in far))
+    test.check(sorted(near)[1] < 1e-5 and max(near) < 1e-3, "together they are one batch")
+    test.check(min(far) > 1e-3, "alone they are not")
 
 
 def same(test, a, b, what):
