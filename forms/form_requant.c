@@ -24,10 +24,11 @@ static void round_sums(const dt_int_model *m, dt_int_node *n)
     const dt_int_value *x = &m->value[n->in[0]], *y = &m->value[n->out];
     const dt_int_node *from = dt_int_producer(m, n->in[0]);
     for (int64_t c = 0; c < y->C; c++) {
-        n->multiplier[c] = from->pixels ? dt_multiplier_mean(m->contract, from->x_scale,
-                                                             y->grid.scale, from->pixels)
-                                        : dt_multiplier_product(m->contract, from->x_scale,
-                                                                from->w_scale[c], y->grid.scale);
+        n->multiplier[c] =
+            from->pixels ? dt_multiplier_mean(m->contract, &m->value[from->in[0]].grid, &y->grid,
+                                              from->pixels)
+                         : dt_multiplier_product(m->contract, from->x_scale, from->w_scale[c],
+                                                 y->grid.scale);
         dt_int_thresholds(&n->multiplier[c], &y->grid, x->low[c], x->high[c],
                           n->threshold + c * (y->grid.high - y->grid.low));
     }
@@ -57,7 +58,7 @@ static void requantize(const dt_kernels *k, int threads, const dt_int_node *n,
                        uint8_t *out)
 {
     const dt_code_grid g = dt_int_grid_of(y);
-    if (n->multiplier[0].rounding != DT_ROUND_FP32) {
+    if (n->multiplier[0].rounding != DT_ROUND_FP32 || n->multiplier[0].converts) {
         dt_int_each_element(threads, &(dt_int_formula){ code_at, n, y, x, NULL, out, rows * y->C });
         return;
     }

@@ -5,7 +5,8 @@
  *   fp32     float M, round half to even: onnxruntime on x86-64, and what training computes;
  *            additions with two fused multiply-adds
  *   unfused  the same without fused multiply-adds: onnxruntime where the processor has none
- *   xnnpack  the same products; additions by 21-bit multipliers, the mean's M divided twice
+ *   xnnpack  the same products; additions by 21-bit multipliers; a mean is converted from the sum of
+ *            codes as they are stored, M sum + b in float with both zero points in b
  *   single   M = m 2^-31 2^e with 31 bits, one rounding, half up (TFLITE_SINGLE_ROUNDING)
  *   double   the same m and e, doubling high product half up, then a shift half away from zero
  *            (gemmlowp, fixedpoint.h; TFLite's own kernels, CMSIS-NN by default)
@@ -43,13 +44,18 @@ typedef struct dt_multiplier {
     float f;
     int32_t m; /* 2^30..2^31-1, of means 2^29..; 0 for an M that rounds everything to 0 */
     int e;     /* -31..30 */
+    /* Means of xnnpack: round(f (sum + zeros) + bias) - z. */
+    bool converts;
+    int32_t zeros, z; /* zero points as they are stored: of all codes of the sum, of the result */
+    float bias;
 } dt_multiplier;
 
 /* M of a conv or linear. */
 dt_multiplier dt_multiplier_product(const dt_contract *c, float x_scale, float w_scale,
                                     float y_scale);
-/* M of a sum over n pixels whose mean is wanted. */
-dt_multiplier dt_multiplier_mean(const dt_contract *c, float x_scale, float y_scale, int64_t n);
+/* M of a sum over n codes of grid x, zero points taken off, whose mean is wanted on grid y. */
+dt_multiplier dt_multiplier_mean(const dt_contract *c, const dt_lower_grid *x,
+                                 const dt_lower_grid *y, int64_t n);
 /* M itself. */
 double dt_multiplier_value(const dt_multiplier *m);
 /* round(M * sum) within low..high. */

@@ -53,6 +53,8 @@ mkdir "$work/operators"
     { cat "$work/err"; exit 1; }
 "$python" "$here/operators.py" "$root" "$work/operators.txt" "$work/compared.txt"
 
+"$python" "$here/litert_means.py" "$root/tests/integer/litert_means.inc" 2>"$work/err" ||
+    { cat "$work/err"; exit 1; }
 "$python" "$here/onnxruntime_check.py" make-pictures "$work/data"
 train small "$here/smallcnn-w4a4.yaml"
 train residual "$here/resnet20-w8a8.yaml"

@@ -141,7 +141,7 @@ static inline void round_as(fault_site *f, const char *contract)
     for (int64_t i = 0; int_is(f->n, "requant") && i < f->y->C; i++)
         f->n->multiplier[i] =
             from->pixels
-                ? dt_multiplier_mean(c, from->x_scale, f->y->grid.scale, from->pixels)
+                ? dt_multiplier_mean(c, &f->m->value[from->in[0]].grid, &f->y->grid, from->pixels)
                 : dt_multiplier_product(c, from->x_scale, from->w_scale[i], f->y->grid.scale);
 }
 

@@ -148,24 +148,54 @@ static bool same(number a, number b)
     return exact_plus(a, exact_minus(b)).m == 0;
 }
 
+static dt_lower_grid grid_of(float scale)
+{
+    return (dt_lower_grid){ scale, 3, 0, 255 };
+}
+
 /* Contracts that share a formula must stay apart where the sources differ. */
 START_TEST(means)
 {
     int differ = 0;
     for (int i = 1; i < 400; i++) {
-        float x = .01f * (float)i, y = .37f;
-        dt_multiplier a = dt_multiplier_mean(contract("fp32"), x, y, 49);
-        dt_multiplier b = dt_multiplier_mean(contract("xnnpack"), x, y, 49);
-        dt_multiplier c = dt_multiplier_mean(contract("double"), x, y, 49);
-        number nx = exact_of((double)x), ny = exact_of((double)y), n = exact_int(49);
+        const dt_lower_grid x = grid_of(.01f * (float)i), y = grid_of(.37f);
+        dt_multiplier a = dt_multiplier_mean(contract("fp32"), &x, &y, 49);
+        dt_multiplier b = dt_multiplier_mean(contract("xnnpack"), &x, &y, 49);
+        dt_multiplier c = dt_multiplier_mean(contract("double"), &x, &y, 49);
+        number nx = exact_of((double)x.scale), ny = exact_of((double)y.scale), n = exact_int(49);
         ck_assert(
             same(exact_of((double)a.f), exact_ratio24(nx, exact_round24(exact_times(ny, n)))));
-        ck_assert(same(exact_of((double)b.f), exact_ratio24(exact_ratio24(nx, ny), n)));
+        ck_assert(same(exact_of((double)b.f), exact_round24(exact_times(
+                                                  exact_ratio24(nx, ny),
+                                                  exact_ratio24(exact_int(1), n)))));
         ck_assert_double_eq_tol(dt_multiplier_value(&c), (double)a.f, 2e-7 * (double)a.f);
         ck_assert(dt_multiplier_value(&a) == (double)a.f);
         differ += a.f != b.f;
     }
     ck_assert_int_gt(differ, 0);
+}
+END_TEST
+
+static const struct {
+    int64_t n;
+    dt_lower_grid x, y;
+    int32_t sum;
+    int code, plain;
+} litert_means[] = {
+#include "tests/integer/litert_means.inc"
+};
+
+START_TEST(means_of_litert)
+{
+    for (size_t i = 0; i < DT_ARRAY_LEN(litert_means); i++) {
+        const dt_lower_grid *y = &litert_means[i].y;
+        dt_multiplier m =
+            dt_multiplier_mean(contract("xnnpack"), &litert_means[i].x, y, litert_means[i].n);
+        int32_t code = dt_multiplier_apply(&m, litert_means[i].sum, y->low - y->zero_point,
+                                           y->high - y->zero_point);
+        ck_assert_int_eq(code + y->zero_point, litert_means[i].code);
+        ck_assert_int_ne(litert_means[i].code, litert_means[i].plain);
+    }
 }
 END_TEST
 
@@ -175,7 +205,8 @@ START_TEST(means_in_fixed_point_round_down)
 {
     for (int64_t n = 1; n < 600; n++) {
         double M = (.01 * (double)n) / (double).37f;
-        dt_multiplier c = dt_multiplier_mean(contract("double"), .01f * (float)n, .37f, n);
+        const dt_lower_grid x = grid_of(.01f * (float)n), y = grid_of(.37f);
+        dt_multiplier c = dt_multiplier_mean(contract("double"), &x, &y, n);
         M = (double)(.01f * (float)n) / (double).37f;
         number whole = bits31(M), step = { 1, c.e - 31 };
         number times = exact_times((number){ c.m, c.e - 31 }, exact_int(n));
@@ -392,6 +423,6 @@ START_TEST(codes_of_values)
 END_TEST
 
 DT_TEST_MAIN("contract", contracts_have_names, ties_go_where_the_contract_says, double_is_gemmlowp,
-             products_in_exact_arithmetic, means, means_in_fixed_point_round_down, additions,
+             products_in_exact_arithmetic, means, means_of_litert, means_in_fixed_point_round_down, additions,
              additions_in_exact_arithmetic, additions_stay_in_range, fused_and_unfused_additions,
              codes_of_values)

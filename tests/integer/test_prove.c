@@ -16,9 +16,10 @@ static dt_multiplier multiplier(const dt_int_model *m, const dt_contract *c, con
                                 int64_t channel)
 {
     const dt_int_node *from = dt_int_producer(m, n->in[0]);
-    float y = m->value[n->out].grid.scale;
-    return from->pixels ? dt_multiplier_mean(c, from->x_scale, y, from->pixels)
-                        : dt_multiplier_product(c, from->x_scale, from->w_scale[channel], y);
+    const dt_lower_grid *y = &m->value[n->out].grid;
+    return from->pixels
+               ? dt_multiplier_mean(c, &m->value[from->in[0]].grid, y, from->pixels)
+               : dt_multiplier_product(c, from->x_scale, from->w_scale[channel], y->scale);
 }
 
 static int64_t common_divisor(const dt_int_node *n, int64_t channel)
