@@ -28,7 +28,7 @@ static dt_status list_tensors(detent_net *net, dt_error *err)
 static dt_status open_net(detent_net *net, dt_error *err)
 {
     dt_session *s = &net->s;
-    net->inputs = dt_shape_count(&s->net.graph.value[s->net.input].shape);
+    net->inputs = dt_net_input_count(&s->net);
     net->x = dt_get_array(NULL, (size_t)net->inputs * API_BATCH, sizeof *net->x, "net");
     net->answers = dt_get_array(NULL, API_BATCH, dt_goal_answer_bytes(&s->net.goal) + 1, "net");
     if (!net->x || !net->answers)
@@ -74,6 +74,10 @@ void detent_net_close(detent_net *net)
 int detent_net_shape(const detent_net *net, int64_t dims[4])
 {
     const dt_shape *x = &net->s.net.graph.value[net->s.net.input].shape;
+    if (dt_graph_input(&net->s.net.graph, 1) >= 0) { /* several: a record of their numbers */
+        dims[0] = net->inputs;
+        return 1;
+    }
     for (int i = 1; i < x->rank; i++) /* the first is the batch */
         dims[i - 1] = x->dim[i];
     return x->rank - 1;

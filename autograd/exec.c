@@ -131,6 +131,17 @@ void dt_state_fini(dt_state *s)
     *s = (dt_state){ 0 };
 }
 
+static bool get_parts(dt_exec *e)
+{
+    const dt_graph *g = e->plan->graph;
+    for (int k = 0, v; (v = dt_graph_input(g, k)) >= 0; k++) {
+        int64_t n = dt_shape_count(&g->value[v].shape) * e->plan->batch;
+        e->part[k] = dt_arena_get(e->arena, sizeof(real) * (size_t)n);
+        if (!e->part[k]) return false;
+    }
+    return true;
+}
+
 dt_status dt_exec_init(dt_exec *e, const dt_plan *p, dt_state *s, const dt_kernels *k, void *memory,
                        const dt_alloc *a, dt_error *err)
 {
@@ -151,6 +162,7 @@ dt_status dt_exec_init(dt_exec *e, const dt_plan *p, dt_state *s, const dt_kerne
                             : dt_arena_get(e->arena, p->slot[i].bytes);
         ok = e->slot[i] != NULL;
     }
+    if (ok && dt_graph_input(p->graph, 1) >= 0) ok = get_parts(e);
     if (ok) return DT_OK;
     dt_exec_fini(e);
     return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a step: %.1f MB wanted",
@@ -169,6 +181,23 @@ void *dt_exec_value(const dt_exec *e, int value)
     if (dt_value_in_state(&e->plan->graph->value[value])) return e->state->data[value];
     int slot = e->plan->value_slot[value];
     return slot >= 0 ? e->slot[slot] : e->input[value];
+}
+
+void dt_exec_feed(dt_exec *e, const real *data)
+{
+    const dt_graph *g = e->plan->graph;
+    int64_t record = dt_graph_record(g), at = 0;
+    if (dt_graph_input(g, 1) < 0) {
+        dt_exec_set_input(e, dt_graph_input(g, 0), data);
+        return;
+    }
+    for (int k = 0, v; (v = dt_graph_input(g, k)) >= 0; k++) {
+        int64_t n = dt_shape_count(&g->value[v].shape);
+        for (int64_t i = 0; i < e->plan->batch; i++)
+            memcpy(e->part[k] + i * n, data + i * record + at, (size_t)n * sizeof *data);
+        dt_exec_set_input(e, v, e->part[k]);
+        at += n;
+    }
 }
 
 void dt_exec_set_input(dt_exec *e, int value, const void *data)

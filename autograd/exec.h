@@ -38,9 +38,10 @@ typedef struct dt_exec {
     const dt_plan *plan;
     const dt_kernels *kernels;
     dt_state *state;
-    void **slot;             /* memory of each slot */
-    void **input;            /* by value: memory of inputs and given values, the caller's */
-    const real **given_grad; /* by value: gradients from outside, the caller's */
+    void **slot;                /* memory of each slot */
+    void **input;               /* by value: memory of inputs and given values, the caller's */
+    real *part[DT_GRAPH_PORTS]; /* of several inputs: [batch, ...] of each */
+    const real **given_grad;    /* by value: gradients from outside, the caller's */
     dt_arena *arena;
     dt_exec_hook hook; /* NULL: none */
     void *hook_arg;
@@ -69,6 +70,9 @@ void dt_exec_fini(dt_exec *e);
 void *dt_exec_value(const dt_exec *e, int value);
 /* Of inputs and given values. `data` is borrowed and only read. */
 void dt_exec_set_input(dt_exec *e, int value, const void *data);
+/* All that goes into the graph by its ports: samples [batch, dt_graph_record]. Of one input `data`
+ * is borrowed and only read; of several each gets its part, copied. */
+void dt_exec_feed(dt_exec *e, const real *data);
 /* Of the request's seeds, before a backward pass; `gradient` is borrowed until it ends. */
 void dt_exec_set_gradient(dt_exec *e, int value, const real *gradient);
 /* Of the request's `gradients`, after a backward pass and until the next forward pass; NULL:

@@ -203,6 +203,21 @@ dt_status dt_graph_ports_of(dt_graph *g, const dt_graph *other, const int *value
     return DT_OK;
 }
 
+int dt_graph_input(const dt_graph *g, int k)
+{
+    for (int i = 0; i < g->port_count; i++)
+        if (g->port[i].kind == DT_PORT_INPUT && k-- == 0) return g->port[i].value;
+    return -1;
+}
+
+int64_t dt_graph_record(const dt_graph *g)
+{
+    int64_t n = 0;
+    for (int k = 0, v; (v = dt_graph_input(g, k)) >= 0; k++)
+        n += dt_shape_count(&g->value[v].shape);
+    return n;
+}
+
 const char *dt_graph_port_name(const dt_graph *g, int value, const char *otherwise)
 {
     for (int i = 0; i < g->port_count; i++)

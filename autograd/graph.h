@@ -132,6 +132,10 @@ dt_status dt_graph_ports_of(dt_graph *g, const dt_graph *other, const int *value
 const char *dt_graph_port_name(const dt_graph *g, int value, const char *otherwise);
 /* PARAM or BUFFER of that name, -1: none. */
 int dt_graph_find(const dt_graph *g, const char *name);
+/* The k-th value that goes in, in the order of the ports; -1: there are no more. */
+int dt_graph_input(const dt_graph *g, int k);
+/* Numbers of a sample: those of all that goes in, one behind the other. */
+int64_t dt_graph_record(const dt_graph *g);
 /* Copies bytes into the graph's memory (configurations that others point into). NULL: no memory. */
 void *dt_graph_keep(dt_graph *g, const void *data, size_t size);
 

@@ -57,8 +57,30 @@ def batch_size(stream):
     return struct.unpack("<q", data)[0]
 
 
+def record_of(header):
+    """Numbers of a sample: of all inputs, one behind the other."""
+    count = 0
+    for port in header["inputs"]:
+        each = 1
+        for dim in port["shape"]:
+            each *= dim
+        count += each
+    return count
+
+
+def inputs_of(header, x):
+    """{input: values [n, ...], channels last} of samples [n,record]."""
+    import numpy as np
+    values, at = {}, 0
+    for port in header["inputs"]:
+        count = int(np.prod(port["shape"]))
+        values[port["name"]] = x[:, at:at + count].reshape(len(x), *port["shape"])
+        at += count
+    return values
+
+
 def batches(stream, header):
-    """(pictures [n,H,W,C], {node: codes [n,H,W,C], "logits": [n,classes]}) of each batch."""
+    """({input: values [n, ...]}, {node: codes [n,H,W,C], "logits": [n,classes]}) of each batch."""
     import numpy as np  # verify_c.py does without
 
     def read(dtype, *shape):
@@ -67,16 +89,17 @@ def batches(stream, header):
                              count).reshape(shape)
 
     while n := batch_size(stream):
-        x = read("<f4", n, header["H"], header["W"], header["C"])
+        x = inputs_of(header, read("<f4", n, record_of(header)))
         ours = {name: read(np.uint8, n, *shape) for name, shape in shapes_of(header).items()}
         ours["logits"] = read("<f4", n, header["classes"])
         yield x, ours
 
 
-def as_input(x, axes):
-    """Pictures [n,H,W,C] as the file has them: [n,C,H,W], or, of 2 axes, rows [n,C]."""
+def as_inputs(values):
+    """Inputs as an ONNX file has them: pictures [n,C,H,W], others as they are."""
     import numpy as np
-    return x.reshape(len(x), -1) if axes == 2 else np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+    return {name: np.ascontiguousarray(x.transpose(0, 3, 1, 2) if x.ndim == 4 else x)
+            for name, x in values.items()}
 
 
 def compare(tally, ours, theirs):
@@ -96,7 +119,7 @@ class Runtime:
         """Opens the exported file, header["model"]."""
 
     def forward(self, x, ours):
-        """{node or "logits": values [n,H,W,C]} for pictures [n,H,W,C] and our codes."""
+        """{node or "logits": values [n,H,W,C]} for {input: values [n, ...]} and our codes."""
         raise NotImplementedError
 
     def facts(self):
@@ -149,7 +172,7 @@ def run(kind, stream, as_json):
     runtime = kind(header)
     for x, ours in batches(stream, header):
         compare(tally, ours, runtime.forward(x, ours))
-        tally.pictures += len(x)
+        tally.pictures += len(ours["logits"])
     if not as_json and runtime.summary():
         print(f"{runtime.name}: {runtime.summary()}")
     missing = [name for name in names if name not in tally.checked and name != runtime.codes_in]

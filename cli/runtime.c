@@ -96,10 +96,23 @@ static bool is_code(const dt_int_run *r, int node)
     return !r->model->value[r->model->node[node].out].is_sum;
 }
 
-static bool send_header(cli_process *p, const dt_int_run *r, const cli_args *args)
+json_t *cli_runtime_inputs(const dt_graph *g)
+{
+    json_t *list = json_array();
+    for (int k = 0, v; (v = dt_graph_input(g, k)) >= 0; k++) {
+        json_t *shape = json_array();
+        for (int i = 1; i < g->value[v].shape.rank; i++)
+            json_array_append_new(shape, json_integer((json_int_t)g->value[v].shape.dim[i]));
+        json_array_append_new(list, json_pack("{s:s,s:o}", "name",
+                                              dt_graph_port_name(g, v, "input"), "shape", shape));
+    }
+    return list;
+}
+
+static bool send_header(cli_process *p, const dt_int_run *r, const dt_graph *g,
+                        const cli_args *args)
 {
     const dt_int_model *m = r->model;
-    const dt_int_value *x = &m->value[m->node[0].out];
     json_t *nodes = json_array();
     for (int i = 0; i < m->node_count; i++) {
         const dt_int_value *v = &m->value[m->node[i].out];
@@ -109,10 +122,9 @@ static bool send_header(cli_process *p, const dt_int_run *r, const cli_args *arg
                                             (json_int_t)v->H, "W", (json_int_t)v->W, "C",
                                             (json_int_t)v->C, "zero", v->grid.zero_point));
     }
-    json_t *o =
-        json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:o}", "model", p->file, "rounding", m->contract->name,
-                  "H", (json_int_t)x->H, "W", (json_int_t)x->W, "C", (json_int_t)x->C, "classes",
-                  (json_int_t)dt_int_count(&m->value[m->logits]), "nodes", nodes);
+    json_t *o = json_pack("{s:s,s:s,s:o,s:I,s:o}", "model", p->file, "rounding", m->contract->name,
+                          "inputs", cli_runtime_inputs(g), "classes",
+                          (json_int_t)dt_int_count(&m->value[m->logits]), "nodes", nodes);
     bool ok = o && (!args->compiler ||
                     json_object_set_new(o, "compiler", json_string(args->compiler)) == 0);
     ok = ok && json_dumpf(o, p->to, JSON_COMPACT) == 0 && fputc('\n', p->to) != EOF;
@@ -123,7 +135,7 @@ static bool send_header(cli_process *p, const dt_int_run *r, const cli_args *arg
 static bool send_batch(cli_process *p, dt_int_run *r, const float *x, int64_t n, float *logits)
 {
     const dt_int_model *m = r->model;
-    size_t pixels = (size_t)(n * dt_int_count(&m->value[m->node[0].out]));
+    size_t pixels = (size_t)(n * m->record);
     size_t classes = (size_t)(n * dt_int_count(&m->value[m->logits]));
     dt_int_run_forward(r, x, n);
     dt_int_run_logits(r, logits);
@@ -136,15 +148,15 @@ static bool send_batch(cli_process *p, dt_int_run *r, const float *x, int64_t n,
 }
 
 /* False: the script has gone; its exit status says why. */
-static dt_status feed(cli_process *p, dt_int_run *r, dt_loader *loader, const cli_args *args,
-                      bool *out_whole, dt_error *err)
+static dt_status feed(cli_process *p, dt_int_run *r, const dt_graph *g, dt_loader *loader,
+                      const cli_args *args, bool *out_whole, dt_error *err)
 {
     int64_t all = dt_loader_samples(loader), total = args->images ? args->images : 1000;
     size_t K = (size_t)dt_int_count(&r->model->value[r->model->logits]);
     float *logits = dt_get_array(NULL, K * (size_t)r->room, sizeof *logits, "logits");
     if (!logits) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     dt_status st = dt_loader_seek(loader, 0, 0, err);
-    bool ok = st == DT_OK && send_header(p, r, args);
+    bool ok = st == DT_OK && send_header(p, r, g, args);
     if (total > all) total = all;
     const int64_t end = 0;
     int64_t done = 0;
@@ -176,7 +188,7 @@ static dt_status compare(cli_process *p, dt_session *s, const dt_int_model *m, c
     if (st == DT_OK) {
         st = cli_process_start(p, args, false, err);
         if (st == DT_OK) {
-            st = feed(p, &r, loader, args, &whole, err);
+            st = feed(p, &r, &s->net.graph, loader, args, &whole, err);
             dt_status end = cli_process_finish(p, whole, args, out_good, st == DT_OK ? err : NULL);
             st = st == DT_OK ? end : st;
         }

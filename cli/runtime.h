@@ -4,6 +4,8 @@
 #ifndef DT_CLI_RUNTIME_H
 #define DT_CLI_RUNTIME_H
 
+#include <jansson.h>
+
 #include "cli/cli.h"
 
 /* Refuses what the runtime would stop at, by the rules of the target of its name: UNSUPPORTED names
@@ -29,6 +31,10 @@ dt_status cli_runtime_floats(dt_session *s, const dt_lowered *l, const cli_args 
  * of every threshold of every channel, and through all pairs of codes of every addition. */
 dt_status cli_runtime_prove(const dt_int_model *m, const cli_args *args, bool *out_good,
                             dt_error *err);
+
+/* What goes into the net, in the order of a sample's numbers, for the scripts: a list of objects
+ * with name and shape (channels last, without the samples). */
+json_t *cli_runtime_inputs(const dt_graph *g);
 
 /* The exporter and the rounding contract of args->runtime: those of args->format, or else of the
  * runtime's own format; NULL: there is no such pair. */

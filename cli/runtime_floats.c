@@ -24,8 +24,6 @@ typedef struct exchange {
 
 static bool send_header(exchange *e, const dt_session *s)
 {
-    const dt_shape *x = &s->net.graph.value[s->net.input].shape;
-    bool map = x->rank == 4;
     json_t *sites = json_array();
     for (int i = 0; i < e->net.site_count; i++) {
         const dt_foreign_site *site = &e->net.site[i];
@@ -35,10 +33,9 @@ static bool send_header(exchange *e, const dt_session *s)
         json_array_append_new(sites, json_pack("{s:s,s:o,s:b}", "name", site->node->name, "shape",
                                                dims, "map", site->is_map));
     }
-    json_t *o = json_pack("{s:s,s:I,s:I,s:I,s:I,s:o}", "model", e->process.file, "H",
-                          (json_int_t)(map ? x->dim[1] : 1), "W", (json_int_t)(map ? x->dim[2] : 1),
-                          "C", (json_int_t)x->dim[x->rank - 1], "classes",
-                          (json_int_t)s->net.classes, "sites", sites);
+    json_t *o = json_pack("{s:s,s:o,s:I,s:o}", "model", e->process.file, "inputs",
+                          cli_runtime_inputs(&s->net.graph), "classes", (json_int_t)s->net.classes,
+                          "sites", sites);
     bool ok = o && json_dumpf(o, e->process.to, JSON_COMPACT) == 0 &&
               fputc('\n', e->process.to) != EOF && fflush(e->process.to) == 0;
     json_decref(o);
@@ -56,8 +53,7 @@ static bool read_about(exchange *e)
 
 static bool exchange_batch(exchange *e, const dt_session *s, const float *x, int64_t n)
 {
-    const dt_shape *p = &s->net.graph.value[s->net.input].shape;
-    size_t pixels = (size_t)(n * dt_shape_count(p));
+    size_t pixels = (size_t)(n * dt_graph_record(&s->net.graph));
     size_t codes = (size_t)(n * dt_foreign_codes(&e->net));
     size_t classes = (size_t)(n * s->net.classes);
     return fwrite(&n, sizeof n, 1, e->process.to) == 1 &&

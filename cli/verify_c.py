@@ -108,7 +108,7 @@ def run_batches(stream, header, program, tally):
     """True when the program lived to the end."""
     names = [n["name"] for n in header["nodes"]] + ["logits"]
     counts = [n["H"] * n["W"] * n["C"] for n in header["nodes"]] + [4 * header["classes"]]
-    floats = header["H"] * header["W"] * header["C"]
+    floats = comparison.record_of(header)
     runners = [Runner(program, sum(counts)) for _ in range(os.cpu_count() or 1)]
     while n := comparison.batch_size(stream):
         stream.read(4 * n * floats)

@@ -56,8 +56,8 @@ class Compared(comparison.Runtime):
         self.outputs = {d["name"]: d for d in self.model.get_output_details()}
         self.size = n
 
-    def forward(self, x, ours):
-        n = len(x)
+    def forward(self, _x, ours):
+        n = len(ours["logits"])
         self.resize(n)
         codes = (ours[self.codes_in].astype(np.int16) - ZERO).astype(np.int8)
         self.model.set_tensor(self.model.get_input_details()[0]["index"], codes)

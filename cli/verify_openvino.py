@@ -45,14 +45,14 @@ class Compared(comparison.Runtime):
         self.same = self.pictures = 0
 
     def forward(self, x, ours):
-        x = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
-        theirs = {"logits": self.plain({"input": x})["logits"]}
-        got = self.full({"input": x})
+        x = comparison.as_inputs(x)
+        theirs = {"logits": self.plain(x)["logits"]}
+        got = self.full(x)
         for name, output in self.outputs.items():
             theirs[name] = channels_last(got[output], self.shapes[name])
         same = theirs["logits"].argmax(axis=1) == ours["logits"].argmax(axis=1)
         self.same += int(same.sum())
-        self.pictures += len(x)
+        self.pictures += len(same)
         return theirs
 
     def facts(self):

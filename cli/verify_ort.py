@@ -64,12 +64,11 @@ class Compared(comparison.Runtime):
         with tempfile.TemporaryDirectory() as folder:
             self.session, self.operators, self.floats = open_session(model, folder)
         self.output = self.session.get_outputs()[0].name
-        self.axes = len(self.session.get_inputs()[0].shape)
 
     def forward(self, x, _ours):
         names = list(self.outputs)
         got = self.session.run([self.output] + [self.outputs[k] for k in names],
-                               {"input": comparison.as_input(x, self.axes)})
+                               comparison.as_inputs(x))
         theirs = {"logits": got[0]}
         for name, value in zip(names, got[1:]):
             theirs[name] = channels_last(value, self.shapes[name])

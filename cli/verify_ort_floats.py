@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 
-from comparison import Failed, as_input, batch_size
+from comparison import Failed, as_inputs, inputs_of, record_of, batch_size
 from verify_ort import np, onnx, open_session, ort
 
 # What the codes of a quantizer come out of, in this order: behind moves, limits, itself, a table, parts.
@@ -58,10 +58,9 @@ def main(stream, _as_json):
     out.write(json.dumps(about).encode() + b"\n")
     out.flush()
     while n := batch_size(stream):
-        shape = n, header["H"], header["W"], header["C"]
-        x = np.frombuffer(stream.read(4 * int(np.prod(shape))), "<f4").reshape(shape)
+        x = np.frombuffer(stream.read(4 * n * record_of(header)), "<f4").reshape(n, -1)
         got = session.run([session.get_outputs()[0].name] + outputs,
-                          {"input": as_input(x, len(session.get_inputs()[0].shape))})
+                          as_inputs(inputs_of(header, x)))
         for site, codes in zip(sites, got[1:]):
             shape = site["shape"]
             if site["map"]:

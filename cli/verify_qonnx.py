@@ -30,14 +30,12 @@ class Compared(comparison.Runtime):
         self.header, self.shapes = header, comparison.shapes_of(header)
         self.model, self.size = None, 0
 
-    def forward(self, x, _ours):
-        n = len(x)
+    def forward(self, x, ours):
+        n = len(ours["logits"])
         if n != self.size:
             self.model, self.size = open_model(self.header["model"], n), n
         graph = self.model.graph
-        axes = len(graph.input[0].type.tensor_type.shape.dim)
-        got = execute_onnx(self.model, {"input": comparison.as_input(x, axes)},
-                           return_full_exec_context=True)
+        got = execute_onnx(self.model, comparison.as_inputs(x), return_full_exec_context=True)
         theirs = {"logits": got[graph.output[0].name]}
         made = comparison.outputs_of(self.model.graph.node, self.shapes)
         for node in self.header["nodes"]:

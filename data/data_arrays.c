@@ -1,5 +1,6 @@
-/* Arrays of any rank from files of numpy or HDF5: inputs [samples, ...], channels last, and
- * answers. Inputs are read from their files sample by sample; answers are checked and kept at open.
+/* Arrays of any rank from files of numpy or HDF5: inputs [samples, ...], channels last, one or
+ * several by name, and answers. Inputs are read from their files sample by sample; answers are
+ * checked and kept at open.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/dataset.h"
@@ -10,7 +11,8 @@
 #include "data/array.h"
 
 typedef struct conf {
-    dt_opt_str x, y, test_x, test_y; /* files, relative to the root */
+    dt_opt_str x, y, test_x, test_y;  /* files, relative to the root */
+    dt_opt_words inputs, test_inputs; /* NAME=FILE, in place of x and test_x */
     bool flatten, nonneg;
 } conf;
 
@@ -22,14 +24,20 @@ static const dt_opt opts[] = {
                "[samples,K]; none: the inputs themselves, as numbers"),
     DT_OPT_STR(conf, test_x, "", "test inputs"),
     DT_OPT_STR(conf, test_y, "", "their answers"),
+    DT_OPT_WORDS(
+        conf, inputs,
+        "several inputs in place of x: NAME=FILE each; the network has them by these names"),
+    DT_OPT_WORDS(conf, test_inputs, "the same of the test samples, in the same order"),
     DT_OPT_BOOL(conf, flatten, 0, "inputs are one row of numbers, whatever their shape"),
     DT_OPT_BOOL(conf, nonneg, 0, "no input is negative, so its quantizer needs no sign; checked"),
     DT_OPT_END,
 };
 
 typedef struct half { /* a split */
-    char x_path[DT_DATA_PATH], y_path[DT_DATA_PATH];
-    dt_array x;
+    char x_path[DT_DATA_PARTS][DT_DATA_PATH], y_path[DT_DATA_PATH];
+    dt_array x[DT_DATA_PARTS];
+    int parts;
+    int64_t each;   /* numbers of a sample: of all its inputs */
     int32_t *label; /* [samples] */
     float *answer;  /* [samples,K]; NULL: labels, or the inputs themselves */
 } half;
@@ -46,7 +54,8 @@ static void close_set(void *self)
 {
     set *s = self;
     for (int i = 0; i < DT_DATA_SPLITS; i++) {
-        dt_array_close(&s->split[i].x);
+        for (int k = 0; k < s->split[i].parts; k++)
+            dt_array_close(&s->split[i].x[k]);
         dt_put(s->alloc, s->split[i].label);
         dt_put(s->alloc, s->split[i].answer);
     }
@@ -109,10 +118,10 @@ static dt_status read_values(const set *s, half *h, const dt_array *y, dt_error 
 static dt_status check_answers(set *s, const half *h, const dt_array *y, dt_error *err)
 {
     const dt_where where = { .file = y->path };
-    if (y->head.shape.dim[0] != h->x.head.shape.dim[0])
+    if (y->head.shape.dim[0] != h->x[0].head.shape.dim[0])
         return dt_fail(err, DT_ERR_SHAPE, &where, "has %lld samples, %s has %lld",
-                       (long long)y->head.shape.dim[0], h->x.path,
-                       (long long)h->x.head.shape.dim[0]);
+                       (long long)y->head.shape.dim[0], h->x[0].path,
+                       (long long)h->x[0].head.shape.dim[0]);
     if (s->K && s->K != y->each)
         return dt_fail(err, DT_ERR_SHAPE, &where, "has %lld numbers to a sample, %s has %lld",
                        (long long)y->each, s->split[0].y_path, (long long)s->K);
@@ -125,7 +134,7 @@ static dt_status open_answers(set *s, half *h, const char *name, const dt_data_p
 {
     dt_array y;
     if (!*name && s->kind == DT_ANSWER_NUMBERS) {
-        s->K = h->x.each;
+        s->K = h->each;
         info->answers_itself = true;
         return DT_OK;
     }
@@ -142,22 +151,120 @@ static dt_status open_answers(set *s, half *h, const char *name, const dt_data_p
     return st;
 }
 
-/* The shape of a sample: [C], [H,W,C], ...; of both splits the same. */
-static dt_status set_input(const half *h, bool flatten, dt_data_info *info, dt_error *err)
+/* The shape of a sample: [C], [H,W,C], ... */
+static dt_status shape_of(const dt_array *x, bool flatten, dt_shape *out, dt_error *err)
 {
-    const dt_shape *x = &h->x.head.shape;
-    char a[DT_SHAPE_TEXT], b[DT_SHAPE_TEXT];
-    dt_shape s = { .rank = x->rank - 1 };
-    if (x->rank < 2 || x->rank > 1 + DT_DATA_MAX_RANK)
-        return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ .file = h->x.path },
+    char text[DT_SHAPE_TEXT];
+    const dt_shape *s = &x->head.shape;
+    if (s->rank < 2 || s->rank > 1 + DT_DATA_MAX_RANK)
+        return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ .file = x->path },
                        "has the shape %s; inputs have 1 to %d axes beside the samples",
-                       dt_shape_print(x, a), DT_DATA_MAX_RANK);
-    memcpy(s.dim, x->dim + 1, (size_t)s.rank * sizeof *s.dim);
-    if (flatten) s = DT_SHAPE(h->x.each);
-    if (info->input.rank && !dt_shape_equal(&s, &info->input))
-        return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ .file = h->x.path },
-                       "has samples of %s, the training file of %s", dt_shape_print(&s, a),
-                       dt_shape_print(&info->input, b));
+                       dt_shape_print(s, text), DT_DATA_MAX_RANK);
+    *out = (dt_shape){ .rank = s->rank - 1 };
+    memcpy(out->dim, s->dim + 1, (size_t)out->rank * sizeof *s->dim);
+    if (flatten) *out = DT_SHAPE(x->each);
+    return DT_OK;
+}
+
+/* Of both splits the same. */
+static dt_status same_shape(const char *path, const dt_shape *s, const dt_shape *before,
+                            dt_error *err)
+{
+    char a[DT_SHAPE_TEXT], b[DT_SHAPE_TEXT];
+    if (!before->rank || dt_shape_equal(s, before)) return DT_OK;
+    return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ .file = path },
+                   "has samples of %s, the training file of %s", dt_shape_print(s, a),
+                   dt_shape_print(before, b));
+}
+
+/* What a recipe says of a split: one file, or several by name. */
+typedef struct half_conf {
+    const char *x, *y, *x_key, *inputs_key;
+    const dt_opt_words *inputs;
+} half_conf;
+
+/* Splits NAME=FILE. `before`: the name in the training split; "" where there is none. */
+static dt_status read_word(const half_conf *c, int k, dt_data_part *part, const char **out_file,
+                           dt_error *err)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    const char *word = c->inputs->value[k];
+    size_t n = strcspn(word, "=");
+    const dt_where where = { .key = c->inputs_key };
+    if (n == 0 || n >= DT_DATA_PART_NAME || strspn(word, plain) != n || word[n] != '=' ||
+        !word[n + 1])
+        return dt_fail(err, DT_ERR_FORMAT, &where,
+                       "'%.100s' is no NAME=FILE with a name of letters, digits, '_', '-' and '.', "
+                       "shorter than %d",
+                       word, DT_DATA_PART_NAME);
+    if (part->name[0] && (strncmp(part->name, word, n) != 0 || part->name[n]))
+        return dt_fail(err, DT_ERR_ARG, &where, "input %d is '%.*s', that of training '%s'", k + 1,
+                       (int)n, word, part->name);
+    snprintf(part->name, sizeof part->name, "%.*s", (int)n, word);
+    *out_file = word + n + 1;
+    return DT_OK;
+}
+
+static dt_status open_array(half *h, int k, const char *file, const dt_data_params *p,
+                            dt_error *err)
+{
+    const dt_array *first = &h->x[0];
+    DT_TRY(path_of(p, file, h->x_path[k], err));
+    DT_TRY(dt_array_open(h->x_path[k], p->alloc, &h->x[k], err));
+    h->parts = k + 1;
+    h->each += h->x[k].each;
+    if (h->x[k].head.shape.dim[0] == first->head.shape.dim[0]) return DT_OK;
+    return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ .file = h->x_path[k] },
+                   "has %lld samples, %s has %lld", (long long)h->x[k].head.shape.dim[0],
+                   first->path, (long long)first->head.shape.dim[0]);
+}
+
+/* Several: the input of the set is the record of them. */
+static dt_status open_parts(half *h, const half_conf *hc, bool flatten, const dt_data_params *p,
+                            dt_data_info *info, dt_error *err)
+{
+    const dt_where where = { .key = hc->inputs_key };
+    int count = (int)hc->inputs->count;
+    if (count > DT_DATA_PARTS || (info->parts && info->parts != count))
+        return dt_fail(err, DT_ERR_RANGE, &where, "has %d inputs, %s %d", count,
+                       count > DT_DATA_PARTS ? "at most" : "data.inputs has",
+                       count > DT_DATA_PARTS ? DT_DATA_PARTS : info->parts);
+    for (int k = 0; k < count; k++) {
+        const char *file = "";
+        dt_shape s;
+        dt_data_part *part = &info->part[k];
+        DT_TRY(read_word(hc, k, part, &file, err));
+        for (int i = 0; i < k; i++)
+            if (strcmp(info->part[i].name, part->name) == 0)
+                return dt_fail(err, DT_ERR_ARG, &where, "has '%s' twice", part->name);
+        DT_TRY(open_array(h, k, file, p, err));
+        DT_TRY(shape_of(&h->x[k], flatten, &s, err));
+        DT_TRY(same_shape(h->x_path[k], &s, &part->shape, err));
+        part->shape = s;
+    }
+    info->parts = count;
+    info->input = DT_SHAPE(h->each);
+    return DT_OK;
+}
+
+static dt_status open_inputs(half *h, const half_conf *hc, bool flatten, const dt_data_params *p,
+                             dt_data_info *info, dt_error *err)
+{
+    dt_shape s;
+    if (*hc->x && hc->inputs->count)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = hc->x_key },
+                       "stands beside %s; one of them says what goes in", hc->inputs_key);
+    if (hc->inputs->count) return open_parts(h, hc, flatten, p, info, err);
+    if (!*hc->x)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = hc->x_key },
+                       "is not given; it names the array of the inputs, %s those of several",
+                       hc->inputs_key);
+    if (info->parts)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = hc->x_key },
+                       "is one input, training has %d; %s names them", info->parts, hc->inputs_key);
+    DT_TRY(open_array(h, 0, hc->x, p, err));
+    DT_TRY(shape_of(&h->x[0], flatten, &s, err));
+    DT_TRY(same_shape(h->x_path[0], &s, &info->input, err));
     info->input = s;
     return DT_OK;
 }
@@ -167,20 +274,16 @@ static dt_status open_split(set *s, const dt_data_params *p, dt_split split, dt_
 {
     const conf *c = p->conf;
     half *h = &s->split[split];
-    bool test = split == DT_SPLIT_TEST;
-    const char *x = test ? c->test_x : c->x, *y = test ? c->test_y : c->y;
-    if (!*x)
-        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = test ? "data.test_x" : "data.x" },
-                       "is not given; it names the array of the %s inputs",
-                       test ? "test" : "training");
-    DT_TRY(path_of(p, x, h->x_path, err));
-    DT_TRY(dt_array_open(h->x_path, s->alloc, &h->x, err));
-    DT_TRY(set_input(h, c->flatten, info, err));
-    info->count[split] = h->x.head.shape.dim[0];
+    const half_conf hc = split == DT_SPLIT_TEST
+                             ? (half_conf){ c->test_x, c->test_y, "data.test_x", "data.test_inputs",
+                                            &c->test_inputs }
+                             : (half_conf){ c->x, c->y, "data.x", "data.inputs", &c->inputs };
+    DT_TRY(open_inputs(h, &hc, c->flatten, p, info, err));
+    info->count[split] = h->x[0].head.shape.dim[0];
     if (info->count[split] > INT32_MAX)
-        return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ .file = h->x.path },
+        return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ .file = h->x[0].path },
                        "has %lld samples; at most %d", (long long)info->count[split], INT32_MAX);
-    return open_answers(s, h, y, p, info, err);
+    return open_answers(s, h, hc.y, p, info, err);
 }
 
 static dt_status open_set(const dt_data_params *p, void **out_self, dt_data_info *out_info,
@@ -209,14 +312,18 @@ static dt_status take(const void *self, dt_split split, int64_t index, dt_bytes 
 {
     const set *s = self;
     const half *h = &s->split[split];
-    DT_TRY(dt_bytes_want(room, dt_array_raw(&h->x), err));
-    DT_TRY(dt_array_read(&h->x, index, room->data, x, err));
-    for (int64_t i = 0; s->nonneg && i < h->x.each; i++)
-        if (x[i] < 0)
-            return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = h->x.path },
-                           "element %lld of sample %lld is %g, but data.nonneg says that none is "
-                           "negative",
-                           (long long)i, (long long)index, (double)x[i]);
+    for (int k = 0; k < h->parts; k++) {
+        const dt_array *a = &h->x[k];
+        DT_TRY(dt_bytes_want(room, dt_array_raw(a), err));
+        DT_TRY(dt_array_read(a, index, room->data, x, err));
+        for (int64_t i = 0; s->nonneg && i < a->each; i++)
+            if (x[i] < 0)
+                return dt_fail(err, DT_ERR_FORMAT, &(dt_where){ .file = a->path },
+                               "element %lld of sample %lld is %g, but data.nonneg says that none "
+                               "is negative",
+                               (long long)i, (long long)index, (double)x[i]);
+        x += a->each;
+    }
     if (h->label)
         memcpy(answer, &h->label[index], sizeof h->label[index]);
     else if (h->answer)

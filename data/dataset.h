@@ -40,10 +40,20 @@ typedef struct dt_data_note {
     bool fault;       /* opening would refuse it, but was asked to go on */
 } dt_data_note;
 
+/* One of several inputs of a sample. */
+enum { DT_DATA_PARTS = 8, DT_DATA_PART_NAME = 48 };
+typedef struct dt_data_part {
+    char name[DT_DATA_PART_NAME]; /* letters, digits, '_', '-' and '.' */
+    dt_shape shape;               /* of a sample, channels last */
+} dt_data_part;
+
 /* What an opened dataset holds. */
 typedef struct dt_data_info {
-    dt_shape input;      /* of an array's sample, channels last; rank 0: pictures */
-    bool input_nonneg;   /* no value of an array is negative */
+    dt_shape input; /* of an array's sample, channels last; rank 0: pictures. Of several inputs that
+                       of a record [n]: all numbers of a sample, one input behind the other */
+    dt_data_part part[DT_DATA_PARTS]; /* the inputs, in the order of the record */
+    int parts;                        /* 0: there is one, `input` */
+    bool input_nonneg;                /* no value of an array is negative */
     bool answers_itself; /* answers are the inputs, which `take` leaves to the loader */
     bool unlabelled;     /* labels are 0 and mean nothing */
     dt_answer answer;

@@ -69,13 +69,30 @@ static void put_picture(const dt_export_source *src, const dt_usage_ends *ends, 
     put(u, "input.std", numbers(src->std, x->dim[3], arena));
 }
 
+/* "picture 16 16 1;vector 4": names and shapes of samples, channels last. */
+static const char *inputs(const dt_graph *g, dt_arena *arena)
+{
+    const char *text = "";
+    for (int k = 0, v; text && (v = dt_graph_input(g, k)) >= 0; k++) {
+        const dt_shape *s = &g->value[v].shape;
+        text =
+            dt_arena_printf(arena, "%s%s%s", text, k ? ";" : "", dt_graph_port_name(g, v, "input"));
+        for (int i = 1; text && i < s->rank; i++)
+            text = dt_arena_printf(arena, "%s %lld", text, (long long)s->dim[i]);
+    }
+    return text;
+}
+
 dt_status dt_usage_make(const dt_export_source *src, const dt_usage_ends *ends, dt_arena *arena,
                         dt_usage *out, dt_error *err)
 {
     dt_usage u = { .count = 0 };
     if (src->classes) put(&u, "class.names", plain(src->classes, arena));
     put_picture(src, ends, arena, &u);
-    if (ends->input) put(&u, "input.grid", grid(ends->input, ends->offset, arena));
+    if (dt_graph_input(src->graph, 1) >= 0)
+        put(&u, "inputs", inputs(src->graph, arena));
+    else if (ends->input)
+        put(&u, "input.grid", grid(ends->input, ends->offset, arena));
     if (ends->logits) put(&u, "output.grid", grid(ends->logits, ends->offset, arena));
     for (int i = 0; i < u.count; i++)
         if (!u.text[i].value) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to export");

@@ -1,4 +1,4 @@
-/* The picture: quantized, codes from then on. */
+/* What goes in, a picture or one of several inputs: quantized, codes from then on. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/onnx/qoperator.h"
 #include "exchange/qonnx/qonnx.h"
@@ -11,6 +11,9 @@ static dt_status end(dt_int_builder *b, const dt_node *site, const dt_int_state 
 {
     dt_int_node *node;
     DT_TRY(dt_int_end_node(b, &dt_form_input, site, x, grid, &node));
+    node->port = dt_arena_strdup(b->m->arena, x->port->name);
+    if (!node->port) return dt_int_no_memory(b->err);
+    node->at = x->at;
     *out_value = node->out;
     return DT_OK;
 }
@@ -18,15 +21,24 @@ static dt_status end(dt_int_builder *b, const dt_node *site, const dt_int_state 
 static void reference(const dt_int_job *j, int64_t picture)
 {
     int64_t count = dt_int_count(j->y);
+    const float *x = j->r->picture + picture * j->r->model->record + j->n->at;
     uint8_t *y = dt_int_codes(j, picture);
     for (int64_t i = 0; i < count; i++)
-        y[i] = (uint8_t)dt_grid_encode(&j->y->grid, j->r->picture[picture * count + i]);
+        y[i] = (uint8_t)dt_grid_encode(&j->y->grid, x[i]);
 }
 
 static void engine(dt_int_run *r, const dt_int_node *n)
 {
     const dt_code_grid g = dt_int_grid_of(dt_int_value_of(r, n->out));
-    r->kernels->code.encode(r->threads, dt_int_out_count(r, n), r->picture, &g, r->data[n->out]);
+    int64_t each = dt_int_count(dt_int_value_of(r, n->out)), record = r->model->record;
+    uint8_t *y = r->data[n->out];
+    if (each == record) {
+        r->kernels->code.encode(r->threads, r->n * each, r->picture, &g, y);
+        return;
+    }
+    for (int64_t i = 0; i < r->n; i++)
+        r->kernels->code.encode(r->threads, each, r->picture + i * record + n->at, &g,
+                                y + i * each);
 }
 
 static dt_status qoperator(dt_qoperator_walk *w, const dt_int_node *n, const dt_int_node *end)
@@ -34,7 +46,7 @@ static dt_status qoperator(dt_qoperator_walk *w, const dt_int_node *n, const dt_
     (void)end;
     const char *raw = dt_qoperator_part(w, n, "/QuantizeLinear");
     dt_onnx_node(w->m, "QuantizeLinear",
-                 (const char *[]){ "input", dt_qoperator_scale(w, n->out),
+                 (const char *[]){ n->port, dt_qoperator_scale(w, n->out),
                                    dt_qoperator_zero(w, n->out), NULL },
                  raw, NULL);
     dt_qoperator_finish(w, n, raw);
@@ -44,7 +56,7 @@ static dt_status qoperator(dt_qoperator_walk *w, const dt_int_node *n, const dt_
 static dt_status qonnx(dt_qonnx_walk *w, const dt_int_node *n)
 {
     double scale = (double)w->model->value[n->out].grid.scale;
-    dt_qonnx_end(w, n, dt_qonnx_apply(w, n, "Div", ".scale", "input", scale));
+    dt_qonnx_end(w, n, dt_qonnx_apply(w, n, "Div", ".scale", n->port, scale));
     return DT_OK;
 }
 

@@ -152,6 +152,18 @@ static dt_status refuse_floats(dt_int_builder *b)
                    b->g->node[i].op->name, b->l->floats);
 }
 
+static void add_inputs(dt_int_builder *b)
+{
+    const dt_graph *g = b->g;
+    for (int i = 0; i < g->port_count; i++) {
+        const dt_port *p = &g->port[i];
+        if (p->kind != DT_PORT_INPUT) continue;
+        b->state[p->value] =
+            (dt_int_state){ .end = dt_form_find("input"), .port = p, .at = b->m->record };
+        b->m->record += dt_shape_count(&g->value[p->value].shape);
+    }
+}
+
 static dt_status build(dt_int_builder *b)
 {
     const dt_lowered *l = b->l;
@@ -163,7 +175,7 @@ static dt_status build(dt_int_builder *b)
                        "there is no integer model: %d sites have no quantizer (%s%s)", l->missing,
                        l->missing_text, l->missing > 6 ? ", ..." : "");
     if (l->floats) return refuse_floats(b);
-    b->state[l->src.input] = (dt_int_state){ .end = dt_form_find("input") };
+    add_inputs(b);
     for (int i = 0; i < b->g->node_count; i++)
         if (l->needed[i]) DT_TRY(lower_node(b, &b->g->node[i]));
     if (!b->state[l->src.logits].codes)

@@ -15,6 +15,8 @@ typedef struct dt_int_state {
     bool codes;                      /* in[0] holds codes of it already */
     int in[DT_INT_MAX_IN], in_count; /* values of the model that it is made of */
     const dt_node *node;             /* that computes it, where `end` wants to know */
+    const dt_port *port;             /* of an input, */
+    int64_t at;                      /* and where it begins in a sample */
     /* Limits that take effect on the grid's codes, since rounding never falls. */
     bool has_low, has_high;
     double low, high;

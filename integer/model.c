@@ -1,6 +1,24 @@
 /* What the integer model says of itself. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "integer/form.h"
+
+void dt_int_mark_rows(const dt_int_model *m, const dt_graph *g, bool *flat)
+{
+    for (int i = 0; i < m->node_count; i++)
+        for (int p = 0; m->node[i].port && p < g->port_count; p++)
+            if (strcmp(g->port[p].name, m->node[i].port) == 0)
+                flat[m->node[i].out] = g->value[g->port[p].value].shape.rank == 2;
+}
+
+int dt_int_inputs(const dt_int_model *m)
+{
+    int n = 0;
+    for (int i = 0; i < m->node_count; i++)
+        n += m->node[i].port != NULL;
+    return n;
+}
 
 int64_t dt_int_count(const dt_int_value *v)
 {

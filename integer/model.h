@@ -4,7 +4,7 @@
  *
  * What a node computes is its form; there are
  *
- *   input     picture -> codes
+ *   input     picture, or one of several inputs -> codes
  *   product   codes -> sums: conv or linear with its int32 bias
  *   mean      codes -> sums over all pixels, zero point taken off
  *   requant   sums -> codes: low + how many of the channel's thresholds are <= the sum
@@ -54,6 +54,8 @@ typedef struct dt_int_node {
     uint8_t *pair;      /* add: [256 a][256 b] */
     uint8_t *table;     /* table: [256] */
     int before;         /* pad: zero channels in front */
+    const char *port;   /* input: its name */
+    int64_t at;         /* input: where it begins in a sample */
     void *own;          /* what else a form wants to know: [own_bytes], compared as bytes */
     size_t own_bytes;
 } dt_int_node;
@@ -64,7 +66,8 @@ typedef struct dt_int_model {
     dt_int_value *value;
     dt_int_node *node; /* in the order of execution; the last one makes the logits */
     int value_count, node_count, room;
-    int logits; /* value: codes */
+    int logits;     /* value: codes */
+    int64_t record; /* numbers of a sample: of all inputs, one behind the other */
 } dt_int_model;
 
 /* Errors: UNSUPPORTED names sites that are missing, or a layer and the rule it breaks: sums that
@@ -73,6 +76,10 @@ dt_status dt_int_model_new(const dt_lowered *l, const dt_contract *c, const dt_a
                            dt_int_model **out, dt_error *err) DT_MUST_CHECK;
 void dt_int_model_free(dt_int_model *m); /* NULL is fine */
 
+/* flat[value]: the codes of an input of `g`, which the model was made of, that has rows [N,C]. */
+void dt_int_mark_rows(const dt_int_model *m, const dt_graph *g, bool *flat);
+/* How often the model quantizes what goes in; 1: one input in one way. */
+int dt_int_inputs(const dt_int_model *m);
 /* Elements of a value of one picture. */
 int64_t dt_int_count(const dt_int_value *v);
 /* Node whose output is `value`. */

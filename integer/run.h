@@ -28,7 +28,8 @@ struct dt_int_run {
     const dt_kernels *kernels; /* engine */
     int threads;
     int64_t room, n;      /* pictures that fit, pictures of the pass under way */
-    const float *picture; /* [n,H,W,C], as the trained network sees it; the caller's */
+    const float *picture; /* [n,H,W,C], of several inputs [n,record], as the trained network sees
+                           * it; the caller's */
     void **data;          /* by value: uint8_t or int32_t [n,H,W,C] */
     void *work;
     const dt_alloc *alloc;

@@ -18,5 +18,6 @@ const dt_model dt_model_file = {
     .row = { "file", "a list of layers in a YAML file", opts, sizeof(dt_model_source) },
     .describes = true,
     .axes = -1,
+    .inputs = true,
     .file = file,
 };

@@ -15,6 +15,7 @@ typedef struct dt_model {
     bool describes; /* its file is a list of layers in YAML, without weights; else ONNX */
     /* That its input has beside the samples; 0: three, [N,H,W,C]; -1: as its file says. */
     int axes;
+    bool inputs; /* takes several, by the names of the graph's ports */
     /* x: the input, of any number of channels. Returns the output [N,classes], or -1 (see
      * dt_builder). */
     int (*build)(dt_builder *b, const void *conf, int classes, int x);

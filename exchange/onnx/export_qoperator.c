@@ -93,8 +93,8 @@ static dt_status walk_model(const dt_export_source *src, const dt_int_model *mod
     w.codes = dt_arena_get(dt_onnx_arena(m), values * sizeof *w.codes);
     w.flat = dt_arena_get(dt_onnx_arena(m), values * sizeof *w.flat);
     if (!w.codes || !w.flat) return dt_qoperator_no_memory(&w);
-    dt_onnx_ports(m, src->graph, src->input, src->logits);
-    w.flat[model->node[0].out] = src->graph->value[src->input].shape.rank == 2;
+    dt_onnx_ports(m, src->graph, src->logits);
+    dt_int_mark_rows(model, src->graph, w.flat);
     for (int i = 0; i < model->node_count; i++)
         DT_TRY(emit(&w, &model->node[i]));
     dt_onnx_node(m, "DequantizeLinear",

@@ -73,7 +73,8 @@ static dt_status fill(const dt_export_source *src, const dt_lowered *l, const dt
     DT_TRY(dt_onnx_pack(m, src->name, src->version, &bytes, &report->bytes, err));
     dt_onnx_describe(m, report);
     dt_status st =
-        path ? dt_file_write_checked(NULL, path, bytes, report->bytes, dt_onnx_check, m, err) : DT_OK;
+        path ? dt_file_write_checked(NULL, path, bytes, report->bytes, dt_onnx_check, m, err)
+             : DT_OK;
     dt_put(src->alloc, bytes);
     return st;
 }

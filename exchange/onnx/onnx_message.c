@@ -28,7 +28,8 @@ struct dt_onnx {
     pointers nodes, constants, metas;
     Onnx__GraphProto graph;
     Onnx__ModelProto model;
-    Onnx__ValueInfoProto *input, *output;
+    Onnx__ValueInfoProto *input[DT_GRAPH_PORTS], *output;
+    int inputs;
     size_t data_bytes, weight_bytes, trained_bytes;
 };
 
@@ -301,7 +302,7 @@ static Onnx__ValueInfoProto *value_info(dt_onnx *m, const char *name, const dt_s
 
 void dt_onnx_input(dt_onnx *m, const char *name, const dt_shape *shape)
 {
-    m->input = value_info(m, name, shape);
+    m->input[m->inputs++] = value_info(m, name, shape);
 }
 
 void dt_onnx_output(dt_onnx *m, const char *name, const dt_shape *shape)
@@ -314,17 +315,19 @@ const char *dt_onnx_output_name(const dt_graph *g, int output)
     return dt_graph_port_name(g, output, "logits");
 }
 
-void dt_onnx_ports(dt_onnx *m, const dt_graph *g, int input, int output)
+void dt_onnx_ports(dt_onnx *m, const dt_graph *g, int output)
 {
-    const dt_shape *x = &g->value[input].shape;
-    const dt_shape picture = DT_SHAPE(x->dim[0], x->dim[3], x->dim[1], x->dim[2]);
-    dt_onnx_input(m, "input", x->rank == 4 ? &picture : x);
+    for (int k = 0, v; (v = dt_graph_input(g, k)) >= 0; k++) {
+        const dt_shape *x = &g->value[v].shape;
+        const dt_shape picture = DT_SHAPE(x->dim[0], x->dim[3], x->dim[1], x->dim[2]);
+        dt_onnx_input(m, dt_graph_port_name(g, v, "input"), x->rank == 4 ? &picture : x);
+    }
     dt_onnx_output(m, dt_onnx_output_name(g, output), &g->value[output].shape);
 }
 
 void dt_onnx_doc_input(dt_onnx *m, const char *text)
 {
-    if (m->input) m->input->doc_string = copy_text(m, text);
+    if (m->input[0]) m->input[0]->doc_string = copy_text(m, text);
 }
 
 void dt_onnx_doc_output(dt_onnx *m, const char *text)
@@ -375,9 +378,10 @@ dt_status dt_onnx_pack(dt_onnx *m, const char *name, const char *version, unsign
                        m->data_bytes);
     m->graph.node = m->nodes.item;
     m->graph.initializer = m->constants.item;
-    m->graph.input = &m->input;
+    m->graph.input = m->input;
+    m->graph.n_input = (size_t)m->inputs;
     m->graph.output = &m->output;
-    m->graph.n_input = m->graph.n_output = 1;
+    m->graph.n_output = 1;
     m->model.has_ir_version = true;
     m->model.ir_version = ir_version(m->opset);
     m->model.opset_import = opsets;

@@ -59,14 +59,15 @@ void dt_onnx_constant(dt_onnx *m, const char *name, dt_onnx_type type, const dt_
 /* The same for codes of weights that were trained at `bits`, which the report counts. */
 void dt_onnx_weight(dt_onnx *m, const char *name, dt_onnx_type type, const dt_shape *shape,
                     const void *data, int bits);
-/* Float input and output of the graph; dim[0] is the batch and is written as the symbol N. */
-/* Of a graph: the input as others lay it out, pictures [N,C,H,W], rows of numbers as they are; and
- * the output. Their names are those of the ports, or "input" and "logits". */
-void dt_onnx_ports(dt_onnx *m, const dt_graph *g, int input, int output);
+/* Of a graph: what goes in, by its ports, as others lay it out: pictures [N,C,H,W], rows of numbers
+ * as they are; and the output, which is called "logits" where it is no port. dim[0] is the batch
+ * and is written as the symbol N. */
+void dt_onnx_ports(dt_onnx *m, const dt_graph *g, int output);
 const char *dt_onnx_output_name(const dt_graph *g, int output);
+/* One of them by itself; inputs (at most DT_GRAPH_PORTS) in this order. */
 void dt_onnx_input(dt_onnx *m, const char *name, const dt_shape *shape);
 void dt_onnx_output(dt_onnx *m, const char *name, const dt_shape *shape);
-/* What people should know of both. */
+/* What people should know of the first input, and of the output. */
 void dt_onnx_doc_input(dt_onnx *m, const char *text);
 void dt_onnx_doc_output(dt_onnx *m, const char *text);
 void dt_onnx_meta(dt_onnx *m, const char *key, const char *value);

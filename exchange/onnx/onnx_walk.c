@@ -32,14 +32,19 @@ dt_status dt_onnx_walk(const dt_lowered *l, const dt_onnx_walk_params *params, d
 {
     const dt_lower_source *src = &l->src;
     const dt_graph *g = src->graph;
-    dt_onnx_value input = { .floats = "input", .maker = "input" };
     dt_onnx_walker w = {
         .params = params, .l = l, .src = src, .needed = l->needed, .m = m, .err = err
     };
     w.value = dt_arena_get(dt_onnx_arena(m), (size_t)g->value_count * sizeof *w.value);
     if (!w.value) return dt_onnx_no_memory(err);
-    dt_onnx_ports(m, g, src->input, src->logits);
-    w.value[src->input] = &input;
+    dt_onnx_ports(m, g, src->logits);
+    for (int k = 0, v; (v = dt_graph_input(g, k)) >= 0; k++) {
+        const char *name = dt_graph_port_name(g, v, "input");
+        dt_onnx_value *input = dt_arena_get(dt_onnx_arena(m), sizeof *input);
+        if (!input) return dt_onnx_no_memory(err);
+        *input = (dt_onnx_value){ .floats = name, .maker = name };
+        w.value[v] = input;
+    }
     for (int i = 0; i < g->node_count; i++)
         if (w.needed[i]) DT_TRY(emit(&w, &g->node[i]));
     finish(&w);

@@ -13,8 +13,8 @@ typedef struct dt_onnx_walk_params {
     bool symmetric;
 } dt_onnx_walk_params;
 
-/* Adds what the logits need to the model; the input is called "input" [N,C,H,W], the output
- * "logits". Errors: UNSUPPORTED, NOMEM. */
+/* Adds what the logits need to the model; inputs have the names of their ports, pictures [N,C,H,W],
+ * the output "logits". Errors: UNSUPPORTED, NOMEM. */
 dt_status dt_onnx_walk(const dt_lowered *l, const dt_onnx_walk_params *params, dt_onnx *m,
                        dt_error *err) DT_MUST_CHECK;
 

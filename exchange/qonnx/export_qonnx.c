@@ -139,8 +139,8 @@ static dt_status walk_model(const dt_export_source *src, const dt_int_model *mod
     w->whole = dt_arena_get(dt_onnx_arena(w->m), values * sizeof *w->whole);
     w->flat = dt_arena_get(dt_onnx_arena(w->m), values * sizeof *w->flat);
     if (!w->whole || !w->flat) return dt_qonnx_no_memory(w);
-    dt_onnx_ports(w->m, src->graph, src->input, src->logits);
-    w->flat[model->node[0].out] = src->graph->value[src->input].shape.rank == 2;
+    dt_onnx_ports(w->m, src->graph, src->logits);
+    dt_int_mark_rows(model, src->graph, w->flat);
     for (int i = 0; i < model->node_count; i++) {
         const dt_int_node *n = &model->node[i];
         if (!n->form->qonnx) return dt_form_refuse(n->form, n->name, "QONNX", w->err);

@@ -51,7 +51,8 @@ static dt_status fill(const dt_export_source *src, const dt_int_model *model, bo
     DT_TRY(dt_tflite_pack(m, src->name, input, output, &bytes, &report->bytes, err));
     dt_tflite_describe(m, report);
     dt_status st =
-        path ? dt_file_write_checked(NULL, path, bytes, report->bytes, dt_tflite_check, m, err) : DT_OK;
+        path ? dt_file_write_checked(NULL, path, bytes, report->bytes, dt_tflite_check, m, err)
+             : DT_OK;
     dt_put(src->alloc, bytes);
     return st;
 }

@@ -200,6 +200,11 @@ dt_status dt_tflite_walk(const dt_int_model *model, bool halves, dt_arena *arena
     w.tensor = dt_arena_get(arena, values * sizeof *w.tensor);
     w.sums = dt_arena_get(arena, values * sizeof *w.sums);
     if (!w.tensor || !w.sums) return dt_tflite_no_memory(&w);
+    if (dt_int_inputs(model) != 1)
+        return dt_fail(err, DT_ERR_UNSUPPORTED, NULL,
+                       "a TFLite file here has one input, quantized in one way, this net quantizes "
+                       "what goes in %d times; --format onnx, qoperator and qonnx have several",
+                       dt_int_inputs(model));
     for (int i = 0; i < model->node_count; i++)
         DT_TRY(emit(&w, &model->node[i]));
     *out_input = w.tensor[model->node[0].out];

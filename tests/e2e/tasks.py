@@ -35,7 +35,24 @@ quant: {weights: {method: lsq, bits: 8}, activations: {method: lsq, bits: 8}}
 train: {epochs: 40, optimizer: {name: adamw, lr: 0.01}, seed: 4}
 eval: {batch: 48}
 """
-RECIPES = {"spotting": SPOTTING, "levels": LEVELS, "anomaly": ANOMALY}
+# Two inputs by their names: four flags are told, and all make sound.
+SEVERAL = SPOTTING.replace("epochs: 8", "epochs: 16").replace("{name: smallcnn, classes: 5, width: 8}", "{file: several.layers, classes: 5}").replace(
+    "test_x: test_x.npy", "test_inputs: [sound=test_x.npy, told=test_told.npy]").replace(
+    "x: x.npy", "inputs: [sound=x.npy, told=told.npy]")
+SEVERAL_LAYERS = """\
+layers:
+- {name: conv1, op: conv2d, out: 8, kernel: 3, pad: 1, bias: false, from: sound}
+- {name: bn1, op: batchnorm}
+- {op: relu}
+- {name: conv2, op: conv2d, out: 16, kernel: 3, stride: 2, pad: 1}
+- {op: relu}
+- {name: heard, op: gap}
+- {name: fc1, op: linear, out: 8, from: told}
+- {name: read, op: relu}
+- {name: both, op: concat, from: [heard, read]}
+- {name: fc, op: linear, out: classes}
+"""
+RECIPES = {"spotting": SPOTTING, "levels": LEVELS, "anomaly": ANOMALY, "several": SEVERAL}
 # The same arrays in one HDF5 file: test_x.npy is test/x there.
 for net in list(RECIPES):
     in_hdf5 = re.sub(r"test_(\w+)\.npy", r"all.h5:test/\1", RECIPES[net])
@@ -53,9 +70,11 @@ def make_files(test, to_hdf5):
         levels = np.stack([flags.sum(1), flags[:, 0] - 1.0 * flags[:, 4], 20 * x.mean((1, 2, 3))], 1)
         np.save(test.path(prefix + "x.npy"), x.astype("<f4"))
         np.save(test.path(prefix + "flags.npy"), flags)
+        told = flags[:, 1:] + 0.1 * rng.standard_normal((count, 4))
+        np.save(test.path(prefix + "told.npy"), told.astype("<f4"))
         np.save(test.path(prefix + "levels.npy"), levels)  # float64
     pairs = [f"{prefix.replace('_', '/')}{name}={test.path(prefix + name)}.npy"
-             for prefix in ("", "test_") for name in ("x", "flags", "levels")]
+             for prefix in ("", "test_") for name in ("x", "flags", "levels", "told")]
     subprocess.run([to_hdf5, test.path("all.h5"), *pairs], check=True)
 
 
@@ -89,7 +108,7 @@ def verified(test, name, init, python, *more):
     return facts
 
 
-def check_net(test, name, metrics, python):
+def check_net(test, name, metrics, python, runtimes=("c",), formats=("onnx",)):
     recipe, folder = test.write(name + ".yaml", RECIPES[name]), test.path(name)
     test.succeed("train", recipe, "--out", folder, "--threads", 1)
     same_bits(test, name, recipe, folder)
@@ -108,13 +127,62 @@ def check_net(test, name, metrics, python):
     facts = verified(test, name, init, python)
     test.check(sum(n["engine_chained"]["differ"] + n["engine_isolated"]["differ"]
                    for n in facts.get("nodes", [])) == 0, f"{name}: E is not I")
-    verified(test, name, init, python, "--runtime", "c")
-    test.succeed("export", recipe, init, "--format", "onnx", "--out", test.path(name + ".onnx"))
-    if python:
-        facts = verified(test, name, init, python, "--runtime", "ort", "--python", python)
+    for runtime in runtimes:
+        verified(test, name, init, python, "--runtime", runtime)
+    for form in formats:
+        test.succeed("export", recipe, init, "--format", form, "--out", test.path(name + ".onnx"))
+        if not python:
+            continue
+        facts = verified(test, name, init, python, "--runtime", "ort", "--format", form, "--python", python)
         test.check(facts.get("differ") == 0 and facts.get("checked", 0) > 0,
-                   f"{name}: codes differ in onnxruntime")
+                   f"{name}: codes differ in onnxruntime, {form}")
     return scores
+
+
+def check_several(test, good, python):
+    """Without the dataset the checkpoint knows its inputs; what is amiss with them is told."""
+    test.write("several.layers", SEVERAL_LAYERS)
+    scores = check_net(test, "several", good, python, (), ("onnx", "qoperator"))
+    same = check_net(test, "several-hdf5", good, python, (), ("onnx",))
+    test.check(scores == same, f"several: {scores} of .npy, {same} of HDF5")
+    last = test.path("several", "last.h5")
+    test.succeed("export", last, "--format", "qonnx", "--out", test.path("several.qonnx"))
+    with open(test.path("several.qonnx"), "rb") as f:
+        names = f.read()
+    test.check(b"sound" in names and b"told" in names, "the inputs of the QONNX file have other names")
+    x, told = np.load(test.path("x.npy")), np.load(test.path("told.npy"))
+    np.save(test.path("few.npy"), told[:9])
+    test.write("deaf.layers", SEVERAL_LAYERS.replace("from: sound", "from: told"))
+    unread = [line for line in SEVERAL_LAYERS.split("\n") if "fc1" not in line and "read, op" not in line]
+    test.write("unread.layers", "\n".join(unread).replace("[heard, read]", "[heard, heard]"))
+    test.write("wrong.layers", SEVERAL_LAYERS.replace("from: told", "from: tolt"))
+    test.write("twice.layers", SEVERAL_LAYERS.replace("name: read", "name: sound").replace("read]", "sound]"))
+    refused(test, [
+        ("several", ["data.inputs=[sound=x.npy, told=few.npy]"], r"few\.npy: has 9 samples, .*x\.npy has 384"),
+        ("several", ["data.test_inputs=[sound=test_x.npy]"], r"data\.test_inputs: has 1 inputs, data\.inputs has 2"),
+        ("several", ["data.test_inputs=[told=test_told.npy, sound=test_x.npy]"],
+         r"data\.test_inputs: input 1 is 'told', that of training 'sound'"),
+        ("several", ["data.inputs=[sound=x.npy, sound=told.npy]"], r"data\.inputs: has 'sound' twice"),
+        ("several", ["data.inputs=[sound=x.npy, told.npy]"], r"data\.inputs: 'told\.npy' is no NAME=FILE"),
+        ("several", ["data.x=x.npy"], r"data\.x: stands beside data\.inputs"),
+        ("several", ["data.test_inputs=[]", "data.test_x=test_x.npy"], r"data\.test_x: is one input, training has 2"),
+        ("several", ["data.test_inputs=[sound=test_told.npy, told=test_x.npy]"],
+         r"test_told\.npy: has samples of \[4\], the training file of \[20,10,1\]"),
+        ("several", ["model={name: smallcnn, classes: 5}"], r"model\.name: 'smallcnn' takes one input, the data gives 2"),
+        ("several", ["model.file=" + test.path("deaf.layers")], r"conv1: takes pictures \[N,H,W,C\]"),
+        ("several", ["model.file=" + test.path("unread.layers")], r"no layer reads the input 'told'; from: told does"),
+        ("several", ["model.file=" + test.path("wrong.layers")], r"'tolt' is no layer before this one and no input, did you mean 'told'"),
+        ("several", ["model.file=" + test.path("twice.layers")], r"'sound' is the name of an input"),
+        ("spotting", [f"model={{file: {test.path('several.layers')}, classes: 5}}"], r"'sound' is no layer before this one and no input"),
+    ])
+    for words, pattern in ((["export", last, "--format", "c", "--out", test.path("s.c")],
+                            r"a C program has one input"),
+                           (["export", last, "--format", "tflite", "--out", test.path("s.tflite")],
+                            r"a TFLite file here has one input"),
+                           (["quantize", test.path("several.yaml"), f"model.init={last}", "--out",
+                             test.path("q")], r"data\.inputs: names several")):
+        code, _, err = test.run(*words)
+        test.check(code == 1 and re.search(pattern, err.strip().split("\n")[-1]), f"{words}: {code} {err}")
 
 
 def check_predictions(test):
@@ -159,8 +227,8 @@ def check_refusals(test):
         ("spotting", ["data.x=none.npy"], r"none\.npy: cannot open"),
         ("spotting", ["data.x=none.h5:x"], r"none\.h5: cannot open"),
         ("spotting", ["data.x=all.h5"], r"all\.h5: is HDF5: name an array in it, as .*all\.h5:NAME'; it has "
-         r"flags, levels, test, x"),
-        ("spotting", ["data.x=all.h5:z"], r"all\.h5: has no array 'z'; it has flags, levels, test, x"),
+         r"flags, levels, test, told, x"),
+        ("spotting", ["data.x=all.h5:z"], r"all\.h5: has no array 'z'; it has flags, levels, test, told, x"),
         ("spotting", ["data.x=x.npy:x"], r"x\.npy: is no HDF5 file, in which 'x' could be"),
         ("spotting", ["data.y=all.h5:levels"], r"all\.h5:levels: flag \d+ of sample \d+ is"),
         ("spotting", ["data.y="], r"data\.y: "),
@@ -176,6 +244,10 @@ def check_refusals(test):
         ("spotting", ["train.label_smoothing=0.1"], r"train\.label_smoothing: 0\.1: loss 'bce'"),
         ("spotting", ["data.nonneg=true"], r"x\.npy: element \d+ of sample \d+ is -0\.\d+, but"),
     ]
+    refused(test, cases)
+
+
+def refused(test, cases):
     for name, overrides, pattern in cases:
         code, _, err = test.run("train", test.path(name + ".yaml"), "--out", test.path("refused"),
                                 "train.max_steps=13", *overrides)
@@ -196,6 +268,7 @@ def run(args):
         same = check_net(test, net + "-hdf5", good[net], python)
         test.check(scores == same, f"{net}: {scores} of .npy, {same} of HDF5")
     check_net(test, "anomaly", {"rmse": lambda v: 0 < v < 0.5, "r2": lambda v: v > 0.4}, python)
+    check_several(test, {"f1": lambda v: v > 90, "exact": lambda v: v > 60}, python)
     check_predictions(test)
     check_refusals(test)
     return test.end()

@@ -25,6 +25,7 @@ static dt_status build(const char *text, built *t, dt_error *err)
     *t = (built){ .y = -1 };
     ck_assert_int_eq(dt_graph_init(&t->graph, NULL, NULL), DT_OK);
     ck_assert_int_eq(dt_graph_value(&t->graph, &picture, &t->x, NULL), DT_OK);
+    ck_assert_int_eq(dt_graph_port(&t->graph, DT_PORT_INPUT, "input", t->x, NULL), DT_OK);
     dt_builder b = { .graph = &t->graph, .err = err };
     DT_TRY(dt_yaml_net_open_text("n.yaml", text, strlen(text), NULL, &t->net, err));
     return dt_yaml_net_build(t->net, &b, t->x, 3, &t->y, NULL, NULL, err);

@@ -42,6 +42,7 @@ static dt_status look(const dt_yaml_net *net, dt_graph *g, view *v, dt_error *er
     int classes = dt_yaml_net_classes(net), x, y;
     dt_builder b = { .graph = g, .err = err };
     DT_TRY(dt_graph_value(g, &picture, &x, err));
+    DT_TRY(dt_graph_port(g, DT_PORT_INPUT, picture.name, x, err));
     return dt_yaml_net_build(net, &b, x, classes ? classes : CLASSES, &y, on_layer, v, err);
 }
 

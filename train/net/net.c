@@ -82,25 +82,46 @@ dt_shape dt_net_input_shape(const dt_net_input *input)
 
 int64_t dt_net_input_count(const dt_net *net)
 {
-    return dt_shape_count(&net->graph.value[net->input].shape);
+    return dt_graph_record(&net->graph);
+}
+
+static dt_status add_input(dt_net *net, const char *name, const dt_shape *shape, bool nonneg,
+                           int *out, dt_error *err)
+{
+    const dt_value v = {
+        .name = name, .kind = DT_VALUE_INPUT, .batched = true, .shape = *shape, .nonneg = nonneg
+    };
+    DT_TRY(dt_graph_value(&net->graph, &v, out, err));
+    return dt_graph_port(&net->graph, DT_PORT_INPUT, name, *out, err);
+}
+
+/* Several by their names; a single one is "input". */
+static dt_status add_data(dt_net *net, const dt_net_input *input, dt_error *err)
+{
+    const dt_shape one = dt_net_input_shape(input);
+    if (input->parts == 0)
+        return add_input(net, "input", &one, input->shape.rank ? input->nonneg : input->low >= 0,
+                         &net->input, err);
+    for (int k = 0, v; k < input->parts; k++) {
+        const dt_data_part *part = &input->part[k];
+        dt_shape s = { .rank = part->shape.rank + 1, .dim = { 1 } };
+        memcpy(s.dim + 1, part->shape.dim, (size_t)part->shape.rank * sizeof *s.dim);
+        DT_TRY(add_input(net, part->name, &s, input->nonneg, &v, err));
+        if (k == 0) net->input = v;
+    }
+    return DT_OK;
 }
 
 static dt_status add_inputs(dt_net *net, const dt_net_input *input, dt_error *err)
 {
-    const dt_value picture = { .name = "input",
-                               .kind = DT_VALUE_INPUT,
-                               .batched = true,
-                               .shape = dt_net_input_shape(input),
-                               .nonneg = input->shape.rank ? input->nonneg : input->low >= 0 };
     bool label = net->goal.task->answer == DT_ANSWER_LABEL;
     const dt_value labels = { .name = net->goal.task->wanted,
                               .kind = DT_VALUE_INPUT,
                               .batched = true,
                               .shape = label ? DT_SHAPE(1) : DT_SHAPE(1, net->classes),
                               .store = label ? DT_STORE_INT32 : DT_STORE_REAL };
-    DT_TRY(dt_graph_value(&net->graph, &picture, &net->input, err));
+    DT_TRY(add_data(net, input, err));
     DT_TRY(dt_graph_value(&net->graph, &labels, &net->labels, err));
-    DT_TRY(dt_graph_port(&net->graph, DT_PORT_INPUT, picture.name, net->input, err));
     return dt_graph_port(&net->graph, DT_PORT_ANSWER, labels.name, net->labels, err);
 }
 
@@ -194,6 +215,11 @@ static dt_status check_axes(const dt_recipe *recipe, const dt_net_input *input, 
     dt_shape x = dt_net_input_shape(input);
     int takes = model->axes ? model->axes : 3;
     char text[DT_SHAPE_TEXT];
+    if (input->parts && !model->inputs)
+        return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ recipe->name, 0, "model.name" },
+                       "'%s' takes one input, the data gives %d ('%s', ...); a network in YAML, "
+                       "model.file, takes several",
+                       model->row.name, input->parts, input->part[0].name);
     if (takes < 0 || x.rank == 1 + takes) return DT_OK;
     return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ recipe->name, 0, "model.name" },
                    "'%s' takes inputs of %d %s beside the samples, the data gives %s%s",

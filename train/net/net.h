@@ -5,6 +5,7 @@
 
 #include "autograd/exec.h"
 #include "core/tensorfile.h"
+#include "data/dataset.h"
 #include "exchange/import.h"
 #include "layers/models.h"
 #include "recipes/recipe.h"
@@ -15,7 +16,7 @@ typedef struct dt_net {
     dt_graph fused; /* the same for steps, see autograd/fuse.h */
     bool plain;     /* steps run `graph` */
     dt_state state;
-    int input, labels, logits, loss; /* values */
+    int input, labels, logits, loss; /* values; of several inputs the first, see dt_graph_input */
     int targets;                     /* of steps that mix pictures; otherwise -1 */
     int teacher;                     /* logits of a teacher, an input of steps; -1: none */
     int step_loss;                   /* of steps: over targets, with a teacher; otherwise `loss` */
@@ -33,11 +34,13 @@ typedef struct dt_net_input {
     int64_t H, W;
     double low, high;
     dt_shape shape;
-    bool nonneg; /* of an array: no value is negative */
+    bool nonneg;                      /* of an array: no value is negative */
+    dt_data_part part[DT_DATA_PARTS]; /* several inputs, whose record `shape` is */
+    int parts;                        /* 0: there is one */
 } dt_net_input;
-/* [1,H,W,3] or the array's. */
+/* [1,H,W,3] or the array's; of several inputs the record's, [1,n]. */
 dt_shape dt_net_input_shape(const dt_net_input *input);
-/* Elements of one sample that goes in. */
+/* Numbers of one sample that goes in. */
 int64_t dt_net_input_count(const dt_net *net);
 
 /* Builds the graph that the recipe describes, and its parameters at their initial values. */

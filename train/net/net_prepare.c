@@ -148,7 +148,7 @@ dt_status dt_net_calibrate_phase(dt_net *net, const dt_graph *graph, const dt_gr
     if (st == DT_OK) {
         exec.hook = hook;
         exec.hook_arg = &c;
-        dt_exec_set_input(&exec, net->input, x);
+        dt_exec_feed(&exec, x);
         dt_exec_set_input(&exec, net->labels, answers);
         st = dt_exec_forward(&exec, err);
         dt_exec_fini(&exec);

@@ -233,10 +233,12 @@ static dt_status source_of(const building *g, size_t i, const dt_yaml_node *node
 {
     const dt_yaml_net *n = g->net;
     const char *name = dt_yaml_text(node);
-    const char *names[64] = { "input" };
-    size_t count = 1;
-    if (name && strcmp(name, "input") == 0) {
-        *out = g->x;
+    const char *names[64];
+    size_t count = 0;
+    for (int k = 0, v; name && (v = dt_graph_input(g->b->graph, k)) >= 0; k++) {
+        names[count++] = g->b->graph->value[v].name;
+        if (strcmp(name, names[k]) != 0) continue;
+        *out = v;
         return DT_OK;
     }
     for (size_t k = i; name && k-- > 0;) {
@@ -247,9 +249,9 @@ static dt_status source_of(const building *g, size_t i, const dt_yaml_node *node
         if (count < DT_ARRAY_LEN(names)) names[count++] = n->layer[k].name;
     }
     const char *near = name ? dt_nearest(name, names, count) : NULL;
-    return dt_node_fail(node, DT_ERR_NOT_FOUND, g->err, "'%.60s' is no layer before this one%s%s%s",
-                        name ? name : "", near ? ", did you mean '" : "", near ? near : "",
-                        near ? "'?" : "");
+    return dt_node_fail(node, DT_ERR_NOT_FOUND, g->err,
+                        "'%.60s' is no layer before this one and no input%s%s%s", name ? name : "",
+                        near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 static dt_status sources(const building *g, size_t i, int in[DT_OP_MAX_IN], int *out_count)
@@ -272,6 +274,31 @@ static dt_status sources(const building *g, size_t i, int in[DT_OP_MAX_IN], int 
     return dt_node_fail(from ? from : l->node, DT_ERR_RANGE, g->err,
                         "'%s' reads %d to %d layers, not %d; from: [a, b] names them", l->kind.name,
                         l->kind.in_min, l->kind.in_max, *out_count);
+}
+
+/* A layer's name must be none of the data's inputs. */
+static dt_status check_names(const building *g)
+{
+    const dt_graph *graph = g->b->graph;
+    for (int k = 0, v; (v = dt_graph_input(graph, k)) >= 0; k++) {
+        const char *name = graph->value[v].name;
+        const dt_yaml_node *node = find_name(g->net, g->net->count, name);
+        if (node)
+            return dt_node_fail(node, DT_ERR_RANGE, g->err, "'%s' is the name of an input", name);
+    }
+    return DT_OK;
+}
+
+/* Of several inputs all must be read. */
+static dt_status check_inputs(const building *g)
+{
+    const dt_graph *graph = g->b->graph;
+    for (int k = 0, v; dt_graph_input(graph, 1) >= 0 && (v = dt_graph_input(graph, k)) >= 0; k++)
+        if (graph->value[v].uses == 0)
+            return dt_node_fail(g->net->root, DT_ERR_NOT_FOUND, g->err,
+                                "no layer reads the input '%s'; from: %s does",
+                                graph->value[v].name, graph->value[v].name);
+    return DT_OK;
 }
 
 static dt_status build_layer(building *g, size_t i)
@@ -313,6 +340,7 @@ dt_status dt_yaml_net_build(const dt_yaml_net *n, dt_builder *b, int x, int clas
     int first = b->graph->node_count;
     g.value = dt_arena_get(b->graph->arena, n->count * sizeof *g.value);
     if (!g.value) return no_memory(err);
+    DT_TRY(check_names(&g));
     for (size_t i = 0; i < n->count; i++) {
         DT_TRY(build_layer(&g, i));
         if (fn) fn(arg, n->layer[i].name, n->layer[i].kind.name, g.value[i]);
@@ -320,6 +348,7 @@ dt_status dt_yaml_net_build(const dt_yaml_net *n, dt_builder *b, int x, int clas
     int y = g.value[n->count - 1];
     for (size_t i = 0; n->output && i < n->count; i++)
         if (strcmp(n->layer[i].name, dt_yaml_text(n->output)) == 0) y = g.value[i];
+    DT_TRY(check_inputs(&g));
     DT_TRY(check_output(&g, y));
     dt_ox_roles(b->graph, first, y);
     *out_logits = y;

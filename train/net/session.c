@@ -205,16 +205,42 @@ static bool parse_shape(const char *text, dt_shape *out)
     return out->rank > 1 && dt_shape_count(out) > 0;
 }
 
+/* Several: "picture 16 16 1;vector 4". */
+static bool parse_parts(const char *text, dt_net_input *out)
+{
+    int64_t record = 0;
+    for (out->parts = 0; *text; out->parts++) {
+        char one[DT_SHAPE_TEXT];
+        size_t n = strcspn(text, ";"), name = strcspn(text, " ;");
+        dt_data_part *part = &out->part[out->parts];
+        dt_shape s;
+        if (out->parts == DT_DATA_PARTS || n - name >= sizeof one || name == 0 ||
+            name >= sizeof part->name)
+            return false;
+        snprintf(part->name, sizeof part->name, "%.*s", (int)name, text);
+        snprintf(one, sizeof one, "%.*s", (int)(n - name), text + name);
+        if (!parse_shape(one, &s)) return false;
+        part->shape = (dt_shape){ .rank = s.rank - 1 };
+        memcpy(part->shape.dim, s.dim + 1, (size_t)part->shape.rank * sizeof *s.dim);
+        record += dt_shape_count(&s);
+        text += n + (text[n] == ';');
+    }
+    out->shape = DT_SHAPE(1, record);
+    return out->parts > 1;
+}
+
 /* Arrays: of the dataset, or of the checkpoint. False: pictures. */
 static bool array_of(const dt_session *s, dt_net_input *out)
 {
     const dt_data_info *info = s->data ? dt_data_info_of(s->data) : NULL;
     const char *text = info ? NULL : dt_tensors_attr(&s->init, "input.shape");
-    if (text && parse_shape(text, &out->shape)) {
+    if (text && (parse_shape(text, &out->shape) || parse_parts(text, out))) {
         out->nonneg = number_attr(&s->init, "input.nonneg") != 0;
         return true;
     }
     if (!info || !info->input.rank) return false;
+    out->parts = info->parts;
+    memcpy(out->part, info->part, sizeof out->part);
     out->shape = (dt_shape){ .rank = info->input.rank + 1, .dim = { 1 } };
     memcpy(out->shape.dim + 1, info->input.dim, (size_t)info->input.rank * sizeof *info->input.dim);
     out->nonneg = info->input_nonneg;
@@ -231,6 +257,7 @@ dt_status dt_session_input(const dt_session *s, dt_net_input *out, dt_error *err
     float low, high;
     *out = (dt_net_input){ .H = 0 };
     if (array_of(s, out)) return DT_OK;
+    out->parts = 0;
     if (!s->data && s->file_input.rank && takes_arrays(s)) {
         out->shape = s->file_input;
         return DT_OK;

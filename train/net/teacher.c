@@ -140,7 +140,7 @@ dt_status dt_teacher_start(dt_teacher *t, const dt_kernels *k, void *memory, dt_
 
 dt_status dt_teacher_run(dt_teacher *t, const float *x, dt_error *err)
 {
-    dt_exec_set_input(&t->exec, t->net.input, x);
+    dt_exec_feed(&t->exec, x);
     DT_TRY(dt_exec_forward(&t->exec, err));
     memcpy(t->logits, dt_exec_value(&t->exec, t->net.logits),
            dt_plan_value_bytes(&t->plan, t->net.logits));

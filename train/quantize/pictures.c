@@ -13,6 +13,11 @@ dt_status dt_quantize_check(const dt_session *s, dt_error *err)
     if (s->source == DT_INIT_RANDOM)
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = r->name, .key = "model.init" },
                        "is not given: there is nothing to quantize but random weights");
+    if (dt_graph_input(&s->net.graph, 1) >= 0)
+        return dt_fail(err, DT_ERR_UNSUPPORTED,
+                       &(dt_where){ .file = r->name, .key = "data.inputs" },
+                       "names several, and stages carry one from border to border; training "
+                       "(detent train) quantizes nets of several inputs");
     return DT_OK;
 }
 

@@ -106,18 +106,25 @@ static dt_status put_dynamics(dt_tensors *set, const dt_dynamics *d, dt_error *e
 /* What the net sees, for those who open it without the dataset. */
 static dt_status put_input(dt_tensors *set, const dt_net *net, dt_error *err)
 {
-    const dt_value *v = &net->graph.value[net->input];
-    char text[DT_SHAPE_TEXT] = "";
+    const dt_graph *g = &net->graph;
+    char text[DT_DATA_PARTS * (DT_SHAPE_TEXT + DT_DATA_PART_NAME)] = "";
+    size_t used = 0;
     if (net->H) {
         DT_TRY(put_int(set, "input.height", net->H, err));
         return put_int(set, "input.width", net->W, err);
     }
-    for (int i = 1; i < v->shape.rank; i++) {
-        size_t used = strlen(text);
-        snprintf(text + used, sizeof text - used, "%s%" PRId64, used ? " " : "", v->shape.dim[i]);
+    bool several = dt_graph_input(g, 1) >= 0; /* "picture 16 16 1;vector 4"; of one "16 16 1" */
+    for (int k = 0, v; (v = dt_graph_input(g, k)) >= 0; k++) {
+        const dt_shape *s = &g->value[v].shape;
+        if (several)
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", k ? ";" : "",
+                                     g->value[v].name);
+        for (int i = 1; i < s->rank; i++)
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%" PRId64,
+                                     several || i > 1 ? " " : "", s->dim[i]);
     }
     DT_TRY(put_text(set, "input.shape", text, err));
-    return put_int(set, "input.nonneg", v->nonneg, err);
+    return put_int(set, "input.nonneg", g->value[net->input].nonneg, err);
 }
 
 /* What any file of the net has. `sites`: the graph whose quantizers are in use. */

@@ -55,7 +55,7 @@ void dt_evaluator_feed(dt_evaluator *e, const dt_batch *batch, int64_t valid)
     const dt_goal *g = &e->net->goal;
     memcpy(e->answers, dt_batch_answers(batch), (size_t)valid * dt_goal_answer_bytes(g));
     mark_rest(g, e->answers, valid, e->plan.batch);
-    dt_exec_set_input(&e->exec, e->net->input, batch->x);
+    dt_exec_feed(&e->exec, batch->x);
     dt_exec_set_input(&e->exec, e->net->labels, e->answers);
 }
 

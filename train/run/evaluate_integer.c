@@ -17,7 +17,7 @@ static void one_batch(dt_int_run *r, const dt_goal *g, const dt_batch *batch, fl
                       float *predictions, dt_score *s)
 {
     const unsigned char *answers = dt_batch_answers(batch);
-    int64_t size = dt_int_count(&r->model->value[r->model->node[0].out]);
+    int64_t size = r->model->record;
     for (int64_t at = 0; at < batch->valid; at += r->room) {
         int64_t n = batch->valid - at < r->room ? batch->valid - at : r->room;
         const void *answer = answers + (size_t)at * dt_goal_answer_bytes(g);

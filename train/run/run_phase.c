@@ -134,7 +134,7 @@ static dt_status open_phase(dt_run *r, dt_phase *f, dt_error *err)
 dt_status dt_run_feed(dt_run *r, dt_exec *e, const dt_batch *batch, int index, dt_error *err)
 {
     const dt_net *net = &r->s.net;
-    dt_exec_set_input(e, net->input, batch->x);
+    dt_exec_feed(e, batch->x);
     if (net->targets >= 0)
         dt_exec_set_input(e, net->targets, batch->targets);
     else
@@ -181,7 +181,7 @@ static dt_status norm_pass(void *arg, int64_t batch, dt_error *err)
     dt_exec *e = &r->phase->norm_exec;
     dt_batch b;
     DT_TRY(extra_batch(r, batch, &b, err));
-    dt_exec_set_input(e, r->s.net.input, b.x);
+    dt_exec_feed(e, b.x);
     dt_exec_set_input(e, r->s.net.labels, dt_batch_answers(&b));
     return dt_exec_forward(e, err);
 }

@@ -28,6 +28,11 @@ static size_t input_bytes(const dt_plan *p, int value)
     return value >= 0 ? dt_plan_value_bytes(p, value) : 0;
 }
 
+static size_t sample_bytes(const dt_net *net, const dt_plan *p)
+{
+    return (size_t)(p->batch * dt_net_input_count(net)) * sizeof(real);
+}
+
 static size_t targets_bytes(const dt_net *net, const dt_plan *p)
 {
     size_t mixed = input_bytes(p, net->targets), answers = input_bytes(p, net->labels);
@@ -38,7 +43,7 @@ static size_t targets_bytes(const dt_net *net, const dt_plan *p)
 static bool get_inputs(dt_step_together *t, const dt_net *net, const dt_plan *p, int k)
 {
     dt_batch *b = &t->batch[k];
-    b->x = get(t, input_bytes(p, net->input));
+    b->x = get(t, sample_bytes(net, p));
     b->labels = get(t, (size_t)p->batch * sizeof *b->labels);
     b->targets = get(t, targets_bytes(net, p));
     if (t->teacher) t->teacher[k] = get(t, input_bytes(p, net->teacher));
@@ -101,7 +106,7 @@ static void keep(dt_run *r, int k, const dt_batch *from)
     float *x = (float *)(uintptr_t)b->x, *targets = (float *)(uintptr_t)b->targets;
     int32_t *labels = (int32_t *)(uintptr_t)b->labels;
     bool answers = from->answer != DT_ANSWER_LABEL;
-    memcpy(x, from->x, input_bytes(p, net->input));
+    memcpy(x, from->x, sample_bytes(net, p));
     if (from->labels) memcpy(labels, from->labels, (size_t)p->batch * sizeof *labels);
     if (from->targets && (answers || net->targets >= 0))
         memcpy(targets, from->targets, input_bytes(p, answers ? net->labels : net->targets));

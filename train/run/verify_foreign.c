@@ -8,13 +8,20 @@
 #include "autograd/quantizer.h"
 #include "autograd/query.h"
 
-/* Does a value depend on the picture? */
-static bool depends(const dt_graph *g, int input, int value)
+static bool is_input(const dt_graph *g, int value)
+{
+    for (int k = 0, v; (v = dt_graph_input(g, k)) >= 0; k++)
+        if (v == value) return true;
+    return false;
+}
+
+/* Does a value depend on what goes in? */
+static bool depends(const dt_graph *g, int value)
 {
     int at = g->value[value].producer;
-    if (at < 0) return value == input;
+    if (at < 0) return is_input(g, value);
     for (int k = 0; k < g->node[at].in_count; k++)
-        if (depends(g, input, g->node[at].in[k])) return true;
+        if (depends(g, g->node[at].in[k])) return true;
     return false;
 }
 
@@ -25,7 +32,7 @@ static void find_sites(dt_foreign *v, const dt_lowered *l)
         const dt_node *n = &g->node[i];
         v->site_of[i] = -1;
         /* constants come from a few nodes at the start: the search ends soon */
-        if (!l->grid[i] || !depends(g, v->net->input, n->in[0])) continue;
+        if (!l->grid[i] || !depends(g, n->in[0])) continue;
         dt_foreign_site s = { .node = n,
                               .grid = *l->grid[i],
                               .is_map = dt_query_is_map(g, n->out[0]) };
