@@ -50,7 +50,8 @@ int detent_net_open(const char *path, const detent_words *overrides, int threads
 void detent_net_close(detent_net *net);
 /* Height, width, channels and outputs; axes that a sample lacks are 1. */
 void detent_net_sizes(const detent_net *net, int64_t out[4]);
-/* The axes of a sample, channels last; how many there are. */
+/* The axes of a sample, channels last; how many there are. Of several inputs a sample is one row,
+ * their numbers one behind the other. */
 int detent_net_shape(const detent_net *net, int64_t dims[4]);
 /* Outputs [n,K] of n samples x [n,H,W,C] (or as detent_net_shape tells), normalised as for
  * training. */
