@@ -66,7 +66,7 @@ def curves(runs):
     share = lambda r, kind, key: [[r.epoch_of[e["step"]], 100 * e[key]] for e in r.of(kind, "all")
                                   if e["step"] in r.epoch_of and e.get(key) is not None]
     wanted = [
-        ("Loss: batches (thin), training (dashed) and test, by step", "step",
+        ("Loss: batches (thin), training (dashed), test", "step",
          lambda r: [("thin", points(r.of("step"), "step", "loss")),
                     ("dashed", points(r.of("epoch"), "step", "train_loss")),
                     ("line", points(r.of("epoch"), "step", "test_loss"))]),
@@ -241,8 +241,7 @@ def sensitivity(run, number, found):
     if len(front) < 2:
         return page
     place = f"front-{number}"
-    found.append({"title": f"The front: damage over {told['unit']}, and the choice for "
-                           f"{told['budget']:g}", "x": told["unit"], "place": place,
+    found.append({"title": f"Damage over {told['unit']}; the choice for {told['budget']:g}", "x": told["unit"], "place": place,
                   "lines": [{"run": number, "style": "line", "points": front},
                             {"run": number, "style": "point",
                              "points": [[told["cost"], told["damage"]]]}]})
