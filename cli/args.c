@@ -264,6 +264,25 @@ static void fit_help(void)
     setenv("ARGP_HELP_FMT", format, 0);
 }
 
+/* Options of other programs: the first one that something is known of. True: it was told. */
+static bool tell_elsewhere(const cli_verb *verb, const struct argp_option *options, int argc,
+                           char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        char name[32];
+        bool ours = false;
+        if (strncmp(argv[i], "--", 2) != 0) continue;
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(argv[i] + 2, "="), argv[i] + 2);
+        for (const struct argp_option *o = options; o->name || o->key; o++)
+            ours = ours || (o->name && strcmp(o->name, name) == 0);
+        const char *told = ours ? NULL : dt_recipe_elsewhere(name);
+        if (!told) continue;
+        fprintf(stderr, "detent: %s: there is no option '--%s'; %s\n", verb->name, name, told);
+        return true;
+    }
+    return false;
+}
+
 int cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *out)
 {
     struct argp_option options[DT_ARRAY_LEN(all) + 1] = { { 0 } };
@@ -280,6 +299,7 @@ int cli_parse(const cli_verb *verb, int argc, char **argv, cli_args *out)
     *out = (cli_args){ .steps = 20, .memory = dt_memory_limit_default() };
     const struct argp argp = { options, on_option, verb->usage, verb->help, NULL, NULL, NULL };
     parse p = { verb, out };
+    if (tell_elsewhere(verb, options, argc, argv)) return 1;
     fit_help();
     /* Exits after --help. */
     return argp_parse(&argp, argc, argv, 0, NULL, &p) == 0 ? -1 : 1;

@@ -29,7 +29,7 @@ dt_status cli_recipe(const cli_args *args, dt_recipe **out, dt_error *err)
 dt_status cli_recipe_or_checkpoint(const cli_args *args, dt_recipe **out, dt_error *err)
 {
     const char *path = args->words[0];
-    if (!dt_is_checkpoint(path)) return cli_recipe(args, out, err);
+    if (!dt_is_checkpoint(path) && !dt_is_graph(path)) return cli_recipe(args, out, err);
     return dt_recipe_open(path, args->words + 1, (size_t)(args->word_count - 1), out, err);
 }
 

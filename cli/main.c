@@ -17,10 +17,11 @@ static const cli_verb verbs[] = {
     { "sensitivity", "RECIPE [KEY=VALUE...]",
       "Tell which layers mind how many bits, and choose them for a budget.", "tiMjEWGA", 1,
       CLI_MAX_WORDS, cli_sensitivity },
-    { "eval", "RECIPE|CHECKPOINT [KEY=VALUE...]", "Evaluate model.init on the test split.",
+    { "eval", "RECIPE|CHECKPOINT|EXPORT.onnx [KEY=VALUE...]", "Evaluate model.init on the test split.",
       "tiMjcpemRFL", 1, CLI_MAX_WORDS, cli_eval },
-    { "predict", "RECIPE|CHECKPOINT PICTURE... [KEY=VALUE...]",
-      "Tell the classes of picture files, with their scores.", "tiMjIR", 2, CLI_MAX_WORDS,
+    { "predict", "RECIPE|CHECKPOINT|EXPORT.onnx PICTURE... [KEY=VALUE...]",
+      "Tell the classes of picture files, with their scores. Of an ONNX file that was exported what "
+      "its integers say.", "tiMjIR", 2, CLI_MAX_WORDS,
       cli_predict },
     { "repro", "RECIPE... [KEY=VALUE...]",
       "Run recipes and hold them to what they expect. Goes on where it was stopped; a run that "

@@ -1,5 +1,6 @@
 /* The section `distill`: who teaches, and how much that counts. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "recipes/quant.h"
 #include "recipes/section.h"
 
 dt_status dt_recipe_read_distill(dt_recipe *recipe, const dt_yaml_node *in, dt_error *err)
@@ -9,7 +10,7 @@ dt_status dt_recipe_read_distill(dt_recipe *recipe, const dt_yaml_node *in, dt_e
     dt_section s = r->section[DT_SECTION_DISTILL];
     dt_recipe_distill *d = &recipe->distill;
     dt_yaml_node *out;
-    if (!in) return DT_OK; /* and the effective recipe has no such section */
+    if (!in || dt_is_word(in, "none")) return DT_OK; /* the effective recipe has no such section */
     if (!dt_yaml_find(in, s.name_key)) {
         s.name_key = NULL;
         s.others = named;

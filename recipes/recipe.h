@@ -215,4 +215,8 @@ typedef void (*dt_recipe_key_fn)(void *user, const dt_recipe_key *key);
 /* Calls fn for every key, section by section. */
 void dt_recipe_list_keys(const dt_recipe_tables *tables, dt_recipe_key_fn fn, void *user);
 
+/* What is in the place of a key or an option (without its dashes) that other programs have; NULL:
+ * nothing is known of it. */
+const char *dt_recipe_elsewhere(const char *word);
+
 #endif

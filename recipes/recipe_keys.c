@@ -26,7 +26,7 @@ static const dt_recipe_key structural[] = {
       "the same for parameters of such names, quantizers' apart; later ones win" },
     { "train.freeze", NULL, "list", "[]", "patterns: * any characters, ? one",
       "parameters that stay as they are, quantizers' too: they get no gradient" },
-    { "distill", NULL, "map", "", "a map of keys, 'teacher' among them",
+    { "distill", NULL, "map", "", "none, or a map of keys, 'teacher' among them",
       "the loss also draws outputs to those of a float net; `model` is the net's own by default" },
     { "quant", NULL, "map", "none", "none or a map of keys", "absent or none: a float net" },
     { "quant.first", NULL, "map", "{weights: 8, activations: 8}",

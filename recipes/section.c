@@ -61,7 +61,8 @@ dt_status dt_key_unknown(const dt_yaml_node *node, const char *name_key, const d
     n = add_keys(row_opts, names, n);
     for (; others && *others && n < MAX_NAMES; others++)
         names[n++] = *others;
-    const char *near = dt_nearest(node->key, names, n);
+    const char *near = dt_nearest(node->key, names, n), *told = dt_recipe_elsewhere(node->key);
+    if (told) return dt_node_fail(node, DT_ERR_NOT_FOUND, err, "unknown key; %s", told);
     if (near)
         return dt_node_fail(node, DT_ERR_NOT_FOUND, err, "unknown key, did you mean '%s'?", near);
     char all[300] = "";

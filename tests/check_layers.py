@@ -38,8 +38,10 @@ ROWS = re.compile(r"/(?:op|form|quant|range|model|layer|data|dynamic|transform|o
 PARTS = {
     "api/common.c": "e2e/module.py",
     "api/net.c": "e2e/module.py",
+    "cli/wrap.c": "cli/test_wrap.c",
     "api/quantize.c": "e2e/module_data.py",
     "api/runs.c": "e2e/module.py",
+    "exchange/onnx/reader/onnx_codes.c": "e2e/predict.py",
     "exchange/grid_text.c": "exchange/test_export_safetensors.c",
     "train/net/recipe_open.c": "e2e/predict.py",
     "train/bench/bench_ranks.c": "e2e/ranks.py",
@@ -147,6 +149,7 @@ PARTS = {
     "layers/layers.c": "layers/test_models.c",
     "layers/site.c": "layers/test_models.c",
     "recipes/dynamics.c": "recipes/test_recipe.c",
+    "recipes/elsewhere.c": "e2e/bad_input.py",
     "recipes/phases.c": "recipes/test_recipe.c",
     "train/net/net_ranges.c": "train/test_hold.c",
     "train/run/events_sites.c": "e2e/tensorboard.py",

@@ -94,6 +94,10 @@ def recipes(test, recipe):
             ("no word of orientations", "data.orientation=turn", "data.orientation: turn is not one of ignore|apply"),
             ("a value that is none", "train.epochs=many", "train.epochs: many is not a whole number"),
             ("a key of the wrong section", "data.lr=0.1", "data.lr: unknown key"),
+            ("a GPU", "device=gpu", "device: unknown key; everything runs on processors", "other machines "
+             "take what detent export writes"),
+            ("a GPU to train on", "train.device=cuda", "train.device: unknown key; everything runs on processors"),
+            ("a key of other programs", "train.learning_rate=0.1", "the key is train.optimizer.lr"),
             ("a map for a number", "train.seed={a: 1}", "train.seed: "),
             ("a negative rate", "train.optimizer.lr=-1", "train.optimizer.lr: -1 is outside 0..1000"),
             ("an optimizer of another name", "train.optimizer.name=adam", "train.optimizer.name: ",
@@ -175,6 +179,9 @@ def arguments(test, recipe):
     refused(test, "threads 257", ["eval", recipe, "--threads", "257"], "--threads '257'", "1..256")
     refused(test, "unknown verb", ["trian", recipe], "'trian'", "did you mean 'train'?")
     refused(test, "no verb's option", ["eval", recipe, "--resume"], "--resume")
+    for words in ["--gpu"], ["--device", "gpu"], ["--device=cuda:0"]:
+        refused(test, words, ["train", recipe, *words, *never], "detent: train: there is no option '--",
+                "everything runs on processors here (--threads: how many", "what detent export writes")
     refused(test, "isa", ["train", recipe, "--isa", "avx9", *never], "isa: 'avx9'", "nearest")
     refused(test, "no words", ["train"], "RECIPE")
     refused(test, "no such list", ["list", "quantisers"], "did you mean 'quantizers'?")

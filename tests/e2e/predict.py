@@ -6,9 +6,11 @@ usage: predict.py DETENT"""
 import json
 import os
 import random
+import shutil
 
-from support import RECIPE, Test, main, png
+from support import DYNAMICS, RECIPE, TEACHER, TESTS, Test, main, png
 
+ROOT = os.path.dirname(TESTS)
 CLASSES = "ash", "birch", "cedar"
 
 
@@ -25,6 +27,37 @@ def draw(test):
     return test.write("recipe.yaml", RECIPE.replace("width: 8", "width: 8, classes: 3").replace(
         "name: builtin, batch: 32", "name: folder, root: set, batch: 12").replace(
         ", train_pictures: 320, test_pictures: 64", ""))
+
+
+def exported(test, recipe, net, files, integer):
+    """An ONNX file that we wrote is as good as its checkpoint: it says what the integer model says."""
+    for format in "onnx", "onnx_int4":
+        file = test.path(format + ".onnx")
+        test.succeed("export", net, "--format", format, "--out", file)
+        want = json.loads(test.succeed("predict", net, *files, "--integer", "--json"))
+        for more in [], ["--integer"]:
+            told = json.loads(test.succeed("predict", file, *files, *more, "--json"))
+            off = max(abs(a["score"] - b["score"]) for t, w in zip(told, want)
+                      for a, b in zip(t["classes"], w["classes"]))
+            test.check([t["classes"][0]["class"] for t in told] == [w["classes"][0]["class"] for w in want]
+                       and off < 1e-6 and {c["name"] for c in told[0]["classes"]} == set(CLASSES),
+                       f"{format} {more}: scores are off by {off}")
+        out = test.path(format + ".txt")
+        test.succeed("eval", file, "data.root=" + test.path("set"), "--arith", "integer", "--predictions", out)
+        with open(out) as f:
+            test.check([line.split("\t")[0] for line in f] == [c for c, _ in integer],
+                       f"{format}: eval of the file and of the checkpoint differ")
+    # Of a recipe with all that is no part of the net: a teacher, phases, dynamics.
+    test.succeed("train", test.write("teacher.yaml", TEACHER), "train.max_steps=2", "--out", test.path("teacher"))
+    test.succeed("train", test.write("dynamics.yaml", DYNAMICS), "train.max_steps=30", "--out", test.path("dynamics"))
+    test.succeed("export", test.path("dynamics", "last.h5"), "--out", test.path("dynamics.onnx"))
+    shutil.rmtree(test.path("teacher"))
+    test.succeed("predict", test.path("dynamics.onnx"), files[0])
+    # And of one that was quantized without training.
+    test.succeed("quantize", recipe, "--method", "nearest", "ptq.images=24", "model.init=" + net, "--out", test.path("q"))
+    test.succeed("export", test.path("q", "quantized.h5"), "--out", test.path("q.onnx"))
+    test.check(test.succeed("predict", test.path("q.onnx"), *files) ==
+               test.succeed("predict", test.path("q", "quantized.h5"), *files, "--integer"), "of quantized.h5")
 
 
 def run(args):
@@ -79,12 +112,17 @@ def run(args):
     out = test.succeed("predict", net, files[0])
     test.check(out.startswith(f"{files[0]}: ") and all(c in out for c in CLASSES), out)
 
+    exported(test, recipe, net, files, lines["integer"])
     big = test.write("big.png", png(48, 40, [bytes(144)] * 40))
-    for format in "onnx", "tflite", "safetensors":
+    for format in "qoperator", "tflite", "c", "safetensors":
         test.succeed("export", net, "--format", format, "--out", test.path("net." + format))
-    for words, *parts in (([test.path("net.onnx"), big], "net.onnx: is a model (onnx)",
-                           "the checkpoint that it was made of, or a recipe with model: {onnx"),
-                          ([test.path("net.tflite"), big], "net.tflite: is a model (tflite)"),
+    plain = os.path.join(ROOT, "tests", "fuzz", "corpus", "onnx_graph", "residual.onnx")
+    for words, *parts in (([test.path("net.tflite"), big], "net.tflite: is a model (tflite)",
+                           "the checkpoint that it was made of, or its ONNX form (detent export --format onnx)"),
+                          ([test.path("net.qoperator"), big], "QLinearConv: ", "the QDQ form"),
+                          ([test.path("net.c"), big], "net.c: is C source", "or its ONNX form"),
+                          ([plain, big], "residual.onnx: is a model (onnx)",
+                           "or a recipe with model: {onnx: FILE}"),
                           ([test.path("net.safetensors"), big], "holds weights (safetensors)",
                            "model.init="),
                           ([net, big], "big.png: 48x40 pixels; the net takes 32x32",

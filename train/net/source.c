@@ -49,6 +49,18 @@ static int64_t lines(const char *text)
     return n;
 }
 
+/* What the model's own file tells, if it is one that we exported; else nothing is missed. */
+static void say_file_names(const dt_session *s, dt_text *text)
+{
+    dt_tensors set;
+    if (!dt_net_brings_weights(s->recipe)) return;
+    const char *path = dt_net_model_file(s->recipe)->path;
+    if (dt_import_file(path, s->alloc, &set, NULL) != DT_OK) return;
+    const char *names = dt_tensors_attr(&set, "detent.class.names");
+    if (names) dt_text_say(text, "%s", names);
+    dt_tensors_fini(&set);
+}
+
 dt_status dt_session_name_classes(dt_session *s, dt_error *err)
 {
     const dt_data_info *info = s->data ? dt_data_info_of(s->data) : NULL;
@@ -59,6 +71,8 @@ dt_status dt_session_name_classes(dt_session *s, dt_error *err)
         say_names(info, &text);
     else if (kept)
         dt_text_say(&text, "%s", kept);
+    else
+        say_file_names(s, &text);
     if (text.failed) {
         dt_text_fini(&text);
         return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the names of classes");

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "exchange/onnx/reader/onnx_codes.h"
 #include "exchange/onnx/reader/onnx_names.h"
 #include "exchange/onnx/reader/onnx_order.h"
 #include "exchange/onnx/reader/onnx_patterns.h"
@@ -247,20 +248,6 @@ static dt_status count_values(dt_ox_walk *w, int *out)
     return DT_OK;
 }
 
-/* Codes are nothing that other operators compute with. */
-static dt_status refuse_codes(dt_ox_walk *w, const dt_ox_op *op)
-{
-    for (int i = 0; i < w->node->in_count && !(op && op->takes_codes); i++) {
-        const dt_ox_value *v = dt_ox_input(w, i);
-        if (v && v->codes)
-            return dt_ox_refuse(w,
-                                "its input '%.120s' is integer codes; operators between "
-                                "DequantizeLinear and QuantizeLinear are read (the QDQ form)",
-                                w->node->in[i]);
-    }
-    return DT_OK;
-}
-
 /* A node that is part of one before it: its output is that one's. */
 static dt_status pass_taken(dt_ox_walk *w)
 {
@@ -274,7 +261,7 @@ dt_status dt_ox_walk_node(dt_ox_walk *w)
     if (!w->node->step && w->taken[w->node - w->file->node]) return pass_taken(w);
     const dt_ox_op *op = dt_ox_op_find(w->node->domain, w->node->op);
     int values;
-    DT_TRY(refuse_codes(w, op));
+    DT_TRY(dt_ox_refuse_codes(w, op));
     if (!op)
         return dt_ox_refuse(w, "there is no form for this operator%s%.60s",
                             *w->node->domain ? " of the domain " : "", w->node->domain);
@@ -288,7 +275,7 @@ dt_status dt_ox_walk_node(dt_ox_walk *w)
         if (!*w->node->in[i]) return dt_ox_refuse(w, "input %d is left out", i);
     if (op->build && op->sees_constants) return op->build(w);
     if (!values && op->fold) return fold(w, op);
-    if (op->build && values) return op->build(w);
+    if (op->build && values) return dt_ox_build(w, op);
     return dt_ox_refuse(w, values ? "its input is computed; it is read of constants alone"
                                   : "it has constants alone, of which it is not read");
 }

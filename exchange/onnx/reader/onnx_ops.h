@@ -85,8 +85,11 @@ typedef struct dt_ox_op {
     dt_status (*build)(dt_ox_walk *w);
     bool sees_constants; /* `build` is called for constants too, before `fold` */
     bool takes_codes;    /* `build` knows values that are codes */
-    bool quantizes;      /* it is part of a quantizer of values or weights */
-    bool own_domain;     /* it is none of ONNX's own operators */
+    /* It moves elements, or takes one of several: of codes it gives codes of the same grid, which
+     * it may as well do with the numbers that they are of. */
+    bool moves;
+    bool quantizes;  /* it is part of a quantizer of values or weights */
+    bool own_domain; /* it is none of ONNX's own operators */
 } dt_ox_op;
 
 /* Row of an operator; NULL: none. */

@@ -301,4 +301,6 @@ static dt_status build(dt_ox_walk *w)
     return dt_ox_set_like(w, join(w, in, w->node->in_count), &out);
 }
 
-const dt_ox_op dt_ox_op_Concat = { .name = "Concat", .in_min = 1, .fold = fold, .build = build };
+const dt_ox_op dt_ox_op_Concat = {
+    .name = "Concat", .in_min = 1, .fold = fold, .build = build, .moves = true
+};

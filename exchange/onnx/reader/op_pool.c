@@ -162,7 +162,7 @@ const dt_ox_op dt_ox_op_GlobalAveragePool = {
     .name = "GlobalAveragePool", .in_min = 1, .in_max = 1, .build = build_global
 };
 const dt_ox_op dt_ox_op_GlobalMaxPool = {
-    .name = "GlobalMaxPool", .in_min = 1, .in_max = 1, .build = build_global_max
+    .name = "GlobalMaxPool", .in_min = 1, .in_max = 1, .build = build_global_max, .moves = true
 };
 const dt_ox_op dt_ox_op_ReduceMax = {
     .name = "ReduceMax", .in_min = 1, .in_max = 2, .build = build_reduce_max
@@ -174,5 +174,5 @@ const dt_ox_op dt_ox_op_AveragePool = {
     .name = "AveragePool", .in_min = 1, .in_max = 1, .build = build_average
 };
 const dt_ox_op dt_ox_op_MaxPool = {
-    .name = "MaxPool", .in_min = 1, .in_max = 1, .build = build_max
+    .name = "MaxPool", .in_min = 1, .in_max = 1, .build = build_max, .moves = true
 };

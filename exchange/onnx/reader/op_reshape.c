@@ -247,15 +247,27 @@ FOLD(unsqueeze)
 BUILD(reshape)
 BUILD(flatten)
 
-const dt_ox_op dt_ox_op_Reshape = {
-    .name = "Reshape", .in_min = 1, .in_max = 2, .fold = fold_reshape, .build = build_reshape
-};
-const dt_ox_op dt_ox_op_Flatten = {
-    .name = "Flatten", .in_min = 1, .in_max = 1, .fold = fold_flatten, .build = build_flatten
-};
-const dt_ox_op dt_ox_op_Squeeze = {
-    .name = "Squeeze", .in_min = 1, .in_max = 2, .fold = fold_squeeze, .build = build_squeeze
-};
-const dt_ox_op dt_ox_op_Unsqueeze = {
-    .name = "Unsqueeze", .in_min = 1, .in_max = 2, .fold = fold_unsqueeze, .build = build_unsqueeze
-};
+const dt_ox_op dt_ox_op_Reshape = { .name = "Reshape",
+                                    .in_min = 1,
+                                    .in_max = 2,
+                                    .fold = fold_reshape,
+                                    .build = build_reshape,
+                                    .moves = true };
+const dt_ox_op dt_ox_op_Flatten = { .name = "Flatten",
+                                    .in_min = 1,
+                                    .in_max = 1,
+                                    .fold = fold_flatten,
+                                    .build = build_flatten,
+                                    .moves = true };
+const dt_ox_op dt_ox_op_Squeeze = { .name = "Squeeze",
+                                    .in_min = 1,
+                                    .in_max = 2,
+                                    .fold = fold_squeeze,
+                                    .build = build_squeeze,
+                                    .moves = true };
+const dt_ox_op dt_ox_op_Unsqueeze = { .name = "Unsqueeze",
+                                      .in_min = 1,
+                                      .in_max = 2,
+                                      .fold = fold_unsqueeze,
+                                      .build = build_unsqueeze,
+                                      .moves = true };

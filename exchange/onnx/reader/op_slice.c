@@ -85,5 +85,5 @@ static dt_status build(dt_ox_walk *w)
 }
 
 const dt_ox_op dt_ox_op_Slice = {
-    .name = "Slice", .in_min = 1, .in_max = 5, .fold = fold, .build = build
+    .name = "Slice", .in_min = 1, .in_max = 5, .fold = fold, .build = build, .moves = true
 };

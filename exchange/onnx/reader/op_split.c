@@ -75,5 +75,5 @@ static dt_status build(dt_ox_walk *w)
 }
 
 const dt_ox_op dt_ox_op_Split = {
-    .name = "Split", .in_min = 1, .in_max = 2, .fold = fold, .build = build
+    .name = "Split", .in_min = 1, .in_max = 2, .fold = fold, .build = build, .moves = true
 };

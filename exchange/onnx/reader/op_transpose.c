@@ -67,5 +67,5 @@ static dt_status build(dt_ox_walk *w)
 }
 
 const dt_ox_op dt_ox_op_Transpose = {
-    .name = "Transpose", .in_min = 1, .in_max = 1, .fold = fold, .build = build
+    .name = "Transpose", .in_min = 1, .in_max = 1, .fold = fold, .build = build, .moves = true
 };
