@@ -51,6 +51,14 @@ static dt_status find_all(void *library, dt_blas *out, dt_error *err)
     return DT_OK;
 }
 
+/* The one that came with us, if any did; else the machine's. NULL: dlerror tells. */
+static void *open_library(void)
+{
+    const char *beside = DT_BLAS_BESIDE;
+    void *library = beside ? dlopen(beside, RTLD_NOW | RTLD_LOCAL) : NULL;
+    return library ? library : dlopen(DT_BLAS_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+}
+
 static dt_status load(int threads, dt_error *err)
 {
     size_t room = dt_memory_address_room(), want = dt_blas_room(threads);
@@ -60,7 +68,7 @@ static dt_status load(int threads, dt_error *err)
             "OpenBLAS wants %zu MB of address space for %d threads, the limit (ulimit -v) "
             "leaves %zu MB",
             want / MIB, threads, room / MIB);
-    void *library = dlopen(DT_BLAS_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    void *library = open_library();
     if (!library) return dt_fail(err, DT_ERR_NOT_FOUND, NULL, "no OpenBLAS: %s", dlerror());
     dt_status st = find_all(library, &blas, err);
     if (st != DT_OK) dlclose(library);
