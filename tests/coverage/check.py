@@ -26,7 +26,7 @@ LOGITS, GRADIENTS, NOTHING = 1e-4, 1e-6, 1e-9
 STEPS, FALL, SHARE = 20, 0.1, 95.0
 SECONDS = 600  # a command, on a machine that does other things too
 RECIPE = """\
-model: {{onnx: {way}.onnx}}
+model: {model}
 data: {{name: folder, root: pictures, batch: 4, normalize: half}}
 quant: {{weights: {{method: lsq, bits: 4}}, activations: {{method: lsq, bits: 4}}}}
 train: {{epochs: 1, optimizer: {{name: adamw, lr: 0.001, weight_decay: 0}}}}
@@ -123,13 +123,14 @@ def find(name, weight, theirs, by_key):
     return None, None
 
 
-def gradients(step_double, net, folder, side):
-    """(largest relative difference, parameters that PyTorch has none like)."""
+def gradients(step_double, net, folder, side, *layers):
+    """(largest relative difference, parameters that PyTorch has none like); `layers`: of a list of layers with
+    the file's parameters."""
     out = os.path.join(folder, "double.out")
     theirs = np.load(os.path.join(folder, "gradients.npz"))
     theirs = {k: theirs[k] for k in theirs.files}
     need(call(step_double, net, os.path.join(folder, "batch.bin"), str(BATCH), str(side), out,
-              "gradients"))
+              "gradients", *layers))
     ours = read_tensors(out, np.float64)
     os.remove(out)
     by_key, other_names, worst = {}, [], (0.0, "")
@@ -154,10 +155,14 @@ def gradients(step_double, net, folder, side):
 
 
 def train(program, way, folder):
+    with open(os.path.join(folder, way + ".yaml"), "w", encoding="utf-8") as f:
+        f.write(RECIPE.format(model=f"{{onnx: {way}.onnx}}"))
+    return run_train(program, way, folder)
+
+
+def run_train(program, way, folder):
     """Loss of the first and the last step, by STEPS steps on one batch."""
     recipe = os.path.join(folder, way + ".yaml")
-    with open(recipe, "w", encoding="utf-8") as f:
-        f.write(RECIPE.format(way=way))
     said = need(call(program, recipe, str(STEPS), os.path.join(folder, way + ".h5")))
     losses = [float(line) for line in said.split()]
     if not losses[-1] <= (1 - FALL) * losses[0]:

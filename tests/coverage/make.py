@@ -46,7 +46,7 @@ def seed_weights(net):
 def still(net):
     """Nothing random is left in training mode."""
     for m in net.modules():
-        for name in ("p", "drop_prob"):
+        for name in ("p", "drop_prob", "drop_rate"):
             if isinstance(getattr(m, name, None), float) and "rop" in type(m).__name__ + name:
                 setattr(m, name, 0.0)
         if type(m).__name__ == "StochasticDepth":

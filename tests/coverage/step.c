@@ -1,7 +1,8 @@
 /* One step on a given batch of a network read from an ONNX file, for the comparison with PyTorch
- * and onnxruntime (check.py). Compiled twice: step in float, step_double in double.
+ * and onnxruntime (check.py); or of one in YAML, whose parameters are those of the same names of an ONNX
+ * file. Compiled twice: step in float, step_double in double.
  *
- * usage: step ONNX BATCH N SIDE OUT [gradients]
+ * usage: step ONNX BATCH N SIDE OUT [gradients [YAML]]
  *
  * BATCH has float64 pictures [N,SIDE,SIDE,3], then int32 labels [N]. OUT gets tensors, each a line
  * "<rank> <dimensions>... <name>" and its numbers, in the precision of the program: "logits" of an
@@ -16,10 +17,12 @@
 #include "autograd/op_softmax_ce.h"
 #include "exchange/onnx/reader/onnx_graph.h"
 #include "layers/nodes.h"
+#include "train/net/net_yaml.h"
 
 typedef struct step {
     dt_onnx_net *net;
-    dt_graph graph;
+    dt_yaml_net *layers; /* NULL: the file's own graph */
+    dt_graph graph, named;
     dt_state state;
     dt_kernels kernels;
     int input, labels, logits, loss; /* values */
@@ -46,6 +49,19 @@ static dt_status read_batch(step *s, const char *path, dt_error *err)
     return ok ? DT_OK : dt_fail(err, DT_ERR_IO, &(dt_where){ .file = path }, "is too short");
 }
 
+/* The net of the list, behind the same picture as the file's, which is built for its parameters. */
+static dt_status build_layers(step *s, dt_builder *b, dt_error *err)
+{
+    dt_builder other = { .graph = &s->named, .err = err };
+    const dt_value picture = s->graph.value[s->input];
+    int x, y;
+    DT_TRY(dt_graph_init(&s->named, NULL, err));
+    DT_TRY(dt_graph_value(&s->named, &picture, &x, err));
+    DT_TRY(dt_onnx_net_build(s->net, &other, x, 0, false, &y, err));
+    return dt_yaml_net_build(s->layers, b, s->input, (int)s->named.value[y].shape.dim[1],
+                             &s->logits, NULL, NULL, err);
+}
+
 /* The file's net behind a picture, and a loss behind it. */
 static dt_status build(step *s, dt_error *err)
 {
@@ -63,20 +79,26 @@ static dt_status build(step *s, dt_error *err)
     DT_TRY(dt_graph_init(&s->graph, NULL, err));
     DT_TRY(dt_graph_value(&s->graph, &picture, &s->input, err));
     DT_TRY(dt_graph_value(&s->graph, &labels, &s->labels, err));
-    DT_TRY(dt_onnx_net_build(s->net, &b, s->input, 0, false, &s->logits, err));
+    DT_TRY(s->layers ? build_layers(s, &b, err)
+                     : dt_onnx_net_build(s->net, &b, s->input, 0, false, &s->logits, err));
     const int in[] = { s->logits, s->labels };
     s->loss = dt_part_node(&b, "softmax_ce", "loss", &plain, in, 2);
     return b.status;
 }
 
-static void fill(step *s)
+/* Every parameter has numbers in the file. */
+static dt_status fill(step *s, dt_error *err)
 {
     for (int i = 0; i < s->graph.value_count; i++) {
         const dt_value *v = &s->graph.value[i];
         const float *from = s->state.data[i] ? dt_onnx_net_values(s->net, v->name) : NULL;
+        if (s->state.data[i] && !from)
+            return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = v->name },
+                           "is no parameter of the file");
         for (int64_t k = 0; from && k < dt_shape_count(&v->shape); k++)
             s->state.data[i][k] = (real)from[k];
     }
+    return DT_OK;
 }
 
 static void put(step *s, const char *kind, const char *name, const dt_shape *shape, const real *x)
@@ -130,13 +152,14 @@ static void put_gradients(step *s)
     }
 }
 
-static dt_status all(step *s, char **argv, bool gradients, dt_error *err)
+static dt_status all(step *s, char **argv, bool gradients, const char *layers, dt_error *err)
 {
     DT_TRY(read_batch(s, argv[2], err));
     DT_TRY(dt_onnx_net_open(argv[1], NULL, &s->net, err));
+    if (layers) DT_TRY(dt_yaml_net_open(layers, NULL, &s->layers, err));
     DT_TRY(build(s, err));
     DT_TRY(dt_state_init(&s->state, &s->graph, true, 1, NULL, err));
-    fill(s);
+    DT_TRY(fill(s, err));
     s->out = fopen(argv[5], "wb");
     if (!s->out) return dt_fail(err, DT_ERR_IO, &(dt_where){ .file = argv[5] }, "cannot write");
     DT_TRY(run(s, DT_MODE_EVAL, err));
@@ -150,15 +173,17 @@ int main(int argc, char **argv)
 {
     static step s;
     dt_error err = { 0 };
-    if (argc < 6 || argc > 7) return 2;
+    if (argc < 6 || argc > 8) return 2;
     s.batch = atoi(argv[3]);
     s.side = atoi(argv[4]);
     dt_status st = dt_kernels_init(&s.kernels, "", &err);
-    if (st == DT_OK) st = all(&s, argv, argc == 7, &err);
+    if (st == DT_OK) st = all(&s, argv, argc > 6, argc > 7 ? argv[7] : NULL, &err);
     if (st != DT_OK) fprintf(stderr, "%s\n", err.text);
     if (s.out && fclose(s.out) != 0) st = DT_ERR_IO;
     dt_state_fini(&s.state);
     dt_graph_fini(&s.graph);
+    dt_graph_fini(&s.named);
+    dt_yaml_net_close(s.layers);
     dt_onnx_net_close(s.net);
     dt_put(NULL, s.pictures);
     dt_put(NULL, s.label);

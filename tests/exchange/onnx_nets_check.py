@@ -64,7 +64,8 @@ def their_codes(path):
     constant = {c.name for c in graph.initializer}
     for node in graph.node:
         if node.op_type == "QuantizeLinear" and node.input[0] not in constant:
-            name = node.name.strip("/").replace("/", ".").removesuffix("_QuantizeLinear")
+            name = node.name.strip("/").replace("/", ".")
+            name = name.removesuffix("_QuantizeLinear").removesuffix(".QuantizeLinear")
             found[name + "_quant"] = node.output[0]
         if node.op_type == "Clip":
             found.update({k: node.output[0] for k, v in found.items() if v == node.input[0]})
