@@ -76,6 +76,8 @@ static const struct argp_option all[] = {
     { "from", 'd', "RUN", 0, "judge the finished run in this folder", 0 },
     { "steps", 'k', "N", 0, "steps to time; default 20", 0 },
     { "profile", 'w', NULL, 0, "of steps: what bounds each kind of node, arithmetic or memory", 0 },
+    { "run", 'z', NULL, 0,
+      "of steps: an epoch of a run as it is, with pictures, evaluation and checkpoints", 0 },
     { 0 },
 };
 
@@ -227,6 +229,9 @@ static error_t on_option(int key, char *value, struct argp_state *state)
         return 0;
     case 'w':
         a->profile = true;
+        return 0;
+    case 'z':
+        a->run = true;
         return 0;
     case 'k':
         return number(p, value, 100000, "--steps", &a->steps);

@@ -27,7 +27,7 @@ typedef struct cli_args {
     bool quick;
     bool quiet; /* another process prints what is the same on all */
     bool labels, integer, resume, json, calibrate, dry_run, allow_float, sha256, as_exported, plain,
-        is_float, prove, skip_broken, profile;
+        is_float, prove, skip_broken, profile, run;
 } cli_args;
 
 typedef struct cli_verb {

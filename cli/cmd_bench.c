@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "cli/bench_run.h"
 #include "cli/ranks.h"
 
 static void print_json(const char *name, const dt_bench_result *r)
@@ -164,6 +165,11 @@ static int bench_step(const cli_args *args)
     dt_recipe *recipe;
     dt_bench_result r;
     if (recipe_after(args, &recipe, &err) != DT_OK) return cli_fail(&err);
+    if (args->run) {
+        int code = cli_bench_run(recipe, args);
+        dt_recipe_free(recipe);
+        return code;
+    }
     const dt_bench_params p = { .recipe = recipe,
                                 .memory = args->memory,
                                 .steps = args->steps,

@@ -67,6 +67,19 @@ def whole_runs(test):
     test.check(code == 0 and json.loads(out)["sha256"] == first["sha256"], f"killed: {first} {out}")
 
 
+def where_the_time_goes(test):
+    """bench step --run: an epoch of a run; its parts are all of it, and its folder is gone."""
+    recipe, folder = test.write("timed.yaml", support.RECIPE), test.path("tmp")
+    os.mkdir(folder)
+    code, out, err = test.run("bench", "step", recipe, "--run", "--json",
+                              variables={"TMPDIR": folder})
+    said = json.loads(out) if code == 0 else {}
+    parts = [said.get(f"{name}_s", -1) for name in ("start", "ranges", "waits", "steps", "scores", "writes")]
+    test.check(min(parts) >= 0 and min(parts[3:]) > 0 and abs(sum(parts) - said["all_s"]) < 1e-3,
+               f"bench step --run: {code} {out} {err}")
+    test.check(not os.listdir(folder), f"bench step --run left {os.listdir(folder)}")
+
+
 def refusals(test):
     bare = test.write("bare.yaml", support.RECIPE)
     for words, wanted in ((["repro", bare], "expect.top1"), (["repro", "--quick", bare], "expect.quick"),
@@ -82,6 +95,7 @@ def main(args):
     test = support.Test(args[0])
     first_steps(test, args[1])
     whole_runs(test)
+    where_the_time_goes(test)
     refusals(test)
     return test.end()
 

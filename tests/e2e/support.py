@@ -78,7 +78,7 @@ class Test:
     def start(self, *args, **options):
         """The program, not waited for."""
         options.setdefault("preexec_fn", default_signals)
-        env = dict(os.environ, OMP_WAIT_POLICY="passive", LC_ALL="C")
+        env = dict(os.environ, OMP_WAIT_POLICY="passive", LC_ALL="C", **options.pop("variables", {}))
         process = subprocess.Popen([self.detent, *map(str, args)], stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True, env=env, **options)
         self.processes = [p for p in self.processes if p.poll() is None] + [process]

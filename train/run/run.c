@@ -13,7 +13,7 @@
 #include "train/run/metrics.h"
 #include "train/run/run_state.h"
 
-static double now(void)
+double dt_run_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -54,7 +54,7 @@ static dt_status save_as(dt_run *r, const char *name, const dt_run_position *at,
     DT_TRY(check_finite(r, err));
     DT_TRY(dt_metrics_sync(&r->metrics, err)); /* what the checkpoint counts on */
     DT_TRY(dt_dir_check(&r->folder, err));
-    r->saved_at = now();
+    r->saved_at = dt_run_now();
     return dt_checkpoint_save(&r->folder, name, &r->s, &r->optim, at, before, err);
 }
 
@@ -131,13 +131,21 @@ void dt_run_note(dt_run *r, const dt_exec *e, const dt_batch *batch, int index, 
                  batch->valid, NULL);
 }
 
+dt_status dt_run_next(dt_run *r, dt_batch *out, dt_error *err)
+{
+    double start = dt_run_now();
+    dt_status st = dt_loader_next(r->train, out, err);
+    r->times.waits += dt_run_now() - start;
+    return st;
+}
+
 /* Forward and backward pass of batch `index` of a step; the gradients go into the step's sums. */
 static dt_status one_batch(dt_run *r, int index, dt_error *err)
 {
     dt_batch batch;
     const dt_net *net = &r->s.net;
     dt_exec *e = &r->phase->exec;
-    DT_TRY(dt_loader_next(r->train, &batch, err));
+    DT_TRY(dt_run_next(r, &batch, err));
     DT_TRY(dt_run_feed(r, e, &batch, index, err));
     dt_accumulate_forward(&r->sums, e, index);
     DT_TRY(dt_exec_forward(e, err));
@@ -158,7 +166,7 @@ static dt_status all_batches(dt_run *r, dt_error *err)
         st = one_batch(r, r->share.first + i, err);
     r->wish =
         (dt_wish){ .stop = r->p->stop && atomic_load(r->p->stop),
-                   .save = leads(r) && now() - r->saved_at > 60 * r->s.recipe->train.save_minutes };
+                   .save = leads(r) && dt_run_now() - r->saved_at > 60 * r->s.recipe->train.save_minutes };
     return dt_ranks_end(&r->ranks, &r->phase->exec, &r->sums, &r->wish, st, err);
 }
 
@@ -219,7 +227,7 @@ static dt_status one_step(dt_run *r, double lr, double *out_loss, dt_error *err)
 /* Samples a second since this process began, evaluations left out. */
 static double rate_of(const dt_run *r)
 {
-    double t = now() - r->train_started - r->eval_seconds;
+    double t = dt_run_now() - r->train_started - r->times.scores;
     int64_t done = (r->at.step - r->first_step) * r->s.data_conf->batch * r->share.batches;
     return t > 0 ? (double)done / t : 0;
 }
@@ -310,8 +318,11 @@ static dt_status write_epoch(dt_run *r, const dt_run_epoch *e, const dt_run_posi
                             err));
     /* In this order: killed in between, the run goes on from the older last.h5 and comes by again.
      */
-    if (e->is_best) DT_TRY(save(r, "best.h5", err));
-    return save_as(r, "last.h5", at, before, err);
+    double start = dt_run_now();
+    dt_status st = e->is_best ? save(r, "best.h5", err) : DT_OK;
+    if (st == DT_OK) st = save_as(r, "last.h5", at, before, err);
+    r->times.writes += dt_run_now() - start;
+    return st;
 }
 
 /* After an epoch, and after the last step: scores, logs, checkpoints. `at`, `before`: what last.h5
@@ -319,7 +330,7 @@ static dt_status write_epoch(dt_run *r, const dt_run_epoch *e, const dt_run_posi
 static dt_status end_epoch(dt_run *r, double lr, const dt_run_position *at,
                            const dt_tensors *before, dt_error *err)
 {
-    double start = now();
+    double start = dt_run_now();
     const dt_goal *goal = &r->s.net.goal;
     dt_run_epoch e = { .goal = goal,
                        .epoch = (r->at.step + r->at.steps_per_epoch - 1) / r->at.steps_per_epoch,
@@ -329,12 +340,12 @@ static dt_status end_epoch(dt_run *r, double lr, const dt_run_position *at,
     DT_TRY(say_skipped(r, r->train, "training", &r->skipped[DT_SPLIT_TRAIN], err));
     DT_TRY(say_skipped(r, r->test, "test", &r->skipped[DT_SPLIT_TEST], err));
     DT_TRY(say_skipped(r, r->val, "validation", &r->skipped[DT_SPLIT_VAL], err));
-    r->last_eval_seconds = now() - start;
-    r->eval_seconds += r->last_eval_seconds;
+    r->last_eval_seconds = dt_run_now() - start;
+    r->times.scores += r->last_eval_seconds;
     e.train = r->at.seen;
     if (e.train.count) e.train.loss /= (double)e.train.count;
-    e.seconds = now() - r->epoch_started;
-    r->epoch_started = now();
+    e.seconds = dt_run_now() - r->epoch_started;
+    r->epoch_started = dt_run_now();
     const dt_score *select = r->val ? &e.val : &e.score;
     double value = dt_score_value(select, goal, 0);
     bool finite = isfinite(e.score.loss) && (!r->val || isfinite(e.val.loss));
@@ -372,7 +383,10 @@ static dt_status end_cut(dt_run *r, double lr, dt_error *err)
 /* last.h5 of the step that was done, by rank 0. */
 static dt_status save_step(dt_run *r, dt_error *err)
 {
-    return dt_comm_settle(r->p->comm, leads(r) ? save(r, "last.h5", err) : DT_OK, err);
+    double start = dt_run_now();
+    dt_status st = dt_comm_settle(r->p->comm, leads(r) ? save(r, "last.h5", err) : DT_OK, err);
+    r->times.writes += dt_run_now() - start;
+    return st;
 }
 
 static dt_status log_step(dt_run *r, double loss, double lr, dt_error *err)
@@ -433,14 +447,17 @@ static void say_ranks(const dt_run *r)
 
 static dt_status write_done(dt_run *r, dt_error *err)
 {
+    double start = dt_run_now();
     DT_TRY(dt_metrics_sync(&r->metrics, err));
-    return dt_run_write(r, "DONE", "", NULL, NULL, err);
+    DT_TRY(dt_run_write(r, "DONE", "", NULL, NULL, err));
+    r->times.writes += dt_run_now() - start;
+    return DT_OK;
 }
 
 static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
 {
     double lr = learning_rate(r);
-    r->train_started = r->epoch_started = r->saved_at = now();
+    r->train_started = r->epoch_started = r->saved_at = dt_run_now();
     r->first_step = r->at.step;
     while (r->at.step < r->at.last_step) {
         double loss = 0;
@@ -485,8 +502,14 @@ dt_status dt_run_train(const dt_run_params *params, dt_run_result *out_result, d
     if (dt_comm_rank(p.comm) > 0) p.events = (dt_run_events){ .arg = NULL };
     dt_run r = { .p = &p, .folder = { .fd = -1 }, .at = { .best = -1 }, .scored_step = -1 };
     if (!err) err = &own; /* ranks tell each other what it holds */
+    double start = dt_run_now();
     dt_status st = dt_run_prepare(&r, err);
+    r.times.start = dt_run_now() - start - r.times.ranges;
     if (st == DT_OK) st = loop(&r, out_result, err);
+    if (st == DT_OK) {
+        r.times.all = dt_run_now() - start;
+        out_result->times = r.times;
+    }
     dt_run_end(&r);
     return st;
 }

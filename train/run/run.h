@@ -64,11 +64,22 @@ typedef struct dt_run_params {
     const dt_alloc *alloc;
 } dt_run_params;
 
+/* Seconds of this process, by what they went into; steps are the rest of `all`. */
+typedef struct dt_run_times {
+    double start;  /* recipe to first step: net, data, checkpoint, plans; without `ranges` */
+    double ranges; /* first scales of quantizers, from data */
+    double waits;  /* for pictures of the loader, between steps */
+    double scores; /* evaluations, with what dynamics do for them */
+    double writes; /* checkpoints and logs, synced */
+    double all;
+} dt_run_times;
+
 typedef struct dt_run_result {
     bool finished;  /* false: stopped by `stop`, resume to go on */
     dt_score score; /* test split after the last step */
     dt_goal goal;   /* without its options */
     int64_t step;
+    dt_run_times times;
 } dt_run_result;
 
 /* Whether dt_run_train would begin a fresh run: opens all that it opens, and writes nothing.

@@ -314,10 +314,12 @@ dt_status dt_run_prepare(dt_run *r, dt_error *err)
 {
     bool resumes = false;
     DT_TRY(open_all(r, &resumes, err));
+    double start = dt_run_now();
     if (!resumes)
         DT_TRY(dt_run_enter_phase(r, true, err));
     else if (dt_comm_rank(r->p->comm) > 0)
         dt_run_resume_phase(r);
+    r->times.ranges = dt_run_now() - start;
     DT_TRY(dt_comm_settle(r->p->comm, open_steps(r, err), err));
     dt_status st = dt_comm_rank(r->p->comm) == 0 ? open_files(r, err) : DT_OK;
     return dt_comm_settle(r->p->comm, st, err);

@@ -55,10 +55,15 @@ typedef struct dt_run {
     dt_metrics metrics;
     dt_run_position at;
     int64_t first_step; /* where this process began */
-    double train_started, epoch_started, saved_at, eval_seconds, last_eval_seconds;
+    double train_started, epoch_started, saved_at, last_eval_seconds;
+    dt_run_times times;
     dt_score score;
     int64_t scored_step; /* step that `score` and last.h5 belong to; -1: none */
 } dt_run;
+
+double dt_run_now(void); /* seconds */
+/* The next batch of training pictures. */
+dt_status dt_run_next(dt_run *r, dt_batch *out, dt_error *err) DT_MUST_CHECK;
 
 /* Opens everything up to the first step: session, state (fresh or resumed), quantizers, plans. */
 dt_status dt_run_prepare(dt_run *r, dt_error *err) DT_MUST_CHECK;

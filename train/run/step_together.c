@@ -121,7 +121,7 @@ static dt_status feed(dt_run *r, int k, dt_error *err)
     dt_batch batch;
     dt_step_together *t = &r->together;
     dt_exec *e = t->step.exec[k];
-    DT_TRY(dt_loader_next(r->train, &batch, err));
+    DT_TRY(dt_run_next(r, &batch, err));
     keep(r, k, &batch);
     DT_TRY(dt_run_feed(r, e, &t->batch[k], r->share.first + k, err));
     if (t->teacher) {
