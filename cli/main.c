@@ -17,12 +17,13 @@ static const cli_verb verbs[] = {
     { "sensitivity", "RECIPE [KEY=VALUE...]",
       "Tell which layers mind how many bits, and choose them for a budget.", "tiMjEWGA", 1,
       CLI_MAX_WORDS, cli_sensitivity },
-    { "eval", "RECIPE|CHECKPOINT|EXPORT.onnx [KEY=VALUE...]", "Evaluate model.init on the test split.",
-      "tiMjcpemRFL", 1, CLI_MAX_WORDS, cli_eval },
+    { "eval", "RECIPE|CHECKPOINT|EXPORT.onnx [KEY=VALUE...]",
+      "Evaluate model.init on the test split.", "tiMjcpemRFL", 1, CLI_MAX_WORDS, cli_eval },
     { "predict", "RECIPE|CHECKPOINT|EXPORT.onnx PICTURE... [KEY=VALUE...]",
-      "Tell the classes of picture files, with their scores. Of an ONNX file that was exported what "
-      "its integers say.", "tiMjIR", 2, CLI_MAX_WORDS,
-      cli_predict },
+      "Tell the classes of picture files, with their scores. Of an ONNX file that was exported "
+      "what "
+      "its integers say.",
+      "tiMjIR", 1, CLI_MAX_WORDS, cli_predict },
     { "repro", "RECIPE... [KEY=VALUE...]",
       "Run recipes and hold them to what they expect. Goes on where it was stopped; a run that "
       "misses its number, or has other weights than those recorded for this tier and library, "

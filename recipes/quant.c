@@ -92,11 +92,21 @@ static dt_status resolve(dt_recipe_state *s, const char *layer, dt_layer_role ro
     return DT_OK;
 }
 
+/* Kept for the nearest one to a rule's; those beyond the room are not proposed. */
+static void note_layer(dt_recipe_state *s, const char *layer)
+{
+    size_t n = s->layer_count;
+    if (n == DT_LAYERS_KNOWN || (n && strcmp(s->layer[n - 1], layer) == 0)) return;
+    s->layer[n] = dt_arena_strdup(s->reader.arena, layer);
+    if (s->layer[n]) s->layer_count++;
+}
+
 dt_status dt_recipe_site(dt_recipe *recipe, const char *layer, dt_layer_role role, dt_side side,
                          dt_quant_choice *out_choice, dt_error *err)
 {
     if (!layer || (unsigned)role > DT_LAYER_SHORTCUT || (unsigned)side > DT_SIDE_ACTIVATIONS)
         return dt_fail(err, DT_ERR_ARG, NULL, "a site needs a layer, a role and a side");
+    if (recipe->quant.rules) note_layer(recipe->state, layer);
     if (recipe->quant.enabled) return resolve(recipe->state, layer, role, side, out_choice, err);
     *out_choice = float_choice(&recipe->state->reader);
     return DT_OK;
@@ -109,7 +119,10 @@ dt_status dt_recipe_check_rules_used(const dt_recipe *recipe, dt_error *err)
     for (const dt_yaml_node *rule = rules ? rules->first : NULL; rule; rule = rule->next) {
         if (s->rule_used[rule->index]) continue;
         const dt_yaml_node *layers = dt_yaml_find(rule, "layers");
-        return dt_node_fail(layers, DT_ERR_NOT_FOUND, err, "'%s' matches no layer", layers->text);
+        const char *near = dt_nearest(layers->text, s->layer, s->layer_count);
+        if (!near && s->layer_count) near = s->layer[0];
+        return dt_node_fail(layers, DT_ERR_NOT_FOUND, err, "'%s' matches no layer; there is '%s'",
+                            layers->text, near ? near : "none");
     }
     return DT_OK;
 }

@@ -274,14 +274,21 @@ static dt_status emit_keys(dt_reader *r, const dt_section *s, const dt_yaml_node
     return DT_OK;
 }
 
+/* A shell makes two words of {a:1,b:2}, unless they are quoted. */
+static const char *braces_lost(const dt_yaml_node *node)
+{
+    const char *colon = node->text ? strchr(node->text, ':') : NULL;
+    return colon && colon[1] ? "; in a shell it is quoted: 'KEY={method: lsq, bits: 4}'" : "";
+}
+
 dt_status dt_section_read(dt_reader *r, const dt_section *s, const dt_yaml_node *in,
                           dt_yaml_node *out, void *common, dt_recipe_choice *choice, dt_error *err)
 {
     dt_yaml_node *name;
     if (in && in->kind != DT_YAML_MAP)
-        return dt_node_fail(in, DT_ERR_FORMAT, err, "must be a map of keys%s%s%s",
+        return dt_node_fail(in, DT_ERR_FORMAT, err, "must be a map of keys%s%s%s%s",
                             s->name_key ? " with '" : "", s->name_key ? s->name_key : "",
-                            s->name_key ? "'" : "");
+                            s->name_key ? "'" : "", braces_lost(in));
     for (const dt_yaml_node *n = in ? in->first : NULL; n; n = n->next)
         DT_TRY(check_blank(n, err));
     dt_opt_defaults(s->opts, common);

@@ -51,13 +51,17 @@ dt_status dt_node_fail(const dt_yaml_node *node, dt_status status, dt_error *err
 dt_status dt_override_apply(dt_arena *arena, dt_yaml_node *root, const char *override,
                             dt_error *err) DT_MUST_CHECK;
 
+enum { DT_LAYERS_KNOWN = 256 };
+
 /* What dt_recipe_site needs of the quant section. */
 typedef struct dt_recipe_state {
     dt_reader reader;
     const dt_alloc *alloc;
-    dt_yaml_node *effective; /* the whole tree */
-    dt_yaml_node *quant;     /* its quant section; NULL: a float net */
-    bool *rule_used;         /* [rules] */
+    dt_yaml_node *effective;            /* the whole tree */
+    dt_yaml_node *quant;                /* its quant section; NULL: a float net */
+    bool *rule_used;                    /* [rules] */
+    const char *layer[DT_LAYERS_KNOWN]; /* names that were asked for, for messages */
+    size_t layer_count;
     char *text, *hashed;
 } dt_recipe_state;
 

@@ -8,11 +8,10 @@ batch-norm statistics are estimated anew; the share of weights that oscillate an
 how far weights are from where their code changes, at the last epoch. FILE's ending names the
 format: svg, png or pdf. Wants matplotlib (Debian's python3-matplotlib).
 """
-import argparse
 import os
 import sys
 
-from runs import Run, fail
+from runs import Parser, Run, fail
 
 
 class Curves(Run):
@@ -94,9 +93,7 @@ def draw(runs, out):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="detent plot", description=__doc__.split("\n\n")[0],
-                                     epilog=__doc__.split("\n\n", 2)[2],
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser("plot", __doc__)
     parser.add_argument("runs", nargs="+", metavar="RUN[=LABEL]")
     parser.add_argument("--out", required=True, metavar="FILE")
     args = parser.parse_args()

@@ -13,7 +13,6 @@ it also has what every layer minds and the front of damage over cost. What needs
 the dataset (confusion, activations, verification) is left out where it is not there, or with
 --quick. The curves are drawn by Chart.js (MIT licence), which is in the page.
 """
-import argparse
 import base64
 import html
 import json
@@ -23,7 +22,7 @@ import sys
 import tempfile
 
 import weights
-from runs import Run, detent, fail
+from runs import Parser, Run, detent, fail
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BINS, WORST, PICTURE_BYTES, ASKED = 64, 12, 200_000, 200
@@ -358,9 +357,7 @@ def detail(run, quick, number, found):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="detent report", description=__doc__.split("\n\n")[0],
-                                     epilog=__doc__.split("\n\n", 2)[2],
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser("report", __doc__)
     parser.add_argument("runs", nargs="+", metavar="RUN[=LABEL]")
     parser.add_argument("--out", required=True, metavar="FILE.html")
     parser.add_argument("--quick", action="store_true", help="without what reads the dataset")

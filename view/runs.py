@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run folders as the other scripts see them. Python's standard library only."""
+import argparse
 import csv
 import json
 import os
@@ -12,6 +13,19 @@ PROGRAM = os.environ.get("DETENT_PROGRAM", "detent")
 def fail(text):
     """The end of the command, with one line."""
     sys.exit(f"{os.path.basename(sys.argv[0]).removesuffix('.py')}: {text}")
+
+
+class Parser(argparse.ArgumentParser):
+    """Arguments of a verb, told by the script's own words: the first paragraph, and those behind the
+    second. A refusal is one line, as the program's are."""
+
+    def __init__(self, verb, doc):
+        first, *rest = doc.split("\n\n", 2)
+        super().__init__(prog="detent " + verb, description=first, epilog=rest[1] if len(rest) > 1 else None,
+                         formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def error(self, message):
+        sys.exit(f"{self.prog}: {message}; see {self.prog} --help")
 
 
 def flat(text):

@@ -8,7 +8,6 @@ without writing (--dry-run) before the first one begins. A run is a folder in --
 what sets it apart; what is done is skipped and what was stopped goes on, so the same command ends
 a sweep that was killed.
 """
-import argparse
 import ctypes
 import itertools
 import os
@@ -18,7 +17,7 @@ import subprocess
 import sys
 
 import table
-from runs import PROGRAM, Run, detent, fail
+from runs import PROGRAM, Parser, Run, detent, fail
 
 DEATH = 1  # PR_SET_PDEATHSIG: who trains for a sweep that was killed saves and ends
 
@@ -121,9 +120,7 @@ def stop(*_):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="detent sweep", description=__doc__.split("\n\n")[0],
-                                     epilog=__doc__.split("\n\n", 2)[2],
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser("sweep", __doc__)
     parser.add_argument("words", nargs="+", metavar="RECIPE|KEY=VALUE")
     parser.add_argument("--grid", action="append", default=[], metavar="KEY=VALUE,VALUE...")
     parser.add_argument("--seeds", type=int, default=0, metavar="N", help="train.seed 1 to N")

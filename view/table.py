@@ -6,12 +6,11 @@
 Runs whose recipes differ in train.seed alone are one row, with the mean and the standard deviation
 (of a sample: n - 1) of the last epoch's test metrics. Runs that are not done are marked.
 """
-import argparse
 import csv
 import io
 import statistics
 
-from runs import Run, fail
+from runs import Parser, Run, fail
 
 LEFT_OUT = ("name", "train.seed", "model.init", "data.root", "train.max_steps", "expect.")
 
@@ -129,9 +128,7 @@ def show(runs, form):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="detent table", description=__doc__.split("\n\n")[0],
-                                     epilog=__doc__.split("\n\n", 2)[2],
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser("table", __doc__)
     parser.add_argument("runs", nargs="+", metavar="RUN[=LABEL]")
     parser.add_argument("--format", choices=FORMATS, default="text")
     args = parser.parse_args()

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands of a tutorial, word for word and in their order, at the reduced length that the page's
-`short:` comments tell.
+`short:` comments tell; with --whole at their own length, with the seconds of each block.
 
-usage: tutorials.py DETENT PAGE..."""
+usage: tutorials.py [--whole] DETENT PAGE..."""
 import os
 import random
 import re
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "e2e"))
 from support import png
@@ -29,7 +30,7 @@ def draw(folder):
                 f.write(png(side, side, rows))
 
 
-def follow(detent, page, folder):
+def follow(detent, page, folder, whole):
     with open(page, encoding="utf-8") as f:
         text = f.read()
     shorter = re.findall(r"<!-- short: (.*?) -> (.*?) -->", text)
@@ -39,21 +40,25 @@ def follow(detent, page, folder):
             sys.exit(f"{page}: no command has '{long}'")
     env = dict(os.environ, PATH=os.path.dirname(detent) + ":" + os.environ["PATH"])
     for block in blocks:
-        for long, short in shorter:
+        for long, short in shorter if not whole else []:
             block = block.replace(long, short)
+        begun = time.monotonic()
         done = subprocess.run(["bash", "-euo", "pipefail", "-c", block], cwd=folder, env=env,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode:
             sys.exit(f"{page}: exit code {done.returncode} of\n{block}\n{done.stdout}")
+        if whole:
+            print(f"{time.monotonic() - begun:6.1f} s  {block.strip().splitlines()[0][:80]}", flush=True)
     return len(blocks)
 
 
 def main():
-    detent, *pages = sys.argv[1:]
+    whole = sys.argv[1] == "--whole"
+    detent, *pages = sys.argv[1 + whole:]
     for page in pages:
         with tempfile.TemporaryDirectory(prefix="detent-tutorial-") as folder:
             draw(folder)
-            count = follow(os.path.abspath(detent), page, folder)
+            count = follow(os.path.abspath(detent), page, folder, whole)
             if count < 3:
                 sys.exit(f"{page}: {count} blocks of commands")
             print(f"{os.path.basename(page)}: {count} blocks of commands")

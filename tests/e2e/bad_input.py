@@ -94,6 +94,10 @@ def recipes(test, recipe):
             ("no word of orientations", "data.orientation=turn", "data.orientation: turn is not one of ignore|apply"),
             ("a value that is none", "train.epochs=many", "train.epochs: many is not a whole number"),
             ("a key of the wrong section", "data.lr=0.1", "data.lr: unknown key"),
+            ("braces that a shell took", "quant.weights=method:lsq", "quant.weights: must be a map of keys",
+             "in a shell it is quoted"),
+            ("a rule of a layer of another name", "quant.rules=[{layers: conv9, weights: {bits: 3}}]",
+             "quant.rules.0.layers: 'conv9' matches no layer; there is 'conv"),
             ("a GPU", "device=gpu", "device: unknown key; everything runs on processors", "other machines "
              "take what detent export writes"),
             ("a GPU to train on", "train.device=cuda", "train.device: unknown key; everything runs on processors"),
@@ -184,6 +188,10 @@ def arguments(test, recipe):
                 "everything runs on processors here (--threads: how many", "what detent export writes")
     refused(test, "isa", ["train", recipe, "--isa", "avx9", *never], "isa: 'avx9'", "nearest")
     refused(test, "no words", ["train"], "RECIPE")
+    for verb in "report", "plot", "sweep":
+        refused(test, f"{verb} without --out", [verb, test.folder], f"detent {verb}: ", "required: --out")
+    refused(test, "no run to report", ["table"], "detent table: ", "required: ")
+    refused(test, "a format of tables", ["table", test.folder, "--format", "xml"], "'xml'", "'markdown'")
     refused(test, "no such list", ["list", "quantisers"], "did you mean 'quantizers'?")
     refused(test, "a pattern of no key", ["list", "keys", "nothing"], "no name among the keys has")
     test.check("train.log_steps" in test.succeed("list", "keys", "log_") and

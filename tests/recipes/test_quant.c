@@ -115,14 +115,17 @@ START_TEST(rules_merge_in_order)
     ck_assert(grad_scale(r, "layer1.0.conv2") == 7);
     site(r, "layer3.0.conv2", DT_LAYER_BODY, DT_SIDE_ACTIVATIONS, "none");
     ck_assert_int_eq(dt_recipe_check_rules_used(r, &err), DT_ERR_NOT_FOUND);
-    ck_assert_str_eq(err.text,
-                     "/r/x.yaml:9: quant.rules.2.layers: 'layer3.1.conv2' matches no layer");
+    ck_assert_str_eq(
+        err.text, "/r/x.yaml:9: quant.rules.2.layers: 'layer3.1.conv2' matches no layer; there is "
+                  "'layer3.0.conv2'");
     /* The method goes to pact and back: the options of lsq are at their defaults, bits are kept. */
     site(r, "layer3.1.conv2", DT_LAYER_BODY, DT_SIDE_WEIGHTS, "lsq 3 tensor");
     ck_assert(grad_scale(r, "layer3.1.conv2") == 1);
     site(r, "layer3.1.conv2", DT_LAYER_BODY, DT_SIDE_ACTIVATIONS, "lsq 3 tensor");
     ck_assert_int_eq(dt_recipe_check_rules_used(r, &err), DT_ERR_NOT_FOUND);
-    ck_assert_str_eq(err.text, "/r/x.yaml:11: quant.rules.4.layers: 'conv1' matches no layer");
+    ck_assert_str_eq(err.text,
+                     "/r/x.yaml:11: quant.rules.4.layers: 'conv1' matches no layer; there is "
+                     "'layer3.0.conv1'");
     site(r, "conv1", DT_LAYER_FIRST, DT_SIDE_WEIGHTS, "lsq 5 channel"); /* rules are above roles */
     ck_assert_int_eq(dt_recipe_check_rules_used(r, &err), DT_OK);
     dt_recipe_free(r);
