@@ -8,7 +8,6 @@
 #include "autograd/fuse.h"
 #include "autograd/query.h"
 #include "autograd/rewrite.h"
-#include "core/spill.h"
 #include "ptq/units.h"
 
 static dt_status no_memory(dt_error *err)
@@ -46,9 +45,10 @@ dt_status dt_ptq_init(dt_ptq *q, const dt_ptq_params *p, dt_error *err)
     DT_TRY(check_net(q, err));
     q->arena = dt_arena_new(p->alloc, "ptq");
     if (!q->arena) return no_memory(err);
+    dt_status st = dt_ptq_values_init(q, err);
     q->needed = dt_arena_get(q->arena, (size_t)p->graph->node_count + 1);
     q->border = dt_arena_get(q->arena, sizeof *q->border * (size_t)(p->graph->node_count + 2));
-    dt_status st = q->needed && q->border ? DT_OK : no_memory(err);
+    if (st == DT_OK && !(q->needed && q->border)) st = no_memory(err);
     if (st == DT_OK) st = dt_graph_rewrite(p->graph, visit_bare, q, p->alloc, &q->bare, err);
     if (st == DT_OK) {
         dt_query_cone(p->graph, &p->logits, 1, q->needed);
@@ -64,6 +64,7 @@ void dt_ptq_fini(dt_ptq *q)
     dt_ptq_put(q, q->stream.quant);
     dt_ptq_put(q, q->stream.plain);
     dt_ptq_put(q, q->made);
+    dt_ptq_values_fini(q);
     dt_state_fini(&q->origin);
     dt_graph_fini(&q->bare);
     dt_arena_free(q->arena);
@@ -85,34 +86,6 @@ dt_status dt_ptq_keep_origin(dt_ptq *q, dt_error *err)
 int64_t dt_ptq_features(const dt_ptq *q, int value)
 {
     return dt_shape_count(&q->g->value[value].shape);
-}
-
-dt_status dt_ptq_get(const dt_ptq *q, int value, real **out, dt_error *err)
-{
-    size_t n;
-    *out = NULL;
-    if (!dt_size_mul((size_t)q->p->count, (size_t)dt_ptq_features(q, value), &n) ||
-        n > SIZE_MAX / sizeof **out)
-        return no_memory(err);
-    if (q->p->spill) {
-        void *room;
-        DT_TRY(dt_spill_get(q->p->spill, n * sizeof **out, &room, err));
-        *out = room;
-        return DT_OK;
-    }
-    *out = dt_get_array(q->p->alloc, n, sizeof **out, "values of all pictures");
-    if (*out) return DT_OK;
-    return dt_fail(err, DT_ERR_NOMEM, &(dt_where){ .key = "ptq.images" },
-                   "no memory for %.0f MB, '%s' of %lld pictures; take less",
-                   (double)n * sizeof **out / 1e6, q->g->value[value].name, (long long)q->p->count);
-}
-
-void dt_ptq_put(const dt_ptq *q, real *values)
-{
-    if (q->p->spill)
-        dt_spill_put(values);
-    else
-        dt_put(q->p->alloc, values);
 }
 
 /* One net cut to a pass, ready to run. */
@@ -152,9 +125,11 @@ static dt_status open_runner(dt_ptq *q, const dt_ptq_pass *pass, int *want, int6
                                                     .given = &r->from,
                                                     .given_count = 1 },
                                 p->alloc, err);
+    void *memory = NULL;
+    if (st == DT_OK) st = dt_ptq_scratch(q, r->plan.arena_bytes, &memory, err);
     if (st == DT_OK)
-        st = dt_exec_init(&r->exec, &r->plan, pass->plain ? &q->origin : p->state, p->kernels, NULL,
-                          p->alloc, err);
+        st = dt_exec_init(&r->exec, &r->plan, pass->plain ? &q->origin : p->state, p->kernels,
+                          memory, p->alloc, err);
     if (st != DT_OK) close_runner(r);
     return st;
 }

@@ -26,9 +26,10 @@ struct dt_ptq {
     int *border;  /* values through which all goes, in order; the picture first */
     int border_count;
     dt_arena *arena;
-    int stage, unit;    /* under way */
-    double done, share; /* of all work: before this unit, and what this stage is */
-    int unit_count;     /* of this stage */
+    struct dt_ptq_values *values; /* arrays that are free, values.c */
+    int stage, unit;              /* under way */
+    double done, share;           /* of all work: before this unit, and what this stage is */
+    int unit_count;               /* of this stage */
     dt_ptq_stream stream;
 };
 
@@ -38,12 +39,17 @@ void dt_ptq_fini(dt_ptq *q);
  * transform. */
 dt_status dt_ptq_keep_origin(dt_ptq *q, dt_error *err) DT_MUST_CHECK;
 
+dt_status dt_ptq_values_init(dt_ptq *q, dt_error *err) DT_MUST_CHECK;
+void dt_ptq_values_fini(dt_ptq *q); /* fine before init */
 /* Elements of a value of one picture. */
 int64_t dt_ptq_features(const dt_ptq *q, int value);
-/* Array for `value` over all pictures, to be given back with dt_ptq_put. IO: it lies in a file that
- * the disk has no room for. */
+/* Array for `value` over all pictures, with anything in it, to be given back with dt_ptq_put before
+ * dt_ptq_fini. IO: it lies in a file that the disk has no room for. */
 dt_status dt_ptq_get(const dt_ptq *q, int value, real **out, dt_error *err) DT_MUST_CHECK;
 void dt_ptq_put(const dt_ptq *q, real *values); /* NULL is fine */
+
+/* Memory of a pass under way, until the next call. */
+dt_status dt_ptq_scratch(const dt_ptq *q, size_t bytes, void **out, dt_error *err) DT_MUST_CHECK;
 
 /* A pass over all pictures through a part of a net. */
 typedef struct dt_ptq_pass {

@@ -165,8 +165,36 @@ START_TEST(biases_make_means_equal)
     }
     ck_assert_double_lt(error, 1e-4);
     ck_assert_double_gt(apart, 1e-2); /* though the values differ */
-    dt_put(NULL, a);
-    dt_put(NULL, b);
+    dt_ptq_put(&q, a);
+    dt_ptq_put(&q, b);
+    dt_ptq_fini(&q);
+    staged_close(&s);
+}
+END_TEST
+
+/* What was given back is given out again, where it is large enough. */
+START_TEST(arrays_are_used_again)
+{
+    staged s;
+    dt_ptq q;
+    real *large, *small, *again, *other;
+    staged_open(&s, STAGED_SMALL "ptq: {images: 16, batch: 16, stages: [ranges]}\n", 1);
+    ck_assert_int_eq(dt_ptq_init(&q, &s.p, NULL), DT_OK);
+    ck_assert_int_eq(dt_ptq_get(&q, s.p.input, &large, NULL), DT_OK);
+    ck_assert_int_eq(dt_ptq_get(&q, s.p.logits, &small, NULL), DT_OK);
+    ck_assert_ptr_ne(large, small);
+    dt_ptq_put(&q, large);
+    dt_ptq_put(&q, small);
+    dt_ptq_put(&q, NULL);
+    ck_assert_int_eq(dt_ptq_get(&q, s.p.logits, &again, NULL), DT_OK);
+    ck_assert_ptr_eq(again, small); /* the smallest that is large enough */
+    ck_assert_int_eq(dt_ptq_get(&q, s.p.logits, &other, NULL), DT_OK);
+    ck_assert_ptr_eq(other, large);
+    ck_assert_int_eq(dt_ptq_get(&q, s.p.logits, &small, NULL), DT_OK);
+    ck_assert(small != again && small != other);
+    dt_ptq_put(&q, again);
+    dt_ptq_put(&q, other);
+    dt_ptq_put(&q, small);
     dt_ptq_fini(&q);
     staged_close(&s);
 }
@@ -200,5 +228,6 @@ START_TEST(bad_stages_are_refused)
 }
 END_TEST
 
-DT_TEST_MAIN("ptq", units_follow_from_the_graph, every_product_is_in_one_unit,
-             presets_hold_their_promises, biases_make_means_equal, bad_stages_are_refused)
+DT_TEST_MAIN("ptq", arrays_are_used_again, units_follow_from_the_graph,
+             every_product_is_in_one_unit, presets_hold_their_promises, biases_make_means_equal,
+             bad_stages_are_refused)

@@ -83,7 +83,10 @@ static double measure_now(compared *c, const real *y, real *dy)
 
 static void close_unit(compared *c)
 {
-    real *all[] = { c->r.quant, c->r.plain, c->r.target, c->y, c->t, c->dy };
+    real *values[] = { c->r.quant, c->r.plain, c->r.target };
+    real *all[] = { c->y, c->t, c->dy };
+    for (size_t i = 0; i < DT_ARRAY_LEN(values); i++)
+        dt_ptq_put(&c->q, values[i]);
     for (size_t i = 0; i < DT_ARRAY_LEN(all); i++)
         dt_put(NULL, all[i]);
     dt_arena_free(c->r.arena);

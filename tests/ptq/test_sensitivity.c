@@ -95,8 +95,8 @@ static void open_last(staged *s, last_layer *l)
 
 static void close_last(last_layer *l)
 {
-    dt_put(NULL, l->x);
-    dt_put(NULL, l->logits);
+    dt_ptq_put(&l->q, l->x);
+    dt_ptq_put(&l->q, l->logits);
     l->q.origin = (dt_state){ 0 };
     dt_ptq_fini(&l->q);
 }
