@@ -88,13 +88,27 @@ static size_t sums_bytes(const call *k)
            sizeof(real);
 }
 
+size_t dt_attention_work(const dt_op_run *r, const dt_attention_head *h)
+{
+    const dt_gemm_kernels *g = &r->kernels->gemm;
+    const size_t needs[] = { g->work(h->T, h->S, h->d), g->work(h->T, h->d, h->S),
+                             g->work(h->S, h->d, h->T) };
+    return dt_op_most(needs, DT_ARRAY_LEN(needs));
+}
+
+void dt_attention_multiply(const dt_op_run *r, const dt_attention_head *h, const dt_gemm_part *p,
+                           int thread)
+{
+    unsigned char *work = r->work;
+    r->kernels->gemm.part(p, work + (size_t)thread * dt_attention_work(r, h));
+}
+
 /* Bytes of a thread: matrices, then the largest of its products. */
 static void lay_out(call *k, bool back)
 {
-    const dt_gemm_kernels *g = &k->r->kernels->gemm;
-    const size_t needs[] = { g->work(k->T, k->T, k->d), g->work(k->T, k->d, k->T) };
+    const dt_attention_head h = { .T = k->T, .S = k->T, .C = k->C, .d = k->d };
     k->matrices = (size_t)scratch_of(k, back) * sizeof(real);
-    k->each = k->matrices + dt_op_most(needs, DT_ARRAY_LEN(needs));
+    k->each = k->matrices + dt_attention_work(k->r, &h);
 }
 
 static void memory(const dt_op_run *r, dt_op_memory *out)

@@ -27,6 +27,13 @@ static inline dt_attention_head dt_attention_head_of(const dt_shape *scores, int
     return (dt_attention_head){ T, S, C, d, n * T * C + h * d, n * S * C + h * d, i * T * S };
 }
 
+/* Work of a thread for any product of a head's matrices: [T,d] by [d,S], [T,S] by [S,d], and with T and
+ * S the other way round. */
+size_t dt_attention_work(const dt_op_run *r, const dt_attention_head *h);
+/* One of them; r->work has that for each thread. */
+void dt_attention_multiply(const dt_op_run *r, const dt_attention_head *h, const dt_gemm_part *p,
+                           int thread);
+
 enum {
     DT_ATTENTION_Q,
     DT_ATTENTION_K,

@@ -25,23 +25,10 @@ static dt_attention_head head_of(const dt_op_run *r, int64_t i)
     return dt_attention_head_of(&r->out_shape[0], r->in_shape[0].dim[2], i);
 }
 
-/* Of a thread: the largest of its products. */
-static size_t each(const dt_op_run *r)
-{
-    const dt_attention_head h = head_of(r, 0);
-    const dt_gemm_kernels *g = &r->kernels->gemm;
-    const size_t needs[] = { g->work(h.T, h.S, h.d), g->work(h.T, h.d, h.S), g->work(h.S, h.d, h.T) };
-    return dt_op_most(needs, DT_ARRAY_LEN(needs));
-}
-
 static void memory(const dt_op_run *r, dt_op_memory *out)
 {
-    out->forward_work = out->backward_work = (size_t)r->threads * each(r);
-}
-
-static void multiply(const dt_op_run *r, const dt_gemm_part *p, int thread)
-{
-    r->kernels->gemm.part(p, (unsigned char *)r->work + (size_t)thread * each(r));
+    const dt_attention_head h = head_of(r, 0);
+    out->forward_work = out->backward_work = (size_t)r->threads * dt_attention_work(r, &h);
 }
 
 static void forward_head(void *arg, int64_t i, int thread)
@@ -59,7 +46,7 @@ static void forward_head(void *arg, int64_t i, int thread)
                              .lda = h.C,
                              .ldb = h.C,
                              .ldc = h.S };
-    multiply(r, &p, thread);
+    dt_attention_multiply(r, &h, &p, thread);
 }
 
 static void backward_head(void *arg, int64_t i, int thread)
@@ -78,7 +65,7 @@ static void backward_head(void *arg, int64_t i, int thread)
         p.b = (const real *)r->in[1] + h.key;
         p.c = r->d_in[0] + h.query;
         p.sum = r->add[0];
-        multiply(r, &p, thread);
+        dt_attention_multiply(r, &h, &p, thread);
     }
     if (r->d_in[1]) {
         p.ta = true;
@@ -87,7 +74,7 @@ static void backward_head(void *arg, int64_t i, int thread)
         p.b = (const real *)r->in[0] + h.query;
         p.c = r->d_in[1] + h.key;
         p.sum = r->add[1];
-        multiply(r, &p, thread);
+        dt_attention_multiply(r, &h, &p, thread);
     }
 }
 
