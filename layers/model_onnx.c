@@ -19,5 +19,6 @@ static const dt_model_source *file(const void *conf)
 const dt_model dt_model_onnx = {
     .row = { "onnx", "a network read from an ONNX file", opts, sizeof(dt_model_source) },
     .axes = -1,
+    .inputs = true,
     .file = file,
 };

@@ -15,7 +15,7 @@ from support import TESTS, Test, environment, main
 
 RECIPE = """\
 model: {{{model}, classes: 4}}
-data: {{name: arrays, root: ., x: x{C}.npy, y: y.npy, test_x: test_x{C}.npy, test_y: test_y.npy, batch: 16,
+data: {{name: arrays, root: ., {x}y: y.npy, test_y: test_y.npy, batch: 16,
   normalize: {{mean: 0, std: 1}}{more}}}
 quant: {{weights: {{method: lsq, bits: 4}}, activations: {{method: lsq, bits: 4}}}}
 train: {{epochs: 1, max_steps: 3, optimizer: {{name: sgd, lr: 0.01}}}}
@@ -40,8 +40,9 @@ from onnx import TensorProto, helper, numpy_helper
 rng = np.random.default_rng(3)
 
 def save(name, dims, nodes, constants):
+    dims = dims if isinstance(dims, dict) else {"in": dims}
     graph = helper.make_graph([helper.make_node(op, i, [o], **kw) for op, i, o, kw in nodes], name,
-                              [helper.make_tensor_value_info("in", TensorProto.FLOAT, dims)],
+                              [helper.make_tensor_value_info(k, TensorProto.FLOAT, v) for k, v in dims.items()],
                               [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["N", 4])],
                               [numpy_helper.from_array((rng.standard_normal(s) * 0.3).astype("<f4"), n)
                                for n, s in constants.items()])
@@ -62,8 +63,15 @@ for C in 1, 2, 5:
 save("rows", ["N", 144], [("Gemm", ["in", "w1", "b1"], "h", {"transB": 1}), ("Relu", ["h"], "r", {}),
                           ("Gemm", ["r", "w2", "b2"], "out", {"transB": 1})],
      {"w1": (16, 144), "b1": (16,), "w2": (4, 16), "b2": (4,)})
+save("two", {"seen": ["N", 2, 12, 12], "told": ["N", 6]},
+     [("Conv", ["seen", "w1", "b1"], "c1", {"pads": [1] * 4, "strides": [2, 2]}), ("Relu", ["c1"], "r1", {}),
+      ("GlobalAveragePool", ["r1"], "p", {}), ("Flatten", ["p"], "f", {}),
+      ("Gemm", ["told", "w2", "b2"], "g", {"transB": 1}), ("Relu", ["g"], "r2", {}),
+      ("Concat", ["f", "r2"], "k", {"axis": 1}), ("Gemm", ["k", "w3", "b3"], "out", {"transB": 1})],
+     {"w1": (6, 2, 3, 3), "b1": (6,), "w2": (5, 6), "b2": (5,), "w3": (4, 11), "b3": (4,)})
 for prefix, count in ("", 64), ("test_", 48):
     y = np.arange(count) % 4
+    np.save(prefix + "told.npy", rng.standard_normal((count, 6)).astype("<f4"))
     np.save(prefix + "y.npy", y)
     for C in 1, 2, 5:
         x = 0.3 * rng.standard_normal((count, 12, 12, C)).astype("<f4")
@@ -73,8 +81,12 @@ for prefix, count in ("", 64), ("test_", 48):
 '''
 
 
-def check(test, name, model, C, runtimes, python, more=""):
-    recipe, folder = test.write("net.recipe", RECIPE.format(model=model, C=C, more=more)), test.path(name)
+def recipe_of(test, model, C, more, x="x: x{C}.npy, test_x: test_x{C}.npy, "):
+    return test.write("net.recipe", RECIPE.format(model=model, more=more, x=x.format(C=C)))
+
+
+def check(test, name, model, C, runtimes, python, more="", *x):
+    recipe, folder = recipe_of(test, model, C, more, *x), test.path(name)
     test.succeed("train", recipe, "--out", folder, "--threads", 1)
     init = f"model.init={folder}/last.h5"
     code, out, err = test.run("verify", recipe, init, "--json", "--threads", 1)
@@ -90,7 +102,7 @@ def check(test, name, model, C, runtimes, python, more=""):
 
 
 def refuse(test, model, C, pattern, more=""):
-    recipe = test.write("net.recipe", RECIPE.format(model=model, C=C, more=more))
+    recipe = recipe_of(test, model, C, more)
     code, _, err = test.run("train", recipe, "--out", test.path("refused"))
     test.check(code == 1 and pattern in err.strip().split("\n")[-1], f"{model}: {code} {err}")
 
@@ -115,6 +127,8 @@ def run(args):
         for kind in "first", "last", "open":
             check(test, f"{kind}{C}", f"onnx: {kind}{C}.onnx", C, every if whole else [], python)
     check(test, "rows", "onnx: rows.onnx", 1, every if whole else ["ort"], python, ", flatten: true")
+    several = ", inputs: [seen=x2.npy, told=told.npy], test_inputs: [seen=test_x2.npy, told=test_told.npy]"
+    check(test, "two", "onnx: two.onnx", 2, ["ort"], python, several, "")
     refuse(test, "onnx: first5.onnx", 2, "first5.onnx: in: wants 5 channels, the data has 2")
     refuse(test, "onnx: last1.onnx", 5, "last1.onnx: in: wants 1 channels, the data has 5")
     refuse(test, "onnx: rows.onnx", 1, "rows.onnx: in: has 2 dimensions, the data gives [1,12,12,1]")

@@ -1,6 +1,7 @@
 /* The walk over the nodes of an ONNX file: constants are folded, the rest becomes nodes. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/onnx/reader/onnx_graph.h"
+#include "exchange/onnx/reader/onnx_inputs.h"
 
 #include <string.h>
 
@@ -11,7 +12,6 @@
 #include "exchange/onnx/reader/onnx_roles.h"
 
 enum { OLDEST = 7, NEWEST = 23 }; /* opsets whose rules the rows follow */
-enum { PICTURE = 4, ROWS = 2 };   /* dimensions of inputs */
 
 struct dt_onnx_net {
     dt_ox_file *file;
@@ -31,17 +31,8 @@ static dt_status check(const dt_onnx_net *n, dt_error *err)
     if (f->opset < OLDEST || f->opset > NEWEST)
         return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .file = f->path },
                        "is of opset %d; %d to %d are read", f->opset, OLDEST, NEWEST);
-    if (f->in_count != 1)
-        return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .file = f->path },
-                       "has %d inputs; a net that takes one (a picture, an array) is read",
-                       f->in_count);
     if (f->out_count < 1) return fail(n, DT_ERR_FORMAT, NULL, err, "has no output");
-    const dt_ox_port *p = &f->in[0];
-    if ((p->rank != PICTURE && p->rank != ROWS) || p->type != 1)
-        return fail(n, DT_ERR_UNSUPPORTED, p->name, err,
-                    "is no picture and no rows of numbers: float32 of four or two dimensions is "
-                    "read");
-    return DT_OK;
+    return dt_ox_check_inputs(f, err);
 }
 
 static dt_status open_net(dt_ox_file *f, const dt_alloc *a, dt_onnx_net **out, dt_error *err)
@@ -92,51 +83,14 @@ const char *dt_onnx_net_sha256(const dt_onnx_net *n)
     return n->file->sha256;
 }
 
-/* Nothing but Transposes to [N,C,H,W] reads the input, and one does. */
-static bool is_turned_first(const dt_ox_file *f)
+void dt_onnx_net_size(const dt_onnx_net *n, int64_t *out_H, int64_t *out_W)
 {
-    static const int64_t to_planes[] = { 0, 3, 1, 2 };
-    bool turned = false;
-    for (int i = 0; i < f->node_count; i++) {
-        const dt_ox_node *node = &f->node[i];
-        for (int k = 0; k < node->in_count; k++) {
-            if (strcmp(node->in[k], f->in[0].name) != 0) continue;
-            const dt_ox_attr *perm = node->attr_count == 1 ? &node->attr[0] : NULL;
-            turned = !strcmp(node->op, "Transpose") && perm && !strcmp(perm->name, "perm") &&
-                     perm->int_count == 4 && !memcmp(perm->ints, to_planes, sizeof to_planes);
-            if (!turned) return false;
-        }
-    }
-    return turned;
+    dt_ox_input_size(n->file, out_H, out_W);
 }
 
-/* Does the file have pictures as [N,H,W,C]? */
-static bool is_channels_last(const dt_onnx_net *n)
+void dt_onnx_net_input(const dt_onnx_net *n, dt_shape *out)
 {
-    const dt_ox_port *p = &n->file->in[0];
-    if (p->dim[1] == 3 || p->dim[3] == 3) return p->dim[1] != 3;
-    return is_turned_first(n->file);
-}
-
-static const int planes[] = { 0, 3, 1, 2 }, same[] = { 0, 1, 2, 3 };
-
-/* Is the data, of as many dimensions as the file's input, what that wants in this order? */
-static bool fits(const dt_ox_port *p, const dt_shape *s, const int *axis)
-{
-    for (int i = 1; i < p->rank; i++)
-        if (p->dim[i] >= 0 && p->dim[i] != s->dim[axis[i]]) return false;
-    return true;
-}
-
-/* For each dimension of the input in the file, the axis of ours: as the data has it, or where that
- * leaves it open or is not known (NULL) as the file reads. */
-static const int *axes_of(const dt_onnx_net *n, const dt_shape *data)
-{
-    const dt_ox_port *p = &n->file->in[0];
-    if (p->rank == ROWS) return same;
-    bool last = data && fits(p, data, same), first = data && fits(p, data, planes);
-    if (last == first) last = is_channels_last(n);
-    return last ? same : planes;
+    dt_ox_input_shape(n->file, out);
 }
 
 int dt_onnx_net_classes(const dt_onnx_net *n)
@@ -156,57 +110,6 @@ bool dt_onnx_net_is_quantized(const dt_onnx_net *n)
         if (op && op->quantizes) return true;
     }
     return false;
-}
-
-void dt_onnx_net_size(const dt_onnx_net *n, int64_t *out_H, int64_t *out_W)
-{
-    const dt_ox_port *p = &n->file->in[0];
-    *out_H = *out_W = 0;
-    if (p->rank != PICTURE) return;
-    int at = is_channels_last(n) ? 1 : 2;
-    if (p->dim[at] > 0) *out_H = p->dim[at];
-    if (p->dim[at + 1] > 0) *out_W = p->dim[at + 1];
-}
-
-void dt_onnx_net_input(const dt_onnx_net *n, dt_shape *out)
-{
-    const dt_ox_port *p = &n->file->in[0];
-    *out = (dt_shape){ .rank = 0 };
-    if (p->rank != PICTURE && p->rank != 2) return;
-    for (int i = 1; i < p->rank; i++)
-        if (p->dim[i] <= 0 || p->dim[i] > INT32_MAX) return;
-    if (p->rank == 2)
-        *out = DT_SHAPE(1, p->dim[1]);
-    else if (is_channels_last(n))
-        *out = DT_SHAPE(1, p->dim[1], p->dim[2], p->dim[3]);
-    else
-        *out = DT_SHAPE(1, p->dim[2], p->dim[3], p->dim[1]);
-}
-
-/* The file's input is value x. */
-static dt_status set_input(dt_onnx_net *n, int x)
-{
-    static const char *const words[] = { "samples", "rows", "columns", "channels" };
-    const dt_ox_port *p = &n->file->in[0];
-    const dt_shape *s = &n->walk.b->graph->value[x].shape;
-    dt_ox_value v = { .value = x, .rank = p->rank };
-    char text[DT_SHAPE_TEXT];
-    if (s->rank != p->rank)
-        return dt_fail(n->walk.err, DT_ERR_SHAPE, &(dt_where){ n->file->path, 0, p->name },
-                       "has %d dimensions, the data gives %s", p->rank, dt_shape_print(s, text));
-    const int *axis = axes_of(n, s);
-    for (int i = 0; i < p->rank; i++) {
-        v.axis[i] = axis[i];
-        v.dim[i] = s->dim[v.axis[i]];
-        if (i == 0 || p->dim[i] < 0 || p->dim[i] == v.dim[i]) continue;
-        return dt_fail(n->walk.err, DT_ERR_SHAPE, &(dt_where){ n->file->path, 0, p->name },
-                       "wants %lld %s, the data has %lld", (long long)p->dim[i],
-                       p->rank == ROWS ? "numbers" : words[v.axis[i]], (long long)v.dim[i]);
-    }
-    dt_ox_value *copy = dt_arena_get(n->file->arena, sizeof *copy);
-    if (!copy) return fail(n, DT_ERR_NOMEM, NULL, n->walk.err, "no memory");
-    *copy = v;
-    return dt_ox_map_set(&n->walk.values, p->name, copy, n->walk.err);
 }
 
 static dt_status set_constants(dt_onnx_net *n)
@@ -336,7 +239,7 @@ static dt_status walk_all(dt_onnx_net *n, int x)
     DT_TRY(find_readers(n));
     DT_TRY(dt_ox_find_patterns(&n->walk));
     DT_TRY(set_constants(n));
-    DT_TRY(set_input(n, x));
+    DT_TRY(dt_ox_set_inputs(&n->walk, x));
     for (int i = 0; i < n->file->node_count; i++) {
         DT_TRY(begin_node(n, i));
         DT_TRY(dt_ox_walk_node(&n->walk));
@@ -385,7 +288,7 @@ static dt_status look_all(dt_onnx_net *n, int x, void (*fn)(void *arg, const dt_
     DT_TRY(find_readers(n));
     DT_TRY(dt_ox_find_patterns(&n->walk));
     DT_TRY(set_constants(n));
-    DT_TRY(set_input(n, x));
+    DT_TRY(dt_ox_set_inputs(&n->walk, x));
     for (int i = 0; i < n->file->node_count; i++) {
         DT_TRY(begin_node(n, i));
         DT_TRY(look_at(n, fn, arg));
@@ -396,23 +299,15 @@ static dt_status look_all(dt_onnx_net *n, int x, void (*fn)(void *arg, const dt_
 dt_status dt_onnx_net_look(dt_onnx_net *n, void (*fn)(void *arg, const dt_onnx_look *look),
                            void *arg, dt_error *err)
 {
-    enum { SIDE = 32 };
     dt_graph graph;
     dt_builder b = { .graph = &graph, .err = err };
-    dt_value input = { .name = "input", .kind = DT_VALUE_INPUT, .batched = true };
-    const dt_ox_port *p = &n->file->in[0];
     int x;
-    input.shape = (dt_shape){ .rank = p->rank, .dim = { 1 } };
-    for (int i = 1; i < p->rank; i++) {
-        int axis = axes_of(n, NULL)[i];
-        input.shape.dim[axis] = p->dim[i] > 0 ? p->dim[i] : axis == PICTURE - 1 ? 3 : SIDE;
-    }
     n->walk.b = &b;
     n->walk.err = err;
     n->walk.brief = true;
     n->walk.sites = true;
     DT_TRY(dt_graph_init(&graph, n->file->alloc, err));
-    dt_status st = dt_graph_value(&graph, &input, &x, err);
+    dt_status st = dt_ox_make_inputs(n->file, &graph, &x, err);
     if (st == DT_OK) st = look_all(n, x, fn, arg);
     n->walk.b = NULL;
     dt_graph_fini(&graph);
@@ -442,13 +337,13 @@ static dt_status build(dt_onnx_net *n, dt_builder *b, int x, int *out_logits, dt
 }
 
 /* The name of the layer that gives the output, of a graph that is made for that alone. */
-static dt_status find_last(dt_onnx_net *n, const dt_value *picture, dt_error *err)
+static dt_status find_last(dt_onnx_net *n, const dt_graph *with, int input, dt_error *err)
 {
     dt_graph g;
     dt_builder b = { .graph = &g };
     int x, y = -1;
     DT_TRY(dt_graph_init(&g, n->file->alloc, err));
-    dt_status st = dt_graph_value(&g, picture, &x, err);
+    dt_status st = dt_ox_copy_inputs(with, input, &g, &x, err);
     if (st == DT_OK) st = build(n, &b, x, &y, err);
     for (int i = 0; st == DT_OK && i < g.node_count; i++)
         if (g.node[i].op->product && g.node[i].role == DT_LAYER_LAST && !n->walk.resized) {
@@ -466,7 +361,7 @@ dt_status dt_onnx_net_build(dt_onnx_net *n, dt_builder *b, int x, int classes, b
     n->walk.resized = NULL;
     n->walk.outputs = classes;
     n->walk.sites = false; /* what is looked for first is the last layer */
-    if (classes && own && classes != own) DT_TRY(find_last(n, &b->graph->value[x], err));
+    if (classes && own && classes != own) DT_TRY(find_last(n, b->graph, x, err));
     n->walk.sites = sites;
     return build(n, b, x, out_logits, err);
 }

@@ -21,7 +21,8 @@ const char *dt_onnx_net_sha256(const dt_onnx_net *net);
 int dt_onnx_net_classes(const dt_onnx_net *net);
 /* The picture's size; 0: any, or no picture goes in. */
 void dt_onnx_net_size(const dt_onnx_net *net, int64_t *out_H, int64_t *out_W);
-/* A sample of its input, with a batch of one: [1,H,W,C] or [1,K]; rank 0: the file leaves it open. */
+/* A sample of its input, with a batch of one: [1,H,W,C] or [1,K]; rank 0: the file leaves it open.
+ */
 void dt_onnx_net_input(const dt_onnx_net *net, dt_shape *out);
 
 /* Does the file have quantizers (QuantizeLinear)? */
