@@ -145,6 +145,7 @@ PARTS = {
     "ptq/tail.c": "ptq/test_recon.c",
     "ptq/train.c": "ptq/test_recon.c",
     "ptq/units.c": "ptq/test_ptq.c",
+    "ptq/values.c": "ptq/test_recon.c",
     "ptq/weights.c": "ptq/test_ptq.c",
     "train/quantize/quantize.c": "e2e/quantize.py",
     "train/quantize/score.c": "e2e/quantize.py",
