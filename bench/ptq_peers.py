@@ -43,13 +43,15 @@ def python_of(name):
                                    os.path.join(ROOT, "bench", "ptq-peers", name + ".txt"))
 
 
-def worker(name, *arguments):
-    """Runs ptq_peer_worker.py in the environment of `name`: the seconds of wall and processors."""
+def worker(folder, name, *arguments):
+    """Runs ptq_peer_worker.py in the environment of `name`: the seconds of wall and processors. Some peers
+    leave files where they are run: in `folder`."""
     python = python_of(name)
     if not python:
         sys.exit(f"{name} cannot be installed")
     start, before = time.monotonic(), os.times()
-    code = subprocess.run([python, os.path.join(ROOT, "bench", "ptq_peer_worker.py"), *arguments]).returncode
+    code = subprocess.run([python, os.path.join(ROOT, "bench", "ptq_peer_worker.py"), *arguments],
+                          cwd=folder).returncode
     after = os.times()
     return code, time.monotonic() - start, (after.children_user - before.children_user
                                             + after.children_system - before.children_system)
@@ -61,7 +63,7 @@ def run_peer(args, name, method):
         return
     if name == "litert" and not args.tflite:
         return
-    code, wall, cpu = worker(name, method, args.net, args.keep, f"{name}-{method}", args.bits,
+    code, wall, cpu = worker(args.keep, name, method, args.net, args.keep, f"{name}-{method}", args.bits,
                              args.tflite or "")
     if code != 0:
         print(f"{name} {method}: failed", file=sys.stderr)
@@ -96,7 +98,7 @@ def run_detent(args):
         cpu = after.children_user - before.children_user + after.children_system - before.children_system
         with open(os.path.join(out, "report.json")) as f:
             model = json.load(f)["export"]
-        if worker("onnxruntime", "count", model, args.keep, tag, args.bits, "")[0] != 0:
+        if worker(args.keep, "onnxruntime", "count", os.path.abspath(model), args.keep, tag, args.bits, "")[0] != 0:
             sys.exit("onnxruntime cannot run the export")
         with open(mark + ".part") as f:
             told = json.load(f)
@@ -157,7 +159,7 @@ def main():
     os.makedirs(args.keep, exist_ok=True)
     only = args.only.split(",") if args.only is not None else [f"{n}-{m}" for n, m in PEERS]
     if not os.path.exists(os.path.join(args.keep, "test_y.npy")):
-        code, _, _ = worker("onnxruntime", "pictures", os.path.abspath(args.data), args.keep, args.normalize,
+        code, _, _ = worker(args.keep, "onnxruntime", "pictures", os.path.abspath(args.data), args.keep, args.normalize,
                             str(args.calibrate), "")
         if code != 0:
             sys.exit("no pictures")
