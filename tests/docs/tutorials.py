@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands of a tutorial, word for word and in their order, at the reduced length that the page's
-`short:` comments tell; with --whole at their own length, with the seconds of each block.
+`short:` comments tell; with --whole at their own length, with the seconds of each block, and those of processors.
 
 usage: tutorials.py [--whole] DETENT PAGE..."""
 import os
 import random
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,12 @@ def draw(folder):
                 f.write(png(side, side, rows))
 
 
+def processors():
+    """Seconds that commands before have had of them."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def follow(detent, page, folder, whole):
     with open(page, encoding="utf-8") as f:
         text = f.read()
@@ -42,13 +49,14 @@ def follow(detent, page, folder, whole):
     for block in blocks:
         for long, short in shorter if not whole else []:
             block = block.replace(long, short)
-        begun = time.monotonic()
+        begun, used = time.monotonic(), processors()
         done = subprocess.run(["bash", "-euo", "pipefail", "-c", block], cwd=folder, env=env,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode:
             sys.exit(f"{page}: exit code {done.returncode} of\n{block}\n{done.stdout}")
         if whole:
-            print(f"{time.monotonic() - begun:6.1f} s  {block.strip().splitlines()[0][:80]}", flush=True)
+            print(f"{time.monotonic() - begun:6.1f} s {processors() - used:6.1f} s  "
+                  f"{block.strip().splitlines()[0][:70]}", flush=True)
     return len(blocks)
 
 

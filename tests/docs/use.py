@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The programs of docs/use-the-model.md, as the page has them, against `detent predict --integer`.
 
-usage: use.py DETENT SOURCE_ROOT [VENV]
+usage: use.py DETENT SOURCE_ROOT [VENV METADATA_VENV]
 
 Without VENV the C program alone, here and on an emulated Cortex-M where there are its tools; with it
-those for onnxruntime and LiteRT. Exit status 77 (skipped) where VENV cannot be made."""
+those for onnxruntime and LiteRT, and Google's metadata. Exit status 77 (skipped) where VENV cannot be made."""
 import json
 import os
 import re
@@ -32,7 +32,7 @@ def programs(test, page):
         lines = len(body.splitlines())
         test.check(lines <= 25, f"{name}: {lines} lines")
         found.append(name)
-    test.check(found == ["classify_onnx.py", "classify_litert.py", "classify.c"], f"{found}")
+    test.check(found == ["classify_onnx.py", "classify_litert.py", "add_metadata.py", "classify.c"], f"{found}")
 
 
 def pixels(path):
@@ -76,6 +76,30 @@ def in_runtime(test, python, format, rounding, net, files):
     test.check(done.stdout.splitlines() == want, f"{format}: {done.stderr}\n{done.stdout}\n{want}")
 
 
+READ = """
+import json, sys
+from tflite_support import metadata
+d = metadata.MetadataDisplayer.with_model_file(sys.argv[1])
+print(json.dumps([json.loads(d.get_metadata_json()), d.get_associated_file_buffer("labels.txt").decode()]))
+"""
+
+
+def metadata(test, python, writer, files):
+    """What Google's tools read of the file; LiteRT runs it as it ran the one without."""
+    subprocess.run([writer, "add_metadata.py", "net.tflite", "more.tflite"], cwd=test.folder, check=True)
+    told, labels = json.loads(subprocess.run([writer, "-c", READ, test.path("more.tflite")], check=True,
+                                             stdout=subprocess.PIPE, text=True).stdout)
+    graph = told["subgraph_metadata"][0]
+    options = graph["input_tensor_metadata"][0]["process_units"][0]["options"]
+    test.check(labels.split() == list(CLASSES) and
+               graph["output_tensor_metadata"][0]["associated_files"][0]["type"] == "TENSOR_AXIS_LABELS" and
+               len(options["mean"]) == len(options["std"]) == 3 and 0 <= min(options["mean"]) < 255,
+               f"metadata: {told} {labels}")
+    said = [subprocess.run([python, "classify_litert.py", name, *files], cwd=test.folder, check=True,
+                           stdout=subprocess.PIPE, text=True).stdout for name in ("net.tflite", "more.tflite")]
+    test.check(said[0] == said[1] and len(said[0].splitlines()) == len(files), f"with metadata: {said}")
+
+
 def run(args):
     test = Test(args[0])
     python = None
@@ -97,6 +121,11 @@ def run(args):
         return test.end()
     in_runtime(test, python, "onnx", "fp32", net, files)
     in_runtime(test, python, "tflite", "xnnpack", net, files)
+    writer = environment.interpreter(args[3], os.path.join(os.path.dirname(HERE), "requirements-metadata.txt"))
+    if writer:
+        metadata(test, python, writer, files)
+    else:
+        test.skip("no tflite-support for this Python")
     # The file knows what is needed, and nothing of where it was made.
     with open(test.path("net.tflite"), "rb") as f:
         data = f.read()
