@@ -26,7 +26,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DETENT = os.path.join(ROOT, "build", "detent")
 SHORT = "ptq.stages.2.reconstruct.iterations="
 VAL = "data.val=5000 ptq.score=val"
-METRICS = ("kl", "fisher", "gradient", "mse", "trace", "pairs --allocator swap")
+METRICS = ("kl", "fisher", "gradient", "mse", "trace", "pairs --allocator swap --widths 3,4,6")
 
 
 def presets():

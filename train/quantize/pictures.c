@@ -21,8 +21,8 @@ dt_status dt_quantize_check(const dt_session *s, dt_error *err)
     return DT_OK;
 }
 
-/* Inputs and outputs of a unit in both nets, and what the stream is carried on to. */
-enum { VALUES = 6 };
+/* Inputs of a unit in both nets, its output in both, weights of its errors, and the stream. */
+enum { VALUES = 7 };
 
 dt_status dt_quantize_count(void *arg, dt_session *s, const char **out_key, dt_error *err)
 {
