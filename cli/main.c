@@ -41,7 +41,7 @@ static const cli_verb verbs[] = {
       cli_data },
     { .name = "report",
       .usage = "RUN[=LABEL]... --out FILE.html",
-      .help = "Make one page of runs: curves, layers, confusion, recipes." },
+      .help = "Make one page of runs, trained or quantized: curves, layers, confusion, recipes." },
     { .name = "table",
       .usage = "RUN[=LABEL]... [--format text|markdown|csv|latex]",
       .help = "Make a table of runs, with mean and deviation over seeds." },
@@ -60,8 +60,7 @@ static const cli_verb verbs[] = {
     { "bench", "step RECIPE [KEY=VALUE...]\nloader RECIPE [KEY=VALUE...]\nops [SHAPE]\nranks",
       "Time training steps on random pictures or an epoch of a run, single kernels, or sums among "
       "ranks.",
-      "tiMjklFKSwz",
-      1, CLI_MAX_WORDS, cli_bench },
+      "tiMjklFKSwz", 1, CLI_MAX_WORDS, cli_bench },
 };
 
 /* A line for each form of a verb. */

@@ -97,7 +97,11 @@ def main():
     parser.add_argument("runs", nargs="+", metavar="RUN[=LABEL]")
     parser.add_argument("--out", required=True, metavar="FILE")
     args = parser.parse_args()
-    draw([Curves(word) for word in args.runs], args.out)
+    runs = [Curves(word) for word in args.runs]
+    for run in runs:
+        if run.report:
+            fail(f"{run.folder}: was quantized without training and has no curves; report and table take it")
+    draw(runs, args.out)
 
 
 if __name__ == "__main__":

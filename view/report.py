@@ -21,6 +21,7 @@ import string
 import sys
 import tempfile
 
+import quantized
 import weights
 from runs import Parser, Run, detent, fail
 
@@ -327,7 +328,7 @@ def class_names(info, lines):
 
 
 def detail(run, quick, number, found):
-    net = run.path("last.h5")
+    net = run.path(run.net)
     images = [] if quick else ["--images", "200"]
     code, out, why = detent("inspect", net, "--json", *images)
     if code and images:
@@ -335,9 +336,10 @@ def detail(run, quick, number, found):
     if code:
         return f"<p>{text(why)}</p>"
     info = json.loads(out)
-    parts = [f"<p>{text(os.path.basename(net))}: step {info.get('run.step')}, "
-             f"{info['parameters']:,} parameters, {info['bytes']:,} bytes of checkpoint, "
-             f"{sum(l['low_bytes'] for l in info['layers']):,} bytes of weights.</p>",
+    step = f"step {info['run.step']}, " if info.get("run.step") else ""
+    parts = [f"<p>{text(os.path.basename(net))}: {step}{info['parameters']:,} parameters, "
+             f"{info['bytes']:,} bytes of checkpoint, {sum(l['low_bytes'] for l in info['layers']):,} bytes of weights.</p>",
+             quantized.parts(run.report, table, cell) if run.report else "",
              layers(info), sites(info), histograms(info, weights.of(net)), activations(info),
              oscillation(run), sensitivity(run, number, found)]
     if not quick:
@@ -349,8 +351,8 @@ def detail(run, quick, number, found):
         if any(s for s in info["sites"]):
             parts += ["<h3>Integer model</h3>", verification(net)]
     recipe = run.text("recipe.yaml")
-    parts += ["<h3>Recipe</h3><p>Again: save this as <code>recipe.yaml</code>, then<br><code>detent train "
-              "recipe.yaml --out again</code></p>",
+    parts += ["<h3>Recipe</h3><p>Again: save this as <code>recipe.yaml</code>, then<br><code>detent "
+              f"{'quantize' if run.report else 'train'} recipe.yaml --out again</code></p>",
               f"<details><summary>recipe.yaml, hash {text(info.get('recipe.hash', '')[:12])}</summary>"
               f"<pre>{text(recipe)}</pre></details>"]
     return "".join(parts)

@@ -62,13 +62,20 @@ def split_label(word):
     return (word[:cuts[0]], word[cuts[0] + 1:]) if cuts else (word, "")
 
 
+SCORE = "count", "agree", "agreement", "kl", "sqnr_db"  # of a quantized net, beside the task's metrics
+
+
 class Run:
-    """A folder that `detent train --out` made; "FOLDER=LABEL" names it."""
+    """A folder that `detent train --out` made, or `detent quantize --out`; "FOLDER=LABEL" names it. `net`
+    is its checkpoint, `report` what quantize tells of itself, else None."""
 
     def __init__(self, word):
         self.folder, label = split_label(word)
         self.label = label or os.path.basename(os.path.normpath(self.folder))
-        self.lines = []
+        self.lines, self.epoch_of, self.net, self.report = [], {}, "last.h5", None
+        if os.path.exists(self.path("report.json")) and not os.path.exists(self.path("metrics.jsonl")):
+            self.net, self.report = "quantized.h5", self.read_report()
+            return
         path = self.path("metrics.jsonl")
         try:
             with open(path) as f:
@@ -82,6 +89,13 @@ class Run:
 
     def path(self, name):
         return os.path.join(self.folder, name)
+
+    def read_report(self):
+        try:
+            report = json.loads(self.text("report.json"))
+            return {**report, "scores": {k: report[k] for k in ("float", "quantized", "integer") if report[k]}}
+        except (ValueError, KeyError, TypeError):
+            fail(f"{self.path('report.json')}: is not what 'detent quantize' writes")
 
     def of(self, kind, layer=None):
         found = [e for e in self.lines if e.get("kind") == kind]
@@ -98,15 +112,20 @@ class Run:
         return flat(self.text("recipe.yaml"))
 
     def done(self):
-        return os.path.exists(self.path("DONE"))
+        return os.path.exists(self.path(self.net if self.report else "DONE"))
 
     def metrics(self):
         """Names of what the test split is judged by, the deciding one first."""
+        if self.report:
+            return [k for k in next(iter(self.report["scores"].values()), {}) if k not in SCORE]
         head = next(csv.reader(self.text("summary.csv").splitlines()), [])
         return [h[5:] for h in head if h.startswith("test_") and h != "test_loss"]
 
     def last(self):
         """The last epoch; None: none is done."""
+        if self.report:
+            scores = list(self.report["scores"].values())[-1:]
+            return {"epoch": 0, **{f"test_{k}": v for score in scores for k, v in score.items()}}
         epochs = self.of("epoch")
         return epochs[-1] if epochs else None
 

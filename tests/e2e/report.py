@@ -118,6 +118,26 @@ def run(args):
     test.check("Verified." in page and "have the class of the float net" in page, "verification")
     test.check("detent train recipe.yaml" in page and "bits: 4" in page, "recipe")
 
+    # A net that was quantized without training: its report instead of curves, and a row of a table. The
+    # recipe has dynamics, of which it has no state.
+    test.succeed("quantize", test.path("a", "recipe.yaml"), "model.init=" + test.path("b", "last.h5"),
+                 "ptq.method=nearest", "ptq.images=24", "--out", test.path("q"))
+    test.succeed("report", test.path("q"), test.path("a"), "--out", test.path("q.html"))
+    with open(test.path("q.html"), encoding="utf-8") as f:
+        page = f.read()
+    with open(test.path("q", "report.json")) as f:
+        quantized = json.load(f)
+    seen = cells(page)
+    test.check(f"{quantized['integer']['top1']:.2f}" in seen and f"{quantized['integer']['kl']:.3g}" in seen and
+               all(l["layer"] in seen and f"{l['sqnr_db']:.1f}" in seen for l in quantized["layers"]) and
+               "values of conv1.input_quant" in page and page.count("<table class=confusion>") == 2 and
+               page.count("Verified.") == 2 and "detent quantize recipe.yaml" in page, "a quantized net")
+    text = test.succeed("table", test.path("q"), test.path("a"), "--format", "csv")
+    test.check(f"{quantized['integer']['top1']:.2f}" in text and text.count("\n") == 3, text)
+    test.write("q/report.json", "[]")
+    code, _, err = test.run("report", test.path("q"), "--quick", "--out", test.path("x.html"))
+    test.check(code == 1 and "report.json: is not what 'detent quantize' writes" in err and err.count("\n") == 1, err)
+
     bad = test.write("b/sensitivity.json", "{}")
     code, _, err = test.run("report", test.path("b"), "--quick", "--out", test.path("x.html"))
     test.check(code == 1 and f"{bad}: is not what" in err and err.count("\n") == 1, err)

@@ -171,6 +171,14 @@ static dt_status count_rest(void *arg, dt_session *s, const char **out_key, dt_e
     return room ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
 }
 
+/* A net that was quantized without training has the recipe's dynamics, but no state of them. */
+static bool has_dynamics(const dt_tensors *set)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (dt_container_has_prefix(set->item[i].name, "dynamics/")) return true;
+    return false;
+}
+
 static dt_status tell_sites(dt_recipe *recipe, const dt_inspection *in, const char *path,
                             const dt_inspect_events *events, size_t *out_params, dt_error *err)
 {
@@ -178,7 +186,7 @@ static dt_status tell_sites(dt_recipe *recipe, const dt_inspection *in, const ch
     const dt_session_params p = { .recipe = recipe,
                                   .need = DT_NEED_TEST,
                                   .no_data = events->pictures == 0,
-                                  .dynamics = events->dynamics,
+                                  .dynamics = events->dynamics && has_dynamics(&in->set),
                                   .memory = events->memory,
                                   .eval_batch = events->pictures ? DT_INSPECT_BATCH : 0,
                                   .eval_key = "",
