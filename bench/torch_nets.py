@@ -57,6 +57,8 @@ class Quantized(nn.Module):
         layer, x, w = self.layer, self.qx(x), self.qw(self.layer.weight)
         if isinstance(layer, nn.Linear):
             return F.linear(x, w, layer.bias)
+        if isinstance(layer, Same):
+            x = same(x, layer.kernel_size[0], layer.stride[0])
         return F.conv2d(x, w, layer.bias, layer.stride, layer.padding, layer.dilation, layer.groups)
 
 
@@ -115,8 +117,46 @@ class ResNet20(nn.Module):
         return self.logits(self.fc(self.pooled(x.mean((2, 3)))))
 
 
+class Same(nn.Conv2d):
+    """Padding as Keras's "same": where it is odd, the more behind."""
+
+    def __init__(self, i, o, kernel, stride=1):
+        super().__init__(i, o, kernel, stride, 0)
+
+    def forward(self, x):
+        return super().forward(same(x, self.kernel_size[0], self.stride[0]))
+
+
+def same(x, kernel, stride):
+    pad = max((-(-x.shape[2] // stride) - 1) * stride + kernel - x.shape[2], 0)
+    return F.pad(x, (pad // 2, pad - pad // 2) * 2) if pad else x
+
+
+class ResNet8(nn.Module):
+    """Of MLPerf Tiny, as zoo/resnet8.yaml has it."""
+
+    def __init__(self):
+        super().__init__()
+
+        def pair(i, o, kernel, stride=1):
+            return nn.Sequential(Same(i, o, kernel, stride), nn.BatchNorm2d(o, 0.001, 0.01))
+
+        self.stem, self.a1, self.a2 = pair(3, 16, 3), pair(16, 16, 3), pair(16, 16, 3)
+        self.b1, self.b2, self.bs = pair(16, 32, 3, 2), pair(32, 32, 3), Same(16, 32, 1, 2)
+        self.c1, self.c2, self.cs = pair(32, 64, 3, 2), pair(64, 64, 3), Same(32, 64, 1, 2)
+        self.fc = nn.Linear(64, 10)
+
+    def forward(self, x):
+        x = F.relu(self.stem(x))
+        x = F.relu(x + self.a2(F.relu(self.a1(x))))
+        x = F.relu(self.bs(x) + self.b2(F.relu(self.b1(x))))
+        x = F.relu(self.cs(x) + self.c2(F.relu(self.c1(x))))
+        return self.fc(x.mean((2, 3)))
+
+
 NETS = {
     "resnet20": ResNet20,
+    "resnet8": ResNet8,
     "resnet18": torchvision.models.resnet18,
     "mobilenet_v2": torchvision.models.mobilenet_v2,
     "vit": lambda: models.randomize(models.Vit(32, 4, 192, 6, 3, 10), 1),

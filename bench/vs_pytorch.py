@@ -77,6 +77,9 @@ LSQ = ("quant.weights.method=lsq", "quant.activations.method=lsq")
 MODELS = {
     "resnet20": Model("ResNet-20", 32, 128, 10, "sgd", "cifar10/resnet20-lsq-w4a4-paper.yaml",
                       deploy="cifar10/resnet20-lsq-w4a4.yaml"),
+    "resnet8": Model("ResNet-8 of MLPerf Tiny (zoo/resnet8.yaml)", 32, 128, 10, "sgd",
+                     "cifar10/resnet20-lsq-w4a4-paper.yaml",
+                     keys=(f"model={{file: {torch_env.ROOT}/zoo/resnet8.yaml, classes: 10}}",)),
     "resnet18": Model("ResNet-18", 224, 16, 1000, "sgd",
                       "imagenet/resnet18-lsq-w4a4-paper.yaml", keys=OWN_SITES),
     "mobilenet_v2": Model("MobileNetV2", 224, 16, 1000, "sgd",
