@@ -17,8 +17,11 @@ enum { PIECE = 512 };
 /* What takes the place of stdout or stderr. */
 typedef struct filter {
     int fd;
+    int reason; /* of the first write that failed */
     cli_plain plain;
 } filter;
+
+static filter out = { .fd = STDOUT_FILENO }, err = { .fd = STDERR_FILENO };
 
 static bool write_all(int fd, const char *text, size_t size)
 {
@@ -39,7 +42,9 @@ static ssize_t filter_write(void *cookie, const char *text, size_t size)
     for (size_t at = 0; at < size; at += PIECE) {
         size_t n = size - at < PIECE ? size - at : PIECE;
         n = cli_plain_add(&f->plain, text + at, n, shown);
-        if (!write_all(f->fd, shown, n)) return 0;
+        if (write_all(f->fd, shown, n)) continue;
+        if (!f->reason) f->reason = errno;
+        return 0;
     }
     return (ssize_t)size;
 }
@@ -74,7 +79,7 @@ static void check_output(void)
     errno = 0;
     bool bad = ferror(stdout) != 0;
     if (fflush(stdout) != 0) bad = true;
-    int reason = errno;
+    int reason = out.reason ? out.reason : errno;
     if (fclose(stdout) != 0 && !bad) {
         bad = true;
         reason = errno;
@@ -94,7 +99,6 @@ void cli_open_streams(void)
         fprintf(stderr, "detent: /dev/null: cannot open: %s\n", strerror(errno));
         _exit(1);
     }
-    static filter out = { .fd = STDOUT_FILENO }, err = { .fd = STDERR_FILENO };
     stdout = open_filter(&out);
     stderr = open_filter(&err);
     if (atexit(check_output) != 0) _exit(1);

@@ -107,9 +107,10 @@ void dt_dir_remove_temporaries(const dt_dir *f, const char *const *names, size_t
 static void forget(dt_atomic_file *f)
 {
     if (f->fd >= 0) close(f->fd);
+    if (f->parent >= 0) close(f->parent);
     dt_put(NULL, f->path);
     dt_put(NULL, f->temporary);
-    *f = (dt_atomic_file){ .fd = -1 };
+    *f = (dt_atomic_file){ .fd = -1, .parent = -1 };
 }
 
 static dt_status begin(dt_atomic_file *f, dt_error *err)
@@ -120,17 +121,19 @@ static dt_status begin(dt_atomic_file *f, dt_error *err)
                        "is %s; a file's name is wanted",
                        S_ISDIR(st.st_mode) ? "a folder" : "no regular file");
     dt_sha256_init(&f->hash);
-    return make(f->at, f->name, f->path, &f->temporary, &f->fd, err);
+    DT_TRY(make(f->at, f->name, f->path, &f->temporary, &f->fd, err));
+    /* Now: once a file has its name nothing may fail but the folder's fsync. */
+    return f->at == AT_FDCWD ? dt_dir_open_of(f->path, &f->parent, err) : DT_OK;
 }
 
 dt_status dt_atomic_begin(dt_atomic_file *f, const dt_dir *in, const char *name, dt_error *err)
 {
-    *f = (dt_atomic_file){ .at = dt_dir_fd(in), .fd = -1 };
+    *f = (dt_atomic_file){ .at = dt_dir_fd(in), .fd = -1, .parent = -1 };
     f->path = dt_dir_text(in, name);
     if (!f->path) return no_memory(err);
     f->name = f->path + strlen(f->path) - strlen(name);
     dt_status st = begin(f, err);
-    if (st != DT_OK) forget(f);
+    if (st != DT_OK) dt_atomic_cancel(f);
     return st;
 }
 
@@ -214,7 +217,8 @@ static dt_status name_it(const dt_atomic_file *f, dt_error *err)
 
 static dt_status sync_folder(const dt_atomic_file *f, dt_error *err)
 {
-    return f->at == AT_FDCWD ? dt_dir_sync_of(f->path, err) : dt_dir_sync(f->at, f->path, err);
+    int folder = f->at == AT_FDCWD ? f->parent : f->at;
+    return folder >= 0 ? dt_dir_sync(folder, f->path, err) : DT_OK;
 }
 
 dt_status dt_atomic_end(dt_atomic_file *f, dt_file_check *check, void *arg, dt_error *err)

@@ -13,6 +13,7 @@
 
 typedef struct dt_atomic_file {
     int at;                 /* the folder's descriptor, or AT_FDCWD */
+    int parent;             /* opened of a path's folder, to be synced; -1: not */
     char *path, *temporary; /* owned; `temporary` is a name there */
     const char *name;       /* there: the end of `path` */
     int fd;                 /* -1: not open */

@@ -126,18 +126,25 @@ dt_status dt_dir_sync(int folder, const char *path, dt_error *err)
     return dt_file_failed(path, "sync the folder", err);
 }
 
-dt_status dt_dir_sync_of(const char *path, dt_error *err)
+dt_status dt_dir_open_of(const char *path, int *out_fd, dt_error *err)
 {
     const char *slash = strrchr(path, '/');
     char *folder =
         slash ? dt_format(NULL, "%.*s", (int)(slash - path) + 1, path) : dt_format(NULL, ".");
     if (!folder) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a path");
     dt_status st = DT_OK;
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 && errno != EACCES) st = dt_file_failed(folder, "open", err);
-    if (fd >= 0) st = dt_dir_sync(fd, folder, err);
-    if (fd >= 0) close(fd);
+    *out_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*out_fd < 0 && errno != EACCES) st = dt_file_failed(folder, "open", err);
     dt_put(NULL, folder);
+    return st;
+}
+
+dt_status dt_dir_sync_of(const char *path, dt_error *err)
+{
+    int fd;
+    DT_TRY(dt_dir_open_of(path, &fd, err));
+    dt_status st = fd >= 0 ? dt_dir_sync(fd, path, err) : DT_OK;
+    if (fd >= 0) close(fd);
     return st;
 }
 

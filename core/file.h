@@ -27,6 +27,8 @@ dt_status dt_path_join(const char *folder, const char *name, char **out,
 
 /* Makes a folder and its parents, synced; it is fine if it is there. */
 dt_status dt_dir_make(const char *path, dt_error *err) DT_MUST_CHECK;
+/* Opens the folder that holds `path`; -1 where it may not be read. NOT_FOUND, IO, NOMEM */
+dt_status dt_dir_open_of(const char *path, int *out_fd, dt_error *err) DT_MUST_CHECK;
 /* Syncs the folder that holds `path`, so that its names outlive a loss of power. File systems that
  * cannot, and folders that may not be read, are passed over. IO, NOMEM */
 dt_status dt_dir_sync_of(const char *path, dt_error *err) DT_MUST_CHECK;
