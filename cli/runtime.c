@@ -117,10 +117,11 @@ static bool send_header(cli_process *p, const dt_int_run *r, const dt_graph *g,
     for (int i = 0; i < m->node_count; i++) {
         const dt_int_value *v = &m->value[m->node[i].out];
         if (is_code(r, i))
-            json_array_append_new(nodes,
-                                  json_pack("{s:s,s:I,s:I,s:I,s:i}", "name", m->node[i].name, "H",
-                                            (json_int_t)v->H, "W", (json_int_t)v->W, "C",
-                                            (json_int_t)v->C, "zero", v->grid.zero_point));
+            json_array_append_new(
+                nodes, json_pack("{s:s,s:I,s:I,s:I,s:I,s:i}", "name", m->node[i].name, "at",
+                                 (json_int_t)(m->node[i].port ? m->node[i].at : -1), "H",
+                                 (json_int_t)v->H, "W", (json_int_t)v->W, "C", (json_int_t)v->C,
+                                 "zero", v->grid.zero_point));
     }
     json_t *o = json_pack("{s:s,s:s,s:o,s:I,s:o}", "model", p->file, "rounding", m->contract->name,
                           "inputs", cli_runtime_inputs(g), "classes",

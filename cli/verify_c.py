@@ -109,11 +109,13 @@ def run_batches(stream, header, program, tally):
     names = [n["name"] for n in header["nodes"]] + ["logits"]
     counts = [n["H"] * n["W"] * n["C"] for n in header["nodes"]] + [4 * header["classes"]]
     floats = comparison.record_of(header)
+    inputs = sorted((n["at"], k) for k, n in enumerate(header["nodes"]) if n["at"] >= 0)
     runners = [Runner(program, sum(counts)) for _ in range(os.cpu_count() or 1)]
     while n := comparison.batch_size(stream):
         stream.read(4 * n * floats)
         ours = [pieces(stream.read(n * count), n) for count in counts]
-        for i, got in enumerate(run_all(runners, ours[0])):
+        codes = [b"".join(ours[k][i] for _, k in inputs) for i in range(n)]
+        for i, got in enumerate(run_all(runners, codes)):
             at = 0
             for k, count in enumerate(counts):
                 checked, differ, most = differing(got[at:at + count], ours[k][i])

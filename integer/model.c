@@ -12,6 +12,13 @@ void dt_int_mark_rows(const dt_int_model *m, const dt_graph *g, bool *flat)
                 flat[m->node[i].out] = g->value[g->port[p].value].shape.rank == 2;
 }
 
+const dt_int_node *dt_int_input_at(const dt_int_model *m, int64_t at)
+{
+    for (int i = 0; i < m->node_count; i++)
+        if (m->node[i].port && m->node[i].at == at) return &m->node[i];
+    return NULL;
+}
+
 int dt_int_inputs(const dt_int_model *m)
 {
     int n = 0;

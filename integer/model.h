@@ -80,6 +80,8 @@ void dt_int_model_free(dt_int_model *m); /* NULL is fine */
 void dt_int_mark_rows(const dt_int_model *m, const dt_graph *g, bool *flat);
 /* How often the model quantizes what goes in; 1: one input in one way. */
 int dt_int_inputs(const dt_int_model *m);
+/* The input that begins there in a sample; NULL: none does. */
+const dt_int_node *dt_int_input_at(const dt_int_model *m, int64_t at);
 /* Elements of a value of one picture. */
 int64_t dt_int_count(const dt_int_value *v);
 /* Node whose output is `value`. */

@@ -21,11 +21,13 @@ static dt_status add_step(dt_c_plan *p, const dt_int_node *n, dt_error *err)
     *s = (dt_c_step){ .node = n, .sums = sums, .in_count = from->in_count };
     for (int i = 0; i < from->in_count; i++)
         s->in[i] = from->in[i];
-    if ((from->in_count == 0) != (p->steps == 0))
-        return refuse(n, "a C program has one input, quantized in one way", err);
-    if (p->steps && !from->form->c) return dt_form_refuse(from->form, from->name, "C", err);
-    if (p->steps && from->form->c->work) s->work_bytes = from->form->c->work(from);
     p->steps++;
+    for (int i = 0; dt_c_is_input(s) && i < p->steps - 1; i++)
+        if (dt_c_is_input(&p->step[i]) && p->step[i].node->at == n->at)
+            return refuse(n, "a C program has each input quantized in one way", err);
+    if (dt_c_is_input(s)) return DT_OK;
+    if (!from->form->c) return dt_form_refuse(from->form, from->name, "C", err);
+    if (from->form->c->work) s->work_bytes = from->form->c->work(from);
     return DT_OK;
 }
 
@@ -42,7 +44,7 @@ static int last_read(const dt_c_plan *p, int value, int made)
 static int reused(const dt_c_plan *p, const int *slot_of, int i)
 {
     const dt_c_step *s = &p->step[i];
-    if (i == 0 || !dt_c_form(s)->c->in_place) return -1;
+    if (dt_c_is_input(s) || !dt_c_form(s)->c->in_place) return -1;
     int64_t count = dt_int_count(&p->model->value[s->node->out]);
     for (int k = 0; k < s->in_count; k++)
         if (slot_of[s->in[k]] >= 0 && last_read(p, s->in[k], 0) == i &&
@@ -63,7 +65,7 @@ static int make_slots(const dt_c_plan *p, dt_slot *slot, int *slot_of, int *work
             work_of[i] = count;
             slot[count++] = (dt_slot){ DT_SLOT_WORK, i, i, i, p->step[i].work_bytes, 0 };
         }
-        if (i == 0 || value == m->logits) continue;
+        if (dt_c_is_input(&p->step[i]) || value == m->logits) continue;
         int old = reused(p, slot_of, i), last = last_read(p, value, i);
         slot_of[value] = old >= 0 ? old : count;
         if (old >= 0)
@@ -102,6 +104,13 @@ dt_status dt_c_plan_make(const dt_int_model *m, dt_arena *arena, dt_c_plan *out,
     if (!p.step) return no_memory(err);
     for (int i = 0; i < m->node_count; i++)
         if (!m->value[m->node[i].out].is_sum) DT_TRY(add_step(&p, &m->node[i], err));
+    for (int64_t at = 0; at < m->record;) { /* the codes are those of all inputs */
+        const dt_int_node *n = dt_int_input_at(m, at);
+        if (!n)
+            return dt_fail(err, DT_ERR_UNSUPPORTED, NULL,
+                           "an input is read by nothing, which a C program has no codes of");
+        at += dt_int_count(&m->value[n->out]);
+    }
     DT_TRY(place(&p, arena, err));
     if (p.arena_bytes > INT32_MAX)
         return dt_fail(err, DT_ERR_UNSUPPORTED, NULL,

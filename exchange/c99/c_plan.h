@@ -9,7 +9,7 @@
 #include "integer/form.h"
 
 typedef struct dt_c_step {
-    const dt_int_node *node;         /* ends on codes; of the first step: the input */
+    const dt_int_node *node;         /* ends on codes; without in_count: an input */
     const dt_int_node *sums;         /* that makes the sums which `node` requantises; NULL: none */
     int in[DT_INT_MAX_IN], in_count; /* values that are read */
     size_t work_bytes, work;         /* memory that only this step needs, and its offset */
@@ -22,6 +22,12 @@ typedef struct dt_c_plan {
     int64_t *offset; /* by value; -1: not in the arena */
     size_t arena_bytes;
 } dt_c_plan;
+
+/* Its codes are the caller's: nothing is computed. */
+static inline bool dt_c_is_input(const dt_c_step *s)
+{
+    return s->in_count == 0;
+}
 
 /* Everything is the arena's. Errors: UNSUPPORTED names a layer and the rule it breaks; NOMEM. */
 dt_status dt_c_plan_make(const dt_int_model *m, dt_arena *arena, dt_c_plan *out,

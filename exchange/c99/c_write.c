@@ -18,27 +18,58 @@ static void say_sizes(dt_c_text *t)
              t->p->plan->arena_bytes, s->weights, s->biases, s->multipliers, s->tables);
 }
 
+/* Of several inputs: where each begins in the input codes, and what its codes mean. */
+static void say_inputs(dt_c_text *t)
+{
+    const char *M = t->p->macro;
+    for (int i = 0, k = 0; i < t->p->plan->steps; i++) {
+        const dt_int_node *n = t->p->plan->step[i].node;
+        const dt_int_value *x = &t->m->value[n->out];
+        char name[96];
+        if (!n->port) continue;
+        dt_c_say(t, "/* Input %d, '%s': codes in %d..%d. */\n", k, dt_c_plain(n->port, name),
+                 x->grid.low, x->grid.high);
+        dt_c_say(t,
+                 "#define %s_IN%d_AT %lld\n#define %s_IN%d_HEIGHT %lld\n"
+                 "#define %s_IN%d_WIDTH %lld\n#define %s_IN%d_CHANNELS %lld\n"
+                 "#define %s_IN%d_SCALE %.9ef\n#define %s_IN%d_ZERO %d\n\n",
+                 M, k, (long long)n->at, M, k, (long long)x->H, M, k, (long long)x->W, M, k,
+                 (long long)x->C, M, k, (double)x->grid.scale, M, k, x->grid.zero_point);
+        k++;
+    }
+}
+
+static void say_input(dt_c_text *t)
+{
+    const dt_int_value *x = &t->m->value[t->p->plan->step[0].node->out];
+    const char *M = t->p->macro;
+    dt_c_say(t,
+             "#define %s_HEIGHT %lld\n#define %s_WIDTH %lld\n#define %s_CHANNELS %lld\n"
+             "/* Input codes are in %d..%d. */\n"
+             "#define %s_INPUT_SCALE %.9ef\n#define %s_INPUT_ZERO %d\n\n",
+             M, (long long)x->H, M, (long long)x->W, M, (long long)x->C, x->grid.low, x->grid.high,
+             M, (double)x->grid.scale, M, x->grid.zero_point);
+}
+
 static void say_macros(dt_c_text *t)
 {
     const dt_c_program *p = t->p;
-    const dt_int_value *x = &t->m->value[p->plan->step[0].node->out];
     const dt_int_value *y = &t->m->value[t->m->logits];
     const char *M = p->macro;
     dt_c_say(t,
-             "#define %s_HEIGHT %lld\n#define %s_WIDTH %lld\n#define %s_CHANNELS %lld\n"
-             "#define %s_INPUT_BYTES %lld /* codes, or pixels: [height][width][channels] */\n"
+             "#define %s_INPUT_BYTES %lld /* codes%s: [height][width][channels] */\n"
              "#define %s_CLASSES %lld\n#define %s_ARENA_BYTES %zu\n#define %s_WEIGHT_BYTES %zu\n"
-             "#define %s_NODES %d /* that end on codes, the input among them */\n"
-             "#define %s_ID 0x%.8s /* of this export */\n\n",
-             M, (long long)x->H, M, (long long)x->W, M, (long long)x->C, M,
-             (long long)dt_int_count(x), M, (long long)dt_int_count(y), M, p->plan->arena_bytes, M,
-             p->sizes.weights, M, p->plan->steps, M, p->id);
-    dt_c_say(t,
-             "/* What codes mean: value = scale * (code - zero). Input codes are in %d..%d. */\n"
-             "#define %s_INPUT_SCALE %.9ef\n#define %s_INPUT_ZERO %d\n"
+             "#define %s_NODES %d /* that end on codes, inputs among them */\n"
+             "#define %s_ID 0x%.8s /* of this export */\n\n"
+             "/* What codes mean: value = scale * (code - zero). */\n"
              "#define %s_LOGIT_SCALE %.9ef\n#define %s_LOGIT_ZERO %d\n\n",
-             x->grid.low, x->grid.high, M, (double)x->grid.scale, M, x->grid.zero_point, M,
-             (double)y->grid.scale, M, y->grid.zero_point);
+             M, (long long)t->m->record, p->pixel ? ", or pixels" : "", M,
+             (long long)dt_int_count(y), M, p->plan->arena_bytes, M, p->sizes.weights, M,
+             p->plan->steps, M, p->id, M, (double)y->grid.scale, M, y->grid.zero_point);
+    if (dt_int_inputs(t->m) > 1)
+        say_inputs(t);
+    else
+        say_input(t);
 }
 
 /* A text between quotes, in any character set of C: other bytes in octal. */
@@ -142,8 +173,9 @@ void dt_c_write_header(const dt_c_program *p, dt_text *out)
 /* Does a step have this form? */
 static bool has_form(const dt_c_text *t, const dt_form *form)
 {
-    for (int i = 1; i < t->p->plan->steps; i++)
-        if (dt_c_form(&t->p->plan->step[i]) == form) return true;
+    const dt_c_plan *p = t->p->plan;
+    for (int i = 0; i < p->steps; i++)
+        if (!dt_c_is_input(&p->step[i]) && dt_c_form(&p->step[i]) == form) return true;
     return false;
 }
 
@@ -179,7 +211,10 @@ static void say_arithmetic(dt_c_text *t)
 static void place(const dt_c_text *t, int value, char out[DT_C_PLACE])
 {
     const dt_c_plan *p = t->p->plan;
-    if (value == p->step[0].node->out)
+    const dt_int_node *made = dt_int_producer(t->m, value);
+    if (made->port && made->at)
+        snprintf(out, DT_C_PLACE, "input + %lld", (long long)made->at);
+    else if (made->port)
         snprintf(out, DT_C_PLACE, "input");
     else if (value == t->m->logits)
         snprintf(out, DT_C_PLACE, "logits");
@@ -204,12 +239,22 @@ static void say_call(dt_c_text *t, int step)
 static void say_run(dt_c_text *t)
 {
     const dt_c_plan *p = t->p->plan;
-    dt_c_say(t,
-             "\nvoid %s_run(const uint8_t *input, uint8_t *logits)\n{\n    %s_TRACE(0, input, "
-             "%s_INPUT_BYTES);\n",
-             t->p->net, t->p->macro, t->p->macro);
-    for (int i = 1; i < p->steps; i++)
-        say_call(t, i);
+    const char *M = t->p->macro;
+    dt_c_say(t, "\nvoid %s_run(const uint8_t *input, uint8_t *logits)\n{\n", t->p->net);
+    for (int i = 0; i < p->steps; i++) {
+        char x[DT_C_PLACE];
+        const dt_int_node *n = p->step[i].node;
+        if (!dt_c_is_input(&p->step[i])) {
+            say_call(t, i);
+            continue;
+        }
+        place(t, n->out, x);
+        if (dt_int_inputs(t->m) == 1)
+            dt_c_say(t, "    %s_TRACE(%d, input, %s_INPUT_BYTES);\n", M, i, M);
+        else
+            dt_c_say(t, "    %s_TRACE(%d, %s, %lld);\n", M, i, x,
+                     (long long)dt_int_count(&t->m->value[n->out]));
+    }
     dt_c_say(t, "}\n\n");
 }
 
@@ -233,16 +278,34 @@ static void say_pixels(dt_c_text *t)
     dt_c_say_part(t, c99_encode);
 }
 
+/* The lowest or highest code of element i of the input codes. */
+static void say_test_limit(dt_c_text *t, const char *name, bool high)
+{
+    int left = dt_int_inputs(t->m);
+    dt_c_say(t, "#define %s(i) (", name);
+    for (int64_t at = 0; left > 0; at++) { /* inputs in the order of their places */
+        const dt_int_node *n = dt_int_input_at(t->m, at);
+        if (!n) continue;
+        const dt_int_value *v = &t->m->value[n->out];
+        left--;
+        if (left) dt_c_say(t, "(i) < %lld ? ", (long long)(at + dt_int_count(v)));
+        dt_c_say(t, "%d%s", high ? v->grid.high : v->grid.low, left ? " : " : "");
+        at += dt_int_count(v) - 1;
+    }
+    dt_c_say(t, ")\n");
+}
+
 static void say_tests(dt_c_text *t)
 {
     const dt_c_plan *p = t->p->plan;
-    const dt_lower_grid *x = &t->m->value[p->step[0].node->out].grid;
     int64_t K = dt_int_count(&t->m->value[t->m->logits]);
+    dt_c_say(t, "#ifdef %s_SELF_TEST\n", t->p->macro);
+    say_test_limit(t, "INPUT_LOW", false);
+    say_test_limit(t, "INPUT_HIGH", true);
     dt_c_say(t,
-             "#ifdef %s_SELF_TEST\n#define INPUT_LOW %d\n#define INPUT_HIGH %d\n"
              "#define TEST_PICTURES %d\n"
              "static const uint8_t test_logits[TEST_PICTURES][%s_CLASSES] = {\n",
-             t->p->macro, x->low, x->high, DT_C_TESTS, t->p->macro);
+             DT_C_TESTS, t->p->macro);
     for (int i = 0; i < DT_C_TESTS; i++) {
         dt_c_say(t, "    {");
         for (int64_t k = 0; k < K; k++)
@@ -267,8 +330,8 @@ void dt_c_write_source(const dt_c_program *p, dt_text *out)
     dt_c_say_part(&t, c99_trace);
     say_arithmetic(&t);
     dt_c_say(&t, "static uint8_t arena[%s_ARENA_BYTES];\n", p->macro);
-    for (int i = 1; i < p->plan->steps; i++)
-        dt_c_say_numbers(&t, i);
+    for (int i = 0; i < p->plan->steps; i++)
+        if (!dt_c_is_input(&p->plan->step[i])) dt_c_say_numbers(&t, i);
     say_run(&t);
     say_pixels(&t);
     dt_c_say_part(&t, c99_class);

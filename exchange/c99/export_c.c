@@ -114,7 +114,8 @@ static void count_sizes(dt_c_program *p)
     const dt_c_plan *plan = p->plan;
     const dt_int_model *m = plan->model;
     dt_c_sizes s = { 0 };
-    for (int i = 1; i < plan->steps; i++) {
+    for (int i = 0; i < plan->steps; i++) {
+        if (dt_c_is_input(&plan->step[i])) continue;
         const dt_c_cell *c = dt_c_form(&plan->step[i])->c;
         if (c->sizes) c->sizes(p, &plan->step[i], dt_c_is_first(plan, i), &s);
     }
@@ -146,11 +147,15 @@ static void run_picture(dt_c_program *p, dt_int_run *r, int picture, float *x)
 {
     const dt_c_plan *plan = p->plan;
     const dt_int_model *m = plan->model;
-    const dt_int_value *input = &m->value[plan->step[0].node->out];
     int64_t classes = dt_int_count(&m->value[m->logits]);
     uint32_t noise = 1 + (uint32_t)picture;
-    for (int64_t i = 0; i < dt_int_count(input); i++)
-        x[i] = dt_grid_value(&input->grid, dt_c_test_code(&input->grid, picture, &noise));
+    for (int64_t i = 0; i < m->record;) {
+        const dt_int_node *input = dt_int_input_at(m, i);
+        const dt_lower_grid *g = input ? &m->value[input->out].grid : NULL;
+        int64_t end = input ? i + dt_int_count(&m->value[input->out]) : i + 1;
+        for (; i < end; i++)
+            x[i] = g ? dt_grid_value(g, dt_c_test_code(g, picture, &noise)) : 0;
+    }
     dt_int_run_forward(r, x, 1);
     for (int i = 0; i < plan->steps; i++) {
         int value = plan->step[i].node->out;
@@ -164,7 +169,7 @@ static dt_status run_tests(dt_c_program *p, dt_arena *arena, dt_error *err)
     const dt_int_model *m = p->plan->model;
     dt_int_run r;
     size_t classes = (size_t)dt_int_count(&m->value[m->logits]);
-    size_t pixels = (size_t)dt_int_count(&m->value[p->plan->step[0].node->out]);
+    size_t pixels = (size_t)m->record;
     float *x = dt_arena_get(arena, pixels * sizeof *x);
     p->crc = dt_arena_get(arena, (size_t)p->plan->steps * sizeof *p->crc);
     p->logits = dt_arena_get(arena, classes * DT_C_TESTS);
@@ -237,8 +242,9 @@ static void describe(const dt_c_program *p, dt_export_report *r)
                   { "multipliers", s->multipliers },
                   { "tables", s->tables } };
     snprintf(r->format, sizeof r->format, "C99, rounding %s", plan->model->contract->name);
-    for (int i = 1; i < plan->steps; i++)
-        dt_export_tally(r->part, &r->part_count, dt_c_form(&plan->step[i])->name);
+    for (int i = 0; i < plan->steps; i++)
+        if (!dt_c_is_input(&plan->step[i]))
+            dt_export_tally(r->part, &r->part_count, dt_c_form(&plan->step[i])->name);
     r->bytes = s->weights + s->biases + s->multipliers + s->tables; /* not those of the text */
     for (size_t i = 0; i < DT_ARRAY_LEN(parts); i++) {
         dt_export_count *m = &r->memory[r->memory_count++];

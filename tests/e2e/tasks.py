@@ -142,7 +142,7 @@ def check_net(test, name, metrics, python, runtimes=("c",), formats=("onnx",)):
 def check_several(test, good, python):
     """Without the dataset the checkpoint knows its inputs; what is amiss with them is told."""
     test.write("several.layers", SEVERAL_LAYERS)
-    scores = check_net(test, "several", good, python, (), ("onnx", "qoperator"))
+    scores = check_net(test, "several", good, python, ("c",), ("onnx", "qoperator"))
     same = check_net(test, "several-hdf5", good, python, (), ("onnx",))
     test.check(scores == same, f"several: {scores} of .npy, {same} of HDF5")
     last = test.path("several", "last.h5")
@@ -175,9 +175,17 @@ def check_several(test, good, python):
         ("several", ["model.file=" + test.path("twice.layers")], r"'sound' is the name of an input"),
         ("spotting", [f"model={{file: {test.path('several.layers')}, classes: 5}}"], r"'sound' is no layer before this one and no input"),
     ])
-    for words, pattern in ((["export", last, "--format", "c", "--out", test.path("s.c")],
-                            r"a C program has one input"),
-                           (["export", last, "--format", "tflite", "--out", test.path("s.tflite")],
+    test.succeed("export", last, "--format", "c", "--out", test.path("several.c"))
+    with open(test.path("several.h"), encoding="utf-8") as f:
+        prefix = re.search(r"#define (\w+)_IN1_AT 200\n", f.read())
+    test.check(prefix, "several.h does not tell where its second input begins")
+    name = prefix.group(1) if prefix else "NET"
+    test.write("self.c", f'#define {name}_SELF_TEST\n#include "several.c"\n'
+               f'int main(void) {{ return (int){name.lower()}_self_test(); }}\n')
+    subprocess.run(["cc", "-std=c99", "-Wall", "-Wextra", "-Werror", test.path("self.c"), "-o", test.path("self")],
+                   check=True)
+    test.check(subprocess.run([test.path("self")], check=False).returncode == 0, "the self-test of C fails")
+    for words, pattern in ((["export", last, "--format", "tflite", "--out", test.path("s.tflite")],
                             r"a TFLite file here has one input"),
                            (["quantize", test.path("several.yaml"), f"model.init={last}", "--out",
                              test.path("q")], r"data\.inputs: names several")):

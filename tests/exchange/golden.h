@@ -97,14 +97,15 @@ static inline void write_header(FILE *to, const dt_int_model *m, const char *fil
     for (int i = 0; i < m->node_count; i++) {
         const dt_int_value *v = &m->value[m->node[i].out];
         if (is_code(m, i))
-            json_array_append_new(nodes,
-                                  json_pack("{s:s,s:I,s:I,s:I,s:i}", "name", m->node[i].name, "H",
-                                            (json_int_t)v->H, "W", (json_int_t)v->W, "C",
-                                            (json_int_t)v->C, "zero", v->grid.zero_point));
+            json_array_append_new(
+                nodes, json_pack("{s:s,s:I,s:I,s:I,s:I,s:i}", "name", m->node[i].name, "at",
+                                 (json_int_t)(m->node[i].port ? m->node[i].at : -1), "H",
+                                 (json_int_t)v->H, "W", (json_int_t)v->W, "C", (json_int_t)v->C,
+                                 "zero", v->grid.zero_point));
     }
-    json_t *o =
-        json_pack("{s:s,s:s,s:i,s:i,s:i,s:i,s:o}", "model", file, "rounding", m->contract->name,
-                  "H", TESTNET_SIDE, "W", TESTNET_SIDE, "C", 3, "classes", CLASSES, "nodes", nodes);
+    json_t *o = json_pack("{s:s,s:s,s:[{s:s,s:[iii]}],s:i,s:o}", "model", file, "rounding",
+                          m->contract->name, "inputs", "name", "input", "shape", TESTNET_SIDE,
+                          TESTNET_SIDE, 3, "classes", CLASSES, "nodes", nodes);
     ck_assert_ptr_nonnull(o);
     json_dumpf(o, to, JSON_COMPACT);
     fputc('\n', to);
