@@ -94,6 +94,8 @@ def why(found):
                 out.append(f"{title}: `{node or 'a node'}`: {op}: {reason}{more}")
             elif isinstance(said, dict) and "missed" in said:
                 out.append(f"{title}: {what}: {said['missed']}")
+    if not any(found.values()):
+        return "not run"
     return "; ".join(escape(o) for o in out)
 
 
@@ -107,12 +109,14 @@ def row(n):
 
 
 def counts(networks, library):
-    mine = [stages(n) for n in networks if n["library"] == library]
+    run = [n for n in networks if n["library"] == library and any(load(n).values())]
+    mine = [stages(n) for n in run]
     told = [f"{sum(s in m for m in mine)} {title}" for s, title in
             [("import script", "import from TorchScript"), ("import dynamo", "from dynamo"),
              ("gradients", "have PyTorch's gradients"), ("trains", "train"), ("exports", "export"),
              ("verified", "are verified")]]
-    return f"Of {len(mine)} {', '.join(told)}.\n"
+    left = sum(n["library"] == library for n in networks) - len(run)
+    return f"Of {len(mine)} {', '.join(told)}." + (f" {left} were not run." if left else "") + "\n"
 
 
 def write(networks, path):

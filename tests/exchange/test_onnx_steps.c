@@ -85,6 +85,22 @@ START_TEST(a_length_is_a_root_of_a_sum)
 }
 END_TEST
 
+/* Shares of one element each are 1, though the engine has [N,3,1,1] as rows of 3. */
+START_TEST(one_element_is_a_row)
+{
+    made t;
+    dt_onnx *m = make_open();
+    make_node(m, "GlobalAveragePool", "p", NULL, "x", NULL, NULL, NULL);
+    make_node(m, "Softmax", "s", NULL, "p", NULL, NULL, NULL);
+    make_node(m, "Flatten", "y", NULL, "s", NULL, NULL, NULL);
+    const char *error = made_of(m, 3, &t);
+    ck_assert_msg(!*error, "%s", error);
+    const dt_shape *s = &t.graph.value[made_node(&t, "s")->out[0]].shape;
+    ck_assert_int_eq(s->dim[s->rank - 1], 1);
+    made_close(&t);
+}
+END_TEST
+
 START_TEST(limits_are_read_on_either_side)
 {
     made t;
@@ -139,6 +155,7 @@ int main(int argc, char **argv)
     tcase_add_test(all, einsum_is_a_product);
     tcase_add_loop_test(all, other_equations_are_refused, 0, (int)DT_ARRAY_LEN(refusals));
     tcase_add_test(all, a_length_is_a_root_of_a_sum);
+    tcase_add_test(all, one_element_is_a_row);
     tcase_add_test(all, limits_are_read_on_either_side);
     tcase_add_test(all, zeros_lie_between);
     suite_add_tcase(suite, all);

@@ -419,12 +419,27 @@ static bool ends_alike(const dt_ox_walk *w, const dt_ox_value *v)
     return v->dim[v->rank - 1] == dt_ox_shape(w, v)->dim[last];
 }
 
+/* Each dimension as an axis, also the last one where it has one element: [N,C,1] is no row of C. */
+static dt_status settle_last(dt_ox_walk *w, const char *name, const dt_ox_value **out)
+{
+    const dt_ox_value *v = dt_ox_map_find(&w->values, name);
+    dt_ox_value *made = dt_arena_get(w->file->arena, sizeof *made);
+    if (!made) return dt_ox_no_memory(w);
+    if (v->rank > DT_MAX_RANK || v->rank < 2)
+        return dt_ox_refuse(w, "its input has %d dimensions; 2 to %d are read", v->rank,
+                            DT_MAX_RANK);
+    DT_TRY(dt_ox_settle_as(w, v, made));
+    *out = made;
+    return dt_ox_map_set(&w->values, name, made, w->err);
+}
+
 dt_status dt_ox_need_rows(dt_ox_walk *w, int i, const dt_ox_value **out)
 {
     DT_TRY(dt_ox_need_elements(w, i, out));
     if (ends_alike(w, *out)) return DT_OK;
     if (has_windows(*out)) return settle_windows(w, w->node->in[i], out);
-    return dt_ox_settle(w, w->node->in[i], (*out)->rank - 1, out);
+    DT_TRY(dt_ox_settle(w, w->node->in[i], (*out)->rank - 1, out));
+    return ends_alike(w, *out) ? DT_OK : settle_last(w, w->node->in[i], out);
 }
 
 dt_status dt_ox_set_rows(dt_ox_walk *w, int y, const dt_ox_value *v)

@@ -204,7 +204,8 @@ static bool mean_axis(const patterns *p, const dt_ox_node *n, int64_t *out)
 static dt_ox_node *mean_part(patterns *p, const char *name, int64_t *out_axis)
 {
     dt_ox_node *n = maker(p, name);
-    bool is = is_one(n, "ReduceMean") && mean_axis(p, n, out_axis) && take(p, n, 1);
+    bool is =
+        is_one(n, "ReduceMean") && n->in_count > 0 && mean_axis(p, n, out_axis) && take(p, n, 1);
     return is ? n : NULL;
 }
 
@@ -229,8 +230,9 @@ static const char *constant_behind(patterns *p, dt_ox_node **n, const char *op)
     if (!is_one(reader, op) || reader->in_count != 2 || reader->out_count != 1) return NULL;
     int k = strcmp(reader->in[0], (*n)->out[0]) == 0 ? 1 : 0;
     const dt_ox_tensor *t = constant(p, reader->in[k]);
-    if (!t || t->whole || t->count < 2 || !take(p, *n, 1)) return NULL;
-    *n = maker(p, reader->out[0]);
+    dt_ox_node *next = maker(p, reader->out[0]);
+    if (!t || t->whole || t->count < 2 || !next || !take(p, *n, 1)) return NULL;
+    *n = next;
     return reader->in[k];
 }
 
@@ -285,7 +287,7 @@ static dt_status try_groupnorm(patterns *p, dt_ox_node *n)
         !is_filled(p, n->in[2], 0) || !take(p, n, 1))
         return DT_OK;
     dt_ox_node *last = maker(p, back->out[0]);
-    const char *gamma = constant_behind(p, &last, "Mul");
+    const char *gamma = last ? constant_behind(p, &last, "Mul") : NULL;
     const char *beta = gamma ? constant_behind(p, &last, "Add") : NULL;
     if (!beta) return DT_OK;
     const dt_ox_attr how[] = { { .name = "num_groups", .i = scale->count },

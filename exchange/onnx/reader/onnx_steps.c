@@ -14,12 +14,12 @@ const char *dt_ox_between(dt_ox_walk *w, const char *part)
     return dt_arena_printf(w->file->arena, "#%s#%s", w->layer, part);
 }
 
-static dt_status constant(dt_ox_walk *w, const char *name, bool whole, int count, const float *x,
-                          const int64_t *n)
+static dt_status constant(dt_ox_walk *w, const char *name, bool whole, int rank, int count,
+                          const float *x, const int64_t *n)
 {
     const int64_t dim[] = { count };
     dt_ox_value *v = dt_arena_get(w->file->arena, sizeof *v);
-    dt_ox_tensor *t = dt_ox_make(w, whole, count > 1 ? 1 : 0, dim);
+    dt_ox_tensor *t = dt_ox_make(w, whole, rank, dim);
     DT_TRY(dt_ox_made(w, t));
     if (!name || !v) return dt_ox_no_memory(w);
     for (int i = 0; i < count; i++) {
@@ -33,12 +33,12 @@ static dt_status constant(dt_ox_walk *w, const char *name, bool whole, int count
 
 dt_status dt_ox_between_reals(dt_ox_walk *w, const char *name, int count, const float *x)
 {
-    return constant(w, name, false, count, x, NULL);
+    return constant(w, name, false, count > 1, count, x, NULL);
 }
 
-dt_status dt_ox_between_wholes(dt_ox_walk *w, const char *name, int count, const int64_t *n)
+dt_status dt_ox_between_list(dt_ox_walk *w, const char *name, int count, const int64_t *n)
 {
-    return constant(w, name, true, count, NULL, n);
+    return constant(w, name, true, 1, count, NULL, n);
 }
 
 /* "<layer>.<op>" in small letters. */

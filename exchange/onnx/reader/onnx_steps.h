@@ -8,11 +8,11 @@
 
 /* A name for what lies between, of the node in work. NULL: no memory. */
 const char *dt_ox_between(dt_ox_walk *w, const char *part);
-/* Constants of such a name. */
+/* Constants of such a name: real numbers, one alone without dimensions; a list of whole ones. */
 dt_status dt_ox_between_reals(dt_ox_walk *w, const char *name, int count,
                               const float *x) DT_MUST_CHECK;
-dt_status dt_ox_between_wholes(dt_ox_walk *w, const char *name, int count,
-                               const int64_t *n) DT_MUST_CHECK;
+dt_status dt_ox_between_list(dt_ox_walk *w, const char *name, int count,
+                             const int64_t *n) DT_MUST_CHECK;
 
 /* One operator of ONNX's own domain: inputs (NULL ends them) by name, and an output. Its layer is
  * called

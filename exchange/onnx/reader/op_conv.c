@@ -1,8 +1,9 @@
-/* Conv in two dimensions, with a bias or without; of [N,C,1,1], which is [N,C] here, a linear
- * layer. */
+/* Conv in two dimensions or one, with a bias or without; of [N,C,1,1], which is [N,C] here, a
+ * linear layer. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op_conv2d.h"
 #include "exchange/onnx/reader/onnx_fold.h"
+#include "exchange/onnx/reader/onnx_steps.h"
 #include "exchange/onnx/reader/onnx_window.h"
 
 /* Weight [O,I,KH,KW] and bias [O]. */
@@ -51,6 +52,44 @@ static dt_status build_rows(dt_ox_walk *w, const dt_ox_value *x, const dt_ox_ten
     return dt_ox_set_picture(w, dt_part_node(w->b, "linear", w->layer, NULL, in, bias ? 3 : 2), 4);
 }
 
+/* Numbers of an attribute behind those of a dimension of one element; `each` of them, 1 or 2. */
+static dt_status widened(dt_ox_walk *w, const char *name, int each, int64_t otherwise, int64_t *out)
+{
+    const int64_t *list;
+    int count;
+    DT_TRY(dt_ox_list(w, name, -1, &list, &count));
+    if (count >= 0 && count != each)
+        return dt_ox_refuse(w, "'%s' has %d numbers; %d are read", name, count, each);
+    for (int k = 0; k < each; k++) {
+        out[2 * k] = otherwise;
+        out[2 * k + 1] = count < 0 ? otherwise : list[k];
+    }
+    return DT_OK;
+}
+
+/* Along one dimension: the same of rows of one pixel each. */
+static dt_status build_line(dt_ox_walk *w, const dt_ox_tensor *weight)
+{
+    int64_t stride[2], dilation[2], pads[4], kernel[] = { 1, weight->dim[2] };
+    const char *axes = dt_ox_between(w, "axes"), *x = dt_ox_between(w, "rows"),
+               *to = dt_ox_between(w, "kernel"), *y = dt_ox_between(w, "line");
+    if (!axes || !x || !to || !y) return dt_ox_no_memory(w);
+    DT_TRY(widened(w, "strides", 1, 1, stride));
+    DT_TRY(widened(w, "dilations", 1, 1, dilation));
+    DT_TRY(widened(w, "pads", 2, 0, pads));
+    DT_TRY(dt_ox_between_list(w, axes, 1, &(int64_t){ 2 }));
+    const dt_ox_attr attr[] = { dt_ox_attr_ints("kernel_shape", kernel, 2),
+                                dt_ox_attr_ints("strides", stride, 2),
+                                dt_ox_attr_ints("dilations", dilation, 2),
+                                dt_ox_attr_ints("pads", pads, 4),
+                                dt_ox_attr_int("group", dt_ox_int(w->node, "group", 1)) };
+    const char *in[] = { x, to, w->node->in_count > 2 ? w->node->in[2] : NULL, NULL };
+    DT_TRY(dt_ox_step(w, "Unsqueeze", (const char *[]){ w->node->in[0], axes, NULL }, x, NULL, 0));
+    DT_TRY(dt_ox_step(w, "Unsqueeze", (const char *[]){ w->node->in[1], axes, NULL }, to, NULL, 0));
+    DT_TRY(dt_ox_step(w, "Conv", in, y, attr, 5));
+    return dt_ox_step(w, "Squeeze", (const char *[]){ y, axes, NULL }, w->node->out[0], NULL, 0);
+}
+
 static dt_status build(dt_ox_walk *w)
 {
     const dt_ox_value *x;
@@ -58,6 +97,8 @@ static dt_status build(dt_ox_walk *w)
     dt_ox_view o;
     int64_t groups = dt_ox_int(w->node, "group", 1);
     DT_TRY(dt_ox_need(w, 0, &x));
+    DT_TRY(dt_ox_reals(w, 1, &weight));
+    if (weight && weight->rank == 3 && x->rank == 3) return build_line(w, weight);
     if (!x->constant && !x->padded) DT_TRY(dt_ox_need_picture(w, 0, &x));
     DT_TRY(weights(w, &weight, &bias));
     bool pointwise = weight->dim[2] == 1 && weight->dim[3] == 1 && groups == 1;

@@ -104,7 +104,7 @@ static dt_status turn(dt_ox_walk *w, const char *from, const char *to, const cha
 static dt_status reshape(dt_ox_walk *w, const char *in, int rank, const int64_t *dim,
                          const char *shape, const char *out)
 {
-    DT_TRY(dt_ox_between_wholes(w, shape, rank, dim));
+    DT_TRY(dt_ox_between_list(w, shape, rank, dim));
     return dt_ox_step(w, "Reshape", (const char *[]){ in, shape, NULL }, out, NULL, 0);
 }
 

@@ -1,6 +1,7 @@
 /* Gather: from constants; one index, or some that follow a rule, of a value. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange/onnx/reader/onnx_remap.h"
+#include "exchange/onnx/reader/onnx_steps.h"
 
 static dt_status fold(dt_ox_walk *w, dt_ox_tensor **out)
 {
@@ -64,6 +65,22 @@ static dt_status by_rule(dt_ox_walk *w, const dt_ox_value *v, int axis, const dt
     return dt_ox_set_indices(w, 0, v, axis, at, index->count);
 }
 
+/* The dimension of a list of indices becomes the dimensions of a table of them. */
+static dt_status split(dt_ox_walk *w, int axis, const dt_ox_tensor *index)
+{
+    const char *shape = dt_ox_between(w, "shape"), *out = w->node->out[0];
+    const dt_ox_value *v = dt_ox_named_value(w, out);
+    int64_t dim[2 * DT_OX_RANK];
+    int rank = 0;
+    for (int i = 0; i < v->rank; i++)
+        for (int k = 0; k < (i == axis ? index->rank : 1); k++)
+            dim[rank++] = i == axis ? index->dim[k] : v->dim[i];
+    if (!shape) return dt_ox_no_memory(w);
+    if (rank > DT_OX_RANK) return dt_ox_refuse(w, "its result has more than 8 dimensions");
+    DT_TRY(dt_ox_between_list(w, shape, rank, dim));
+    return dt_ox_step(w, "Reshape", (const char *[]){ out, shape, NULL }, out, NULL, 0);
+}
+
 static dt_status build(dt_ox_walk *w)
 {
     const dt_ox_value *v;
@@ -74,18 +91,20 @@ static dt_status build(dt_ox_walk *w)
     if (v->constant || v->padded) DT_TRY(dt_ox_need_value(w, 0, &v));
     DT_TRY(dt_ox_wholes(w, 1, &index));
     DT_TRY(dt_ox_axis(w, dt_ox_int(w->node, "axis", 0), v->rank, &axis));
-    if (!index || index->rank > 1)
-        return dt_ox_refuse(w, "its indices are no list, nor one; of values those are read");
+    if (!index || index->count < 1) return dt_ox_refuse(w, "its indices are not there");
     for (int i = 0; i < v->rank; i++) {
         cut.first[i] = 0;
         cut.step[i] = 1;
         cut.count[i] = v->dim[i];
     }
-    if (!window(index, v->dim[axis], &cut.first[axis], &cut.step[axis]))
-        return by_rule(w, v, axis, index);
     cut.count[axis] = index->count;
-    DT_TRY(dt_ox_set_cut(w, 0, &cut));
-    return index->rank ? DT_OK : dt_ox_drop(w, 0, axis);
+    if (window(index, v->dim[axis], &cut.first[axis], &cut.step[axis]))
+        DT_TRY(dt_ox_set_cut(w, 0, &cut));
+    else
+        DT_TRY(by_rule(w, v, axis, index));
+    return index->rank == 0   ? dt_ox_drop(w, 0, axis)
+           : index->rank == 1 ? DT_OK
+                              : split(w, axis, index);
 }
 
 const dt_ox_op dt_ox_op_Gather = {
