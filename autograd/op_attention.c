@@ -99,8 +99,7 @@ size_t dt_attention_work(const dt_op_run *r, const dt_attention_head *h)
 void dt_attention_multiply(const dt_op_run *r, const dt_attention_head *h, const dt_gemm_part *p,
                            int thread)
 {
-    unsigned char *work = r->work;
-    r->kernels->gemm.part(p, work + (size_t)thread * dt_attention_work(r, h));
+    r->kernels->gemm.part(p, dt_gemm_thread_work(r->work, dt_attention_work(r, h), thread));
 }
 
 /* Bytes of a thread: matrices, then the largest of its products. */

@@ -56,7 +56,7 @@ static void rows_task(void *arg, int64_t i, int thread)
                                 .lda = g->ta ? g->m : g->k,
                                 .ldb = g->tb ? g->k : g->n,
                                 .ldc = g->n };
-    g->kernels->part(&part, (unsigned char *)g->work + (size_t)thread * j->each);
+    g->kernels->part(&part, dt_gemm_thread_work(g->work, j->each, thread));
 }
 
 void dt_gemm(const dt_gemm_call *g)

@@ -30,6 +30,12 @@ typedef struct dt_gemm_kernels {
     int64_t (*task_rows)(int64_t m, int threads);
 } dt_gemm_kernels;
 
+/* A thread's part of work that has `each` bytes for every thread; NULL where that is none. */
+static inline void *dt_gemm_thread_work(void *work, size_t each, int thread)
+{
+    return each ? (unsigned char *)work + each * (size_t)thread : NULL;
+}
+
 void dt_gemm_scalar(dt_gemm_kernels *k);
 void dt_gemm_avx2(dt_gemm_kernels *k);
 void dt_gemm_avx512(dt_gemm_kernels *k);
