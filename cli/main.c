@@ -58,8 +58,7 @@ static const cli_verb verbs[] = {
       "keys.",
       "j", 1, 2, cli_list },
     { "bench", "step RECIPE [KEY=VALUE...]\nloader RECIPE [KEY=VALUE...]\nops [SHAPE]\nranks",
-      "Time training steps on random pictures or an epoch of a run, single kernels, or sums among "
-      "ranks.",
+      "Time training steps or an epoch of a run, single kernels, or sums among ranks.",
       "tiMjklFKSwz", 1, CLI_MAX_WORDS, cli_bench },
 };
 
