@@ -9,7 +9,8 @@ usage: ptq_tables.py --data FOLDER --nets FOLDER [--pictures FOLDER] [--vit CHEC
 efficientnet-lite0.onnx), --pictures a folder with train/ and test/ of pictures for the last of them, as
 ptq_peers.py leaves it, --vit a trained checkpoint of recipes/cifar10/vit-d192.yaml. Groups whose files
 are not given are left out. Groups that choose settings read held-out training pictures only. Wall and
-processor seconds are of the whole command.
+processor seconds are of the whole command. Intervals are McNemar's, of the difference to the float net in
+points.
 """
 import argparse
 import csv
@@ -34,7 +35,7 @@ def presets():
     return [row["name"] for row in json.loads(listed.stdout)]
 
 
-# Group: the net, and its runs (a name and options).
+# Group: the net, and its runs (a name, options, rates of an epoch behind it).
 def groups():
     mixed = [("uniform", f"--bits W4A4 --method blockwise {SHORT}500")]
     mixed += [(metric.split()[0], f"--bits mixed --budget bits=4 --metric {metric} --method blockwise {SHORT}500")
@@ -57,9 +58,9 @@ def groups():
                         for b in (8, 6, 4) for method in ("nearest", "smoothquant", "repq_vit")]),
         "mixed-resnet20": ("resnet20", mixed),
         "mixed-resnet8": ("resnet8", mixed),
-        "six-choice": ("resnet20", [(f"{o['rate']}", f"--method blockwise {SHORT}500 {VAL}", o)
-                                    for o in ({"rate": r} for r in ("0.0003", "0.001", "0.003", "0.01"))]),
-        "six": ("resnet20", [("quantize and an epoch", f"--method blockwise {SHORT}500", {"rate": "0.003"})]),
+        "six-choice": ("resnet20", [("quantize and an epoch", f"--method blockwise {SHORT}500 {VAL}",
+                                     ["0.0003", "0.001", "0.003", "0.01"])]),
+        "six": ("resnet20", [("quantize and an epoch", f"--method blockwise {SHORT}500", ["0.003"])]),
     }
 
 
@@ -109,29 +110,30 @@ def train_on(args, out, folder, rate, options):
     return told
 
 
-def run(args, group, net, name, options, more):
+def run(args, group, net, name, options, rates=()):
     out = os.path.join(args.keep, group, "".join(c if c.isalnum() else "-" for c in name))
     mark = out + ".json"
     if os.path.exists(mark):
         return
     print(f"{group}: {name}", file=sys.stderr)
     shutil.rmtree(out, ignore_errors=True)
-    shutil.rmtree(out + ".train", ignore_errors=True)
     wall, cpu = timed([DETENT, "quantize", *source(args, net), *shlex.split(options), "--threads", str(args.threads),
                        "--out", out])
     with open(os.path.join(out, "report.json")) as f:
         report = json.load(f)
-    report.update(name=name, options=options, wall=wall, cpu=cpu)
-    if more:
-        report["trained"] = train_on(args, out, out + ".train", more["rate"], shlex.split(options))
+    report.update(name=name, options=options, wall=wall, cpu=cpu, trained=[])
+    for rate in rates:
+        folder = f"{out}.train-{rate}"
+        shutil.rmtree(folder, ignore_errors=True)
+        report["trained"].append(train_on(args, out, folder, rate, shlex.split(options)))
     with open(mark + ".part", "w") as f:
         json.dump(report, f)
     os.rename(mark + ".part", mark)
 
 
 def table(args, group, runs):
-    print(f"\n{group}\n\n| run | right, float arithmetic | integer | agrees with float | KL | bits | wall s | "
-          "processor s |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print(f"\n{group}\n\n| run | right, float arithmetic | integer | to float, 95 % | agrees with float | KL | bits | wall s | "
+          "processor s |\n| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: |")
     for name, *_ in runs:
         mark = os.path.join(args.keep, group, "".join(c if c.isalnum() else "-" for c in name)) + ".json"
         if not os.path.exists(mark):
@@ -140,9 +142,10 @@ def table(args, group, runs):
             r = json.load(f)
         best = r["integer"] or r["quantized"]
         right = lambda s: f"{s['top1']:.2f} %" if s and "top1" in s else "-"
-        print(f"| {name} | {right(r['quantized'])} | {right(r['integer'])} | {best['agreement']:.2f} % | "
+        ends = "{:+.2f} to {:+.2f}".format(*best["difference"]) if "difference" in best else "-"
+        print(f"| {name} | {right(r['quantized'])} | {right(r['integer'])} | {ends} | {best['agreement']:.2f} % | "
               f"{best['kl']:.5f} | {r['weight_bits']:.2f} | {r['wall']:.1f} | {r['cpu']:.1f} |")
-        for t in [r["trained"]] if "trained" in r else []:
+        for t in r["trained"]:
             told = f"{t['val']} % of validation" if "val" in t else json.dumps({k: t[k] for k in ("eval", "verify")})
             print(f"  and an epoch at {t['rate']}, {t['wall']:.1f} s, {t['cpu']:.1f} s of processors: {told}")
 
@@ -168,7 +171,7 @@ def main():
         os.makedirs(os.path.join(args.keep, group), exist_ok=True)
         for name, options, *more in runs:
             if not args.table:
-                run(args, group, net, name, options, more[0] if more else None)
+                run(args, group, net, name, options, *more)
         table(args, group, runs)
 
 

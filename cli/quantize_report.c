@@ -43,6 +43,11 @@ static void print_score(const dt_session *s, const char *what, const dt_quantize
     if (compared)
         printf(", agrees with float %.2f%%, KL %.5f, outputs' SQNR %.1f dB",
                100.0 * (double)q->agree / n, q->kl, q->sqnr_db);
+    if (compared && q->paired && dt_quantize_has_labels(s)) {
+        double ends[2];
+        dt_quantize_interval(q, ends);
+        printf(", %+.2f to %+.2f points to float (95 %%)", ends[0], ends[1]);
+    }
     printf("\n");
 }
 

@@ -62,7 +62,8 @@ def split_label(word):
     return (word[:cuts[0]], word[cuts[0] + 1:]) if cuts else (word, "")
 
 
-SCORE = "count", "agree", "agreement", "kl", "sqnr_db"  # of a quantized net, beside the task's metrics
+# Of a quantized net, beside the task's metrics.
+SCORE = "count", "agree", "agreement", "kl", "sqnr_db", "lost", "gained", "difference"
 
 
 class Run:

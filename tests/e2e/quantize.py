@@ -36,6 +36,11 @@ def check_presets(test):
         report = json.loads(out)
         test.check(report["method"] == name and report["integer"]["count"] == 64
                    and report["quantized"]["kl"] >= 0, f"{name}: {out}")
+        for score in report["quantized"], report["integer"]:
+            low, high = score["difference"]
+            apart = 100 * (score["gained"] - score["lost"]) / score["count"]
+            test.check(abs(score["top1"] - report["float"]["top1"] - apart) < 1e-6 and low <= apart <= high
+                       and score["lost"] + score["gained"] <= score["count"] - score["agree"], f"{name}: {score}")
         for unit in report["units"]:
             test.check(unit["after"] <= unit["before"], f"{name}: {unit}")
         result = test.path(name, "quantized.h5")

@@ -21,6 +21,8 @@ typedef struct dt_quantize_score {
     bool has;
     dt_score score; /* as the task has it, without the loss */
     int64_t agree;  /* pictures whose outputs mean what the float net's do */
+    bool paired;    /* the task says of each picture whether it is right: of those */
+    int64_t lost, gained; /* right ones of the float net alone, and of this net alone */
     double kl;      /* mean KL divergence of its softmax from the float net's, nats; of classes */
     double sqnr_db; /* of outputs: signal is the float net's */
 } dt_quantize_score;
@@ -84,6 +86,9 @@ typedef struct dt_quantize_params {
  * dt_quantize_report_fini. */
 dt_status dt_quantize(const dt_quantize_params *p, dt_session *out_session, dt_quantize_report *out,
                       dt_error *err) DT_MUST_CHECK;
+
+/* McNemar's 95 % interval of the difference to the float net, in points of the first metric: [2]. */
+void dt_quantize_interval(const dt_quantize_score *q, double *out);
 
 void dt_quantize_report_fini(const dt_alloc *alloc, dt_quantize_report *r);
 

@@ -27,6 +27,13 @@ static json_t *score_json(const dt_session *s, const dt_quantize_score *q)
                   "sqnr_db", isfinite(q->sqnr_db) ? json_real(q->sqnr_db) : json_null());
     for (int i = 0; dt_quantize_has_labels(s) && g->task->metric[i].name; i++)
         json_object_set_new(o, g->task->metric[i].name, json_real(dt_score_value(&q->score, g, i)));
+    if (dt_quantize_has_labels(s) && q->paired) {
+        double ends[2];
+        dt_quantize_interval(q, ends);
+        json_object_set_new(o, "lost", json_integer((json_int_t)q->lost));
+        json_object_set_new(o, "gained", json_integer((json_int_t)q->gained));
+        json_object_set_new(o, "difference", json_pack("[f,f]", ends[0], ends[1]));
+    }
     return o;
 }
 

@@ -73,10 +73,37 @@ static dt_status forward(reader *r, const dt_batch *b, dt_error *err)
     return DT_OK;
 }
 
+/* Pictures that one of both nets alone has right, where the task's first metric counts right ones. */
+static void count_pairs(reader *r, const dt_batch *b, const float *truth)
+{
+    const dt_goal *g = &r->s->net.goal;
+    const size_t bytes = dt_goal_answer_bytes(g);
+    const char *answer = dt_batch_answers(b);
+    if (g->task->deciding != 1 || g->task->counts < 1) return;
+    r->score.paired = true;
+    for (int64_t i = 0; i < b->valid; i++, answer += bytes) {
+        double was[DT_TASK_SUMS] = { 0 }, is[DT_TASK_SUMS] = { 0 };
+        g->task->add(g->conf, truth + i * g->K, answer, g->K, was);
+        g->task->add(g->conf, r->room + i * g->K, answer, g->K, is);
+        r->score.lost += was[0] > is[0];
+        r->score.gained += is[0] > was[0];
+    }
+}
+
+void dt_quantize_interval(const dt_quantize_score *q, double *out)
+{
+    const double n = q->score.count ? (double)q->score.count : 1;
+    const double apart = (double)(q->lost + q->gained), by = (double)(q->gained - q->lost);
+    const double spread = 1.96 * sqrt(apart - by * by / n); /* by^2 <= apart * n */
+    out[0] = 100 * (by - spread) / n;
+    out[1] = 100 * (by + spread) / n;
+}
+
 static void compare(reader *r, const dt_batch *b, const float *truth)
 {
     const dt_goal *g = &r->s->net.goal;
     dt_score ignored = { 0 };
+    if (!r->keep) count_pairs(r, b, truth);
     dt_quantize_add(&r->sums, g->task->answer == DT_ANSWER_LABEL, b->valid, g->K, truth, r->room);
     dt_score_add(&ignored, g, truth, dt_batch_answers(b), b->valid, r->mean[0]);
     dt_score_add(&r->score.score, g, r->room, dt_batch_answers(b), b->valid, r->mean[1]);
