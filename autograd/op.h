@@ -199,6 +199,7 @@ typedef struct dt_op {
      * pushed, an operator takes what it needs, "Elu:alpha" with options as attributes. NULL: its
      * form writes it. */
     const char *onnx;
+    const char *(*onnx_of)(const void *conf); /* the same where options decide; NULL: `onnx` */
     const char *onnx_pair; /* ONNX's operator of in[0] and a parameter for each channel, in[1] */
     bool row_shares;       /* rows of the last axis become shares of 1 */
     bool in_float;         /* has no exact form in integers: it stays between two quantizers */

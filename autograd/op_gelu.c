@@ -54,6 +54,14 @@ static const dt_op_example examples[] = {
     { .in_count = 0 },
 };
 
+/* In the order of operators that runtimes know as GELU. */
+static const char *onnx_of(const void *conf)
+{
+    const dt_gelu_conf *c = conf;
+    return c->by_tanh ? "x x x 3 Pow 0.044715 Mul Add 0.7978845608028654 Mul Tanh 1 Add Mul 0.5 Mul"
+                      : "x x 1.4142135623730951 Div Erf 1 Add Mul 0.5 Mul";
+}
+
 static const dt_opt opts[] = {
     DT_OPT_BOOL(dt_gelu_conf, by_tanh, false, "the approximation by tanh"),
     DT_OPT_END,
@@ -70,10 +78,9 @@ const dt_op dt_op_gelu = {
     .reads_in = 1,
     .accumulates = 1,
     .grad_inplace = true,
-    .in_float = true,
     .encode_of = DT_ENCODE_GELU,
     .function = true,
-    .form = "gelu",
+    .onnx_of = onnx_of,
     .infer = dt_infer_same,
     .forward = forward,
     .backward = backward,

@@ -2,13 +2,9 @@
  * QGemm; queries, keys and values are a Gemm each with their rows of the joint weight, for each has
  * a quantizer of its own behind it. Moves (to heads, to a token in front) happen on codes between
  * QuantizeLinear and DequantizeLinear. The factor of the scores is part of the scale with which the
- * queries' codes are read. LayerNormalization, GELU and Softmax are float operators; opset 17 has
- * no Gelu, so its formula is written out. */
+ * queries' codes are read. LayerNormalization and Softmax are float operators. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <math.h>
-
 #include "autograd/op_attention.h"
-#include "autograd/op_gelu.h"
 #include "autograd/op_layernorm.h"
 #include "autograd/op_slice.h"
 #include "autograd/query.h"
@@ -300,57 +296,10 @@ static dt_status emit_layernorm(dt_onnx_walker *w, const dt_node *node)
     return dt_onnx_set_moved(w, node, out, picture ? move_channels_back : NULL);
 }
 
-/* x op constant, as "<node>/<name>". */
-static const char *with_constant(dt_onnx_walker *w, const dt_node *node, const char *op,
-                                 const char *name, const char *x, double constant, const char *out)
-{
-    const float c = (float)constant;
-    const char *value = dt_onnx_text(w->m, "%s.%s", node->name, name);
-    out = named(w, node->name, name, out);
-    dt_onnx_constant(w->m, value, DT_ONNX_FLOAT, &dt_onnx_scalar, &c);
-    dt_onnx_node(w->m, op, (const char *[]){ x, value, NULL }, out, NULL);
-    return out;
-}
-
-static const char *times(dt_onnx_walker *w, const char *a, const char *b, const char *out)
-{
-    dt_onnx_node(w->m, "Mul", (const char *[]){ a, b, NULL }, out, NULL);
-    return out;
-}
-
-/* sqrt(2/pi) (x + 0.044715 x^3), of whose tanh the approximation is made. */
-static const char *tanh_argument(dt_onnx_walker *w, const dt_node *node, const char *x)
-{
-    const double pi = 3.14159265358979323846;
-    const char *y = with_constant(w, node, "Pow", "Cube", x, 3, NULL);
-    y = with_constant(w, node, "Mul", "Bent", y, 0.044715, NULL);
-    const char *sum = named(w, node->name, "Sum", NULL);
-    dt_onnx_node(w->m, "Add", (const char *[]){ x, y, NULL }, sum, NULL);
-    return with_constant(w, node, "Mul", "Scaled", sum, sqrt(2 / pi), NULL);
-}
-
-/* x (1 + erf(x / sqrt 2)) / 2, in the order of operators that runtimes know as GELU. */
-static dt_status emit_gelu(dt_onnx_walker *w, const dt_node *node)
-{
-    const dt_gelu_conf *c = node->conf;
-    const char *x = dt_onnx_floats(w, node->in[0]), *y;
-    if (c->by_tanh)
-        y = dt_onnx_unary(w, "Tanh", tanh_argument(w, node, x), named(w, node->name, "Tanh", NULL),
-                          NULL);
-    else
-        y = dt_onnx_unary(w, "Erf", with_constant(w, node, "Div", "Scaled", x, sqrt(2), NULL),
-                          named(w, node->name, "Erf", NULL), NULL);
-    y = with_constant(w, node, "Add", "One", y, 1, NULL);
-    y = times(w, x, y, named(w, node->name, "Product", NULL));
-    return dt_onnx_set(w, node,
-                       with_constant(w, node, "Mul", "Mul", y, 0.5, dt_onnx_out(w, node, "Mul")));
-}
-
 const dt_form dt_form_attention_mix = { .name = "attention_mix", .onnx = emit_mix };
 const dt_form dt_form_attention_scores = { .name = "attention_scores", .onnx = emit_scores };
 const dt_form dt_form_class_position = { .name = "class_position", .onnx = emit_class_position };
 const dt_form dt_form_class_token = { .name = "class_token", .onnx = emit_class_token };
-const dt_form dt_form_gelu = { .name = "gelu", .onnx = emit_gelu };
 const dt_form dt_form_layernorm = { .name = "layernorm", .onnx = emit_layernorm };
 const dt_form dt_form_patch_embed = { .name = "patch_embed", .onnx = emit_patch_embed };
 const dt_form dt_form_select_token = { .name = "select_token", .onnx = emit_select_token };

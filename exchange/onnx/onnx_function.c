@@ -111,7 +111,7 @@ const char *dt_onnx_function(dt_onnx *m, const char *prefix, const dt_op *op, co
                              const char *x, const char *out)
 {
     program p = { .m = m, .prefix = prefix, .x = x, .out = out, .op = op, .conf = conf };
-    for (const char *at = op->onnx; at && *at;) {
+    for (const char *at = op->onnx_of ? op->onnx_of(conf) : op->onnx; at && *at;) {
         char word[WORD];
         size_t n = strcspn(at, " ");
         if (n >= WORD) return NULL;

@@ -300,6 +300,16 @@ def gelu(n, x):
     return n("Mul", n("Mul", x, n("Add", y, n.constant(np.float32(1)))), n.constant(np.float32(0.5)))
 
 
+def gelus(side):
+    """Both formulas of GELU, as operators and written out."""
+    n = Net("gelus", side, 20)
+    x = gelu(n, n("Conv", "image", n.real(5, 3, 3, 3), n.real(5, scale=.1), strides=[2, 2]))
+    x = n("Gelu", n("Conv", x, n.real(6, 5, 1, 1), n.real(6, scale=.1)), approximate="tanh")
+    x = n("Gelu", n("Conv", x, n.real(4, 6, 3, 3)))
+    n.head(n("Conv", x, n.real(5, 4, 1, 1)), 5)
+    return n
+
+
 def layernorm(n, x, channels):
     """The same of a layer norm."""
     d = n("Sub", x, n("ReduceMean", x, axes=[-1]))
@@ -508,7 +518,7 @@ def qcdq(side):
 
 QUANTIZED = qdq, qcdq
 NETS = (sided, padded, residual, last, functions, squeeze, pools, borders, dilated, fronts, shuffled, moves,
-        transposed, sums, between, arithmetic, pixels, tokens, groups, pixel, dense, masks)
+        transposed, sums, between, arithmetic, pixels, gelus, tokens, groups, pixel, dense, masks)
 # Of these a part has no integer form: the words of the refusal.
 FLOAT = {"borders": "those at the border have another divisor"}
 

@@ -177,6 +177,11 @@ static inline int operation_sqrt(dt_builder *b, int x)
     return operation_node(b, "sqrt", NULL, dt_layer_relu(b, "relu", x));
 }
 
+static inline int operation_gelu_tanh(dt_builder *b, int x)
+{
+    return operation_node(b, "gelu", &(dt_gelu_conf){ true }, x);
+}
+
 /* Windows that halve the picture, then some with padding that counts. */
 static inline int operation_avgpool(dt_builder *b, int x)
 {
@@ -266,6 +271,7 @@ static const operation operations[] = {
     { "exp", NULL, NULL },
     { "gap", operation_always, NULL },
     { "gelu", NULL, &operation_gelu },
+    { "gelu, by tanh", operation_gelu_tanh, NULL },
     { "groupnorm", operation_groupnorm, NULL },
     { "hard_sigmoid", NULL, &operation_hard_sigmoid },
     { "hard_swish", NULL, NULL },
