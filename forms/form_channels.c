@@ -180,7 +180,7 @@ dt_status dt_channels_onnx(dt_onnx_walker *w, const dt_node *n, const dt_node *s
     DT_TRY(fill(g, w->src->state, n, w->l->grid[dt_query_index(g, from)], grid, C, table, w->err));
     return dt_onnx_set_codes(
         w, site, site->name, grid->scale,
-        dt_onnx_gather(w->m, site->name, w->value[n->in[0]]->codes, table, C, y->rank == 2));
+        dt_onnx_gather(w->m, site->name, w->value[n->in[0]]->codes, table, C, y->rank != 4));
 }
 
 static dt_status qoperator(dt_qoperator_walk *w, const dt_int_node *n, const dt_int_node *last)

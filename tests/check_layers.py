@@ -70,6 +70,7 @@ PARTS = {
     "exchange/onnx/onnx_product.c": "exchange/test_export_onnx.c",
     "exchange/onnx/reader/onnx_args.c": "exchange/test_onnx_graph.c",
     "exchange/onnx/reader/onnx_fold.c": "exchange/test_onnx_graph.c",
+    "exchange/onnx/reader/onnx_node.c": "exchange/test_onnx_functions.c",
     "exchange/onnx/reader/onnx_names.c": "exchange/test_onnx_graph.c",
     "exchange/onnx/reader/onnx_ops.c": "exchange/test_onnx_graph.c",
     "exchange/onnx/reader/onnx_params.c": "exchange/test_onnx_graph.c",

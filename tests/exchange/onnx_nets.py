@@ -19,7 +19,7 @@ class Net:
     def __init__(self, name, side, opset=13, last=False):
         self.name, self.opset, self.side = name, opset, side
         self.rng = np.random.default_rng(len(name) + 7 * opset)
-        self.nodes, self.constants = [], []
+        self.nodes, self.constants, self.functions = [], [], []
         self.input = ["N", side, side, 3] if last else ["N", 3, side, side]
         self.count = 0
 
@@ -59,7 +59,9 @@ class Net:
             [helper.make_tensor_value_info("image", TensorProto.FLOAT, self.input)],
             [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", CLASSES])],
             self.constants)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)],
+        domains = [helper.make_opsetid("", self.opset)]
+        domains += [helper.make_opsetid(d, 1) for d in sorted({f.domain for f in self.functions})]
+        model = helper.make_model(graph, opset_imports=domains, functions=self.functions,
                                   producer_name="detent-tests")
         model.ir_version = 7 if self.opset < 15 else 8
         onnx.save(model, os.path.join(folder, self.name + ".onnx"))
@@ -425,6 +427,96 @@ def masks(side):
     return n
 
 
+def merged(side):
+    """LeViT: batch norms of rows that are tokens of all pictures, [N T,C], and of [N,C,L]."""
+    n = Net("merged", side, 17)
+    size = 12
+    x = n("Conv", "image", n.real(size, 3, side // 4, side // 4), strides=[side // 4] * 2)
+    x = n("Transpose", n.norm(n("Reshape", x, n.whole(0, size, -1)), size), perm=[0, 2, 1])
+    y = n("MatMul", x, n.real(size, 20))
+    rows = n.norm(n("Reshape", y, n.whole(-1, 20)), 20)
+    y = n("HardSwish", n("Reshape", rows, n("Shape", y)))
+    y = n("MatMul", y, n.real(20, size))
+    x = n("Add", x, n("Reshape", n.norm(n("Flatten", y, axis=2), size), n("Shape", y)))
+    x = n.norm(n("ReduceMean", layernorm(n, x, size), axes=[1], keepdims=0), size)
+    n("Gemm", x, n.real(CLASSES, size, scale=.5), n.real(CLASSES, scale=.1), transB=1, out="logits")
+    return n
+
+
+def branch(n, out, *calls):
+    """A graph without inputs, of nodes that n makes in `calls`: what an If has."""
+    at = len(n.nodes)
+    for call in calls:
+        call()
+    nodes, n.nodes = n.nodes[at:], n.nodes[:at]
+    return helper.make_graph(nodes, "branch", [], [helper.make_tensor_value_info(out, TensorProto.FLOAT, None)])
+
+
+def control(side):
+    """What TorchScript writes for squeeze (an If that asks for a size), an If in an If, a Loop of constant
+    turns."""
+    n = Net("control", side, 16)
+    x = n("Relu", n("Conv", "image", n.real(6, 3, 3, 3), pads=[1] * 4, strides=[2, 2]))
+    rows = n("Gather", n("Shape", x), n.constant(np.int64(2)), axis=0)
+    even = n("Equal", n("Mod", rows, n.constant(np.int64(2))), n.constant(np.int64(0)))
+    wide, thin = n.real(8, 6, 3, 3), n.real(8, 6, 1, 1)
+    inner = branch(n, "w", lambda: n("Conv", x, wide, pads=[1] * 4, out="w"))
+    other = branch(n, "o", lambda: n("Neg", x, out="o"))
+    then = branch(n, "a", lambda: n("If", even, then_branch=inner, else_branch=other, out="b"),
+                  lambda: n("Relu", "b", out="a"))
+    x = n("If", even, then_branch=then, else_branch=branch(n, "t", lambda: n("Conv", x, thin, out="t")))
+    weight = n.real(8, 8, 1, 1)
+    at = len(n.nodes)
+    n("Conv", "state", weight, out="turned")
+    n("Add", "state", n("Relu", "turned"), out="next")
+    n("Identity", "go", out="goes")
+    info = helper.make_tensor_value_info
+    body = helper.make_graph(
+        n.nodes[at:], "body", [info("i", TensorProto.INT64, []), info("go", TensorProto.BOOL, []),
+                               info("state", TensorProto.FLOAT, None)],
+        [info("goes", TensorProto.BOOL, []), info("next", TensorProto.FLOAT, None)])
+    n.nodes = n.nodes[:at]
+    x = n("Loop", n.constant(np.int64(2)), "", x, body=body)
+    n.head(n("Relu", x), 8)
+    return n
+
+
+def functions_of(n, name, inputs, outputs, body, attributes=(), defaults=()):
+    n.functions.append(helper.make_function(
+        "detent.tests", name, inputs, outputs, body, [helper.make_opsetid("", n.opset),
+                                                      helper.make_opsetid("detent.tests", 1)],
+        list(attributes), attribute_protos=list(defaults)))
+
+
+def referring(node, **names):
+    """A node whose attributes are those of the caller."""
+    for name, (kind, ref) in names.items():
+        node.attribute.append(onnx.AttributeProto(name=name, ref_attr_name=ref, type=kind))
+    return node
+
+
+def called(side):
+    """Functions that the file defines: one in another, attributes of the caller and those that it leaves
+    out, GELU in a function."""
+    n = Net("called", side, 18)
+    make, kinds = helper.make_node, onnx.AttributeProto
+    strided = referring(make("Conv", ["x", "w"], ["c"], name="conv"), strides=(kinds.INTS, "by"),
+                        pads=(kinds.INTS, "around"))
+    functions_of(n, "unit", ["x", "w", "b"], ["y"],
+                 [strided, make("Add", ["c", "b"], ["s"]), make("act", ["s"], ["y"], domain="detent.tests")],
+                 ["by"], [helper.make_attribute("around", [1, 1, 1, 1])])
+    half, root, one = (make("Constant", [], [k], value_float=v) for k, v in
+                       (("half", 0.5), ("root", 2 ** 0.5), ("one", 1.0)))
+    functions_of(n, "act", ["x"], ["y"], [
+        half, root, one, make("Div", ["x", "root"], ["d"]), make("Erf", ["d"], ["e"]),
+        make("Add", ["e", "one"], ["g"]), make("Mul", ["x", "g"], ["p"]), make("Mul", ["p", "half"], ["y"])])
+    x = n("unit", "image", n.real(6, 3, 3, 3), n.real(1, 6, 1, 1, scale=.1), by=[2, 2], domain="detent.tests")
+    x = n("unit", x, n.real(8, 6, 3, 3), n.real(1, 8, 1, 1, scale=.1), by=[2, 2], around=[0, 1, 1, 1],
+          domain="detent.tests")
+    n.head(x, 8)
+    return n
+
+
 def groups(side):
     """Group norm as PyTorch writes it and as an operator, instance norm."""
     n = Net("groups", side, 21)
@@ -518,7 +610,8 @@ def qcdq(side):
 
 QUANTIZED = qdq, qcdq
 NETS = (sided, padded, residual, last, functions, squeeze, pools, borders, dilated, fronts, shuffled, moves,
-        transposed, sums, between, arithmetic, pixels, gelus, tokens, groups, pixel, dense, masks)
+        transposed, sums, between, arithmetic, pixels, gelus, tokens, groups, pixel, dense, masks, merged,
+        control, called)
 # Of these a part has no integer form: the words of the refusal.
 FLOAT = {"borders": "those at the border have another divisor"}
 

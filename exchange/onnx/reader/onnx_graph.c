@@ -112,15 +112,14 @@ bool dt_onnx_net_is_quantized(const dt_onnx_net *n)
     return false;
 }
 
-static dt_status set_constants(dt_onnx_net *n)
+dt_status dt_ox_set_constants(dt_ox_walk *w, const dt_ox_file *f)
 {
-    dt_ox_file *f = n->file;
     for (int i = 0; i < f->initial_count; i++) {
-        dt_ox_value *v = dt_arena_get(f->arena, sizeof *v);
-        if (!v) return fail(n, DT_ERR_NOMEM, NULL, n->walk.err, "no memory");
+        dt_ox_value *v = dt_arena_get(w->file->arena, sizeof *v);
+        if (!v) return dt_ox_no_memory(w);
         *v = (dt_ox_value){ .constant = &f->initial[i], .rank = f->initial[i].rank };
         memcpy(v->dim, f->initial[i].dim, sizeof v->dim);
-        DT_TRY(dt_ox_map_set(&n->walk.values, f->initial[i].name, v, n->walk.err));
+        DT_TRY(dt_ox_map_set(&w->values, f->initial[i].name, v, w->err));
     }
     return DT_OK;
 }
@@ -168,8 +167,9 @@ dt_status dt_ox_walk_node(dt_ox_walk *w)
     if (!op)
         return dt_ox_refuse(w, "there is no form for this operator%s%.60s",
                             *w->node->domain ? " of the domain " : "", w->node->domain);
-    if (w->node->has_graphs)
-        return dt_ox_refuse(w, "graphs in attributes are not read; export without control flow");
+    if (w->node->has_others || (w->node->has_graph && !op->has_graph))
+        return dt_ox_refuse(w, "it has attributes that are not read: types, sparse constants or "
+                               "graphs");
     DT_TRY(count_values(w, &values));
     if (w->node->in_count < op->in_min || (op->in_max && w->node->in_count > op->in_max))
         return dt_ox_refuse(w, "%d inputs; %d to %d are read", w->node->in_count, op->in_min,
@@ -201,29 +201,40 @@ static dt_status find_output(dt_onnx_net *n, int *out)
     return DT_OK;
 }
 
+static dt_status count_read(dt_ox_walk *w, const char *name, const dt_ox_node *by)
+{
+    dt_ox_reader *r = dt_ox_map_find(&w->readers, name);
+    if (!r) {
+        r = dt_arena_get(w->file->arena, sizeof *r);
+        if (!r) return dt_ox_no_memory(w);
+        DT_TRY(dt_ox_map_set(&w->readers, name, r, w->err));
+    }
+    r->count++;
+    r->node = by;
+    return DT_OK;
+}
+
+/* Graphs in attributes read what lies outside of them, too. A file's are no deeper than it is read
+ * (onnx_read.c). */
+static dt_status count_readers(dt_ox_walk *w, const dt_ox_file *f)
+{
+    for (int i = 0; i < f->node_count; i++) {
+        const dt_ox_node *node = &f->node[i];
+        for (int k = 0; k < node->in_count && !node->absorbed; k++)
+            DT_TRY(count_read(w, node->in[k], f == w->file ? node : NULL));
+        for (int k = 0; k < node->attr_count && node->has_graph; k++)
+            if (node->attr[k].graph) DT_TRY(count_readers(w, node->attr[k].graph));
+    }
+    for (int k = 0; k < f->out_count; k++)
+        DT_TRY(count_read(w, f->out[k].name, NULL));
+    return DT_OK;
+}
+
 /* Counts who reads what; the output of the file is read, too. */
 static dt_status find_readers(dt_onnx_net *n)
 {
-    dt_ox_walk *w = &n->walk;
-    const dt_ox_file *f = n->file;
-    w->taken = dt_arena_get(f->arena, (size_t)f->node_count + 1);
-    if (!w->taken) return dt_ox_no_memory(w);
-    for (int i = 0; i < f->node_count + f->out_count; i++) {
-        const dt_ox_node *node = i < f->node_count ? &f->node[i] : NULL;
-        int inputs = node ? node->absorbed ? 0 : node->in_count : 1;
-        for (int k = 0; k < inputs; k++) {
-            const char *name = node ? node->in[k] : f->out[i - f->node_count].name;
-            dt_ox_reader *r = dt_ox_map_find(&w->readers, name);
-            if (!r) {
-                r = dt_arena_get(f->arena, sizeof *r);
-                if (!r) return dt_ox_no_memory(w);
-                DT_TRY(dt_ox_map_set(&w->readers, name, r, w->err));
-            }
-            r->count++;
-            r->node = node;
-        }
-    }
-    return DT_OK;
+    n->walk.taken = dt_arena_get(n->file->arena, (size_t)n->file->node_count + 1);
+    return n->walk.taken ? count_readers(&n->walk, n->file) : dt_ox_no_memory(&n->walk);
 }
 
 static dt_status begin_node(dt_onnx_net *n, int i)
@@ -238,7 +249,7 @@ static dt_status walk_all(dt_onnx_net *n, int x)
 {
     DT_TRY(find_readers(n));
     DT_TRY(dt_ox_find_patterns(&n->walk));
-    DT_TRY(set_constants(n));
+    DT_TRY(dt_ox_set_constants(&n->walk, n->file));
     DT_TRY(dt_ox_set_inputs(&n->walk, x));
     for (int i = 0; i < n->file->node_count; i++) {
         DT_TRY(begin_node(n, i));
@@ -287,7 +298,7 @@ static dt_status look_all(dt_onnx_net *n, int x, void (*fn)(void *arg, const dt_
 {
     DT_TRY(find_readers(n));
     DT_TRY(dt_ox_find_patterns(&n->walk));
-    DT_TRY(set_constants(n));
+    DT_TRY(dt_ox_set_constants(&n->walk, n->file));
     DT_TRY(dt_ox_set_inputs(&n->walk, x));
     for (int i = 0; i < n->file->node_count; i++) {
         DT_TRY(begin_node(n, i));
@@ -322,6 +333,7 @@ static void start_over(dt_onnx_net *n)
         (dt_ox_map){ .arena = arena };
     n->walk.param_count = 0;
     n->walk.folded = 0;
+    n->walk.inner = 0;
 }
 
 static dt_status build(dt_onnx_net *n, dt_builder *b, int x, int *out_logits, dt_error *err)

@@ -12,6 +12,7 @@
 
 enum { DT_OX_RANK = 8 };
 
+struct dt_ox_file;
 struct dt_ox_grid;
 
 /* A constant: numbers as float, or whole numbers (integers, booleans) as int64. */
@@ -39,18 +40,23 @@ typedef struct dt_ox_attr {
     int64_t *ints;
     float *floats;
     size_t int_count, float_count;
-    dt_ox_tensor *tensor; /* NULL: it has none */
+    dt_ox_tensor *tensor;           /* NULL: it has none */
+    const struct dt_ox_file *graph; /* a body or a branch; NULL: it is none */
+    const char
+        *ref; /* in a function's body: the caller's attribute that it is; NULL: it is itself */
 } dt_ox_attr;
 
 typedef struct dt_ox_node {
-    const char *op, *domain, *name; /* name may be "" */
-    const char **in, **out;         /* "": left out */
+    const char *op, *domain, *name, *overload; /* may be "" but for op */
+    const char **in, **out;                    /* "": left out */
     int in_count, out_count;
     dt_ox_attr *attr;
     int attr_count;
     bool absorbed;   /* part of another node (onnx_patterns.h), nothing else reads it */
-    bool step;       /* a part of one that stands for others (onnx_steps.h), no node of the file */
-    bool has_graphs; /* an attribute is a graph, or something else that is not read */
+    bool step;       /* a part of one that stands for others (onnx_steps.h, onnx_control.h), no node
+                        of the file's own graph */
+    bool has_graph;  /* an attribute is a graph */
+    bool has_others; /* an attribute is something that is not read */
 } dt_ox_node;
 
 /* An input or output of the graph. */
@@ -61,11 +67,12 @@ typedef struct dt_ox_port {
     int64_t dim[DT_OX_RANK]; /* -1: open */
 } dt_ox_port;
 
+/* A file, a graph in an attribute, or the body of a function. */
 typedef struct dt_ox_file {
-    dt_arena *arena; /* owns all of it */
+    dt_arena *arena; /* owns all of it, and what is in it */
     const dt_alloc *alloc;
     const char *path; /* for messages */
-    int opset;        /* of ONNX's own operators */
+    int opset;        /* of ONNX's own operators; of a function 0: it does not tell */
     dt_ox_node *node;
     dt_ox_tensor *initial; /* initialisers */
     dt_ox_port *in, *out;  /* inputs that are no initialisers; outputs */
@@ -73,6 +80,10 @@ typedef struct dt_ox_file {
     size_t node_room, initial_room, in_room, out_room;
     dt_ox_map constants;        /* initialisers by name */
     char sha256[DT_SHA256_HEX]; /* of the file's bytes and of the external data that it names */
+    struct dt_ox_file *inner;   /* graphs and functions in it: a list by `next` */
+    struct dt_ox_file *next;
+    const char *domain, *name, *overload; /* of a function; name NULL: it is none */
+    dt_ox_node defaults; /* of a function: attributes that a caller may leave out */
 } dt_ox_file;
 
 /* Reads a file and what it names below its own folder. Errors: FORMAT (damaged), UNSUPPORTED (the

@@ -77,13 +77,17 @@ static const char *candidate(dt_ox_walk *w, const dt_ox_node *n, int index)
     return dt_arena_printf(arena, "%s_%d", *n->op ? n->op : "node", index);
 }
 
+/* `base`, or with the first number behind it that is free: each name knows where to look on. */
 static const char *take(dt_ox_walk *w, const char *base)
 {
     const char *name = base;
-    for (int i = 2; name && dt_ox_map_find(&w->layers, name); i++)
-        name = dt_arena_printf(w->file->arena, "%s_%d", base, i);
-    if (!name || dt_ox_map_set(&w->layers, name, w, NULL) != DT_OK) return NULL;
-    return name;
+    int *next = base ? dt_ox_map_find(&w->layers, base) : NULL;
+    int *first = dt_arena_get(w->file->arena, sizeof *first);
+    for (; next && name && (name == base || dt_ox_map_find(&w->layers, name)); ++*next)
+        name = dt_arena_printf(w->file->arena, "%s_%d", base, *next);
+    if (!name || !first) return NULL;
+    *first = 2;
+    return dt_ox_map_set(&w->layers, name, first, NULL) == DT_OK ? name : NULL;
 }
 
 const char *dt_ox_layer_name(dt_ox_walk *w, const dt_ox_node *n, int index)

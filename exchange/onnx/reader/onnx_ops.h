@@ -67,6 +67,7 @@ typedef struct dt_ox_walk {
     int param_count;
     size_t param_room;
     int64_t folded;      /* elements of constants that were computed */
+    int inner;           /* nodes of graphs in attributes that were walked */
     const char *resized; /* a layer that gets other outputs than the file's; NULL: none */
     int64_t outputs;
     bool sites; /* the file's quantizers are made */
@@ -90,6 +91,7 @@ typedef struct dt_ox_op {
     bool moves;
     bool quantizes;  /* it is part of a quantizer of values or weights */
     bool own_domain; /* it is none of ONNX's own operators */
+    bool has_graph;  /* it has graphs in attributes, which `build` walks */
 } dt_ox_op;
 
 /* Row of an operator; NULL: none. */
@@ -97,6 +99,8 @@ const dt_ox_op *dt_ox_op_find(const char *domain, const char *name);
 /* Names of all rows, NULL at the end. */
 extern const dt_ox_op *const dt_ox_ops[];
 
+/* The initialisers of the file, or of a graph in it, are values by their names. */
+dt_status dt_ox_set_constants(dt_ox_walk *w, const dt_ox_file *f) DT_MUST_CHECK;
 /* The node in work becomes what its row makes of it. */
 dt_status dt_ox_walk_node(dt_ox_walk *w) DT_MUST_CHECK;
 

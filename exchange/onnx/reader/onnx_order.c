@@ -178,13 +178,16 @@ bool dt_ox_order_cut(dt_ox_order *o, int dim, int64_t first, int64_t count, int6
 const char *dt_ox_moved_name(dt_ox_walk *w, const char *base)
 {
     const char *name = base;
-    for (int i = 2; name && dt_ox_map_find(&w->moved, name); i++) {
-        name = dt_arena_printf(w->file->arena, "%s_%d", base, i);
+    int *next = base ? dt_ox_map_find(&w->moved, base) : NULL; /* the number that may be free */
+    int *first = dt_arena_get(w->file->arena, sizeof *first);
+    for (; next && name && (name == base || dt_ox_map_find(&w->moved, name)); ++*next) {
+        name = dt_arena_printf(w->file->arena, "%s_%d", base, *next);
         if (name && dt_ox_map_find(&w->layers, name) && !dt_ox_map_find(&w->moved, name))
-            name = dt_arena_printf(w->file->arena, "%s_%d.moved", base, i);
+            name = dt_arena_printf(w->file->arena, "%s_%d.moved", base, *next);
     }
-    if (!name || dt_ox_map_set(&w->moved, name, w, NULL) != DT_OK) return NULL;
-    return name;
+    if (!name || !first) return NULL;
+    *first = 2;
+    return dt_ox_map_set(&w->moved, name, first, NULL) == DT_OK ? name : NULL;
 }
 
 /* Makes the node: dimension i of the file becomes axis to[i] (-1: it has one element). */

@@ -42,7 +42,10 @@ static const dt_ox_tensor *constant(const patterns *p, const char *name)
 static bool is_number(const patterns *p, const char *name, double value)
 {
     const dt_ox_tensor *t = constant(p, name);
-    return t && !t->whole && t->count == 1 && fabs((double)t->x[0] - value) <= 1e-4 * fabs(value);
+    const dt_ox_node *n = t ? NULL : maker(p, name);
+    const dt_ox_attr *a = is_one(n, "Constant") ? dt_ox_attr_of(n, "value_float") : NULL;
+    bool is = a || (t && !t->whole && t->count == 1);
+    return is && fabs((double)(a ? a->f : t->x[0]) - value) <= 1e-4 * fabs(value);
 }
 
 /* The node becomes part of the match; only it may be read once more than `times`. */

@@ -1,8 +1,22 @@
 /* BatchNormalization, in either mode: statistics are those of the file until training moves them.
- * Its momentum is the share of the old ones, the engine's that of the new. */
+ * Its momentum is the share of the old ones, the engine's that of the new. Statistics are of all
+ * but the channels, so rows [N T,C], which are tokens of each sample, are [N,T,C] here. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op_batchnorm.h"
-#include "exchange/onnx/reader/onnx_ops.h"
+#include "exchange/onnx/reader/onnx_order.h"
+
+/* Input 0, whose channels, dimension 1 of the file, are the engine's last axis. */
+static dt_status need_channels(dt_ox_walk *w, const dt_ox_value **x)
+{
+    DT_TRY(dt_ox_need(w, 0, x));
+    if ((*x)->rank == 2) return dt_ox_need_rows(w, 0, x);
+    DT_TRY(dt_ox_need_picture(w, 0, x));
+    if ((*x)->rank == 3 && (*x)->axis[1] != dt_ox_shape(w, *x)->rank - 1)
+        DT_TRY(dt_ox_settle(w, w->node->in[0], 1, x));
+    bool last = (*x)->rank > 1 && (*x)->axis[1] == dt_ox_shape(w, *x)->rank - 1;
+    if (last || dt_ox_is_picture(w, *x) || dt_ox_is_rows(w, *x)) return DT_OK;
+    return dt_ox_refuse(w, "its input is no picture [N,C,H,W], no [N,C,L] and no rows");
+}
 
 static dt_status build(dt_ox_walk *w)
 {
@@ -14,9 +28,7 @@ static dt_status build(dt_ox_walk *w)
     static const int same[] = { 0 };
     const dt_ox_value *x;
     int in[DT_BN_VAR + 1];
-    DT_TRY(dt_ox_need_picture(w, 0, &x));
-    if (!dt_ox_is_picture(w, x) && !dt_ox_is_rows(w, x))
-        return dt_ox_refuse(w, "its input is no picture [N,C,H,W] and no rows");
+    DT_TRY(need_channels(w, &x));
     in[DT_BN_X] = x->value;
     for (int i = 1; i < 5; i++) {
         const dt_ox_tensor *t;
