@@ -42,11 +42,22 @@ static bool holds(const char *root)
     return !dt_folder_has(root, false) && dt_folder_has(root, true);
 }
 
+/* Those of the first split that is there, or of the root. */
+static int classes(const char *root)
+{
+    static const char *const in[] = { "train", "test", "val", NULL };
+    int64_t count = -1;
+    for (size_t i = 0; i < DT_ARRAY_LEN(in) && count < 0; i++)
+        count = dt_folder_count_in(root, in[i], true);
+    return count > 0 && count <= DT_DATA_MAX_CLASSES ? (int)count : 0;
+}
+
 extern const dt_dataset dt_dataset_folder;
 const dt_dataset dt_dataset_folder = {
     .row = { "folder", "PNG and JPEG pictures, a sub-folder per class", opts, sizeof(conf) },
     .needs_root = true,
     .holds = holds,
+    .classes = classes,
     .open = open,
     .read = dt_folder_read,
     .name = dt_folder_name,

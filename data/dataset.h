@@ -94,6 +94,9 @@ typedef struct dt_dataset {
     bool needs_root;
     /* Does a folder hold what the row reads, as far as names tell? NULL: it is not looked for. */
     bool (*holds)(const char *root);
+    /* How many classes a folder has, as far as names tell; 0: they do not. NULL: it is not known
+     * before the set is open. */
+    int (*classes)(const char *root);
     unsigned answers; /* bit i: it has answers of that kind (dt_answer); 0: labels */
     /* Opens and checks everything that can be checked without reading every picture. Fills
      * `*out_self` (given to read and close) and `*out_info` on success only. `p->conf` is set. */

@@ -119,23 +119,31 @@ dt_status dt_folder_list(const char *folder, bool folders, const dt_alloc *alloc
     return st;
 }
 
-bool dt_folder_has(const char *folder, bool folders)
+int64_t dt_folder_count(const char *folder, bool folders)
 {
     dt_names names = { 0 };
     dt_passed passed = { 0 };
     dt_arena *arena = dt_arena_new(dt_alloc_std(), "folder");
-    bool has =
-        arena &&
-        dt_folder_list(folder, folders, dt_alloc_std(), arena, &names, &passed, NULL) == DT_OK &&
-        names.count > 0;
+    bool read = arena && dt_folder_list(folder, folders, dt_alloc_std(), arena, &names, &passed,
+                                        NULL) == DT_OK;
     dt_put(dt_alloc_std(), names.at);
     dt_arena_free(arena);
-    return has;
+    return read ? (int64_t)names.count : -1;
+}
+
+int64_t dt_folder_count_in(const char *root, const char *name, bool folders)
+{
+    char path[DT_DATA_PATH];
+    if (!name) return dt_folder_count(root, folders);
+    return dt_data_path(path, root, name, NULL) == DT_OK ? dt_folder_count(path, folders) : -1;
+}
+
+bool dt_folder_has(const char *folder, bool folders)
+{
+    return dt_folder_count(folder, folders) > 0;
 }
 
 bool dt_folder_has_in(const char *root, const char *name, bool folders)
 {
-    char path[DT_DATA_PATH];
-    if (!name) return dt_folder_has(root, folders);
-    return dt_data_path(path, root, name, NULL) == DT_OK && dt_folder_has(path, folders);
+    return dt_folder_count_in(root, name, folders) > 0;
 }

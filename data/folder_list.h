@@ -22,7 +22,10 @@ dt_status dt_folder_list(const char *folder, bool folders, const dt_alloc *alloc
                          dt_names *out_list, dt_passed *passed, dt_error *err) DT_MUST_CHECK;
 /* Has it sub-folders, or pictures? false: neither, or it cannot be read. */
 bool dt_folder_has(const char *folder, bool folders);
+/* How many of them; -1: it cannot be read. */
+int64_t dt_folder_count(const char *folder, bool folders);
 /* The same of a folder in another one; `name` NULL: of that itself. */
+int64_t dt_folder_count_in(const char *root, const char *name, bool folders);
 bool dt_folder_has_in(const char *root, const char *name, bool folders);
 /* Appends one name, copied. */
 dt_status dt_names_add(const dt_alloc *alloc, dt_arena *arena, dt_names *list, const char *name,

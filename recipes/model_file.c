@@ -1,4 +1,5 @@
-/* Models that are read from a file: which key names the row, and what the file tells. */
+/* Models that are read from a file: which key names the row, and what the file tells; and how many
+ * classes the data's folder has, where the recipe does not say it. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
@@ -21,6 +22,22 @@ static dt_status add(dt_recipe *recipe, dt_yaml_node *model, const dt_yaml_node 
     if (dt_yaml_find(model, key)) return DT_OK;
     return dt_yaml_add(recipe->state->reader.arena, model, DT_YAML_SCALAR, key, text, origin, &made,
                        err);
+}
+
+dt_status dt_recipe_data_classes(dt_recipe *recipe, dt_yaml_node *in, dt_error *err)
+{
+    dt_reader *r = &recipe->state->reader;
+    dt_yaml_node *model = dt_yaml_find(in, "model"), *data = dt_yaml_find(in, "data");
+    const dt_yaml_node *name = dt_yaml_find(data, "name"), *root = dt_yaml_find(data, "root");
+    const char *set = name ? dt_yaml_text(name) : NULL, *path = NULL;
+    const dt_row *row = set ? dt_table_find(r->tables->datasets, set) : NULL;
+    if (!model || model->kind != DT_YAML_MAP || !row || !root || !r->tables->data_classes)
+        return DT_OK;
+    DT_TRY(dt_section_path(r, root, &path, err));
+    int count = path && *path ? r->tables->data_classes(row, path) : 0;
+    char classes[16];
+    snprintf(classes, sizeof classes, "%d", count);
+    return count ? add(recipe, model, root, "classes", classes, err) : DT_OK;
 }
 
 /* Nothing in the file says what it expects of samples. */

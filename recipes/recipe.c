@@ -179,6 +179,7 @@ static dt_status read_sections(dt_recipe *recipe, dt_yaml_node *in, dt_error *er
     DT_TRY(dt_section_read(&s->reader, &s->reader.section[DT_SECTION_ROOT], in, s->effective,
                            recipe, NULL, err));
     DT_TRY(read_name(recipe, in, err));
+    DT_TRY(dt_recipe_data_classes(recipe, in, err));
     DT_TRY(dt_recipe_model_file(recipe, in, err));
     DT_TRY(read_section(recipe, DT_SECTION_MODEL, in, s->effective, &recipe->model,
                         &recipe->model.choice, &out, err));

@@ -31,6 +31,8 @@ typedef struct dt_recipe_tables {
     /* What the file tells that a model is read from. NULL: no model is. */
     dt_status (*model_file)(const dt_row *model, const char *path, dt_recipe_file *out,
                             dt_error *err);
+    /* How many classes a data set's folder has; 0: that cannot be told. NULL: of none. */
+    int (*data_classes)(const dt_row *dataset, const char *root);
     /* Bits that a quantizer can do, inside 1..8; NULL: 1..8 for all. */
     void (*bits_range)(const dt_row *quantizer, int *out_min, int *out_max);
 } dt_recipe_tables;

@@ -67,6 +67,7 @@ typedef struct dt_recipe_state {
 
 /* Before `model` is read: a key that is the name of a row names it (`onnx: net.onnx`), and what the
  * file of such a row tells is added to the document. */
+dt_status dt_recipe_data_classes(dt_recipe *recipe, dt_yaml_node *in, dt_error *err) DT_MUST_CHECK;
 dt_status dt_recipe_model_file(dt_recipe *recipe, dt_yaml_node *in, dt_error *err) DT_MUST_CHECK;
 /* Reads the section `task`. */
 dt_status dt_recipe_read_task(dt_recipe *recipe, const dt_yaml_node *in,

@@ -45,28 +45,36 @@ def round_trip(test, name, model):
 
 
 def transfer(test):
-    """Ten classes to the three of an own folder, from an ONNX file and from a checkpoint."""
+    """Ten classes to the three of an own folder of pictures of all sizes, from an ONNX file, a safetensors file
+    and a checkpoint. The recipe does not say how many classes there are."""
     for c, colour in enumerate((b"\xe0\x20\x20", b"\x20\xe0\x20", b"\x20\x20\xe0")):
         for split, count in (("train", 12), ("test", 4)):
             os.makedirs(test.path("own", split, f"class{c}"), exist_ok=True)
             for i in range(count):
-                row = (colour * 16 + bytes([i * 9] * 3) * 16)
-                test.write(f"own/{split}/class{c}/{i}.png", png(32, 32, [row] * 32))
-    data = "data: {name: folder, root: own, batch: 12, normalize: imagenet}\n"
+                width, height = 33 + 7 * i, 90 - 5 * i
+                row = colour * (width // 2) + bytes([i * 9] * 3) * (width - width // 2)
+                test.write(f"own/{split}/class{c}/{i}.png", png(width, height, [row] * height))
+    data = ("data: {name: folder, root: own, sizes: any, batch: 12, normalize: imagenet,\n"
+            "       train: [{resize: 36}, {center_crop: 32}],\n"
+            "       test: [{resize: 36}, {center_crop: 32}]}\n")
     train = "train: {epochs: 6, optimizer: {name: sgd, lr: 0.05}, seed: 3}\n"
-    onnx = test.write("own.yaml", "model: {onnx: smallcnn.onnx, classes: 3, reinit: [fc.*]}\n" +
+    onnx = test.write("own.yaml", "model: {onnx: smallcnn.onnx, reinit: [fc.*]}\n" +
                       data + train)
-    init = test.write("own2.yaml", f"model: {MODELS['smallcnn'].replace('}', ', classes: 3')}, "
-                      "init: smallcnn/last.h5, reinit: [fc.*]}\n" + data + train)
-    for recipe in onnx, init:
+    own = MODELS["smallcnn"].replace("}", "")
+    init = test.write("own2.yaml", f"model: {own}, init: smallcnn/last.h5, reinit: [fc.*]}}\n" + data + train)
+    test.succeed("export", test.path("smallcnn.yaml"), f"model.init={test.path('smallcnn')}/last.h5",
+                 "--format", "safetensors", "--out", test.path("ten.safetensors"))
+    tensors = test.write("own3.yaml", f"model: {own}, init: ten.safetensors, reinit: [fc.*]}}\n" + data + train)
+    for recipe in onnx, init, tensors:
         run = recipe[:-5]
         test.succeed("train", recipe, "--out", run)
         count = score(test, recipe, f"model.init={run}/last.h5")["correct"]
         test.check(count == 12, f"{recipe}: {count} of 12 coloured squares")
     refused(test, "classes without reinit", ["eval", onnx, "model.reinit=[]"],
             "model.classes: 3 differs from the 10 outputs of", "model.reinit=fc.* starts its last layer")
-    refused(test, "shape without reinit", ["eval", init, "model.reinit=[]"],
-            "fc.weight: has the shape [10,32], the model wants [3,32]; model.reinit=fc.* starts it anew")
+    for recipe in init, tensors:
+        refused(test, "shape without reinit", ["eval", recipe, "model.reinit=[]"],
+                "fc.weight: has the shape [10,32], the model wants [3,32]; model.reinit=fc.* starts it anew")
 
 
 def refused(test, what, args, *words):

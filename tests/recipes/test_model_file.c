@@ -65,4 +65,34 @@ START_TEST(a_file_names_its_model)
 }
 END_TEST
 
-DT_TEST_MAIN("model_file", a_file_names_its_model, a_file_brings_its_quantizers)
+/* Classes that the recipe does not say are the folder's, else the file's. */
+START_TEST(classes_are_those_of_the_data)
+{
+    static const struct {
+        const char *model, *root;
+        int classes;
+    } cases[] = { { "onnx: a.onnx", "some", 5 },
+                  { "onnx: a.onnx", "other", 7 },
+                  { "onnx: a.onnx, classes: 3", "some", 3 },
+                  { "name: resnet20", "some", 5 },
+                  { "name: resnet20", "other", 10 } };
+    for (size_t i = 0; i < DT_ARRAY_LEN(cases); i++) {
+        char text[256];
+        dt_recipe *r, *again;
+        dt_error err = { .text = "" };
+        snprintf(text, sizeof text,
+                 "model: {%s}\ndata: {name: cifar10, normalize: cifar, root: %s}\n", cases[i].model,
+                 cases[i].root);
+        ck_assert_msg(fake_read(text, NULL, &r, &err) == DT_OK, "%s", err.text);
+        ck_assert_int_eq(r->model.classes, cases[i].classes);
+        const char *const moved[] = { "data.root=/elsewhere", NULL };
+        ck_assert_int_eq(fake_read(r->text, moved, &again, &err), DT_OK);
+        ck_assert_int_eq(again->model.classes, cases[i].classes);
+        dt_recipe_free(again);
+        dt_recipe_free(r);
+    }
+}
+END_TEST
+
+DT_TEST_MAIN("model_file", classes_are_those_of_the_data, a_file_names_its_model,
+             a_file_brings_its_quantizers)

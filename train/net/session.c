@@ -51,6 +51,12 @@ static dt_status model_file(const dt_row *model, const char *path, dt_recipe_fil
     return DT_OK;
 }
 
+static int data_classes(const dt_row *dataset, const char *root)
+{
+    const dt_dataset *set = (const dt_dataset *)(const void *)dataset;
+    return set->classes ? set->classes(root) : 0;
+}
+
 const dt_recipe_tables dt_tables = {
     .models = &dt_models,
     .datasets = &dt_datasets,
@@ -67,6 +73,7 @@ const dt_recipe_tables dt_tables = {
     .data_opts = dt_data_opts,
     .data_conf_size = sizeof(dt_data_conf),
     .model_file = model_file,
+    .data_classes = data_classes,
     .bits_range = bits_range,
 };
 
