@@ -6,13 +6,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+static const size_t PAGE = (size_t)2 << 20, LARGE = (size_t)4 << 20;
+
+/* Asks for pages of 2 MB inside a block: kernels go through an arena of hundreds of MB, and with
+ * pages of 4 KB wait for the tables that say where those are. Its ends keep small pages, so that no
+ * more memory is used; a system that has no large ones goes on with what it has. */
+static void ask_large_pages(void *block, size_t size)
+{
+#ifdef MADV_HUGEPAGE
+    size_t skip = (PAGE - (uintptr_t)block % PAGE) % PAGE, pages = (size - skip) / PAGE;
+    (void)madvise((unsigned char *)block + skip, pages * PAGE, MADV_HUGEPAGE);
+#else
+    (void)block;
+    (void)size;
+#endif
+}
 
 static void *std_get(void *self, size_t size, const char *tag)
 {
     (void)self;
     (void)tag;
     if (size > SIZE_MAX - DT_ALIGN) return NULL;
-    return aligned_alloc(DT_ALIGN, dt_aligned(size));
+    void *block = aligned_alloc(DT_ALIGN, dt_aligned(size));
+    if (block && size >= LARGE) ask_large_pages(block, size);
+    return block;
 }
 
 static void std_put(void *self, void *memory, size_t size)
