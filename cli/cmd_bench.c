@@ -197,7 +197,7 @@ static int time_ranks(const cli_args *args, dt_comm *comm)
         printf("%d ranks, %d on this host\n%10s %8s %12s %10s %10s\n", dt_comm_size(comm),
                dt_comm_here(comm), "numbers", "buckets", "bytes sent", "ms", "MB/s sent");
     for (int64_t n = 1 << 8; n <= 1 << 24; n *= 4) {
-        if (dt_bench_ranks(comm, n, args->steps, &r, &err) != DT_OK)
+        if (dt_bench_ranks(comm, n, args->steps, &args->memory, &r, &err) != DT_OK)
             return cli_ranks_fail(comm, &err);
         if (args->quiet) continue;
         if (args->json)

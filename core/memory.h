@@ -3,6 +3,8 @@
 #ifndef DT_CORE_MEMORY_H
 #define DT_CORE_MEMORY_H
 
+#include <stdatomic.h>
+
 #include "core/alloc.h"
 
 /* Bytes that this process can still get: what the kernel calls available, and the room below the
@@ -21,6 +23,18 @@ typedef struct dt_memory_limit {
     size_t bytes;
     const char *why; /* for messages: "--memory" */
 } dt_memory_limit;
+
+/* An allocator that gives no more than a limit. Several threads may use it. */
+typedef struct dt_capped {
+    dt_alloc alloc;       /* give &c->alloc to what is to be held */
+    const dt_alloc *base; /* where its memory is from */
+    atomic_size_t limit;  /* of all blocks together */
+    atomic_size_t now;
+    atomic_size_t refused; /* what all would have come to when one was refused last; 0: none was */
+} dt_capped;
+
+/* `base` NULL: dt_alloc_std(); borrowed. There is nothing to close. */
+void dt_capped_init(dt_capped *c, const dt_alloc *base, size_t limit);
 
 enum { DT_MEMORY_TAGS = 24 };
 

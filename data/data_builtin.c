@@ -62,7 +62,8 @@ static dt_status open(const dt_data_params *p, void **out_self, dt_data_info *ou
         s->pictures[i] = dt_get_array(p->alloc, (size_t)s->count[i], DT_RENDER_BYTES, "builtin");
         if (s->pictures[i]) continue;
         close(s);
-        return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for %d pictures",
+        const char *const keys[] = { "data.train_pictures", "data.test_pictures" };
+        return dt_fail(err, DT_ERR_NOMEM, &(dt_where){ .key = keys[i] }, "no memory for %d",
                        i ? c->test_pictures : c->train_pictures);
     }
     for (int i = 0; i < DT_DATA_SPLITS; i++)

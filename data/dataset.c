@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+enum { SMALL = 1 << 20 /* bytes that are always there */ };
+
 #define DT_DATASET(name) extern const dt_dataset dt_dataset_##name;
 #include "data/datasets.def"
 #undef DT_DATASET
@@ -42,6 +44,7 @@ const dt_opt dt_data_opts[] = {
 struct dt_data {
     const dt_dataset *row;
     const dt_alloc *alloc;
+    dt_capped own; /* of the row, over `alloc` */
     void *self;
     dt_orient orient;
     dt_data_info info;
@@ -68,6 +71,29 @@ static dt_status open_row(const dt_dataset *row, dt_data_params *p, dt_data *d, 
     return st;
 }
 
+/* The row's text, which may name a key, and the bytes. */
+static dt_status too_much(const dt_data_params *p, size_t used, size_t wanted, dt_error *err)
+{
+    const dt_error why = err ? *err : (dt_error){ .text = "" };
+    return dt_fail(err, DT_ERR_NOMEM, NULL,
+                   "%.200s: more than %zu bytes of memory are needed and %zu may be used (%s), in "
+                   "use already %zu; fewer samples need less",
+                   why.text, wanted < SIZE_MAX - used ? wanted + used : SIZE_MAX, p->memory.bytes,
+                   p->memory.why, used);
+}
+
+/* Opens the row in what may be used. */
+static dt_status open_within(const dt_dataset *row, dt_data_params *p, dt_data *d, dt_error *err)
+{
+    const size_t limit = p->memory.bytes, used = limit ? dt_memory_resident() : 0;
+    const size_t room = !limit ? SIZE_MAX : limit > used + SMALL ? limit - used : SMALL;
+    dt_capped_init(&d->own, d->alloc, room);
+    p->alloc = &d->own.alloc;
+    dt_status st = open_row(row, p, d, err);
+    d->own.limit = SIZE_MAX; /* what is read later is others' to count */
+    return st == DT_ERR_NOMEM && d->own.refused ? too_much(p, used, d->own.refused, err) : st;
+}
+
 dt_status dt_data_open(const dt_dataset *row, const dt_data_params *params, dt_data **out_data,
                        dt_error *err)
 {
@@ -91,9 +117,9 @@ dt_status dt_data_open(const dt_dataset *row, const dt_data_params *params, dt_d
     d->row = row;
     d->alloc = p.alloc;
     d->orient = p.orient;
-    dt_status st = open_row(row, &p, d, err);
+    dt_status st = open_within(row, &p, d, err);
     if (st != DT_OK) {
-        dt_put(p.alloc, d);
+        dt_put(d->alloc, d);
         return st;
     }
     *out_data = d;

@@ -6,6 +6,7 @@
 
 #include "core/alloc.h"
 #include "core/answer.h"
+#include "core/memory.h"
 #include "core/opt.h"
 #include "core/shape.h"
 #include "data/picture.h"
@@ -73,7 +74,9 @@ typedef struct dt_data_params {
     const char *root;      /* folder with the files or its parent; NULL: none */
     const void *conf;      /* options of the row (row.conf_size bytes); NULL: its defaults */
     const dt_alloc *alloc; /* NULL: dt_alloc_std(); must outlive the set */
-    int threads;           /* for work at open; 0: one */
+    dt_memory_limit memory; /* NOMEM: opening takes more, with what is in use; a set of less than a
+                               megabyte is always opened */
+    int threads;            /* for work at open; 0: one */
     dt_data_need need;
     dt_orient orient; /* of files that tell how they are to be seen */
     dt_answer answer; /* that is wanted of every sample */

@@ -51,6 +51,9 @@ def run(args):
                all(row["ranks"] == 3 and row["ms"] > 0 and
                    abs(row["bytes"] - 16 / 3 * row["numbers"] - 2 * 520) < 600 for row in rows), out)
 
+    expect_line(test, launch, ["bench ranks", " bytes of memory are needed", "--memory", "fewer"],
+                "bench", "ranks", "--steps", 3, "--memory", "100M")
+
     never = test.path("never")
     expect_line(test, launch, ["train.accumulate", "2 batches a step", "3 ranks", "2 ranks can"],
                 *steps, "--out", never, ranks=3)

@@ -57,6 +57,24 @@ START_TEST(the_largest_part_names_the_key)
 }
 END_TEST
 
+/* A set is not even drawn for which there is no room. */
+START_TEST(a_set_that_is_too_large_names_its_key)
+{
+    dt_error err = { .status = DT_OK };
+    const size_t limit = dt_memory_resident() + ((size_t)20 << 20);
+    ck_assert_int_eq(
+        open_with("{model: {name: smallcnn, width: 4}, data: {name: builtin, batch: 8, "
+                  "train_pictures: 1000000, test_pictures: 32}}",
+                  limit, true, &err),
+        DT_ERR_NOMEM);
+    ck_assert_msg(strncmp(err.text, "data.train_pictures: ", 21) == 0, "%s", err.text);
+    const char *number = strstr(err.text, "more than ");
+    ck_assert_msg(number && strtoull(number + 10, NULL, 10) > 3072u * 1000000, "%s", err.text);
+    ck_assert_msg(strstr(err.text, " may be used (the test)") != NULL, "%s", err.text);
+    ck_assert_uint_lt(dt_memory_resident(), limit);
+}
+END_TEST
+
 START_TEST(without_a_limit_nothing_is_refused)
 {
     dt_error err = { .status = DT_OK };
@@ -67,4 +85,5 @@ START_TEST(without_a_limit_nothing_is_refused)
 }
 END_TEST
 
-DT_TEST_MAIN("budget", the_largest_part_names_the_key, without_a_limit_nothing_is_refused)
+DT_TEST_MAIN("budget", the_largest_part_names_the_key, a_set_that_is_too_large_names_its_key,
+             without_a_limit_nothing_is_refused)

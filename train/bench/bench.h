@@ -93,13 +93,14 @@ typedef struct dt_bench_loader_result {
 dt_status dt_bench_loader(const dt_bench_params *params, dt_bench_loader_result *out,
                           dt_error *err) DT_MUST_CHECK;
 
-/* Times sums of so many numbers among the ranks, as a step has them, with nothing beside them. */
+/* Times sums of so many numbers among the ranks, as a step has them, with nothing beside them.
+ * NOMEM on all ranks: one would need more than the limit (NULL: none). */
 typedef struct dt_bench_ranks_result {
     int64_t elements, bytes; /* bytes that this rank sent for one sum */
     int buckets;
     double ms; /* median */
 } dt_bench_ranks_result;
-dt_status dt_bench_ranks(dt_comm *comm, int64_t elements, int rounds, dt_bench_ranks_result *out,
-                         dt_error *err) DT_MUST_CHECK;
+dt_status dt_bench_ranks(dt_comm *comm, int64_t elements, int rounds, const dt_memory_limit *limit,
+                         dt_bench_ranks_result *out, dt_error *err) DT_MUST_CHECK;
 
 #endif

@@ -36,6 +36,7 @@ static dt_status bench(dt_session *s, const dt_memory_limit *limit, int batches,
 {
     struct rusage usage;
     dt_loader *loader;
+    s->memory = *limit;
     DT_TRY(dt_session_open_data(s, DT_NEED_TRAIN, err));
     DT_TRY(check_memory(s, limit, err));
     DT_TRY(dt_session_loader(s, DT_SPLIT_TRAIN, s->data_conf->batch, &loader, err));

@@ -4,6 +4,7 @@
 
 #include "comm/reduce.h"
 #include "train/bench/bench.h"
+#include "train/net/budget.h"
 
 enum { MOST_ROUNDS = 1000 };
 
@@ -43,29 +44,46 @@ static dt_status time_rounds(dt_reduce *r, real *data, int rounds, dt_bench_rank
     return DT_OK;
 }
 
-dt_status dt_bench_ranks(dt_comm *comm, int64_t elements, int rounds, dt_bench_ranks_result *out,
-                         dt_error *err)
+/* As parts of a net: each about half a bucket. */
+static dt_status open_parts(dt_comm *comm, int64_t elements, const dt_alloc *a, dt_reduce *r,
+                            real **out_data, dt_error *err)
+{
+    enum { PART = DT_REDUCE_BUCKET / 2 };
+    int parts = (int)((elements + PART - 1) / PART);
+    int64_t *counts = dt_get_array(a, (size_t)parts, sizeof *counts, "bench");
+    *out_data = dt_get_array(a, (size_t)elements, sizeof **out_data, "bench");
+    for (int i = 0; counts && i < parts; i++)
+        counts[i] = i < parts - 1 ? PART : elements - (int64_t)(parts - 1) * PART;
+    dt_status st = counts && *out_data ? dt_reduce_init(r, comm, counts, parts, a, err)
+                                       : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    dt_put(a, counts);
+    return st;
+}
+
+dt_status dt_bench_ranks(dt_comm *comm, int64_t elements, int rounds, const dt_memory_limit *limit,
+                         dt_bench_ranks_result *out, dt_error *err)
 {
     dt_reduce r;
+    dt_capped held;
+    real *data = NULL;
     if (dt_comm_size(comm) == 1)
         return dt_fail(err, DT_ERR_ARG, NULL,
                        "bench ranks wants several, such as mpirun -n 2 detent bench ranks");
     if (elements < 1 || rounds < 1 || rounds > MOST_ROUNDS)
         return dt_fail(err, DT_ERR_RANGE, NULL, "dt_bench_ranks: bad argument");
-    /* As parts of a net: each about half a bucket. */
-    enum { PART = DT_REDUCE_BUCKET / 2 };
-    int parts = (int)((elements + PART - 1) / PART);
-    int64_t *counts = dt_get_array(NULL, (size_t)parts, sizeof *counts, "bench");
-    real *data = dt_get_array(NULL, (size_t)elements, sizeof *data, "bench");
-    for (int i = 0; counts && i < parts; i++)
-        counts[i] = i < parts - 1 ? PART : elements - (int64_t)(parts - 1) * PART;
-    dt_status st = counts && data ? dt_reduce_init(&r, comm, counts, parts, NULL, err)
-                                  : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the numbers");
-    dt_put(NULL, counts);
-    if (dt_comm_settle(comm, st, err) == DT_OK) {
-        st = dt_comm_settle(comm, time_rounds(&r, data, rounds, out, err), err);
-        dt_reduce_fini(&r);
+    const size_t used = dt_memory_resident(), most = limit ? limit->bytes : 0;
+    dt_capped_init(&held, NULL, !most ? SIZE_MAX : used < most ? most - used : 0);
+    dt_status st = open_parts(comm, elements, &held.alloc, &r, &data, err);
+    if (st == DT_ERR_NOMEM && held.refused) {
+        dt_put(&held.alloc, data);
+        data = NULL;
+        dt_status told = dt_budget_check_bytes(held.refused, limit, "bench ranks",
+                                               "fewer numbers need less", err);
+        st = told == DT_OK ? st : told;
     }
-    dt_put(NULL, data);
-    return st;
+    dt_status all = dt_comm_settle(comm, st, err);
+    if (all == DT_OK) all = dt_comm_settle(comm, time_rounds(&r, data, rounds, out, err), err);
+    if (st == DT_OK) dt_reduce_fini(&r);
+    dt_put(&held.alloc, data);
+    return all;
 }

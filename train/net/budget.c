@@ -29,6 +29,7 @@ static const struct {
     { "step arena", "arena of a step", NULL },
     { "loader", "loader", NULL },
     { "values of all pictures", "values of all pictures", NULL },
+    { "integer values", "values of the integer model", "" },
 };
 
 /* The whole number among the model's options that makes its parameters fewest when it is halved. */
@@ -222,6 +223,47 @@ dt_status dt_budget_check(const dt_session *s, const dt_session_params *p,
     dt_put(&m.alloc, loaders);
     dt_status fits = dt_budget_compare(&m, &p->memory, s->recipe, input, key, err);
     dt_measure_fini(&m);
+    if (fits != DT_OK) return fits;
+    if (st != DT_OK && err) *err = below;
+    return st;
+}
+
+/* The engine's memory and, with `all`, that of the reference beside it. */
+static dt_status count_runs(const dt_session *s, const dt_int_model *m, bool all, int64_t room,
+                            dt_error *err)
+{
+    dt_int_run engine, reference;
+    DT_TRY(dt_int_run_init(&engine, m, &dt_int_engine, &s->kernels, s->threads, room, s->alloc,
+                           err));
+    dt_status st = DT_OK;
+    if (all)
+        st = dt_int_run_init(&reference, m, &dt_int_reference, NULL, s->threads, room, s->alloc,
+                             err);
+    if (all && st == DT_OK) {
+        st = count_plan(s, &s->net.graph, DT_NORMS_RUNNING, room, err);
+        dt_int_run_fini(&reference);
+    }
+    dt_int_run_fini(&engine);
+    return st;
+}
+
+dt_status dt_budget_check_run(const dt_session *s, const dt_int_model *m, bool all, int64_t room,
+                              dt_error *err)
+{
+    dt_measure b;
+    dt_net_input input;
+    dt_error below = { .status = DT_OK };
+    if (s->memory.bytes == 0) return DT_OK;
+    DT_TRY(dt_session_input(s, &input, err));
+    DT_TRY(dt_measure_init(&b, err));
+    dt_session probe = *s;
+    probe.alloc = &b.alloc;
+    void *loader =
+        dt_get(&b.alloc, dt_budget_loader_bytes(&input, s->net.classes, room), "loader");
+    dt_status st = count_runs(&probe, m, all, room, &below);
+    dt_put(&b.alloc, loader);
+    dt_status fits = dt_budget_compare(&b, &s->memory, s->recipe, &input, "", err);
+    dt_measure_fini(&b);
     if (fits != DT_OK) return fits;
     if (st != DT_OK && err) *err = below;
     return st;

@@ -178,6 +178,7 @@ dt_status dt_session_open_data(dt_session *s, dt_data_need need, dt_error *err)
     const dt_data_params p = { .root = s->data_conf->root[0] ? s->data_conf->root : NULL,
                                .conf = d->choice.conf,
                                .alloc = s->alloc,
+                               .memory = s->memory,
                                .threads = s->threads,
                                .orient = (dt_orient)s->data_conf->orientation,
                                .need = need,
@@ -433,6 +434,7 @@ dt_status dt_session_start(dt_session *s, dt_recipe *recipe, int threads, const 
 dt_status dt_session_open(dt_session *s, const dt_session_params *p, dt_error *err)
 {
     DT_TRY(dt_session_start(s, p->recipe, p->threads, p->alloc, err));
+    s->memory = p->memory;
     dt_status st = open_all(s, p, err);
     if (st != DT_OK) dt_session_close(s);
     return st;

@@ -50,7 +50,8 @@ typedef struct dt_session {
     const dt_alloc *alloc;
     dt_kernels kernels;
     int threads;
-    dt_data *data; /* may be NULL with no_data */
+    dt_memory_limit memory; /* the most that may be used when the dataset is opened; 0: no limit */
+    dt_data *data;          /* may be NULL with no_data */
     const dt_data_conf *data_conf;
     const dt_normalize *normalize;
     dt_normalize own_normalize; /* where that is no row of the table */

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "train/net/budget.h"
+
 static dt_status no_memory(dt_error *err)
 {
     return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to predict");
@@ -12,9 +14,11 @@ static dt_status no_memory(dt_error *err)
 static dt_status open_net(dt_predictor *p, const dt_int_model *m, dt_error *err)
 {
     dt_session *s = p->s;
-    if (m)
+    if (m) {
+        DT_TRY(dt_budget_check_run(s, m, false, 1, err));
         return dt_int_run_init(&p->run, m, &dt_int_engine, &s->kernels, s->threads, 1, s->alloc,
                                err);
+    }
     return dt_evaluator_init(&p->evaluator, &s->net, dt_net_steps(&s->net), &s->kernels, 1,
                              s->threads, NULL, s->alloc, err);
 }
