@@ -10,7 +10,7 @@
 
 /* Letters are how verbs choose; only the long names exist on the command line. */
 static const struct argp_option all[] = {
-    { "out", 'o', "PATH", 0, "where to write: a folder (train) or a file (export)", 0 },
+    { "out", 'o', "PATH", 0, "where to write: a folder (train, quantize, repro) or a file (export)", 0 },
     { "threads", 't', "N", 0, "processors to use; default: all", 0 },
     { "memory", 'M', "SIZE", 0, "the most to use, such as 8G; default: half of what is available",
       0 },

@@ -13,13 +13,25 @@ static const struct list {
     const dt_table *table; /* NULL: the keys of recipes */
     bool layers;           /* with no table: those of networks in YAML, and their keys */
 } lists[] = {
-    { "quantizers", &dt_quantizers },   { "models", &dt_models },
-    { "datasets", &dt_datasets },       { "transforms", &dt_transforms },
-    { "optimizers", &dt_optimizers },   { "schedules", &dt_schedules },
-    { "dynamics", &dt_dynamics_rows },  { "presets", &dt_ptq_presets },
-    { "stages", &dt_ptq_stages },       { "importers", &dt_importers },
-    { "exporters", &dt_exporters },     { "targets", &dt_targets },
-    { "layers", NULL, .layers = true }, { "keys", NULL },
+    { "quantizers", &dt_quantizers },
+    { "models", &dt_models },
+    { "layers", NULL, .layers = true },
+    { "tasks", &dt_tasks },
+    { "losses", &dt_losses },
+    { "datasets", &dt_datasets },
+    { "transforms", &dt_transforms },
+    { "optimizers", &dt_optimizers },
+    { "schedules", &dt_schedules },
+    { "dynamics", &dt_dynamics_rows },
+    { "presets", &dt_ptq_presets },
+    { "stages", &dt_ptq_stages },
+    { "metrics", &dt_ptq_metrics },
+    { "allocators", &dt_ptq_allocators },
+    { "resources", &dt_ptq_resources },
+    { "importers", &dt_importers },
+    { "exporters", &dt_exporters },
+    { "targets", &dt_targets },
+    { "keys", NULL },
 };
 
 enum { NAME_COLUMN = 21, LAYER_COLUMN = 27, KEY_COLUMN = 37, KEY_INDENT = 4 };

@@ -52,10 +52,10 @@ static const cli_verb verbs[] = {
       .usage = "RECIPE... --grid KEY=VALUE,VALUE... [--seeds N] --out FOLDER",
       .help = "Train many runs, and go on where a sweep was stopped." },
     { "list", "WHAT [PATTERN]",
-      "List what recipes can name, and every key. WHAT is one of quantizers, models, datasets, "
-      "transforms, optimizers, schedules, dynamics, presets, stages, importers, exporters, targets "
-      "and "
-      "keys.",
+      "List what recipes, networks and commands can name, and every key. WHAT is one of "
+      "quantizers, models, layers, tasks, losses, datasets, transforms, optimizers, schedules, "
+      "dynamics, presets, stages, metrics, allocators, resources, importers, exporters, targets "
+      "and keys.",
       "j", 1, 2, cli_list },
     { "bench", "step RECIPE [KEY=VALUE...]\nloader RECIPE [KEY=VALUE...]\nops [SHAPE]\nranks",
       "Time training steps or an epoch of a run, single kernels, or sums among ranks.",

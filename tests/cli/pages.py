@@ -41,6 +41,18 @@ def bash(*words):
     return output("bash", "-c", script).split()
 
 
+def lists():
+    """The help of `list` names all that there are, and each is listed."""
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "cli", "cmd_list.c")
+    with open(source, encoding="utf-8") as f:
+        there = re.findall(r'^    \{ "(\w+)", (?:&|NULL)', f.read(), re.M)
+    told = " ".join(output(detent, "list", "--help").split())
+    names = re.split(r", | and ", re.search(r"WHAT is one of (.*?)\.", told)[1])
+    check(len(there) > 10 and sorted(there) == sorted(names), f"list: {there}, its help {names}")
+    for name in names:
+        check(json.loads(output(detent, "list", name, "--json")), f"list {name}: nothing")
+
+
 def main():
     manual, recipe = page("detent.1"), page("detent-recipe.5")
     for line in output(detent, "--help").splitlines():
@@ -55,6 +67,7 @@ def main():
         offered = bash("detent", verb[1], "--")
         if verb[1] not in ("data", "report"):  # their help names an option of another verb
             check(options <= set(offered), f"bash: {verb[1]} lacks {options - set(offered)}")
+    lists()
     for key in json.loads(output(detent, "list", "keys", "--json")):
         check(key["key"] in recipe, f"detent-recipe.5: no {key['key']}")
     check(bash("detent", "tr") == ["train"], f"bash: {bash('detent', 'tr')}")
