@@ -193,7 +193,7 @@ typedef struct dt_op {
     bool sum;          /* of in[0] and in[1] */
     bool window_mean;  /* over rows and columns */
     unsigned on_grids; /* bit i: in integers, input i has codes of a grid of its own */
-    bool joins;    /* outputs are elements of the inputs: each may end on the grid behind them */
+    bool joins;    /* gives elements of inputs: each, with its limits, ends on the grid behind */
     bool function; /* element-wise, of in[0] alone */
     /* A function as ONNX computes it, from left to right on a stack: `x`, numbers and options are
      * pushed, an operator takes what it needs, "Elu:alpha" with options as attributes. NULL: its

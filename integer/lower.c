@@ -50,7 +50,7 @@ static bool joins_layer(const dt_node *n)
 }
 
 /* Is the value quantized by everyone who reads it, past what is part of the layer's integer form
- * past nodes that take a part of it or join it with others? The last value must be on a grid
+ * and past nodes that take a part of it or join it with others? The last value must be on a grid
  * itself. */
 static bool is_quantized_after(const dt_lower_source *src, const bool *needed, int value)
 {
