@@ -226,18 +226,26 @@ OTHER_WORDS = {("exchange/onnx/reader/op_function.c", '(how, "tanh"'),
                ("exchange/onnx/reader/op_resize.c", '(mode, "linear"'), ("train/bench/bench.c", "= b->plan.")}
 COMPARES = r"(?:\bstr(?:n?case|n)?cmp|\bmemcmp|\bstrstr|\b\w*(?:equal|same)\w*)\s*\("
 FACTS = [re.compile(p) for p in (
-    COMPARES + r"[^;]*\b(?:op|form)(?:->|\.)name\b",
+    COMPARES + r"[^;]*\b(?:op|form)(?:->|\.)(?:name|onnx|onnx_pair|ort|ort_rows)\b",
     r"\b(?:op|form)(?:->|\.)name\s*\[|\*\s*(?:\w+(?:->|\.))*(?:op|form)(?:->|\.)name\b",
     # Another name for it, under which it could be compared.
     r"=\s*(?:\w+(?:\[\w+\])?(?:->|\.))*(?:op|form)(?:->|\.)name\s*;",
+    r"\bconst\s+dt_op\s*\*\s*(?:const\s+)?(?!op\b|const\b)\w+\s*[=;,)]",
     r"&\s*dt_op_\w+\b(?!\s*\()|\bdt_op_\w+\.name\b",
     r"[!=]=\s*(?:&\s*dt_form_|dt_op_find\b|dt_form_of\b)|\b(?:dt_op_find|dt_form_of)\s*\([^;{}]*?\)\s*[!=]=",
     r"(?:(?:->|\.)op\b|\bop)\s*[!=]=\s*(?:&|dt_op_)|(?:->|\.)op\s*[!=]=(?!\s*(?:NULL|DT_OX_\w+)\b)|"
     r"[!=]=\s*\w+(?:\[\w+\])?(?:->|\.)op\b(?!->|\.)",
-    r"\bop(?:->|\.)(?:infer|forward|backward|form)\s*[!=]=(?!\s*NULL\b)",
+    # What a descriptor points at, and the size of its configuration.
+    r"\bop(?:->|\.)(?:infer|memory|forward|backward|macs|opts|examples|product|statistics|on_codes|limits|part|"
+    r"finish_grad|remakes|grad_shares|grads_of|keeps_channels|onnx|onnx_pair|form)\s*[!=]=(?!\s*NULL\b)",
+    r"\bop(?:->|\.)conf_size\s*[!=]=\s*sizeof",
     r"(?:[!=]=|\bcase)\s*DT_OP_(?!MAX_)[A-Z]|\bswitch\s*\([^)]*(?:\bop->|->op\b)",
     r"\bis_op\b|\bbool\s+\w+\s*\(\s*const\s+dt_(?:node|op)\s*\*\s*\w*\s*,\s*const\s+char\s*\*",
 )]
+
+# A name is for people, for files, and for making another node like this one.
+NAME = re.compile(r"\b(?:op|form)(?:->|\.)name\b")
+SAYS = {"dt_fail", "snprintf", "printf", "json_pack", "dt_graph_node", "dt_rewrite_put_as", "dt_onnx_out"}
 
 
 def names_of_operations(root):
@@ -250,8 +258,21 @@ def facts_of(names):
     """What compares with one of these names, and functions that are called after one."""
     stems = [*names, "conv", "norm", "pool", "dense", "attention"]
     return (re.compile(COMPARES + r'(?:[^;"]|"(?:\\.|[^"\\\n])*")*?"(?:' + "|".join(names) + ')"'),
+            re.compile(r'\b\w+\s*\(\s*(?:node|n|op|\w+->(?:op|node))\s*,\s*"(?:' + "|".join(names) + ')"'),
             re.compile(r"\bis_(?:an?_)?(?:" + "|".join(stems) + r")(?:s|2d|_node|_op)?\s*\(\s*"
                        r"(?:const\s+dt_(?:node|op|graph)\b|\w+->op\b|node\b|n\b)"))
+
+
+def goes_to(code, at):
+    """The function whose argument begins here; "": it is the value of a field; None: neither."""
+    depth = 0
+    for i in range(at - 1, -1, -1):
+        depth += (code[i] in ")]}") - (code[i] in "([{")
+        if depth < 0 and code[i] == "(":
+            return (re.search(r"(\w+)\s*$", code[:i]) or [None, None])[1]
+        if depth < 0 and code[i] == "{" or depth == 0 and code[i] == ";":
+            break
+    return "" if re.search(r"[{,]\s*\.\w+ = (?:\w+(?:->|\.))*$", code[:at]) else None
 
 
 def asks(text, by_name):
@@ -260,8 +281,10 @@ def asks(text, by_name):
     with_words = re.sub(r"//[^\n]*|/\*.*?\*/", lambda m: "\n" * m.group().count("\n"), text, flags=re.S)
     for pattern in FACTS:
         yield from ((code, m) for m in pattern.finditer(code))
-    yield from ((with_words, m) for m in by_name[0].finditer(with_words))
-    yield from ((code, m) for m in by_name[1].finditer(code))
+    for pattern in by_name[:2]:
+        yield from ((with_words, m) for m in pattern.finditer(with_words))
+    yield from ((code, m) for m in by_name[2].finditer(code))
+    yield from ((code, m) for m in NAME.finditer(code) if goes_to(code, m.start()) not in {*SAYS, ""})
 
 
 def facts(path, text, by_name, wrong):
@@ -296,11 +319,19 @@ ASKS = (
     "if (*node->op->name == first) x();", 'const char *a = f(n); if (strcmp(a, "batchnorm") == 0) x();',
     'if (strstr(word, "maxpool")) x();', "static bool is_relu(const dt_node *node) { }",
     "if (is_conv(n)) x();", "static bool is_batchnorm_node(const dt_graph *g, int v) { }",
-    "static bool named(const dt_node *n, const char *name) { }", 'if (same_text(a, "gap")) x();')
+    "static bool named(const dt_node *n, const char *name) { }", 'if (same_text(a, "gap")) x();',
+    'if (is_called(n, "concat")) x();', 'if (dt_glob_match("relu*", n->op->name)) x();',
+    "if (starts_with(n->op->name, prefix)) x();", "if (strlen(n->op->name) == 3) x();",
+    "if (strchr(n->op->name, 'q')) x();", "if (n->op->conf_size == sizeof(dt_clip_conf)) x();",
+    "if (n->op->examples == ex) x();", 'if (n->op->opts == dt_op_find("clip")->opts) x();',
+    "switch (dt_hash(n->op->name)) { }", 'if (strcmp(n->op->onnx, "x Elu") == 0) x();',
+    "const dt_op *o = n->op; if (o == wanted) x();",
+    'static const dt_op *const wanted[] = { &dt_op_mul, NULL };')
 FINE = (
     "if (n->op->product) x();", "if (!node->op->sum && dt_op_find(name)) x();", "n.op = dt_op_find(codes->op);",
     "int in[DT_OP_MAX_IN]; if (i == DT_OP_MAX_IN) x();", 'y = dt_graph_node(g, "conv2d", name, c, in, 2, &out, err);',
-    'dt_fail(err, "%s", n->op->name);', "if (op->form == NULL) x();", "static bool is_layer(const dt_op *op) { }",
+    'dt_fail(err, "%s", n->op->name);', "l = (layer){ .bits = 8, .op = node->op->name };",
+    "dt_graph_node(to, node->op->name, node->name, node->conf, in, 1, out, err);", "if (op->opts != NULL) x();", "if (op->form == NULL) x();", "static bool is_layer(const dt_op *op) { }",
     'if (strcmp(name, "scales") == 0) x();', "return dt_form_of(node->op)->onnx(w, node);")
 
 
