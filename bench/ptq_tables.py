@@ -90,14 +90,14 @@ def timed(command):
 
 
 def train_on(args, out, folder, rate, options):
-    """One epoch from the quantized net; what its integer model counts and proves, or how the net does on
-    the pictures that settings are chosen by."""
+    """One epoch from the quantized net; what its integer model counts and proves, and its export, or how the
+    net does on the pictures that settings are chosen by."""
     recipe = source(args, "resnet20")[:2]
     threads = ["--threads", str(args.threads)]
     val = [o for o in options if o.startswith("data.val")]
     wall, cpu = timed([DETENT, "train", *recipe, "model.init=" + os.path.join(out, "quantized.h5"),
                        "train.epochs=1", "train.optimizer.lr=" + rate, *val, *threads, "--out", folder])
-    told = {"rate": rate, "wall": wall, "cpu": cpu}
+    told, start = {"rate": rate, "wall": wall, "cpu": cpu}, time.monotonic()
     if val:
         with open(os.path.join(folder, "summary.csv")) as f:
             last = list(csv.DictReader(f))[-1]
@@ -107,7 +107,8 @@ def train_on(args, out, folder, rate, options):
         told[verb] = json.loads(subprocess.run([DETENT, verb, *recipe, init, "--json", *more, *threads],
                                                capture_output=True, text=True, check=True).stdout)
     told["verify"].pop("differ", None) # of other contracts
-    return told
+    timed([DETENT, "export", *recipe, init, "--out", os.path.join(folder, "model.onnx")])
+    return {**told, "judged": time.monotonic() - start}
 
 
 def run(args, group, net, name, options, rates=()):
@@ -147,7 +148,8 @@ def table(args, group, runs):
               f"{best['kl']:.5f} | {r['weight_bits']:.2f} | {r['wall']:.1f} | {r['cpu']:.1f} |")
         for t in r["trained"]:
             told = f"{t['val']} % of validation" if "val" in t else json.dumps({k: t[k] for k in ("eval", "verify")})
-            print(f"  and an epoch at {t['rate']}, {t['wall']:.1f} s, {t['cpu']:.1f} s of processors: {told}")
+            whole = f", {r['wall'] + t['wall'] + t['judged']:.1f} s in all" if "judged" in t else ""
+            print(f"  and an epoch at {t['rate']}, {t['wall']:.1f} s, {t['cpu']:.1f} s of processors{whole}: {told}")
 
 
 def main():

@@ -33,6 +33,7 @@ typedef struct dt_ptq_solve_conf {
 /* One file solver_<name>.c, a row in solvers.def. */
 typedef struct dt_ptq_solver {
     dt_row row;
+    bool reads_pairs; /* C; else it may be anything */
     dt_status (*solve)(dt_ptq_layer *l, const dt_ptq_solve_conf *c, dt_error *err);
 } dt_ptq_solver;
 extern const dt_table dt_ptq_solvers; /* kind "solver" */

@@ -27,5 +27,6 @@ static dt_status solve(dt_ptq_layer *l, const dt_ptq_solve_conf *c, dt_error *er
 
 const dt_ptq_solver dt_ptq_solver_ridge = {
     .row = { .name = "ridge", .help = "float weights that make up for quantized inputs (ERQ)" },
+    .reads_pairs = true,
     .solve = solve,
 };

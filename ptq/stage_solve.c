@@ -33,12 +33,32 @@ typedef struct job {
     dt_shape x, shape;          /* of its input over all pictures, of its weight */
     int64_t rows, groups, O, K; /* O: outputs of a group */
     int64_t step, taken;        /* every step-th row, so many */
+    bool pairs;                 /* a solver reads them: C is taken as well */
     real *quant, *plain, *out[2];
     dt_encode *encode;
     real *block[2];  /* [BLOCK, K] */
     double *wide[2]; /* the same */
     double *H, *C, *target, *solution;
 } job;
+
+/* The i-th solver of the chain. */
+static dt_status solver_at(const CONF *c, int i, const dt_ptq_solver **out, dt_error *err)
+{
+    const dt_row *row;
+    DT_TRY(dt_table_get(&dt_ptq_solvers, c->solvers.value[i], &(dt_where){ .key = "solve.solvers" },
+                        &row, err));
+    *out = (const dt_ptq_solver *)(const void *)row;
+    return DT_OK;
+}
+
+/* Does one of them read C? Their names are right, see check. */
+static bool reads_pairs(const CONF *c)
+{
+    const dt_ptq_solver *s;
+    for (int i = 0; i < c->solvers.count; i++)
+        if (solver_at(c, i, &s, NULL) == DT_OK && s->reads_pairs) return true;
+    return false;
+}
 
 static void widen(const real *from, int64_t n, double *to)
 {
@@ -66,14 +86,15 @@ static void add_statistics(const job *j, int64_t group)
     memset(j->H, 0, sizeof(double) * (size_t)(K * K));
     memset(j->C, 0, sizeof(double) * (size_t)(K * K));
     const real *of[] = { j->c->input ? j->plain : j->quant, j->plain };
+    const int sides = j->pairs ? 2 : 1;
     for (int64_t at = 0; at < j->taken; at += BLOCK) {
         int64_t n = j->taken - at < BLOCK ? j->taken - at : BLOCK;
-        for (int k = 0; k < 2; k++) {
+        for (int k = 0; k < sides; k++) {
             read_rows(j, of[k], group, at, n, j->block[k]);
             widen(j->block[k], n * K, j->wide[k]);
         }
         dt_dense_gram(n, K, K, j->wide[0], j->wide[0], j->H);
-        dt_dense_gram(n, K, K, j->wide[1], j->wide[0], j->C);
+        if (j->pairs) dt_dense_gram(n, K, K, j->wide[1], j->wide[0], j->C);
     }
 }
 
@@ -94,10 +115,9 @@ static dt_status solve_group(job *j, int64_t group, dt_error *err)
     add_statistics(j, group);
     widen(j->q->origin.data[j->w.value] + group * n, n, l.target);
     for (int i = 0; i < j->c->solvers.count; i++) {
-        const dt_row *row;
-        DT_TRY(dt_table_get(&dt_ptq_solvers, j->c->solvers.value[i],
-                            &(dt_where){ .key = "solve.solvers" }, &row, err));
-        DT_TRY(((const dt_ptq_solver *)(const void *)row)->solve(&l, j->c, err));
+        const dt_ptq_solver *solver;
+        DT_TRY(solver_at(j->c, i, &solver, err));
+        DT_TRY(solver->solve(&l, j->c, err));
     }
     for (int64_t i = 0; i < n; i++)
         j->q->p->state->data[j->w.value][group * n + i] =
@@ -197,7 +217,7 @@ static bool job_of(dt_ptq *q, const CONF *c, int i, job *out)
 {
     const dt_node *node = &q->g->node[i];
     const dt_op_product *of = node->op->product;
-    *out = (job){ .q = q, .c = c, .product = node };
+    *out = (job){ .q = q, .c = c, .product = node, .pairs = reads_pairs(c) };
     if (!q->needed[i] || !dt_ptq_weight_of(q, node, &out->w) || !of->read_rows) return false;
     out->x = q->g->value[node->in[of->x]].shape;
     out->x.dim[0] = q->p->count;
@@ -240,13 +260,13 @@ static dt_status run(dt_ptq *q, const void *options, dt_error *err)
 static dt_status check(dt_ptq *q, const void *options, dt_error *err)
 {
     const CONF *c = options;
-    const dt_where at = { .key = "solve.solvers" };
-    const dt_row *row;
+    const dt_ptq_solver *solver;
     (void)q;
     for (int i = 0; i < c->solvers.count; i++)
-        DT_TRY(dt_table_get(&dt_ptq_solvers, c->solvers.value[i], &at, &row, err));
+        DT_TRY(solver_at(c, i, &solver, err));
     if (c->solvers.count) return DT_OK;
-    return dt_fail(err, DT_ERR_ARG, &at, "none is named; take [gptq], say");
+    return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = "solve.solvers" },
+                   "none is named; take [gptq], say");
 }
 
 const dt_ptq_stage dt_ptq_stage_solve = {

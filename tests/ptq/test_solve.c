@@ -7,6 +7,7 @@
 #include "autograd/op_conv2d.h"
 #include "core/rng.h"
 #include "kernels/blas.h"
+#include "tests/ptq/solver_vectors.h"
 #include "tests/support/run.h"
 
 enum { MOST = 8 };
@@ -169,6 +170,61 @@ START_TEST(solvers_come_near_the_best)
 }
 END_TEST
 
+/* Of three outputs with a scale each. */
+static void open_vector(int n, dt_encode *encode, double *target, double *w, dt_ptq_layer *l)
+{
+    for (int o = 0; o < VECTOR_O; o++)
+        encode[o] = (dt_encode){ .scale = (real)vectors[n].scale[o],
+                                 .qmin = -VECTOR_HIGH,
+                                 .qmax = VECTOR_HIGH };
+    memcpy(target, vectors[n].W, sizeof vectors[n].W);
+    *l = (dt_ptq_layer){ .threads = 1,
+                         .O = VECTOR_O,
+                         .K = VECTOR_K,
+                         .H = (double *)(uintptr_t)vectors[n].H,
+                         .C = (double *)(uintptr_t)vectors[n].C,
+                         .target = target,
+                         .w = w,
+                         .encode = encode,
+                         .run = VECTOR_K };
+}
+
+static void expect_vector(int n, const char *what, const double *is, const double *wanted)
+{
+    for (int i = 0; i < VECTOR_O * VECTOR_K; i++)
+        ck_assert_msg(fabs(is[i] - wanted[i]) < 1e-5, "%s, layer %d, %d: %g, not %g", what, n, i,
+                      is[i], wanted[i]);
+}
+
+START_TEST(numpy_says_the_same)
+{
+    enum { N = VECTOR_O * VECTOR_K };
+    const dt_ptq_solve_conf c = { .damping = VECTOR_DAMPING, .by_size = true, .sweeps = 4 };
+    const dt_ptq_solve_conf longer = { .sweeps = 20 };
+    ck_assert_int_eq(dt_blas_load(1, NULL), DT_OK);
+    dt_blas_serial();
+    for (int n = 0; n < VECTORS; n++) {
+        dt_encode encode[VECTOR_O];
+        double target[N], w[N];
+        dt_ptq_layer l;
+        open_vector(n, encode, target, w, &l);
+        ck_assert_int_eq(solver("nearest")->solve(&l, &c, NULL), DT_OK);
+        expect_vector(n, "nearest", w, vectors[n].nearest);
+        open_vector(n, encode, target, w, &l);
+        ck_assert_int_eq(solver("gptq")->solve(&l, &c, NULL), DT_OK);
+        expect_vector(n, "gptq", w, vectors[n].gptq);
+        ck_assert_int_eq(solver("quantease")->solve(&l, &c, NULL), DT_OK);
+        expect_vector(n, "quantease behind gptq", w, vectors[n].behind);
+        open_vector(n, encode, target, w, &l);
+        ck_assert_int_eq(solver("quantease")->solve(&l, &longer, NULL), DT_OK);
+        expect_vector(n, "quantease", w, vectors[n].quantease);
+        open_vector(n, encode, target, w, &l);
+        ck_assert_int_eq(solver("ridge")->solve(&l, &c, NULL), DT_OK);
+        expect_vector(n, "ridge", target, vectors[n].ridge);
+    }
+}
+END_TEST
+
 /* A convolution is its weights times its rows, with strides, padding and groups. */
 START_TEST(rows_give_the_product)
 {
@@ -210,4 +266,4 @@ START_TEST(rows_give_the_product)
 END_TEST
 
 DT_TEST_MAIN("solve", worked_numbers, ridge_makes_up_for_inputs, solvers_come_near_the_best,
-             rows_give_the_product)
+             numpy_says_the_same, rows_give_the_product)
