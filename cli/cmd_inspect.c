@@ -234,7 +234,7 @@ static int print_all(const dt_inspection *in, const cli_args *args)
         }
     } else {
         print_texts(in, args->json ? o : NULL);
-        if (in->is_graph) code = cli_inspect_onnx(path, args->json ? o : NULL);
+        if (in->is_graph) code = cli_inspect_onnx(path, &args->memory, args->json ? o : NULL);
     }
     if (!args->json) return code;
     json_object_set_new(o, "sites", v.list);

@@ -44,12 +44,13 @@ static void on_node(void *arg, const dt_onnx_look *l)
     printf("%-8s %-20s %-40s %s\n", outcome(l), l->op, l->layer, l->refusal ? l->refusal : "");
 }
 
-int cli_inspect_onnx(const char *path, json_t *o)
+int cli_inspect_onnx(const char *path, const dt_memory_limit *limit, json_t *o)
 {
     view v = { .list = o ? json_array() : NULL };
     dt_error err;
-    dt_status st = dt_inspect_onnx(path, on_node, &v, NULL, &err);
+    dt_status st = dt_inspect_onnx(path, on_node, &v, limit, &err);
     if (o) json_object_set_new(o, "nodes", v.list);
+    if (st == DT_ERR_NOMEM) return cli_fail(&err);
     if (st != DT_OK) {
         fprintf(stderr, "detent: as a network it is not read: %s\n", err.text);
         return 0; /* it is inspected all the same */

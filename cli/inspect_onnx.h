@@ -7,8 +7,8 @@
 
 #include "train/detent.h"
 
-/* Prints the nodes, or adds them to `o` as "nodes" (NULL: prints). The exit code: 1 when the file
- * cannot be looked at; nodes that are refused are no failure. */
-int cli_inspect_onnx(const char *path, json_t *o);
+/* Prints the nodes, or adds them to `o` as "nodes" (NULL: prints). The exit code: 1 when that takes
+ * more memory than the limit; nodes that are refused are no failure. */
+int cli_inspect_onnx(const char *path, const dt_memory_limit *limit, json_t *o);
 
 #endif

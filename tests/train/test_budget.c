@@ -75,6 +75,32 @@ START_TEST(a_set_that_is_too_large_names_its_key)
 }
 END_TEST
 
+/* What cannot be counted before is held, and told with its bytes. */
+START_TEST(what_is_held_tells_its_bytes)
+{
+    dt_capped held;
+    dt_error err = { .status = DT_OK };
+    const dt_memory_limit limit = { dt_memory_resident() + ((size_t)16 << 20), "the test" };
+    dt_budget_hold(&held, &limit);
+    void *some = dt_get(&held.alloc, (size_t)1 << 20, "some");
+    ck_assert_ptr_nonnull(some);
+    ck_assert_int_eq(dt_budget_held(&held, DT_ERR_NOMEM, &limit, "x", "y", &err), DT_ERR_NOMEM);
+    ck_assert_int_eq(err.status, DT_OK); /* it was not the limit: what was said stays */
+    ck_assert_ptr_null(dt_get(&held.alloc, (size_t)64 << 20, "much"));
+    dt_put(&held.alloc, some);
+    ck_assert_int_eq(dt_budget_held(&held, DT_OK, &limit, "x", "y", &err), DT_OK);
+    ck_assert_int_eq(dt_budget_held(&held, DT_ERR_NOMEM, &limit, "net.onnx", "a smaller one does",
+                                    &err),
+                     DT_ERR_NOMEM);
+    ck_assert_msg(strncmp(err.text, "net.onnx: ", 10) == 0 && strstr(err.text, "the test") &&
+                      strtoull(err.text + 10, NULL, 10) > (65u << 20),
+                  "%s", err.text);
+    dt_budget_hold(&held, NULL);
+    dt_put(&held.alloc, dt_get(&held.alloc, (size_t)64 << 20, "much"));
+    ck_assert_uint_eq(held.refused, 0);
+}
+END_TEST
+
 START_TEST(without_a_limit_nothing_is_refused)
 {
     dt_error err = { .status = DT_OK };
@@ -86,4 +112,4 @@ START_TEST(without_a_limit_nothing_is_refused)
 END_TEST
 
 DT_TEST_MAIN("budget", the_largest_part_names_the_key, a_set_that_is_too_large_names_its_key,
-             without_a_limit_nothing_is_refused)
+             what_is_held_tells_its_bytes, without_a_limit_nothing_is_refused)

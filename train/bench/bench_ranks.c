@@ -71,15 +71,12 @@ dt_status dt_bench_ranks(dt_comm *comm, int64_t elements, int rounds, const dt_m
                        "bench ranks wants several, such as mpirun -n 2 detent bench ranks");
     if (elements < 1 || rounds < 1 || rounds > MOST_ROUNDS)
         return dt_fail(err, DT_ERR_RANGE, NULL, "dt_bench_ranks: bad argument");
-    const size_t used = dt_memory_resident(), most = limit ? limit->bytes : 0;
-    dt_capped_init(&held, NULL, !most ? SIZE_MAX : used < most ? most - used : 0);
+    dt_budget_hold(&held, limit);
     dt_status st = open_parts(comm, elements, &held.alloc, &r, &data, err);
-    if (st == DT_ERR_NOMEM && held.refused) {
+    if (st != DT_OK) {
         dt_put(&held.alloc, data);
         data = NULL;
-        dt_status told = dt_budget_check_bytes(held.refused, limit, "bench ranks",
-                                               "fewer numbers need less", err);
-        st = told == DT_OK ? st : told;
+        st = dt_budget_held(&held, st, limit, "bench ranks", "fewer numbers need less", err);
     }
     dt_status all = dt_comm_settle(comm, st, err);
     if (all == DT_OK) all = dt_comm_settle(comm, time_rounds(&r, data, rounds, out, err), err);

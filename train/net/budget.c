@@ -132,6 +132,20 @@ dt_status dt_budget_check_bytes(size_t bytes, const dt_memory_limit *limit, cons
         fits ? "the address space below RLIMIT_AS" : limit->why, used, advice);
 }
 
+void dt_budget_hold(dt_capped *out, const dt_memory_limit *limit)
+{
+    const size_t most = limit ? limit->bytes : 0, used = most ? dt_memory_resident() : 0;
+    dt_capped_init(out, NULL, !most ? SIZE_MAX : used < most ? most - used : 0);
+}
+
+dt_status dt_budget_held(const dt_capped *c, dt_status st, const dt_memory_limit *limit,
+                         const char *what, const char *advice, dt_error *err)
+{
+    if (st != DT_ERR_NOMEM || !c->refused) return st;
+    dt_status told = dt_budget_check_bytes(c->refused, limit, what, advice, err);
+    return told == DT_OK ? st : told;
+}
+
 /* As data/loader.c has them. */
 size_t dt_budget_loader_bytes(const dt_net_input *input, int classes, int64_t samples)
 {

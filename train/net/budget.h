@@ -28,6 +28,12 @@ dt_status dt_budget_check_run(const dt_session *s, const dt_int_model *m, bool a
 /* `bytes` more than are in use, for something that has no recipe; `advice` says what needs less. */
 dt_status dt_budget_check_bytes(size_t bytes, const dt_memory_limit *limit, const char *what,
                                 const char *advice, dt_error *err) DT_MUST_CHECK;
+/* For what cannot be counted before: an allocator that gives no more than what is left below the
+ * limit (NULL: no limit), and what to say of the status of a function that worked in it, after it
+ * gave back what it had: where it was refused memory the bytes, with `what` and `advice` as above. */
+void dt_budget_hold(dt_capped *out, const dt_memory_limit *limit);
+dt_status dt_budget_held(const dt_capped *c, dt_status st, const dt_memory_limit *limit,
+                         const char *what, const char *advice, dt_error *err) DT_MUST_CHECK;
 /* What a loader holds: two batches of `samples` such inputs. SIZE_MAX / 2: too much to count. */
 size_t dt_budget_loader_bytes(const dt_net_input *input, int classes, int64_t samples);
 /* The same for a measure that the caller has made: `recipe` tells the model's options. */
