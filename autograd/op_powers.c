@@ -1,5 +1,7 @@
 /* affine: y = factor x + shift. power: y = x^n for whole n, by products, so that it has the same
- * bits everywhere. */
+ * bits everywhere. With n < 0 that of 0 is 0, as of a pseudo-inverse (Penrose 1955): a divisor behind a
+ * quantizer is 0 where it was less than half a step, of either sign, and infinity would leave no
+ * number in anything behind it. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op_powers.h"
 
@@ -44,7 +46,8 @@ static inline real whole_power(real x, int n)
 
 static inline real power(real x, int n)
 {
-    return n < 0 ? 1 / whole_power(x, -n) : whole_power(x, n);
+    if (n < 0) return x == 0 ? 0 : 1 / whole_power(x, -n);
+    return whole_power(x, n);
 }
 
 DT_FUNCTION(power, dt_power_conf, power(x, (int)c->exponent),

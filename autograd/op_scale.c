@@ -1,7 +1,7 @@
 /* scale: y = x w; shift: y = x + w. A parameter for each element of the last axes of x: [C] is one
  * for each channel (the scale of a layer, Touvron et al. 2021, arXiv:2103.17239), [T,C] one for
  * each place (positions of tokens), [1] one for all. The first of several axes may be a part of x's, over
- * which it is repeated (heads of every window). */
+ * which it is repeated (heads of every window). Axes of 1 in front of it say nothing. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op.h"
 
@@ -13,10 +13,13 @@ static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_sh
     (void)conf;
     (void)in_count;
     char a[DT_SHAPE_TEXT], b[DT_SHAPE_TEXT];
-    bool fits = in[1].rank < in[0].rank;
-    for (int i = 1; fits && dt_shape_count(&in[1]) > 1 && i <= in[1].rank; i++) {
+    int rank = in[1].rank;
+    while (rank > 1 && in[1].dim[in[1].rank - rank] == 1)
+        rank--;
+    bool fits = rank < in[0].rank;
+    for (int i = 1; fits && dt_shape_count(&in[1]) > 1 && i <= rank; i++) {
         int64_t w = in[1].dim[in[1].rank - i], x = in[0].dim[in[0].rank - i];
-        fits = i > 1 && i == in[1].rank ? x % w == 0 : x == w;
+        fits = i > 1 && i == rank ? x % w == 0 : x == w;
     }
     if (!fits)
         return dt_fail(err, DT_ERR_SHAPE, NULL, "parameter %s is none of the last axes of %s",

@@ -4,6 +4,8 @@
 #include <stdio.h>
 
 #include "autograd/query.h"
+#include <string.h>
+
 #include "exchange/c99/c_cell.h"
 #include "exchange/onnx/qoperator.h"
 #include "exchange/qonnx/qonnx.h"
@@ -111,6 +113,10 @@ static const char *parameter(dt_onnx_walker *w, const dt_node *n)
     dt_shape s = map ? DT_SHAPE(count, 1, 1) : DT_SHAPE(count);
     if (count > C) { /* the last dimensions of x, the first of them as often as it is there */
         s = v->shape;
+        while (s.dim[0] == 1) { /* says nothing */
+            s.rank--;
+            memmove(s.dim, s.dim + 1, (size_t)s.rank * sizeof *s.dim);
+        }
         const int64_t own = count, each = x->dim[x->rank - s.rank] / s.dim[0];
         s.dim[0] *= each;
         count *= each;

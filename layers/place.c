@@ -141,13 +141,26 @@ static const dt_node *sum_of(const placing *p, const dt_node *node)
     return limits && dt_query_reader(p->plain, node->in[0]) ? before : NULL;
 }
 
+/* Is it what the net gives, of an operation that is tables of codes in integers? */
+static bool is_table_at_the_end(const placing *p, const dt_node *node)
+{
+    const dt_graph *g = p->plain;
+    const dt_op *op = node->op;
+    bool table =
+        (op->function && !op->limits) || op->on_grids || dt_query_norm_alone(g, NULL, node);
+    for (int i = 0; table && i < g->port_count; i++)
+        if (g->port[i].kind == DT_PORT_OUTPUT && g->port[i].value == node->out[0]) return true;
+    return false;
+}
+
 /* Sites behind a node, whose value in `out` is *v. */
 static dt_status place_output(placing *p, const dt_node *node, int *v)
 {
     const dt_policy *y = p->params->policy;
     const dt_node *sum = sum_of(p, node);
     bool last = node->op->product && node->role == DT_LAYER_LAST;
-    bool wanted = (node->op->window_mean && y->means) || (last && y->logits);
+    bool answer = y->logits && (last || is_table_at_the_end(p, node));
+    bool wanted = (node->op->window_mean && y->means) || answer;
     if (sum) DT_TRY(residual(p, y->streams, sum->name, "output", v));
     DT_TRY(residual(p, wanted, node->name, "output", v));
     if (node->stream) DT_TRY(residual(p, y->streams, node->stream, "output", v));

@@ -18,7 +18,7 @@ typedef struct dt_policy {
     bool functions;    /* inputs of element-wise functions, limits aside, of batch norms that are
                            part of no product, and of what wants grids */
     bool scores;       /* inputs of what makes rows shares of 1 */
-    bool logits;       /* outputs of products with the role LAST */
+    bool logits;       /* outputs of products with the role LAST, and of what gives the net's */
 } dt_policy;
 extern const dt_policy dt_policies[];
 

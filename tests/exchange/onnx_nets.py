@@ -312,6 +312,19 @@ def gelus(side):
     return n
 
 
+def lengths(side):
+    """Vectors by their lengths, of which some are 0, and the mean of two heads at the end."""
+    n = Net("lengths", side, 13)
+    low = n.constant(np.full(6, -.5, np.float32))
+    x = n("Relu", n("Conv", "image", n.real(6, 3, 3, 3), low, strides=[4, 4]))
+    length = n("Sqrt", n("ReduceSum", n("Mul", x, x), n.whole(1)))
+    x = n("Div", x, n("Clip", length, n.constant(np.float32(1e-12))))
+    rows = n("ReduceMean", n("Conv", x, n.real(8, 6, 1, 1)), axes=[2, 3], keepdims=0)
+    heads = [n("Gemm", rows, n.real(CLASSES, 8), n.real(CLASSES, scale=.1), transB=1) for _ in range(2)]
+    n("Div", n("Add", *heads), n.constant(np.float32(2)), out="logits")
+    return n
+
+
 def layernorm(n, x, channels):
     """The same of a layer norm."""
     d = n("Sub", x, n("ReduceMean", x, axes=[-1]))
@@ -610,8 +623,8 @@ def qcdq(side):
 
 QUANTIZED = qdq, qcdq
 NETS = (sided, padded, residual, last, functions, squeeze, pools, borders, dilated, fronts, shuffled, moves,
-        transposed, sums, between, arithmetic, pixels, gelus, tokens, groups, pixel, dense, masks, merged,
-        control, called)
+        transposed, sums, between, arithmetic, pixels, gelus, lengths, tokens, groups, pixel, dense, masks,
+        merged, control, called)
 # Of these a part has no integer form: the words of the refusal.
 FLOAT = {"borders": "those at the border have another divisor"}
 

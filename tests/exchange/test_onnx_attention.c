@@ -122,5 +122,31 @@ START_TEST(what_does_not_fit_is_named)
 }
 END_TEST
 
+/* In front of the tokens, and added to what came of them, as in CaiT. */
+START_TEST(a_token_that_two_nodes_read_is_one_parameter)
+{
+    for (int before = 0; before < 2; before++) {
+        made t;
+        dt_onnx *m = make_open();
+        make_wholes(m, "flat", 3, (const int64_t[]){ 0, 64, 3 });
+        make_wholes(m, "one", 1, (const int64_t[]){ 1 });
+        make_wholes(m, "zero", 1, (const int64_t[]){ 0 });
+        make_reals(m, "class", DT_SHAPE(1, 1, 3));
+        make_node(m, "Reshape", "t", NULL, "x", "flat", NULL, NULL);
+        if (before) make_node(m, "Add", "u", NULL, "t", "class", NULL, NULL);
+        make_node(m, "Concat", "all", along, "class", before ? "u" : "t", NULL, NULL);
+        make_node(m, "Slice", "some", NULL, "all", "zero", "one", "one");
+        if (!before) make_node(m, "Add", "u", NULL, "some", "class", NULL, NULL);
+        make_node(m, "Flatten", "y", NULL, before ? "some" : "u", NULL, NULL, NULL);
+        const char *error = made_of(m, 3, &t);
+        ck_assert_msg(!*error, "%s", error);
+        const dt_node *token = made_node(&t, "all.pos_embed"), *sum = made_node(&t, "u");
+        ck_assert_str_eq(sum->op->name, "shift");
+        ck_assert_int_eq(token->in[0], sum->in[1]);
+        made_close(&t);
+    }
+}
+END_TEST
+
 DT_TEST_MAIN("onnx_attention", heads_are_parts_of_channels, other_orders_are_moved,
-             what_does_not_fit_is_named)
+             what_does_not_fit_is_named, a_token_that_two_nodes_read_is_one_parameter)

@@ -41,6 +41,7 @@ START_TEST(others_are_made_pixels)
             ck_assert_msg(!*error, "%s", error);
             ck_assert_int_eq(made_count(&t, "arrange"), 1);
             ck_assert_int_eq(made_count(&t, "gap"), 1);
+            ck_assert_str_eq(made_node(&t, "mean")->op->name, "gap"); /* a name of its own */
             ck_assert(dt_shape_equal(&t.graph.value[t.y].shape, &DT_SHAPE(1, cases[i].left)));
             made_close(&t);
         }

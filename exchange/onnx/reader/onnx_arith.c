@@ -146,7 +146,7 @@ static dt_status with_constant(dt_ox_walk *w, dt_ox_arith op, int k, const dt_ox
         if (!isfinite(t->x[i])) return dt_ox_refuse(w, "its constant has a number of no use");
     const dt_value kind = { .kind = DT_VALUE_PARAM, .role = scales ? DT_ROLE_NORM : DT_ROLE_BIAS };
     int in[] = { x.value,
-                 dt_ox_param_of(w, w->layer, scales ? "weight" : "bias", t, turn, rank, kind) };
+                 dt_ox_param_alike(w, w->layer, scales ? "weight" : "bias", t, turn, rank, kind) };
     return dt_ox_set_like(w, dt_part_node(w->b, scales ? "scale" : "shift", w->layer, NULL, in, 2),
                           v);
 }

@@ -237,9 +237,22 @@ static dt_status find_readers(dt_onnx_net *n)
     return n->walk.taken ? count_readers(&n->walk, n->file) : dt_ox_no_memory(&n->walk);
 }
 
+/* Names of the nodes made so far, which those that orders become later must not have. */
+static dt_status note_names(dt_ox_walk *w)
+{
+    const dt_graph *g = w->b->graph;
+    for (; w->noted < g->node_count; w->noted++) {
+        const char *name = g->node[w->noted].name;
+        if (!dt_ox_map_find(&w->moved, name) && !dt_ox_moved_name(w, name))
+            return dt_ox_no_memory(w);
+    }
+    return DT_OK;
+}
+
 static dt_status begin_node(dt_onnx_net *n, int i)
 {
     dt_ox_walk *w = &n->walk;
+    DT_TRY(note_names(w));
     w->node = &n->file->node[i];
     w->layer = dt_ox_layer_name(w, w->node, i);
     return w->layer ? DT_OK : dt_ox_no_memory(w);

@@ -59,7 +59,8 @@ typedef struct dt_ox_walk {
     dt_ox_map readers;      /* dt_ox_reader by name */
     bool *taken;            /* by node: it is part of one before it, whose value it gives */
     dt_ox_map layers;       /* names in use */
-    dt_ox_map moved;        /* those of nodes that orders became */
+    dt_ox_map moved;        /* those of nodes, of orders that became one too */
+    int noted;              /* nodes whose names are there */
     const dt_ox_node *node; /* in work */
     const char *layer;      /* its name in the graph, unique */
     dt_ox_map params;       /* dt_ox_named by the parameter's name */
@@ -158,6 +159,9 @@ bool dt_ox_is_alike(const dt_ox_walk *w, const dt_ox_value *a, const dt_ox_value
  * the error. `kind` has all but name and shape. */
 int dt_ox_param_of(dt_ox_walk *w, const char *layer, const char *part, const dt_ox_tensor *t,
                    const int *turn, int rank, dt_value kind);
+/* The same for who looks at its elements alone: one that has other axes of 1 is it too. */
+int dt_ox_param_alike(dt_ox_walk *w, const char *layer, const char *part, const dt_ox_tensor *t,
+                      const int *turn, int rank, dt_value kind);
 /* The numbers of a parameter or buffer of the graph, under its name, which may go before the file
  * does. */
 dt_status dt_ox_keep_named(dt_ox_walk *w, int value, const float *data) DT_MUST_CHECK;

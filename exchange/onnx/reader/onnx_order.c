@@ -196,8 +196,9 @@ static dt_status arrange(dt_ox_walk *w, const dt_ox_value *v, int rank, const in
 {
     const dt_ox_order o = dt_ox_order_of(w, v);
     dt_arrange_conf c = { .rank = rank };
+    bool later = v->order && strcmp(o.layer, w->layer) != 0; /* than the node that asked for it */
     const char *name = dt_ox_moved_name(
-        w, v->order ? o.layer : dt_arena_printf(w->file->arena, "%s.input", o.layer));
+        w, later ? o.layer : dt_arena_printf(w->file->arena, "%s.input", o.layer));
     if (!name) return dt_ox_no_memory(w);
     memcpy(c.first, o.first, sizeof c.first);
     for (int axis = 1; axis < rank; axis++)

@@ -4,14 +4,31 @@
 
 #include "exchange/onnx/reader/onnx_grid.h"
 
-/* The parameter that was made of this constant in this order; -1: none. */
-static int find(const dt_ox_walk *w, const dt_ox_tensor *t, const int *turn, int rank)
+/* Axes in this order, in `to` those that have more than one element; their number. */
+static int long_axes(const dt_ox_tensor *t, const int *turn, int rank, int to[DT_OX_RANK])
 {
+    int count = 0;
+    for (int j = 0; j < rank; j++)
+        if (t->dim[turn[j]] > 1) to[count++] = turn[j];
+    return count;
+}
+
+/* The parameter that was made of this constant in this order, `alike`: whatever axes of one element
+ * it has; -1: none. */
+static int find(const dt_ox_walk *w, const dt_ox_tensor *t, const int *turn, int rank, bool alike)
+{
+    int want[DT_OX_RANK], have[DT_OX_RANK], count = long_axes(t, turn, rank, want);
     for (int i = 0; i < w->param_count; i++) {
         const dt_ox_param *p = &w->param[i];
-        bool same = p->from == t && w->b->graph->value[p->value].shape.rank == rank;
-        for (int j = 0; same && j < rank; j++)
+        int own = w->b->graph->value[p->value].shape.rank;
+        bool same = p->from == t && (alike || own == rank);
+        for (int j = 0; same && !alike && j < rank; j++)
             same = p->turn[j] == turn[j];
+        if (same && alike)
+            same = w->b->graph->value[p->value].role != DT_ROLE_WEIGHT &&
+                   long_axes(t, p->turn, own, have) == count &&
+                   memcmp(want, have, (size_t)count * sizeof *want) == 0 &&
+                   (count == 0 || p->turn[own - 1] == want[count - 1]);
         if (same) return p->seen;
     }
     return -1;
@@ -96,10 +113,17 @@ static int quantized(dt_ox_walk *w, const char *layer, const char *part, const d
                       &g);
 }
 
+int dt_ox_param_alike(dt_ox_walk *w, const char *layer, const char *part, const dt_ox_tensor *t,
+                      const int *turn, int rank, dt_value kind)
+{
+    int known = find(w, t, turn, rank, true);
+    return known >= 0 ? known : dt_ox_param_of(w, layer, part, t, turn, rank, kind);
+}
+
 int dt_ox_param_of(dt_ox_walk *w, const char *layer, const char *part, const dt_ox_tensor *t,
                    const int *turn, int rank, dt_value kind)
 {
-    int known = find(w, t, turn, rank);
+    int known = find(w, t, turn, rank, false);
     if (dt_ox_built(w) != DT_OK || known >= 0) return known;
     dt_ox_param p = { .from = t };
     void *array = w->param;

@@ -141,7 +141,7 @@ static dt_status put_token(dt_ox_walk *w, int x, const dt_ox_tensor *token, cons
     static const int same[] = { 0, 1, 2 };
     const dt_shape s = w->b->graph->value[x].shape;
     dt_value kind = { .kind = DT_VALUE_PARAM, .role = DT_ROLE_EMBED };
-    int in[] = { dt_ox_param_of(w, layer, "class_token", token, same, 3, kind), -1 };
+    int in[] = { dt_ox_param_alike(w, layer, "class_token", token, same, 3, kind), -1 };
     if (!at) { /* zeros that nothing trains */
         const int64_t dim[] = { 1, s.dim[1] + 1, s.dim[2] };
         dt_ox_tensor *zeros = dt_ox_make(w, false, 3, dim);
