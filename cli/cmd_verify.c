@@ -179,7 +179,8 @@ static dt_status judge(dt_session *s, const dt_int_model *m, const cli_args *arg
     return compare(s, m, args, out_good, err);
 }
 
-/* Nets that stay in float in parts are compared without an integer model. */
+/* Nets that stay in float in parts are compared without an integer model: the float net has the
+ * biases of the file then, whose steps may be larger than those of the codes behind them. */
 static dt_status verify_floats(dt_session *s, const cli_args *args, bool *out_done, bool *out_good,
                                dt_error *err)
 {
@@ -192,7 +193,7 @@ static dt_status verify_floats(dt_session *s, const cli_args *args, bool *out_do
     DT_TRY(dt_lower_new(&low, &l, err));
     *out_done = l->floats > 0 || (l->missing > 0 && args->allow_float);
     dt_status st = DT_OK;
-    if (*out_done && args->as_exported) st = cli_round_biases(s, err);
+    if (*out_done) st = cli_round_biases(s, err);
     if (*out_done && st == DT_OK) st = cli_runtime_floats(s, l, args, out_good, err);
     dt_lower_free(l);
     return st;

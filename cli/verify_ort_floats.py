@@ -18,8 +18,6 @@ from verify_ort import np, onnx, open_session, ort
 CODES = ("Reshape", "Flatten", "Transpose", "Clip", "QuantizeLinear", "Gather", "Concat")
 # Products and sums: with quantizers around them a runtime can do these in integers.
 PRODUCTS = {"Conv", "FusedConv", "Gemm", "Add", "MatMul", "GlobalAveragePool", "Relu"}
-# Additions of the formula of a GELU, of the index of a table, of a norm.
-OTHERS = ("/One", "/Sum", "/Index", "/Beta")
 
 
 def with_codes(path, names):
@@ -37,10 +35,17 @@ def with_codes(path, names):
     return model, outputs
 
 
-def products_in_float(path):
+def shifts_of(graph):
+    """What additions of a constant give, which are no sums: of the index of a table, of a norm, of what is known
+    of scores. A constant on a grid comes out of a DequantizeLinear."""
+    constant = {c.name for c in graph.initializer}
+    return {n.output[0] for n in graph.node if n.op_type == "Add" and constant & set(n.input)}
+
+
+def products_in_float(path, shifts):
     """Products and sums that were left in float, with their number."""
     left = collections.Counter(n.op_type for n in onnx.load(path).graph.node
-                               if n.op_type in PRODUCTS and not n.output[0].endswith(OTHERS))
+                               if n.op_type in PRODUCTS and n.output[0] not in shifts)
     return dict(sorted(left.items()))
 
 
@@ -52,7 +57,7 @@ def main(stream, _as_json):
     model, outputs = with_codes(header["model"], [s["name"] for s in sites])
     with tempfile.TemporaryDirectory() as folder:
         session, ops, _ = open_session(model, folder)
-        floats = products_in_float(os.path.join(folder, "optimized.onnx"))
+        floats = products_in_float(os.path.join(folder, "optimized.onnx"), shifts_of(model.graph))
     about = {"runtime": f"onnxruntime {ort.__version__}", "operators": dict(sorted(ops.items())),
              "floats": floats}
     out.write(json.dumps(about).encode() + b"\n")

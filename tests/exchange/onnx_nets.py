@@ -325,6 +325,19 @@ def lengths(side):
     return n
 
 
+def coarse(side):
+    """Biases whose steps are many of the codes behind them: the largest weight is of a channel that is 0. A
+    norm keeps the net from being integers alone."""
+    n = Net("coarse", side, 14)
+    stem = n("Relu", n("Conv", "image", n.real(4, 3, 3, 3), n.constant(np.float32([0, 0, 0, -99])), strides=[4, 4]))
+    kernel = n.rng.normal(0, .02, (5, 4, 1, 1)).astype(np.float32)
+    kernel[:, 3] = 8
+    x = n("Conv", stem, n.constant(kernel), n.real(5, scale=.02))
+    x = n("InstanceNormalization", n("HardSwish", x), n.real(5), n.real(5))
+    n.head(n("Conv", x, n.real(6, 5, 1, 1)), 6)
+    return n
+
+
 def layernorm(n, x, channels):
     """The same of a layer norm."""
     d = n("Sub", x, n("ReduceMean", x, axes=[-1]))
@@ -380,7 +393,8 @@ def tokens(side):
     y = n("Transpose", n("Reshape", y, n.whole(-1, count, 3, heads, size // heads)), perm=[2, 0, 3, 1, 4])
     q, k, v = (n("Gather", y, n.constant(np.int64(i)), axis=0) for i in range(3))
     q = n("Mul", q, n.constant(np.float32(0.5)))
-    p = n("Softmax", n("MatMul", q, n("Transpose", k, perm=[0, 1, 3, 2])), axis=-1)
+    p = n("MatMul", q, n("Transpose", k, perm=[0, 1, 3, 2]))
+    p = n("Softmax", n("Add", p, n.real(heads, count, count, scale=.3)), axis=-1)
     y = n("Reshape", n("Transpose", n("MatMul", p, v), perm=[0, 2, 1, 3]), n.whole(-1, count, size))
     x = n("Add", x, n("Add", n("MatMul", y, n.real(size, size)), n.real(size, scale=.1)))
     y = gelu(n, n("Add", n("MatMul", layernorm(n, x, size), n.real(size, 20)), n.real(20, scale=.1)))
@@ -623,7 +637,7 @@ def qcdq(side):
 
 QUANTIZED = qdq, qcdq
 NETS = (sided, padded, residual, last, functions, squeeze, pools, borders, dilated, fronts, shuffled, moves,
-        transposed, sums, between, arithmetic, pixels, gelus, lengths, tokens, groups, pixel, dense, masks,
+        transposed, sums, between, arithmetic, pixels, gelus, lengths, coarse, tokens, groups, pixel, dense, masks,
         merged, control, called)
 # Of these a part has no integer form: the words of the refusal.
 FLOAT = {"borders": "those at the border have another divisor"}

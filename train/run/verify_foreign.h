@@ -1,11 +1,11 @@
 /* The float network beside another program that runs its exported file. Nets with nodes that have
- * no integer form (layer norm, GELU, softmax) have no integer model to compare with; but between
+ * no integer form (layer norm, softmax) have no integer model to compare with; but between
  * two quantizers the float network says what must come out.
  *
  * Isolated: at every quantizer the other program's codes take the place of the network's, so every
  * part of the network between quantizers gets what the other program had there, and its codes are
- * compared. Biases, which are rounded in the file, and the order of float sums then move a code by
- * one at most. Chained: the network by itself; its classes are compared. */
+ * compared. With the biases of the file (dt_lower_round_biases) the order of float sums then moves a
+ * code by one at most. Chained: the network by itself; its classes are compared. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_TRAIN_RUN_VERIFY_FOREIGN_H
 #define DT_TRAIN_RUN_VERIFY_FOREIGN_H
