@@ -93,7 +93,7 @@ START_TEST(what_is_held_tells_its_bytes)
                                     &err),
                      DT_ERR_NOMEM);
     ck_assert_msg(strncmp(err.text, "net.onnx: ", 10) == 0 && strstr(err.text, "the test") &&
-                      strtoull(err.text + 10, NULL, 10) > (65u << 20),
+                      strtoull(err.text + 20, NULL, 10) > (65u << 20),
                   "%s", err.text);
     dt_budget_hold(&held, NULL);
     dt_put(&held.alloc, dt_get(&held.alloc, (size_t)64 << 20, "much"));

@@ -142,8 +142,12 @@ dt_status dt_budget_held(const dt_capped *c, dt_status st, const dt_memory_limit
                          const char *what, const char *advice, dt_error *err)
 {
     if (st != DT_ERR_NOMEM || !c->refused) return st;
-    dt_status told = dt_budget_check_bytes(c->refused, limit, what, advice, err);
-    return told == DT_OK ? st : told;
+    const size_t held = c->limit, used = limit->bytes > held ? limit->bytes - held : 0;
+    return dt_fail(err, st, &(dt_where){ .key = what },
+                   "more than %zu bytes of memory are needed and %zu may be used (%s), in use "
+                   "already %zu; %s",
+                   c->refused < SIZE_MAX - used ? c->refused + used : SIZE_MAX, limit->bytes,
+                   limit->why, used, advice);
 }
 
 /* As data/loader.c has them. */

@@ -29,8 +29,8 @@ dt_status dt_budget_check_run(const dt_session *s, const dt_int_model *m, bool a
 dt_status dt_budget_check_bytes(size_t bytes, const dt_memory_limit *limit, const char *what,
                                 const char *advice, dt_error *err) DT_MUST_CHECK;
 /* For what cannot be counted before: an allocator that gives no more than what is left below the
- * limit (NULL: no limit), and what to say of the status of a function that worked in it, after it
- * gave back what it had: where it was refused memory the bytes, with `what` and `advice` as above. */
+ * limit (NULL: no limit), and what to say of the status of a function that worked in it: where it
+ * was refused memory the bytes, with `what` and `advice` as above. */
 void dt_budget_hold(dt_capped *out, const dt_memory_limit *limit);
 dt_status dt_budget_held(const dt_capped *c, dt_status st, const dt_memory_limit *limit,
                          const char *what, const char *advice, dt_error *err) DT_MUST_CHECK;
