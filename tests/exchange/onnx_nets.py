@@ -470,6 +470,44 @@ def merged(side):
     return n
 
 
+def crossed(side):
+    """CrossViT: a class token of one branch in front of the other's patches, and back; the mean of two heads,
+    stacked in front of the samples."""
+    n = Net("crossed", side, 17)
+    size = 12
+    end = 2 ** 63 - 1
+
+    def patches(k):
+        x = n("Conv", "image", n.real(size, 3, side // k, side // k), strides=[side // k] * 2)
+        x = n("Transpose", n("Reshape", x, n.whole(0, size, -1)), perm=[0, 2, 1])
+        batch = n("Slice", n("Shape", x), n.whole(0), n.whole(1))
+        token = n("Expand", n.real(1, 1, size, scale=1), n("Concat", batch, n.whole(1, 1), axis=0))
+        return n("Add", n("Concat", token, x, axis=1), n.real(1, k * k + 1, size, scale=.5))
+
+    def cut(x, a, b):
+        return n("Slice", x, n.whole(a), n.whole(b), n.whole(1))
+
+    def heads(t, count):
+        return n("Transpose", n("Reshape", t, n.whole(-1, count, 3, size // 3)), perm=[0, 2, 1, 3])
+
+    a, b = patches(4), patches(2)
+    ca = n("MatMul", layernorm(n, cut(a, 0, 1), size), n.real(size, size))
+    mixed = n("Concat", ca, cut(b, 1, end), axis=1)
+    y = layernorm(n, mixed, size)
+    q = n("MatMul", cut(y, 0, 1), n.real(size, size))
+    k = n("MatMul", y, n.real(size, size))
+    v = n("MatMul", y, n.real(size, size))
+    q, k, v = heads(n("Mul", q, n.constant(np.float32(0.5))), 1), heads(k, 5), heads(v, 5)
+    p = n("Softmax", n("MatMul", q, n("Transpose", k, perm=[0, 1, 3, 2])), axis=-1)
+    o = n("Reshape", n("Transpose", n("MatMul", p, v), perm=[0, 2, 1, 3]), n.whole(-1, 1, size))
+    c = n("Add", cut(mixed, 0, 1), n("MatMul", o, n.real(size, size)))
+    a = layernorm(n, n("Concat", c, cut(a, 1, end), axis=1), size)
+    x = n("Gather", a, n.constant(np.int64(0)), axis=1)
+    z = n("Gather", layernorm(n, b, size), n.constant(np.int64(0)), axis=1)
+    rows = [n("Gemm", t, n.real(CLASSES, size, scale=.5), n.real(CLASSES, scale=.1), transB=1) for t in (x, z)]
+    stack = n("Concat", *(n("Unsqueeze", r, n.whole(0)) for r in rows), axis=0)
+    n("ReduceMean", stack, axes=[0], keepdims=0, out="logits")
+    return n
 def branch(n, out, *calls):
     """A graph without inputs, of nodes that n makes in `calls`: what an If has."""
     at = len(n.nodes)
@@ -638,7 +676,7 @@ def qcdq(side):
 QUANTIZED = qdq, qcdq
 NETS = (sided, padded, residual, last, functions, squeeze, pools, borders, dilated, fronts, shuffled, moves,
         transposed, sums, between, arithmetic, pixels, gelus, lengths, coarse, tokens, groups, pixel, dense, masks,
-        merged, control, called)
+        merged, control, called, crossed)
 # Of these a part has no integer form: the words of the refusal.
 FLOAT = {"borders": "those at the border have another divisor"}
 

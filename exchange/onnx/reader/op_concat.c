@@ -1,5 +1,5 @@
-/* Concat of constants; of values along their channels; of parts of one value's axis; of a class
- * token and tokens. */
+/* Concat of constants; of values along their channels, or stacked in front of their samples; of
+ * parts of one value's axis; of a class token and tokens. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
@@ -185,20 +185,6 @@ static dt_status build_class(dt_ox_walk *w)
     return dt_ox_set_like(w, y, &out);
 }
 
-/* More values than a node takes are joined by several, each with what the one before it gives. */
-static int join(dt_ox_walk *w, int *in, int count)
-{
-    while (count > DT_OP_MAX_IN) {
-        const char *part = dt_ox_part_name(w, "part");
-        if (!part) return dt_builder_fail(w->b, dt_ox_no_memory(w));
-        int y = dt_part_node(w->b, "concat", part, NULL, in, DT_OP_MAX_IN);
-        count -= DT_OP_MAX_IN - 1;
-        memmove(in + 1, in + DT_OP_MAX_IN, (size_t)(count - 1) * sizeof *in);
-        in[0] = y;
-    }
-    return dt_part_node(w->b, "concat", w->layer, NULL, in, count);
-}
-
 /* A dimension's part of an axis, which is the only one; NULL: it has none, or several. */
 static const dt_ox_part *part_of(const dt_ox_order *o, int dim)
 {
@@ -266,19 +252,85 @@ static dt_status build_roll(dt_ox_walk *w, int axis, int64_t count)
     return dt_ox_set_indices(w, 0, dt_ox_map_find(&w->values, w->node->out[0]), axis, index, count);
 }
 
+/* More values than a node takes are joined by several, each with what the one before it gives. */
+static int join(dt_ox_walk *w, int *in, int count)
+{
+    while (count > DT_OP_MAX_IN) {
+        const char *part = dt_ox_part_name(w, "part");
+        if (!part) return dt_builder_fail(w->b, dt_ox_no_memory(w));
+        int y = dt_part_node(w->b, "concat", part, NULL, in, DT_OP_MAX_IN);
+        count -= DT_OP_MAX_IN - 1;
+        memmove(in + 1, in + DT_OP_MAX_IN, (size_t)(count - 1) * sizeof *in);
+        in[0] = y;
+    }
+    return dt_part_node(w->b, "concat", w->layer, NULL, in, count);
+}
+
+/* The dimension that the samples are; -1: it is not told. */
+static int batch_of(const dt_ox_walk *w, const dt_ox_value *v)
+{
+    const dt_ox_order o = dt_ox_order_of(w, v);
+    for (int k = 0; k < o.parts; k++)
+        if (o.part[k].axis == 0) return o.part[k].dim;
+    return -1;
+}
+
+/* Are the samples of all values the same dimension, behind the first? So a stack in front of them
+ * is [parts,N,...]. */
+static bool is_stack(const dt_ox_walk *w, int axis, int *out_batch)
+{
+    const dt_ox_value *first = dt_ox_input(w, 0);
+    *out_batch = -1;
+    for (int k = 0; k < w->node->in_count; k++) {
+        const dt_ox_value *v = dt_ox_input(w, k);
+        if (!v || v->constant || v->padded || v->factor || v->rank != first->rank) return false;
+        for (int i = 0; i < v->rank; i++)
+            if (i != axis && v->dim[i] != first->dim[i]) return false;
+        int batch = batch_of(w, v);
+        if (batch < 1 || batch == axis || (k && batch != *out_batch)) return false;
+        *out_batch = batch;
+    }
+    return first->rank <= DT_MAX_RANK;
+}
+
+/* Samples in front, then what is alike, the parts last; the file has them in its order. */
+static dt_status build_stack(dt_ox_walk *w, int axis, int batch, int *in)
+{
+    const dt_ox_value *first = dt_ox_input(w, 0);
+    dt_ox_order o = { .layer = w->layer };
+    dt_ox_value out = *first, moved;
+    int to[DT_OX_RANK], next = 1;
+    for (int i = 0; i < first->rank; i++)
+        to[i] = i == batch ? 0 : i == axis ? first->rank - 1 : next++;
+    out.dim[axis] = 0;
+    for (int k = 0; k < w->node->in_count; k++) {
+        const dt_ox_value *v = dt_ox_input(w, k);
+        DT_TRY(dt_ox_settle_to(w, v, v->rank, to, &moved));
+        out.dim[axis] += v->dim[axis];
+        in[k] = moved.value;
+    }
+    out.value = join(w, in, w->node->in_count);
+    DT_TRY(dt_ox_built(w));
+    for (int i = 0; i < out.rank; i++)
+        if (out.dim[i] > 1 || i == batch)
+            o.part[o.parts++] = (dt_ox_part){ to[i], i, out.dim[i], 1 };
+    return dt_ox_set_order(w, 0, &out, &o, out.rank, out.dim);
+}
+
 static dt_status build(dt_ox_walk *w)
 {
     const dt_ox_value *first, *v;
     dt_ox_value moved;
     int64_t count;
     dt_ox_order all;
-    int axis, *in = dt_arena_get(w->file->arena, (size_t)w->node->in_count * sizeof *in);
+    int axis, batch, *in = dt_arena_get(w->file->arena, (size_t)w->node->in_count * sizeof *in);
     if (!in) return dt_ox_no_memory(w);
     if (is_class(w)) return build_class(w);
     DT_TRY(dt_ox_need(w, 0, &first));
     DT_TRY(dt_ox_axis(w, dt_ox_int(w->node, "axis", 1), first->rank, &axis));
     if (!first->constant && w->node->in_count > 1 && is_roll(w, axis, NULL, &count, &all))
         return build_roll(w, axis, count);
+    if (is_stack(w, axis, &batch)) return build_stack(w, axis, batch, in);
     DT_TRY(dt_ox_need_value(w, 0, &first));
     int64_t size = 0;
     bool picture = has_picture(w);
