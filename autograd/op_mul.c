@@ -30,7 +30,9 @@ static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_sh
     char ta[DT_SHAPE_TEXT], tb[DT_SHAPE_TEXT];
     bool ranks = in[0].rank >= 2 && in[0].rank <= 4 && in[1].rank >= 2 && in[1].rank <= 4;
     dims a = ranks ? dims_of(&in[0]) : (dims){ 0 }, b = ranks ? dims_of(&in[1]) : (dims){ 0 };
-    bool whole = dt_shape_count(&in[0]) >= dt_shape_count(&in[1]);
+    int64_t first = dt_shape_count(&in[0]), second = dt_shape_count(&in[1]);
+    bool whole =
+        first > second || (first == second && in[0].rank >= in[1].rank); /* a pixel stays one */
     const dims *most = whole ? &a : &b, *least = whole ? &b : &a;
     bool covers = most->H >= least->H && most->W >= least->W;
     if (!ranks || a.N != b.N || a.C != b.C || !fits(a.H, b.H) || !fits(a.W, b.W) || !covers)
@@ -105,6 +107,7 @@ static const dt_op_example examples[] = {
     { .in_count = 2, .in = { { 4, { 2, 3, 4, 5 } }, { 4, { 2, 1, 1, 5 } } } },
     { .in_count = 2, .in = { { 2, { 3, 5 } }, { 4, { 3, 2, 3, 5 } } } },
     { .in_count = 2, .in = { { 4, { 2, 3, 4, 5 } }, { 4, { 2, 3, 1, 5 } } } },
+    { .in_count = 2, .in = { { 2, { 3, 5 } }, { 4, { 3, 1, 1, 5 } } } },
     { .in_count = 0 },
 };
 

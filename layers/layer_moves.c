@@ -1,9 +1,10 @@
 /* Layers that move elements: padding around a picture, resizing to the nearest pixels, channels
  * that are pixels and the other way round (torch.nn.PixelShuffle, PixelUnshuffle), and channels of
- * groups in turn (torch.nn.ChannelShuffle). */
+ * groups in turn (torch.nn.ChannelShuffle), or a part of them. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "autograd/op_arrange.h"
 #include "autograd/op_remap.h"
+#include "autograd/op_slice.h"
 #include "layers/layer.h"
 #include "layers/nodes.h"
 
@@ -196,4 +197,43 @@ const dt_layer dt_layer_row_channel_shuffle = {
     .in_min = 1,
     .in_max = 1,
     .build = build_shuffle,
+};
+
+/* ---- a part of the channels ---- */
+
+typedef struct slice_conf {
+    int part, parts;
+} slice_conf;
+
+static const dt_opt slice_opts[] = {
+    DT_OPT_INT(slice_conf, part, 0, 0, PIXELS, "which of equal parts of the last axis"),
+    DT_OPT_INT(slice_conf, parts, 2, 1, PIXELS, "of the last axis"),
+    DT_OPT_END,
+};
+
+static int build_slice(dt_builder *b, const char *name, const void *config, const int *in,
+                       int in_count)
+{
+    const slice_conf *c = config;
+    const dt_shape *s = in[0] < 0 ? NULL : &b->graph->value[in[0]].shape;
+    (void)in_count;
+    if (!s) return -1;
+    int last = s->rank - 1;
+    if (s->dim[last] % c->parts || c->part >= c->parts)
+        return refuse(b, name, "its part is none of equal ones of the last axis");
+    const dt_slice_conf part = { c->part, c->parts };
+    if (s->rank == 3) return dt_part_node(b, "slice", name, &part, in, 1); /* of tokens */
+    int64_t size = s->dim[last] / c->parts;
+    dt_arrange_conf m = { .rank = s->rank, .loops = last };
+    m.first[last] = c->part * size;
+    for (int i = 1; i <= last; i++)
+        m.loop[i - 1] = (dt_arrange_loop){ i, i, i < last ? s->dim[i] : size, 1 };
+    return dt_part_node(b, "arrange", name, &m, in, 1);
+}
+
+const dt_layer dt_layer_row_slice = {
+    .row = { "slice", "one of equal parts of the last axis", slice_opts, sizeof(slice_conf) },
+    .in_min = 1,
+    .in_max = 1,
+    .build = build_slice,
 };

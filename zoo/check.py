@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Holds networks of this folder against their sources: torchvision's with seeded weights and statistics, read
+"""Holds networks of this folder against their sources (write.py) with seeded weights and statistics, read
 under their names and written back as ONNX, whose logits in onnxruntime are compared with PyTorch's.
 
-usage: check.py DETENT [NAME ...]      with torch, torchvision and onnxruntime
+usage: check.py DETENT [NAME ...]      with torch, torchvision, timm and onnxruntime
 """
 import os
 import subprocess
@@ -27,9 +27,12 @@ data: {{name: builtin, normalize: none, train_pictures: 64, test_pictures: 64}}
 def seeded(name):
     """The source with random weights, and with statistics of random pictures."""
     torch.manual_seed(1)
-    net = getattr(write.torchvision.models, write.NETS[name])(weights=None, num_classes=CLASSES)
+    net = write.make(name, num_classes=CLASSES)
     with torch.no_grad():
         for m in net.modules():
+            if isinstance(m, write.LayerNorm2d):
+                m.weight.uniform_(0.5, 1.5)
+                m.bias.normal_(0, 0.1)
             if isinstance(m, torch.nn.BatchNorm2d):
                 m.running_mean.normal_(0, 0.1)
                 m.running_var.uniform_(0.5, 1.5)

@@ -142,13 +142,14 @@ START_TEST(moves_have_shapes)
                                "- {name: turns, op: channel_shuffle, groups: 4}\n"
                                "- {op: pixel_shuffle}\n"
                                "- {op: pixel_unshuffle, block: 4}\n"
+                               "- {op: slice, part: 3, parts: 4}\n"
                                "- {op: resample, height: 5, width: 3, cubic: true}\n"
                                "- {op: gap}\n"
                                "- {op: linear, out: 7}\n";
     static const dt_shape want[] = { { 4, { 1, 11, 10, 3 } }, { 4, { 1, 22, 12, 3 } },
                                      { 4, { 1, 22, 12, 8 } }, { 4, { 1, 22, 12, 8 } },
                                      { 4, { 1, 44, 24, 2 } }, { 4, { 1, 11, 6, 32 } },
-                                     { 4, { 1, 5, 3, 32 } } };
+                                     { 4, { 1, 11, 6, 8 } },  { 4, { 1, 5, 3, 8 } } };
     built t;
     dt_error err = { .text = "" };
     ck_assert_msg(build(text, &t, &err) == DT_OK, "%s", err.text);
@@ -156,7 +157,38 @@ START_TEST(moves_have_shapes)
         ck_assert(dt_shape_equal(&t.graph.value[t.graph.node[i].out[0]].shape, &want[i]));
     const dt_arrange_conf *c = t.graph.node[3].conf;
     ck_assert_int_eq(c->loop[3].step, 2); /* channels 0, 2, 4, 6, 1, ... */
+    c = t.graph.node[6].conf;
+    ck_assert_int_eq(c->first[3], 24);
     end(&t);
+}
+END_TEST
+
+/* Sizes are those of torch.nn.MaxPool2d(kernel, stride, padding, ceil_mode=True). */
+START_TEST(pooling_rounds_up)
+{
+    static const struct {
+        const char *keys;
+        int64_t rows;
+    } cases[] = { { "kernel: 3, stride: 2", 3 },
+                  { "kernel: 3, stride: 2, ceil: true", 4 },
+                  { "kernel: 2, stride: 3, ceil: true", 3 },
+                  { "kernel: 2, stride: 7, ceil: true", 2 },
+                  { "kernel: 3, stride: 2, pad: 1, ceil: true", 5 },
+                  { "kernel: 2, ceil: true", 4 },
+                  { "kernel: 1, stride: 8, ceil: true", 1 } };
+    for (size_t i = 0; i < DT_ARRAY_LEN(cases); i++) {
+        char text[256];
+        built t;
+        dt_error err = { .text = "" };
+        snprintf(text, sizeof text,
+                 "layers:\n- {op: maxpool, %s}\n- {name: s, op: layer_scale}\n- {op: gap}\n"
+                 "- {op: linear, out: 7}\n",
+                 cases[i].keys);
+        ck_assert_msg(build(text, &t, &err) == DT_OK, "%s", err.text);
+        ck_assert_int_eq(t.graph.value[t.graph.node[0].out[0]].shape.dim[1], cases[i].rows);
+        ck_assert(dt_shape_equal(&value_of(&t, "s.gamma")->shape, &DT_SHAPE(3)));
+        end(&t);
+    }
 }
 END_TEST
 
@@ -185,6 +217,7 @@ int main(int argc, char **argv)
     TCase *all = tcase_create("all");
     tcase_add_test(all, layers_have_names_shapes_starts_and_roles);
     tcase_add_test(all, moves_have_shapes);
+    tcase_add_test(all, pooling_rounds_up);
     tcase_add_loop_test(all, what_is_wrong_is_named, 0, DT_ARRAY_LEN(refusals));
     tcase_add_test(all, values_have_an_end);
     suite_add_tcase(suite, all);
