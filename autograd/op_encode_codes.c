@@ -12,7 +12,7 @@
 #include "autograd/op_layernorm.h"
 #include "core/thread.h"
 
-enum { TILE = 8192 }; /* elements of a task, or a row of more */
+enum { TILE = 8192 /* elements of a task, or a row of more */, SCRATCHES = 3 };
 
 typedef struct call {
     const dt_op_run *r;
@@ -24,7 +24,7 @@ typedef struct call {
     real params[DT_QUANT_MAX_PARAMS];
     dt_encode_sums *sums; /* [tasks] */
     real *partial;        /* [tasks][2][C]: gradients of gamma and beta */
-    real *scratch;        /* [threads][2][block * C] */
+    real *scratch;        /* [threads][SCRATCHES][block * C] */
     bool *bad;            /* [tasks]: values that are not finite */
 } call;
 
@@ -66,9 +66,9 @@ static void memory(const dt_op_run *r, dt_op_memory *out)
     call k = sizes_of(r);
     size_t tasks = (size_t)tasks_of(&k), threads = (size_t)r->threads;
     if (k.c->of == DT_ENCODE_LAYERNORM) out->saved = (size_t)k.rows * 2 * sizeof(real);
-    out->forward_work = threads * 2 * scratch_bytes(&k) + tasks * sizeof(bool);
-    out->backward_work =
-        threads * 2 * scratch_bytes(&k) + partial_bytes(&k) + tasks * sizeof(dt_encode_sums);
+    out->forward_work = threads * SCRATCHES * scratch_bytes(&k) + tasks * sizeof(bool);
+    out->backward_work = threads * SCRATCHES * scratch_bytes(&k) + partial_bytes(&k) +
+                         tasks * sizeof(dt_encode_sums);
 }
 
 static dt_status infer(const void *conf, const dt_shape *in, int in_count, dt_shape *out,
@@ -89,7 +89,7 @@ static call begin(const dt_op_run *r)
     k.site = dt_fakequant_site(k.c->quant, &r->in_shape[0]);
     dt_fakequant_plan(k.c->quant, &k.site, r->in + k.first, NULL, 0, k.params, &k.e);
     k.scratch = (real *)(void *)work;
-    work += (size_t)r->threads * 2 * scratch_bytes(&k);
+    work += (size_t)r->threads * SCRATCHES * scratch_bytes(&k);
     k.bad = (bool *)work;
     k.partial = (real *)(void *)work;
     k.sums = (dt_encode_sums *)(void *)(work + partial_bytes(&k));
@@ -99,7 +99,7 @@ static call begin(const dt_op_run *r)
 static real *scratch_of(const call *k, int thread, int which)
 {
     unsigned char *base = (unsigned char *)k->scratch;
-    return (real *)(void *)(base + (size_t)(2 * thread + which) * scratch_bytes(k));
+    return (real *)(void *)(base + (size_t)(SCRATCHES * thread + which) * scratch_bytes(k));
 }
 
 static bool by_tanh(const call *k)
@@ -153,6 +153,23 @@ static void back_quant(const call *k, int64_t i, int64_t n, const real *y, const
                                         dx ? dx + at : NULL, sum, &k->sums[i]);
 }
 
+/* dx = (through the quantizer: g) * slope of GELU at x */
+static void back_gelu(const call *k, int64_t i, int64_t n, const real *x, const real *g, real *dx,
+                      int thread)
+{
+    real *y = scratch_of(k, thread, 0), *dy = scratch_of(k, thread, 1);
+    real *slope = scratch_of(k, thread, 2);
+    k->r->kernels->token.gelu_slope(n, by_tanh(k), x, y, slope);
+    back_quant(k, i, n, y, g, dy, false);
+    if (!dx) return;
+    if (k->r->add[0])
+        for (int64_t j = 0; j < n; j++)
+            dx[j] += dy[j] * slope[j];
+    else
+        for (int64_t j = 0; j < n; j++)
+            dx[j] = dy[j] * slope[j];
+}
+
 static void backward_block(void *arg, int64_t i, int thread)
 {
     const call *k = arg;
@@ -161,16 +178,16 @@ static void backward_block(void *arg, int64_t i, int thread)
     int64_t first = i * k->block, rows = least(k->block, k->rows - first), n = rows * k->C;
     const real *x = (const real *)r->in[0] + first * k->C, *g = r->d_out[0] + first * k->C;
     real *dx = r->d_in[0] ? r->d_in[0] + first * k->C : NULL, *dy = scratch_of(k, thread, 1);
+    if (k->c->of == DT_ENCODE_GELU) {
+        back_gelu(k, i, n, x, g, dx, thread);
+        return;
+    }
     const real *y = values(k, first, rows, scratch_of(k, thread, 0));
     if (k->c->of == DT_ENCODE_VALUE) {
         back_quant(k, i, n, y, g, dx, r->add[0]);
         return;
     }
     back_quant(k, i, n, y, g, dy, false);
-    if (k->c->of == DT_ENCODE_GELU) {
-        if (dx) t->gelu_back(n, by_tanh(k), x, dy, dx, r->add[0]);
-        return;
-    }
     real *partial = k->partial + i * 2 * k->C;
     memset(partial, 0, (size_t)(2 * k->C) * sizeof *partial);
     t->layernorm_back(rows, k->C, x, dy, r->in[1], (const real *)r->saved + 2 * first, dx,

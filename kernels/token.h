@@ -24,6 +24,9 @@ typedef struct dt_token_kernels {
     void (*gelu)(int64_t n, bool by_tanh, const real *x, real *y);
     /* dx may be g; added when `sum`. */
     void (*gelu_back)(int64_t n, bool by_tanh, const real *x, const real *g, real *dx, bool sum);
+    /* y = gelu(x) and its slope there, in one computation of Phi: gelu_back is g * slope, bit for
+     * bit. Neither may be x. */
+    void (*gelu_slope)(int64_t n, bool by_tanh, const real *x, real *y, real *slope);
     /* Rows of y [rows,C] are softmax(x); y may be x. */
     void (*softmax)(int64_t rows, int64_t C, const real *x, real *y);
     /* dx = p (g - sum g p) by row, with p = softmax(x) (added when `sum`); dx may be g. */

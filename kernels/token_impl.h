@@ -9,7 +9,7 @@
 #include "kernels/exp.h"
 #include "kernels/token.h"
 
-enum { LANES = 16 };
+enum { LANES = 16, SPAN = 4 * LANES, PART = 256 };
 
 /* Sum of 16 lanes, in pairs. */
 static inline real fold_lanes(real *lane)
@@ -91,23 +91,41 @@ static void token_layernorm(int64_t rows, int64_t C, real eps, const real *x,
     }
 }
 
+/* Lane l takes the elements l, l + 16, ... */
+DT_INLINE void add_lanes(int64_t n, const real *restrict from, real *restrict lane)
+{
+    int64_t at = 0;
+    for (; at + LANES <= n; at += LANES)
+        for (int l = 0; l < LANES; l++)
+            lane[l] += from[at + l];
+    for (int l = 0; at + l < n; l++)
+        lane[l] += from[at + l];
+}
+
+/* Adds the terms h and h (x - mean) rstd of n <= SPAN elements, h = g gamma, each to its lanes.
+ * From one loop over all of it compilers make vectors across rows of lanes, which take six times as
+ * long. */
+DT_INLINE void norm_terms(int64_t n, const real *x, const real *g, const real *gamma, real mean,
+                          real rstd, real *restrict one, real *restrict two)
+{
+    real h[SPAN], t[SPAN];
+    for (int64_t l = 0; l < n; l++)
+        h[l] = g[l] * gamma[l];
+    for (int64_t l = 0; l < n; l++)
+        t[l] = h[l] * ((x[l] - mean) * rstd);
+    add_lanes(n, h, one);
+    add_lanes(n, t, two);
+}
+
 /* With n = (x - mean) rstd and h = g gamma: dx = rstd (h - mean(h) - n mean(h n)). */
 static void norm_row(int64_t C, const real *x, const real *g, const real *restrict gamma, real mean,
                      real rstd, real *dx, bool sum)
 {
     real one[LANES] = { 0 }, two[LANES] = { 0 };
     int64_t j = 0;
-    for (; j + LANES <= C; j += LANES)
-        for (int l = 0; l < LANES; l++) {
-            real h = g[j + l] * gamma[j + l];
-            one[l] += h;
-            two[l] += h * ((x[j + l] - mean) * rstd);
-        }
-    for (int l = 0; j + l < C; l++) {
-        real h = g[j + l] * gamma[j + l];
-        one[l] += h;
-        two[l] += h * ((x[j + l] - mean) * rstd);
-    }
+    for (; j + SPAN <= C; j += SPAN)
+        norm_terms(SPAN, x + j, g + j, gamma + j, mean, rstd, one, two);
+    norm_terms(C - j, x + j, g + j, gamma + j, mean, rstd, one, two);
     real a = fold_lanes(one) / (real)C, b = fold_lanes(two) / (real)C;
     if (sum)
         for (j = 0; j < C; j++)
@@ -117,16 +135,23 @@ static void norm_row(int64_t C, const real *x, const real *g, const real *restri
             dx[j] = rstd * (g[j] * gamma[j] - a - (x[j] - mean) * rstd * b);
 }
 
+/* Compilers make no vectors of a loop that also asks whether there is anything to do. */
+static void add_norm_params(int64_t C, const real *x, const real *g, real mean, real rstd,
+                            real *restrict dgamma, real *restrict dbeta)
+{
+    for (int64_t j = 0; j < C; j++) {
+        dgamma[j] += g[j] * ((x[j] - mean) * rstd);
+        dbeta[j] += g[j];
+    }
+}
+
 static void token_layernorm_back(int64_t rows, int64_t C, const real *x, const real *g,
                                  const real *gamma, const real *stats, real *dx, bool sum,
                                  real *restrict dgamma, real *restrict dbeta)
 {
     for (int64_t r = 0; r < rows; r++, x += C, g += C) {
         real mean = stats[2 * r], rstd = stats[2 * r + 1];
-        for (int64_t j = 0; dgamma && j < C; j++) {
-            dgamma[j] += g[j] * ((x[j] - mean) * rstd);
-            dbeta[j] += g[j];
-        }
+        if (dgamma) add_norm_params(C, x, g, mean, rstd, dgamma, dbeta);
         if (dx) norm_row(C, x, g, gamma, mean, rstd, dx + r * C, sum);
     }
 }
@@ -141,65 +166,75 @@ static inline real erfcx_real(real z)
     return sum;
 }
 
-/* Phi(x) and its density phi(x). */
-static inline void normal_real(real x, real *cdf, real *density)
+/* Phi(x) and its density phi(x), n <= PART elements. */
+DT_INLINE void normal_part(int64_t n, const real *restrict x, real *restrict cdf,
+                           real *restrict density)
 {
-    real e = dt_exp((real)-0.5 * x * x);
-    real tail = (real)0.5 * e * erfcx_real(fabs(x) * (real)0.70710678118654752);
-    *cdf = x > 0 ? 1 - tail : tail;
-    *density = e * (real)0.39894228040143268;
+    for (int64_t j = 0; j < n; j++)
+        density[j] = dt_exp((real)-0.5 * x[j] * x[j]);
+    for (int64_t j = 0; j < n; j++) {
+        real tail = (real)0.5 * density[j] * erfcx_real(fabs(x[j]) * (real)0.70710678118654752);
+        cdf[j] = x[j] > 0 ? 1 - tail : tail;
+    }
+    for (int64_t j = 0; j < n; j++)
+        density[j] *= (real)0.39894228040143268;
 }
 
 /* (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3), and its derivative. */
-static inline void tanh_real(real x, real *cdf, real *density)
+DT_INLINE void tanh_part(int64_t n, const real *restrict x, real *restrict cdf,
+                         real *restrict density)
 {
     const real k = (real)1.5957691216057308, c = (real)0.044715; /* 2 u = k (x + c x^3) */
-    real e = dt_exp(-k * (x + c * x * x * x)), s = 1 / (1 + e);
-    *cdf = s;
-    *density = s * (1 - s) * k * (1 + 3 * c * x * x);
+    for (int64_t j = 0; j < n; j++)
+        cdf[j] = 1 / (1 + dt_exp(-k * (x[j] + c * x[j] * x[j] * x[j])));
+    for (int64_t j = 0; j < n; j++)
+        density[j] = cdf[j] * (1 - cdf[j]) * k * (1 + 3 * c * x[j] * x[j]);
+}
+
+static void gelu_part(int64_t n, bool by_tanh, const real *x, real *cdf, real *density)
+{
+    if (by_tanh)
+        tanh_part(n, x, cdf, density);
+    else
+        normal_part(n, x, cdf, density);
 }
 
 static void token_gelu(int64_t n, bool by_tanh, const real *x, real *y)
 {
-    real cdf, density;
-    if (by_tanh)
-        for (int64_t j = 0; j < n; j++) {
-            tanh_real(x[j], &cdf, &density);
-            y[j] = x[j] * cdf;
-        }
-    else
-        for (int64_t j = 0; j < n; j++) {
-            normal_real(x[j], &cdf, &density);
-            y[j] = x[j] * cdf;
-        }
+    real cdf[PART], density[PART];
+    for (int64_t at = 0; at < n; at += PART) {
+        int64_t m = n - at < PART ? n - at : PART;
+        gelu_part(m, by_tanh, x + at, cdf, density);
+        for (int64_t j = 0; j < m; j++)
+            y[at + j] = x[at + j] * cdf[j];
+    }
 }
 
-static inline void gelu_back_part(int64_t n, bool by_tanh, const real *restrict x,
-                                  const real *restrict g, real *restrict part)
+static void token_gelu_slope(int64_t n, bool by_tanh, const real *restrict x, real *restrict y,
+                             real *restrict slope)
 {
-    real cdf, density;
-    if (by_tanh)
-        for (int64_t j = 0; j < n; j++) {
-            tanh_real(x[j], &cdf, &density);
-            part[j] = g[j] * (cdf + x[j] * density);
-        }
-    else
-        for (int64_t j = 0; j < n; j++) {
-            normal_real(x[j], &cdf, &density);
-            part[j] = g[j] * (cdf + x[j] * density);
-        }
+    real cdf[PART], density[PART];
+    for (int64_t at = 0; at < n; at += PART) {
+        int64_t m = n - at < PART ? n - at : PART;
+        gelu_part(m, by_tanh, x + at, cdf, density);
+        for (int64_t j = 0; j < m; j++)
+            y[at + j] = x[at + j] * cdf[j];
+        for (int64_t j = 0; j < m; j++)
+            slope[at + j] = cdf[j] + x[at + j] * density[j];
+    }
 }
 
 static void token_gelu_back(int64_t n, bool by_tanh, const real *x, const real *g, real *dx,
                             bool sum)
 {
-    enum { SPAN = 256 };
-    real part[SPAN];
-    for (int64_t at = 0; at < n; at += SPAN) {
-        int64_t m = n - at < SPAN ? n - at : SPAN;
-        gelu_back_part(m, by_tanh, x + at, g + at, part);
-        for (int64_t j = 0; j < m; j++)
-            dx[at + j] = sum ? dx[at + j] + part[j] : part[j];
+    real cdf[PART], density[PART];
+    for (int64_t at = 0; at < n; at += PART) {
+        int64_t m = n - at < PART ? n - at : PART;
+        gelu_part(m, by_tanh, x + at, cdf, density);
+        for (int64_t j = 0; j < m; j++) {
+            real d = g[at + j] * (cdf[j] + x[at + j] * density[j]);
+            dx[at + j] = sum ? dx[at + j] + d : d;
+        }
     }
 }
 
@@ -236,6 +271,7 @@ void TOKEN_FILL(dt_token_kernels *k)
     k->layernorm_back = token_layernorm_back;
     k->gelu = token_gelu;
     k->gelu_back = token_gelu_back;
+    k->gelu_slope = token_gelu_slope;
     k->softmax = token_softmax;
     k->softmax_back = token_softmax_back;
 }

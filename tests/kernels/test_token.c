@@ -15,7 +15,7 @@ enum { ROWS = 5, MOST = 1000, N = ROWS * MOST };
 
 typedef struct result {
     float y[N + GUARD], stats[2 * ROWS], ln[N], ln_back[N], dgamma[MOST], dbeta[MOST];
-    float gelu[2][N], gelu_back[2][N], soft[N], soft_back[N], added[3][N];
+    float gelu[2][N], gelu_back[2][N], both[2][N], slope[2][N], soft[N], soft_back[N], added[3][N];
 } result;
 
 static result out[3];
@@ -35,6 +35,7 @@ static void run_all(const dt_token_kernels *k, int64_t C, const float *x, const 
     for (int t = 0; t < 2; t++) {
         k->gelu(ROWS * C, t, x, o->gelu[t]);
         k->gelu_back(ROWS * C, t, x, g, o->gelu_back[t], false);
+        k->gelu_slope(ROWS * C, t, x, o->both[t], o->slope[t]);
     }
     k->gelu_back(ROWS * C, false, x, g, o->added[1], true);
     k->softmax(ROWS, C, x, o->soft);
@@ -74,6 +75,10 @@ static void check_values(int64_t C, const float *x, const float *g, const float 
                               (int)r, (int)k, got[k], want[k]);
             ck_assert(o->added[0][i] == x[i] + o->ln_back[i]);
             ck_assert(o->added[1][i] == x[i] + o->gelu_back[0][i]);
+            for (int t = 0; t < 2; t++) {
+                ck_assert(o->both[t][i] == o->gelu[t][i]);
+                ck_assert(g[i] * o->slope[t][i] == o->gelu_back[t][i]);
+            }
             ck_assert(o->added[2][i] == x[i] + o->soft_back[i]);
         }
     }
