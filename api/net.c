@@ -96,16 +96,13 @@ void detent_net_sizes(const detent_net *net, int64_t out[4])
 static dt_status one_batch(detent_net *net, const float *x, int64_t n, float *out, dt_error *err)
 {
     const dt_goal *g = &net->s.net.goal;
-    bool label = g->task->answer == DT_ANSWER_LABEL;
     if (n < API_BATCH) x = memcpy(net->x, x, (size_t)(n * net->inputs) * sizeof *x);
-    const dt_batch batch = { .x = x,
-                             .labels = label ? net->answers : NULL,
-                             .targets = label ? NULL : net->answers,
-                             .answer = g->task->answer,
-                             .valid = n };
+    const dt_batch batch = {
+        .x = x, .targets = net->answers, .answer = DT_ANSWER_RECORD, .valid = n
+    };
     dt_evaluator_feed(&net->evaluator, &batch, n);
     DT_TRY(dt_exec_forward(&net->evaluator.exec, err));
-    const real *y = dt_exec_value(&net->evaluator.exec, net->s.net.logits);
+    const real *y = dt_evaluator_outputs(&net->evaluator, n);
     for (int64_t i = 0; i < n * g->K; i++)
         out[i] = (float)y[i];
     return DT_OK;

@@ -15,12 +15,11 @@ static void on_progress(void *arg, const dt_run_progress *p)
 
 static void put_score(json_t *o, const char *split, const dt_score *score, const dt_goal *g)
 {
-    char key[96];
-    const dt_metric *m = g->task->metric;
+    char key[DT_GOAL_NAME + 32], name[DT_GOAL_NAME];
     snprintf(key, sizeof key, "%s_loss", split);
     json_object_set_new(o, key, api_number(score->loss));
-    for (int i = 0; m[i].name; i++) {
-        snprintf(key, sizeof key, "%s_%s", split, m[i].name);
+    for (int i = 0; dt_goal_metric(g, i, NULL); i++) {
+        snprintf(key, sizeof key, "%s_%s", split, dt_goal_key(g, i, name));
         json_object_set_new(o, key, api_number(dt_score_value(score, g, i)));
     }
 }

@@ -131,13 +131,26 @@ void dt_state_fini(dt_state *s)
     *s = (dt_state){ 0 };
 }
 
+/* Bytes of a sample at a port: numbers of the engine's kind, or labels. */
+static size_t port_bytes(const dt_graph *g, const dt_port *p)
+{
+    const dt_value *v = &g->value[p->value];
+    size_t each = v->store == DT_STORE_INT32 ? sizeof(int32_t) : sizeof(real);
+    return (size_t)dt_shape_count(&v->shape) * each;
+}
+
+/* Room for the parts of records, where there are several of a kind. */
 static bool get_parts(dt_exec *e)
 {
     const dt_graph *g = e->plan->graph;
-    for (int k = 0, v; (v = dt_graph_input(g, k)) >= 0; k++) {
-        int64_t n = dt_shape_count(&g->value[v].shape) * e->plan->batch;
-        e->part[k] = dt_arena_get(e->arena, sizeof(real) * (size_t)n);
-        if (!e->part[k]) return false;
+    for (int i = 0; i < g->port_count; i++) {
+        const dt_port *p = &g->port[i];
+        bool several = p->kind == DT_PORT_INPUT    ? dt_graph_input(g, 1) >= 0
+                       : p->kind == DT_PORT_ANSWER ? dt_graph_answer(g, 1) >= 0
+                                                   : false;
+        if (!several) continue;
+        e->part[i] = dt_arena_get(e->arena, port_bytes(g, p) * (size_t)e->plan->batch);
+        if (!e->part[i]) return false;
     }
     return true;
 }
@@ -162,7 +175,7 @@ dt_status dt_exec_init(dt_exec *e, const dt_plan *p, dt_state *s, const dt_kerne
                             : dt_arena_get(e->arena, p->slot[i].bytes);
         ok = e->slot[i] != NULL;
     }
-    if (ok && dt_graph_input(p->graph, 1) >= 0) ok = get_parts(e);
+    if (ok) ok = get_parts(e);
     if (ok) return DT_OK;
     dt_exec_fini(e);
     return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a step: %.1f MB wanted",
@@ -183,21 +196,48 @@ void *dt_exec_value(const dt_exec *e, int value)
     return slot >= 0 ? e->slot[slot] : e->input[value];
 }
 
-void dt_exec_feed(dt_exec *e, const real *data)
+/* Gives every port of a kind its part of the records. */
+static void feed(dt_exec *e, dt_port_kind kind, const void *data)
 {
     const dt_graph *g = e->plan->graph;
-    int64_t record = dt_graph_record(g), at = 0;
-    if (dt_graph_input(g, 1) < 0) {
-        dt_exec_set_input(e, dt_graph_input(g, 0), data);
-        return;
-    }
-    for (int k = 0, v; (v = dt_graph_input(g, k)) >= 0; k++) {
-        int64_t n = dt_shape_count(&g->value[v].shape);
-        for (int64_t i = 0; i < e->plan->batch; i++)
-            memcpy(e->part[k] + i * n, data + i * record + at, (size_t)n * sizeof *data);
-        dt_exec_set_input(e, v, e->part[k]);
+    size_t record = 0, at = 0;
+    for (int i = 0; i < g->port_count; i++)
+        if (g->port[i].kind == kind) record += port_bytes(g, &g->port[i]);
+    for (int i = 0; i < g->port_count; i++) {
+        const dt_port *p = &g->port[i];
+        if (p->kind != kind) continue;
+        size_t n = port_bytes(g, p);
+        for (int64_t k = 0; e->part[i] && k < e->plan->batch; k++)
+            memcpy((unsigned char *)e->part[i] + (size_t)k * n,
+                   (const unsigned char *)data + (size_t)k * record + at, n);
+        dt_exec_set_input(e, p->value, e->part[i] ? e->part[i] : data);
         at += n;
     }
+}
+
+void dt_exec_feed(dt_exec *e, const real *data)
+{
+    feed(e, DT_PORT_INPUT, data);
+}
+
+void dt_exec_feed_answers(dt_exec *e, const void *data)
+{
+    feed(e, DT_PORT_ANSWER, data);
+}
+
+const real *dt_exec_outputs(const dt_exec *e, int64_t n, real *room)
+{
+    const dt_graph *g = e->plan->graph;
+    int64_t record = dt_graph_outputs(g), at = 0;
+    if (dt_graph_output(g, 1) < 0) return dt_exec_value(e, dt_graph_output(g, 0));
+    for (int k = 0, v; (v = dt_graph_output(g, k)) >= 0; k++) {
+        int64_t count = dt_shape_count(&g->value[v].shape);
+        const real *y = dt_exec_value(e, v);
+        for (int64_t i = 0; y && i < n; i++)
+            memcpy(room + i * record + at, y + i * count, (size_t)count * sizeof *y);
+        at += count;
+    }
+    return room;
 }
 
 void dt_exec_set_input(dt_exec *e, int value, const void *data)

@@ -40,7 +40,7 @@ typedef struct dt_exec {
     dt_state *state;
     void **slot;                /* memory of each slot */
     void **input;               /* by value: memory of inputs and given values, the caller's */
-    real *part[DT_GRAPH_PORTS]; /* of several inputs: [batch, ...] of each */
+    void *part[DT_GRAPH_PORTS]; /* by port, of several inputs or answers: [batch, ...] of each */
     const real **given_grad;    /* by value: gradients from outside, the caller's */
     dt_arena *arena;
     dt_exec_hook hook; /* NULL: none */
@@ -73,6 +73,11 @@ void dt_exec_set_input(dt_exec *e, int value, const void *data);
 /* All that goes into the graph by its ports: samples [batch, dt_graph_record]. Of one input `data`
  * is borrowed and only read; of several each gets its part, copied. */
 void dt_exec_feed(dt_exec *e, const real *data);
+/* The same of answers: one behind the other in a sample's record, whose elements have 4 bytes. */
+void dt_exec_feed_answers(dt_exec *e, const void *data);
+/* Outputs of the first n samples, [n, dt_graph_outputs]: of one output those of the executor, until
+ * the next forward pass; of several put together in `room`. */
+const real *dt_exec_outputs(const dt_exec *e, int64_t n, real *room);
 /* Of the request's seeds, before a backward pass; `gradient` is borrowed until it ends. */
 void dt_exec_set_gradient(dt_exec *e, int value, const real *gradient);
 /* Of the request's `gradients`, after a backward pass and until the next forward pass; NULL:

@@ -182,7 +182,8 @@ dt_status dt_graph_node(dt_graph *g, const char *op_name, const char *name, cons
 dt_status dt_graph_port(dt_graph *g, dt_port_kind kind, const char *name, int value, dt_error *err)
 {
     for (int i = 0; i < g->port_count; i++)
-        if (strcmp(g->port[i].name, name) == 0)
+        if (strcmp(g->port[i].name, name) == 0 &&
+            (g->port[i].kind == DT_PORT_ANSWER) == (kind == DT_PORT_ANSWER))
             return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .key = name },
                            "is the name of two ports");
     if (g->port_count == DT_GRAPH_PORTS)
@@ -203,19 +204,60 @@ dt_status dt_graph_ports_of(dt_graph *g, const dt_graph *other, const int *value
     return DT_OK;
 }
 
-int dt_graph_input(const dt_graph *g, int k)
+static int port_of(const dt_graph *g, dt_port_kind kind, int k)
 {
     for (int i = 0; i < g->port_count; i++)
-        if (g->port[i].kind == DT_PORT_INPUT && k-- == 0) return g->port[i].value;
+        if (g->port[i].kind == kind && k-- == 0) return g->port[i].value;
     return -1;
+}
+
+int dt_graph_input(const dt_graph *g, int k)
+{
+    return port_of(g, DT_PORT_INPUT, k);
+}
+
+int dt_graph_output(const dt_graph *g, int k)
+{
+    return port_of(g, DT_PORT_OUTPUT, k);
+}
+
+int dt_graph_answer(const dt_graph *g, int k)
+{
+    return port_of(g, DT_PORT_ANSWER, k);
+}
+
+bool dt_graph_is_output(const dt_graph *g, int value)
+{
+    for (int k = 0, v; (v = dt_graph_output(g, k)) >= 0; k++)
+        if (v == value) return true;
+    return false;
+}
+
+static int64_t record_of(const dt_graph *g, dt_port_kind kind)
+{
+    int64_t n = 0;
+    for (int k = 0, v; (v = port_of(g, kind, k)) >= 0; k++)
+        n += dt_shape_count(&g->value[v].shape);
+    return n;
 }
 
 int64_t dt_graph_record(const dt_graph *g)
 {
-    int64_t n = 0;
-    for (int k = 0, v; (v = dt_graph_input(g, k)) >= 0; k++)
-        n += dt_shape_count(&g->value[v].shape);
-    return n;
+    return record_of(g, DT_PORT_INPUT);
+}
+
+int64_t dt_graph_outputs(const dt_graph *g)
+{
+    return record_of(g, DT_PORT_OUTPUT);
+}
+
+int dt_graph_wanted(const dt_graph *g, int first, int *out)
+{
+    int count = 0;
+    for (int v; (v = dt_graph_output(g, count)) >= 0; count++)
+        out[count] = v;
+    if (count == 0) out[count++] = first;
+    return count;
 }
 
 const char *dt_graph_port_name(const dt_graph *g, int value, const char *otherwise)

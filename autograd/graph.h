@@ -88,7 +88,7 @@ typedef struct dt_port {
     const char *name;
     int value; /* has shape and store */
 } dt_port;
-enum { DT_GRAPH_PORTS = 16 };
+enum { DT_GRAPH_PORTS = 32 };
 
 /* A node that reads a value as its input `input`. */
 typedef struct dt_use {
@@ -122,7 +122,8 @@ dt_status dt_graph_node(dt_graph *g, const char *op, const char *name, const voi
 /* Adds a node that is whole: its outputs are values of this graph that nothing computes yet. `name`
  * and `conf` are borrowed. For passes that make one graph of another. */
 dt_status dt_graph_append(dt_graph *g, const dt_node *node, dt_error *err) DT_MUST_CHECK;
-/* Adds a port; the name is copied. RANGE: there are DT_GRAPH_PORTS, or one of that name. */
+/* Adds a port; the name is copied. RANGE: there are DT_GRAPH_PORTS, or one of that name; an answer
+ * may be called as what goes in or out. */
 dt_status dt_graph_port(dt_graph *g, dt_port_kind kind, const char *name, int value,
                         dt_error *err) DT_MUST_CHECK;
 /* Adds the ports of another graph; `value[v]` is what stands for its v here, NULL: v itself. */
@@ -134,8 +135,17 @@ const char *dt_graph_port_name(const dt_graph *g, int value, const char *otherwi
 int dt_graph_find(const dt_graph *g, const char *name);
 /* The k-th value that goes in, in the order of the ports; -1: there are no more. */
 int dt_graph_input(const dt_graph *g, int k);
+/* The same of what comes out, and of answers. */
+int dt_graph_output(const dt_graph *g, int k);
+int dt_graph_answer(const dt_graph *g, int k);
+bool dt_graph_is_output(const dt_graph *g, int value); /* by its ports */
 /* Numbers of a sample: those of all that goes in, one behind the other. */
 int64_t dt_graph_record(const dt_graph *g);
+/* The same of what comes out. */
+int64_t dt_graph_outputs(const dt_graph *g);
+/* The values that are wanted for a graph's outputs, into `out` with room for DT_GRAPH_PORTS: those
+ * of its ports, or `first` where it has none. Returns how many. */
+int dt_graph_wanted(const dt_graph *g, int first, int *out);
 /* Copies bytes into the graph's memory (configurations that others point into). NULL: no memory. */
 void *dt_graph_keep(dt_graph *g, const void *data, size_t size);
 

@@ -52,10 +52,10 @@ void cli_print_json(struct json_t *o, int digits);
 /* "top-1 91.45%, top-5 99.60%"; `counts`: the first with "(9145 of 10000)" where the task counts.
  */
 void cli_print_metrics(const dt_goal *g, const dt_score *s, bool counts);
-/* The first count that the task logs, or its first metric, as "<name><end>"; and how many samples
- * mean the same, as "same_<what>". */
+/* The first count that a task logs, or its first metric, as "<name><end>"; and how many samples
+ * mean the same, as "same_<what>"; of each part. */
 void cli_put_score(struct json_t *o, const dt_goal *g, const dt_score *s, const char *end);
-void cli_put_same(struct json_t *o, const dt_goal *g, int64_t same);
+void cli_put_same(struct json_t *o, const dt_goal *g, const int64_t *same);
 /* Of any bytes, such as a file's name, a JSON text: bytes that are no UTF-8 become \xNN. */
 struct json_t *cli_text_json(const char *text);
 /* What the program itself tells a terminal: past the filter, which shows the control characters of

@@ -15,10 +15,11 @@ typedef struct seen {
 static bool on_batch(void *arg, const dt_score *s, int64_t total)
 {
     const seen *e = arg;
-    char text[160], value[DT_METRIC_TEXT];
-    const dt_metric *m = e->goal->task->metric;
-    snprintf(text, sizeof text, "evaluating %lld/%lld  %s %s", (long long)s->count,
-             (long long)total, m->label, dt_metric_print(m, dt_score_value(s, e->goal, 0), value));
+    char text[256], value[DT_METRIC_TEXT], label[DT_GOAL_NAME];
+    int i = dt_goal_first(e->goal, e->goal->decides < 0 ? 0 : e->goal->decides);
+    dt_metric_print(dt_goal_metric(e->goal, i, NULL), dt_score_value(s, e->goal, i), value);
+    snprintf(text, sizeof text, "evaluating %lld/%lld  %.120s %s", (long long)s->count,
+             (long long)total, dt_goal_label(e->goal, i, label), value);
     if (!e->args->json) cli_progress(text, 15);
     return true;
 }
@@ -31,13 +32,15 @@ static bool is_integer(const cli_args *args)
 static void print_score_json(const dt_session *s, const dt_score *score, const char *arith)
 {
     const dt_goal *g = &s->net.goal;
-    const dt_net_task *t = g->task;
+    char key[DT_GOAL_NAME];
     json_t *o = json_object();
-    for (int i = 0; i < t->counts; i++)
-        json_object_set_new(o, t->sum[i], json_integer((json_int_t)score->sum[i]));
+    for (int p = 0; p < g->trained; p++)
+        for (int i = 0; i < g->part[p].task->counts; i++)
+            json_object_set_new(o, dt_goal_name(g, &g->part[p], "_", g->part[p].task->sum[i], key),
+                                json_integer((json_int_t)score->sum[p][i]));
     json_object_set_new(o, "count", json_integer((json_int_t)score->count));
-    for (int i = 0; t->metric[i].name; i++)
-        json_object_set_new(o, t->metric[i].name, json_real(dt_score_value(score, g, i)));
+    for (int i = 0; dt_goal_metric(g, i, NULL); i++)
+        json_object_set_new(o, dt_goal_key(g, i, key), json_real(dt_score_value(score, g, i)));
     json_object_set_new(o, "loss", json_real(score->loss));
     json_object_set_new(o, "arith", json_string(arith));
     json_object_set_new(o, "isa", json_string(s->kernels.isa));
@@ -57,12 +60,12 @@ static void print_score(const dt_session *s, const dt_score *score, const cli_ar
     }
     const dt_goal *g = &s->net.goal;
     printf("%s: ", s->recipe->name);
-    if (g->task->counts)
-        printf("%lld of %lld %s, ", (long long)score->sum[0], (long long)score->count,
-               g->task->sum[0]);
+    if (g->trained == 1 && g->part[0].task->counts)
+        printf("%lld of %lld %s, ", (long long)score->sum[0][0], (long long)score->count,
+               g->part[0].task->sum[0]);
     else
         printf("%lld samples, ", (long long)score->count);
-    cli_print_metrics(g, score, false);
+    cli_print_metrics(g, score, g->trained > 1);
     printf(", loss %.4f (%s arithmetic)\n", score->loss, arith);
 }
 
@@ -86,7 +89,7 @@ static dt_status write_sample(dt_atomic_file *f, const cli_args *args, const dt_
     char text[24];
     if (dt_loader_skipped(loader, NULL)) return DT_OK;
     bool file = dt_data_name(s->data, DT_SPLIT_TEST, index, &name, NULL) == DT_OK;
-    if (args->labels && s->net.goal.task->answer == DT_ANSWER_LABEL) {
+    if (args->labels && dt_data_info_of(s->data)->answer == DT_ANSWER_LABEL) {
         if (!file) DT_TRY(dt_data_read(s->data, DT_SPLIT_TEST, index, room, err));
         int n = snprintf(text, sizeof text, "\t%d", file ? name.label : room->label);
         DT_TRY(dt_atomic_write(f, text, (size_t)n, err));
@@ -94,7 +97,24 @@ static dt_status write_sample(dt_atomic_file *f, const cli_args *args, const dt_
     return file ? write_name(f, &name, args->labels, err) : DT_OK;
 }
 
-/* What the output of each sample means, one a line, in the order of the split. */
+/* What the outputs of a sample mean; *prediction goes on to the next one. */
+static dt_status write_numbers(dt_atomic_file *f, const dt_goal *g, const float **prediction,
+                               dt_error *err)
+{
+    for (int p = 0; p < g->trained; p++) {
+        const dt_net_task *t = g->part[p].task;
+        int64_t each = t->predicted(g->part[p].K);
+        for (int64_t k = 0; k < each; k++) {
+            char text[48];
+            int n = snprintf(text, sizeof text, "%s%.*g", p || k ? " " : "", t->digits,
+                             (double)*(*prediction)++);
+            DT_TRY(dt_atomic_write(f, text, (size_t)n, err));
+        }
+    }
+    return DT_OK;
+}
+
+/* What the outputs of each sample mean, one a line, in the order of the split. */
 static dt_status write_predictions(const cli_args *args, const dt_session *s,
                                    const dt_loader *loader, const float *prediction, int64_t count,
                                    dt_error *err)
@@ -103,17 +123,12 @@ static dt_status write_predictions(const cli_args *args, const dt_session *s,
     dt_atomic_file f;
     dt_status st = DT_OK;
     dt_sample room;
-    int64_t each = g->task->predicted(g->K);
     dt_sample_init(&room, NULL);
     DT_TRY(dt_atomic_begin(&f, NULL, args->predictions, err));
-    for (int64_t i = 0; i < count * each && st == DT_OK; i++) {
-        char text[48];
-        bool last = (i + 1) % each == 0;
-        int n = snprintf(text, sizeof text, "%.*g%s", g->task->digits, (double)prediction[i],
-                         last ? "" : " ");
-        st = dt_atomic_write(&f, text, (size_t)n, err);
-        if (st == DT_OK && last) st = write_sample(&f, args, s, loader, i / each, &room, err);
-        if (st == DT_OK && last) st = dt_atomic_write(&f, "\n", 1, err);
+    for (int64_t i = 0; i < count && st == DT_OK; i++) {
+        st = write_numbers(&f, g, &prediction, err);
+        if (st == DT_OK) st = write_sample(&f, args, s, loader, i, &room, err);
+        if (st == DT_OK) st = dt_atomic_write(&f, "\n", 1, err);
     }
     dt_sample_fini(&room);
     if (st == DT_OK) return dt_atomic_end(&f, NULL, NULL, err);
@@ -127,7 +142,7 @@ static dt_status run_loader(dt_evaluator *e, dt_int_run *r, const dt_session *s,
 {
     const dt_goal *g = &s->net.goal;
     float *predictions = NULL;
-    size_t each = (size_t)g->task->predicted(g->K);
+    size_t each = (size_t)dt_goal_predicted(g);
     if (args->predictions) {
         size_t n = (size_t)dt_loader_samples(loader);
         predictions = dt_get_array(NULL, n, each * sizeof *predictions, "predictions");

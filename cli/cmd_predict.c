@@ -48,12 +48,10 @@ static const char *class_name(const char *const *names, int64_t class, char text
 }
 
 /* The most likely classes, of equal ones the first; used ones are set to -1. */
-static json_t *show_classes(const char *path, const char *const *names, double *p, int64_t K,
-                            bool json)
+static json_t *show_classes(const char *const *names, double *p, int64_t K, bool json)
 {
     json_t *list = json ? json_array() : NULL;
     char text[32], shown[CLI_PLAIN_NAME];
-    if (!json) printf("%s:", cli_plain_name(path, shown));
     for (int k = 0; k < SHOWN && k < K; k++) {
         int64_t best = 0;
         for (int64_t i = 1; i < K; i++)
@@ -67,43 +65,62 @@ static json_t *show_classes(const char *path, const char *const *names, double *
                    cli_plain_name(class_name(names, best, text), shown), 100 * p[best]);
         p[best] = -1;
     }
-    if (!json) putchar('\n');
     return list;
 }
 
-/* What the output of another task means. */
-static json_t *show_numbers(const char *path, const dt_goal *g, const float *y, float *means,
-                            bool json)
+/* What the output of another task means; without one its numbers. */
+static json_t *show_numbers(const dt_goal_part *g, const float *y, float *means, bool json)
 {
     json_t *list = json ? json_array() : NULL;
-    int64_t n = g->task->predicted(g->K);
-    g->task->predict(g->conf, y, g->K, means);
-    char shown[CLI_PLAIN_NAME];
-    if (!json) printf("%s:", cli_plain_name(path, shown));
+    int64_t n = g->task ? g->task->predicted(g->K) : g->K;
+    if (g->task)
+        g->task->predict(g->conf, y, g->K, means);
+    else
+        memcpy(means, y, (size_t)n * sizeof *y);
     for (int64_t i = 0; i < n; i++)
         if (json)
             json_array_append_new(list, json_real((double)means[i]));
         else
-            printf(" %.*g", g->task->digits, (double)means[i]);
-    if (!json) putchar('\n');
+            printf(" %.*g", g->task ? g->task->digits : 9, (double)means[i]);
     return list;
 }
 
+/* One output; `key` is what JSON has it under. */
+static json_t *show_part(const dt_goal_part *g, const char *const *names, const float *y, double *p,
+                         bool json, const char **out_key)
+{
+    if (g->task && g->task->answer == DT_ANSWER_LABEL) {
+        *out_key = "classes";
+        softmax(y, g->K, p);
+        return show_classes(names, p, g->K, json);
+    }
+    float *means = (float *)p; /* no more than there are outputs */
+    *out_key = g->task ? g->task->means : "numbers";
+    return show_numbers(g, y, means, json);
+}
+
+/* Of several outputs each has a line, or an object by its name. */
 static void show(const char *path, const dt_goal *g, const char *const *names, const float *y,
                  double *p, json_t *all)
 {
-    json_t *list;
-    bool has_scores = g->task->answer == DT_ANSWER_LABEL;
-    if (has_scores) {
-        softmax(y, g->K, p);
-        list = show_classes(path, names, p, g->K, all != NULL);
-    } else {
-        float *means = (float *)p; /* no more than there are outputs */
-        list = show_numbers(path, g, y, means, all != NULL);
+    const dt_goal_part *named = dt_goal_labels(g);
+    bool several = g->count > 1;
+    char shown[CLI_PLAIN_NAME];
+    const char *key;
+    json_t *o = all ? json_pack("{s:o}", "picture", cli_text_json(path)) : NULL;
+    for (int i = 0; i < g->count; i++) {
+        const dt_goal_part *part = &g->part[i];
+        if (!all) printf("%s:", cli_plain_name(path, shown));
+        if (!all && several) printf(" %s:", part->output);
+        json_t *list =
+            show_part(part, part == named ? names : NULL, y + part->at, p, all != NULL, &key);
+        if (!all) putchar('\n');
+        if (all && several)
+            json_object_set_new(o, part->output, json_pack("{s:o}", key, list));
+        else if (all)
+            json_object_set_new(o, key, list);
     }
-    if (all)
-        json_array_append_new(all, json_pack("{s:o,s:o}", "picture", cli_text_json(path),
-                                             has_scores ? "classes" : g->task->means, list));
+    if (all) json_array_append_new(all, o);
 }
 
 static dt_status predict_all(dt_predictor *p, const split_words *w, dt_arena *arena, json_t *all,

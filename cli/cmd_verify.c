@@ -61,30 +61,38 @@ static void sum_up(const dt_verify *v, dt_int_diff *e, dt_int_diff *chained, dt_
     }
 }
 
+/* What both score, of each output. */
+static void print_parts(const dt_verify *v)
+{
+    const dt_goal *g = &v->params.net->goal;
+    for (int p = 0; p < g->trained; p++) {
+        char f[DT_METRIC_TEXT], e[DT_METRIC_TEXT], label[DT_GOAL_NAME];
+        int i = dt_goal_first(g, p);
+        const dt_metric *metric = dt_goal_metric(g, i, NULL);
+        printf("; %s %s and %s, the same %s for %lld pictures", dt_goal_label(g, i, label),
+               dt_metric_print(metric, dt_score_value(&v->score_float, g, i), f),
+               dt_metric_print(metric, dt_score_value(&v->score_integer, g, i), e),
+               g->part[p].task->means, (long long)v->same[p]);
+    }
+    puts("");
+}
+
 static void print_text(const dt_verify *v, bool good)
 {
     const dt_int_model *m = v->params.model;
     dt_int_diff e, chained, isolated;
     int engine = dt_verify_first_engine(v), site = dt_verify_first_float(v);
-    const dt_goal *g = &v->params.net->goal;
-    const dt_metric *metric = g->task->metric;
-    char f[DT_METRIC_TEXT], i[DT_METRIC_TEXT];
     sum_up(v, &e, &chained, &isolated);
     print_nodes(v);
     printf("\n%lld pictures, rounding %s\n", (long long)v->pictures, m->contract->name);
     printf("E against I   %lld of %lld sums and codes differ\n", (long long)e.differ,
            (long long)e.checked);
     if (engine >= 0) print_place("  first at", m, engine, &v->compare.isolated[engine]);
-    printf(
-        "F against E   %.4f%% of codes differ, %.4f%% node by node; %s %s and %s, the same %s for "
-        "%lld pictures\n",
-        share(&chained), share(&isolated), metric->label,
-        dt_metric_print(metric, dt_score_value(&v->score_float, g, 0), f),
-        dt_metric_print(metric, dt_score_value(&v->score_integer, g, 0), i), g->task->means,
-        (long long)v->same);
+    printf("F against E   %.4f%% of codes differ, %.4f%% node by node", share(&chained),
+           share(&isolated));
+    print_parts(v);
     if (site >= 0) print_place("  too far at", m, site, &v->site[site].isolated);
-    if (!dt_verify_scores_agree(v))
-        printf("  %s is farther apart than rounding explains\n", metric->label);
+    if (!dt_verify_scores_agree(v)) puts("  scores are farther apart than rounding explains");
     puts("100.0 % of the MACs in integers"); /* an integer model has no others */
     puts(good ? "verified" : "NOT verified");
 }

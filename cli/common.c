@@ -146,29 +146,37 @@ dt_status cli_round_biases(dt_session *s, dt_error *err)
 
 void cli_put_score(json_t *o, const dt_goal *g, const dt_score *s, const char *end)
 {
-    char key[96];
-    const dt_net_task *t = g->task;
-    snprintf(key, sizeof key, "%s%s", t->counts ? t->sum[0] : t->metric->name, end);
-    json_object_set_new(o, key,
-                        t->counts ? json_integer((json_int_t)s->sum[0])
-                                  : json_real(dt_score_value(s, g, 0)));
+    char key[DT_GOAL_NAME + 32], name[DT_GOAL_NAME];
+    for (int p = 0; p < g->trained; p++) {
+        const dt_net_task *t = g->part[p].task;
+        const char *what = t->counts ? t->sum[0] : t->metric->name;
+        snprintf(key, sizeof key, "%s%s", dt_goal_name(g, &g->part[p], "_", what, name), end);
+        json_object_set_new(o, key,
+                            t->counts ? json_integer((json_int_t)s->sum[p][0])
+                                      : json_real(dt_score_value(s, g, dt_goal_first(g, p))));
+    }
 }
 
-void cli_put_same(json_t *o, const dt_goal *g, int64_t same)
+void cli_put_same(json_t *o, const dt_goal *g, const int64_t *same)
 {
-    char key[96];
-    snprintf(key, sizeof key, "same_%s", g->task->means);
-    json_object_set_new(o, key, json_integer((json_int_t)same));
+    char key[DT_GOAL_NAME + 32], name[DT_GOAL_NAME];
+    for (int p = 0; p < g->trained; p++) {
+        snprintf(key, sizeof key, "same_%s",
+                 dt_goal_name(g, &g->part[p], "_", g->part[p].task->means, name));
+        json_object_set_new(o, key, json_integer((json_int_t)same[p]));
+    }
 }
 
 void cli_print_metrics(const dt_goal *g, const dt_score *s, bool counts)
 {
-    char value[DT_METRIC_TEXT];
-    const dt_net_task *t = g->task;
-    for (int i = 0; t->metric[i].name; i++) {
-        dt_metric_print(&t->metric[i], dt_score_value(s, g, i), value);
-        printf("%s%s %s", i ? ", " : "", t->metric[i].label, value);
-        if (i == 0 && counts && t->counts)
-            printf(" (%lld of %lld)", (long long)s->sum[0], (long long)s->count);
+    char value[DT_METRIC_TEXT], label[DT_GOAL_NAME];
+    const dt_metric *m;
+    for (int i = 0; (m = dt_goal_metric(g, i, NULL)) != NULL; i++) {
+        const dt_goal_part *p;
+        dt_goal_metric(g, i, &p);
+        dt_metric_print(m, dt_score_value(s, g, i), value);
+        printf("%s%s %s", i ? ", " : "", dt_goal_label(g, i, label), value);
+        if (m == p->task->metric && counts && p->task->counts)
+            printf(" (%lld of %lld)", (long long)s->sum[p - g->part][0], (long long)s->count);
     }
 }

@@ -68,6 +68,23 @@ def record_of(header):
     return count
 
 
+def outputs_of_net(header):
+    """{output: its numbers}, in their order; a single one is "logits"."""
+    ports = header["outputs"]
+    if len(ports) == 1:
+        return {"logits": ports[0]["count"]}
+    return {f"output {port['name']}": port["count"] for port in ports}
+
+
+def parts_of(header, record):
+    """{output: values [n,...]} of all outputs of samples, one behind the other."""
+    values, at = {}, 0
+    for name, count in outputs_of_net(header).items():
+        values[name] = record[:, at:at + count]
+        at += count
+    return values
+
+
 def inputs_of(header, x):
     """{input: values [n, ...], channels last} of samples [n,record]."""
     import numpy as np
@@ -80,7 +97,7 @@ def inputs_of(header, x):
 
 
 def batches(stream, header):
-    """({input: values [n, ...]}, {node: codes [n,H,W,C], "logits": [n,classes]}) of each batch."""
+    """({input: values [n, ...]}, {node: codes [n,H,W,C], output: [n,...]}) of each batch."""
     import numpy as np  # verify_c.py does without
 
     def read(dtype, *shape):
@@ -91,8 +108,13 @@ def batches(stream, header):
     while n := batch_size(stream):
         x = inputs_of(header, read("<f4", n, record_of(header)))
         ours = {name: read(np.uint8, n, *shape) for name, shape in shapes_of(header).items()}
-        ours["logits"] = read("<f4", n, header["classes"])
+        ours.update(parts_of(header, read("<f4", n, sum(outputs_of_net(header).values()))))
         yield x, ours
+
+
+def size_of(ours):
+    """Samples of a batch."""
+    return len(next(iter(ours.values())))
 
 
 def as_inputs(values):
@@ -119,7 +141,7 @@ class Runtime:
         """Opens the exported file, header["model"]."""
 
     def forward(self, x, ours):
-        """{node or "logits": values [n,H,W,C]} for {input: values [n, ...]} and our codes."""
+        """{node or output: values [n,H,W,C]} for {input: values [n, ...]} and our codes."""
         raise NotImplementedError
 
     def facts(self):
@@ -139,17 +161,17 @@ class Runtime:
         return True
 
 
-def report(as_json, runtime, names, tally, good, facts=None, notes=(), missing=()):
+def report(as_json, runtime, names, outputs, tally, good, facts=None, notes=(), missing=()):
     """Prints the result; True when all is well. `names` are the nodes, in their order."""
     differ, checked = sum(tally.differ.values()), sum(tally.checked.values())
-    first = tally.first([*names, "logits"])
+    first = tally.first([*names, *outputs])
     good = bool(good and not differ and not missing and tally.pictures > 0)
     if as_json:
         print(json.dumps({"verified": good, "runtime": runtime, "pictures": tally.pictures,
                           "checked": checked, "differ": differ, "first": first,
                           "missing": list(missing), "integer_macs": 1.0, **(facts or {}), "nodes": tally.nodes()}))
         return good
-    for name in [*names, "logits"]:
+    for name in [*names, *outputs]:
         if tally.differ.get(name):
             print(f"  {name}: {tally.differ[name]} of {tally.checked[name]} differ, by up to "
                   f"{tally.largest[name]:g}")
@@ -157,8 +179,9 @@ def report(as_json, runtime, names, tally, good, facts=None, notes=(), missing=(
         print(f"  {note}")
     if missing:
         print(f"  not in the file: {', '.join(missing)}")
-    print(f"{runtime}: {tally.pictures} pictures, {max(len(tally.checked) - 1, 0)} nodes and the "
-          f"logits: {differ} of {checked} values differ"
+    said = "the logits" if len(outputs) == 1 else f"{len(outputs)} outputs"
+    print(f"{runtime}: {tally.pictures} pictures, {max(len(tally.checked) - len(outputs), 0)} nodes "
+          f"and {said}: {differ} of {checked} values differ"
           + (f", first at '{first}'" if first else ""))
     print("100.0 % of the MACs in integers")  # an integer model has no others
     print("verified" if good else "NOT verified")
@@ -172,11 +195,13 @@ def run(kind, stream, as_json):
     runtime = kind(header)
     for x, ours in batches(stream, header):
         compare(tally, ours, runtime.forward(x, ours))
-        tally.pictures += len(ours["logits"])
+        tally.pictures += size_of(ours)
     if not as_json and runtime.summary():
         print(f"{runtime.name}: {runtime.summary()}")
-    missing = [name for name in names if name not in tally.checked and name != runtime.codes_in]
-    return report(as_json, runtime.name, names, tally, runtime.good(), runtime.facts(),
+    outputs = list(outputs_of_net(header))
+    missing = [name for name in [*names, *outputs]
+               if name not in tally.checked and name != runtime.codes_in]
+    return report(as_json, runtime.name, names, outputs, tally, runtime.good(), runtime.facts(),
                   runtime.notes(), missing)
 
 

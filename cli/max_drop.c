@@ -89,7 +89,7 @@ static double drop_of(const dt_session *s, const dt_quantize_report *r)
     const dt_quantize_score *q = r->integer.has ? &r->integer : &r->quantized;
     double n = q->score.count ? (double)q->score.count : 1;
     if (s->data && dt_data_info_of(s->data)->unlabelled) return 100 * (1 - (double)q->agree / n);
-    double was = dt_score_value(&r->plain.score, g, 0), is = dt_score_value(&q->score, g, 0);
+    double was = dt_score_deciding(&r->plain.score, g), is = dt_score_deciding(&q->score, g);
     double apart = fabs(was - is);
     return apart > 0 && dt_goal_is_better(g, is, was) ? -apart : apart;
 }

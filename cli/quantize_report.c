@@ -30,15 +30,18 @@ json_t *cli_quantize_json(const dt_session *s, const dt_quantize_report *r, cons
 static void print_score(const dt_session *s, const char *what, const dt_quantize_score *q,
                         bool compared)
 {
-    char text[DT_METRIC_TEXT];
+    char text[DT_METRIC_TEXT], label[DT_GOAL_NAME];
     const dt_goal *g = &s->net.goal;
     if (!q->has) return;
     double n = (double)q->score.count;
     if (!dt_quantize_has_labels(s) && !compared) return;
     printf("%-12s ", what);
-    if (dt_quantize_has_labels(s))
-        printf("%s %s of ", g->task->metric[0].label,
-               dt_metric_print(&g->task->metric[0], dt_score_value(&q->score, g, 0), text));
+    for (int p = 0; dt_quantize_has_labels(s) && p < g->trained; p++) {
+        int i = dt_goal_first(g, p);
+        dt_metric_print(dt_goal_metric(g, i, NULL), dt_score_value(&q->score, g, i), text);
+        printf("%s%s %s", p ? ", " : "", dt_goal_label(g, i, label), text);
+    }
+    if (dt_quantize_has_labels(s)) printf(" of ");
     printf("%lld pictures", (long long)q->score.count);
     if (compared)
         printf(", agrees with float %.2f%%, KL %.5f, outputs' SQNR %.1f dB",

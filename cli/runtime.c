@@ -1,9 +1,9 @@
 /* Pipe to the script that runs another runtime. What goes through it:
  *
  *   one line of JSON: the file, the rounding, the shape of the picture, nodes that end on codes
- *   with their zero points, classes, and --compiler if it is given
+ *   with their zero points, outputs, and --compiler if it is given
  *   for each batch: int64 n; float pictures [n,H,W,C]; codes [n,H,W,C] of each node in turn;
- *   float logits [n,classes].  n = 0 ends. */
+ *   float outputs [n,K], of each sample one behind the other.  n = 0 ends. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/runtime.h"
 
@@ -109,6 +109,18 @@ json_t *cli_runtime_inputs(const dt_graph *g)
     return list;
 }
 
+/* Outputs by name, and how many numbers each has. */
+static json_t *outputs_json(const dt_int_model *m, const dt_graph *g)
+{
+    json_t *list = json_array();
+    for (int k = 0; k < m->outputs; k++)
+        json_array_append_new(
+            list,
+            json_pack("{s:s,s:I}", "name", dt_graph_port_name(g, dt_graph_output(g, k), "logits"),
+                      "count", (json_int_t)dt_int_count(&m->value[m->output[k]])));
+    return list;
+}
+
 static bool send_header(cli_process *p, const dt_int_run *r, const dt_graph *g,
                         const cli_args *args)
 {
@@ -123,9 +135,9 @@ static bool send_header(cli_process *p, const dt_int_run *r, const dt_graph *g,
                                  (json_int_t)v->H, "W", (json_int_t)v->W, "C", (json_int_t)v->C,
                                  "zero", v->grid.zero_point));
     }
-    json_t *o = json_pack("{s:s,s:s,s:o,s:I,s:o}", "model", p->file, "rounding", m->contract->name,
-                          "inputs", cli_runtime_inputs(g), "classes",
-                          (json_int_t)dt_int_count(&m->value[m->logits]), "nodes", nodes);
+    json_t *o =
+        json_pack("{s:s,s:s,s:o,s:o,s:o}", "model", p->file, "rounding", m->contract->name,
+                  "inputs", cli_runtime_inputs(g), "outputs", outputs_json(m, g), "nodes", nodes);
     bool ok = o && (!args->compiler ||
                     json_object_set_new(o, "compiler", json_string(args->compiler)) == 0);
     ok = ok && json_dumpf(o, p->to, JSON_COMPACT) == 0 && fputc('\n', p->to) != EOF;
@@ -137,7 +149,7 @@ static bool send_batch(cli_process *p, dt_int_run *r, const float *x, int64_t n,
 {
     const dt_int_model *m = r->model;
     size_t pixels = (size_t)(n * m->record);
-    size_t classes = (size_t)(n * dt_int_count(&m->value[m->logits]));
+    size_t classes = (size_t)(n * dt_int_outputs(m));
     dt_int_run_forward(r, x, n);
     dt_int_run_logits(r, logits);
     bool ok = fwrite(&n, sizeof n, 1, p->to) == 1 && fwrite(x, sizeof *x, pixels, p->to) == pixels;
@@ -153,7 +165,7 @@ static dt_status feed(cli_process *p, dt_int_run *r, const dt_graph *g, dt_loade
                       const cli_args *args, bool *out_whole, dt_error *err)
 {
     int64_t all = dt_loader_samples(loader), total = args->images ? args->images : 1000;
-    size_t K = (size_t)dt_int_count(&r->model->value[r->model->logits]);
+    size_t K = (size_t)dt_int_outputs(r->model);
     float *logits = dt_get_array(NULL, K * (size_t)r->room, sizeof *logits, "logits");
     if (!logits) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     dt_status st = dt_loader_seek(loader, 0, 0, err);

@@ -1,9 +1,10 @@
 /* Pipe to the script that runs a net with float nodes in another runtime. What goes through it:
  *
- *   there  one line of JSON: the file, the shape of the picture, classes, quantizers with the
- * shapes of their codes; for each batch int64 n and float pictures [n,H,W,C]; n = 0 ends back   one
- * line of JSON: the runtime, its operators, those that should be integer and are not; for each
- * batch the codes of each quantizer in turn, then float logits [n,classes] */
+ *   there  one line of JSON: the file, the shape of the picture, how many outputs, quantizers with
+ * the shapes of their codes; for each batch int64 n and float pictures [n,H,W,C]; n = 0 ends back
+ * one line of JSON: the runtime, its operators, those that should be integer and are not; for each
+ * batch the codes of each quantizer in turn, then float outputs [n,K], one
+ * behind the other */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
 #include <string.h>
@@ -34,8 +35,8 @@ static bool send_header(exchange *e, const dt_session *s)
                                                dims, "map", site->is_map));
     }
     json_t *o = json_pack("{s:s,s:o,s:I,s:o}", "model", e->process.file, "inputs",
-                          cli_runtime_inputs(&s->net.graph), "classes", (json_int_t)s->net.classes,
-                          "sites", sites);
+                          cli_runtime_inputs(&s->net.graph), "outputs",
+                          (json_int_t)s->net.goal.count, "sites", sites);
     bool ok = o && json_dumpf(o, e->process.to, JSON_COMPACT) == 0 &&
               fputc('\n', e->process.to) != EOF && fflush(e->process.to) == 0;
     json_decref(o);
@@ -55,7 +56,7 @@ static bool exchange_batch(exchange *e, const dt_session *s, const float *x, int
 {
     size_t pixels = (size_t)(n * dt_graph_record(&s->net.graph));
     size_t codes = (size_t)(n * dt_foreign_codes(&e->net));
-    size_t classes = (size_t)(n * s->net.classes);
+    size_t classes = (size_t)(n * s->net.goal.K);
     return fwrite(&n, sizeof n, 1, e->process.to) == 1 &&
            fwrite(x, sizeof *x, pixels, e->process.to) == pixels && fflush(e->process.to) == 0 &&
            fread(e->codes, 1, codes, e->process.from) == codes &&
@@ -125,15 +126,25 @@ static void print_list(const char *what, const json_t *counts)
     puts("");
 }
 
+static void print_part(const dt_foreign *v, const dt_goal *g, int p)
+{
+    char here[DT_METRIC_TEXT], there[DT_METRIC_TEXT], label[DT_GOAL_NAME], means[DT_GOAL_NAME];
+    int i = dt_goal_first(g, p);
+    const dt_metric *metric = dt_goal_metric(g, i, NULL);
+    printf("end to end: the same %s for %lld pictures (%.2f%%); %s %s here, %s there\n",
+           dt_goal_name(g, &g->part[p], " ", g->part[p].task->means, means), (long long)v->same[p],
+           v->pictures ? 100 * (double)v->same[p] / (double)v->pictures : 0,
+           dt_goal_label(g, i, label),
+           dt_metric_print(metric, dt_score_value(&v->score, g, i), here),
+           dt_metric_print(metric, dt_score_value(&v->score_foreign, g, i), there));
+}
+
 static void print_text(const exchange *e, bool good)
 {
     const dt_foreign *v = &e->net;
     const json_t *floats = json_object_get(e->about, "floats");
     dt_foreign_site all;
     const dt_goal *g = &v->net->goal;
-    const dt_metric *metric = g->task->metric;
-    char here[DT_METRIC_TEXT], there[DT_METRIC_TEXT];
-    double same = v->pictures ? 100 * (double)v->same / (double)v->pictures : 0;
     sum_up(v, &all);
     print_list(json_string_value(json_object_get(e->about, "runtime")),
                json_object_get(e->about, "operators"));
@@ -150,10 +161,8 @@ static void print_text(const exchange *e, bool good)
            (long long)v->pictures, (long long)all.differ, (long long)all.checked,
            100 * (double)all.differ / (double)(all.checked ? all.checked : 1),
            (long long)all.largest);
-    printf("end to end: the same %s for %lld pictures (%.2f%%); %s %s here, %s there\n",
-           g->task->means, (long long)v->same, same, metric->label,
-           dt_metric_print(metric, dt_score_value(&v->score, g, 0), here),
-           dt_metric_print(metric, dt_score_value(&v->score_foreign, g, 0), there));
+    for (int p = 0; p < g->trained; p++)
+        print_part(v, g, p);
     printf("%.1f %% of the MACs in integers\n", 100 * e->integer_macs);
     puts(good ? "verified" : "NOT verified");
 }
@@ -165,7 +174,7 @@ static dt_status compare(exchange *e, dt_session *s, const cli_args *args, bool 
     bool whole = false;
     size_t room = (size_t)DT_VERIFY_BATCH;
     e->codes = dt_get_array(NULL, room, (size_t)dt_foreign_codes(&e->net), "verify");
-    e->logits = dt_get_array(NULL, room * (size_t)s->net.classes, sizeof *e->logits, "verify");
+    e->logits = dt_get_array(NULL, room * (size_t)s->net.goal.K, sizeof *e->logits, "verify");
     if (!e->codes || !e->logits) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to compare");
     DT_TRY(dt_session_loader(s, DT_SPLIT_TEST, DT_VERIFY_BATCH, &loader, err));
     dt_status st = cli_process_start(&e->process, args, true, err);

@@ -26,46 +26,60 @@ static void on_site(void *arg, const dt_site_report *r)
             low ? "  warning: under 30 dB at 8 bits" : "");
 }
 
+/* The first metric of every part: "top-1 91.45%", "class top-1 91.45%, box RMSE 0.20". */
+static void say_firsts(char *text, size_t size, const dt_goal *g, const dt_score *s)
+{
+    size_t used = 0;
+    for (int p = 0; p < g->trained && used < size; p++) {
+        char label[DT_GOAL_NAME], value[DT_METRIC_TEXT];
+        int i = dt_goal_first(g, p);
+        dt_metric_print(dt_goal_metric(g, i, NULL), dt_score_value(s, g, i), value);
+        int n = snprintf(text + used, size - used, "%s%s %s", p ? ", " : "",
+                         dt_goal_label(g, i, label), value);
+        used += n > 0 ? (size_t)n : 0;
+    }
+}
+
 static void on_progress(void *arg, const dt_run_progress *p)
 {
     (void)arg;
-    char text[256], eta[32];
+    char text[512], eta[32];
     const dt_run_position *at = p->at;
     if (p->evaluating) {
         snprintf(text, sizeof text, "evaluating %lld/%lld", (long long)p->eval_seen,
                  (long long)p->eval_total);
     } else {
-        const dt_metric *metric = p->goal->task->metric;
-        char value[DT_METRIC_TEXT];
+        char value[192] = "";
         double loss = at->seen.count ? at->seen.loss / (double)at->seen.count : 0;
-        dt_metric_print(metric, dt_score_value(&at->seen, p->goal, 0), value);
+        say_firsts(value, sizeof value, p->goal, &at->seen);
         snprintf(text, sizeof text,
-                 "epoch %lld step %lld/%lld  %.0f img/s  loss %.4f  %s %s  lr %.5f%s  ETA %s",
+                 "epoch %lld step %lld/%lld  %.0f img/s  loss %.4f  %s  lr %.5f%s  ETA %s",
                  (long long)((at->step - 1) / at->steps_per_epoch + 1), (long long)at->step,
-                 (long long)at->last_step, p->images_per_s, loss, metric->label, value, p->lr,
-                 p->dynamics, cli_duration(p->eta_s, eta, sizeof eta));
+                 (long long)at->last_step, p->images_per_s, loss, value, p->lr, p->dynamics,
+                 cli_duration(p->eta_s, eta, sizeof eta));
     }
     cli_progress(text, 15);
 }
 
-/* The metric that decides, in a column. */
+/* The first metric of every part, in columns. */
 static void print_first(const char *before, const dt_goal *g, const dt_score *s)
 {
-    char value[DT_METRIC_TEXT];
-    const dt_metric *m = g->task->metric;
-    dt_metric_print(m, dt_score_value(s, g, 0), value);
-    printf("%s%s %7s", before, m->label, value);
+    for (int p = 0; p < g->trained; p++) {
+        char label[DT_GOAL_NAME], value[DT_METRIC_TEXT];
+        int i = dt_goal_first(g, p);
+        dt_metric_print(dt_goal_metric(g, i, NULL), dt_score_value(s, g, i), value);
+        printf("%s%s %7s", p ? " " : before, dt_goal_label(g, i, label), value);
+    }
 }
 
 /* Adds "<split>_loss" and "<split>_<metric>", as in metrics.jsonl. */
 static void put_score(json_t *o, const char *split, const dt_goal *g, const dt_score *s)
 {
-    char key[96];
-    const dt_metric *m = g->task->metric;
+    char key[DT_GOAL_NAME + 32], name[DT_GOAL_NAME];
     snprintf(key, sizeof key, "%s_loss", split);
     json_object_set_new(o, key, cli_number(s->loss));
-    for (int i = 0; m[i].name; i++) {
-        snprintf(key, sizeof key, "%s_%s", split, m[i].name);
+    for (int i = 0; dt_goal_metric(g, i, NULL); i++) {
+        snprintf(key, sizeof key, "%s_%s", split, dt_goal_key(g, i, name));
         json_object_set_new(o, key, cli_number(dt_score_value(s, g, i)));
     }
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiles an exported C file with all warnings as errors, runs it, and compares the codes of every
-node and the logits with Detent's. `detent verify --runtime c` starts it; cli/runtime.c tells what
+node and the outputs with Detent's. `detent verify --runtime c` starts it; cli/runtime.c tells what
 comes through standard input. It needs a compiler and Python's standard library."""
 import concurrent.futures
 import json
@@ -19,27 +19,43 @@ MAIN = """
 #include "%s"
 int main(void)
 {
-    static uint8_t x[NET_INPUT_BYTES], y[NET_CLASSES];
+    static uint8_t x[NET_INPUT_BYTES], y[%d];
     while (fread(x, 1, sizeof x, stdin) == sizeof x) {
         int i;
         net_run(x, y);
-        for (i = 0; i < NET_CLASSES; i++) {
-            float logit = (float)(y[i] - NET_LOGIT_ZERO) * NET_LOGIT_SCALE;
-            fwrite(&logit, sizeof logit, 1, stdout);
-        }
+%s
         fflush(stdout);
     }
     return 0;
 }
 """
+# The floats of an output.
+OUTPUT = """
+        for (i = 0; i < %d; i++) {
+            float value = (float)(y[%d + i] - NET_%s_ZERO) * NET_%s_SCALE;
+            fwrite(&value, sizeof value, 1, stdout);
+        }
+"""
 
 
-def build(model, compiler):
+def program_of(header):
+    """The text of main.c."""
+    parts, at = [], 0
+    counts = comparison.outputs_of_net(header).values()
+    for k, count in enumerate(counts):
+        macro = f"OUT{k}" if len(counts) > 1 else "LOGIT"
+        parts.append(OUTPUT % (count, at, macro, macro))
+        at += count
+    return MAIN % (os.path.basename(header["model"]), at, "".join(parts))
+
+
+def build(header, compiler):
     """Beside the exported file, whose name no path then stands in front of."""
+    model = header["model"]
     folder = os.path.dirname(os.path.abspath(model))
     source, program = os.path.join(folder, "main.c"), os.path.join(folder, "main")
     with open(source, "w", encoding="utf-8") as f:
-        f.write(MAIN % os.path.basename(model))
+        f.write(program_of(header))
     try:
         words = shlex.split(compiler)
     except ValueError as error:
@@ -96,6 +112,15 @@ def run_all(runners, pictures):
     return [parts[i % k][i // k] for i in range(len(pictures))]
 
 
+def split(records, counts):
+    """By part, what of each record is its."""
+    parts, at = [], 0
+    for count in counts:
+        parts.append([record[at:at + count] for record in records])
+        at += count
+    return parts
+
+
 def differing(got, want):
     """(elements, differing, largest) of two texts of bytes."""
     if got == want:
@@ -106,20 +131,24 @@ def differing(got, want):
 
 def run_batches(stream, header, program, tally):
     """True when the program lived to the end."""
-    names = [n["name"] for n in header["nodes"]] + ["logits"]
-    counts = [n["H"] * n["W"] * n["C"] for n in header["nodes"]] + [4 * header["classes"]]
+    ends = comparison.outputs_of_net(header)
+    names = [n["name"] for n in header["nodes"]] + list(ends)
+    counts = [n["H"] * n["W"] * n["C"] for n in header["nodes"]]
+    floats_at, record = len(counts), sum(ends.values())
+    counts += [4 * count for count in ends.values()]
     floats = comparison.record_of(header)
     inputs = sorted((n["at"], k) for k, n in enumerate(header["nodes"]) if n["at"] >= 0)
     runners = [Runner(program, sum(counts)) for _ in range(os.cpu_count() or 1)]
     while n := comparison.batch_size(stream):
         stream.read(4 * n * floats)
-        ours = [pieces(stream.read(n * count), n) for count in counts]
+        ours = [pieces(stream.read(n * count), n) for count in counts[:floats_at]]
+        ours += split(pieces(stream.read(4 * n * record), n), counts[floats_at:])
         codes = [b"".join(ours[k][i] for _, k in inputs) for i in range(n)]
         for i, got in enumerate(run_all(runners, codes)):
             at = 0
             for k, count in enumerate(counts):
                 checked, differ, most = differing(got[at:at + count], ours[k][i])
-                tally.add(names[k], checked // 4 if names[k] == "logits" else checked, differ, most)
+                tally.add(names[k], checked // 4 if k >= floats_at else checked, differ, most)
                 at += count
         tally.pictures += n
     return all([runner.end() for runner in runners])
@@ -128,7 +157,7 @@ def run_batches(stream, header, program, tally):
 def main(stream, as_json):
     header = json.loads(stream.readline())
     compiler, tally = header.get("compiler", DEFAULT), comparison.Tally()
-    ended = run_batches(stream, header, build(header["model"], compiler), tally)
+    ended = run_batches(stream, header, build(header, compiler), tally)
     names = [n["name"] for n in header["nodes"]]
-    return comparison.report(as_json, compiler, names, tally, ended,
+    return comparison.report(as_json, compiler, names, list(comparison.outputs_of_net(header)), tally, ended,
                        notes=[] if ended else ["the program broke off"])

@@ -46,6 +46,7 @@ class Compared(comparison.Runtime):
         self.model = Interpreter(model_content=content, experimental_op_resolver_type=kind,
                                  num_threads=1)
         self.size, self.outputs = 0, {}
+        self.ends = list(comparison.outputs_of_net(header))
 
     def resize(self, n):
         if n == self.size:
@@ -57,7 +58,7 @@ class Compared(comparison.Runtime):
         self.size = n
 
     def forward(self, _x, ours):
-        n = len(ours["logits"])
+        n = comparison.size_of(ours)
         self.resize(n)
         codes = (ours[self.codes_in].astype(np.int16) - ZERO).astype(np.int8)
         self.model.set_tensor(self.model.get_input_details()[0]["index"], codes)
@@ -67,9 +68,11 @@ class Compared(comparison.Runtime):
             if name in self.shapes and name != self.codes_in:
                 value = self.model.get_tensor(detail["index"])
                 theirs[name] = value.reshape(n, *self.shapes[name]).astype(np.int16) + ZERO
-        scale, zero = self.outputs["logits"]["quantization"]
-        codes = self.model.get_tensor(self.outputs["logits"]["index"]).astype(np.int16)
-        theirs["logits"] = (codes - zero).astype(np.float32) * np.float32(scale)
+        for name in self.ends:
+            detail = self.outputs[name.removeprefix("output ")]
+            scale, zero = detail["quantization"]
+            codes = self.model.get_tensor(detail["index"]).astype(np.int16)
+            theirs[name] = (codes - zero).astype(np.float32) * np.float32(scale)
         return theirs
 
     def facts(self):

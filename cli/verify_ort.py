@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs an exported ONNX file in onnxruntime, all optimisations on, and compares every quantized value
-and the logits with Detent's. `detent verify --runtime ort` starts it; cli/runtime.c tells what comes
+and the outputs with Detent's. `detent verify --runtime ort` starts it; cli/runtime.c tells what comes
 through standard input.
 
 Every integer output of a QuantizeLinear or an integer operator (or the Clip behind it) becomes an
@@ -63,14 +63,15 @@ class Compared(comparison.Runtime):
         model, self.outputs = with_codes(header["model"], self.shapes)
         with tempfile.TemporaryDirectory() as folder:
             self.session, self.operators, self.floats = open_session(model, folder)
-        self.output = self.session.get_outputs()[0].name
+        self.ends = dict(zip(comparison.outputs_of_net(header),
+                             [value.name for value in self.session.get_outputs()]))
 
     def forward(self, x, _ours):
         names = list(self.outputs)
-        got = self.session.run([self.output] + [self.outputs[k] for k in names],
+        got = self.session.run([*self.ends.values(), *(self.outputs[k] for k in names)],
                                comparison.as_inputs(x))
-        theirs = {"logits": got[0]}
-        for name, value in zip(names, got[1:]):
+        theirs = dict(zip(self.ends, got))
+        for name, value in zip(names, got[len(self.ends):]):
             theirs[name] = channels_last(value, self.shapes[name])
         return theirs
 

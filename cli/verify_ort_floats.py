@@ -62,15 +62,15 @@ def main(stream, _as_json):
              "floats": floats}
     out.write(json.dumps(about).encode() + b"\n")
     out.flush()
+    ends = [value.name for value in session.get_outputs()[:header["outputs"]]]
     while n := batch_size(stream):
         x = np.frombuffer(stream.read(4 * n * record_of(header)), "<f4").reshape(n, -1)
-        got = session.run([session.get_outputs()[0].name] + outputs,
-                          as_inputs(inputs_of(header, x)))
-        for site, codes in zip(sites, got[1:]):
+        got = session.run(ends + outputs, as_inputs(inputs_of(header, x)))
+        for site, codes in zip(sites, got[len(ends):]):
             shape = site["shape"]
             if site["map"]:
                 codes = codes.reshape(n, shape[2], *shape[:2]).transpose(0, 2, 3, 1)
             out.write(np.ascontiguousarray(codes.reshape(n, *shape)).tobytes())
-        out.write(got[0].astype("<f4").tobytes())
+        out.write(np.concatenate(got[:len(ends)], axis=1).astype("<f4").tobytes())
         out.flush()
     return True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Executes an exported QONNX file with the qonnx package and compares every code and the logits with
+"""Executes an exported QONNX file with the qonnx package and compares every code and the outputs with
 Detent's. `detent verify --runtime qonnx` starts it; cli/runtime.c tells what comes through standard
 input.
 
@@ -31,12 +31,13 @@ class Compared(comparison.Runtime):
         self.model, self.size = None, 0
 
     def forward(self, x, ours):
-        n = len(ours["logits"])
+        n = comparison.size_of(ours)
         if n != self.size:
             self.model, self.size = open_model(self.header["model"], n), n
         graph = self.model.graph
         got = execute_onnx(self.model, comparison.as_inputs(x), return_full_exec_context=True)
-        theirs = {"logits": got[graph.output[0].name]}
+        theirs = {name: got[value.name] for name, value in
+                  zip(comparison.outputs_of_net(self.header), graph.output)}
         made = comparison.outputs_of(self.model.graph.node, self.shapes)
         for node in self.header["nodes"]:
             name = node["name"]

@@ -8,6 +8,7 @@ typedef enum dt_answer {
     DT_ANSWER_LABEL,   /* one of K classes: an int32 */
     DT_ANSWER_FLAGS,   /* each of K classes, 0 or 1: floats */
     DT_ANSWER_NUMBERS, /* K numbers: floats */
+    DT_ANSWER_RECORD,  /* several of these, one behind the other in elements of 4 bytes */
 } dt_answer;
 
 #endif

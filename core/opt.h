@@ -50,6 +50,9 @@ typedef struct dt_opt {
     /* ENUM: options over the same struct that a map in its place gives; the field is then one more
      * than the last choice (dt_opt_is_map). NULL: there is no such form. */
     const struct dt_opt *map;
+    /* In the effective recipe only where a recipe gives it: for keys that are younger than recipes
+     * whose hash must stay. */
+    bool given_only;
 } dt_opt;
 
 #define DT_OPT_INT(conf, field, def, min, max, help)                                               \

@@ -1,5 +1,5 @@
-/* Arrays of any rank from files of numpy or HDF5: inputs [samples, ...], channels last, one or
- * several by name, and answers. Inputs are read from their files sample by sample; answers are
+/* Arrays of any rank from files of numpy or HDF5: inputs [samples, ...], channels last, and
+ * answers, one or several by name. Inputs are read from their files sample by sample; answers are
  * checked and kept at open.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -9,10 +9,12 @@
 #include <string.h>
 
 #include "data/array.h"
+#include "data/array_targets.h"
 
 typedef struct conf {
-    dt_opt_str x, y, test_x, test_y;  /* files, relative to the root */
-    dt_opt_words inputs, test_inputs; /* NAME=FILE, in place of x and test_x */
+    dt_opt_str x, y, test_x, test_y;    /* files, relative to the root */
+    dt_opt_words inputs, test_inputs;   /* NAME=FILE, in place of x and test_x */
+    dt_opt_words targets, test_targets; /* the same of y and test_y */
     bool flatten, nonneg;
 } conf;
 
@@ -28,6 +30,16 @@ static const dt_opt opts[] = {
         conf, inputs,
         "several inputs in place of x: NAME=FILE each; the network has them by these names"),
     DT_OPT_WORDS(conf, test_inputs, "the same of the test samples, in the same order"),
+    { .key = "targets",
+      .type = DT_OPT_TYPE_WORDS,
+      .offset = offsetof(conf, targets),
+      .help = "several answers in place of y: NAME=FILE each; `tasks` of the recipe name them",
+      .given_only = true },
+    { .key = "test_targets",
+      .type = DT_OPT_TYPE_WORDS,
+      .offset = offsetof(conf, test_targets),
+      .help = "the same of the test samples",
+      .given_only = true },
     DT_OPT_BOOL(conf, flatten, 0, "inputs are one row of numbers, whatever their shape"),
     DT_OPT_BOOL(conf, nonneg, 0, "no input is negative, so its quantizer needs no sign; checked"),
     DT_OPT_END,
@@ -39,13 +51,14 @@ typedef struct half { /* a split */
     int parts;
     int64_t each;   /* numbers of a sample: of all its inputs */
     int32_t *label; /* [samples] */
-    float *answer;  /* [samples,K]; NULL: labels, or the inputs themselves */
+    float *answer;  /* [samples,K], of several answers their records; NULL: labels, or the inputs
+                       themselves */
 } half;
 
 typedef struct set {
     const dt_alloc *alloc;
     dt_answer kind;
-    int64_t K; /* flags or numbers of a sample */
+    int64_t K; /* flags or numbers of a sample, elements of a record */
     bool nonneg;
     half split[DT_DATA_SPLITS];
 } set;
@@ -60,14 +73,6 @@ static void close_set(void *self)
         dt_put(s->alloc, s->split[i].answer);
     }
     dt_put(s->alloc, s);
-}
-
-static dt_status path_of(const dt_data_params *p, const char *name, char path[DT_DATA_PATH],
-                         dt_error *err)
-{
-    if (name[0] != '/') return dt_data_path(path, p->root, name, err);
-    snprintf(path, DT_DATA_PATH, "%s", name);
-    return DT_OK;
 }
 
 static dt_status no_memory(dt_error *err)
@@ -88,16 +93,6 @@ static dt_status read_labels(set *s, half *h, const dt_array *y, const dt_data_p
     return DT_OK;
 }
 
-static dt_status check_flags(const dt_array *y, const float *row, int64_t sample, dt_error *err)
-{
-    for (int64_t k = 0; k < y->each; k++)
-        if (row[k] != 0 && row[k] != 1)
-            return dt_fail(err, DT_ERR_RANGE, &(dt_where){ .file = y->path },
-                           "flag %lld of sample %lld is %g; flags are 0 or 1", (long long)k,
-                           (long long)sample, (double)row[k]);
-    return DT_OK;
-}
-
 /* Flags or numbers. */
 static dt_status read_values(const set *s, half *h, const dt_array *y, dt_error *err)
 {
@@ -108,7 +103,8 @@ static dt_status read_values(const set *s, half *h, const dt_array *y, dt_error 
     for (int64_t i = 0; st == DT_OK && i < n; i++) {
         float *row = h->answer + i * y->each;
         st = dt_array_read(y, i, raw, row, err);
-        if (st == DT_OK && s->kind == DT_ANSWER_FLAGS) st = check_flags(y, row, i, err);
+        if (st == DT_OK && s->kind == DT_ANSWER_FLAGS)
+            st = dt_array_check_flags(y->path, row, y->each, i, err);
     }
     dt_put(s->alloc, raw);
     return st;
@@ -129,10 +125,38 @@ static dt_status check_answers(set *s, const half *h, const dt_array *y, dt_erro
     return DT_OK;
 }
 
-static dt_status open_answers(set *s, half *h, const char *name, const dt_data_params *p,
+/* What a recipe says of a split: one file, or several by name. */
+typedef struct half_conf {
+    const char *x, *y, *x_key, *inputs_key, *y_key, *targets_key;
+    const dt_opt_words *inputs, *targets;
+} half_conf;
+
+/* Several answers by name. */
+static dt_status open_targets(set *s, half *h, const half_conf *c, const dt_data_params *p,
+                              dt_data_info *info, dt_error *err)
+{
+    const dt_target_files f = { .words = c->targets,
+                                .only = c->y,
+                                .key = c->targets_key,
+                                .samples = h->x[0].head.shape.dim[0],
+                                .inputs = h->x[0].path };
+    if (*c->y && (c->targets->count || p->wants > 1))
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = c->y_key },
+                       "is one answer, `tasks` of the recipe want theirs by name; %s=[NAME=FILE, "
+                       "...] tells them",
+                       c->targets_key);
+    return dt_array_targets(&f, p, info, &h->answer, &s->K, err);
+}
+
+static dt_status open_answers(set *s, half *h, const half_conf *c, const dt_data_params *p,
                               dt_data_info *info, dt_error *err)
 {
     dt_array y;
+    const char *name = c->y;
+    if (c->targets->count)
+        return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = c->targets_key },
+                       "names answers, and the recipe has no `tasks` that say which output is "
+                       "trained on which");
     if (!*name && s->kind == DT_ANSWER_NUMBERS) {
         s->K = h->each;
         info->answers_itself = true;
@@ -141,7 +165,7 @@ static dt_status open_answers(set *s, half *h, const char *name, const dt_data_p
     if (!*name)
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .key = "data.y" },
                        "and data.test_y name the files of the answers");
-    DT_TRY(path_of(p, name, h->y_path, err));
+    DT_TRY(dt_array_path(p, name, h->y_path, err));
     DT_TRY(dt_array_open(h->y_path, s->alloc, &y, err));
     dt_status st = check_answers(s, h, &y, err);
     if (st == DT_OK)
@@ -177,39 +201,11 @@ static dt_status same_shape(const char *path, const dt_shape *s, const dt_shape 
                    dt_shape_print(before, b));
 }
 
-/* What a recipe says of a split: one file, or several by name. */
-typedef struct half_conf {
-    const char *x, *y, *x_key, *inputs_key;
-    const dt_opt_words *inputs;
-} half_conf;
-
-/* Splits NAME=FILE. `before`: the name in the training split; "" where there is none. */
-static dt_status read_word(const half_conf *c, int k, dt_data_part *part, const char **out_file,
-                           dt_error *err)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
-    const char *word = c->inputs->value[k];
-    size_t n = strcspn(word, "=");
-    const dt_where where = { .key = c->inputs_key };
-    if (n == 0 || n >= DT_DATA_PART_NAME || strspn(word, plain) != n || word[n] != '=' ||
-        !word[n + 1])
-        return dt_fail(err, DT_ERR_FORMAT, &where,
-                       "'%.100s' is no NAME=FILE with a name of letters, digits, '_', '-' and '.', "
-                       "shorter than %d",
-                       word, DT_DATA_PART_NAME);
-    if (part->name[0] && (strncmp(part->name, word, n) != 0 || part->name[n]))
-        return dt_fail(err, DT_ERR_ARG, &where, "input %d is '%.*s', that of training '%s'", k + 1,
-                       (int)n, word, part->name);
-    snprintf(part->name, sizeof part->name, "%.*s", (int)n, word);
-    *out_file = word + n + 1;
-    return DT_OK;
-}
-
 static dt_status open_array(half *h, int k, const char *file, const dt_data_params *p,
                             dt_error *err)
 {
     const dt_array *first = &h->x[0];
-    DT_TRY(path_of(p, file, h->x_path[k], err));
+    DT_TRY(dt_array_path(p, file, h->x_path[k], err));
     DT_TRY(dt_array_open(h->x_path[k], p->alloc, &h->x[k], err));
     h->parts = k + 1;
     h->each += h->x[k].each;
@@ -233,7 +229,7 @@ static dt_status open_parts(half *h, const half_conf *hc, bool flatten, const dt
         const char *file = "";
         dt_shape s;
         dt_data_part *part = &info->part[k];
-        DT_TRY(read_word(hc, k, part, &file, err));
+        DT_TRY(dt_array_word(hc->inputs, k, hc->inputs_key, "input", part->name, &file, err));
         for (int i = 0; i < k; i++)
             if (strcmp(info->part[i].name, part->name) == 0)
                 return dt_fail(err, DT_ERR_ARG, &where, "has '%s' twice", part->name);
@@ -274,16 +270,29 @@ static dt_status open_split(set *s, const dt_data_params *p, dt_split split, dt_
 {
     const conf *c = p->conf;
     half *h = &s->split[split];
-    const half_conf hc = split == DT_SPLIT_TEST
-                             ? (half_conf){ c->test_x, c->test_y, "data.test_x", "data.test_inputs",
-                                            &c->test_inputs }
-                             : (half_conf){ c->x, c->y, "data.x", "data.inputs", &c->inputs };
+    const half_conf hc = split == DT_SPLIT_TEST ? (half_conf){ .x = c->test_x,
+                                                               .y = c->test_y,
+                                                               .x_key = "data.test_x",
+                                                               .inputs_key = "data.test_inputs",
+                                                               .y_key = "data.test_y",
+                                                               .targets_key = "data.test_targets",
+                                                               .inputs = &c->test_inputs,
+                                                               .targets = &c->test_targets }
+                                                : (half_conf){ .x = c->x,
+                                                               .y = c->y,
+                                                               .x_key = "data.x",
+                                                               .inputs_key = "data.inputs",
+                                                               .y_key = "data.y",
+                                                               .targets_key = "data.targets",
+                                                               .inputs = &c->inputs,
+                                                               .targets = &c->targets };
     DT_TRY(open_inputs(h, &hc, c->flatten, p, info, err));
     info->count[split] = h->x[0].head.shape.dim[0];
     if (info->count[split] > INT32_MAX)
         return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ .file = h->x[0].path },
                        "has %lld samples; at most %d", (long long)info->count[split], INT32_MAX);
-    return open_answers(s, h, hc.y, p, info, err);
+    return s->kind == DT_ANSWER_RECORD ? open_targets(s, h, &hc, p, info, err)
+                                       : open_answers(s, h, &hc, p, info, err);
 }
 
 static dt_status open_set(const dt_data_params *p, void **out_self, dt_data_info *out_info,
@@ -336,7 +345,8 @@ const dt_dataset dt_dataset_arrays = {
     .row = { "arrays", "arrays of numpy (.npy) or in HDF5, with labels, flags or numbers", opts,
              sizeof(conf) },
     .needs_root = true,
-    .answers = 1u << DT_ANSWER_LABEL | 1u << DT_ANSWER_FLAGS | 1u << DT_ANSWER_NUMBERS,
+    .answers = 1u << DT_ANSWER_LABEL | 1u << DT_ANSWER_FLAGS | 1u << DT_ANSWER_NUMBERS |
+               1u << DT_ANSWER_RECORD,
     .open = open_set,
     .take = take,
     .close = close_set,

@@ -111,7 +111,10 @@ dt_status dt_data_open(const dt_dataset *row, const dt_data_params *params, dt_d
     if (!(has >> p.answer & 1))
         return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "data.name" },
                        "samples of '%s' have labels; the task wants %s, which 'arrays' can have",
-                       row->row.name, p.answer == DT_ANSWER_FLAGS ? "flags" : "numbers");
+                       row->row.name,
+                       p.answer == DT_ANSWER_FLAGS    ? "flags"
+                       : p.answer == DT_ANSWER_RECORD ? "several answers, or one by name"
+                                                      : "numbers");
     dt_data *d = dt_get(p.alloc, sizeof *d, "dataset");
     if (!d) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to open the dataset");
     d->row = row;

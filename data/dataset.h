@@ -48,6 +48,14 @@ typedef struct dt_data_part {
     dt_shape shape;               /* of a sample, channels last */
 } dt_data_part;
 
+/* One of several answers of a sample, by name. */
+typedef struct dt_data_target {
+    char name[DT_DATA_PART_NAME];
+    dt_answer kind;  /* LABEL, FLAGS or NUMBERS */
+    int64_t numbers; /* flags or numbers of a sample; of labels 1 */
+    int classes;     /* labels are 0..classes-1 */
+} dt_data_target;
+
 /* What an opened dataset holds. */
 typedef struct dt_data_info {
     dt_shape input; /* of an array's sample, channels last; rank 0: pictures. Of several inputs that
@@ -58,8 +66,10 @@ typedef struct dt_data_info {
     bool answers_itself; /* answers are the inputs, which `take` leaves to the loader */
     bool unlabelled;     /* labels are 0 and mean nothing */
     dt_answer answer;
-    int64_t answers;                /* flags or numbers of a sample */
-    int classes;                    /* labels are 0..classes-1 */
+    int64_t answers;                      /* flags or numbers of a sample; elements of a record */
+    dt_data_target target[DT_DATA_PARTS]; /* the answers of a record, in its order */
+    int targets;                          /* 0: there is one answer, without a name */
+    int classes;                          /* labels are 0..classes-1 */
     int64_t H, W;                   /* pixels of every picture, 1..DT_DATA_MAX_SIDE; 0: they differ,
                                        and transforms must give them one size */
     bool coded;                     /* reading decodes: it costs milliseconds, not a copy */
@@ -78,10 +88,12 @@ typedef struct dt_data_params {
                                megabyte is always opened */
     int threads;            /* for work at open; 0: one */
     dt_data_need need;
-    dt_orient orient; /* of files that tell how they are to be seen */
-    dt_answer answer; /* that is wanted of every sample */
-    int outputs;      /* labels must be below; 0: not told */
-    bool lenient;     /* for checking: classes without pictures are notes, not errors */
+    dt_orient orient;           /* of files that tell how they are to be seen */
+    dt_answer answer;           /* that is wanted of every sample */
+    int outputs;                /* labels must be below; 0: not told */
+    const dt_data_target *want; /* with RECORD: names and kinds of the answers, in their order */
+    int wants;
+    bool lenient; /* for checking: classes without pictures are notes, not errors */
 } dt_data_params;
 
 /* Where a sample comes from, for messages and packing. */

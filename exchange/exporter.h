@@ -14,10 +14,12 @@ typedef struct dt_export_source {
     const char *name; /* of the recipe */
     const dt_graph *graph;
     const dt_state *state;
-    int input, logits;               /* values: the picture [N,H,W,C], and [N,classes] */
+    int input, logits;               /* values: the picture [N,H,W,C], and the output [N,classes];
+                                        of several the first, the others are ports of the graph */
     const float *mean, *std;         /* [C], of pictures in 0..1; NULL: not known */
     bool levels;                     /* of pictures in 0..255 */
     const char *classes;             /* their names, a line each; NULL: not known */
+    const char *class_output;        /* of several outputs the one that has these; NULL: none */
     const struct dt_text_attr *attr; /* texts to keep: recipe, hash */
     size_t attr_count;
     const char *version; /* of the writing program; NULL: not told */

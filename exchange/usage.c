@@ -83,6 +83,44 @@ static const char *inputs(const dt_graph *g, dt_arena *arena)
     return text;
 }
 
+/* "class 10;box 4" */
+static const char *outputs(const dt_graph *g, dt_arena *arena)
+{
+    const char *text = "";
+    for (int k = 0, v; text && (v = dt_graph_output(g, k)) >= 0; k++)
+        text = dt_arena_printf(arena, "%s%s%s %lld", text, k ? ";" : "",
+                               dt_graph_port_name(g, v, "logits"),
+                               (long long)dt_shape_count(&g->value[v].shape));
+    return text;
+}
+
+/* {"class":{..},"box":{..}}; names as ASCII without quotes. */
+static const char *grids(const dt_graph *g, const dt_usage_ends *ends, dt_arena *arena)
+{
+    const char *text = "{";
+    for (int k = 0, v; text && (v = dt_graph_output(g, k)) >= 0; k++) {
+        const char *name = dt_graph_port_name(g, v, "logits");
+        if (!ends->output[k]) return "";
+        text = dt_arena_printf(arena, "%s%s\"%s\":%s", text, k ? "," : "",
+                               strpbrk(name, "\"\\") ? "" : name,
+                               grid(ends->output[k], ends->offset, arena));
+    }
+    return text ? dt_arena_printf(arena, "%s}", text) : NULL;
+}
+
+static void put_outputs(const dt_export_source *src, const dt_usage_ends *ends, dt_arena *arena,
+                        dt_usage *u)
+{
+    if (dt_graph_output(src->graph, 1) < 0) {
+        if (ends->output[0]) put(u, "output.grid", grid(ends->output[0], ends->offset, arena));
+        return;
+    }
+    const char *all = grids(src->graph, ends, arena);
+    put(u, "outputs", outputs(src->graph, arena));
+    if (!all || *all) put(u, "output.grids", all);
+    if (src->class_output) put(u, "class.output", src->class_output);
+}
+
 dt_status dt_usage_make(const dt_export_source *src, const dt_usage_ends *ends, dt_arena *arena,
                         dt_usage *out, dt_error *err)
 {
@@ -93,7 +131,7 @@ dt_status dt_usage_make(const dt_export_source *src, const dt_usage_ends *ends, 
         put(&u, "inputs", inputs(src->graph, arena));
     else if (ends->input)
         put(&u, "input.grid", grid(ends->input, ends->offset, arena));
-    if (ends->logits) put(&u, "output.grid", grid(ends->logits, ends->offset, arena));
+    put_outputs(src, ends, arena, &u);
     for (int i = 0; i < u.count; i++)
         if (!u.text[i].value) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to export");
     *out = u;
@@ -103,22 +141,26 @@ dt_status dt_usage_make(const dt_export_source *src, const dt_usage_ends *ends, 
 dt_usage_ends dt_usage_of_lowered(const dt_lowered *l, const char *layout)
 {
     dt_usage_ends e = { .layout = layout };
+    int outputs[DT_GRAPH_PORTS];
+    int count = dt_graph_wanted(l->src.graph, l->src.logits, outputs);
     for (int i = 0; i < l->src.graph->node_count; i++) {
         const dt_node *n = &l->src.graph->node[i];
         if (!l->needed[i] || !l->grid[i]) continue;
         if (n->in[0] == l->src.input && !e.input) e.input = l->grid[i];
-        if (n->out[0] == l->src.logits) e.logits = l->grid[i];
+        for (int k = 0; k < count; k++)
+            if (n->out[0] == outputs[k]) e.output[k] = l->grid[i];
     }
     return e;
 }
 
 dt_usage_ends dt_usage_of_model(const dt_int_model *m, const char *layout, int offset)
 {
-    const dt_int_value *y = &m->value[m->logits];
-    return (dt_usage_ends){ .layout = layout,
-                            .input = &m->value[m->node[0].out].grid,
-                            .logits = y->is_sum ? NULL : &y->grid,
-                            .offset = offset };
+    dt_usage_ends e = { .layout = layout,
+                        .input = &m->value[m->node[0].out].grid,
+                        .offset = offset };
+    for (int k = 0; k < m->outputs; k++)
+        e.output[k] = m->value[m->output[k]].is_sum ? NULL : &m->value[m->output[k]].grid;
+    return e;
 }
 
 dt_status dt_usage_add(const dt_export_source *src, const dt_usage_ends *ends, dt_tensors *set,

@@ -9,7 +9,10 @@
  *   input.mean     is subtracted and
  *   input.std      divides: a number for each channel
  *   input.grid     {"scale":..,"zero_point":..,"low":..,"high":..} of the first quantizer
- *   output.grid    the same of the logits
+ *   output.grid    the same of the output; of several
+ *   outputs        "class 10;box 4": their names and how many numbers each has
+ *   output.grids   {"class":{"scale":..,..},"box":{..}}
+ *   class.output   the one that has classes with names
  *
  * What is not known is left out. */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -18,7 +21,7 @@
 
 #include "exchange/exporter.h"
 
-enum { DT_USAGE_TEXTS = 12 };
+enum { DT_USAGE_TEXTS = 14 };
 
 typedef struct dt_usage {
     struct dt_text_attr text[DT_USAGE_TEXTS];
@@ -26,15 +29,16 @@ typedef struct dt_usage {
 } dt_usage;
 
 typedef struct dt_usage_ends {
-    const char *layout;                  /* of the file's input; of pictures */
-    const dt_lower_grid *input, *logits; /* NULL: none, or not on codes */
-    int offset;                          /* of the file's codes to those of the grids: 0, -128 */
+    const char *layout;                          /* of the file's input; of pictures */
+    const dt_lower_grid *input;                  /* NULL: none, or not on codes */
+    const dt_lower_grid *output[DT_GRAPH_PORTS]; /* the same, in the order of the ports */
+    int offset; /* of the file's codes to those of the grids: 0, -128 */
 } dt_usage_ends;
 
 /* Texts in the arena. Errors: NOMEM. */
 dt_status dt_usage_make(const dt_export_source *src, const dt_usage_ends *ends, dt_arena *arena,
                         dt_usage *out, dt_error *err) DT_MUST_CHECK;
-/* The ends of a lowering: the quantizers that read the input and make the logits. */
+/* The ends of a lowering: the quantizers that read the input and make outputs. */
 dt_usage_ends dt_usage_of_lowered(const dt_lowered *l, const char *layout);
 /* And of the integer model that was made of it. */
 dt_usage_ends dt_usage_of_model(const dt_int_model *m, const char *layout, int offset);

@@ -198,7 +198,7 @@ static dt_status onnx(dt_onnx_walker *w, const dt_node *n)
         return dt_onnx_set_codes(w, n, site->name, grid->scale,
                                  move(w, n, n->name, x->codes, x->zero, NULL));
     }
-    const char *out = n->out[0] == w->src->logits ? dt_onnx_out(w, n, "") : NULL;
+    const char *out = dt_lower_is_output(w->src, n->out[0]) ? dt_onnx_out(w, n, "") : NULL;
     return dt_onnx_set(w, n, move(w, n, n->name, dt_onnx_floats(w, n->in[0]), NULL, out));
 }
 

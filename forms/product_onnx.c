@@ -44,7 +44,7 @@ static bool is_sliced(const dt_onnx_walker *w, int value)
     for (int i = 0; i < g->node_count; i++)
         for (int k = 0; w->needed[i] && k < g->node[i].in_count; k++)
             if (g->node[i].in[k] == value && !g->node[i].op->part) return false;
-    return value != w->src->logits;
+    return !dt_lower_is_output(w->src, value);
 }
 
 static dt_status onnx_linear(dt_onnx_walker *w, const dt_node *node)

@@ -164,6 +164,24 @@ static void add_inputs(dt_int_builder *b)
     }
 }
 
+static dt_status find_outputs(dt_int_builder *b)
+{
+    int value[DT_GRAPH_PORTS];
+    dt_int_model *m = b->m;
+    m->outputs = dt_graph_wanted(b->g, b->l->src.logits, value);
+    for (int k = 0; k < m->outputs; k++) {
+        const dt_int_state *s = &b->state[value[k]];
+        if (!s->codes)
+            return dt_fail(b->err, DT_ERR_UNSUPPORTED, NULL, "the output '%s' has no integer codes",
+                           dt_graph_port_name(b->g, value[k], "logits"));
+        if (dt_int_output_at(m, s->in[0]) >= 0 && dt_int_output_at(m, s->in[0]) < k)
+            return dt_fail(b->err, DT_ERR_UNSUPPORTED, NULL, "two outputs are the same codes");
+        m->output[k] = s->in[0];
+    }
+    m->logits = m->output[0];
+    return DT_OK;
+}
+
 static dt_status build(dt_int_builder *b)
 {
     const dt_lowered *l = b->l;
@@ -178,10 +196,7 @@ static dt_status build(dt_int_builder *b)
     add_inputs(b);
     for (int i = 0; i < b->g->node_count; i++)
         if (l->needed[i]) DT_TRY(lower_node(b, &b->g->node[i]));
-    if (!b->state[l->src.logits].codes)
-        return dt_fail(b->err, DT_ERR_UNSUPPORTED, NULL, "the logits have no integer codes");
-    m->logits = b->state[l->src.logits].in[0];
-    return DT_OK;
+    return find_outputs(b);
 }
 
 dt_status dt_int_model_new(const dt_lowered *l, const dt_contract *c, const dt_alloc *a,

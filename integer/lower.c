@@ -43,6 +43,17 @@ static void add_missing(list *l, const char *what, const char *layer)
     if (l->used >= l->size) l->used = l->size - 1;
 }
 
+void dt_lower_cone(const dt_lower_source *src, bool *needed)
+{
+    int outputs[DT_GRAPH_PORTS];
+    dt_query_cone(src->graph, outputs, dt_graph_wanted(src->graph, src->logits, outputs), needed);
+}
+
+bool dt_lower_is_output(const dt_lower_source *src, int value)
+{
+    return value == src->logits || dt_graph_is_output(src->graph, value);
+}
+
 /* Is the node part of the integer form of the layer before it? */
 static bool joins_layer(const dt_node *n)
 {
@@ -58,7 +69,7 @@ static bool is_quantized_after(const dt_lower_source *src, const bool *needed, i
     const dt_node *reader = NULL;
     while (dt_query_readers(g, needed, value, &reader) == 1 && joins_layer(reader))
         value = reader->out[0];
-    if (value == src->logits) return false;
+    if (dt_lower_is_output(src, value)) return false;
     DT_QUERY_EACH_USE(u, g, value)
     {
         const dt_node *n = &g->node[u->node];

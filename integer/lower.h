@@ -18,7 +18,8 @@
 typedef struct dt_lower_source {
     const dt_graph *graph;
     const dt_state *state;
-    int input, logits;     /* values: the picture [N,H,W,C], and [N,classes] */
+    int input, logits;     /* values: the picture [N,H,W,C], and the output [N,classes]; of several
+                              the first, the others are ports of the graph */
     const dt_alloc *alloc; /* NULL: the C library's */
     bool no_gain;          /* codes as trained, for formats of fewer than 8 bits; coarser biases */
 } dt_lower_source;
@@ -28,8 +29,10 @@ typedef struct dt_lower_source {
  * The factor of an output then goes to factor[O] (may be NULL); 1 elsewhere. */
 const real *dt_lower_values(const dt_graph *g, const dt_state *state, const dt_node *site,
                             real *room, double *factor);
-/* How many needed nodes stay in float, see dt_op.in_float; needed[i]: the logits depend on node i.
- */
+bool dt_lower_is_output(const dt_lower_source *src, int value);
+/* needed[i]: outputs depend on node i. */
+void dt_lower_cone(const dt_lower_source *src, bool *needed);
+/* How many needed nodes stay in float, see dt_op.in_float; needed[i]: outputs depend on node i. */
 int dt_lower_floats(const dt_lower_source *src, const bool *needed);
 /* Sites that an integer model needs and the graph has not. `text` gets the first few names. */
 int dt_lower_missing(const dt_lower_source *src, const bool *needed, char *text, size_t size);

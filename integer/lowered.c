@@ -41,7 +41,7 @@ static dt_status lower_all(dt_lowered *l, dt_error *err)
     l->grid = dt_arena_get(l->arena, n * sizeof(void *));
     l->product = dt_arena_get(l->arena, n * sizeof(void *));
     if (!l->needed || !l->grid || !l->product) return no_memory(err);
-    dt_query_cone(g, &l->src.logits, 1, l->needed);
+    dt_lower_cone(&l->src, l->needed);
     l->floats = dt_lower_floats(&l->src, l->needed);
     l->missing = dt_lower_missing(&l->src, l->needed, l->missing_text, sizeof l->missing_text);
     l->integer_macs = dt_lower_macs(&l->src, l->needed);

@@ -8,7 +8,7 @@ void dt_int_mark_rows(const dt_int_model *m, const dt_graph *g, bool *flat)
 {
     for (int i = 0; i < m->node_count; i++)
         for (int p = 0; m->node[i].port && p < g->port_count; p++)
-            if (strcmp(g->port[p].name, m->node[i].port) == 0)
+            if (g->port[p].kind == DT_PORT_INPUT && strcmp(g->port[p].name, m->node[i].port) == 0)
                 flat[m->node[i].out] = g->value[g->port[p].value].shape.rank == 2;
 }
 
@@ -25,6 +25,21 @@ int dt_int_inputs(const dt_int_model *m)
     for (int i = 0; i < m->node_count; i++)
         n += m->node[i].port != NULL;
     return n;
+}
+
+int64_t dt_int_outputs(const dt_int_model *m)
+{
+    int64_t n = 0;
+    for (int k = 0; k < m->outputs; k++)
+        n += dt_int_count(&m->value[m->output[k]]);
+    return n;
+}
+
+int dt_int_output_at(const dt_int_model *m, int value)
+{
+    for (int k = 0; k < m->outputs; k++)
+        if (m->output[k] == value) return k;
+    return -1;
 }
 
 int64_t dt_int_count(const dt_int_value *v)

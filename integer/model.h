@@ -66,8 +66,9 @@ typedef struct dt_int_model {
     dt_int_value *value;
     dt_int_node *node; /* in the order of execution; the last one makes the logits */
     int value_count, node_count, room;
-    int logits;     /* value: codes */
-    int64_t record; /* numbers of a sample: of all inputs, one behind the other */
+    int output[DT_GRAPH_PORTS]; /* values: codes, in the order of the graph's ports */
+    int outputs, logits;        /* how many; the first */
+    int64_t record;             /* numbers of a sample: of all inputs, one behind the other */
 } dt_int_model;
 
 /* Errors: UNSUPPORTED names sites that are missing, or a layer and the rule it breaks: sums that
@@ -82,6 +83,10 @@ void dt_int_mark_rows(const dt_int_model *m, const dt_graph *g, bool *flat);
 int dt_int_inputs(const dt_int_model *m);
 /* The input that begins there in a sample; NULL: none does. */
 const dt_int_node *dt_int_input_at(const dt_int_model *m, int64_t at);
+/* Numbers of a sample: of all outputs, one behind the other. */
+int64_t dt_int_outputs(const dt_int_model *m);
+/* Which output a value is; -1: none. */
+int dt_int_output_at(const dt_int_model *m, int value);
 /* Elements of a value of one picture. */
 int64_t dt_int_count(const dt_int_value *v);
 /* Node whose output is `value`. */

@@ -55,8 +55,15 @@ void dt_int_run_forward(dt_int_run *r, const float *picture, int64_t n)
 
 void dt_int_run_logits(const dt_int_run *r, float *out)
 {
-    const dt_int_value *v = &r->model->value[r->model->logits];
-    const uint8_t *code = r->data[r->model->logits];
-    for (int64_t i = 0; i < r->n * dt_int_count(v); i++)
-        out[i] = dt_grid_value(&v->grid, code[i]);
+    const dt_int_model *m = r->model;
+    int64_t record = dt_int_outputs(m), at = 0;
+    for (int k = 0; k < m->outputs; k++) {
+        const dt_int_value *v = &m->value[m->output[k]];
+        const uint8_t *code = r->data[m->output[k]];
+        int64_t count = dt_int_count(v);
+        for (int64_t i = 0; i < r->n; i++)
+            for (int64_t c = 0; c < count; c++)
+                out[i * record + at + c] = dt_grid_value(&v->grid, code[i * count + c]);
+        at += count;
+    }
 }

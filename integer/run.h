@@ -45,7 +45,7 @@ void dt_int_run_fini(dt_int_run *r);
 void dt_int_run_forward(dt_int_run *r, const float *picture, int64_t n);
 /* One node on what r->data holds. */
 void dt_int_run_node(dt_int_run *r, int node);
-/* Logits [n,classes] of the last pass. */
+/* Outputs of the last pass, [n, dt_int_outputs]. */
 void dt_int_run_logits(const dt_int_run *r, float *out);
 
 #endif

@@ -184,6 +184,7 @@ static dt_status read_sections(dt_recipe *recipe, dt_yaml_node *in, dt_error *er
     DT_TRY(read_section(recipe, DT_SECTION_MODEL, in, s->effective, &recipe->model,
                         &recipe->model.choice, &out, err));
     DT_TRY(dt_recipe_read_task(recipe, dt_yaml_find(in, "task"), err));
+    DT_TRY(dt_recipe_read_tasks(recipe, in, err));
     DT_TRY(read_data(recipe, in, err));
     DT_TRY(dt_quant_read(recipe, dt_yaml_find(in, "quant"), err));
     DT_TRY(read_train(recipe, in, err));

@@ -57,6 +57,11 @@ typedef struct dt_recipe_model {
 typedef struct dt_recipe_task {
     dt_recipe_choice choice;
     dt_recipe_choice loss; /* row NULL: the task's own */
+    /* ---- of an element of `tasks` ---- */
+    dt_opt_str output; /* of the net */
+    dt_opt_str target; /* of the data; empty: called as the output, or the only one */
+    double weight;     /* of its loss */
+    bool best;         /* its first metric says which epoch is the best */
 } dt_recipe_task;
 
 typedef struct dt_recipe_data {
@@ -152,7 +157,9 @@ typedef struct dt_recipe_expect {
 typedef struct dt_recipe {
     dt_opt_str name;
     dt_recipe_model model;
-    dt_recipe_task task;
+    dt_recipe_task task;   /* of a net with one output */
+    dt_recipe_task *tasks; /* of one with several, or whose output has a name; count 0: none */
+    size_t task_count;
     dt_recipe_data data;
     dt_recipe_quant quant;
     dt_recipe_train train;

@@ -16,6 +16,8 @@ static const dt_recipe_key structural[] = {
       "transforms of training pictures, in order" },
     { "data.test", NULL, "list", "[]", "as data.train, without random ones",
       "transforms of test and validation pictures, which must have the training pictures' size" },
+    { "tasks", NULL, "list", "", "a list of maps of keys, at most 8; in place of `task`",
+      "what each output of a network with several is trained for" },
     { "train.groups.quant", NULL, "map", "", "as train.optimizer",
       "optimizer of quantizers' parameters, with a rate and decay of its own" },
     { "train.groups.quant_weights", NULL, "map", "", "as train.optimizer",

@@ -157,9 +157,20 @@ static const dt_opt expect_opts[] = {
     DT_OPT_END,
 };
 
-static const char *const root_others[] = { "model", "task",     "data",   "quant",
-                                           "train", "dynamics", "phases", "distill",
-                                           "ptq",   "eval",     "expect", NULL };
+static const dt_opt tasks_opts[] = {
+    DT_OPT_STR(dt_recipe_task, output, "", "output of the network that is trained, by its name"),
+    DT_OPT_STR(dt_recipe_task, target, "",
+               "answer in the data that it is compared with; empty: that of the output's name, or "
+               "the only one"),
+    DT_OPT_FLOAT(dt_recipe_task, weight, 1, 0, 1e6, "factor of its loss in the sum of all"),
+    DT_OPT_BOOL(dt_recipe_task, best, 0,
+                "its first metric says which epoch is the best; of none: the loss does"),
+    DT_OPT_END,
+};
+
+static const char *const root_others[] = { "model", "task",     "tasks",  "data",    "quant",
+                                           "train", "dynamics", "phases", "distill", "ptq",
+                                           "eval",  "expect",   NULL };
 static const char *const ptq_others[] = { "stages", NULL };
 static const char *const task_others[] = { "loss", NULL };
 static const char *const model_paths[] = { "init", "onnx", "file", NULL };
@@ -206,6 +217,14 @@ void dt_sections(const dt_recipe_tables *t, dt_section out[DT_SECTION_COUNT])
                               .fallback = t->tasks ? t->tasks->rows[0]->name : NULL,
                               .others = task_others },
         [DT_SECTION_LOSS] = { .path = "task.loss", .name_key = "name", .table = t->losses },
+        [DT_SECTION_TASKS] = { .path = "tasks.N",
+                               .opts = tasks_opts,
+                               .name_key = "name",
+                               .table = t->tasks,
+                               .others = task_others },
+        [DT_SECTION_TASKS_LOSS] = { .path = "tasks.N.loss",
+                                    .name_key = "name",
+                                    .table = t->losses },
         [DT_SECTION_DATA] = { .path = "data",
                               .opts = t->data_opts,
                               .name_key = "name",

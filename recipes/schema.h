@@ -11,6 +11,8 @@ typedef enum dt_section_id {
     DT_SECTION_MODEL,
     DT_SECTION_TASK, /* both read by dt_recipe_read_task */
     DT_SECTION_LOSS,
+    DT_SECTION_TASKS, /* an element of the list; the same */
+    DT_SECTION_TASKS_LOSS,
     DT_SECTION_DATA,
     DT_SECTION_QUANT,
     DT_SECTION_WEIGHTS,

@@ -268,7 +268,7 @@ static dt_status emit_keys(dt_reader *r, const dt_section *s, const dt_yaml_node
 {
     for (; opts && opts->type; opts++) {
         const dt_yaml_node *given = dt_yaml_find(in, opts->key);
-        if (s->given_only && !given) continue;
+        if ((s->given_only || opts->given_only) && !given) continue;
         DT_TRY(dt_option_emit(r, out, opts, conf, given, err));
     }
     return DT_OK;

@@ -72,6 +72,9 @@ dt_status dt_recipe_model_file(dt_recipe *recipe, dt_yaml_node *in, dt_error *er
 /* Reads the section `task`. */
 dt_status dt_recipe_read_task(dt_recipe *recipe, const dt_yaml_node *in,
                               dt_error *err) DT_MUST_CHECK;
+/* Reads the list `tasks` of the document, in place of `task`. */
+dt_status dt_recipe_read_tasks(dt_recipe *recipe, const dt_yaml_node *root,
+                               dt_error *err) DT_MUST_CHECK;
 /* Reads the section `phases`, after `train`. */
 dt_status dt_recipe_read_phases(dt_recipe *recipe, const dt_yaml_node *in,
                                 dt_error *err) DT_MUST_CHECK;

@@ -65,7 +65,7 @@ static int make_slots(const dt_c_plan *p, dt_slot *slot, int *slot_of, int *work
             work_of[i] = count;
             slot[count++] = (dt_slot){ DT_SLOT_WORK, i, i, i, p->step[i].work_bytes, 0 };
         }
-        if (dt_c_is_input(&p->step[i]) || value == m->logits) continue;
+        if (dt_c_is_input(&p->step[i]) || dt_int_output_at(m, value) >= 0) continue;
         int old = reused(p, slot_of, i), last = last_read(p, value, i);
         slot_of[value] = old >= 0 ? old : count;
         if (old >= 0)

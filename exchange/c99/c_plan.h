@@ -1,7 +1,7 @@
 /* The integer model as a sequence of steps in one static arena, for programs that are written out.
  * A step ends on codes: sums are requantised as they are made, and never stored. A value's memory
  * is another's before and after its life; where a form says so it works in place of an
- * input that is read for the last time. The picture and the logits lie in memory of the caller. */
+ * input that is read for the last time. The picture and outputs lie in memory of the caller. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_EXCHANGE_C99_C_PLAN_H
 #define DT_EXCHANGE_C99_C_PLAN_H

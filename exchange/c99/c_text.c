@@ -21,10 +21,19 @@ void dt_c_say_part(dt_c_text *t, const char *part)
         dt_c_say(t, "%.*s", (int)n, part);
         part += n;
         if (!*part) break;
-        dt_c_say(t, "%s", strncmp(part, "@NET@", 5) == 0 ? t->p->macro : t->p->net);
+        bool numbers = strncmp(part, "@OUT@", 5) == 0;
+        dt_c_say(t, "%s",
+                 numbers                          ? dt_c_outputs(t)
+                 : strncmp(part, "@NET@", 5) == 0 ? t->p->macro
+                                                  : t->p->net);
         part += 5;
     }
     dt_c_say(t, "\n");
+}
+
+const char *dt_c_outputs(const dt_c_text *t)
+{
+    return t->m->outputs > 1 ? "OUTPUT_BYTES" : "CLASSES";
 }
 
 const char *dt_c_plain(const char *name, char out[96])

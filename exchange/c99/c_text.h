@@ -12,8 +12,10 @@ typedef struct dt_c_text {
 } dt_c_text;
 
 void dt_c_say(dt_c_text *t, const char *fmt, ...) DT_PRINTF(2, 3);
-/* A fixed part, with the prefix in place of @net@ and @NET@. */
+/* A fixed part, with the prefix in place of @net@ and @NET@, and dt_c_outputs in that of @OUT@. */
 void dt_c_say_part(dt_c_text *t, const char *part);
+/* What the macro is called, behind the prefix, that counts the codes of all outputs. */
+const char *dt_c_outputs(const dt_c_text *t);
 /* A name from elsewhere, fit for a comment. */
 const char *dt_c_plain(const char *name, char out[96]);
 /* Elements of an array and its end, in lines of a hundred columns. */

@@ -51,21 +51,53 @@ static void say_input(dt_c_text *t)
              M, (double)x->grid.scale, M, x->grid.zero_point);
 }
 
+/* The parameter that outputs go to. */
+static const char *output_of(const dt_c_text *t)
+{
+    return t->m->outputs > 1 ? "outputs" : "logits";
+}
+
+/* Of several outputs: where each begins in the codes that come out, and what they mean. */
+static void say_outputs(dt_c_text *t)
+{
+    const char *M = t->p->macro;
+    const dt_graph *g = t->p->src->graph;
+    int64_t at = 0;
+    for (int k = 0; k < t->m->outputs; k++) {
+        const dt_int_value *y = &t->m->value[t->m->output[k]];
+        char name[96];
+        dt_c_say(t, "/* Output %d, '%s'. */\n", k,
+                 dt_c_plain(dt_graph_port_name(g, dt_graph_output(g, k), "logits"), name));
+        dt_c_say(t,
+                 "#define %s_OUT%d_AT %lld\n#define %s_OUT%d_COUNT %lld\n"
+                 "#define %s_OUT%d_SCALE %.9ef\n#define %s_OUT%d_ZERO %d\n\n",
+                 M, k, (long long)at, M, k, (long long)dt_int_count(y), M, k, (double)y->grid.scale,
+                 M, k, y->grid.zero_point);
+        at += dt_int_count(y);
+    }
+}
+
 static void say_macros(dt_c_text *t)
 {
     const dt_c_program *p = t->p;
     const dt_int_value *y = &t->m->value[t->m->logits];
     const char *M = p->macro;
+    bool several = t->m->outputs > 1;
     dt_c_say(t,
              "#define %s_INPUT_BYTES %lld /* codes%s: [height][width][channels] */\n"
-             "#define %s_CLASSES %lld\n#define %s_ARENA_BYTES %zu\n#define %s_WEIGHT_BYTES %zu\n"
+             "#define %s_%s %lld%s\n#define %s_ARENA_BYTES %zu\n#define %s_WEIGHT_BYTES %zu\n"
              "#define %s_NODES %d /* that end on codes, inputs among them */\n"
              "#define %s_ID 0x%.8s /* of this export */\n\n"
-             "/* What codes mean: value = scale * (code - zero). */\n"
-             "#define %s_LOGIT_SCALE %.9ef\n#define %s_LOGIT_ZERO %d\n\n",
-             M, (long long)t->m->record, p->pixel ? ", or pixels" : "", M,
-             (long long)dt_int_count(y), M, p->plan->arena_bytes, M, p->sizes.weights, M,
-             p->plan->steps, M, p->id, M, (double)y->grid.scale, M, y->grid.zero_point);
+             "/* What codes mean: value = scale * (code - zero). */\n",
+             M, (long long)t->m->record, p->pixel ? ", or pixels" : "", M, dt_c_outputs(t),
+             (long long)dt_int_outputs(t->m),
+             several ? " /* codes of all outputs, one behind the other */" : "", M,
+             p->plan->arena_bytes, M, p->sizes.weights, M, p->plan->steps, M, p->id);
+    if (several)
+        say_outputs(t);
+    else
+        dt_c_say(t, "#define %s_LOGIT_SCALE %.9ef\n#define %s_LOGIT_ZERO %d\n\n", M,
+                 (double)y->grid.scale, M, y->grid.zero_point);
     if (dt_int_inputs(t->m) > 1)
         say_inputs(t);
     else
@@ -132,18 +164,24 @@ static void say_functions(dt_c_text *t)
                  "/* Pixels 0..255 to input codes; both may be the same memory. */\n"
                  "void %s_encode(const uint8_t *pixels, uint8_t *codes);\n\n",
                  net);
+    bool several = t->m->outputs > 1;
+    dt_c_say(t,
+             "/* Input codes [%s_INPUT_BYTES] to codes of the %s [%s_%s]. Not reentrant: there "
+             "is "
+             "one\n * static arena. */\n"
+             "void %s_run(const uint8_t *input, uint8_t *%s);\n\n",
+             M, several ? "outputs" : "logits", M, dt_c_outputs(t), net, output_of(t));
+    if (!several)
+        dt_c_say(t,
+                 "/* The class with the greatest logit, the first one of several. */\n"
+                 "int32_t %s_class(const uint8_t *logits);\n\n",
+                 net);
     dt_c_say(
         t,
-        "/* Input codes [%s_INPUT_BYTES] to codes of the logits [%s_CLASSES]. Not reentrant: there "
-        "is "
-        "one\n * static arena. */\n"
-        "void %s_run(const uint8_t *input, uint8_t *logits);\n\n"
-        "/* The class with the greatest logit, the first one of several. */\n"
-        "int32_t %s_class(const uint8_t *logits);\n\n"
         "/* With -D%s_SELF_TEST: 0 when this build computes what Detent's reference does at every "
         "node, on\n * %d pictures of noise; otherwise 1 + the first node that differs. */\n"
         "int32_t %s_self_test(void);\n",
-        M, M, net, net, M, DT_C_TESTS, net);
+        M, DT_C_TESTS, net);
 }
 
 void dt_c_write_header(const dt_c_program *p, dt_text *out)
@@ -208,6 +246,18 @@ static void say_arithmetic(dt_c_text *t)
 
 /* --- source: the order of execution --- */
 
+/* Behind the outputs before it. */
+static void place_output(const dt_c_text *t, int value, char out[DT_C_PLACE])
+{
+    int64_t at = 0;
+    for (int k = 0; t->m->output[k] != value; k++)
+        at += dt_int_count(&t->m->value[t->m->output[k]]);
+    if (at)
+        snprintf(out, DT_C_PLACE, "%s + %lld", output_of(t), (long long)at);
+    else
+        snprintf(out, DT_C_PLACE, "%s", output_of(t));
+}
+
 static void place(const dt_c_text *t, int value, char out[DT_C_PLACE])
 {
     const dt_c_plan *p = t->p->plan;
@@ -216,8 +266,8 @@ static void place(const dt_c_text *t, int value, char out[DT_C_PLACE])
         snprintf(out, DT_C_PLACE, "input + %lld", (long long)made->at);
     else if (made->port)
         snprintf(out, DT_C_PLACE, "input");
-    else if (value == t->m->logits)
-        snprintf(out, DT_C_PLACE, "logits");
+    else if (dt_int_output_at(t->m, value) >= 0)
+        place_output(t, value, out);
     else
         snprintf(out, DT_C_PLACE, "arena + %lld", (long long)p->offset[value]);
 }
@@ -240,7 +290,7 @@ static void say_run(dt_c_text *t)
 {
     const dt_c_plan *p = t->p->plan;
     const char *M = t->p->macro;
-    dt_c_say(t, "\nvoid %s_run(const uint8_t *input, uint8_t *logits)\n{\n", t->p->net);
+    dt_c_say(t, "\nvoid %s_run(const uint8_t *input, uint8_t *%s)\n{\n", t->p->net, output_of(t));
     for (int i = 0; i < p->steps; i++) {
         char x[DT_C_PLACE];
         const dt_int_node *n = p->step[i].node;
@@ -298,14 +348,14 @@ static void say_test_limit(dt_c_text *t, const char *name, bool high)
 static void say_tests(dt_c_text *t)
 {
     const dt_c_plan *p = t->p->plan;
-    int64_t K = dt_int_count(&t->m->value[t->m->logits]);
+    int64_t K = dt_int_outputs(t->m);
     dt_c_say(t, "#ifdef %s_SELF_TEST\n", t->p->macro);
     say_test_limit(t, "INPUT_LOW", false);
     say_test_limit(t, "INPUT_HIGH", true);
     dt_c_say(t,
              "#define TEST_PICTURES %d\n"
-             "static const uint8_t test_logits[TEST_PICTURES][%s_CLASSES] = {\n",
-             DT_C_TESTS, t->p->macro);
+             "static const uint8_t test_logits[TEST_PICTURES][%s_%s] = {\n",
+             DT_C_TESTS, t->p->macro, dt_c_outputs(t));
     for (int i = 0; i < DT_C_TESTS; i++) {
         dt_c_say(t, "    {");
         for (int64_t k = 0; k < K; k++)
@@ -334,6 +384,6 @@ void dt_c_write_source(const dt_c_program *p, dt_text *out)
         if (!dt_c_is_input(&p->plan->step[i])) dt_c_say_numbers(&t, i);
     say_run(&t);
     say_pixels(&t);
-    dt_c_say_part(&t, c99_class);
+    if (t.m->outputs == 1) dt_c_say_part(&t, c99_class);
     say_tests(&t);
 }

@@ -26,7 +26,7 @@ typedef struct dt_c_program {
     void **packed;   /* by node of the model: what its form made of it once */
     uint8_t *pixel;  /* [C][256]: codes of pixel values; NULL: not known */
     uint32_t *crc;   /* by step: of the codes of all test pictures */
-    uint8_t *logits; /* [DT_C_TESTS][classes] */
+    uint8_t *logits; /* [DT_C_TESTS][codes of all outputs] */
     dt_c_sizes sizes;
     char id[DT_SHA256_HEX]; /* the same in both files */
 } dt_c_program;

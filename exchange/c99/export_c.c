@@ -147,7 +147,7 @@ static void run_picture(dt_c_program *p, dt_int_run *r, int picture, float *x)
 {
     const dt_c_plan *plan = p->plan;
     const dt_int_model *m = plan->model;
-    int64_t classes = dt_int_count(&m->value[m->logits]);
+    uint8_t *to = p->logits + picture * dt_int_outputs(m);
     uint32_t noise = 1 + (uint32_t)picture;
     for (int64_t i = 0; i < m->record;) {
         const dt_int_node *input = dt_int_input_at(m, i);
@@ -161,14 +161,18 @@ static void run_picture(dt_c_program *p, dt_int_run *r, int picture, float *x)
         int value = plan->step[i].node->out;
         p->crc[i] = crc32_of(p->crc[i], r->data[value], dt_int_count(&m->value[value]));
     }
-    memcpy(p->logits + picture * classes, r->data[m->logits], (size_t)classes);
+    for (int k = 0; k < m->outputs; k++) {
+        size_t count = (size_t)dt_int_count(&m->value[m->output[k]]);
+        memcpy(to, r->data[m->output[k]], count);
+        to += count;
+    }
 }
 
 static dt_status run_tests(dt_c_program *p, dt_arena *arena, dt_error *err)
 {
     const dt_int_model *m = p->plan->model;
     dt_int_run r;
-    size_t classes = (size_t)dt_int_count(&m->value[m->logits]);
+    size_t classes = (size_t)dt_int_outputs(m);
     size_t pixels = (size_t)m->record;
     float *x = dt_arena_get(arena, pixels * sizeof *x);
     p->crc = dt_arena_get(arena, (size_t)p->plan->steps * sizeof *p->crc);

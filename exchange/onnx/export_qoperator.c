@@ -93,14 +93,18 @@ static dt_status walk_model(const dt_export_source *src, const dt_int_model *mod
     w.codes = dt_arena_get(dt_onnx_arena(m), values * sizeof *w.codes);
     w.flat = dt_arena_get(dt_onnx_arena(m), values * sizeof *w.flat);
     if (!w.codes || !w.flat) return dt_qoperator_no_memory(&w);
+    int outputs[DT_GRAPH_PORTS];
+    dt_graph_wanted(src->graph, src->logits, outputs);
     dt_onnx_ports(m, src->graph, src->logits);
     dt_int_mark_rows(model, src->graph, w.flat);
     for (int i = 0; i < model->node_count; i++)
         DT_TRY(emit(&w, &model->node[i]));
-    dt_onnx_node(m, "DequantizeLinear",
-                 (const char *[]){ w.codes[model->logits], dt_qoperator_scale(&w, model->logits),
-                                   dt_qoperator_zero(&w, model->logits), NULL },
-                 dt_onnx_output_name(src->graph, src->logits), NULL);
+    for (int k = 0; k < model->outputs; k++)
+        dt_onnx_node(m, "DequantizeLinear",
+                     (const char *[]){ w.codes[model->output[k]],
+                                       dt_qoperator_scale(&w, model->output[k]),
+                                       dt_qoperator_zero(&w, model->output[k]), NULL },
+                     dt_onnx_output_name(src->graph, outputs[k]), NULL);
     return DT_OK;
 }
 

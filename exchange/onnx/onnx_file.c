@@ -33,7 +33,9 @@ static dt_status add_usage(const dt_export_source *src, const dt_lowered *l, dt_
                           dt_onnx_text(m, "pictures, %s: (level%s - mean) / std, mean %s, std %s",
                                        dt_usage_get(&u, "input.layout"),
                                        src->levels ? "" : " / 255", mean, std));
-    if (classes) dt_onnx_doc_output(m, dt_onnx_text(m, "a score for each class:\n%s", classes));
+    if (classes)
+        dt_onnx_doc_output(m, src->class_output,
+                           dt_onnx_text(m, "a score for each class:\n%s", classes));
     return DT_OK;
 }
 

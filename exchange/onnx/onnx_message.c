@@ -28,8 +28,8 @@ struct dt_onnx {
     pointers nodes, constants, metas;
     Onnx__GraphProto graph;
     Onnx__ModelProto model;
-    Onnx__ValueInfoProto *input[DT_GRAPH_PORTS], *output;
-    int inputs;
+    Onnx__ValueInfoProto *input[DT_GRAPH_PORTS], *output[DT_GRAPH_PORTS];
+    int inputs, outputs;
     size_t data_bytes, weight_bytes, trained_bytes;
 };
 
@@ -307,7 +307,7 @@ void dt_onnx_input(dt_onnx *m, const char *name, const dt_shape *shape)
 
 void dt_onnx_output(dt_onnx *m, const char *name, const dt_shape *shape)
 {
-    m->output = value_info(m, name, shape);
+    m->output[m->outputs++] = value_info(m, name, shape);
 }
 
 const char *dt_onnx_output_name(const dt_graph *g, int output)
@@ -322,7 +322,9 @@ void dt_onnx_ports(dt_onnx *m, const dt_graph *g, int output)
         const dt_shape picture = DT_SHAPE(x->dim[0], x->dim[3], x->dim[1], x->dim[2]);
         dt_onnx_input(m, dt_graph_port_name(g, v, "input"), x->rank == 4 ? &picture : x);
     }
-    dt_onnx_output(m, dt_onnx_output_name(g, output), &g->value[output].shape);
+    int outputs[DT_GRAPH_PORTS], count = dt_graph_wanted(g, output, outputs);
+    for (int k = 0; k < count; k++)
+        dt_onnx_output(m, dt_onnx_output_name(g, outputs[k]), &g->value[outputs[k]].shape);
 }
 
 void dt_onnx_doc_input(dt_onnx *m, const char *text)
@@ -330,9 +332,11 @@ void dt_onnx_doc_input(dt_onnx *m, const char *text)
     if (m->input[0]) m->input[0]->doc_string = copy_text(m, text);
 }
 
-void dt_onnx_doc_output(dt_onnx *m, const char *text)
+void dt_onnx_doc_output(dt_onnx *m, const char *name, const char *text)
 {
-    if (m->output) m->output->doc_string = copy_text(m, text);
+    for (int k = 0; k < m->outputs; k++)
+        if (m->output[k] && (!name || strcmp(m->output[k]->name, name) == 0))
+            m->output[k]->doc_string = copy_text(m, text);
 }
 
 void dt_onnx_meta(dt_onnx *m, const char *key, const char *value)
@@ -380,8 +384,8 @@ dt_status dt_onnx_pack(dt_onnx *m, const char *name, const char *version, unsign
     m->graph.initializer = m->constants.item;
     m->graph.input = m->input;
     m->graph.n_input = (size_t)m->inputs;
-    m->graph.output = &m->output;
-    m->graph.n_output = 1;
+    m->graph.output = m->output;
+    m->graph.n_output = (size_t)m->outputs;
     m->model.has_ir_version = true;
     m->model.ir_version = ir_version(m->opset);
     m->model.opset_import = opsets;

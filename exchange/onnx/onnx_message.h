@@ -60,16 +60,16 @@ void dt_onnx_constant(dt_onnx *m, const char *name, dt_onnx_type type, const dt_
 void dt_onnx_weight(dt_onnx *m, const char *name, dt_onnx_type type, const dt_shape *shape,
                     const void *data, int bits);
 /* Of a graph: what goes in, by its ports, as others lay it out: pictures [N,C,H,W], rows of numbers
- * as they are; and the output, which is called "logits" where it is no port. dim[0] is the batch
- * and is written as the symbol N. */
+ * as they are; and outputs, the one `output` called "logits" where the graph has no such ports.
+ * dim[0] is the batch and is written as the symbol N. */
 void dt_onnx_ports(dt_onnx *m, const dt_graph *g, int output);
 const char *dt_onnx_output_name(const dt_graph *g, int output);
 /* One of them by itself; inputs (at most DT_GRAPH_PORTS) in this order. */
 void dt_onnx_input(dt_onnx *m, const char *name, const dt_shape *shape);
 void dt_onnx_output(dt_onnx *m, const char *name, const dt_shape *shape);
-/* What people should know of the first input, and of the output. */
+/* What people should know of the first input, and of an output (NULL: of all). */
 void dt_onnx_doc_input(dt_onnx *m, const char *text);
-void dt_onnx_doc_output(dt_onnx *m, const char *text);
+void dt_onnx_doc_output(dt_onnx *m, const char *name, const char *text);
 void dt_onnx_meta(dt_onnx *m, const char *key, const char *value);
 
 /* Counts nodes by type, and the bytes of weights. */

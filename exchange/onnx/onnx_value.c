@@ -15,7 +15,8 @@ dt_status dt_onnx_no_memory(dt_error *err)
 
 const char *dt_onnx_out(dt_onnx_walker *w, const dt_node *node, const char *op)
 {
-    if (node->out[0] == w->src->logits) return dt_onnx_output_name(w->src->graph, w->src->logits);
+    if (dt_lower_is_output(w->src, node->out[0]))
+        return dt_onnx_output_name(w->src->graph, node->out[0]);
     return dt_onnx_text(w->m, "%s/%s", node->name, op);
 }
 
@@ -91,7 +92,7 @@ const char *dt_onnx_raw(dt_onnx_walker *w, int value)
     dt_onnx_value *v = w->value[value];
     if (v->deferred) write_deferred(w, v);
     if (v->floats) return v->floats;
-    bool last = value == w->src->logits && !v->move;
+    bool last = dt_lower_is_output(w->src, value) && !v->move;
     v->floats = last ? dt_onnx_output_name(w->src->graph, value)
                      : dt_onnx_text(w->m, "%s/DequantizeLinear", v->maker);
     dequantize(w, v->codes, v->scale, v->zero, v->floats);
@@ -102,7 +103,8 @@ const char *dt_onnx_floats(dt_onnx_walker *w, int value)
 {
     dt_onnx_value *v = w->value[value];
     const char *x = dt_onnx_raw(w, value);
-    const char *last = value == w->src->logits ? dt_onnx_output_name(w->src->graph, value) : NULL;
+    const char *last =
+        dt_lower_is_output(w->src, value) ? dt_onnx_output_name(w->src->graph, value) : NULL;
     if (v->move) v->floats = v->move(w, v->mover, v->maker, x, NULL, last);
     v->move = NULL;
     return v->floats;
@@ -203,7 +205,7 @@ dt_status dt_onnx_simple(dt_onnx_walker *w, const dt_node *node, const char *op,
 static bool ends_on_grids(const dt_onnx_walker *w, int value, bool above)
 {
     const dt_graph *g = w->src->graph;
-    if (value == w->src->logits) return false;
+    if (dt_lower_is_output(w->src, value)) return false;
     DT_QUERY_EACH_USE(u, g, value)
     {
         const dt_node *n = &g->node[u->node];

@@ -19,12 +19,16 @@ static dt_status emit(dt_onnx_walker *w, const dt_node *node)
                    "operation '%s' has no ONNX form here", node->op->name);
 }
 
-/* The logits under their name. */
+/* Outputs under their names. */
 static void finish(dt_onnx_walker *w)
 {
-    const char *y = dt_onnx_floats(w, w->src->logits);
-    const char *output = dt_onnx_output_name(w->src->graph, w->src->logits);
-    if (strcmp(y, output) != 0) dt_onnx_unary(w, "Identity", y, output, NULL);
+    int outputs[DT_GRAPH_PORTS];
+    int count = dt_graph_wanted(w->src->graph, w->src->logits, outputs);
+    for (int k = 0; k < count; k++) {
+        const char *y = dt_onnx_floats(w, outputs[k]);
+        const char *output = dt_onnx_output_name(w->src->graph, outputs[k]);
+        if (strcmp(y, output) != 0) dt_onnx_unary(w, "Identity", y, output, NULL);
+    }
 }
 
 dt_status dt_onnx_walk(const dt_lowered *l, const dt_onnx_walk_params *params, dt_onnx *m,

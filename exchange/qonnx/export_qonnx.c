@@ -139,6 +139,8 @@ static dt_status walk_model(const dt_export_source *src, const dt_int_model *mod
     w->whole = dt_arena_get(dt_onnx_arena(w->m), values * sizeof *w->whole);
     w->flat = dt_arena_get(dt_onnx_arena(w->m), values * sizeof *w->flat);
     if (!w->whole || !w->flat) return dt_qonnx_no_memory(w);
+    int outputs[DT_GRAPH_PORTS];
+    dt_graph_wanted(src->graph, src->logits, outputs);
     dt_onnx_ports(w->m, src->graph, src->logits);
     dt_int_mark_rows(model, src->graph, w->flat);
     for (int i = 0; i < model->node_count; i++) {
@@ -146,10 +148,16 @@ static dt_status walk_model(const dt_export_source *src, const dt_int_model *mod
         if (!n->form->qonnx) return dt_form_refuse(n->form, n->name, "QONNX", w->err);
         DT_TRY(n->form->qonnx(w, n));
     }
-    const float scale = model->value[model->logits].grid.scale;
-    dt_onnx_constant(w->m, "logits.scale", DT_ONNX_FLOAT, &dt_onnx_scalar, &scale);
-    dt_onnx_node(w->m, "Mul", (const char *[]){ w->whole[model->logits], "logits.scale", NULL },
-                 dt_onnx_output_name(src->graph, src->logits), NULL);
+    for (int k = 0; k < model->outputs; k++) {
+        const float scale = model->value[model->output[k]].grid.scale;
+        const char *output = dt_onnx_output_name(src->graph, outputs[k]);
+        /* The only one's constant has this name whatever the output is called. */
+        const char *name =
+            model->outputs == 1 ? "logits.scale" : dt_onnx_text(w->m, "%s/output.scale", output);
+        dt_onnx_constant(w->m, name, DT_ONNX_FLOAT, &dt_onnx_scalar, &scale);
+        dt_onnx_node(w->m, "Mul", (const char *[]){ w->whole[model->output[k]], name, NULL },
+                     output, NULL);
+    }
     return DT_OK;
 }
 

@@ -60,7 +60,7 @@ dt_status dt_target_check_graph(const dt_target *t, const dt_export_source *src,
     bool *needed = dt_get(src->alloc, (size_t)src->graph->node_count + 1, "target");
     *out = (dt_target_report){ .count = 0 };
     if (!needed) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to check the target");
-    dt_query_cone(low.graph, &low.logits, 1, needed);
+    dt_lower_cone(&low, needed);
     const dt_target_net net = { &low, needed, NULL, allow_float };
     find(t, &net, out);
     dt_put(src->alloc, needed);
@@ -76,7 +76,7 @@ dt_status dt_target_check(const dt_target *t, const dt_export_source *src, bool 
     if (out->broken) return DT_OK;
     bool *needed = dt_get(src->alloc, (size_t)src->graph->node_count + 1, "target");
     if (!needed) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to check the target");
-    dt_query_cone(low.graph, &low.logits, 1, needed);
+    dt_lower_cone(&low, needed);
     dt_status st = dt_lower_new(&low, &l, err);
     if (st == DT_OK) {
         const dt_target_net net = { &low, needed, l, allow_float };

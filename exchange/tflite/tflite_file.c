@@ -40,15 +40,24 @@ static dt_status add_usage(const dt_export_source *src, const dt_int_model *mode
     return DT_OK;
 }
 
+/* A single output is called "logits", whatever its port. */
+static void name_outputs(const dt_export_source *src, dt_tflite_ends *ends)
+{
+    int value[DT_GRAPH_PORTS], count = dt_graph_wanted(src->graph, src->logits, value);
+    for (int k = 0; k < count; k++)
+        ends->name[k] = count == 1 ? "logits" : dt_graph_port_name(src->graph, value[k], "logits");
+}
+
 static dt_status fill(const dt_export_source *src, const dt_int_model *model, bool halves,
                       dt_arena *arena, dt_tflite *m, const char *path, dt_export_report *report,
                       dt_error *err)
 {
     unsigned char *bytes;
-    int input, output;
-    DT_TRY(dt_tflite_walk(model, halves, arena, m, &input, &output, err));
+    dt_tflite_ends ends = { .outputs = 0 };
+    name_outputs(src, &ends);
+    DT_TRY(dt_tflite_walk(model, halves, arena, m, &ends, err));
     DT_TRY(add_usage(src, model, arena, m, err));
-    DT_TRY(dt_tflite_pack(m, src->name, input, output, &bytes, &report->bytes, err));
+    DT_TRY(dt_tflite_pack(m, src->name, &ends, &bytes, &report->bytes, err));
     dt_tflite_describe(m, report);
     dt_status st =
         path ? dt_file_write_checked(NULL, path, bytes, report->bytes, dt_tflite_check, m, err)

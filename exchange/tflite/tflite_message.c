@@ -249,13 +249,15 @@ static dt_fb_object *operator_codes(dt_tflite *m)
 }
 
 /* SubGraph: tensors 0, inputs 1, outputs 2, operators 3, name 4. */
-static dt_fb_object *subgraph(dt_tflite *m, int input, int output)
+static dt_fb_object *subgraph(dt_tflite *m, const dt_tflite_ends *ends)
 {
     dt_fb_object *o = dt_fb_table(m->fb);
-    const int32_t in = input, out = output;
+    int32_t in = ends->input, out[DT_GRAPH_PORTS];
+    for (int k = 0; k < ends->outputs; k++)
+        out[k] = ends->output[k];
     dt_fb_set_object(o, 0, dt_fb_objects(m->fb, m->tensors.item, m->tensors.count));
     dt_fb_set_object(o, 1, dt_fb_vector(m->fb, &in, 1, sizeof in, 4));
-    dt_fb_set_object(o, 2, dt_fb_vector(m->fb, &out, 1, sizeof out, 4));
+    dt_fb_set_object(o, 2, dt_fb_vector(m->fb, out, (size_t)ends->outputs, sizeof *out, 4));
     dt_fb_set_object(o, 3, dt_fb_objects(m->fb, m->nodes.item, m->nodes.count));
     dt_fb_set_object(o, 4, dt_fb_string(m->fb, "main"));
     return dt_fb_objects(m->fb, &o, 1);
@@ -273,20 +275,23 @@ void dt_tflite_metadata(dt_tflite *m, const char *name, const char *text)
 }
 
 /* TensorMap: name 0, tensor_index 1. */
-static dt_fb_object *named(dt_tflite *m, const char *name, int tensor)
+static dt_fb_object *named(dt_tflite *m, const char *const *name, const int *tensor, int count)
 {
-    dt_fb_object *o = dt_fb_table(m->fb);
-    dt_fb_set_object(o, 0, dt_fb_string(m->fb, name));
-    dt_fb_set(o, 1, 4, tensor);
-    return dt_fb_objects(m->fb, &o, 1);
+    dt_fb_object *o[DT_GRAPH_PORTS];
+    for (int k = 0; k < count; k++) {
+        o[k] = dt_fb_table(m->fb);
+        dt_fb_set_object(o[k], 0, dt_fb_string(m->fb, name[k]));
+        dt_fb_set(o[k], 1, 4, tensor[k]);
+    }
+    return dt_fb_objects(m->fb, o, (size_t)count);
 }
 
 /* SignatureDef: inputs 0, outputs 1, signature_key 2, subgraph_index 4. */
-static dt_fb_object *signature(dt_tflite *m, int input, int output)
+static dt_fb_object *signature(dt_tflite *m, const dt_tflite_ends *ends)
 {
     dt_fb_object *o = dt_fb_table(m->fb);
-    dt_fb_set_object(o, 0, named(m, "input", input));
-    dt_fb_set_object(o, 1, named(m, "logits", output));
+    dt_fb_set_object(o, 0, named(m, (const char *[]){ "input" }, &ends->input, 1));
+    dt_fb_set_object(o, 1, named(m, ends->name, ends->output, ends->outputs));
     dt_fb_set_object(o, 2, dt_fb_string(m->fb, "serving_default"));
     dt_fb_set(o, 4, 4, 0);
     return dt_fb_objects(m->fb, &o, 1);
@@ -294,19 +299,19 @@ static dt_fb_object *signature(dt_tflite *m, int input, int output)
 
 /* Model: version 0, operator_codes 1, subgraphs 2, description 3, buffers 4, metadata 6,
  * signature_defs 7. */
-dt_status dt_tflite_pack(dt_tflite *m, const char *description, int input, int output,
+dt_status dt_tflite_pack(dt_tflite *m, const char *description, const dt_tflite_ends *ends,
                          unsigned char **out_bytes, size_t *out_size, dt_error *err)
 {
     if (m->failed) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the TFLite model");
     dt_fb_object *root = dt_fb_table(m->fb);
     dt_fb_set(root, 0, 4, SCHEMA_VERSION);
     dt_fb_set_object(root, 1, operator_codes(m));
-    dt_fb_set_object(root, 2, subgraph(m, input, output));
+    dt_fb_set_object(root, 2, subgraph(m, ends));
     dt_fb_set_object(root, 3, dt_fb_string(m->fb, description));
     dt_fb_set_object(root, 4, dt_fb_objects(m->fb, m->buffers.item, m->buffers.count));
     if (m->metadata.count)
         dt_fb_set_object(root, 6, dt_fb_objects(m->fb, m->metadata.item, m->metadata.count));
-    dt_fb_set_object(root, 7, signature(m, input, output));
+    dt_fb_set_object(root, 7, signature(m, ends));
     return dt_fb_pack(m->fb, root, "TFL3", out_bytes, out_size, err);
 }
 

@@ -72,7 +72,11 @@ void dt_tflite_describe(const dt_tflite *m, dt_export_report *report);
 /* A file's text beside the model, by name (Model.metadata). */
 void dt_tflite_metadata(dt_tflite *m, const char *name, const char *text);
 /* The file's bytes, to be given back with dt_put(a, .). */
-dt_status dt_tflite_pack(dt_tflite *m, const char *description, int input, int output,
+typedef struct dt_tflite_ends {
+    int input, output[DT_GRAPH_PORTS], outputs; /* tensors */
+    const char *name[DT_GRAPH_PORTS];           /* of outputs */
+} dt_tflite_ends;
+dt_status dt_tflite_pack(dt_tflite *m, const char *description, const dt_tflite_ends *ends,
                          unsigned char **out_bytes, size_t *out_size, dt_error *err) DT_MUST_CHECK;
 
 /* The bytes of a file are the model's: they can be read, and all its constants are there. A

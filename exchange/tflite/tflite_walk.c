@@ -181,19 +181,19 @@ static dt_status emit(dt_tflite_walker *w, const dt_int_node *n)
     return of->form->tflite(w, of, n);
 }
 
-/* [N,classes] */
-static int logits_tensor(dt_tflite_walker *w)
+/* [N,classes], under its name. */
+static int output_tensor(dt_tflite_walker *w, int value, const char *name)
 {
-    int value = w->model->logits, classes = (int)w->model->value[value].C;
+    int classes = (int)w->model->value[value].C;
     const int32_t shape[] = { -1, classes };
-    int in[] = { w->tensor[value], dt_tflite_ints(w, "logits", ".shape", DT_SHAPE(2), shape) };
-    int out = dt_tflite_codes(w, "logits", "", value, DT_SHAPE(1, classes));
+    int in[] = { w->tensor[value], dt_tflite_ints(w, name, ".shape", DT_SHAPE(2), shape) };
+    int out = dt_tflite_codes(w, name, "", value, DT_SHAPE(1, classes));
     dt_tflite_node(w->m, DT_TFL_RESHAPE, in, 2, out, NULL);
     return out;
 }
 
 dt_status dt_tflite_walk(const dt_int_model *model, bool halves, dt_arena *arena, dt_tflite *m,
-                         int *out_input, int *out_output, dt_error *err)
+                         dt_tflite_ends *out, dt_error *err)
 {
     dt_tflite_walker w = { .model = model, .halves = halves, .m = m, .arena = arena, .err = err };
     size_t values = (size_t)model->value_count;
@@ -207,7 +207,9 @@ dt_status dt_tflite_walk(const dt_int_model *model, bool halves, dt_arena *arena
                        dt_int_inputs(model));
     for (int i = 0; i < model->node_count; i++)
         DT_TRY(emit(&w, &model->node[i]));
-    *out_input = w.tensor[model->node[0].out];
-    *out_output = logits_tensor(&w);
+    out->input = w.tensor[model->node[0].out];
+    out->outputs = model->outputs;
+    for (int k = 0; k < model->outputs; k++)
+        out->output[k] = output_tensor(&w, model->output[k], out->name[k]);
     return DT_OK;
 }

@@ -5,9 +5,10 @@
 
 #include "exchange/tflite/tflite_message.h"
 
-/* Adds the model's nodes; tells the tensors of its input and of the logits. `halves`: weights of up
+/* Adds the model's nodes; tells the tensors of its input and of its outputs, whose names are
+ * in `out` before. `halves`: weights of up
  * to 4 bits are INT4, two in a byte. Errors: UNSUPPORTED names the layer; NOMEM. */
 dt_status dt_tflite_walk(const dt_int_model *model, bool halves, dt_arena *arena, dt_tflite *m,
-                         int *out_input, int *out_output, dt_error *err) DT_MUST_CHECK;
+                         dt_tflite_ends *out, dt_error *err) DT_MUST_CHECK;
 
 #endif

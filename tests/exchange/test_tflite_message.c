@@ -29,7 +29,10 @@ static fb_file make(dt_export_report *report)
         m, &(dt_tfl_tensor){ .name = "b", .type = DT_TFL_S32, .shape = DT_SHAPE(2), .data = bias });
     dt_tflite_node(m, DT_TFL_CONV_2D, in, 3, out, (int[]){ 1, 2, 3, 0, 1, 1 });
     dt_tflite_describe(m, report);
-    ck_assert_int_eq(dt_tflite_pack(m, "text", in[0], out, &bytes, &f.size, NULL), DT_OK);
+    const dt_tflite_ends ends = {
+        .input = in[0], .output = { out }, .outputs = 1, .name = { "logits" }
+    };
+    ck_assert_int_eq(dt_tflite_pack(m, "text", &ends, &bytes, &f.size, NULL), DT_OK);
     dt_tflite_free(m);
     f.bytes = bytes;
     return f;

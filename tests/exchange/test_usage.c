@@ -84,7 +84,7 @@ START_TEST(grids_are_of_the_ends_and_in_the_files_codes)
     ck_assert_int_eq(dt_lower_new(&t.low, &l, &err), DT_OK);
     dt_usage_ends ends = dt_usage_of_lowered(l, "NHWC");
     ck_assert_ptr_nonnull(ends.input);
-    ck_assert_ptr_nonnull(ends.logits);
+    ck_assert_ptr_nonnull(ends.output[0]);
     ends.offset = -128;
     dt_arena *arena = dt_arena_new(NULL, "test");
     ck_assert_int_eq(dt_usage_make(&t.src, &ends, arena, &u, &err), DT_OK);

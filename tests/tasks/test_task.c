@@ -55,12 +55,12 @@ START_TEST(classify_counts_top1_and_top5)
     const dt_goal g = goal_of("classify", K);
     dt_score s = { 0 };
     dt_score_add(&s, &g, x, labels, N, predictions);
-    ck_assert(s.sum[0] == 2 && s.sum[1] == 3 && s.count == 4);
+    ck_assert(s.sum[0][0] == 2 && s.sum[0][1] == 3 && s.count == 4);
     ck_assert(dt_score_value(&s, &g, 0) == 50 && dt_score_value(&s, &g, 1) == 75);
     ck_assert(predictions[0] == 1 && predictions[1] == 0 && predictions[3] == 0);
     const int32_t last[N] = { 1, 4, 5, 7 }; /* of equals, seven come before */
     dt_score_add(&s, &g, x, last, N, NULL);
-    ck_assert(s.sum[0] == 2 + 1 && s.sum[1] == 3 + 2);
+    ck_assert(s.sum[0][0] == 2 + 1 && s.sum[0][1] == 3 + 2);
     dt_score few = { 0 };
     ck_assert(dt_score_value(&few, &g, 0) == 0);
     dt_score_add(&few, &g, x, labels, 1, NULL); /* padding is not counted */
@@ -70,12 +70,12 @@ END_TEST
 
 START_TEST(parts_are_joined)
 {
-    dt_score s = { 3, 1.5, { 1, 2, 3, 4, 5 } };
-    const dt_score part = { 2, 0.25, { 10, 20, 30, 40, 50 } };
+    dt_score s = { 3, 1.5, { { 1, 2, 3, 4, 5 } } };
+    const dt_score part = { 2, 0.25, { { 10, 20, 30, 40, 50 } } };
     dt_score_join(&s, &part);
     ck_assert(s.count == 5 && s.loss == 1.75);
     for (int i = 0; i < DT_TASK_SUMS; i++)
-        ck_assert(s.sum[i] == 11 * (i + 1));
+        ck_assert(s.sum[0][i] == 11 * (i + 1));
 }
 END_TEST
 
@@ -116,9 +116,9 @@ START_TEST(regress_measures_distances)
     ck_assert_double_eq_tol(dt_score_value(&s, &g, 2), 1 - 5 / 6.0, 1e-12); /* mean 3: 4+1+0+1 */
     ck_assert(dt_goal_is_better(&g, 1, 1.5) && !dt_goal_is_better(&g, 1.5, 1));
     dt_score near = s;
-    near.sum[0] *= 1.02 * 1.02;
+    near.sum[0][0] *= 1.02 * 1.02;
     ck_assert(dt_goal_agrees(&g, &s, &near));
-    near.sum[0] *= 1.02 * 1.02;
+    near.sum[0][0] *= 1.02 * 1.02;
     ck_assert(!dt_goal_agrees(&g, &s, &near));
 }
 END_TEST
@@ -131,14 +131,64 @@ START_TEST(the_better_score_is_the_tasks)
 }
 END_TEST
 
+/* A label and two numbers beside each other, with an output in between that nobody trains. */
+START_TEST(parts_are_scored_beside_each_other)
+{
+    dt_goal g = goal_of("classify", 3), box = goal_of("regress", 2);
+    g.part[0].output = "class";
+    g.part[1] = box.part[0];
+    g.part[1].output = "box";
+    g.part[1].at = 4;
+    g.part[1].answer_at = sizeof(int32_t);
+    g.part[1].weight = 0.5;
+    g.part[2] = (dt_goal_part){ .output = "more", .K = 1, .at = 3 };
+    g.trained = 2;
+    g.count = 3;
+    g.K = 6;
+    g.decides = 1;
+    const real y[2 * 6] = { 1, 3, 2, 99, 0.5f, 1, 4, 0, 0, 99, 2, 2 };
+    struct {
+        int32_t label;
+        float box[2];
+    } answer[2] = { { 1, { 0.5f, 0 } }, { 2, { 2, 2 } } };
+    float means[2 * 3];
+    char text[DT_GOAL_NAME];
+    dt_score s = { 0 };
+    ck_assert_uint_eq(dt_goal_answer_bytes(&g), sizeof answer[0]);
+    ck_assert_int_eq(dt_goal_predicted(&g), 3);
+    dt_score_add(&s, &g, y, answer, 2, means);
+    ck_assert(s.sum[0][0] == 1 && s.sum[1][0] == 1 && s.count == 2);
+    ck_assert(means[0] == 1 && means[1] == 0.5f && means[3] == 0 && means[4] == 2);
+    ck_assert(dt_score_value(&s, &g, 0) == 50); /* top-1 */
+    ck_assert_int_eq(dt_goal_first(&g, 1), 2);
+    ck_assert_double_eq_tol(dt_score_value(&s, &g, 2), 0.5, 1e-12); /* sqrt(1/4) */
+    ck_assert_ptr_null(dt_goal_metric(&g, 5, NULL));
+    ck_assert_str_eq(dt_goal_key(&g, 2, text), "box_rmse");
+    ck_assert_str_eq(dt_goal_label(&g, 0, text), "class top-1");
+    ck_assert_double_eq_tol(dt_score_deciding(&s, &g), 0.5, 1e-12);
+    ck_assert(dt_goal_is_better(&g, 0.4, 0.5)); /* of the numbers, the lower */
+    g.decides = -1;
+    s.loss = 0.25;
+    ck_assert(dt_score_deciding(&s, &g) == 0.25 && dt_goal_is_better(&g, 0.2, 0.25));
+    double want =
+        log(exp(1) + exp(3) + exp(2)) - 3 + 0.5 * g.part[1].loss->of(NULL, y + 4, answer[0].box, 2);
+    const dt_loss *ce = g.part[0].loss;
+    double conf[8] = { 0 }; /* no smoothing */
+    ck_assert_uint_le(ce->row.conf_size, sizeof conf);
+    g.part[0].loss_conf = conf;
+    ck_assert_double_eq_tol(dt_goal_loss(&g, y, &answer[0]), want, 1e-6);
+}
+END_TEST
+
 START_TEST(metrics_are_printed_with_their_units)
 {
     char text[DT_METRIC_TEXT];
     const dt_goal g = goal_of("classify", 10);
-    ck_assert_str_eq(dt_metric_print(&g.task->metric[0], 91.449, text), "91.45%");
+    ck_assert_str_eq(dt_metric_print(dt_goal_metric(&g, 0, NULL), 91.449, text), "91.45%");
 }
 END_TEST
 
 DT_TEST_MAIN("task", rows_are_whole, losses_are_whole, classify_counts_top1_and_top5,
              multilabel_counts_flags, regress_measures_distances, parts_are_joined,
-             the_better_score_is_the_tasks, metrics_are_printed_with_their_units)
+             the_better_score_is_the_tasks, parts_are_scored_beside_each_other,
+             metrics_are_printed_with_their_units)

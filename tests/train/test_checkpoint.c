@@ -62,7 +62,7 @@ static const dt_run_position somewhere = { .step = 7,
                                            .steps_per_epoch = 4,
                                            .total_steps = 120,
                                            .last_step = 120,
-                                           .seen = { 24, 0.1, { 5 } },
+                                           .seen = { 24, 0.1, { { 5 } } },
                                            .best = 100. / 3 };
 
 START_TEST(everything_comes_back)
@@ -85,7 +85,7 @@ START_TEST(everything_comes_back)
     ck_assert_str_eq(note, "");
     ck_assert_int_eq(at.step, 7);
     ck_assert_int_eq(at.seen.count, 24);
-    ck_assert(at.seen.sum[0] == 5);
+    ck_assert(at.seen.sum[0][0] == 5);
     ck_assert(at.seen.loss == somewhere.seen.loss && at.best == somewhere.best); /* every bit */
     for (int i = 0; i < a.s.net.graph.value_count; i++) {
         size_t n = (size_t)dt_shape_count(&a.s.net.graph.value[i].shape) * sizeof(real);

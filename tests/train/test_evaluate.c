@@ -40,7 +40,7 @@ START_TEST(batch_and_threads_change_no_prediction)
     ck_assert_int_eq(whole.count, 37);
     ck_assert_int_eq(parts.count, 37);
     ck_assert_mem_eq(a, b, sizeof a);
-    ck_assert(whole.sum[0] == parts.sum[0]);
+    ck_assert(whole.sum[0][0] == parts.sum[0][0]);
     /* The loss of a batch is rounded to float. */
     ck_assert_double_eq_tol(whole.loss, parts.loss, 1e-5);
     ck_assert(whole.loss > 1 && whole.loss < 10);

@@ -62,7 +62,7 @@ static void log_steps(dt_metrics *m, int64_t from, int64_t to)
         ck_assert_int_eq(dt_metrics_step(m, &at, &(dt_run_step){ 1.5, 0.1, 0 }, NULL), DT_OK);
         const dt_run_epoch e = { .epoch = step / 20,
                                  .step = step,
-                                 .score = { .sum = { 1 }, .count = 4 } };
+                                 .score = { .sum = { { 1 } }, .count = 4 } };
         if (step % 20 == 0) ck_assert_int_eq(dt_metrics_epoch(m, &e, NULL), DT_OK);
     }
 }
@@ -104,7 +104,7 @@ START_TEST(what_is_no_number_is_null)
     const dt_run_epoch e = { .epoch = 1,
                              .step = 20,
                              .train = { .loss = INFINITY },
-                             .score = { .loss = NAN, .sum = { 1 }, .count = 4 } };
+                             .score = { .loss = NAN, .sum = { { 1 } }, .count = 4 } };
     begin();
     ck_assert_int_eq(dt_metrics_open(&m, &held, &goal, 0, false, NULL), DT_OK);
     ck_assert_int_eq(dt_metrics_step(&m, &at, &(dt_run_step){ NAN, 0.1, 0 }, NULL), DT_OK);
@@ -127,7 +127,9 @@ START_TEST(an_epoch_that_goes_on_is_logged_once)
         begin();
         ck_assert_int_eq(dt_metrics_open(&m, &held, &goal, 0, false, NULL), DT_OK);
         log_steps(&m, 10, 30);
-        const dt_run_epoch cut = { .epoch = 2, .step = 30, .score = { .sum = { 1 }, .count = 4 } };
+        const dt_run_epoch cut = { .epoch = 2,
+                                   .step = 30,
+                                   .score = { .sum = { { 1 } }, .count = 4 } };
         ck_assert_int_eq(dt_metrics_epoch(&m, &cut, NULL), DT_OK);
         dt_metrics_close(&m);
         ck_assert_int_eq(dt_metrics_open(&m, &held, &goal, 30, goes_on, NULL), DT_OK);

@@ -118,6 +118,13 @@ static const struct {
     { BEHIND "- {op: add, from: [a, input]}\n", "n.yaml:4: layers.2: add" },
     { BEHIND "- {op: linear, out: classes}\n", "the output is [1,8,8,3]" },
     { BEHIND "- {op: gap}\noutput: b\n", "output: names no layer" },
+    { BEHIND "- {op: gap}\noutputs: [b]\n", "outputs.0: names no layer" },
+    { BEHIND "- {op: gap}\noutputs: []\n", "outputs: must be 1 to 8 outputs" },
+    { BEHIND "- {name: g, op: gap}\noutputs: g\n", "outputs: must be 1 to 8 outputs" },
+    { BEHIND "- {name: g, op: gap}\noutputs: {a: g, b: g}\n", "names layer 'g' twice" },
+    { BEHIND "- {name: g, op: gap}\noutputs: {'a b': g}\n", "is no name of an output" },
+    { BEHIND "- {name: g, op: gap}\noutputs: {a: g}\noutput: g\n", "stands beside output" },
+    { BEHIND "- {name: g, op: gap}\noutputs: [g, r]\n", "outputs.1: the output is [1,8,8,4]" },
     { BEHIND "- {op: conv2d, out: 5, groups: 2}\n", "groups that do not divide" },
 };
 
@@ -128,6 +135,28 @@ START_TEST(what_is_wrong_is_named)
     ck_assert_int_ne(build(refusals[_i].text, &t, &err), DT_OK);
     ck_assert_msg(strstr(err.text, refusals[_i].words) != NULL, "%s", err.text);
     ck_assert_ptr_null(strchr(err.text, '\n'));
+    end(&t);
+}
+END_TEST
+
+/* Several outputs have ports, in their order, and each ends in a last layer. */
+START_TEST(outputs_have_names)
+{
+    built t;
+    dt_error err = { .text = "" };
+    ck_assert_msg(build(BEHIND
+                        "- {name: g, op: gap}\n- {name: f, op: linear, out: classes}\n"
+                        "- {name: h, op: linear, out: 2, from: g}\noutputs: {box: h, kind: f}\n",
+                        &t, &err) == DT_OK,
+                  "%s", err.text);
+    ck_assert_int_eq(dt_yaml_net_outputs(t.net), 2);
+    ck_assert_int_eq(dt_graph_output(&t.graph, 0), t.y);
+    ck_assert(dt_shape_equal(&t.graph.value[t.y].shape, &DT_SHAPE(1, 2)));
+    ck_assert_str_eq(dt_graph_port_name(&t.graph, dt_graph_output(&t.graph, 1), ""), "kind");
+    ck_assert_int_eq(dt_graph_output(&t.graph, 2), -1);
+    ck_assert_int_eq(dt_graph_outputs(&t.graph), 5);
+    for (int i = 1; i <= 2; i++)
+        ck_assert_int_eq(t.graph.node[t.graph.node_count - i].role, DT_LAYER_LAST);
     end(&t);
 }
 END_TEST
@@ -216,6 +245,7 @@ int main(int argc, char **argv)
     Suite *suite = suite_create("net_yaml");
     TCase *all = tcase_create("all");
     tcase_add_test(all, layers_have_names_shapes_starts_and_roles);
+    tcase_add_test(all, outputs_have_names);
     tcase_add_test(all, moves_have_shapes);
     tcase_add_test(all, pooling_rounds_up);
     tcase_add_loop_test(all, what_is_wrong_is_named, 0, DT_ARRAY_LEN(refusals));

@@ -42,7 +42,7 @@ START_TEST(other_outputs_than_classes_have_no_names)
     open_session(&s, &recipe, SMALL("10"), false);
     dt_put(s.alloc, s.classes);
     s.classes = NULL;
-    s.net.goal.K = 11; /* other outputs than the set has classes */
+    s.net.goal.part[0].K = 11; /* other outputs than the set has classes */
     ck_assert_int_eq(dt_session_name_classes(&s, NULL), DT_OK);
     ck_assert_ptr_null(s.classes);
     close_session(&s, recipe);

@@ -83,7 +83,7 @@ START_TEST(a_sound_model_is_verified)
         run(&t, m, NULL, &v);
         ck_assert_int_eq(dt_verify_first_engine(&v), -1);
         ck_assert_int_eq(dt_verify_first_float(&v), -1);
-        ck_assert_int_ge(v.same, PICTURES - 4);
+        ck_assert_int_ge(v.same[0], PICTURES - 4);
         int sites = 0;
         for (int i = 0; i < m->node_count; i++) {
             const dt_int_value *y = &m->value[m->node[i].out];
@@ -160,15 +160,15 @@ START_TEST(scores_count_only_over_many_pictures)
     dt_net net = { .goal = goal_of("classify", 10) };
     dt_verify v = { .params = { .net = &net },
                     .pictures = 9999,
-                    .score_float = { .count = 9999, .sum = { 9000 } },
+                    .score_float = { .count = 9999, .sum = { { 9000 } } },
                     .score_integer = { .count = 9999 } };
     ck_assert(dt_verify_scores_agree(&v));
     v.pictures = v.score_float.count = v.score_integer.count = 10000;
-    v.score_integer.sum[0] = 9030;
+    v.score_integer.sum[0][0] = 9030;
     ck_assert(dt_verify_scores_agree(&v));
-    v.score_integer.sum[0] = 9031;
+    v.score_integer.sum[0][0] = 9031;
     ck_assert(!dt_verify_scores_agree(&v));
-    v.score_integer.sum[0] = 8969;
+    v.score_integer.sum[0][0] = 8969;
     ck_assert(!dt_verify_scores_agree(&v));
 }
 END_TEST

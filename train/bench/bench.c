@@ -136,18 +136,19 @@ static dt_status open_dynamics(bench *b, dt_error *err)
 
 static dt_status open_step(bench *b, dt_error *err)
 {
-    const int outputs[] = { b->net.loss, b->net.logits };
+    int outputs[DT_NET_WANTED];
     DT_TRY(dt_optim_state_init(&b->optim, &b->p->recipe->train, &b->net.graph, b->p->alloc, err));
     b->optim.threads = b->threads;
-    return dt_plan_init(&b->plan,
-                        &(dt_plan_request){ .graph = dt_net_steps(&b->net),
-                                            .kernels = &b->kernels,
-                                            .mode = DT_MODE_TRAIN,
-                                            .batch = b->batch,
-                                            .threads = b->threads,
-                                            .outputs = outputs,
-                                            .output_count = 2 },
-                        b->p->alloc, err);
+    return dt_plan_init(
+        &b->plan,
+        &(dt_plan_request){ .graph = dt_net_steps(&b->net),
+                            .kernels = &b->kernels,
+                            .mode = DT_MODE_TRAIN,
+                            .batch = b->batch,
+                            .threads = b->threads,
+                            .outputs = outputs,
+                            .output_count = dt_net_wanted(&b->net, DT_MODE_TRAIN, outputs) },
+        b->p->alloc, err);
 }
 
 static void close_step(bench *b)
@@ -247,7 +248,7 @@ static dt_status one_step(bench *b, step_times *t, dt_error *err)
     DT_TRY(dt_loader_next(b->loader, &batch, err));
     double ready = dt_bench_now();
     dt_exec_set_input(&b->exec, b->net.input, batch.x);
-    dt_exec_set_input(&b->exec, b->net.labels, dt_batch_answers(&batch));
+    dt_exec_feed_answers(&b->exec, dt_batch_answers(&batch));
     dt_dynamics_forward(&b->dynamics);
     DT_TRY(dt_exec_forward(&b->exec, err));
     dt_exec_backward(&b->exec);

@@ -164,17 +164,18 @@ static dt_status count_plan(const dt_session *s, const dt_graph *g, dt_norms nor
 {
     dt_plan plan;
     const dt_net *net = &s->net;
-    const int outputs[] = { net->loss, net->logits };
-    DT_TRY(dt_plan_init(&plan,
-                        &(dt_plan_request){ .graph = g,
-                                            .kernels = &s->kernels,
-                                            .mode = DT_MODE_EVAL,
-                                            .norms = norms,
-                                            .batch = batch,
-                                            .threads = s->threads,
-                                            .outputs = outputs,
-                                            .output_count = 2 },
-                        s->alloc, err));
+    int outputs[DT_NET_WANTED];
+    DT_TRY(dt_plan_init(
+        &plan,
+        &(dt_plan_request){ .graph = g,
+                            .kernels = &s->kernels,
+                            .mode = DT_MODE_EVAL,
+                            .norms = norms,
+                            .batch = batch,
+                            .threads = s->threads,
+                            .outputs = outputs,
+                            .output_count = dt_net_wanted(net, DT_MODE_EVAL, outputs) },
+        s->alloc, err));
     void *arena = dt_get(s->alloc, plan.arena_bytes, "step arena");
     dt_put(s->alloc, arena);
     dt_plan_fini(&plan);
@@ -211,7 +212,10 @@ static dt_status count_loaders(const dt_session *s, const dt_session_params *p,
 {
     int64_t samples = s->data ? p->eval_batch : 0;
     if (p->training) samples += s->data_conf->batch + s->recipe->eval.batch;
-    size_t bytes = dt_budget_loader_bytes(input, s->net.classes, samples);
+    const dt_data_info *info = s->data ? dt_data_info_of(s->data) : NULL;
+    bool record = info && info->answer == DT_ANSWER_RECORD;
+    size_t bytes =
+        dt_budget_loader_bytes(input, record ? (int)info->answers : s->net.classes, samples);
     *out = bytes ? dt_get(s->alloc, bytes, "loader") : NULL;
     return *out || !bytes ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
 }

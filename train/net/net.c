@@ -12,6 +12,7 @@
 #include "layers/models.h"
 #include "layers/place.h"
 #include "train/net/net_file.h"
+#include "train/net/net_goal.h"
 
 static dt_status choose(void *arg, const char *layer, dt_layer_role role, dt_side side,
                         dt_quant_choice *out, dt_error *err)
@@ -29,50 +30,6 @@ static dt_status residual_choice(dt_net *net, int bits, dt_quant_choice *out, dt
     dt_opt_defaults(row->opts, conf);
     *out = (dt_quant_choice){ .quantized = true, .method = row, .bits = bits, .conf = conf };
     return DT_OK;
-}
-
-/* The recipe's task, its loss and their options. */
-static dt_status set_goal(dt_net *net, const dt_recipe *recipe, dt_error *err)
-{
-    dt_goal *g = &net->goal;
-    const dt_row *row = recipe->task.loss.row;
-    g->task = (const dt_net_task *)(const void *)recipe->task.choice.row;
-    g->conf = recipe->task.choice.conf;
-    g->K = net->classes;
-    if (!row) DT_TRY(dt_table_get(&dt_losses, g->task->loss, NULL, &row, err));
-    g->loss = (const dt_loss *)(const void *)row;
-    if (g->loss->answer != g->task->answer)
-        return dt_fail(err, DT_ERR_ARG, &(dt_where){ recipe->name, 0, "task.loss" },
-                       "'%s' compares with other answers than those of task '%s', whose own is "
-                       "'%s'",
-                       row->name, g->task->row.name, g->task->loss);
-    return DT_OK;
-}
-
-/* The loss's options, in the graph's memory. */
-static dt_status set_loss_conf(dt_net *net, const dt_recipe *recipe, dt_error *err)
-{
-    dt_goal *g = &net->goal;
-    const dt_row *row = &g->loss->row;
-    double share = recipe->train.label_smoothing;
-    void *conf = dt_arena_get(net->graph.arena, row->conf_size ? row->conf_size : 1);
-    if (!conf) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
-    dt_opt_defaults(row->opts, conf);
-    if (recipe->task.loss.conf) memcpy(conf, recipe->task.loss.conf, row->conf_size);
-    if (g->loss->smooth)
-        g->loss->smooth(conf, share);
-    else if (share > 0)
-        return dt_fail(err, DT_ERR_ARG, &(dt_where){ recipe->name, 0, "train.label_smoothing" },
-                       "%g: loss '%s' has no labels that could be smoothed", share, row->name);
-    g->loss_conf = conf;
-    return DT_OK;
-}
-
-static dt_status add_loss(dt_net *net, const char *name, int answers, int *out, dt_error *err)
-{
-    const int in[] = { net->logits, answers };
-    return dt_graph_node(&net->graph, net->goal.loss->row.name, name, net->goal.loss_conf, in, 2,
-                         out, err);
 }
 
 dt_shape dt_net_input_shape(const dt_net_input *input)
@@ -114,36 +71,40 @@ static dt_status add_data(dt_net *net, const dt_net_input *input, dt_error *err)
 
 static dt_status add_inputs(dt_net *net, const dt_net_input *input, dt_error *err)
 {
-    bool label = net->goal.task->answer == DT_ANSWER_LABEL;
-    const dt_value labels = { .name = net->goal.task->wanted,
-                              .kind = DT_VALUE_INPUT,
-                              .batched = true,
-                              .shape = label ? DT_SHAPE(1) : DT_SHAPE(1, net->classes),
-                              .store = label ? DT_STORE_INT32 : DT_STORE_REAL };
+    const dt_goal_part *p = &net->goal.part[0];
     DT_TRY(add_data(net, input, err));
-    DT_TRY(dt_graph_value(&net->graph, &labels, &net->labels, err));
-    return dt_graph_port(&net->graph, DT_PORT_ANSWER, labels.name, net->labels, err);
+    if (net->goal.trained == 0) return DT_OK; /* of `tasks`, whose answers come last */
+    return dt_net_add_answer(net, p, p->task->wanted, &net->labels, err);
 }
 
 /* The loss of steps that mix pictures: the same over targets [N,classes]. */
 static dt_status add_soft_loss(dt_net *net, const dt_recipe *recipe, dt_error *err)
 {
-    if (!net->goal.loss->shares)
+    const dt_goal_part *p = &net->goal.part[0];
+    if (recipe->task_count)
+        return dt_fail(
+            err, DT_ERR_UNSUPPORTED, &(dt_where){ recipe->name, 0, "data.train" },
+            "mixes samples, which `tasks` cannot; a recipe of one output with `task` can");
+    if (!p->loss->shares)
         return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ recipe->name, 0, "data.train" },
                        "mixes samples, and loss '%s' takes no shares of classes",
-                       net->goal.loss->row.name);
+                       p->loss->row.name);
     const dt_value targets = { .name = "targets",
                                .kind = DT_VALUE_INPUT,
                                .batched = true,
                                .shape = DT_SHAPE(1, net->classes) };
     DT_TRY(dt_graph_value(&net->graph, &targets, &net->targets, err));
-    return add_loss(net, "soft_loss", net->targets, &net->step_loss, err);
+    return dt_net_add_loss(net, p, "soft_loss", net->logits, net->targets, &net->step_loss, err);
 }
 
 /* The loss of steps with a teacher, over that of the task. */
-static dt_status add_teacher(dt_net *net, const dt_recipe_distill *d, dt_error *err)
+static dt_status add_teacher(dt_net *net, const dt_recipe *recipe, dt_error *err)
 {
-    const dt_net_task *task = net->goal.task;
+    const dt_recipe_distill *d = &recipe->distill;
+    const dt_net_task *task = net->goal.part[0].task;
+    if (recipe->task_count)
+        return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ recipe->name, 0, "distill" },
+                       "is for a net of one output, whose recipe has `task` and not `tasks`");
     if (!task->distill)
         return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "distill" },
                        "task '%s' has no loss over a teacher", task->row.name);
@@ -186,7 +147,7 @@ static dt_status place(dt_net *net, dt_recipe *recipe, const dt_net_input *input
     if (!value) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for a graph");
     DT_TRY(dt_place(&net->graph, &p, a, &placed, value, err));
     net->input = value[net->input];
-    net->labels = value[net->labels];
+    if (net->goal.trained && !recipe->task_count) net->labels = value[net->labels];
     net->logits = value[net->logits];
     dt_graph_fini(&net->graph);
     net->graph = placed;
@@ -230,7 +191,7 @@ static dt_status check_axes(const dt_recipe *recipe, const dt_net_input *input, 
 static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input, const dt_alloc *a,
                        dt_error *err)
 {
-    DT_TRY(set_goal(net, recipe, err));
+    DT_TRY(dt_net_goal_begin(net, recipe, err));
     DT_TRY(add_inputs(net, input, err));
     DT_TRY(check_axes(recipe, input, err));
     dt_builder b = { .graph = &net->graph, .err = err };
@@ -241,15 +202,14 @@ static dt_status build(dt_net *net, dt_recipe *recipe, const dt_net_input *input
     else
         net->logits = model->build(&b, recipe->model.choice.conf, net->classes, net->input);
     DT_TRY(b.status);
-    DT_TRY(dt_graph_port(&net->graph, DT_PORT_OUTPUT, net->goal.task->output, net->logits, err));
+    DT_TRY(dt_net_goal_port(net, recipe, err));
     DT_TRY(check_quant(net, recipe, err));
     if (recipe->quant.enabled && !net->given) DT_TRY(place(net, recipe, input, a, err));
     if (recipe->quant.enabled && recipe->quant.fold_norm) DT_TRY(dt_net_fold(net, err));
-    DT_TRY(set_loss_conf(net, recipe, err));
-    DT_TRY(add_loss(net, "loss", net->labels, &net->loss, err));
+    DT_TRY(dt_net_goal_end(net, recipe, err));
     net->step_loss = net->loss;
     if (mixes(recipe)) DT_TRY(add_soft_loss(net, recipe, err));
-    return recipe->distill.enabled ? add_teacher(net, &recipe->distill, err) : DT_OK;
+    return recipe->distill.enabled ? add_teacher(net, recipe, err) : DT_OK;
 }
 
 static dt_status init_graph(dt_net *net, dt_recipe *recipe, const dt_net_input *input,
@@ -281,8 +241,8 @@ dt_status dt_net_init(dt_net *net, dt_recipe *recipe, const dt_net_input *input,
                       const dt_alloc *a, dt_error *err)
 {
     dt_status st = init_graph(net, recipe, input, a, err);
-    const int keep[] = { net->loss, net->logits, net->step_loss };
-    if (st == DT_OK) st = dt_fuse(&net->graph, keep, 3, &net->fused, a, err);
+    int keep[DT_NET_WANTED];
+    if (st == DT_OK) st = dt_fuse(&net->graph, keep, dt_net_keep(net, keep), &net->fused, a, err);
     if (st == DT_OK)
         st = dt_state_init(&net->state, &net->graph, with_grads, (uint64_t)recipe->train.seed, a,
                            err);
@@ -300,6 +260,32 @@ void dt_net_fini(dt_net *net)
     dt_graph_fini(&net->fused);
     dt_graph_fini(&net->graph);
     *net = (dt_net){ 0 };
+}
+
+int dt_net_wanted(const dt_net *net, dt_mode mode, int out[DT_NET_WANTED])
+{
+    int count = 0;
+    out[count++] = mode == DT_MODE_TRAIN ? net->step_loss : net->loss;
+    for (int p = 0; p < (mode == DT_MODE_TRAIN ? net->goal.trained : net->goal.count); p++)
+        out[count++] = dt_net_output(net, p);
+    return count;
+}
+
+int dt_net_output(const dt_net *net, int part)
+{
+    const dt_graph *g = &net->graph;
+    for (int i = 0; i < g->port_count; i++)
+        if (g->port[i].kind == DT_PORT_OUTPUT &&
+            strcmp(g->port[i].name, net->goal.part[part].output) == 0)
+            return g->port[i].value;
+    return net->logits;
+}
+
+int dt_net_keep(const dt_net *net, int out[DT_NET_WANTED])
+{
+    int count = dt_net_wanted(net, DT_MODE_EVAL, out);
+    out[count++] = net->step_loss;
+    return count;
 }
 
 const dt_graph *dt_net_steps(const dt_net *net)

@@ -16,12 +16,13 @@ typedef struct dt_net {
     dt_graph fused; /* the same for steps, see autograd/fuse.h */
     bool plain;     /* steps run `graph` */
     dt_state state;
-    int input, labels, logits, loss; /* values; of several inputs the first, see dt_graph_input */
-    int targets;                     /* of steps that mix pictures; otherwise -1 */
-    int teacher;                     /* logits of a teacher, an input of steps; -1: none */
-    int step_loss;                   /* of steps: over targets, with a teacher; otherwise `loss` */
+    /* Values; of several inputs, answers and outputs the first, see dt_graph_input and the like. */
+    int input, labels, logits, loss;
+    int targets;   /* of steps that mix pictures; otherwise -1 */
+    int teacher;   /* logits of a teacher, an input of steps; -1: none */
+    int step_loss; /* of steps: over targets, with a teacher; otherwise `loss` */
     int64_t H, W;
-    int classes;              /* outputs */
+    int classes;              /* that the recipe says: outputs, where there is one */
     dt_goal goal;             /* what it is trained for */
     struct dt_onnx_net *file; /* that the graph is of, until the net is made; NULL: none */
     bool given;               /* that file's quantizers are the sites, with its numbers */
@@ -56,6 +57,14 @@ dt_status dt_net_fold(dt_net *net, dt_error *err) DT_MUST_CHECK;
 
 /* The graph that training and evaluation plan. */
 const dt_graph *dt_net_steps(const dt_net *net);
+/* What of it a plan wants: the loss, of TRAIN that of steps, and outputs, of TRAIN those with a
+ * task. Returns how many. */
+enum { DT_NET_WANTED = DT_GOAL_PARTS + 2 };
+int dt_net_wanted(const dt_net *net, dt_mode mode, int out[DT_NET_WANTED]);
+/* What passes over the graph keep: all of that. */
+int dt_net_keep(const dt_net *net, int out[DT_NET_WANTED]);
+/* The value of a part of the goal. */
+int dt_net_output(const dt_net *net, int part);
 
 /* What came of importing tensors by name. The lists name up to DT_NET_NAMES of them. */
 enum { DT_NET_NAMES = 8 };

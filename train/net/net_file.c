@@ -72,7 +72,9 @@ static dt_status build_layers(dt_net *net, const dt_recipe *recipe, const dt_mod
     if (st == DT_OK)
         st = dt_yaml_net_build(file, b, net->input, net->classes, &net->logits, NULL, NULL, err);
     dt_yaml_net_close(file);
-    if (st != DT_OK || net->graph.value[net->logits].shape.dim[1] == net->classes) return st;
+    if (st != DT_OK || recipe->task_count || dt_graph_output(&net->graph, 1) >= 0 ||
+        net->graph.value[net->logits].shape.dim[1] == net->classes)
+        return st;
     return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ .file = recipe->name, .key = "model.classes" },
                    "%d differs from the %lld outputs of %s; a last layer with out: classes has as "
                    "many",
@@ -96,9 +98,11 @@ dt_status dt_net_file_build(dt_net *net, const dt_recipe *recipe, const dt_model
                        &(dt_where){ .file = recipe->name, .key = "quant.placement" },
                        "'%s': %s has no quantizers; deploy places some",
                        dt_policies[recipe->quant.placement].name, f->path);
-    DT_TRY(
-        dt_onnx_net_build(net->file, b, net->input, net->classes, net->given, &net->logits, err));
+    int classes = recipe->task_count ? 0 : net->classes; /* of `tasks`: those of the file */
+    if (recipe->task_count) dt_onnx_net_want_all(net->file);
+    DT_TRY(dt_onnx_net_build(net->file, b, net->input, classes, net->given, &net->logits, err));
     const char *last = dt_onnx_net_resized(net->file);
+    if (recipe->task_count) return DT_OK;
     const dt_shape *s = &net->graph.value[net->logits].shape;
     if (s->dim[1] == net->classes && (!last || is_anew(recipe, last))) return DT_OK;
     return dt_fail(err, DT_ERR_SHAPE, &(dt_where){ .file = recipe->name, .key = "model.classes" },

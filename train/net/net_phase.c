@@ -30,12 +30,12 @@ static dt_status put_with_bits(dt_rewrite *r, const dt_node *node, int bits)
     return dt_rewrite_put_as(r, node, node->op->name, &c, sizeof c);
 }
 
-/* Leaves a quantizer out: its output is its input. Where the output has to stay (logits), the node
- * before computes it. */
+/* Leaves a quantizer out: its output is its input. Where the output has to stay (the net's), the
+ * node before computes it. */
 static dt_status leave_out(dt_rewrite *r, const dt_node *node)
 {
     const phase *p = r->arg;
-    if (node->out[0] == p->net->logits)
+    if (dt_graph_is_output(&p->net->graph, node->out[0]))
         dt_rewrite_rename(r, node->in[0], node->out[0]);
     else
         dt_rewrite_stand_for(r, node->out[0], node->in[0]);

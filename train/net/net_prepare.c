@@ -134,22 +134,24 @@ dt_status dt_net_calibrate_phase(dt_net *net, const dt_graph *graph, const dt_gr
     dt_plan plan;
     dt_exec exec;
     calibration c = { net, before, init, site, arg };
-    DT_TRY(dt_plan_init(&plan,
-                        &(dt_plan_request){ .graph = graph,
-                                            .kernels = k,
-                                            .mode = DT_MODE_EVAL,
-                                            .norms = norms,
-                                            .batch = batch,
-                                            .threads = threads,
-                                            .outputs = &net->logits,
-                                            .output_count = 1 },
-                        a, err));
+    int outputs[DT_GRAPH_PORTS];
+    DT_TRY(dt_plan_init(
+        &plan,
+        &(dt_plan_request){ .graph = graph,
+                            .kernels = k,
+                            .mode = DT_MODE_EVAL,
+                            .norms = norms,
+                            .batch = batch,
+                            .threads = threads,
+                            .outputs = outputs,
+                            .output_count = dt_graph_wanted(graph, net->logits, outputs) },
+        a, err));
     dt_status st = dt_exec_init(&exec, &plan, &net->state, k, NULL, a, err);
     if (st == DT_OK) {
         exec.hook = hook;
         exec.hook_arg = &c;
         dt_exec_feed(&exec, x);
-        dt_exec_set_input(&exec, net->labels, answers);
+        dt_exec_feed_answers(&exec, answers);
         st = dt_exec_forward(&exec, err);
         dt_exec_fini(&exec);
     }

@@ -11,7 +11,7 @@
 #include "layers/layer.h"
 #include "recipes/section.h"
 
-enum { MOST_CLASSES = 100000, NAME_MOST = 160 };
+enum { MOST_CLASSES = 100000, NAME_MOST = 160, OUTPUTS = 8 };
 static const int64_t most_elements = (int64_t)1 << 33; /* of a value */
 
 typedef struct layer {
@@ -26,13 +26,14 @@ struct dt_yaml_net {
     const dt_yaml_node *root;
     layer *layer;
     size_t count;
-    const dt_yaml_node *output; /* NULL: the last layer */
+    const dt_yaml_node *output;  /* NULL: the last layer */
+    const dt_yaml_node *outputs; /* by name; NULL: there is one */
     int classes;
     char sha256[DT_SHA256_HEX];
 };
 
 static const char *const layer_keys[] = { "name", "op", "from", NULL };
-static const char *const file_keys[] = { "layers", "output", "classes", NULL };
+static const char *const file_keys[] = { "layers", "output", "outputs", "classes", NULL };
 
 static dt_status no_memory(dt_error *err)
 {
@@ -138,6 +139,30 @@ static dt_status read_classes(dt_yaml_net *n, dt_error *err)
     return node ? dt_option_set(node, &opt, n, err) : DT_OK;
 }
 
+/* Names of outputs, and the layers that they are. */
+static dt_status check_outputs(const dt_yaml_net *n, dt_error *err)
+{
+    const dt_yaml_node *list = n->outputs;
+    if (!list) return DT_OK;
+    if (n->output)
+        return dt_node_fail(list, DT_ERR_RANGE, err, "stands beside output; outputs names all");
+    if (list->kind == DT_YAML_SCALAR || !list->first || list->count > OUTPUTS)
+        return dt_node_fail(list, DT_ERR_FORMAT, err,
+                            "must be 1 to %d outputs, as [LAYER, ...] or {NAME: LAYER, ...}",
+                            OUTPUTS);
+    for (const dt_yaml_node *k = list->first; k; k = k->next) {
+        const char *of = dt_yaml_text(k), *name = k->key ? k->key : of;
+        if (!of || !find_name(n, n->count, of))
+            return dt_node_fail(k, DT_ERR_NOT_FOUND, err, "names no layer");
+        if (!is_name(name) || strcmp(name, "input") == 0)
+            return dt_node_fail(k, DT_ERR_FORMAT, err, "'%.60s' is no name of an output", name);
+        for (const dt_yaml_node *b = list->first; b != k; b = b->next)
+            if (strcmp(dt_yaml_text(b), of) == 0)
+                return dt_node_fail(k, DT_ERR_RANGE, err, "names layer '%s' twice", of);
+    }
+    return DT_OK;
+}
+
 static dt_status read_all(dt_yaml_net *n, dt_error *err)
 {
     const dt_yaml_node *root = n->root, *list = dt_yaml_find(root, "layers");
@@ -162,6 +187,8 @@ static dt_status read_all(dt_yaml_net *n, dt_error *err)
         DT_TRY(read_layer(n, n->count, err));
         n->count++;
     }
+    n->outputs = dt_yaml_find(root, "outputs");
+    DT_TRY(check_outputs(n, err));
     if (!n->output) return DT_OK;
     const char *name = dt_yaml_text(n->output);
     if (name && find_name(n, n->count, name)) return DT_OK;
@@ -216,6 +243,11 @@ const char *dt_yaml_net_sha256(const dt_yaml_net *n)
 int dt_yaml_net_classes(const dt_yaml_net *n)
 {
     return n->classes;
+}
+
+int dt_yaml_net_outputs(const dt_yaml_net *n)
+{
+    return n->outputs ? (int)n->outputs->count : 0;
 }
 
 /* ---- the graph ---- */
@@ -321,16 +353,40 @@ static dt_status build_layer(building *g, size_t i)
 }
 
 /* The output has a row for each sample. */
-static dt_status check_output(const building *g, int y)
+static dt_status check_output(const building *g, int y, const dt_yaml_node *place)
 {
-    const dt_yaml_net *n = g->net;
     const dt_shape *s = &g->b->graph->value[y].shape;
     char text[DT_SHAPE_TEXT];
     if (s->rank == 2) return DT_OK;
-    return dt_node_fail(n->output ? n->output : n->layer[n->count - 1].node, DT_ERR_SHAPE, g->err,
+    return dt_node_fail(place, DT_ERR_SHAPE, g->err,
                         "the output is %s; a row of numbers for each picture, [1,classes], is "
                         "wanted, as gap makes of pictures",
                         dt_shape_print(s, text));
+}
+
+static int value_of(const building *g, const char *name)
+{
+    size_t i = 0;
+    while (strcmp(g->net->layer[i].name, name) != 0)
+        i++;
+    return g->value[i];
+}
+
+/* The values that come out, and ports of those that have names. */
+static dt_status find_outputs(const building *g, int out[OUTPUTS], int *out_count)
+{
+    const dt_yaml_net *n = g->net;
+    const dt_yaml_node *last = n->layer[n->count - 1].node;
+    *out_count = 0;
+    for (const dt_yaml_node *k = n->outputs ? n->outputs->first : NULL; k; k = k->next) {
+        int y = out[(*out_count)++] = value_of(g, dt_yaml_text(k));
+        DT_TRY(check_output(g, y, k));
+        DT_TRY(dt_graph_port(g->b->graph, DT_PORT_OUTPUT, k->key ? k->key : dt_yaml_text(k), y,
+                             g->err));
+    }
+    if (*out_count) return DT_OK;
+    out[(*out_count)++] = n->output ? value_of(g, dt_yaml_text(n->output)) : g->value[n->count - 1];
+    return check_output(g, out[0], n->output ? n->output : last);
 }
 
 dt_status dt_yaml_net_build(const dt_yaml_net *n, dt_builder *b, int x, int classes,
@@ -345,12 +401,10 @@ dt_status dt_yaml_net_build(const dt_yaml_net *n, dt_builder *b, int x, int clas
         DT_TRY(build_layer(&g, i));
         if (fn) fn(arg, n->layer[i].name, n->layer[i].kind.name, g.value[i]);
     }
-    int y = g.value[n->count - 1];
-    for (size_t i = 0; n->output && i < n->count; i++)
-        if (strcmp(n->layer[i].name, dt_yaml_text(n->output)) == 0) y = g.value[i];
+    int y[OUTPUTS], outputs;
     DT_TRY(check_inputs(&g));
-    DT_TRY(check_output(&g, y));
-    dt_ox_roles(b->graph, first, y);
-    *out_logits = y;
+    DT_TRY(find_outputs(&g, y, &outputs));
+    dt_ox_roles(b->graph, first, y, outputs);
+    *out_logits = y[0];
     return DT_OK;
 }

@@ -146,6 +146,7 @@ static dt_status check_arrays(const dt_session *s, dt_error *err)
 static dt_status check_outputs(const dt_session *s, const dt_data_info *info, dt_error *err)
 {
     int outputs = s->recipe->model.classes;
+    if (s->recipe->task_count) return DT_OK; /* check_targets, of the net's outputs */
     const char *set = s->recipe->data.choice.row->name;
     const dt_where where = { .file = s->recipe->name, .key = "model.classes" };
     if (info->answer == DT_ANSWER_LABEL && info->classes != outputs)
@@ -155,6 +156,32 @@ static dt_status check_outputs(const dt_session *s, const dt_data_info *info, dt
         return dt_fail(
             err, DT_ERR_RANGE, &where, "%d outputs; samples of dataset '%s' have %lld %s", outputs,
             set, (long long)info->answers, info->answer == DT_ANSWER_FLAGS ? "flags" : "numbers");
+    return DT_OK;
+}
+
+/* The same of `tasks`, when the net is there. */
+static dt_status check_targets(const dt_session *s, dt_error *err)
+{
+    const dt_data_info *info = s->data ? dt_data_info_of(s->data) : NULL;
+    for (int i = 0; info && s->recipe->task_count && i < s->net.goal.trained; i++) {
+        const dt_goal_part *p = &s->net.goal.part[i];
+        bool record = info->answer == DT_ANSWER_RECORD, label = p->task->answer == DT_ANSWER_LABEL;
+        int64_t has = record && !label ? info->target[i].numbers
+                      : record         ? info->target[i].classes
+                                       : info->classes;
+        char key[32];
+        snprintf(key, sizeof key, "tasks.%d.target", i);
+        const dt_where where = { .file = s->recipe->name, .key = key };
+        /* Not every class need have samples, of which a picture set knows all. */
+        if (label && (record ? has > p->K : has != p->K))
+            return dt_fail(err, DT_ERR_RANGE, &where,
+                           "has labels up to %lld, output '%s' has %lld numbers, which are classes",
+                           (long long)has - 1, p->output, (long long)p->K);
+        if (!label && has != p->K)
+            return dt_fail(err, DT_ERR_SHAPE, &where,
+                           "has %lld numbers to a sample, output '%s' has %lld", (long long)has,
+                           p->output, (long long)p->K);
+    }
     return DT_OK;
 }
 
@@ -171,20 +198,44 @@ static dt_status set_extent(dt_session *s, dt_error *err)
                    (long long)s->picture.H);
 }
 
+/* What `tasks` want of every sample: answers by name, or of a set that has one without a name that
+ * one. */
+static void want_targets(const dt_recipe *r, const dt_dataset *row,
+                         dt_data_target want[DT_DATA_PARTS], dt_data_params *p)
+{
+    if (r->task_count == 0) return;
+    const dt_net_task *first = (const dt_net_task *)(const void *)r->tasks[0].choice.row;
+    const char *name = r->tasks[0].target;
+    bool one = r->task_count == 1 && (!*name || strcmp(name, "label") == 0);
+    p->answer = one && !(row->answers >> DT_ANSWER_RECORD & 1) ? first->answer : DT_ANSWER_RECORD;
+    p->outputs = 0;
+    for (size_t i = 0; i < r->task_count; i++) {
+        const dt_recipe_task *t = &r->tasks[i];
+        const dt_net_task *task = (const dt_net_task *)(const void *)t->choice.row;
+        want[i] = (dt_data_target){ .kind = task->answer };
+        snprintf(want[i].name, sizeof want[i].name, "%.*s", DT_DATA_PART_NAME - 1,
+                 *t->target ? t->target : t->output);
+    }
+    p->want = want;
+    p->wants = (int)r->task_count;
+}
+
 dt_status dt_session_open_data(dt_session *s, dt_data_need need, dt_error *err)
 {
     const dt_recipe_data *d = &s->recipe->data;
     const dt_net_task *task = (const dt_net_task *)(const void *)s->recipe->task.choice.row;
-    const dt_data_params p = { .root = s->data_conf->root[0] ? s->data_conf->root : NULL,
-                               .conf = d->choice.conf,
-                               .alloc = s->alloc,
-                               .memory = s->memory,
-                               .threads = s->threads,
-                               .orient = (dt_orient)s->data_conf->orientation,
-                               .need = need,
-                               .answer = task->answer,
-                               .outputs = s->recipe->model.classes };
+    dt_data_target want[DT_DATA_PARTS];
+    dt_data_params p = { .root = s->data_conf->root[0] ? s->data_conf->root : NULL,
+                         .conf = d->choice.conf,
+                         .alloc = s->alloc,
+                         .memory = s->memory,
+                         .threads = s->threads,
+                         .orient = (dt_orient)s->data_conf->orientation,
+                         .need = need,
+                         .answer = task->answer,
+                         .outputs = s->recipe->model.classes };
     const dt_dataset *row = (const dt_dataset *)(const void *)d->choice.row;
+    want_targets(s->recipe, row, want, &p);
     if (row->needs_root && !p.root)
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = s->recipe->name, .key = "data.root" },
                        "is not given; say data.root=DIR");
@@ -408,6 +459,7 @@ static dt_status open_all(dt_session *s, const dt_session_params *p, dt_error *e
     DT_TRY(dt_budget_check(s, p, &input, err));
     DT_TRY(dt_net_init(&s->net, s->recipe, &input, p->training || p->gradients, s->alloc, err));
     s->net.plain = p->plain;
+    DT_TRY(check_targets(s, err));
     if (dt_net_brings_weights(s->recipe)) s->source = DT_INIT_FILE;
     if (has_init) DT_TRY(import_init(s, importer, err));
     DT_TRY(dt_session_name_classes(s, err));

@@ -12,6 +12,7 @@ dt_export_source dt_session_source(const dt_session *s, const char *version,
                                    struct dt_text_attr *attr)
 {
     bool is_picture = s->net.H != 0; /* of arrays nothing is told */
+    const dt_goal_part *labels = dt_goal_labels(&s->net.goal);
     attr[0] = (struct dt_text_attr){ "recipe.hash", s->recipe->hash };
     attr[1] = (struct dt_text_attr){ "recipe", s->recipe->hashed };
     return (dt_export_source){ .name = s->recipe->name,
@@ -23,6 +24,9 @@ dt_export_source dt_session_source(const dt_session *s, const char *version,
                                .std = is_picture ? s->normalize->std : NULL,
                                .levels = s->normalize->levels,
                                .classes = s->classes,
+                               .class_output = s->classes && labels && s->net.goal.count > 1
+                                                   ? labels->output
+                                                   : NULL,
                                .attr = attr,
                                .attr_count = DT_SOURCE_TEXTS,
                                .version = version,
@@ -65,8 +69,9 @@ dt_status dt_session_name_classes(dt_session *s, dt_error *err)
 {
     const dt_data_info *info = s->data ? dt_data_info_of(s->data) : NULL;
     const char *kept = dt_tensors_attr(&s->init, "class.names");
+    const dt_goal_part *part = dt_goal_labels(&s->net.goal);
     dt_text text = { .alloc = s->alloc };
-    if (s->net.goal.task->answer != DT_ANSWER_LABEL) return DT_OK;
+    if (!part) return DT_OK;
     if (info && info->class_names && !info->unlabelled)
         say_names(info, &text);
     else if (kept)
@@ -77,7 +82,7 @@ dt_status dt_session_name_classes(dt_session *s, dt_error *err)
         dt_text_fini(&text);
         return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for the names of classes");
     }
-    if (text.bytes && text.size < NAMES_MAX && lines(text.bytes) == s->net.goal.K)
+    if (text.bytes && text.size < NAMES_MAX && lines(text.bytes) == part->K)
         s->classes = text.bytes;
     else
         dt_text_fini(&text);

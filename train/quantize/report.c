@@ -25,8 +25,9 @@ static json_t *score_json(const dt_session *s, const dt_quantize_score *q)
         json_pack("{s:I,s:I,s:f,s:f,s:o}", "count", (json_int_t)q->score.count, "agree",
                   (json_int_t)q->agree, "agreement", 100.0 * (double)q->agree / n, "kl", q->kl,
                   "sqnr_db", isfinite(q->sqnr_db) ? json_real(q->sqnr_db) : json_null());
-    for (int i = 0; dt_quantize_has_labels(s) && g->task->metric[i].name; i++)
-        json_object_set_new(o, g->task->metric[i].name, json_real(dt_score_value(&q->score, g, i)));
+    char key[DT_GOAL_NAME];
+    for (int i = 0; dt_quantize_has_labels(s) && dt_goal_metric(g, i, NULL); i++)
+        json_object_set_new(o, dt_goal_key(g, i, key), json_real(dt_score_value(&q->score, g, i)));
     if (dt_quantize_has_labels(s) && q->paired) {
         double ends[2];
         dt_quantize_interval(q, ends);

@@ -62,7 +62,7 @@ static dt_status forward(reader *r, const dt_batch *b, dt_error *err)
     if (r->e) {
         dt_evaluator_feed(r->e, b, b->valid);
         DT_TRY(dt_exec_forward(&r->e->exec, err));
-        memcpy(r->room, dt_exec_value(&r->e->exec, r->s->net.logits),
+        memcpy(r->room, dt_evaluator_outputs(r->e, b->valid),
                sizeof(float) * (size_t)(b->valid * K));
         return DT_OK;
     }
@@ -74,18 +74,20 @@ static dt_status forward(reader *r, const dt_batch *b, dt_error *err)
     return DT_OK;
 }
 
-/* Pictures that one of both nets alone has right, where the task's first metric counts right ones. */
+/* Pictures that one of both nets alone has right, where the only task's first metric counts right
+ * ones. */
 static void count_pairs(reader *r, const dt_batch *b, const float *truth)
 {
     const dt_goal *g = &r->s->net.goal;
     const size_t bytes = dt_goal_answer_bytes(g);
     const char *answer = dt_batch_answers(b);
-    if (g->task->deciding != 1 || g->task->counts < 1) return;
+    const dt_goal_part *p = &g->part[0];
+    if (g->trained != 1 || p->task->deciding != 1 || p->task->counts < 1) return;
     r->score.paired = true;
     for (int64_t i = 0; i < b->valid; i++, answer += bytes) {
         double was[DT_TASK_SUMS] = { 0 }, is[DT_TASK_SUMS] = { 0 };
-        g->task->add(g->conf, truth + i * g->K, answer, g->K, was);
-        g->task->add(g->conf, r->room + i * g->K, answer, g->K, is);
+        p->task->add(p->conf, truth + i * g->K + p->at, answer, p->K, was);
+        p->task->add(p->conf, r->room + i * g->K + p->at, answer, p->K, is);
         r->score.lost += was[0] > is[0];
         r->score.gained += is[0] > was[0];
     }
@@ -103,12 +105,21 @@ void dt_quantize_interval(const dt_quantize_score *q, double *out)
 static void compare(reader *r, const dt_batch *b, const float *truth)
 {
     const dt_goal *g = &r->s->net.goal;
+    const size_t each = (size_t)dt_goal_predicted(g);
     dt_score ignored = { 0 };
     if (!r->keep) count_pairs(r, b, truth);
-    dt_quantize_add(&r->sums, g->task->answer == DT_ANSWER_LABEL, b->valid, g->K, truth, r->room);
+    for (int64_t i = 0; i < b->valid; i++)
+        for (int p = 0; p < g->count; p++) {
+            const dt_goal_part *part = &g->part[p];
+            const int64_t at = i * g->K + part->at;
+            bool classes = part->task && part->task->answer == DT_ANSWER_LABEL;
+            dt_quantize_add(&r->sums, classes, 1, part->K, truth + at, r->room + at);
+        }
     dt_score_add(&ignored, g, truth, dt_batch_answers(b), b->valid, r->mean[0]);
     dt_score_add(&r->score.score, g, r->room, dt_batch_answers(b), b->valid, r->mean[1]);
-    r->score.agree += dt_same_predictions(g, r->mean[0], r->mean[1], b->valid);
+    for (size_t i = 0; i < (size_t)b->valid; i++)
+        r->score.agree +=
+            memcmp(r->mean[0] + i * each, r->mean[1] + i * each, each * sizeof(float)) == 0;
 }
 
 static dt_status read_batches(reader *r, dt_loader *loader, dt_error *err)
@@ -140,7 +151,7 @@ static dt_status read_split(reader *r, dt_split split, dt_quantize_score *out, d
 {
     dt_session *s = r->s;
     const dt_goal *g = &s->net.goal;
-    const int64_t batch = s->recipe->eval.batch, each = g->task->predicted(g->K);
+    const int64_t batch = s->recipe->eval.batch, each = dt_goal_predicted(g);
     dt_loader *loader;
     DT_TRY(dt_session_loader(s, split, batch, &loader, err));
     r->room = dt_get_array(s->alloc, (size_t)(batch * g->K), sizeof *r->room, "logits");

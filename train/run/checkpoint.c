@@ -34,42 +34,50 @@ static dt_status put_real(dt_tensors *set, const char *key, double v, dt_error *
     return put_text(set, key, text, err);
 }
 
-/* The attribute of a sum of the epoch so far. */
-static const char *sum_key(const dt_net_task *t, int i, char key[96])
+/* The attribute of a sum of the epoch so far: "run.epoch_correct", of several parts
+ * "run.epoch_class_correct". */
+enum { KEY = DT_GOAL_NAME + 32 };
+static const char *sum_key(const dt_goal *g, const dt_goal_part *p, int i, char key[KEY])
 {
-    snprintf(key, 96, "run.epoch_%s", t->sum[i]);
+    char name[DT_GOAL_NAME];
+    snprintf(key, KEY, "run.epoch_%s", dt_goal_name(g, p, "_", p->task->sum[i], name));
     return key;
 }
 
-static const char *best_key(const dt_net_task *t, char key[96])
+static const char *best_key(const dt_goal *g, char key[KEY])
 {
-    snprintf(key, 96, "run.best_%s", t->metric->name);
+    char name[DT_GOAL_NAME] = "loss";
+    if (g->decides >= 0) dt_goal_key(g, dt_goal_first(g, g->decides), name);
+    snprintf(key, KEY, "run.best_%s", name);
     return key;
 }
 
-/* Of the epoch so far what its first metric is made of. */
-static dt_status put_seen(dt_tensors *set, const dt_net_task *t, const dt_score *s, dt_error *err)
+/* Of the epoch so far what first metrics are made of. */
+static dt_status put_seen(dt_tensors *set, const dt_goal *g, const dt_score *s, dt_error *err)
 {
-    char key[96];
+    char key[KEY];
     DT_TRY(put_int(set, "run.epoch_seen", s->count, err));
-    for (int i = 0; i < t->deciding; i++) {
-        sum_key(t, i, key);
-        DT_TRY(i < t->counts ? put_int(set, key, (int64_t)s->sum[i], err)
-                             : put_real(set, key, s->sum[i], err));
+    for (int k = 0; k < g->trained; k++) {
+        const dt_goal_part *p = &g->part[k];
+        for (int i = 0; i < p->task->deciding; i++) {
+            sum_key(g, p, i, key);
+            DT_TRY(i < p->task->counts ? put_int(set, key, (int64_t)s->sum[k][i], err)
+                                       : put_real(set, key, s->sum[k][i], err));
+        }
     }
     return put_real(set, "run.epoch_loss_sum", s->loss, err);
 }
 
-static dt_status put_position(dt_tensors *set, const dt_net_task *t, const dt_run_position *at,
+static dt_status put_position(dt_tensors *set, const dt_goal *g, const dt_run_position *at,
                               dt_error *err)
 {
-    char key[96];
+    char key[KEY];
     DT_TRY(put_int(set, "run.step", at->step, err));
     DT_TRY(put_int(set, "run.steps_per_epoch", at->steps_per_epoch, err));
-    DT_TRY(put_seen(set, t, &at->seen, err));
+    DT_TRY(put_seen(set, g, &at->seen, err));
     if (at->weight_bits) DT_TRY(put_int(set, "run.weight_bits", at->weight_bits, err));
     if (at->activation_bits) DT_TRY(put_int(set, "run.activation_bits", at->activation_bits, err));
-    return put_real(set, best_key(t, key), at->best, err);
+    return put_real(set, best_key(g, key), at->best, err);
 }
 
 /* In the set's memory; NULL: there is none. */
@@ -150,7 +158,7 @@ static dt_status fill(dt_tensors *set, const dt_session *s, const dt_optim_state
     DT_TRY(dt_net_export(&s->net, true, set, err));
     DT_TRY(put_optimizer(set, s, o, err));
     DT_TRY(put_dynamics(set, &s->dynamics, err));
-    DT_TRY(put_position(set, s->net.goal.task, at, err));
+    DT_TRY(put_position(set, &s->net.goal, at, err));
     return fill_net(set, s, at->sites ? at->sites : &s->net.graph, err);
 }
 
@@ -302,31 +310,35 @@ static dt_status get_real(const char *path, const dt_tensors *set, const char *k
     return DT_OK;
 }
 
-static dt_status get_seen(const char *path, const dt_tensors *set, const dt_net_task *t,
-                          dt_score *s, dt_error *err)
+static dt_status get_seen(const char *path, const dt_tensors *set, const dt_goal *g, dt_score *s,
+                          dt_error *err)
 {
-    char key[96];
+    char key[KEY];
     DT_TRY(get_int(path, set, "run.epoch_seen", &s->count, err));
-    for (int i = 0; i < t->deciding; i++) {
-        int64_t count = 0;
-        sum_key(t, i, key);
-        DT_TRY(i < t->counts ? get_int(path, set, key, &count, err)
-                             : get_real(path, set, key, &s->sum[i], err));
-        if (i < t->counts) s->sum[i] = (double)count;
+    for (int k = 0; k < g->trained; k++) {
+        const dt_goal_part *p = &g->part[k];
+        for (int i = 0; i < p->task->deciding; i++) {
+            int64_t count = 0;
+            bool counts = i < p->task->counts;
+            sum_key(g, p, i, key);
+            DT_TRY(counts ? get_int(path, set, key, &count, err)
+                          : get_real(path, set, key, &s->sum[k][i], err));
+            if (counts) s->sum[k][i] = (double)count;
+        }
     }
     return get_real(path, set, "run.epoch_loss_sum", &s->loss, err);
 }
 
-static dt_status get_position(const char *path, const dt_tensors *set, const dt_net_task *t,
+static dt_status get_position(const char *path, const dt_tensors *set, const dt_goal *g,
                               dt_run_position *at, dt_error *err)
 {
-    char key[96];
+    char key[KEY];
     dt_run_position p = *at;
     int64_t per_epoch = 0;
     DT_TRY(get_int(path, set, "run.step", &p.step, err));
     DT_TRY(get_int(path, set, "run.steps_per_epoch", &per_epoch, err));
-    DT_TRY(get_seen(path, set, t, &p.seen, err));
-    DT_TRY(get_real(path, set, best_key(t, key), &p.best, err));
+    DT_TRY(get_seen(path, set, g, &p.seen, err));
+    DT_TRY(get_real(path, set, best_key(g, key), &p.best, err));
     if (per_epoch != p.steps_per_epoch)
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = path },
                        "had %lld steps an epoch, the dataset gives %lld now", (long long)per_epoch,
@@ -392,7 +404,7 @@ static dt_status take(const char *path, dt_tensors *set, dt_session *s, const dt
     DT_TRY(check_recipe(path, set, s, err));
     DT_TRY(check_teacher(path, set, s, err));
     DT_TRY(take_before(path, set, err));
-    DT_TRY(get_position(path, set, s->net.goal.task, at, err));
+    DT_TRY(get_position(path, set, &s->net.goal, at, err));
     DT_TRY(get_optimizer(path, set, s, o, err));
     DT_TRY(dt_checkpoint_dynamics(path, set, &s->dynamics, err));
     const dt_net_file file = {

@@ -12,6 +12,7 @@ typedef struct dt_evaluator {
     dt_plan plan;
     dt_exec exec;
     void *answers; /* [batch]: those of the batch under way, and of samples that do not count */
+    real *outputs; /* [batch,K] of several outputs, dt_exec_outputs; NULL: there is one */
     dt_comm *comm; /* whose ranks share an evaluation, set after init; NULL: none */
     const dt_alloc *alloc;
 } dt_evaluator;
@@ -40,7 +41,11 @@ dt_status dt_evaluate_ranks(dt_evaluator *e, dt_loader *loader, dt_evaluate_fn p
                             dt_score *out, dt_error *err) DT_MUST_CHECK;
 /* Gives the evaluator's network a batch, of which `valid` samples count. */
 void dt_evaluator_feed(dt_evaluator *e, const dt_batch *batch, int64_t valid);
-/* For float predictions beside each other: how many of n samples have the same. */
-int64_t dt_same_predictions(const dt_goal *g, const float *a, const float *b, int64_t n);
+/* The outputs [n,K] of the first samples of the batch, after its forward pass. */
+const real *dt_evaluator_outputs(const dt_evaluator *e, int64_t n);
+/* For float predictions [n,predicted] beside each other: adds to same[p] how many of n samples have
+ * the same of part p, in same[trained]. */
+void dt_same_predictions(const dt_goal *g, const float *a, const float *b, int64_t n,
+                         int64_t *same);
 
 #endif

@@ -8,8 +8,7 @@ static double losses(const dt_goal *g, const float *y, const void *answers, int6
     const unsigned char *answer = answers;
     double sum = 0;
     for (int64_t i = 0; i < n; i++)
-        sum += g->loss->of(g->loss_conf, y + i * g->K, answer + (size_t)i * dt_goal_answer_bytes(g),
-                           g->K);
+        sum += dt_goal_loss(g, y + i * g->K, answer + (size_t)i * dt_goal_answer_bytes(g));
     return sum;
 }
 
@@ -25,7 +24,7 @@ static void one_batch(dt_int_run *r, const dt_goal *g, const dt_batch *batch, fl
         dt_int_run_logits(r, output);
         s->loss += losses(g, output, answer, n);
         dt_score_add(s, g, output, answer, n,
-                     predictions ? predictions + s->count * g->task->predicted(g->K) : NULL);
+                     predictions ? predictions + s->count * dt_goal_predicted(g) : NULL);
     }
 }
 
@@ -34,7 +33,7 @@ dt_status dt_evaluate_integer(dt_int_run *r, const dt_goal *goal, dt_loader *loa
                               dt_error *err)
 {
     dt_score s = { 0 };
-    size_t K = (size_t)dt_int_count(&r->model->value[r->model->logits]);
+    size_t K = (size_t)dt_int_outputs(r->model);
     float *logits = dt_get_array(r->alloc, K * (size_t)r->room, sizeof *logits, "logits");
     if (!logits) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for logits");
     dt_status st = dt_loader_seek(loader, 0, 0, err);

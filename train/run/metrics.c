@@ -72,6 +72,26 @@ static dt_status flush(FILE *f, const char *name, dt_error *err)
                    strerror(errno ? errno : EIO));
 }
 
+/* The first metric of every part, as a column of a split. */
+static void put_firsts(const dt_metrics *m, const char *split)
+{
+    char key[DT_GOAL_NAME];
+    for (int p = 0; p < m->goal->trained; p++)
+        fprintf(m->csv, "%s_%s,", split, dt_goal_key(m->goal, dt_goal_first(m->goal, p), key));
+}
+
+static void put_head(const dt_metrics *m)
+{
+    char key[DT_GOAL_NAME];
+    fprintf(m->csv, "epoch,step,lr,train_loss,");
+    put_firsts(m, "train");
+    fprintf(m->csv, "test_loss,");
+    for (int i = 0; dt_goal_metric(m->goal, i, NULL); i++)
+        fprintf(m->csv, "test_%s,", dt_goal_key(m->goal, i, key));
+    put_firsts(m, "val");
+    fprintf(m->csv, "seconds\n");
+}
+
 static dt_status open_both(dt_metrics *m, const dt_dir *in, int64_t step, bool goes_on,
                            dt_error *err)
 {
@@ -82,11 +102,7 @@ static dt_status open_both(dt_metrics *m, const dt_dir *in, int64_t step, bool g
     DT_TRY(dt_dir_append(in, csv, &m->csv, err));
     /* A run that was killed at once may have left an empty file. */
     if (fseek(m->csv, 0, SEEK_END) != 0 || ftell(m->csv) != 0) return DT_OK;
-    const dt_metric *metric = m->goal->task->metric;
-    fprintf(m->csv, "epoch,step,lr,train_loss,train_%s,test_loss,", metric->name);
-    for (int i = 0; metric[i].name; i++)
-        fprintf(m->csv, "test_%s,", metric[i].name);
-    fprintf(m->csv, "val_%s,seconds\n", metric->name);
+    put_head(m);
     return flush(m->csv, csv, err);
 }
 
@@ -209,67 +225,132 @@ dt_status dt_metrics_dynamics(dt_metrics *m, dt_dynamics *d, int64_t step, dt_er
     return l.st;
 }
 
-/* Adds "<split>_<name>". */
+/* Adds "<split>_<name><end>". */
 static void put(json_t *o, const char *split, const char *name, const char *end, json_t *value)
 {
-    char key[96];
+    char key[DT_GOAL_NAME + 32];
     snprintf(key, sizeof key, "%s_%s%s", split, name, end);
     json_object_set_new(o, key, value);
+}
+
+static void put_metric(json_t *o, const char *split, const dt_goal *g, int i, const dt_score *s,
+                       const char *end)
+{
+    char key[DT_GOAL_NAME];
+    put(o, split, dt_goal_key(g, i, key), end, number(dt_score_value(s, g, i)));
+}
+
+/* The first metric of every part. */
+static void put_first(json_t *o, const char *split, const dt_goal *g, const dt_score *s)
+{
+    for (int p = 0; p < g->trained; p++)
+        put_metric(o, split, g, dt_goal_first(g, p), s, "");
 }
 
 /* What was added up of the test split. */
 static void put_test(json_t *o, const dt_goal *g, const dt_score *s)
 {
-    const dt_net_task *t = g->task;
+    char key[DT_GOAL_NAME];
     json_object_set_new(o, "test_loss", number(s->loss));
-    for (int i = 0; i < t->counts; i++)
-        put(o, "test", t->sum[i], "", json_integer((json_int_t)s->sum[i]));
+    for (int p = 0; p < g->trained; p++)
+        for (int i = 0; i < g->part[p].task->counts; i++)
+            put(o, "test", dt_goal_name(g, &g->part[p], "_", g->part[p].task->sum[i], key), "",
+                json_integer((json_int_t)s->sum[p][i]));
     json_object_set_new(o, "test_count", json_integer((json_int_t)s->count));
-    for (int i = 0; t->metric[i].name; i++)
-        put(o, "test", t->metric[i].name, "", number(dt_score_value(s, g, i)));
+    for (int i = 0; dt_goal_metric(g, i, NULL); i++)
+        put_metric(o, "test", g, i, s, "");
+}
+
+/* Before dynamics changed anything, the first count or metric of every part. */
+static void put_before(json_t *o, const dt_goal *g, const dt_score *s)
+{
+    char key[DT_GOAL_NAME];
+    for (int p = 0; p < g->trained; p++) {
+        const dt_net_task *t = g->part[p].task;
+        if (t->counts)
+            put(o, "test", dt_goal_name(g, &g->part[p], "_", t->sum[0], key), "_before",
+                json_integer((json_int_t)s->sum[p][0]));
+        else
+            put_metric(o, "test", g, dt_goal_first(g, p), s, "_before");
+    }
 }
 
 static json_t *epoch_json(const dt_run_epoch *e, const dt_goal *g)
 {
-    const dt_net_task *t = g->task;
     json_t *o =
         json_pack("{s:s,s:I,s:I,s:f,s:o}", "kind", "epoch", "epoch", (json_int_t)e->epoch, "step",
                   (json_int_t)e->step, "lr", e->lr, "train_loss", number(e->train.loss));
     if (!o) return NULL;
-    put(o, "train", t->metric->name, "", number(dt_score_value(&e->train, g, 0)));
+    put_first(o, "train", g, &e->train);
     put_test(o, g, &e->score);
     json_object_set_new(o, "seconds", json_real(e->seconds));
-    if (e->has_val) put(o, "val", t->metric->name, "", number(dt_score_value(&e->val, g, 0)));
-    if (e->has_before && t->counts)
-        put(o, "test", t->sum[0], "_before", json_integer((json_int_t)e->before.sum[0]));
-    else if (e->has_before)
-        put(o, "test", t->metric->name, "_before", number(dt_score_value(&e->before, g, 0)));
+    if (e->has_val && g->decides < 0) json_object_set_new(o, "val_loss", number(e->val.loss));
+    if (e->has_val) put_first(o, "val", g, &e->val);
+    if (e->has_before) put_before(o, g, &e->before);
     return o;
+}
+
+/* Numbers of an event, which is written when it is full. */
+typedef struct event {
+    dt_metrics *m;
+    int64_t step;
+    dt_event_scalar s[DT_EVENT_SCALARS];
+    int count;
+} event;
+
+static dt_status event_end(event *e, dt_error *err)
+{
+    int count = e->count;
+    e->count = 0;
+    return count ? dt_events_add(&e->m->events, e->step, e->s, count, err) : DT_OK;
+}
+
+/* "<split>/<name>" */
+static dt_status event_add(event *e, const char *split, const char *name, double value,
+                           dt_error *err)
+{
+    if (e->count == DT_EVENT_SCALARS) DT_TRY(event_end(e, err));
+    dt_event_scalar *s = &e->s[e->count++];
+    snprintf(s->tag, sizeof s->tag, "%s/%.160s", split, name);
+    s->value = value;
+    return DT_OK;
 }
 
 /* A score as "<split>/loss" and "<split>/<metric>". */
 static dt_status score_event(dt_metrics *m, const char *split, const dt_score *score, int64_t step,
                              dt_error *err)
 {
-    dt_event_scalar s[1 + DT_TASK_METRICS] = { { .value = score->loss } };
-    const dt_metric *metric = m->goal->task->metric;
-    int n = 1;
-    snprintf(s[0].tag, sizeof s[0].tag, "%s/loss", split);
-    for (int i = 0; metric[i].name; i++, n++) {
-        snprintf(s[n].tag, sizeof s[n].tag, "%s/%s", split, metric[i].name);
-        s[n].value = dt_score_value(score, m->goal, i);
-    }
-    return dt_events_add(&m->events, step, s, n, err);
+    char key[DT_GOAL_NAME];
+    event e = { .m = m, .step = step };
+    DT_TRY(event_add(&e, split, "loss", score->loss, err));
+    for (int i = 0; dt_goal_metric(m->goal, i, NULL); i++)
+        DT_TRY(event_add(&e, split, dt_goal_key(m->goal, i, key), dt_score_value(score, m->goal, i),
+                         err));
+    return event_end(&e, err);
 }
 
 /* `val` is what epochs are chosen by: the validation split, or the test split without one. */
 static dt_status epoch_events(dt_metrics *m, const dt_run_epoch *e, dt_error *err)
 {
-    dt_event_scalar s = { .value = dt_score_value(&e->train, m->goal, 0) };
-    snprintf(s.tag, sizeof s.tag, "train/%s", m->goal->task->metric->name);
-    DT_TRY(dt_events_add(&m->events, e->step, &s, 1, err));
+    char key[DT_GOAL_NAME];
+    event train = { .m = m, .step = e->step };
+    for (int p = 0; p < m->goal->trained; p++) {
+        int i = dt_goal_first(m->goal, p);
+        DT_TRY(event_add(&train, "train", dt_goal_key(m->goal, i, key),
+                         dt_score_value(&e->train, m->goal, i), err));
+    }
+    DT_TRY(event_end(&train, err));
     DT_TRY(score_event(m, "val", e->has_val ? &e->val : &e->score, e->step, err));
     return e->has_val ? score_event(m, "test", &e->score, e->step, err) : DT_OK;
+}
+
+/* The first metric of every part; `none`: their columns stay empty. */
+static void put_values(const dt_metrics *m, const dt_score *s, bool none)
+{
+    for (int p = 0; p < m->goal->trained; p++) {
+        if (!none) fprintf(m->csv, "%.4f", dt_score_value(s, m->goal, dt_goal_first(m->goal, p)));
+        fprintf(m->csv, ",");
+    }
 }
 
 dt_status dt_metrics_epoch(dt_metrics *m, const dt_run_epoch *e, dt_error *err)
@@ -277,11 +358,13 @@ dt_status dt_metrics_epoch(dt_metrics *m, const dt_run_epoch *e, dt_error *err)
     const dt_goal *g = m->goal;
     DT_TRY(epoch_events(m, e, err));
     DT_TRY(write_json(m, epoch_json(e, g), err));
-    fprintf(m->csv, "%lld,%lld,%.9g,%.6f,%.4f,%.6f,", (long long)e->epoch, (long long)e->step,
-            e->lr, e->train.loss, dt_score_value(&e->train, g, 0), e->score.loss);
-    for (int i = 0; g->task->metric[i].name; i++)
+    fprintf(m->csv, "%lld,%lld,%.9g,%.6f,", (long long)e->epoch, (long long)e->step, e->lr,
+            e->train.loss);
+    put_values(m, &e->train, false);
+    fprintf(m->csv, "%.6f,", e->score.loss);
+    for (int i = 0; dt_goal_metric(g, i, NULL); i++)
         fprintf(m->csv, "%.4f,", dt_score_value(&e->score, g, i));
-    if (e->has_val) fprintf(m->csv, "%.4f", dt_score_value(&e->val, g, 0));
-    fprintf(m->csv, ",%.1f\n", e->seconds);
+    put_values(m, &e->val, !e->has_val);
+    fprintf(m->csv, "%.1f\n", e->seconds);
     return flush(m->csv, csv, err);
 }

@@ -82,15 +82,12 @@ dt_status dt_predict(dt_predictor *p, const char *path, float *out, dt_error *er
         dt_int_run_logits(&p->run, out);
         return DT_OK;
     }
-    bool label = g->task->answer == DT_ANSWER_LABEL;
-    const dt_batch batch = { .x = p->x,
-                             .labels = label ? p->answer : NULL,
-                             .targets = label ? NULL : p->answer,
-                             .answer = g->task->answer,
-                             .valid = 1 };
+    const dt_batch batch = {
+        .x = p->x, .targets = p->answer, .answer = DT_ANSWER_RECORD, .valid = 1
+    };
     dt_evaluator_feed(&p->evaluator, &batch, 1);
     DT_TRY(dt_exec_forward(&p->evaluator.exec, err));
-    const real *y = dt_exec_value(&p->evaluator.exec, net->logits);
+    const real *y = dt_evaluator_outputs(&p->evaluator, 1);
     for (int64_t i = 0; i < g->K; i++)
         out[i] = (float)y[i];
     return DT_OK;
@@ -112,12 +109,13 @@ void dt_predictor_fini(dt_predictor *p)
 dt_status dt_class_names(const dt_session *s, dt_arena *arena, const char *const **out,
                          dt_error *err)
 {
+    const dt_goal_part *p = dt_goal_labels(&s->net.goal);
     *out = NULL;
     if (!s->classes) return DT_OK;
     char *copy = dt_arena_strdup(arena, s->classes);
-    const char **names = dt_arena_get(arena, (size_t)s->net.goal.K * sizeof *names);
+    const char **names = dt_arena_get(arena, (size_t)p->K * sizeof *names);
     if (!copy || !names) return no_memory(err);
-    for (int64_t i = 0; i < s->net.goal.K; i++) {
+    for (int64_t i = 0; i < p->K; i++) {
         names[i] = copy;
         copy = strchr(copy, '\n'); /* there are as many as outputs */
         if (copy) *copy++ = '\0';

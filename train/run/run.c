@@ -127,8 +127,8 @@ void dt_run_note(dt_run *r, const dt_exec *e, const dt_batch *batch, int index, 
     const dt_net *net = &r->s.net;
     dt_score *note = &r->ranks.note[index];
     *note = (dt_score){ .loss = loss };
-    dt_score_add(note, &net->goal, dt_exec_value(e, net->logits), dt_batch_answers(batch),
-                 batch->valid, NULL);
+    dt_score_add(note, &net->goal, dt_exec_outputs(e, batch->valid, r->outputs),
+                 dt_batch_answers(batch), batch->valid, NULL);
 }
 
 dt_status dt_run_next(dt_run *r, dt_batch *out, dt_error *err)
@@ -164,9 +164,9 @@ static dt_status all_batches(dt_run *r, dt_error *err)
     if (r->together.on) DT_TRY(dt_run_batches_together(r, err));
     for (int i = 0; !r->together.on && st == DT_OK && i < r->share.count; i++)
         st = one_batch(r, r->share.first + i, err);
-    r->wish =
-        (dt_wish){ .stop = r->p->stop && atomic_load(r->p->stop),
-                   .save = leads(r) && dt_run_now() - r->saved_at > 60 * r->s.recipe->train.save_minutes };
+    r->wish = (dt_wish){ .stop = r->p->stop && atomic_load(r->p->stop),
+                         .save = leads(r) && dt_run_now() - r->saved_at >
+                                                 60 * r->s.recipe->train.save_minutes };
     return dt_ranks_end(&r->ranks, &r->phase->exec, &r->sums, &r->wish, st, err);
 }
 
@@ -347,7 +347,7 @@ static dt_status end_epoch(dt_run *r, double lr, const dt_run_position *at,
     e.seconds = dt_run_now() - r->epoch_started;
     r->epoch_started = dt_run_now();
     const dt_score *select = r->val ? &e.val : &e.score;
-    double value = dt_score_value(select, goal, 0);
+    double value = dt_score_deciding(select, goal);
     bool finite = isfinite(e.score.loss) && (!r->val || isfinite(e.val.loss));
     /* Where a run is cut an undisturbed one scores nothing: its best.h5 is kept, for going on. */
     bool cut = at != &r->at, kept = cut && r->at.best >= 0;
@@ -491,7 +491,8 @@ static dt_status loop(dt_run *r, dt_run_result *result, dt_error *err)
     say_ranks(r);
     DT_TRY(dt_comm_settle(r->p->comm, leads(r) ? write_done(r, err) : DT_OK, err));
     *result = (dt_run_result){ true, r->score, r->s.net.goal, r->at.step };
-    result->goal.conf = result->goal.loss_conf = NULL;
+    for (int p = 0; p < result->goal.trained; p++)
+        result->goal.part[p].conf = result->goal.part[p].loss_conf = NULL;
     return DT_OK;
 }
 

@@ -77,7 +77,7 @@ typedef struct dt_run_times {
 typedef struct dt_run_result {
     bool finished;  /* false: stopped by `stop`, resume to go on */
     dt_score score; /* test split after the last step */
-    dt_goal goal;   /* without its options */
+    dt_goal goal;   /* without its options; names are the recipe's */
     int64_t step;
     dt_run_times times;
 } dt_run_result;

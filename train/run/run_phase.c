@@ -24,7 +24,7 @@ static dt_status plan(dt_run *r, const dt_graph *g, dt_mode mode, dt_norms norms
                       dt_error *err)
 {
     const dt_net *net = &r->s.net;
-    const int outputs[] = { mode == DT_MODE_TRAIN ? net->step_loss : net->loss, net->logits };
+    int outputs[DT_NET_WANTED];
     bool scores = dt_norms_in(mode, norms) == DT_NORMS_RUNNING && mode == DT_MODE_EVAL;
     int64_t batch = scores ? r->s.recipe->eval.batch : r->s.data_conf->batch;
     char line[400], text[512];
@@ -37,7 +37,7 @@ static dt_status plan(dt_run *r, const dt_graph *g, dt_mode mode, dt_norms norms
                                             .threads = r->s.threads,
                                             .frozen = r->optim.frozen,
                                             .outputs = outputs,
-                                            .output_count = 2 },
+                                            .output_count = dt_net_wanted(net, mode, outputs) },
                         r->p->alloc, err));
     if (out->arena_bytes > r->step_bytes) {
         r->step_bytes = out->arena_bytes;
@@ -138,7 +138,7 @@ dt_status dt_run_feed(dt_run *r, dt_exec *e, const dt_batch *batch, int index, d
     if (net->targets >= 0)
         dt_exec_set_input(e, net->targets, batch->targets);
     else
-        dt_exec_set_input(e, net->labels, dt_batch_answers(batch));
+        dt_exec_feed_answers(e, dt_batch_answers(batch));
     if (net->teacher >= 0) {
         DT_TRY(dt_teacher_run(&r->s.teacher, batch->x, err));
         dt_exec_set_input(e, net->teacher, r->s.teacher.logits);
@@ -182,7 +182,7 @@ static dt_status norm_pass(void *arg, int64_t batch, dt_error *err)
     dt_batch b;
     DT_TRY(extra_batch(r, batch, &b, err));
     dt_exec_feed(e, b.x);
-    dt_exec_set_input(e, r->s.net.labels, dt_batch_answers(&b));
+    dt_exec_feed_answers(e, dt_batch_answers(&b));
     return dt_exec_forward(e, err);
 }
 
@@ -190,14 +190,14 @@ static dt_status norm_pass(void *arg, int64_t batch, dt_error *err)
 static dt_status make_unquantized(dt_run *r, dt_phase *f, dt_error *err)
 {
     const dt_net *net = &r->s.net;
-    const int keep[] = { net->loss, net->logits, net->step_loss };
+    int keep[DT_NET_WANTED], kept = dt_net_keep(net, keep);
     dt_recipe_phase unquantized = { 0 };
     if (f->conf) unquantized = *f->conf;
     unquantized.weight_bits = 32;
     DT_TRY(dt_net_phase(net, &unquantized, r->p->alloc, &f->unquantized, err));
     f->unquantized_steps = &f->unquantized;
     if (net->plain) return DT_OK;
-    DT_TRY(dt_fuse(&f->unquantized, keep, 3, &f->unquantized_fused, r->p->alloc, err));
+    DT_TRY(dt_fuse(&f->unquantized, keep, kept, &f->unquantized_fused, r->p->alloc, err));
     f->unquantized_steps = &f->unquantized_fused;
     return DT_OK;
 }
@@ -207,7 +207,7 @@ dt_status dt_run_make_phases(dt_run *r, dt_error *err)
 {
     const dt_recipe *recipe = r->s.recipe;
     const dt_net *net = &r->s.net;
-    const int keep[] = { net->loss, net->logits, net->step_loss };
+    int keep[DT_NET_WANTED], kept = dt_net_keep(net, keep);
     int n = 0;
     if (!recipe->phase_count || recipe->phase[0].epoch > 0) n++;
     for (size_t i = 0; i < recipe->phase_count; i++)
@@ -223,7 +223,7 @@ dt_status dt_run_make_phases(dt_run *r, dt_error *err)
         DT_TRY(dt_net_phase(net, f->conf, r->p->alloc, &f->own, err));
         f->plain = f->steps = &f->own;
         if (net->plain) continue;
-        DT_TRY(dt_fuse(&f->own, keep, 3, &f->own_fused, r->p->alloc, err));
+        DT_TRY(dt_fuse(&f->own, keep, kept, &f->own_fused, r->p->alloc, err));
         f->steps = &f->own_fused;
     }
     r->phase = r->phases;
@@ -378,10 +378,21 @@ static dt_status make_sums(dt_run *r, dt_error *err)
     return DT_OK;
 }
 
+/* Outputs of a step, put together for its score. */
+static dt_status make_outputs(dt_run *r, dt_error *err)
+{
+    const dt_goal *g = &r->s.net.goal;
+    if (g->count == 1) return DT_OK;
+    size_t n = (size_t)(r->s.data_conf->batch * g->K);
+    r->outputs = dt_get_array(r->p->alloc, n, sizeof *r->outputs, "outputs");
+    return r->outputs ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory for outputs");
+}
+
 dt_status dt_run_make_plans(dt_run *r, dt_error *err)
 {
     char text[160];
     const dt_net *net = &r->s.net;
+    DT_TRY(make_outputs(r, err));
     r->together.on = r->s.recipe->train.sync_norm && r->share.batches > 1;
     for (int i = 0; i < r->phase_count; i++)
         DT_TRY(plan_phase(r, &r->phases[i], err));
@@ -441,4 +452,5 @@ void dt_run_end_plans(dt_run *r)
     dt_accumulate_fini(&r->sums);
     dt_loader_close(r->extra_loader);
     dt_put(r->p->alloc, r->step_memory);
+    dt_put(r->p->alloc, r->outputs);
 }

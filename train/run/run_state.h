@@ -58,6 +58,7 @@ typedef struct dt_run {
     double train_started, epoch_started, saved_at, last_eval_seconds;
     dt_run_times times;
     dt_score score;
+    real *outputs;       /* [data.batch,K] of several outputs of a step; NULL: there is one */
     int64_t scored_step; /* step that `score` and last.h5 belong to; -1: none */
 } dt_run;
 

@@ -35,7 +35,8 @@ static size_t sample_bytes(const dt_net *net, const dt_plan *p)
 
 static size_t targets_bytes(const dt_net *net, const dt_plan *p)
 {
-    size_t mixed = input_bytes(p, net->targets), answers = input_bytes(p, net->labels);
+    size_t mixed = input_bytes(p, net->targets);
+    size_t answers = dt_goal_answer_bytes(&net->goal) * (size_t)p->batch;
     return mixed > answers ? mixed : answers;
 }
 
@@ -109,7 +110,9 @@ static void keep(dt_run *r, int k, const dt_batch *from)
     memcpy(x, from->x, sample_bytes(net, p));
     if (from->labels) memcpy(labels, from->labels, (size_t)p->batch * sizeof *labels);
     if (from->targets && (answers || net->targets >= 0))
-        memcpy(targets, from->targets, input_bytes(p, answers ? net->labels : net->targets));
+        memcpy(targets, from->targets,
+               answers ? dt_goal_answer_bytes(&net->goal) * (size_t)p->batch
+                       : input_bytes(p, net->targets));
     *b = *from;
     b->x = x;
     b->labels = labels;

@@ -83,12 +83,12 @@ dt_status dt_verify_init(dt_verify *v, const dt_verify_params *p, dt_error *err)
     }
     v->f.exec.hook = on_node;
     v->f.exec.hook_arg = v;
-    size_t K = (size_t)dt_int_count(&p->model->value[p->model->logits]);
+    size_t K = (size_t)dt_int_outputs(p->model);
     v->site = dt_get_array(p->alloc, (size_t)p->model->node_count + 1, sizeof *v->site, "verify");
     v->node_of =
         dt_get_array(p->alloc, (size_t)p->net->graph.node_count + 1, sizeof *v->node_of, "verify");
     v->logits = dt_get_array(p->alloc, K * DT_VERIFY_BATCH, sizeof *v->logits, "verify");
-    size_t each = (size_t)p->net->goal.task->predicted(p->net->goal.K);
+    size_t each = (size_t)dt_goal_predicted(&p->net->goal);
     for (int i = 0; i < 2; i++)
         v->predictions[i] = dt_get_array(p->alloc, each * DT_VERIFY_BATCH, sizeof(float), "verify");
     if (!v->site || !v->node_of || !v->logits || !v->predictions[0] || !v->predictions[1]) {
@@ -117,8 +117,8 @@ static dt_status forward_float(dt_verify *v, const dt_batch *batch, bool isolate
     v->isolated = isolated;
     dt_evaluator_feed(&v->f, batch, v->compare.tested.n);
     DT_TRY(dt_exec_forward(&v->f.exec, err));
-    const real *f = dt_exec_value(&v->f.exec, v->params.net->logits);
-    for (int64_t i = 0; i < v->params.net->classes * v->compare.tested.n; i++)
+    const real *f = dt_evaluator_outputs(&v->f, v->compare.tested.n);
+    for (int64_t i = 0; i < v->params.net->goal.K * v->compare.tested.n; i++)
         if (!isfinite(f[i])) return not_a_number(v, "logits", i, (double)f[i], err);
     return DT_OK;
 }
@@ -126,11 +126,11 @@ static dt_status forward_float(dt_verify *v, const dt_batch *batch, bool isolate
 static void count_same(dt_verify *v, int64_t n)
 {
     const dt_goal *g = &v->params.net->goal;
-    const real *f = dt_exec_value(&v->f.exec, v->params.net->logits);
+    const real *f = dt_evaluator_outputs(&v->f, n);
     dt_int_run_logits(&v->compare.tested, v->logits);
     dt_score_add(&v->score_float, g, f, v->f.answers, n, v->predictions[0]);
     dt_score_add(&v->score_integer, g, v->logits, v->f.answers, n, v->predictions[1]);
-    v->same += dt_same_predictions(g, v->predictions[0], v->predictions[1], n);
+    dt_same_predictions(g, v->predictions[0], v->predictions[1], n, v->same);
 }
 
 static dt_status one_batch(dt_verify *v, const dt_batch *batch, int64_t n, dt_error *err)

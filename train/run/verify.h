@@ -40,11 +40,11 @@ typedef struct dt_verify {
     dt_verify_site *site;   /* by node of the model */
     int64_t pictures;
     dt_score score_float, score_integer; /* without losses */
-    int64_t same;                        /* pictures for which both mean the same */
+    int64_t same[DT_GOAL_PARTS]; /* pictures for which both mean the same, by part of the goal */
     dt_evaluator f;
     int *node_of;          /* by node of the graph: the model's, -1: none */
     bool isolated;         /* the pass under way */
-    float *logits;         /* [DT_VERIFY_BATCH][classes], of E */
+    float *logits;         /* [DT_VERIFY_BATCH][K], of E: all outputs */
     float *predictions[2]; /* [DT_VERIFY_BATCH][predicted] of F and E */
 } dt_verify;
 

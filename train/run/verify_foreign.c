@@ -80,7 +80,7 @@ dt_status dt_foreign_init(dt_foreign *v, dt_net *net, const dt_lowered *lowered,
     DT_TRY(dt_evaluator_init(&v->f, net, &net->graph, k, DT_VERIFY_BATCH, threads, NULL, a, err));
     v->site = dt_get_array(a, nodes, sizeof *v->site, "verify");
     v->site_of = dt_get_array(a, nodes, sizeof *v->site_of, "verify");
-    size_t each = (size_t)net->goal.task->predicted(net->goal.K);
+    size_t each = (size_t)dt_goal_predicted(&net->goal);
     for (int i = 0; i < 2; i++)
         v->predictions[i] = dt_get_array(a, each * DT_VERIFY_BATCH, sizeof(float), "verify");
     if (!v->site || !v->site_of || !v->predictions[0] || !v->predictions[1]) {
@@ -114,10 +114,10 @@ int64_t dt_foreign_codes(const dt_foreign *v)
 static void count_same(dt_foreign *v, int64_t n, const float *outputs)
 {
     const dt_goal *g = &v->net->goal;
-    const real *f = dt_exec_value(&v->f.exec, v->net->logits);
+    const real *f = dt_evaluator_outputs(&v->f, n);
     dt_score_add(&v->score, g, f, v->f.answers, n, v->predictions[0]);
     dt_score_add(&v->score_foreign, g, outputs, v->f.answers, n, v->predictions[1]);
-    v->same += dt_same_predictions(g, v->predictions[0], v->predictions[1], n);
+    dt_same_predictions(g, v->predictions[0], v->predictions[1], n, v->same);
 }
 
 dt_status dt_foreign_batch(dt_foreign *v, const dt_batch *batch, int64_t n, const uint8_t *codes,

@@ -31,9 +31,9 @@ typedef struct dt_foreign {
     const uint8_t *codes; /* of the batch under way: [n, site's shape] of each site in turn; NULL: F
                              goes by itself */
     int64_t n;
-    int64_t pictures, same;        /* same: both mean the same */
-    dt_score score, score_foreign; /* without losses */
-    float *predictions[2];         /* [DT_VERIFY_BATCH][predicted] */
+    int64_t pictures, same[DT_GOAL_PARTS]; /* same: both mean the same, by part of the goal */
+    dt_score score, score_foreign;         /* without losses */
+    float *predictions[2];                 /* [DT_VERIFY_BATCH][predicted] */
 } dt_foreign;
 
 /* `lowered` is of the net, and read here only. */

@@ -16,6 +16,7 @@ enum { OLDEST = 7, NEWEST = 23 }; /* opsets whose rules the rows follow */
 struct dt_onnx_net {
     dt_ox_file *file;
     dt_ox_walk walk;
+    bool all; /* outputs are wanted, by name */
 };
 
 static dt_status fail(const dt_onnx_net *n, dt_status st, const char *key, dt_error *err,
@@ -184,9 +185,8 @@ dt_status dt_ox_walk_node(dt_ox_walk *w)
 }
 
 /* The value that the file gives, as [N,classes]. */
-static dt_status find_output(dt_onnx_net *n, int *out)
+static dt_status find_output(dt_onnx_net *n, const char *name, int *out)
 {
-    const char *name = n->file->out[0].name;
     const dt_ox_value *v = dt_ox_map_find(&n->walk.values, name);
     if (!v || v->constant)
         return fail(n, DT_ERR_FORMAT, name, n->walk.err, "is an output that no node makes");
@@ -356,8 +356,15 @@ static dt_status build(dt_onnx_net *n, dt_builder *b, int x, int *out_logits, dt
     n->walk.err = b->err = err;
     start_over(n);
     DT_TRY(walk_all(n, x));
-    DT_TRY(find_output(n, out_logits));
-    dt_ox_roles(b->graph, first, *out_logits);
+    int y[DT_GRAPH_PORTS], count = n->all ? n->file->out_count : 1;
+    if (count > DT_GRAPH_PORTS) return fail(n, DT_ERR_RANGE, NULL, err, "has too many outputs");
+    for (int i = 0; i < count; i++) {
+        const char *name = n->file->out[i].name;
+        DT_TRY(find_output(n, name, &y[i]));
+        if (n->all) DT_TRY(dt_graph_port(b->graph, DT_PORT_OUTPUT, name, y[i], err));
+    }
+    dt_ox_roles(b->graph, first, y, count);
+    *out_logits = y[0];
     return DT_OK;
 }
 
@@ -389,6 +396,11 @@ dt_status dt_onnx_net_build(dt_onnx_net *n, dt_builder *b, int x, int classes, b
     if (classes && own && classes != own) DT_TRY(find_last(n, b->graph, x, err));
     n->walk.sites = sites;
     return build(n, b, x, out_logits, err);
+}
+
+void dt_onnx_net_want_all(dt_onnx_net *n)
+{
+    n->all = true;
 }
 
 const char *dt_onnx_net_resized(const dt_onnx_net *n)

@@ -34,6 +34,9 @@ bool dt_onnx_net_is_quantized(const dt_onnx_net *net);
  * UNSUPPORTED, SHAPE. */
 dt_status dt_onnx_net_build(dt_onnx_net *net, dt_builder *b, int x, int classes, bool sites,
                             int *out_logits, dt_error *err) DT_MUST_CHECK;
+/* Called before: all outputs of the file are wanted, which get ports of their names. Otherwise the
+ * first is, without a port. */
+void dt_onnx_net_want_all(dt_onnx_net *net);
 /* The layer whose outputs were made others; NULL: none. */
 const char *dt_onnx_net_resized(const dt_onnx_net *net);
 /* What would become of a node of the file. */

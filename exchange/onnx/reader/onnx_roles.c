@@ -101,7 +101,7 @@ static bool wants_one_grid(const dt_graph *g, int v)
     return others || (products && streams);
 }
 
-void dt_ox_roles(dt_graph *g, int first_node, int output)
+void dt_ox_roles(dt_graph *g, int first_node, const int *output, int outputs)
 {
     for (int i = first_node; i < g->node_count; i++) {
         dt_node *n = &g->node[i];
@@ -112,6 +112,8 @@ void dt_ox_roles(dt_graph *g, int first_node, int output)
         for (int k = 0; k < n->out_count; k++)
             if (wants_one_grid(g, n->out[k])) set_stream(g, n->out[k]);
     }
-    const dt_node *last = product_behind(g, output);
-    if (last) g->node[dt_query_index(g, last)].role = DT_LAYER_LAST;
+    for (int i = 0; i < outputs; i++) {
+        const dt_node *last = product_behind(g, output[i]);
+        if (last) g->node[dt_query_index(g, last)].role = DT_LAYER_LAST;
+    }
 }

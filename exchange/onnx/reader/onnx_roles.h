@@ -1,7 +1,7 @@
 /* Roles of layers, read off a graph without quantizers: nobody says them in a foreign file.
  *
  *   first     products that read an input, past what only moves its elements
- *   last      the product that makes the output, in the same way
+ *   last      products that make an output, in the same way
  *   shortcut  a 1x1 product that is, with its batch norm, one addend of a sum by itself, where the
  *             other addend comes from the same value through two products or more
  *   stream    what a sum reads and others, too, and is no sum itself: it gets one quantizer */
@@ -12,6 +12,6 @@
 #include "autograd/graph.h"
 
 /* Sets role and stream of the nodes from `first_node` on. */
-void dt_ox_roles(dt_graph *g, int first_node, int output);
+void dt_ox_roles(dt_graph *g, int first_node, const int *output, int outputs);
 
 #endif
