@@ -19,7 +19,7 @@ from torchvision.models.shufflenetv2 import channel_shuffle
 
 import own
 
-TORCHVISION = ("mobilenet_v2", "mobilenet_v3_small", "regnet_x_400mf", "resnet18", "resnet50",
+TORCHVISION = ("densenet121", "mobilenet_v2", "mobilenet_v3_small", "regnet_x_400mf", "resnet18", "resnet50",
                "shufflenet_v2_x0_5", "squeezenet1_1")
 TIMM = {"convnext_atto": "convnext_atto", "efficientnet_lite0": "efficientnet_lite0"}
 OWN = {"mobilenet_v1_025": own.MobileNetV1, "vgg_small": own.VGGSmall}
@@ -136,12 +136,18 @@ class Leaves(fx.Tracer):
                 isinstance(m, (own.SameConv2d, BatchNormAct2d, LayerNorm2d)))
 
 
+MOST = 16  # layers that one reads
+
+
 class Writer:
     def __init__(self, net):
         self.net, self.layers, self.names = net, [], {}
         self.constants, self.chunks = {}, {}  # parameters by node; how many parts
 
     def add(self, node, name, keys, sources):
+        if keys["op"] == "concat" and len(sources) > MOST:  # those in front are joined before
+            self.add((node, "part"), name + "_part", {"op": "concat"}, sources[:MOST])
+            sources = [(node, "part"), *sources[MOST:]]
         where = [self.names[s] for s in sources]
         before = self.layers[-1]["name"] if self.layers else "input"
         layer = {"name": name, "op": keys.pop("op")}

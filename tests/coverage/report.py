@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was found of every network, as stages and as a table."""
+"""What was found of every network, as stages and as a table. What no run of this folder has looked at stays as
+the table and reached.json have it."""
 import json
 import os
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+NOT_RUN = "not run"
 WAYS = {"script": "TorchScript", "dynamo": "dynamo"}
 HEAD = """\
 # Coverage
@@ -12,7 +14,8 @@ Networks of torchvision and timm, chosen by a rule that knows nothing of what De
 (`tests/coverage/choose.py`): every classification family of torchvision and {timm} modules of timm, each with
 its smallest member, at the smallest picture that it takes, in a batch of 4. Weights are random and running
 statistics estimated, so this proves the plumbing and no accuracy. Made by `meson test -C build coverage
---suite long` and `tests/coverage/run.py --report`.
+--suite long` and `tests/coverage/run.py --report`. A row is of the last run of its family; where only one
+exporter's file was looked at, it says so.
 
 - *imports*: the files of PyTorch's exporters (TorchScript with an open number of pictures, opset 17; dynamo,
   opset 18) become graphs whose logits are those of onnxruntime, to 1e-4 of 1 + the largest. The largest
@@ -85,6 +88,8 @@ def why(found):
     out = []
     for way, title in WAYS.items():
         r = found.get(way, {})
+        if not r and any(found.values()):
+            out.append(f"{title}: {NOT_RUN}")
         for what, said in r.items():
             if what == "export":
                 out.append(f"{title}: not exported: {said}")
@@ -95,12 +100,40 @@ def why(found):
             elif isinstance(said, dict) and "missed" in said:
                 out.append(f"{title}: {what}: {said['missed']}")
     if not any(found.values()):
-        return "not run"
+        return NOT_RUN
     return "; ".join(escape(o) for o in out)
 
 
-def row(n):
+def is_known(n):
+    """Has a run of this folder looked at it?"""
+    return any(load(n).values())
+
+
+def old_rows(path):
+    """{(library, family, "network, side"): row} of the table that is there."""
+    out, library = {}, ""
+    with open(path, encoding="utf-8") as f:
+        for line in f.read().splitlines():
+            if line.startswith("## "):
+                library = line[3:]
+            cells = line.strip("|").split(" | ")
+            if line.startswith("| ") and len(cells) == 7:
+                out[library, cells[0].strip(), cells[1]] = line
+    return out
+
+
+def was_run(n, old):
+    return is_known(n) or not old.get(key(n), f"| {NOT_RUN} |").endswith(f"| {NOT_RUN} |")
+
+
+def key(n):
+    return n["library"], n["family"], f"{n['name']}, {n['side']}"
+
+
+def row(n, old):
     found = load(n)
+    if not is_known(n) and key(n) in old:
+        return old[key(n)]
     cells = [f"{n['family']}", f"{n['name']}, {n['side']}", imports(found),
              first(found, "gradients", lambda g: f"{g[0]:.0e}" + (f", {len(g[1])}" if g[1] else "")),
              first(found, "trains", lambda t: f"{t[0]:.2f} to {t[1]:.2f}"),
@@ -108,9 +141,9 @@ def row(n):
     return "| " + " | ".join(cells) + " |"
 
 
-def counts(networks, library):
-    run = [n for n in networks if n["library"] == library and any(load(n).values())]
-    mine = [stages(n) for n in run]
+def counts(networks, library, old):
+    run = [n for n in networks if n["library"] == library and was_run(n, old)]
+    mine = [stages(n) if is_known(n) else expected(n) for n in run]
     told = [f"{sum(s in m for m in mine)} {title}" for s, title in
             [("import script", "import from TorchScript"), ("import dynamo", "from dynamo"),
              ("gradients", "have PyTorch's gradients"), ("trains", "train"), ("exports", "export"),
@@ -120,16 +153,18 @@ def counts(networks, library):
 
 
 def write(networks, path):
+    old = old_rows(path)
+    reached_now = {n["library"] + " " + n["family"]: stages(n) if is_known(n) else expected(n) for n in networks}
     with open(path, "w", encoding="utf-8") as f:
         f.write(HEAD.format(timm=sum(n["library"] == "timm" for n in networks)))
         for library in ("torchvision", "timm"):
-            f.write(f"## {library}\n\n" + counts(networks, library) + "\n")
+            f.write(f"## {library}\n\n" + counts(networks, library, old) + "\n")
             f.write("| family | network, side | imports | gradients | trains | verified | what is missing |\n")
             f.write("| --- | --- | --- | --- | --- | --- | --- |\n")
             for n in networks:
                 if n["library"] == library:
-                    f.write(row(n) + "\n")
+                    f.write(row(n, old) + "\n")
             f.write("\n")
     with open(os.path.join(HERE, "reached.json"), "w", encoding="utf-8") as f:
-        json.dump({n["library"] + " " + n["family"]: stages(n) for n in networks}, f, indent=0)
+        json.dump(reached_now, f, indent=0)
         f.write("\n")

@@ -65,6 +65,12 @@ def transfer(test):
     test.succeed("export", test.path("smallcnn.yaml"), f"model.init={test.path('smallcnn')}/last.h5",
                  "--format", "safetensors", "--out", test.path("ten.safetensors"))
     tensors = test.write("own3.yaml", f"model: {own}, init: ten.safetensors, reinit: [fc.*]}}\n" + data + train)
+    ready = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../recipes/folder/onnx-w8a8.yaml")
+    test.succeed("train", ready, f"model.onnx={test.path('smallcnn.onnx')}", f"data.root={test.path('own')}",
+                        "train.epochs=1", "data.batch=12", "data.train=[{resize: 36}, {center_crop: 32}]",
+                        "data.test=[{resize: 36}, {center_crop: 32}]", "--out", test.path("own8"))
+    with open(test.path("own8/recipe.yaml"), encoding="utf-8") as f:
+        test.check("classes: 3\n" in f.read(), "the ready recipe trains three classes")
     for recipe in onnx, init, tensors:
         run = recipe[:-5]
         test.succeed("train", recipe, "--out", run)

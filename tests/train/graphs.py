@@ -28,7 +28,7 @@ VARIANTS = [
 def wanted(source):
     """Recipes by path, each with the overrides to look at."""
     for path in sorted((source / "recipes").glob("*/*.yaml")):
-        if path.parent.name == "onnx":  # their graphs are in files, which e2e_onnx_networks has
+        if path.parent.name in ("onnx", "folder"):  # their graphs are in files, which e2e_onnx and its like have
             continue
         yield str(path.relative_to(source)), []
     for family in FAMILIES:
