@@ -121,13 +121,19 @@ def hard_sigmoid(x, inplace=False):
     return (x * float(np.float32(1 / 6)) + 0.5).clamp(0, 1)
 
 
+def in_double(x, *args, **more):
+    """What networks compute in single precision whatever goes in, in double too."""
+    return x.double()
+
+
 def write_gradients(net, x, path):
     out = {}
     for name, p in net.named_parameters():
         out["w:" + name] = p.detach().numpy().copy()
     kept = copy.deepcopy(net.state_dict())
     net.double().train()
-    with mock.patch.object(torch.nn.functional, "hardsigmoid", hard_sigmoid):
+    with mock.patch.object(torch.nn.functional, "hardsigmoid", hard_sigmoid), \
+            mock.patch.object(torch.Tensor, "float", in_double):
         torch.nn.functional.cross_entropy(net(x), torch.arange(len(x))).backward()
     for name, p in net.named_parameters():
         if p.grad is not None:
