@@ -180,6 +180,11 @@ def check_refusals(test):
     def layers(outputs):
         name = f"{abs(hash(outputs))}.layers"
         return ["model.file=" + test.write(name, re.sub("outputs: .*", "outputs: " + outputs, LAYERS))]
+    last = "model.init=" + test.path("heads", "last.h5")
+    for words in ["quantize", "--out", test.path("q")], ["sensitivity"]:
+        code, _, err = test.run(words[0], test.path("heads.yaml"), last, *words[1:])
+        test.check(code == 1 and "tasks: the network has several outputs, and stages look at one" in
+                   err.strip().split("\n")[-1], f"{words}: {code} {err}")
     targets = "label=label.npy, level=level.npy, flags=flags.npy"
     test.write("one.yaml", re.sub(r"tasks:\n(- .*\n)*", "task: {name: classify}\n",
                                   re.sub(r"test_targets: \[.*?\]", "test_y: test_label.npy",

@@ -18,6 +18,10 @@ dt_status dt_quantize_check(const dt_session *s, dt_error *err)
                        &(dt_where){ .file = r->name, .key = "data.inputs" },
                        "names several, and stages carry one from border to border; training "
                        "(detent train) quantizes nets of several inputs");
+    if (dt_graph_output(&s->net.graph, 1) >= 0)
+        return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .file = r->name, .key = "tasks" },
+                       "the network has several outputs, and stages look at one; training (detent "
+                       "train) quantizes nets of several outputs");
     return DT_OK;
 }
 
