@@ -413,6 +413,12 @@ def failing_allocs(f):
             shutil.rmtree(folder, ignore_errors=True)
             what = f"{name}: allocation {at} of {library} fails"
             code, line, files = export(f, name, preload=f.allocs, at=at, **{"from": library})
+            if library == "libjansson" and code == -signal.SIGABRT:
+                # its parser does not see that a character could not be kept, and ends on its own
+                # assertion where that was one of an escape
+                f.test.check("lex_scan_string" in line, f"{what}: {line}")
+                f.test.check(not set(good) & set(files), f"{what}: aborted, {sorted(files)}")
+                continue
             f.test.check(code in (0, 1), f"{what}: exit code {code}")
             f.test.check(files == (good if code == 0 else {}), f"{what}: {code}, {sorted(files)}")
             f.test.check(code == 0 or line, f"{what}: no message")
