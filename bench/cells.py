@@ -44,9 +44,9 @@ class Runner:
     def __init__(self, args):
         self.args = args
 
-    def init_of(self, table):
+    def init_of(self, table, key="init"):
         """The overrides that a table's float net takes, and how they are told."""
-        init = table.get("init")
+        init = table.get(key)
         if not init:
             return [], []
         below = os.path.join(self.args.nets, init)
@@ -61,10 +61,11 @@ class Runner:
                              stderr=subprocess.DEVNULL).stdout
         return json.loads(out)
 
-    def train(self, name, table, spec, seed, more):
-        """Trains to the end, or goes on with it. The folder, and what the command was."""
+    def train(self, name, table, spec, seed, more, start="init"):
+        """Trains to the end, or goes on with it, from the table's net `start`. The folder, and what the
+        command was."""
         folder = os.path.join(self.args.runs, name)
-        init, init_told = self.init_of(table)
+        init, init_told = self.init_of(table, start)
         keys = [*table.get("keys", []), *spec.get("keys", []), f"train.seed={seed}", *more]
         if self.args.max_steps:
             keys.append(f"train.max_steps={self.args.max_steps}")
@@ -134,10 +135,11 @@ class Runner:
     def tune(self, table, cell, spec, seed):
         """The factor that is best on held-out pictures, and the seconds that it took to find."""
         best, spent, recipe = None, 0, self.effective(spec, table)
+        start = "tune_init" if "tune_init" in table else "init"
         for factor in TUNING:
             lr, more = self.rates_of(recipe, factor)
             folder, _ = self.train(f"{table['table']}/{cell}/lr-{lr:g}", table, spec, seed,
-                                   ["train.epochs=2", "data.val=5000", *more])
+                                   ["train.epochs=2", "data.val=5000", *more], start)
             spent += self.seconds(folder)
             top1 = [e["val_top1"] for e in log_of(folder) if e["kind"] == "epoch"][-1]
             print(f"{cell}: lr {lr:g}: {top1:.2f}% of the held-out pictures", flush=True)

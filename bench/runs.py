@@ -58,8 +58,8 @@ class Queue:
         self.active = []
 
     def blocked(self, table):
-        init = table.get("init", "")
-        return any(f"{t['table']}/{c}" == init for t, c, _ in self.left + self.active)
+        inits = {table.get("init"), table.get("tune_init")}
+        return any(f"{t['table']}/{c}" in inits for t, c, _ in self.left + self.active)
 
     def take(self):
         """The next cell that can begin; None at the end."""
