@@ -103,9 +103,10 @@ static inline void write_header(FILE *to, const dt_int_model *m, const char *fil
                                  (json_int_t)v->H, "W", (json_int_t)v->W, "C", (json_int_t)v->C,
                                  "zero", v->grid.zero_point));
     }
-    json_t *o = json_pack("{s:s,s:s,s:[{s:s,s:[iii]}],s:i,s:o}", "model", file, "rounding",
+    json_t *o = json_pack("{s:s,s:s,s:[{s:s,s:[iii]}],s:[{s:s,s:i}],s:o}", "model", file, "rounding",
                           m->contract->name, "inputs", "name", "input", "shape", TESTNET_SIDE,
-                          TESTNET_SIDE, 3, "classes", CLASSES, "nodes", nodes);
+                          TESTNET_SIDE, 3, "outputs", "name", "logits", "count", CLASSES, "nodes",
+                          nodes);
     ck_assert_ptr_nonnull(o);
     json_dumpf(o, to, JSON_COMPACT);
     fputc('\n', to);

@@ -101,11 +101,16 @@ static dt_status read_from(const char *path, const char *text, const words *thei
     return read_embedded(path, text, ours, DT_ARRAY_LEN(ours), theirs, out, err);
 }
 
-static dt_status has_quantizers(const char *path, bool *out, dt_error *err)
+/* Whether the file has quantizers, and "model.classes=<its own>" where it tells: what it has stands,
+ * whatever folders there are below data.root. */
+static dt_status read_facts(const char *path, bool *quantized, char classes[WORD], dt_error *err)
 {
     dt_onnx_net *net;
     DT_TRY(dt_onnx_net_open(path, NULL, &net, err));
-    *out = dt_onnx_net_is_quantized(net);
+    *quantized = dt_onnx_net_is_quantized(net);
+    int own = dt_onnx_net_classes(net);
+    classes[0] = '\0';
+    if (own) snprintf(classes, WORD, "model.classes=%d", own);
     dt_onnx_net_close(net);
     return DT_OK;
 }
@@ -114,16 +119,17 @@ static dt_status has_quantizers(const char *path, bool *out, dt_error *err)
 static dt_status read_exported(const char *path, const char *text, const words *theirs,
                                dt_recipe **out, dt_error *err)
 {
-    char file[WORD];
+    char file[WORD], classes[WORD];
     bool quantized;
     DT_TRY(path_word("model.onnx", path, file, err));
-    DT_TRY(has_quantizers(path, &quantized, err));
+    DT_TRY(read_facts(path, &quantized, classes, err));
     const char *ours[] = {
-        "model={name: onnx}", file,          quantized ? "quant={placement: file}" : "quant=none",
-        "data.root=.",        "dynamics={}", "phases=[]",
-        "distill=none"
+        "model={name: onnx}", file,           quantized ? "quant={placement: file}" : "quant=none",
+        "data.root=.",        "dynamics={}",  "phases=[]",
+        "distill=none",       classes
     };
-    return read_embedded(path, text, ours, DT_ARRAY_LEN(ours), theirs, out, err);
+    size_t count = DT_ARRAY_LEN(ours) - !classes[0];
+    return read_embedded(path, text, ours, count, theirs, out, err);
 }
 
 static dt_status read_checkpoint(const char *path, const words *theirs, dt_recipe **out,
