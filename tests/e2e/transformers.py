@@ -41,15 +41,16 @@ data: {name: builtin, batch: 32, train_pictures: 1280, test_pictures: 200}
 """
 
 
-DIFFER = 0.02  # of all codes, by one, where a sum in float is another: 0.0083 and 0.0035
+DIFFER = 0.004  # of all codes, by one, where a sum in float is another: 0.0016 and 0.0002
 
 
 def fused(depth):
     """Operators that are to be there: q, k, v, projection and two of the MLP in a block, a head; two
-    products of attention; two sums, and one of the positions."""
+    products of attention; two sums, and one of the positions. GELU is a table of codes, read by Gather;
+    one more takes the row that the head reads."""
     return {"QLinearConv": 1, "QGemm": 6 * depth + 1, "QLinearMatMul": 2 * depth,
             "QLinearAdd": 2 * depth + 1,
-            "LayerNormalization": 2 * depth + 1, "Erf": depth}
+            "LayerNormalization": 2 * depth + 1, "Erf": 0, "Gather": depth + 1}
 
 
 def make_pictures(root):
@@ -72,7 +73,7 @@ def check_net(test, name, text, depth, steps, pictures, agree, python):
     model = test.path(name + ".onnx")
     said = json.loads(test.succeed("export", recipe, init, "--out", model, "--json"))
     test.check(said["format"] == "ONNX opset 17, IR 8", f"{name}: {said['format']}")
-    test.check(said["missing"] == 0 and said["floats"] == 4 * depth + 1, f"{name}: {said}")
+    test.check(said["missing"] == 0 and said["floats"] == 3 * depth + 1, f"{name}: {said}")
     test.check("ORT_ENABLE_ALL" in said["depends"], f"{name}: {said['depends']}")
     test.check("blocks.0.norm1.weight" in test.succeed("inspect", model), f"{name}: inspect")
     if not python:
@@ -83,8 +84,8 @@ def check_net(test, name, text, depth, steps, pictures, agree, python):
     test.check(code == 0, f"{name}: verify ends with {code}\n{err}")
     found = json.loads(out)
     for op, count in fused(depth).items():
-        test.check(found["operators"].get(op) == count,
-                   f"{name}: {found['operators'].get(op)} {op}, not {count}")
+        have = found["operators"].get(op, 0)
+        test.check(have == count, f"{name}: {have} {op}, not {count}")
     # In float where a step is very small, see exchange/onnx/onnx_walk.c.
     softmax = [found["operators"].get(op, 0) for op in ("QLinearSoftmax", "Softmax")]
     test.check(sum(softmax) == depth, f"{name}: {softmax} softmaxes")
