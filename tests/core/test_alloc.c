@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/alloc.h"
+#include "core/compiler.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -86,7 +87,8 @@ START_TEST(large_memory_asks_for_large_pages)
     flags_at(p + (size >> 1), flags, sizeof flags);
     if (has_large_pages() && flags[0]) ck_assert_msg(strstr(flags, " hg"), "%s", flags);
     dt_put(NULL, p);
-    ck_assert_ptr_null(dt_get(NULL, SIZE_MAX - 2 * DT_ALIGN, "test"));
+    /* AddressSanitizer's allocator ends the process where this one has nothing. */
+    if (!DT_ASAN) ck_assert_ptr_null(dt_get(NULL, SIZE_MAX - 2 * DT_ALIGN, "test"));
 }
 END_TEST
 
