@@ -20,15 +20,21 @@ static inline real fold_lanes(real *lane)
     return lane[0];
 }
 
+/* Lane l takes the elements l, l + 16, ... */
+DT_INLINE void add_lanes(int64_t n, const real *restrict from, real *restrict lane)
+{
+    int64_t at = 0;
+    for (; at + LANES <= n; at += LANES)
+        for (int l = 0; l < LANES; l++)
+            lane[l] += from[at + l];
+    for (int l = 0; at + l < n; l++)
+        lane[l] += from[at + l];
+}
+
 static inline real row_sum(int64_t C, const real *x)
 {
     real lane[LANES] = { 0 };
-    int64_t j = 0;
-    for (; j + LANES <= C; j += LANES)
-        for (int l = 0; l < LANES; l++)
-            lane[l] += x[j + l];
-    for (int l = 0; j + l < C; l++)
-        lane[l] += x[j + l];
+    add_lanes(C, x, lane);
     return fold_lanes(lane);
 }
 
@@ -89,17 +95,6 @@ static void token_layernorm(int64_t rows, int64_t C, real eps, const real *x,
         for (int64_t j = 0; j < C; j++)
             y[j] = (x[j] - mean) * rstd * gamma[j] + beta[j];
     }
-}
-
-/* Lane l takes the elements l, l + 16, ... */
-DT_INLINE void add_lanes(int64_t n, const real *restrict from, real *restrict lane)
-{
-    int64_t at = 0;
-    for (; at + LANES <= n; at += LANES)
-        for (int l = 0; l < LANES; l++)
-            lane[l] += from[at + l];
-    for (int l = 0; at + l < n; l++)
-        lane[l] += from[at + l];
 }
 
 /* Adds the terms h and h (x - mean) rstd of n <= SPAN elements, h = g gamma, each to its lanes.

@@ -31,7 +31,8 @@ dt_status dt_recipe_data_classes(dt_recipe *recipe, dt_yaml_node *in, dt_error *
     const dt_yaml_node *name = dt_yaml_find(data, "name"), *root = dt_yaml_find(data, "root");
     const char *set = name ? dt_yaml_text(name) : NULL, *path = NULL;
     const dt_row *row = set ? dt_table_find(r->tables->datasets, set) : NULL;
-    if (!model || model->kind != DT_YAML_MAP || !row || !root || !r->tables->data_classes)
+    if (!model || model->kind != DT_YAML_MAP || dt_yaml_find(model, "classes") || !row || !root ||
+        !r->tables->data_classes)
         return DT_OK;
     DT_TRY(dt_section_path(r, root, &path, err));
     int count = path && *path ? r->tables->data_classes(row, path) : 0;
