@@ -4,6 +4,7 @@
 #include "autograd/query.h"
 #include "exchange/onnx/onnx_walker.h"
 #include "integer/builder.h"
+#include "integer/shares.h"
 
 static dt_status lower(dt_int_builder *b, const dt_node *n)
 {
@@ -37,16 +38,14 @@ static dt_status limit(dt_onnx_walker *w, const dt_node *node, const dt_lower_gr
     return DT_OK;
 }
 
-/* onnxruntime's fused softmax multiplies in 32 bits by the inverse of the step. Above 128 times the
- * length of a row, rounded up to a power of two, that wraps and gives any code (measured for rows
- * of 8, 65 and 197). A float limit in front of the quantizer keeps such a softmax in float. */
+/* onnxruntime's fused softmax (integer/shares.h) gives any code where its products are no numbers of
+ * float32. A float limit in front of the quantizer keeps such a softmax in float. */
 static bool is_beyond_softmax(const dt_onnx_walker *w, int value, const dt_lower_grid *g)
 {
     const dt_value *v = &w->src->graph->value[value];
     const dt_node *maker = dt_query_maker(w->src->graph, value);
     bool softmax = maker && maker->op->row_shares;
-    int64_t row = v->shape.dim[v->shape.rank - 1];
-    return !w->params->symmetric && softmax && (double)g->scale * 100 * (double)row < 1;
+    return !w->params->symmetric && softmax && !dt_shares_fit(g, v->shape.dim[v->shape.rank - 1]);
 }
 
 /* A value that is quantized already is quantized again through a Clip even when that changes

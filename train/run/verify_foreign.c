@@ -25,6 +25,19 @@ static bool depends(const dt_graph *g, int value)
     return false;
 }
 
+/* The softmax of codes that a quantizer alone reads, which onnxruntime joins with it. */
+static void find_softmax(dt_foreign_site *s, const dt_graph *g, const dt_lowered *l)
+{
+    const dt_node *n = dt_query_maker(g, s->node->in[0]);
+    const dt_node *from = n && n->op->row_shares ? dt_query_site(g, n->in[0]) : NULL;
+    const dt_shape *x = n ? &g->value[n->in[0]].shape : NULL;
+    if (!from || !dt_query_reader(g, n->out[0]) ||
+        !dt_shares_fit(&s->grid, x->dim[x->rank - 1]))
+        return;
+    s->softmax = n;
+    s->x = *l->grid[dt_query_index(g, from)];
+}
+
 static void find_sites(dt_foreign *v, const dt_lowered *l)
 {
     const dt_graph *g = &v->net->graph;
@@ -39,9 +52,28 @@ static void find_sites(dt_foreign *v, const dt_lowered *l)
         const dt_shape *y = &g->value[n->out[0]].shape;
         s.shape.rank = y->rank - 1;
         memcpy(s.shape.dim, y->dim + 1, (size_t)s.shape.rank * sizeof *y->dim);
+        find_softmax(&s, g, l);
         v->site_of[i] = v->site_count;
         v->site[v->site_count++] = s;
     }
+}
+
+/* Before the softmax of a site: the codes that it will have. */
+static void run_softmax(dt_foreign *v, const dt_foreign_site *s, const real *x)
+{
+    dt_shares shares;
+    int64_t count = v->n * dt_shape_count(&s->shape), C = s->shape.dim[s->shape.rank - 1];
+    dt_shares_init(&shares, &s->x, &s->grid, C);
+    for (int64_t i = 0; i < count; i++)
+        v->shares[i] = (uint8_t)dt_grid_encode(&s->x, (float)x[i]);
+    for (int64_t i = 0; i < count; i += C)
+        dt_shares_row(&shares, v->shares + i, C, v->shares + i);
+}
+
+static double code_of(const dt_foreign *v, const dt_foreign_site *s, const real *x, int64_t i)
+{
+    if (s->softmax) return v->shares[i];
+    return rint((double)x[i] / (double)s->grid.scale) + s->grid.zero_point;
 }
 
 /* Behind quantizer `at`: its codes against the other program's, which take their place. */
@@ -49,8 +81,7 @@ static void compare_site(dt_foreign *v, dt_foreign_site *s, const uint8_t *code,
 {
     int64_t count = v->n * dt_shape_count(&s->shape);
     for (int64_t i = 0; i < count; i++) {
-        double q = rint((double)x[i] / (double)s->grid.scale) + s->grid.zero_point;
-        int64_t apart = (int64_t)fabs(q - code[i]);
+        int64_t apart = (int64_t)fabs(code_of(v, s, x, i) - code[i]);
         s->differ += apart != 0;
         if (apart > s->largest) s->largest = apart;
         x[i] = (real)((float)(code[i] - s->grid.zero_point) * s->grid.scale);
@@ -58,18 +89,44 @@ static void compare_site(dt_foreign *v, dt_foreign_site *s, const uint8_t *code,
     s->checked += count;
 }
 
+/* The site that quantizes what a softmax gives; NULL: the node is none of codes. */
+static const dt_foreign_site *site_of_softmax(const dt_foreign *v, const dt_node *node)
+{
+    const dt_graph *g = &v->net->graph;
+    const dt_node *reader = node->op->row_shares ? dt_query_reader(g, node->out[0]) : NULL;
+    int at = reader ? v->site_of[dt_query_index(g, reader)] : -1;
+    return at >= 0 && v->site[at].softmax ? &v->site[at] : NULL;
+}
+
 static dt_status on_node(void *arg, const dt_node *node, const dt_op_run *run, bool after,
                          dt_error *err)
 {
     dt_foreign *v = arg;
-    int at = v->site_of[node - v->net->graph.node];
+    const dt_graph *g = &v->net->graph;
+    int at = v->site_of[dt_query_index(g, node)];
     const uint8_t *code = v->codes;
     (void)err;
-    if (!after || !v->codes || at < 0) return DT_OK;
+    if (!v->codes) return DT_OK;
+    const dt_foreign_site *behind = after ? NULL : site_of_softmax(v, node);
+    if (behind) run_softmax(v, behind, run->in[0]);
+    if (!after || at < 0) return DT_OK;
     for (int i = 0; i < at; i++)
         code += v->n * dt_shape_count(&v->site[i].shape);
     compare_site(v, &v->site[at], code, run->out[0]);
     return DT_OK;
+}
+
+/* Room for the codes of the largest softmax. */
+static dt_status make_shares(dt_foreign *v, dt_error *err)
+{
+    int64_t most = 0;
+    for (int i = 0; i < v->site_count; i++) {
+        int64_t count = v->site[i].softmax ? dt_shape_count(&v->site[i].shape) : 0;
+        if (count > most) most = count;
+    }
+    if (!most) return DT_OK;
+    v->shares = dt_get_array(v->alloc, DT_VERIFY_BATCH, (size_t)most, "verify");
+    return v->shares ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to compare");
 }
 
 dt_status dt_foreign_init(dt_foreign *v, dt_net *net, const dt_lowered *lowered,
@@ -90,12 +147,15 @@ dt_status dt_foreign_init(dt_foreign *v, dt_net *net, const dt_lowered *lowered,
     v->f.exec.hook = on_node;
     v->f.exec.hook_arg = v;
     find_sites(v, lowered);
-    return DT_OK;
+    dt_status st = make_shares(v, err);
+    if (st != DT_OK) dt_foreign_fini(v);
+    return st;
 }
 
 void dt_foreign_fini(dt_foreign *v)
 {
     dt_put(v->alloc, v->site);
+    dt_put(v->alloc, v->shares);
     dt_put(v->alloc, v->predictions[0]);
     dt_put(v->alloc, v->predictions[1]);
     dt_put(v->alloc, v->site_of);
@@ -137,6 +197,6 @@ dt_status dt_foreign_batch(dt_foreign *v, const dt_batch *batch, int64_t n, cons
 int dt_foreign_first(const dt_foreign *v)
 {
     for (int i = 0; i < v->site_count; i++)
-        if (v->site[i].largest > 1) return i;
+        if (v->site[i].largest > (v->site[i].softmax ? 0 : 1)) return i;
     return -1;
 }

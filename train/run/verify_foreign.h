@@ -5,12 +5,13 @@
  * Isolated: at every quantizer the other program's codes take the place of the network's, so every
  * part of the network between quantizers gets what the other program had there, and its codes are
  * compared. With the biases of the file (dt_lower_round_biases) the order of float sums then moves a
- * code by one at most. Chained: the network by itself; its classes are compared. */
+ * code by one at most; of a softmax between quantizers the codes are known exactly (integer/shares.h).
+ * Chained: the network by itself; its classes are compared. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_TRAIN_RUN_VERIFY_FOREIGN_H
 #define DT_TRAIN_RUN_VERIFY_FOREIGN_H
 
-#include "integer/lower.h"
+#include "integer/shares.h"
 #include "train/run/verify.h"
 
 typedef struct dt_foreign_site { /* an activation's quantizer that the picture reaches */
@@ -18,6 +19,8 @@ typedef struct dt_foreign_site { /* an activation's quantizer that the picture r
     dt_lower_grid grid;
     dt_shape shape; /* of a picture's codes: [H,W,C], [T,C], [heads,T,T], [C] */
     bool is_map;    /* [H,W,C], which others have as [C,H,W] */
+    const dt_node *softmax; /* that it quantizes alone, of codes; NULL: none */
+    dt_lower_grid x;        /* of the softmax */
     int64_t checked, differ, largest;
 } dt_foreign_site;
 
@@ -30,6 +33,7 @@ typedef struct dt_foreign {
     const dt_alloc *alloc;
     const uint8_t *codes; /* of the batch under way: [n, site's shape] of each site in turn; NULL: F
                              goes by itself */
+    uint8_t *shares;      /* codes of the softmax that ran last [n, site's shape]; NULL: there is none */
     int64_t n;
     int64_t pictures, same[DT_GOAL_PARTS]; /* same: both mean the same, by part of the goal */
     dt_score score, score_foreign;         /* without losses */
@@ -48,7 +52,7 @@ int64_t dt_foreign_codes(const dt_foreign *v);
  * and outputs [n,K]. The batch has DT_VERIFY_BATCH pictures. */
 dt_status dt_foreign_batch(dt_foreign *v, const dt_batch *batch, int64_t n, const uint8_t *codes,
                            const float *outputs, dt_error *err) DT_MUST_CHECK;
-/* First site with a code that is more than one apart; -1: none. */
+/* First site with a code that is more than one apart, or known exactly and another; -1: none. */
 int dt_foreign_first(const dt_foreign *v);
 
 #endif
