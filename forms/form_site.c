@@ -18,17 +18,21 @@ static dt_status lower(dt_int_builder *b, const dt_node *n)
     return DT_OK;
 }
 
-/* *x within the values of a grid: in float, for int8 codes that a grid does not use. */
+/* *x within the values of a grid: in float, for int8 codes that a grid does not use, or to keep an
+ * operator from being joined with its quantizer. Then it begins a quarter of a step above the lowest
+ * code, which what is below gets all the same: onnxruntime drops limits that change nothing. */
 static dt_status limit(dt_onnx_walker *w, const dt_node *node, const dt_lower_grid *g,
                        const char **x)
 {
-    const float low = (float)(g->low - g->zero_point) * g->scale;
+    const bool symmetric = w->params->symmetric;
+    const float above = symmetric ? 0 : 0.25F;
+    const float low = ((float)(g->low - g->zero_point) + above) * g->scale;
     const float high = (float)(g->high - g->zero_point) * g->scale;
-    if (g->high - g->zero_point > 127 || g->low - g->zero_point < -128)
+    if (symmetric && (g->high - g->zero_point > 127 || g->low - g->zero_point < -128))
         return dt_fail(w->err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = node->name },
                        "codes %d..%d around zero point %d do not fit int8", g->low, g->high,
                        g->zero_point);
-    if (g->high - g->zero_point == 127 && g->low - g->zero_point == -128) return DT_OK;
+    if (symmetric && g->high - g->zero_point == 127 && g->low - g->zero_point == -128) return DT_OK;
     const char *in[] = { *x, dt_onnx_text(w->m, "%s.least", node->name),
                          dt_onnx_text(w->m, "%s.most", node->name), NULL };
     dt_onnx_constant(w->m, in[1], DT_ONNX_FLOAT, &dt_onnx_scalar, &low);

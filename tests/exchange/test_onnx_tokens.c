@@ -158,24 +158,36 @@ END_TEST
 /* A fused softmax would wrap. A row has 10 probabilities. */
 START_TEST(a_softmax_of_small_steps_stays_in_float)
 {
-    testnet t;
-    testnet_init(&t, RECIPE_VIT_QUANT(""));
-    const dt_node *site = testnet_node(&t, "fakequant", "blocks.0.attn.probs_quant");
-    real *scale = t.net.state.data[site->in[1]];
-    *scale = (real)(1.01 / 1000);
-    Onnx__ModelProto *m = model_of("onnx", &t.src, false);
-    const char *x = onnx_node(m, "blocks.0.attn.probs_quant/QuantizeLinear")->input[0];
-    ck_assert_str_eq(onnx_node(m, x)->op_type, "Softmax");
-    onnx__model_proto__free_unpacked(m, NULL);
-    *scale = (real)(0.99 / 1000);
-    m = model_of("onnx", &t.src, false);
-    x = onnx_node(m, "blocks.0.attn.probs_quant/QuantizeLinear")->input[0];
-    const Onnx__NodeProto *limit = onnx_node(m, x);
-    ck_assert_str_eq(limit->op_type, "Clip");
-    ck_assert_str_eq(onnx_node(m, limit->input[0])->op_type, "Softmax");
-    ck_assert(onnx_float(m, limit->input[2], 0) == 15 * (float)*scale);
-    onnx__model_proto__free_unpacked(m, NULL);
-    testnet_fini(&t);
+    static const struct {
+        const char *recipe;
+        float most;
+    } cases[] = {
+        { RECIPE_VIT_QUANT(""), 15 },
+        { RECIPE_VIT "quant: {weights: {method: lsq, bits: 8}, "
+                     "activations: {method: lsq, bits: 8}}\n",
+          255 },
+    };
+    for (size_t i = 0; i < DT_ARRAY_LEN(cases); i++) {
+        testnet t;
+        testnet_init(&t, cases[i].recipe);
+        const dt_node *site = testnet_node(&t, "fakequant", "blocks.0.attn.probs_quant");
+        real *scale = t.net.state.data[site->in[1]];
+        *scale = (real)(1.01 / 1000);
+        Onnx__ModelProto *m = model_of("onnx", &t.src, false);
+        const char *x = onnx_node(m, "blocks.0.attn.probs_quant/QuantizeLinear")->input[0];
+        ck_assert_str_eq(onnx_node(m, x)->op_type, "Softmax");
+        onnx__model_proto__free_unpacked(m, NULL);
+        *scale = (real)(0.99 / 1000);
+        m = model_of("onnx", &t.src, false);
+        x = onnx_node(m, "blocks.0.attn.probs_quant/QuantizeLinear")->input[0];
+        const Onnx__NodeProto *limit = onnx_node(m, x);
+        ck_assert_str_eq(limit->op_type, "Clip");
+        ck_assert_str_eq(onnx_node(m, limit->input[0])->op_type, "Softmax");
+        ck_assert(onnx_float(m, limit->input[1], 0) == 0.25F * (float)*scale); /* code 0 */
+        ck_assert(onnx_float(m, limit->input[2], 0) == cases[i].most * (float)*scale);
+        onnx__model_proto__free_unpacked(m, NULL);
+        testnet_fini(&t);
+    }
 }
 END_TEST
 
