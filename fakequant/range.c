@@ -8,6 +8,7 @@
 #include "core/mathx.h"
 
 enum { SAMPLE = 65536, PAIR_SAMPLE = 8192, CANDIDATES = 100, LOWS = 24, HIGHS = 40, GOLDEN = 20 };
+enum { LANES = 4 }; /* HIGHS is a multiple of it */
 static const double golden_ratio = 0.61803398874989485;
 
 void dt_range_ends(int64_t n, const real *x, double *out_low, double *out_high)
@@ -39,10 +40,16 @@ void dt_range_from_ends(const dt_range_call *call, double low, double high, doub
 
 double dt_range_minmax(int64_t n, const real *x, int qmin, int qmax)
 {
+    real lows[LANES] = { 0 }, highs[LANES] = { 0 };
+    for (int64_t i = 0; i < n; i += LANES)
+        for (int64_t k = 0; k < (n - i < LANES ? n - i : LANES); k++) {
+            lows[k] = x[i + k] < lows[k] ? x[i + k] : lows[k];
+            highs[k] = x[i + k] > highs[k] ? x[i + k] : highs[k];
+        }
     double low = 0, high = 0;
-    for (int64_t i = 0; i < n; i++) {
-        low = fmin(low, (double)x[i]);
-        high = fmax(high, (double)x[i]);
+    for (int k = 0; k < LANES; k++) {
+        low = fmin(low, (double)lows[k]);
+        high = fmax(high, (double)highs[k]);
     }
     double s = high / qmax;
     return qmin < 0 ? fmax(s, low / qmin) : s;
@@ -81,19 +88,57 @@ static problem problem_of(int64_t n, const real *x, int qmin, int qmax, double n
     return p;
 }
 
-static double error_of(const problem *p, double scale, double offset)
+/* Grids that are tried together. Each has a sum of its own, in the order of the elements; side by
+ * side they keep a processor busy that would wait for one of them. */
+typedef struct trial {
+    double scale[LANES], offset[LANES], sum[LANES];
+} trial;
+
+/* Of one value in `count` grids. */
+static inline void add_errors(const problem *p, double value, int count, trial *t)
 {
-    double sum = 0;
-    for (int64_t start = 0; start < p->n; start += p->stride) {
-        double x = (double)(p->stride > 1 ? value_at(p, start) : p->x[start]) - offset;
-        double u = x / scale;
-        double d = rint(u < p->qmin ? p->qmin : u > p->qmax ? p->qmax : u) * scale - x;
+    const double low = p->qmin, high = p->qmax, ulp_1 = 0x1.8p52;
+    for (int k = 0; k < count; k++) {
+        double x = value - t->offset[k], u = x / t->scale[k];
+        u = u < low ? low : u;
+        u = u > high ? high : u;
+        double d = ((u + ulp_1) - ulp_1) * t->scale[k] - x; /* rint(u) is a call on base x86-64 */
         if (p->norm == 2)
-            sum += d * d;
+            t->sum[k] += d * d;
         else if (d != 0)
-            sum += dt_exp(p->norm * dt_log(fabs(d)));
+            t->sum[k] += dt_exp(p->norm * dt_log(fabs(d)));
     }
-    return sum;
+}
+
+static inline void add_all(const problem *p, int count, trial *t)
+{
+    trial now = *t; /* in registers */
+    for (int64_t start = 0; start < p->n; start += p->stride)
+        add_errors(p, (double)(p->stride > 1 ? value_at(p, start) : p->x[start]), count, &now);
+    *t = now;
+}
+
+/* Sums of the first `count`; grids without extent are infinitely wrong. */
+static void errors_of(const problem *p, int count, trial *t)
+{
+    for (int k = 0; k < LANES; k++) {
+        t->sum[k] = 0;
+        if (k < count) continue;
+        t->scale[k] = t->scale[0];
+        t->offset[k] = t->offset[0];
+    }
+    if (count > 2 && p->norm == 2)
+        add_all(p, LANES, t);
+    else if (count == 2)
+        add_all(p, 2, t);
+    else
+        for (int k = 0; k < count; k++) {
+            trial one = { { t->scale[k] }, { t->offset[k] }, { 0 } };
+            add_all(p, 1, &one);
+            t->sum[k] = one.sum[0];
+        }
+    for (int k = 0; k < count; k++)
+        if (!(t->scale[k] > 0)) t->sum[k] = INFINITY;
 }
 
 /* What the golden section moves: the scale, or one end of the range. */
@@ -102,12 +147,12 @@ typedef struct point {
     double scale, low, high;
 } point;
 
-static double error_at(const problem *p, point at, side which, double value)
+/* Grid k with one of its numbers at `value`. */
+static void set_grid(const problem *p, point at, side which, double value, trial *t, int k)
 {
-    if (which == SCALE) return error_of(p, value, 0);
     double low = which == LOW ? value : at.low, high = which == HIGH ? value : at.high;
-    double scale = (high - low) / (p->qmax - p->qmin);
-    return scale > 0 ? error_of(p, scale, low - p->qmin * scale) : INFINITY;
+    t->scale[k] = which == SCALE ? value : (high - low) / (p->qmax - p->qmin);
+    t->offset[k] = which == SCALE ? 0 : low - p->qmin * t->scale[k];
 }
 
 /* Golden section on a..b; the error is near convex there. */
@@ -115,7 +160,11 @@ static double golden(const problem *p, point at, side which, double a, double b)
 {
     double c = b - golden_ratio * (b - a), d = a + golden_ratio * (b - a);
     for (int i = 0; i < GOLDEN; i++) {
-        if (error_at(p, at, which, c) < error_at(p, at, which, d))
+        trial t;
+        set_grid(p, at, which, c, &t, 0);
+        set_grid(p, at, which, d, &t, 1);
+        errors_of(p, 2, &t);
+        if (t.sum[0] < t.sum[1])
             b = d;
         else
             a = c;
@@ -125,24 +174,42 @@ static double golden(const problem *p, point at, side which, double a, double b)
     return (a + b) / 2;
 }
 
+/* Of the scales first * widest / CANDIDATES and on; the least one's number, of equal ones the
+ * first. */
+static int best_scale(const problem *p, double widest, double *out_least)
+{
+    int best = CANDIDATES;
+    *out_least = INFINITY;
+    for (int first = 1; first <= CANDIDATES; first += LANES) {
+        const int count = CANDIDATES + 1 - first < LANES ? CANDIDATES + 1 - first : LANES;
+        trial t;
+        for (int k = 0; k < count; k++)
+            set_grid(p, (point){ 0 }, SCALE, widest * (first + k) / CANDIDATES, &t, k);
+        errors_of(p, count, &t);
+        for (int k = 0; k < count; k++) {
+            if (t.sum[k] >= *out_least) continue;
+            *out_least = t.sum[k];
+            best = first + k;
+        }
+    }
+    return best;
+}
+
 double dt_range_least_error(int64_t n, const real *x, int qmin, int qmax, double norm, bool refine)
 {
     double widest = dt_range_minmax(n, x, qmin, qmax);
     if (!(widest > 0)) return 0;
     problem p = problem_of(n, x, qmin, qmax, norm, SAMPLE);
-    int best = CANDIDATES;
-    double least = INFINITY;
-    for (int i = 1; i <= CANDIDATES; i++) {
-        double e = error_of(&p, widest * i / CANDIDATES, 0);
-        if (e >= least) continue;
-        least = e;
-        best = i;
-    }
+    double least;
+    int best = best_scale(&p, widest, &least);
     double found = widest * best / CANDIDATES;
     if (refine) {
         double a = widest * fmax(best - 1, 0.01) / CANDIDATES, b = widest * (best + 1) / CANDIDATES;
         double s = golden(&p, (point){ 0 }, SCALE, a, b);
-        if (error_of(&p, s, 0) < least) found = s;
+        trial t;
+        set_grid(&p, (point){ 0 }, SCALE, s, &t, 0);
+        errors_of(&p, 1, &t);
+        if (t.sum[0] < least) found = s;
     }
     dt_put(NULL, p.sample);
     return found;
@@ -160,12 +227,20 @@ static point best_pair(const problem *p, double low, double high)
     point best = { 0, low, high };
     double least = INFINITY, extent = high - low;
     for (int i = 0; i < LOWS; i++)
-        for (int j = 0; j < HIGHS; j++) {
-            point at = { 0, low + extent / 2 * i / LOWS, high - extent * j / (HIGHS + 1) };
-            double e = error_at(p, at, HIGH, at.high);
-            if (e >= least) continue;
-            least = e;
-            best = at;
+        for (int j = 0; j < HIGHS; j += LANES) {
+            trial t;
+            point at[LANES];
+            for (int k = 0; k < LANES; k++) {
+                at[k] = (point){ 0, low + extent / 2 * i / LOWS,
+                                 high - extent * (j + k) / (HIGHS + 1) };
+                set_grid(p, at[k], HIGH, at[k].high, &t, k);
+            }
+            errors_of(p, LANES, &t);
+            for (int k = 0; k < LANES; k++) {
+                if (t.sum[k] >= least) continue;
+                least = t.sum[k];
+                best = at[k];
+            }
         }
     return best;
 }

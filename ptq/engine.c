@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ptq/engine.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,7 +42,9 @@ static dt_status check_net(const dt_ptq *q, dt_error *err)
 
 dt_status dt_ptq_init(dt_ptq *q, const dt_ptq_params *p, dt_error *err)
 {
-    *q = (dt_ptq){ .p = p, .g = p->graph, .pictures = p->pictures, .stream.at = p->input };
+    *q = (dt_ptq){
+        .p = p, .g = p->graph, .pictures = p->pictures, .stream = { p->input, p->input, NULL, NULL }
+    };
     DT_TRY(check_net(q, err));
     q->arena = dt_arena_new(p->alloc, "ptq");
     if (!q->arena) return no_memory(err);
@@ -104,7 +107,7 @@ static void close_runner(runner *r)
     dt_graph_fini(&r->fused);
 }
 
-static dt_status open_runner(dt_ptq *q, const dt_ptq_pass *pass, int *want, int64_t batch,
+static dt_status plan_runner(dt_ptq *q, const dt_ptq_pass *pass, int *want, int64_t batch,
                              runner *r, dt_error *err)
 {
     const dt_ptq_params *p = q->p;
@@ -114,22 +117,34 @@ static dt_status open_runner(dt_ptq *q, const dt_ptq_pass *pass, int *want, int6
     want[pass->want_count] = r->from;
     DT_TRY(dt_fuse(pass->plain ? &q->bare : q->g, want, pass->want_count + 1, &r->fused, p->alloc,
                    err));
-    dt_status st = dt_plan_init(&r->plan,
-                                &(dt_plan_request){ .graph = &r->fused,
-                                                    .kernels = p->kernels,
-                                                    .mode = DT_MODE_EVAL,
-                                                    .batch = batch,
-                                                    .threads = p->threads,
-                                                    .outputs = want,
-                                                    .output_count = pass->want_count,
-                                                    .given = &r->from,
-                                                    .given_count = 1 },
-                                p->alloc, err);
+    return dt_plan_init(&r->plan,
+                        &(dt_plan_request){ .graph = &r->fused,
+                                            .kernels = p->kernels,
+                                            .mode = DT_MODE_EVAL,
+                                            .batch = batch,
+                                            .threads = p->threads,
+                                            .outputs = want,
+                                            .output_count = pass->want_count,
+                                            .given = &r->from,
+                                            .given_count = 1 },
+                        p->alloc, err);
+}
+
+static dt_status bind_runner(dt_ptq *q, const dt_ptq_pass *pass, void *memory, runner *r,
+                             dt_error *err)
+{
+    const dt_ptq_params *p = q->p;
+    return dt_exec_init(&r->exec, &r->plan, pass->plain ? &q->origin : p->state, p->kernels, memory,
+                        p->alloc, err);
+}
+
+static dt_status open_runner(dt_ptq *q, const dt_ptq_pass *pass, int *want, int64_t batch,
+                             runner *r, dt_error *err)
+{
     void *memory = NULL;
+    dt_status st = plan_runner(q, pass, want, batch, r, err);
     if (st == DT_OK) st = dt_ptq_scratch(q, r->plan.arena_bytes, &memory, err);
-    if (st == DT_OK)
-        st = dt_exec_init(&r->exec, &r->plan, pass->plain ? &q->origin : p->state, p->kernels,
-                          memory, p->alloc, err);
+    if (st == DT_OK) st = bind_runner(q, pass, memory, r, err);
     if (st != DT_OK) close_runner(r);
     return st;
 }
@@ -139,6 +154,7 @@ static void copy_out(const dt_ptq *q, const dt_ptq_pass *pass, const runner *r, 
 {
     for (int i = 0; i < pass->want_count; i++) {
         size_t n = (size_t)dt_ptq_features(q, pass->want[i]);
+        if (!pass->to[i]) continue;
         memcpy(pass->to[i] + (size_t)first * n, dt_exec_value(&r->exec, r->want[i]),
                sizeof(real) * n * (size_t)batch);
     }
@@ -189,45 +205,47 @@ const real *dt_ptq_at(const dt_ptq *q, bool plain)
     return data ? data : q->pictures;
 }
 
-static dt_status advance_one(dt_ptq *q, bool plain, int border, real **out, dt_error *err)
+static dt_status advance_one(dt_ptq *q, bool plain, int border, dt_error *err)
 {
-    DT_TRY(dt_ptq_get(q, border, out, err));
+    int *at = plain ? &q->stream.plain_at : &q->stream.at;
+    real **data = plain ? &q->stream.plain : &q->stream.quant, *next;
+    if (*at == border) return DT_OK;
+    DT_TRY(dt_ptq_get(q, border, &next, err));
     const dt_ptq_pass pass = { .plain = plain,
-                               .from = q->stream.at,
+                               .from = *at,
                                .data = dt_ptq_at(q, plain),
                                .want = &border,
                                .want_count = 1,
-                               .to = out };
+                               .to = &next };
     dt_status st = dt_ptq_collect(q, &pass, err);
-    if (st != DT_OK) dt_ptq_put(q, *out);
-    return st;
+    dt_ptq_put(q, st == DT_OK ? *data : next);
+    if (st != DT_OK) return st;
+    *data = next;
+    *at = border;
+    return DT_OK;
 }
 
 static void drop_stream(dt_ptq *q)
 {
     dt_ptq_put(q, q->stream.quant);
     dt_ptq_put(q, q->stream.plain);
-    q->stream = (dt_ptq_stream){ .at = q->p->input };
+    q->stream = (dt_ptq_stream){ q->p->input, q->p->input, NULL, NULL };
 }
 
 dt_status dt_ptq_advance(dt_ptq *q, int border, dt_error *err)
 {
-    dt_ptq_stream next = { .at = border };
     if (border == q->p->input) drop_stream(q);
-    if (border == q->stream.at) return DT_OK;
-    DT_TRY(advance_one(q, false, border, &next.quant, err));
-    dt_status st = advance_one(q, true, border, &next.plain, err);
-    if (st != DT_OK) {
-        dt_ptq_put(q, next.quant);
-        return st;
-    }
-    drop_stream(q);
-    q->stream = next;
-    return DT_OK;
+    return advance_one(q, false, border, err);
+}
+
+dt_status dt_ptq_advance_plain(dt_ptq *q, dt_error *err)
+{
+    return advance_one(q, true, q->stream.at, err);
 }
 
 dt_status dt_ptq_read(dt_ptq *q, int value, real *quant, real *plain, dt_error *err)
 {
+    if (plain) DT_TRY(dt_ptq_advance_plain(q, err));
     for (int k = 0; k < 2; k++) {
         real *to = k ? plain : quant;
         const dt_ptq_pass pass = { .plain = k,
@@ -239,6 +257,107 @@ dt_status dt_ptq_read(dt_ptq *q, int value, real *quant, real *plain, dt_error *
         if (to) DT_TRY(dt_ptq_collect(q, &pass, err));
     }
     return DT_OK;
+}
+
+/* ---- both nets side by side ---- */
+
+enum { QUANT, PLAIN };
+
+/* What a pass of both nets has, [QUANT] and [PLAIN]. */
+typedef struct pair {
+    dt_ptq_pass pass[2];
+    runner r[2];
+    int count; /* values that are compared, the first ones */
+    double *signal, *noise;
+} pair;
+
+static void add_noise(const dt_ptq *q, const pair *p, int64_t skip, int64_t batch)
+{
+    for (int i = 0; i < p->count; i++) {
+        const int64_t n = dt_ptq_features(q, p->pass[0].want[i]);
+        const real *a = dt_exec_value(&p->r[QUANT].exec, p->r[QUANT].want[i]);
+        const real *b = dt_exec_value(&p->r[PLAIN].exec, p->r[PLAIN].want[i]);
+        for (int64_t k = skip * n; k < batch * n; k++) {
+            double d = (double)a[k] - (double)b[k];
+            p->signal[i] += (double)b[k] * (double)b[k];
+            p->noise[i] += d * d;
+        }
+    }
+}
+
+static dt_status run_pair(dt_ptq *q, pair *p, int64_t batch, dt_error *err)
+{
+    const int64_t count = q->p->count, n = dt_ptq_features(q, p->pass[0].from);
+    void *memory;
+    size_t bytes = p->r[QUANT].plan.arena_bytes;
+    bytes += DT_ALIGN - bytes % DT_ALIGN;
+    DT_TRY(dt_ptq_scratch(q, bytes + p->r[PLAIN].plan.arena_bytes, &memory, err));
+    DT_TRY(bind_runner(q, &p->pass[QUANT], memory, &p->r[QUANT], err));
+    DT_TRY(bind_runner(q, &p->pass[PLAIN], (char *)memory + bytes, &p->r[PLAIN], err));
+    for (int64_t at = 0; at < count; at += batch) {
+        int64_t first = at + batch <= count ? at : count - batch;
+        for (int k = QUANT; k <= PLAIN; k++) {
+            dt_exec_set_input(&p->r[k].exec, p->r[k].from, p->pass[k].data + first * n);
+            DT_TRY(dt_exec_forward(&p->r[k].exec, err));
+            copy_out(q, &p->pass[k], &p->r[k], first, batch);
+        }
+        add_noise(q, p, at - first, batch);
+    }
+    return DT_OK;
+}
+
+static dt_status open_pair(dt_ptq *q, const int *value, int border, int *want, real **to, pair *p,
+                           dt_error *err)
+{
+    const int64_t batch = q->p->batch < q->p->count ? q->p->batch : q->p->count;
+    const int all = p->count + (border >= 0);
+    DT_TRY(dt_ptq_advance_plain(q, err));
+    for (int k = QUANT; k <= PLAIN; k++) {
+        real **kept = to + k * (all + 1);
+        if (border >= 0) DT_TRY(dt_ptq_get(q, border, &kept[p->count], err));
+        p->pass[k] = (dt_ptq_pass){ .plain = k == PLAIN,
+                                    .from = q->stream.at,
+                                    .data = dt_ptq_at(q, k == PLAIN),
+                                    .want = value,
+                                    .want_count = all,
+                                    .to = kept };
+        DT_TRY(plan_runner(q, &p->pass[k], want + k * (all + 1), batch, &p->r[k], err));
+    }
+    return run_pair(q, p, batch, err);
+}
+
+dt_status dt_ptq_compare(dt_ptq *q, const int *value, int count, int border, double *out_db,
+                         dt_error *err)
+{
+    const int all = count + (border >= 0);
+    dt_arena *arena = dt_arena_new(q->p->alloc, "ptq");
+    if (!arena) return no_memory(err);
+    int *values = dt_arena_get(arena, sizeof *values * (size_t)(all + 1));
+    int *want = dt_arena_get(arena, sizeof *want * (size_t)(2 * (all + 1)));
+    real **to = dt_arena_get(arena, sizeof *to * (size_t)(2 * (all + 1)));
+    double *sums = dt_arena_get(arena, sizeof *sums * (size_t)(2 * count + 1));
+    pair p = { .count = count, .signal = sums, .noise = sums ? sums + count : NULL };
+    dt_status st = DT_OK;
+    if (values && want && to && sums) {
+        for (int i = 0; i < all; i++)
+            values[i] = i < count ? value[i] : border;
+        st = open_pair(q, values, border, want, to, &p, err);
+        for (int k = QUANT; k <= PLAIN; k++)
+            close_runner(&p.r[k]);
+        for (int i = 0; i < count; i++)
+            out_db[i] = sums[count + i] > 0 ? 10 * log10(sums[i] / sums[count + i]) : INFINITY;
+    } else {
+        st = no_memory(err);
+    }
+    if (st == DT_OK && border >= 0) {
+        drop_stream(q);
+        q->stream = (dt_ptq_stream){ border, border, to[count], to[all + 1 + count] };
+    } else if (to && border >= 0) {
+        dt_ptq_put(q, to[count]);
+        dt_ptq_put(q, to[all + 1 + count]);
+    }
+    dt_arena_free(arena);
+    return st;
 }
 
 /* ---- telling ---- */

@@ -7,9 +7,10 @@
 #include "autograd/quantizer.h"
 #include "ptq/ptq.h"
 
-/* Values at a border of the net: of the quantized net and of the float one, over all pictures. */
+/* Values at a border of the net: of the quantized net and of the float one, over all pictures. The
+ * float net comes after when it is read. */
 typedef struct dt_ptq_stream {
-    int at;              /* value of the graph; the picture at first */
+    int at, plain_at;    /* values of the graph; the picture at first */
     real *quant, *plain; /* [count, features]; NULL: the pictures */
 } dt_ptq_stream;
 
@@ -58,7 +59,7 @@ typedef struct dt_ptq_pass {
     const real *data; /* [count, features] of it */
     const int *want;  /* values of the graph */
     int want_count;
-    real *const *to; /* [want_count] of [count, features] */
+    real *const *to; /* [want_count] of [count, features]; NULL among them: not kept */
 } dt_ptq_pass;
 dt_status dt_ptq_collect(dt_ptq *q, const dt_ptq_pass *pass, dt_error *err) DT_MUST_CHECK;
 
@@ -68,8 +69,14 @@ dt_status dt_ptq_advance(dt_ptq *q, int border, dt_error *err) DT_MUST_CHECK;
 dt_status dt_ptq_read(dt_ptq *q, int value, real *quant, real *plain, dt_error *err) DT_MUST_CHECK;
 /* The last border at or before a node. */
 int dt_ptq_border_before(const dt_ptq *q, int node);
-/* The data of the stream. */
+/* The data of the stream; of the float net at its border only behind dt_ptq_advance_plain. */
 const real *dt_ptq_at(const dt_ptq *q, bool plain);
+dt_status dt_ptq_advance_plain(dt_ptq *q, dt_error *err) DT_MUST_CHECK;
+/* 10 log10 of what the float net gives at each value over what is wrong with it in the quantized
+ * one, and the stream at `border`, in one pass of each net. Values lie behind the stream's border
+ * and before `border`; -1: the stream stays. */
+dt_status dt_ptq_compare(dt_ptq *q, const int *value, int count, int border, double *out_db,
+                         dt_error *err) DT_MUST_CHECK;
 
 /* ---- quantized weights ---- */
 

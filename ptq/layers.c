@@ -15,47 +15,66 @@ int dt_ptq_input_bits(const dt_ptq *q, const dt_node *product)
     return c ? c->site.bits : DT_PTQ_FLOAT;
 }
 
-/* 10 log10 of what the float net gives over what is wrong with it. */
-static double sqnr(int64_t n, const real *quant, const real *plain)
+/* The products between two borders. */
+typedef struct segment {
+    int *node, *value, count, border; /* border: the last one before them; -1: there is none yet */
+    double *db;
+} segment;
+
+static dt_status tell(dt_ptq *q, const segment *s, dt_error *err)
 {
-    double signal = 0, noise = 0;
-    for (int64_t i = 0; i < n; i++) {
-        double d = (double)quant[i] - (double)plain[i];
-        signal += (double)plain[i] * (double)plain[i];
-        noise += d * d;
+    for (int k = 0; k < s->count; k++) {
+        const dt_node *node = &q->g->node[s->node[k]];
+        dt_ptq_weight w;
+        (void)dt_ptq_weight_of(q, node, &w);
+        const dt_ptq_layer_result r = { .name = node->name,
+                                        .bits = w.conf->site.bits,
+                                        .x_bits = dt_ptq_input_bits(q, node),
+                                        .weights = w.count,
+                                        .sqnr_db = s->db[k] };
+        DT_TRY(q->p->events.layer(q->p->events.arg, &r, err));
     }
-    return noise > 0 ? 10 * log10(signal / noise) : INFINITY;
+    return DT_OK;
 }
 
-static dt_status measure(dt_ptq *q, const dt_node *product, double *out, dt_error *err)
+/* Measures what is there, and goes on to `border`; -1: that was all. */
+static dt_status end_segment(dt_ptq *q, segment *s, int border, dt_error *err)
 {
-    const int y = product->out[0];
-    real *quant = NULL, *plain = NULL;
-    dt_status st = dt_ptq_get(q, y, &quant, err);
-    if (st == DT_OK) st = dt_ptq_get(q, y, &plain, err);
-    if (st == DT_OK) st = dt_ptq_read(q, y, quant, plain, err);
-    if (st == DT_OK) *out = sqnr(q->p->count * dt_ptq_features(q, y), quant, plain);
-    dt_ptq_put(q, plain);
-    dt_ptq_put(q, quant);
-    return st;
+    if (s->count == 0) return border < 0 ? DT_OK : dt_ptq_advance(q, border, err);
+    DT_TRY(dt_ptq_compare(q, s->value, s->count, border, s->db, err));
+    DT_TRY(tell(q, s, err));
+    s->count = 0;
+    return DT_OK;
+}
+
+static dt_status tell_segments(dt_ptq *q, segment *s, dt_error *err)
+{
+    DT_TRY(dt_ptq_advance(q, q->p->input, err));
+    for (int i = 0; i < q->g->node_count; i++) {
+        dt_ptq_weight w;
+        if (!q->needed[i] || !dt_ptq_weight_of(q, &q->g->node[i], &w)) continue;
+        int border = dt_ptq_border_before(q, i);
+        if (border != s->border) DT_TRY(end_segment(q, s, border, err));
+        s->border = border;
+        s->value[s->count] = q->g->node[i].out[0];
+        s->node[s->count++] = i;
+    }
+    return end_segment(q, s, -1, err);
 }
 
 dt_status dt_ptq_tell_layers(dt_ptq *q, dt_error *err)
 {
-    DT_TRY(dt_ptq_advance(q, q->p->input, err));
-    for (int i = 0; i < q->g->node_count; i++) {
-        const dt_node *node = &q->g->node[i];
-        dt_ptq_weight w;
-        if (!q->needed[i] || !dt_ptq_weight_of(q, node, &w)) continue;
-        dt_ptq_layer_result r = { .name = node->name,
-                                  .bits = w.conf->site.bits,
-                                  .x_bits = dt_ptq_input_bits(q, node),
-                                  .weights = w.count };
-        DT_TRY(dt_ptq_advance(q, dt_ptq_border_before(q, i), err));
-        DT_TRY(measure(q, node, &r.sqnr_db, err));
-        DT_TRY(q->p->events.layer(q->p->events.arg, &r, err));
-    }
-    return DT_OK;
+    const size_t n = (size_t)q->g->node_count + 1;
+    dt_arena *arena = dt_arena_new(q->p->alloc, "layers");
+    if (!arena) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    segment s = { .node = dt_arena_get(arena, n * sizeof *s.node),
+                  .value = dt_arena_get(arena, n * sizeof *s.value),
+                  .db = dt_arena_get(arena, n * sizeof *s.db),
+                  .border = -1 };
+    dt_status st = s.node && s.value && s.db ? tell_segments(q, &s, err)
+                                             : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    dt_arena_free(arena);
+    return st;
 }
 
 /* ---- pictures against the first norm ---- */

@@ -56,6 +56,7 @@ static dt_status open(dt_ptq_tail *t, dt_error *err)
 {
     dt_ptq *q = t->q;
     DT_TRY(get_memory(t, err));
+    DT_TRY(dt_ptq_advance_plain(q, err));
     DT_TRY(dt_ptq_collect(q,
                           &(dt_ptq_pass){ .plain = true,
                                           .from = q->stream.at,
