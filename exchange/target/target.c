@@ -40,21 +40,23 @@ void dt_target_add(dt_target_finding *f, const char *fmt, ...)
     va_end(args);
 }
 
-/* Findings of one stage. */
-static void find(const dt_target *t, const dt_target_net *net, dt_target_report *out)
+/* Findings of one stage; `early`: rules of integers tell what they know without. */
+static void find(const dt_target *t, const dt_target_net *net, bool early, dt_target_report *out)
 {
     for (const dt_target_rule *const *r = t->rule; *r; r++) {
-        if ((*r)->lowered != (net->lower != NULL)) continue;
         dt_target_finding f = { .rule = *r };
-        (*r)->find(net, &f);
+        void (*look)(const dt_target_net *, dt_target_finding *) =
+            early ? f.rule->find_early : NULL;
+        if (f.rule->lowered == (net->lower != NULL)) look = f.rule->find;
+        if (look) look(net, &f);
         if (!f.count) continue;
         out->broken += !f.rule->note;
         out->finding[out->count++] = f;
     }
 }
 
-dt_status dt_target_check_graph(const dt_target *t, const dt_export_source *src, bool allow_float,
-                                dt_target_report *out, dt_error *err)
+static dt_status check_graph(const dt_target *t, const dt_export_source *src, bool allow_float,
+                             bool early, dt_target_report *out, dt_error *err)
 {
     const dt_lower_source low = dt_export_lower(src);
     bool *needed = dt_get(src->alloc, (size_t)src->graph->node_count + 1, "target");
@@ -62,9 +64,15 @@ dt_status dt_target_check_graph(const dt_target *t, const dt_export_source *src,
     if (!needed) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to check the target");
     dt_lower_cone(&low, needed);
     const dt_target_net net = { &low, needed, NULL, allow_float };
-    find(t, &net, out);
+    find(t, &net, early, out);
     dt_put(src->alloc, needed);
     return DT_OK;
+}
+
+dt_status dt_target_check_graph(const dt_target *t, const dt_export_source *src, bool allow_float,
+                                dt_target_report *out, dt_error *err)
+{
+    return check_graph(t, src, allow_float, true, out, err);
 }
 
 dt_status dt_target_check(const dt_target *t, const dt_export_source *src, bool allow_float,
@@ -72,7 +80,7 @@ dt_status dt_target_check(const dt_target *t, const dt_export_source *src, bool 
 {
     const dt_lower_source low = dt_export_lower(src);
     dt_lowered *l;
-    DT_TRY(dt_target_check_graph(t, src, allow_float, out, err));
+    DT_TRY(check_graph(t, src, allow_float, false, out, err));
     if (out->broken) return DT_OK;
     bool *needed = dt_get(src->alloc, (size_t)src->graph->node_count + 1, "target");
     if (!needed) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to check the target");
@@ -80,7 +88,7 @@ dt_status dt_target_check(const dt_target *t, const dt_export_source *src, bool 
     dt_status st = dt_lower_new(&low, &l, err);
     if (st == DT_OK) {
         const dt_target_net net = { &low, needed, l, allow_float };
-        find(t, &net, out);
+        find(t, &net, false, out);
         dt_lower_free(l);
     }
     dt_put(src->alloc, needed);

@@ -30,6 +30,9 @@ typedef struct dt_target_rule {
     bool stops;             /* the runtime itself stops where it is broken */
     bool lowered;           /* looks at integers; comes after those that do not */
     void (*find)(const dt_target_net *net, dt_target_finding *out);
+    /* Of rules that look at integers: what is so whatever the numbers will be, with `lower` NULL;
+     * NULL: nothing is known before. */
+    void (*find_early)(const dt_target_net *net, dt_target_finding *out);
 } dt_target_rule;
 
 typedef struct dt_target {
@@ -51,8 +54,8 @@ typedef struct dt_target_report {
  * those of the lowering; a broken rule is none. */
 dt_status dt_target_check(const dt_target *t, const dt_export_source *src, bool allow_float,
                           dt_target_report *out, dt_error *err) DT_MUST_CHECK;
-/* Rules of the graph alone, of a net whose quantizers need no state yet: what no calibration mends.
- */
+/* Of a net whose quantizers need no state yet, what no calibration mends: rules of the graph, and
+ * what others know early. */
 dt_status dt_target_check_graph(const dt_target *t, const dt_export_source *src, bool allow_float,
                                 dt_target_report *out, dt_error *err) DT_MUST_CHECK;
 /* The exporter of a target: `format`, which it must take, or NULL for its default. */

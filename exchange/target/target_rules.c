@@ -118,12 +118,34 @@ static void find_unsigned(const dt_target_net *net, dt_target_finding *f)
             dt_target_add(f, "%s goes to %d", n->name, g->high);
     }
 }
+/* Methods without an offset have their codes before they have a scale. */
+static bool codes_of(const dt_node *n, dt_grid *out)
+{
+    const dt_fakequant_conf *c = dt_query_quantizer(n);
+    real param[DT_QUANT_MAX_PARAMS];
+    if (!c || c->site.weight || !c->quantizer->uniform || !c->quantizer->grid) return false;
+    if (!c->quantizer->uniform(c->options, &c->site)) return false;
+    for (int i = 0; i < DT_QUANT_MAX_PARAMS; i++)
+        param[i] = 1;
+    return c->quantizer->grid(c->options, &c->site, param, NULL, out);
+}
+
+static void find_unsigned_early(const dt_target_net *net, dt_target_finding *f)
+{
+    int i = 0;
+    for (const dt_node *n = next_node(net, &i); n; n = next_node(net, &i)) {
+        dt_grid g;
+        if (codes_of(n, &g) && g.qmin >= 0 && g.qmax > ZERO - 1)
+            dt_target_add(f, "%s goes to %d", n->name, g.qmax);
+    }
+}
 const dt_target_rule dt_rule_unsigned_7 = {
     .text = "activations are int8, so behind a ReLU codes go to 127",
     .fix =
         "7 bits or fewer there: quant.activations.bits, quant.residual.bits and last.activations",
     .lowered = true,
     .find = find_unsigned,
+    .find_early = find_unsigned_early,
 };
 
 static void find_many_thresholds(const dt_target_net *net, dt_target_finding *f)

@@ -56,11 +56,11 @@ def check_target(test, net):
     flat, out = test.path("flat"), test.path("mcu")
     quantize(test, net, "--data", flat, *HOW, "--target", "mcu", "--out", out)
     test.check(any(name.endswith(".c") for name in os.listdir(out)), f"mcu: {os.listdir(out)}")
-    code, _, err = test.run("quantize", net, "--data", flat, *HOW, "--target", "litert", "--out",
-                            test.path("offset"), "--method", "nearest",
-                            "quant.first=none")
-    test.check(code == 1 and "rules are broken" in err and "ranges" not in err
-               and not os.path.exists(test.path("offset/quantized.h5")), f"litert: {err}")
+    for target, *more in ("litert", "quant.first=none"), ("trt", "--bits", "8"):
+        code, _, err = test.run("quantize", net, "--data", flat, *HOW, "--target", target, "--out",
+                                test.path(target), "--method", "nearest", *more)
+        test.check(code == 1 and "rules are broken" in err and "ranges" not in err
+                   and not os.path.exists(test.path(f"{target}/quantized.h5")), f"{target}: {err}")
 
 
 def check_labelled(test, net):

@@ -94,6 +94,34 @@ START_TEST(each_rule_finds_its_places)
 }
 END_TEST
 
+/* Of a net whose quantizers have no numbers. */
+START_TEST(what_no_number_mends_is_known_early)
+{
+    static const struct {
+        const char *recipe, *target;
+        bool breaks;
+    } nets[] = { { RECIPE_SMALL RECIPE_W4A4, "trt", true },
+                 { RECIPE_SMALL RECIPE_7, "trt", false },
+                 { RECIPE_SMALL RECIPE_OFFSET, "trt", true }, /* its sums have no offset */
+                 { RECIPE_SMALL RECIPE_W4A4, "litert", false } };
+    for (size_t i = 0; i < DT_ARRAY_LEN(nets); i++) {
+        testnet t;
+        dt_target_report r;
+        testnet_init(&t, nets[i].recipe);
+        for (int v = 0; v < t.net.graph.node_count; v++) {
+            const dt_node *n = &t.net.graph.node[v];
+            if (n->op->quantizes) t.net.state.data[n->in[1]][0] = 0;
+        }
+        ck_assert_int_eq(dt_target_check_graph(target(nets[i].target), &t.src, false, &r, NULL),
+                         DT_OK);
+        const dt_target_finding *f = found(&r, &dt_rule_unsigned_7);
+        ck_assert_msg((f != NULL) == nets[i].breaks, "net %zu: %s", i, f ? f->places : "nothing");
+        if (f) ck_assert(r.broken == 1 && strstr(f->places, "goes to 255") != NULL);
+        testnet_fini(&t);
+    }
+}
+END_TEST
+
 /* No recipe asks for more than one scale of an activation: a net made so by hand. */
 START_TEST(activations_have_one_scale)
 {
@@ -144,5 +172,5 @@ START_TEST(the_ratio_of_a_pool_is_bounded)
 }
 END_TEST
 
-DT_TEST_MAIN("target_rules", each_rule_finds_its_places, activations_have_one_scale,
-             the_ratio_of_a_pool_is_bounded)
+DT_TEST_MAIN("target_rules", each_rule_finds_its_places, what_no_number_mends_is_known_early,
+             activations_have_one_scale, the_ratio_of_a_pool_is_bounded)
