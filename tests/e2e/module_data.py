@@ -5,7 +5,6 @@ dictionaries, grids, modules of PyTorch; 1,000 training steps take no more memor
 usage: module_data.py DETENT LIBRARY
 
 Exit status 77 (skipped) without numpy, and in part without PyTorch."""
-import ctypes
 import json
 import os
 import sys
@@ -16,6 +15,7 @@ except ImportError:
     sys.exit(77)
 
 from support import TESTS, Test, main
+from taken import taken
 
 BITS = {"weights": {"method": "lsq", "bits": 4}, "activations": {"method": "lsq", "bits": 4}}
 
@@ -147,26 +147,18 @@ def refusals(test, detent):
     test.check(not os.path.exists(test.path("never")), "a refused run made its folder")
 
 
-def resident():
-    with open("/proc/self/statm") as f:
-        return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
-
-
 def leaks(test, detent):
-    """Without the kernel's large pages: it joins small ones when it likes, and 2 MB are resident for what was
-    touched in part."""
-    PR_SET_THP_DISABLE = 41
-    ctypes.CDLL(None).prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
     recipe = {"model": {"name": "smallcnn", "width": 8}, "quant": BITS,
               "data": {"name": "builtin", "batch": 8, "train_pictures": 2000, "test_pictures": 8},
               "train": {"epochs": 4, "optimizer": {"name": "sgd", "lr": 0.01}}}
     at = {}
     for event in detent.train(recipe, test.path("long"), threads=1):
         if event["kind"] == "progress":
-            at[event["step"]] = resident()
-    test.check(len(at) == 1000 and at[1000] - at[200] < 2000,
-               f"{len(at)} steps: {at[200]} KiB after 200, {at[1000]} after 1,000")
-    print(f"1,000 steps: {at[200]} KiB after 200, {at[1000]} KiB after 1,000")
+            at[event["step"]] = taken() if event["step"] in (200, 1000) else None
+    (used, mapped), (used_then, mapped_then) = at[1000], at[200]
+    said = f"{len(at)} steps: {used_then} KiB in use and {mapped_then} mapped after 200, {used} and {mapped} after 1,000"
+    test.check(len(at) == 1000 and used - used_then < 200 and mapped - mapped_then < 2000, said)
+    print(said)
 
 
 def torch_modules(test, detent):
