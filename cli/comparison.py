@@ -135,7 +135,7 @@ class Runtime:
     """What a script says of its runtime."""
 
     name = ""        # with its version
-    codes_in = None  # name of the node whose codes are the model's input
+    codes_in = ()    # names of the nodes whose codes are the model's inputs
 
     def __init__(self, header):
         """Opens the exported file, header["model"]."""
@@ -200,7 +200,7 @@ def run(kind, stream, as_json):
         print(f"{runtime.name}: {runtime.summary()}")
     outputs = list(outputs_of_net(header))
     missing = [name for name in [*names, *outputs]
-               if name not in tally.checked and name != runtime.codes_in]
+               if name not in tally.checked and name not in runtime.codes_in]
     return report(as_json, runtime.name, names, outputs, tally, runtime.good(), runtime.facts(),
                   runtime.notes(), missing)
 

@@ -34,38 +34,54 @@ def with_outputs(path, names):
     return bytes(builder.Output()), ops
 
 
+def inputs_of(model, header):
+    """The nodes whose codes the inputs are: where the net has several, the signature names each as
+    the net does."""
+    signature = model.get_signature_runner("serving_default").get_input_details()
+    nodes = {n["at"]: n["name"] for n in header["nodes"] if n["at"] >= 0}
+    found, at = [], 0
+    for port in header["inputs"]:
+        name = port["name"] if len(header["inputs"]) > 1 else "input"
+        if name not in signature or signature[name]["name"] != nodes[at]:
+            raise comparison.Failed(f"the signature leads '{name}' to another tensor")
+        found.append(nodes[at])
+        at += int(np.prod(port["shape"]))
+    return found
+
+
 class Compared(comparison.Runtime):
     def __init__(self, header):
         double = header["rounding"] == "double"
         self.name = f"LiteRT {version('ai-edge-litert')}"
         self.kernels = "reference kernels" if double else "XNNPACK"
         self.shapes = comparison.shapes_of(header)
-        self.codes_in = header["nodes"][0]["name"]
         content, self.operators = with_outputs(header["model"], self.shapes)
         kind = OpResolverType.BUILTIN_REF if double else OpResolverType.AUTO
         self.model = Interpreter(model_content=content, experimental_op_resolver_type=kind,
                                  num_threads=1)
-        self.size, self.outputs = 0, {}
+        self.size, self.inputs, self.outputs = 0, {}, {}
+        self.header, self.codes_in = header, inputs_of(self.model, header)
         self.ends = list(comparison.outputs_of_net(header))
 
     def resize(self, n):
         if n == self.size:
             return
-        self.model.resize_tensor_input(self.model.get_input_details()[0]["index"],
-                                       [n, *self.shapes[self.codes_in]])
+        for detail in self.model.get_input_details():
+            self.model.resize_tensor_input(detail["index"], [n, *self.shapes[detail["name"]]])
         self.model.allocate_tensors()
+        self.inputs = {d["name"]: d["index"] for d in self.model.get_input_details()}
         self.outputs = {d["name"]: d for d in self.model.get_output_details()}
         self.size = n
 
     def forward(self, _x, ours):
         n = comparison.size_of(ours)
         self.resize(n)
-        codes = (ours[self.codes_in].astype(np.int16) - ZERO).astype(np.int8)
-        self.model.set_tensor(self.model.get_input_details()[0]["index"], codes)
+        for name, index in self.inputs.items():
+            self.model.set_tensor(index, (ours[name].astype(np.int16) - ZERO).astype(np.int8))
         self.model.invoke()
         theirs = {}
         for name, detail in self.outputs.items():
-            if name in self.shapes and name != self.codes_in:
+            if name in self.shapes and name not in self.inputs:
                 value = self.model.get_tensor(detail["index"])
                 theirs[name] = value.reshape(n, *self.shapes[name]).astype(np.int16) + ZERO
         for name in self.ends:

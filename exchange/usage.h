@@ -9,6 +9,7 @@
  *   input.mean     is subtracted and
  *   input.std      divides: a number for each channel
  *   input.grid     {"scale":..,"zero_point":..,"low":..,"high":..} of the first quantizer
+ *   inputs         "sound 20 10 1;told 4": of several their names and shapes, in place of those
  *   output.grid    the same of the output; of several
  *   outputs        "class 10;box 4": their names and how many numbers each has
  *   output.grids   {"class":{"scale":..,..},"box":{..}}

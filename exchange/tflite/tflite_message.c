@@ -252,11 +252,13 @@ static dt_fb_object *operator_codes(dt_tflite *m)
 static dt_fb_object *subgraph(dt_tflite *m, const dt_tflite_ends *ends)
 {
     dt_fb_object *o = dt_fb_table(m->fb);
-    int32_t in = ends->input, out[DT_GRAPH_PORTS];
+    int32_t in[DT_GRAPH_PORTS], out[DT_GRAPH_PORTS];
+    for (int k = 0; k < ends->inputs; k++)
+        in[k] = ends->input[k];
     for (int k = 0; k < ends->outputs; k++)
         out[k] = ends->output[k];
     dt_fb_set_object(o, 0, dt_fb_objects(m->fb, m->tensors.item, m->tensors.count));
-    dt_fb_set_object(o, 1, dt_fb_vector(m->fb, &in, 1, sizeof in, 4));
+    dt_fb_set_object(o, 1, dt_fb_vector(m->fb, in, (size_t)ends->inputs, sizeof *in, 4));
     dt_fb_set_object(o, 2, dt_fb_vector(m->fb, out, (size_t)ends->outputs, sizeof *out, 4));
     dt_fb_set_object(o, 3, dt_fb_objects(m->fb, m->nodes.item, m->nodes.count));
     dt_fb_set_object(o, 4, dt_fb_string(m->fb, "main"));
@@ -290,7 +292,7 @@ static dt_fb_object *named(dt_tflite *m, const char *const *name, const int *ten
 static dt_fb_object *signature(dt_tflite *m, const dt_tflite_ends *ends)
 {
     dt_fb_object *o = dt_fb_table(m->fb);
-    dt_fb_set_object(o, 0, named(m, (const char *[]){ "input" }, &ends->input, 1));
+    dt_fb_set_object(o, 0, named(m, ends->in_name, ends->input, ends->inputs));
     dt_fb_set_object(o, 1, named(m, ends->name, ends->output, ends->outputs));
     dt_fb_set_object(o, 2, dt_fb_string(m->fb, "serving_default"));
     dt_fb_set(o, 4, 4, 0);

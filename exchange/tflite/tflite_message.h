@@ -73,8 +73,8 @@ void dt_tflite_describe(const dt_tflite *m, dt_export_report *report);
 void dt_tflite_metadata(dt_tflite *m, const char *name, const char *text);
 /* The file's bytes, to be given back with dt_put(a, .). */
 typedef struct dt_tflite_ends {
-    int input, output[DT_GRAPH_PORTS], outputs; /* tensors */
-    const char *name[DT_GRAPH_PORTS];           /* of outputs */
+    int input[DT_GRAPH_PORTS], inputs, output[DT_GRAPH_PORTS], outputs; /* tensors */
+    const char *in_name[DT_GRAPH_PORTS], *name[DT_GRAPH_PORTS];         /* in the signature */
 } dt_tflite_ends;
 dt_status dt_tflite_pack(dt_tflite *m, const char *description, const dt_tflite_ends *ends,
                          unsigned char **out_bytes, size_t *out_size, dt_error *err) DT_MUST_CHECK;

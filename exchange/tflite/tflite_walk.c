@@ -192,6 +192,25 @@ static int output_tensor(dt_tflite_walker *w, int value, const char *name)
     return out;
 }
 
+/* In the order of a sample. What goes in are codes, so each input has one grid. */
+static dt_status input_tensors(const dt_tflite_walker *w, dt_tflite_ends *out)
+{
+    const dt_int_model *m = w->model;
+    const dt_int_node *n;
+    out->inputs = 0;
+    for (int64_t at = 0; (n = dt_int_input_at(m, at)) != NULL; at += dt_int_count(&m->value[n->out])) {
+        out->in_name[out->inputs] = n->port;
+        out->input[out->inputs++] = w->tensor[n->out];
+    }
+    if (out->inputs == 1) out->in_name[0] = "input"; /* whatever its port is called */
+    if (out->inputs == dt_int_inputs(m)) return DT_OK;
+    return dt_fail(w->err, DT_ERR_UNSUPPORTED, NULL,
+                   "the inputs of a TFLite file are codes, so each is quantized in one way; this "
+                   "net quantizes %d inputs in %d; quant.share=yes makes them one each, and "
+                   "--format onnx, qoperator and qonnx have several",
+                   out->inputs, dt_int_inputs(m));
+}
+
 dt_status dt_tflite_walk(const dt_int_model *model, bool halves, dt_arena *arena, dt_tflite *m,
                          dt_tflite_ends *out, dt_error *err)
 {
@@ -200,14 +219,9 @@ dt_status dt_tflite_walk(const dt_int_model *model, bool halves, dt_arena *arena
     w.tensor = dt_arena_get(arena, values * sizeof *w.tensor);
     w.sums = dt_arena_get(arena, values * sizeof *w.sums);
     if (!w.tensor || !w.sums) return dt_tflite_no_memory(&w);
-    if (dt_int_inputs(model) != 1)
-        return dt_fail(err, DT_ERR_UNSUPPORTED, NULL,
-                       "a TFLite file here has one input, quantized in one way, this net quantizes "
-                       "what goes in %d times; --format onnx, qoperator and qonnx have several",
-                       dt_int_inputs(model));
     for (int i = 0; i < model->node_count; i++)
         DT_TRY(emit(&w, &model->node[i]));
-    out->input = w.tensor[model->node[0].out];
+    DT_TRY(input_tensors(&w, out));
     out->outputs = model->outputs;
     for (int k = 0; k < model->outputs; k++)
         out->output[k] = output_tensor(&w, model->output[k], out->name[k]);

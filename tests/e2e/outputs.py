@@ -55,13 +55,33 @@ quant: {weights: {method: lsq, bits: 4}, activations: {method: lsq, bits: 4}}
 train: {epochs: 8, optimizer: {name: adamw, lr: 0.005}, seed: 3}
 eval: {batch: 48}
 """
+# Two inputs, two outputs: what is told beside the sound makes the level easy.
+BOTH_LAYERS = """\
+layers:
+- {name: conv1, op: conv2d, out: 8, kernel: 3, stride: 2, pad: 1, bias: false, from: sound}
+- {name: bn1, op: batchnorm}
+- {op: relu}
+- {name: heard, op: gap}
+- {name: fc1, op: linear, out: 8, from: told}
+- {name: read, op: relu}
+- {name: both, op: concat, from: [heard, read]}
+- {name: fc2, op: linear, out: 16}
+- {name: met, op: relu}
+- {name: fc_kind, op: linear, out: 5}
+- {name: fc_level, op: linear, out: 2, from: met}
+outputs: {kind: fc_kind, level: fc_level}
+"""
+BOTH = re.sub(r"- .*multilabel.*\n", "", RECIPE).replace("heads.layers", "both.layers")
+BOTH = BOTH.replace(", flags=flags.npy", "").replace("flags=test_flags.npy, ", "").replace("epochs: 8", "epochs: 4")
+BOTH = BOTH.replace(" x: x.npy", " inputs: [sound=x.npy, told=told.npy]")
+BOTH = BOTH.replace("test_x: test_x.npy", "test_inputs: [sound=test_x.npy, told=test_told.npy]")
 GOOD = {"kind_top1": lambda v: v > 90, "level_r2": lambda v: 0.6 < v < 1, "flags_f1": lambda v: v > 90}
 ENDS = {"kind": 5, "more": 3, "level": 2, "flags": 5}
 
 
 def make_files(test, to_hdf5):
     """A texture for each label; numbers of it and how loud it is; its flag."""
-    rng = np.random.default_rng(1)
+    rng, beside = np.random.default_rng(1), np.random.default_rng(2)
     for prefix, count in ("", 384), ("test_", 100):
         label = rng.integers(0, 5, count)
         loud = 0.5 + rng.random(count)
@@ -72,6 +92,7 @@ def make_files(test, to_hdf5):
         np.save(test.path(prefix + "x.npy"), x.astype("<f4"))
         np.save(test.path(prefix + "label.npy"), label)
         np.save(test.path(prefix + "level.npy"), np.stack([loud, label / 5.0 - 0.5], 1))
+        np.save(test.path(prefix + "told.npy"), np.stack([loud + 0.1 * beside.standard_normal(count), 0 * loud], 1))
         np.save(test.path(prefix + "flags.npy"), label[:, None] == np.arange(5))
     np.save(test.path("three.npy"), np.zeros((384, 3)))
     np.save(test.path("nine.npy"), np.arange(384) % 9)
@@ -109,6 +130,24 @@ def check_exports(test, python):
         header = f.read()
     test.check("Output 2, 'level'" in header and re.search(r"_OUT3_AT 10\n", header),
                "the C header does not tell where outputs begin")
+
+
+def check_inputs(test, python):
+    """Of several inputs and outputs a TFLite file's signature has the names, and LiteRT gives our codes."""
+    test.succeed("train", test.path("both.yaml"), "--out", test.path("both"))
+    last = test.path("both", "last.h5")
+    for words in (["--runtime", "litert"], ["--runtime", "litert", "--rounding", "double"],
+                  ["--runtime", "litert", "--format", "tflite_int4"], ["--runtime", "qonnx"]):
+        facts = tasks.verified(test, "both", f"model.init={last}", python, *words, "--python", python)
+        compared = {n["name"] for n in facts.get("nodes", [])}
+        test.check(facts.get("differ") == 0 and {"output kind", "output level"} <= compared,
+                   f"both: {words}: {facts.get('differ')} values differ of {compared}")
+    test.succeed("export", last, "--format", "tflite", "--out", test.path("both.tflite"))
+    from ai_edge_litert.interpreter import Interpreter
+    net = Interpreter(test.path("both.tflite")).get_signature_list()["serving_default"]
+    test.check(net == {"inputs": ["sound", "told"], "outputs": ["kind", "level"]}, f"the signature is {net}")
+    with open(test.path("both.tflite"), "rb") as f:
+        test.check(b"sound 20 10 1;told 2" in f.read(), "the TFLite file does not tell its inputs")
 
 
 def check_from_onnx(test, python):
@@ -229,11 +268,14 @@ def run(args):
     test = Test(args[0])
     make_files(test, args[1])
     test.write("heads.layers", LAYERS)
+    test.write("both.layers", BOTH_LAYERS)
+    test.write("both.yaml", BOTH)
     tasks.RECIPES.update({"heads": RECIPE, "heads-hdf5": in_hdf5(RECIPE)})
     scores = tasks.check_net(test, "heads", GOOD, PYTHON, (), ())
     same = tasks.check_net(test, "heads-hdf5", GOOD, PYTHON, (), ())
     test.check(scores == same, f"{scores} of .npy, {same} of HDF5")
     check_exports(test, PYTHON)
+    check_inputs(test, PYTHON)
     check_from_onnx(test, PYTHON)
     check_best(test)
     check_predictions(test)

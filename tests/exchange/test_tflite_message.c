@@ -30,7 +30,8 @@ static fb_file make(dt_export_report *report)
     dt_tflite_node(m, DT_TFL_CONV_2D, in, 3, out, (int[]){ 1, 2, 3, 0, 1, 1 });
     dt_tflite_describe(m, report);
     const dt_tflite_ends ends = {
-        .input = in[0], .output = { out }, .outputs = 1, .name = { "logits" }
+        .input = { in[0] }, .inputs = 1, .in_name = { "input" },
+        .output = { out }, .outputs = 1, .name = { "logits" }
     };
     ck_assert_int_eq(dt_tflite_pack(m, "text", &ends, &bytes, &f.size, NULL), DT_OK);
     dt_tflite_free(m);
