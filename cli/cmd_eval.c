@@ -176,7 +176,7 @@ static dt_status evaluate_integer(dt_session *s, dt_loader *loader, const cli_ar
     dt_int_model *m;
     dt_int_run r;
     DT_TRY(cli_model(s, args, &m, err));
-    dt_status st = dt_budget_check_run(s, m, false, DT_INT_BATCH, err);
+    dt_status st = dt_budget_check_run(s, m, DT_INT_BATCH, err);
     if (st == DT_OK)
         st = dt_int_run_init(&r, m, &dt_int_engine, &s->kernels, s->threads, DT_INT_BATCH, s->alloc,
                              err);

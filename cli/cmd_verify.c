@@ -155,7 +155,7 @@ static dt_status compare(dt_session *s, const dt_int_model *m, const cli_args *a
     const dt_verify_params p = {
         .net = &s->net, .model = m, .kernels = &s->kernels, .threads = s->threads, .alloc = s->alloc
     };
-    DT_TRY(dt_budget_check_run(s, m, true, DT_VERIFY_BATCH, err));
+    DT_TRY(dt_verify_check_memory(s, &p, err));
     DT_TRY(dt_verify_init(&v, &p, err));
     dt_status st = dt_session_loader(s, DT_SPLIT_TEST, DT_VERIFY_BATCH, &loader, err);
     if (st == DT_OK) {

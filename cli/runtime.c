@@ -195,7 +195,7 @@ static dt_status compare(cli_process *p, dt_session *s, const dt_int_model *m, c
     dt_int_run r;
     dt_loader *loader;
     bool whole = false;
-    DT_TRY(dt_budget_check_run(s, m, false, DT_VERIFY_BATCH, err));
+    DT_TRY(dt_budget_check_run(s, m, DT_VERIFY_BATCH, err));
     DT_TRY(dt_int_run_init(&r, m, &dt_int_engine, &s->kernels, s->threads, DT_VERIFY_BATCH,
                            s->alloc, err));
     dt_status st = dt_session_loader(s, DT_SPLIT_TEST, DT_VERIFY_BATCH, &loader, err);

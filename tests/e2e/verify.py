@@ -135,8 +135,32 @@ def peers(test, checkpoint):
     del os.environ["TMPDIR"]
 
 
+LARGE = """\
+model: {name: resnet20}
+data: {name: builtin, batch: 8, train_pictures: 16, test_pictures: 32}
+quant: {weights: {method: lsq, bits: 4}, activations: {method: lsq, bits: 4}}
+train: {max_steps: 1, optimizer: {name: sgd, lr: 0.01}}
+"""
+
+
+def memory(test):
+    """What is counted before a comparison is what it then has: the executors' values are most of it."""
+    recipe = test.write("large.yaml", LARGE)
+    test.succeed("train", recipe, "--out", test.path("large"), "--threads", 1)
+    words = ["verify", test.path("large", "last.h5"), "--threads", "1"]
+    code, _, err = test.run(*words, "--memory", "70M")
+    counted = int((re.search(r"(\d+) bytes of memory are needed", err) or [0, 0])[1])
+    process = test.start(*words)
+    process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = status
+    peak = used.ru_maxrss * 1024
+    test.check(code == 1 and status == 0 and peak <= counted <= 1.1 * peak, f"{counted} bytes are counted, {peak} had")
+
+
 def run(args):
     test = Test(args[0])
+    memory(test)
     recipe = test.write("recipe.yaml", RECIPE)
     folder = test.path("run")
     test.succeed("train", recipe, "--out", folder, "--threads", 1)

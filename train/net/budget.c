@@ -250,27 +250,30 @@ dt_status dt_budget_check(const dt_session *s, const dt_session_params *p,
     return st;
 }
 
-/* The engine's memory and, with `all`, that of the reference beside it. */
-static dt_status count_runs(const dt_session *s, const dt_int_model *m, bool all, int64_t room,
-                            dt_error *err)
+typedef struct run_of {
+    const dt_int_model *model;
+    int64_t room;
+} run_of;
+
+static dt_status open_run(void *arg, dt_session *s, dt_error *err)
 {
-    dt_int_run engine, reference;
-    DT_TRY(dt_int_run_init(&engine, m, &dt_int_engine, &s->kernels, s->threads, room, s->alloc,
-                           err));
-    dt_status st = DT_OK;
-    if (all)
-        st = dt_int_run_init(&reference, m, &dt_int_reference, NULL, s->threads, room, s->alloc,
-                             err);
-    if (all && st == DT_OK) {
-        st = count_plan(s, &s->net.graph, DT_NORMS_RUNNING, room, err);
-        dt_int_run_fini(&reference);
-    }
+    const run_of *of = arg;
+    dt_int_run engine;
+    DT_TRY(dt_int_run_init(&engine, of->model, &dt_int_engine, &s->kernels, s->threads, of->room,
+                           s->alloc, err));
     dt_int_run_fini(&engine);
-    return st;
+    return DT_OK;
 }
 
-dt_status dt_budget_check_run(const dt_session *s, const dt_int_model *m, bool all, int64_t room,
+dt_status dt_budget_check_run(const dt_session *s, const dt_int_model *m, int64_t room,
                               dt_error *err)
+{
+    run_of of = { m, room };
+    return dt_budget_check_open(s, room, open_run, &of, err);
+}
+
+dt_status dt_budget_check_open(const dt_session *s, int64_t room, dt_budget_open open, void *arg,
+                               dt_error *err)
 {
     dt_measure b;
     dt_net_input input;
@@ -282,7 +285,7 @@ dt_status dt_budget_check_run(const dt_session *s, const dt_int_model *m, bool a
     probe.alloc = &b.alloc;
     void *loader =
         dt_get(&b.alloc, dt_budget_loader_bytes(&input, s->net.classes, room), "loader");
-    dt_status st = count_runs(&probe, m, all, room, &below);
+    dt_status st = open(arg, &probe, &below);
     dt_put(&b.alloc, loader);
     dt_status fits = dt_budget_compare(&b, &s->memory, s->recipe, &input, "", err);
     dt_measure_fini(&b);

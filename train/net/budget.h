@@ -20,10 +20,13 @@ dt_status dt_budget_check(const dt_session *s, const dt_session_params *params,
 /* A file that is read whole, and the tensors made of it. */
 dt_status dt_budget_check_file(const char *path, const dt_memory_limit *limit,
                                dt_error *err) DT_MUST_CHECK;
-/* An execution of the integer model of a session's net, for `room` samples of a loader; with `all`
- * beside the reference executor and the float net, as verify has them. Nothing is done without a
- * limit (s->memory). */
-dt_status dt_budget_check_run(const dt_session *s, const dt_int_model *m, bool all, int64_t room,
+/* Whatever `open` opens and closes again in s->alloc, beside a loader of `room` samples. Nothing is
+ * done without a limit (s->memory). */
+typedef dt_status (*dt_budget_open)(void *arg, dt_session *s, dt_error *err);
+dt_status dt_budget_check_open(const dt_session *s, int64_t room, dt_budget_open open, void *arg,
+                               dt_error *err) DT_MUST_CHECK;
+/* The same of an execution of the integer model of the session's net, for `room` samples. */
+dt_status dt_budget_check_run(const dt_session *s, const dt_int_model *m, int64_t room,
                               dt_error *err) DT_MUST_CHECK;
 /* `bytes` more than are in use, for something that has no recipe; `advice` says what needs less. */
 dt_status dt_budget_check_bytes(size_t bytes, const dt_memory_limit *limit, const char *what,

@@ -211,7 +211,7 @@ static dt_status read_integer(dt_session *s, const dt_int_model *m, reader *r, d
                               dt_quantize_score *out, dt_error *err)
 {
     dt_int_run run;
-    DT_TRY(dt_budget_check_run(s, m, false, DT_INT_BATCH, err));
+    DT_TRY(dt_budget_check_run(s, m, DT_INT_BATCH, err));
     DT_TRY(dt_int_run_init(&run, m, &dt_int_engine, &s->kernels, s->threads, DT_INT_BATCH, s->alloc,
                            err));
     r->r = &run;

@@ -15,7 +15,7 @@ static dt_status open_net(dt_predictor *p, const dt_int_model *m, dt_error *err)
 {
     dt_session *s = p->s;
     if (m) {
-        DT_TRY(dt_budget_check_run(s, m, false, 1, err));
+        DT_TRY(dt_budget_check_run(s, m, 1, err));
         return dt_int_run_init(&p->run, m, &dt_int_engine, &s->kernels, s->threads, 1, s->alloc,
                                err);
     }

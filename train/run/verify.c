@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "train/net/budget.h"
+
 /* Half a unit of bias is half a multiplier of code; then the code is rounded. Contracts in fixed
  * point round another way than F does. */
 static int64_t limit_of(const dt_int_model *m, const dt_int_node *n)
@@ -97,6 +99,29 @@ dt_status dt_verify_init(dt_verify *v, const dt_verify_params *p, dt_error *err)
     }
     map_nodes(v);
     return DT_OK;
+}
+
+/* All that is open at once: the comparison, and codes of the largest value of a batch. */
+static dt_status open_all(void *arg, dt_session *s, dt_error *err)
+{
+    dt_verify_params p = *(const dt_verify_params *)arg;
+    dt_verify v;
+    int64_t largest = 1;
+    p.alloc = s->alloc;
+    DT_TRY(dt_verify_init(&v, &p, err));
+    for (int i = 0; i < p.model->value_count; i++) {
+        int64_t n = dt_int_count(&p.model->value[i]);
+        largest = n > largest ? n : largest;
+    }
+    void *got = dt_get_array(p.alloc, (size_t)largest, DT_VERIFY_BATCH, "verify");
+    dt_put(p.alloc, got);
+    dt_verify_fini(&v);
+    return got ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to compare");
+}
+
+dt_status dt_verify_check_memory(const dt_session *s, const dt_verify_params *p, dt_error *err)
+{
+    return dt_budget_check_open(s, DT_VERIFY_BATCH, open_all, (void *)(uintptr_t)p, err);
 }
 
 void dt_verify_fini(dt_verify *v)

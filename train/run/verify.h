@@ -12,6 +12,7 @@
 #define DT_TRAIN_RUN_VERIFY_H
 
 #include "integer/compare.h"
+#include "train/net/session.h"
 #include "train/run/evaluate.h"
 
 /* F against E at a node that ends on codes; checked is 0 elsewhere. */
@@ -48,6 +49,10 @@ typedef struct dt_verify {
     float *predictions[2]; /* [DT_VERIFY_BATCH][predicted] of F and E */
 } dt_verify;
 
+/* Counts what a comparison of a session's net will take, before it is taken. Nothing is done without
+ * a limit (s->memory). NOMEM. */
+dt_status dt_verify_check_memory(const dt_session *s, const dt_verify_params *p,
+                                 dt_error *err) DT_MUST_CHECK;
 dt_status dt_verify_init(dt_verify *v, const dt_verify_params *p, dt_error *err) DT_MUST_CHECK;
 void dt_verify_fini(dt_verify *v);
 
