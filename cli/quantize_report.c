@@ -43,9 +43,12 @@ static void print_score(const dt_session *s, const char *what, const dt_quantize
     }
     if (dt_quantize_has_labels(s)) printf(" of ");
     printf("%lld pictures", (long long)q->score.count);
-    if (compared)
-        printf(", agrees with float %.2f%%, KL %.5f, outputs' SQNR %.1f dB",
-               100.0 * (double)q->agree / n, q->kl, q->sqnr_db);
+    if (compared && q->agrees) printf(", agrees with float %.2f%%", 100.0 * (double)q->agree / n);
+    if (compared && g->count == 1)
+        printf(", KL %.5f, outputs' SQNR %.1f dB", q->kl, q->sqnr_db);
+    for (int p = 0; compared && g->count > 1 && p < g->count; p++)
+        printf("%s%s KL %.5f, SQNR %.1f dB", p ? ", " : "; ", g->part[p].output, q->part_kl[p],
+               q->part_sqnr_db[p]);
     if (compared && q->paired && dt_quantize_has_labels(s)) {
         double ends[2];
         dt_quantize_interval(q, ends);

@@ -84,7 +84,7 @@ static int takes_offset(const dt_ptq *q, const dt_node *product, int *out_value)
 static bool follow(const dt_ptq *q, int value, dt_ptq_edge *e)
 {
     int readers = 0;
-    if (value == q->p->logits) return false;
+    if (dt_ptq_output_at(q, value) >= 0) return false;
     DT_QUERY_EACH_USE(u, q->g, value)
     {
         const dt_node *node = &q->g->node[u->node];

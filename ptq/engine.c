@@ -24,7 +24,7 @@ static dt_status visit_bare(dt_rewrite *r, int i)
     const dt_node *node = &r->source->node[i];
     q->bare_of = r->value;
     if (!node->op->quantizes && !node->op->identity_in_eval) return dt_rewrite_put(r, node);
-    if (node->out[0] == q->p->logits)
+    if (dt_ptq_output_at(q, node->out[0]) >= 0)
         dt_rewrite_rename(r, node->in[0], node->out[0]);
     else
         dt_rewrite_stand_for(r, node->out[0], node->in[0]);
@@ -40,11 +40,57 @@ static dt_status check_net(const dt_ptq *q, dt_error *err)
     return DT_OK;
 }
 
+bool dt_ptq_is_input(const dt_ptq *q, int value)
+{
+    for (int k = 0, v; (v = dt_graph_input(q->g, k)) >= 0; k++)
+        if (v == value) return true;
+    return value == q->p->input;
+}
+
+int dt_ptq_output_at(const dt_ptq *q, int value)
+{
+    for (int k = 0; k < q->outs; k++)
+        if (q->out[k].value == value) return k;
+    return -1;
+}
+
+int dt_ptq_given(const dt_ptq *q, int value, int *to)
+{
+    int count = 0;
+    to[0] = value;
+    if (value != DT_PTQ_INPUTS) return 1;
+    for (int v; (v = dt_graph_input(q->g, count)) >= 0; count++)
+        to[count] = v;
+    return count;
+}
+
+void dt_ptq_feed(const dt_ptq *q, dt_exec *e, int value, const real *data)
+{
+    (void)q;
+    if (value == DT_PTQ_INPUTS)
+        dt_exec_feed(e, data);
+    else
+        dt_exec_set_input(e, value, data);
+}
+
+static void find_ends(dt_ptq *q)
+{
+    const dt_ptq_params *p = q->p;
+    q->start = dt_graph_input(q->g, 1) >= 0 ? DT_PTQ_INPUTS : p->input;
+    q->stream = (dt_ptq_stream){ q->start, q->start, NULL, NULL };
+    q->outs = p->output ? p->outputs : 1;
+    q->out[0] = (dt_ptq_output){ p->logits, &dt_categorical, 1 };
+    for (int k = 0; p->output && k < q->outs; k++)
+        q->out[k] = p->output[k];
+}
+
 dt_status dt_ptq_init(dt_ptq *q, const dt_ptq_params *p, dt_error *err)
 {
-    *q = (dt_ptq){
-        .p = p, .g = p->graph, .pictures = p->pictures, .stream = { p->input, p->input, NULL, NULL }
-    };
+    int wanted[DT_GRAPH_PORTS];
+    *q = (dt_ptq){ .p = p, .g = p->graph, .pictures = p->pictures };
+    find_ends(q);
+    for (int k = 0; k < q->outs; k++)
+        wanted[k] = q->out[k].value;
     DT_TRY(check_net(q, err));
     q->arena = dt_arena_new(p->alloc, "ptq");
     if (!q->arena) return no_memory(err);
@@ -54,7 +100,7 @@ dt_status dt_ptq_init(dt_ptq *q, const dt_ptq_params *p, dt_error *err)
     if (st == DT_OK && !(q->needed && q->border)) st = no_memory(err);
     if (st == DT_OK) st = dt_graph_rewrite(p->graph, visit_bare, q, p->alloc, &q->bare, err);
     if (st == DT_OK) {
-        dt_query_cone(p->graph, &p->logits, 1, q->needed);
+        dt_query_cone(p->graph, wanted, q->outs, q->needed);
         dt_ptq_find_borders(q);
     } else {
         dt_ptq_fini(q);
@@ -88,7 +134,8 @@ dt_status dt_ptq_keep_origin(dt_ptq *q, dt_error *err)
 
 int64_t dt_ptq_features(const dt_ptq *q, int value)
 {
-    return dt_shape_count(&q->g->value[value].shape);
+    return value == DT_PTQ_INPUTS ? dt_graph_record(q->g)
+                                  : dt_shape_count(&q->g->value[value].shape);
 }
 
 /* One net cut to a pass, ready to run. */
@@ -99,6 +146,12 @@ typedef struct runner {
     const int *want; /* values of the net that runs */
     int from;
 } runner;
+
+/* What stands for a value in the net of a pass. */
+static int in_net(const dt_ptq *q, const dt_ptq_pass *pass, int value)
+{
+    return pass->plain && value != DT_PTQ_INPUTS ? q->bare_of[value] : value;
+}
 
 static void close_runner(runner *r)
 {
@@ -111,12 +164,13 @@ static dt_status plan_runner(dt_ptq *q, const dt_ptq_pass *pass, int *want, int6
                              runner *r, dt_error *err)
 {
     const dt_ptq_params *p = q->p;
-    *r = (runner){ .want = want, .from = pass->plain ? q->bare_of[pass->from] : pass->from };
+    *r = (runner){ .want = want, .from = in_net(q, pass, pass->from) };
     for (int i = 0; i < pass->want_count; i++)
-        want[i] = pass->plain ? q->bare_of[pass->want[i]] : pass->want[i];
-    want[pass->want_count] = r->from;
-    DT_TRY(dt_fuse(pass->plain ? &q->bare : q->g, want, pass->want_count + 1, &r->fused, p->alloc,
-                   err));
+        want[i] = in_net(q, pass, pass->want[i]);
+    const int *given = want + pass->want_count;
+    const int givens = dt_ptq_given(q, r->from, want + pass->want_count);
+    DT_TRY(dt_fuse(pass->plain ? &q->bare : q->g, want, pass->want_count + givens, &r->fused,
+                   p->alloc, err));
     return dt_plan_init(&r->plan,
                         &(dt_plan_request){ .graph = &r->fused,
                                             .kernels = p->kernels,
@@ -125,8 +179,8 @@ static dt_status plan_runner(dt_ptq *q, const dt_ptq_pass *pass, int *want, int6
                                             .threads = p->threads,
                                             .outputs = want,
                                             .output_count = pass->want_count,
-                                            .given = &r->from,
-                                            .given_count = 1 },
+                                            .given = given,
+                                            .given_count = givens },
                         p->alloc, err);
 }
 
@@ -160,13 +214,32 @@ static void copy_out(const dt_ptq *q, const dt_ptq_pass *pass, const runner *r, 
     }
 }
 
-/* A value wanted at the border itself needs no pass. */
+/* Where an input begins in a sample; -1: it is none. */
+static int64_t place_of(const dt_ptq *q, int value)
+{
+    int64_t at = 0;
+    for (int k = 0, v; (v = dt_graph_input(q->g, k)) >= 0; k++) {
+        if (v == value) return at;
+        at += dt_ptq_features(q, v);
+    }
+    return -1;
+}
+
+/* A value wanted at the border itself needs no pass, one of several inputs neither. */
 static bool is_there(const dt_ptq *q, const dt_ptq_pass *pass)
 {
-    if (pass->want_count != 1 || pass->want[0] != pass->from) return false;
-    memcpy(pass->to[0], pass->data,
-           sizeof(real) * (size_t)(q->p->count * dt_ptq_features(q, pass->from)));
-    return true;
+    const int64_t record = dt_ptq_features(q, pass->from);
+    int64_t at = 0, n = record;
+    if (pass->want_count != 1 || !pass->to[0]) return false;
+    if (pass->from == DT_PTQ_INPUTS && pass->want[0] != pass->from) {
+        at = place_of(q, pass->want[0]);
+        n = dt_ptq_features(q, pass->want[0]);
+    } else if (pass->want[0] != pass->from) {
+        return false;
+    }
+    for (int64_t i = 0; at >= 0 && i < q->p->count; i++)
+        memcpy(pass->to[0] + i * n, pass->data + i * record + at, sizeof(real) * (size_t)n);
+    return at >= 0;
 }
 
 /* The last batch is a whole one: it begins earlier, and gives the same values again. */
@@ -176,7 +249,7 @@ static dt_status run_all(const dt_ptq *q, const dt_ptq_pass *pass, runner *r, in
     const int64_t count = q->p->count, n = dt_ptq_features(q, pass->from);
     for (int64_t at = 0; at < count; at += batch) {
         int64_t first = at + batch <= count ? at : count - batch;
-        dt_exec_set_input(&r->exec, r->from, pass->data + first * n);
+        dt_ptq_feed(q, &r->exec, r->from, pass->data + first * n);
         DT_TRY(dt_exec_forward(&r->exec, err));
         copy_out(q, pass, r, first, batch);
     }
@@ -188,7 +261,8 @@ dt_status dt_ptq_collect(dt_ptq *q, const dt_ptq_pass *pass, dt_error *err)
     const int64_t count = q->p->count, batch = q->p->batch < count ? q->p->batch : count;
     runner r;
     if (is_there(q, pass)) return DT_OK;
-    int *want = dt_get_array(q->p->alloc, (size_t)pass->want_count + 1, sizeof *want, "ptq");
+    int *want =
+        dt_get_array(q->p->alloc, (size_t)pass->want_count + DT_GRAPH_PORTS, sizeof *want, "ptq");
     if (!want) return no_memory(err);
     dt_status st = open_runner(q, pass, want, batch, &r, err);
     if (st == DT_OK) {
@@ -229,12 +303,12 @@ static void drop_stream(dt_ptq *q)
 {
     dt_ptq_put(q, q->stream.quant);
     dt_ptq_put(q, q->stream.plain);
-    q->stream = (dt_ptq_stream){ q->p->input, q->p->input, NULL, NULL };
+    q->stream = (dt_ptq_stream){ q->start, q->start, NULL, NULL };
 }
 
 dt_status dt_ptq_advance(dt_ptq *q, int border, dt_error *err)
 {
-    if (border == q->p->input) drop_stream(q);
+    if (border == q->start) drop_stream(q);
     return advance_one(q, false, border, err);
 }
 
@@ -297,7 +371,7 @@ static dt_status run_pair(dt_ptq *q, pair *p, int64_t batch, dt_error *err)
     for (int64_t at = 0; at < count; at += batch) {
         int64_t first = at + batch <= count ? at : count - batch;
         for (int k = QUANT; k <= PLAIN; k++) {
-            dt_exec_set_input(&p->r[k].exec, p->r[k].from, p->pass[k].data + first * n);
+            dt_ptq_feed(q, &p->r[k].exec, p->r[k].from, p->pass[k].data + first * n);
             DT_TRY(dt_exec_forward(&p->r[k].exec, err));
             copy_out(q, &p->pass[k], &p->r[k], first, batch);
         }
@@ -321,7 +395,7 @@ static dt_status open_pair(dt_ptq *q, const int *value, int border, int *want, r
                                     .want = value,
                                     .want_count = all,
                                     .to = kept };
-        DT_TRY(plan_runner(q, &p->pass[k], want + k * (all + 1), batch, &p->r[k], err));
+        DT_TRY(plan_runner(q, &p->pass[k], want + k * (all + DT_GRAPH_PORTS), batch, &p->r[k], err));
     }
     return run_pair(q, p, batch, err);
 }
@@ -333,7 +407,7 @@ dt_status dt_ptq_compare(dt_ptq *q, const int *value, int count, int border, dou
     dt_arena *arena = dt_arena_new(q->p->alloc, "ptq");
     if (!arena) return no_memory(err);
     int *values = dt_arena_get(arena, sizeof *values * (size_t)(all + 1));
-    int *want = dt_arena_get(arena, sizeof *want * (size_t)(2 * (all + 1)));
+    int *want = dt_arena_get(arena, sizeof *want * (size_t)(2 * (all + DT_GRAPH_PORTS)));
     real **to = dt_arena_get(arena, sizeof *to * (size_t)(2 * (all + 1)));
     double *sums = dt_arena_get(arena, sizeof *sums * (size_t)(2 * count + 1));
     pair p = { .count = count, .signal = sums, .noise = sums ? sums + count : NULL };

@@ -10,21 +10,26 @@
 /* Values at a border of the net: of the quantized net and of the float one, over all pictures. The
  * float net comes after when it is read. */
 typedef struct dt_ptq_stream {
-    int at, plain_at;    /* values of the graph; the picture at first */
+    int at, plain_at;    /* values of the graph; dt_ptq.start at first */
     real *quant, *plain; /* [count, features]; NULL: the pictures */
 } dt_ptq_stream;
+
+enum { DT_PTQ_INPUTS = -2 }; /* where a value is asked for: all inputs, [record]; -1 is none */
 
 struct dt_ptq {
     const dt_ptq_params *p;
     const dt_graph *g;
+    int start; /* what goes in: the only input, or DT_PTQ_INPUTS */
+    dt_ptq_output out[DT_GRAPH_PORTS];
+    int outs; /* how many */
     const real *pictures; /* p->pictures, or those that a stage made */
     real *made;
     dt_graph bare;      /* the same values without quantizers: the float net */
     const int *bare_of; /* by value: what stands for it there */
     dt_state origin;    /* its parameters; without gradients */
     bool has_origin;
-    bool *needed; /* by node: the logits depend on it */
-    int *border;  /* values through which all goes, in order; the picture first */
+    bool *needed; /* by node: an output depends on it */
+    int *border;  /* values through which all goes, in order; what goes in first */
     int border_count;
     dt_arena *arena;
     struct dt_ptq_values *values; /* arrays that are free, values.c */
@@ -42,6 +47,15 @@ dt_status dt_ptq_keep_origin(dt_ptq *q, dt_error *err) DT_MUST_CHECK;
 
 dt_status dt_ptq_values_init(dt_ptq *q, dt_error *err) DT_MUST_CHECK;
 void dt_ptq_values_fini(dt_ptq *q); /* fine before init */
+bool dt_ptq_is_input(const dt_ptq *q, int value);
+/* Which output a value is; -1: none. */
+int dt_ptq_output_at(const dt_ptq *q, int value);
+/* The values that are given where a pass begins at `value`, into `to` with room for DT_GRAPH_PORTS:
+ * itself, or all inputs. Returns how many. */
+int dt_ptq_given(const dt_ptq *q, int value, int *to);
+/* Gives an executor its data [batch, features]; a plan of the float net has `value` under the number
+ * that stands for it there. */
+void dt_ptq_feed(const dt_ptq *q, dt_exec *e, int value, const real *data);
 /* Elements of a value of one picture. */
 int64_t dt_ptq_features(const dt_ptq *q, int value);
 /* Array for `value` over all pictures, with anything in it, to be given back with dt_ptq_put before
@@ -55,7 +69,7 @@ dt_status dt_ptq_scratch(const dt_ptq *q, size_t bytes, void **out, dt_error *er
 /* A pass over all pictures through a part of a net. */
 typedef struct dt_ptq_pass {
     bool plain;       /* the float net, with its own parameters */
-    int from;         /* value of the graph */
+    int from;         /* value of the graph, or DT_PTQ_INPUTS */
     const real *data; /* [count, features] of it */
     const int *want;  /* values of the graph */
     int want_count;
@@ -63,7 +77,7 @@ typedef struct dt_ptq_pass {
 } dt_ptq_pass;
 dt_status dt_ptq_collect(dt_ptq *q, const dt_ptq_pass *pass, dt_error *err) DT_MUST_CHECK;
 
-/* Brings the stream to a border further on (or back to the picture), through the net as it is. */
+/* Brings the stream to a border further on (or back to what goes in), through the net as it is. */
 dt_status dt_ptq_advance(dt_ptq *q, int border, dt_error *err) DT_MUST_CHECK;
 /* Values of the quantized and of the float net, from the last border before them on. */
 dt_status dt_ptq_read(dt_ptq *q, int value, real *quant, real *plain, dt_error *err) DT_MUST_CHECK;

@@ -49,7 +49,7 @@ static dt_status end_segment(dt_ptq *q, segment *s, int border, dt_error *err)
 
 static dt_status tell_segments(dt_ptq *q, segment *s, dt_error *err)
 {
-    DT_TRY(dt_ptq_advance(q, q->p->input, err));
+    DT_TRY(dt_ptq_advance(q, q->start, err));
     for (int i = 0; i < q->g->node_count; i++) {
         dt_ptq_weight w;
         if (!q->needed[i] || !dt_ptq_weight_of(q, &q->g->node[i], &w)) continue;
@@ -127,11 +127,12 @@ static const dt_node *first_site(const dt_ptq *q)
     return NULL;
 }
 
-/* The quantizer of the pictures: the ends of its grid, and how far the pictures go. */
+/* The quantizer of the pictures, of several inputs of the first: the ends of its grid, and how far
+ * the pictures go. */
 static void look_at_range(const dt_ptq *q, dt_ptq_gap *out)
 {
     const dt_node *site = first_site(q);
-    const int64_t n = q->p->count * dt_ptq_features(q, q->p->input);
+    const int64_t n = dt_ptq_features(q, q->p->input), record = dt_ptq_features(q, q->start);
     real ends[2];
     if (!q->p->started || !site) return;
     dt_ptq_site_ends(q, site, ends);
@@ -139,9 +140,10 @@ static void look_at_range(const dt_ptq *q, dt_ptq_gap *out)
     out->site_low = (double)ends[0];
     out->site_high = (double)ends[1];
     out->read_low = out->read_high = (double)q->pictures[0];
-    for (int64_t i = 1; i < n; i++) {
-        out->read_low = fmin(out->read_low, (double)q->pictures[i]);
-        out->read_high = fmax(out->read_high, (double)q->pictures[i]);
+    for (int64_t i = 0; i < q->p->count * n; i++) {
+        const double x = (double)q->pictures[i / n * record + i % n];
+        out->read_low = fmin(out->read_low, x);
+        out->read_high = fmax(out->read_high, x);
     }
     out->has_range = true;
 }
@@ -165,7 +167,7 @@ static dt_status look(dt_ptq *q, dt_ptq_gap *out, dt_error *err)
     DT_TRY(dt_ptq_get(q, at, &x, err));
     dt_status st = dt_ptq_collect(q,
                                   &(dt_ptq_pass){ .plain = true,
-                                                  .from = q->p->input,
+                                                  .from = q->start,
                                                   .data = q->pictures,
                                                   .want = &at,
                                                   .want_count = 1,

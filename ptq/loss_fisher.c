@@ -2,7 +2,7 @@
  *
  *   mean over positions of the sum over channels of f |y - t|^power, f = g^2 / mean of all g^2,
  *
- * g the gradient of each picture's KL divergence of the logits by y, with the net quantized up to
+ * g the gradient of each picture's KL divergence of the outputs by y, with the net quantized up to
  * the unit and the rest of it float, before anything of the unit is moved. f has the mean 1 so that
  * rates and the regularizer mean what they do without it (the paper's weights have no scale). */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -27,7 +27,7 @@ static void square_slopes(const dt_ptq_recon *r, dt_ptq_tail *t, real *y)
         dt_ptq_tail_kl(t, n, r->picture, y + first * t->n);
         const real *g = dt_ptq_tail_slope(t);
         for (int64_t i = 0; i < n * t->n; i++)
-            y[first * t->n + i] = g[i] * g[i];
+            y[first * t->n + i] = g ? g[i] * g[i] : 0;
     }
 }
 
@@ -82,7 +82,7 @@ static void close(dt_ptq_compared *c)
 
 const dt_ptq_loss dt_ptq_loss_fisher = {
     .row = { .name = "fisher",
-             .help = "errors times the squared gradient of the logits' divergence (Li 2021, "
+             .help = "errors times the squared gradient of the outputs' divergence (Li 2021, "
                      "arXiv:2102.05426)" },
     .state_size = sizeof(state),
     .open = open,

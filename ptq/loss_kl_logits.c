@@ -1,10 +1,12 @@
-/* KL divergence of the logits, with the rest of the net in float (Liu 2023, arXiv:2212.07048, eq.
+/* KL divergence of the outputs, with the rest of the net in float (Liu 2023, arXiv:2212.07048, eq.
  * 5, PD-Quant's prediction difference):
  *
  *   kl * mean over pictures of KL(softmax(z / T) || softmax(z' / T))
  *
- * z: logits of the float net, z': those that follow from the unit's output; no factor T^2. Unlike
- * there both losses see the same inputs, mixed ones with input mix. */
+ * z: logits of the float net, z': those that follow from the unit's output; no factor T^2. Of
+ * outputs that are no classes softmax is another distribution (autograd/distribution.h), of several
+ * outputs the divergences are added by weight. Unlike there both losses see the same inputs, mixed
+ * ones with input mix. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ptq/recon.h"
 #include "ptq/tail.h"

@@ -29,28 +29,29 @@ dt_status dt_ptq_sense_changes(dt_ptq_sense *s, int layer, dt_error *err) DT_MUS
 /* One more of s->total pieces of work is done. */
 dt_status dt_ptq_sense_tell(dt_ptq_sense *s, const char *what, dt_error *err) DT_MUST_CHECK;
 
-/* The softmax of the float net beside that of it with weights changed, over all pictures. */
+/* What the float net says beside what it says with weights changed, over all pictures. */
 typedef struct dt_ptq_sweep {
     dt_ptq_sense *s;
-    int64_t K;
-    real *truth, *logits; /* [count, K] */
-    real *at;             /* [count, features] of the border; NULL: the pictures */
+    int value[DT_GRAPH_PORTS];                           /* of the outputs */
+    real *truth[DT_GRAPH_PORTS], *after[DT_GRAPH_PORTS]; /* of each, [count, K] */
+    double spread[DT_GRAPH_PORTS];
+    double *room;
+    real *at;    /* [count, features] of the border; NULL: the pictures */
     int border;
     real **made; /* by layer: its weight, and that at every width; NULL: not made yet */
 } dt_ptq_sweep;
-/* Error UNSUPPORTED: too many outputs. */
 dt_status dt_ptq_sweep_open(dt_ptq_sweep *w, dt_ptq_sense *s, dt_error *err) DT_MUST_CHECK;
 void dt_ptq_sweep_close(dt_ptq_sweep *w);
 /* On to the last border before a layer, through the net as it is. */
 dt_status dt_ptq_sweep_to(dt_ptq_sweep *w, int layer, dt_error *err) DT_MUST_CHECK;
-/* Mean KL divergence from the float net, with the weights as they are. */
+/* Mean KL divergence from the float net, with the weights as they are; over outputs by weight. */
 dt_status dt_ptq_sweep_kl(dt_ptq_sweep *w, double *out, dt_error *err) DT_MUST_CHECK;
 /* Calls `each` with the layer's weight at every width, and puts it back. */
 dt_status dt_ptq_sweep_layer(dt_ptq_sweep *w, int layer,
                              dt_status (*each)(void *arg, int width, double kl, dt_error *err),
                              void *arg, dt_error *err) DT_MUST_CHECK;
 
-/* Gradients of the float net's parameters over a batch, given those of its logits. */
+/* Gradients of the float net's parameters over a batch, given those of its outputs. */
 typedef struct dt_ptq_slope {
     dt_ptq_sense *s;
     dt_graph graph, fused;
@@ -59,22 +60,24 @@ typedef struct dt_ptq_slope {
     const int *of; /* by value of the net: what stands for it */
     int *keep;     /* in the graph that runs */
     int keep_count;
-    int64_t batch, K;
-    real *seed; /* [batch, K]: gradient of the logits, to be filled between the passes */
+    int64_t batch;
+    int64_t K[DT_GRAPH_PORTS];         /* by output */
+    double spread[DT_GRAPH_PORTS];
+    const real *after[DT_GRAPH_PORTS]; /* [batch, K], of the last forward pass */
+    real *seed[DT_GRAPH_PORTS]; /* [batch, K]: its gradient, to be filled between the passes */
+    double *room;               /* [2 most K] */
 } dt_ptq_slope;
 /* `keep` [count]: values of the net; those that stand for them in the graph that runs are put in
  * their place, and they and their gradients can be read from `exec`. */
 dt_status dt_ptq_slope_open(dt_ptq_slope *g, dt_ptq_sense *s, int *keep, int count,
                             dt_error *err) DT_MUST_CHECK;
 void dt_ptq_slope_close(dt_ptq_slope *g);
-/* Logits of batch `index`. */
-dt_status dt_ptq_slope_forward(dt_ptq_slope *g, int64_t index, const real **out_logits,
-                               dt_error *err) DT_MUST_CHECK;
+/* Outputs of batch `index`. */
+dt_status dt_ptq_slope_forward(dt_ptq_slope *g, int64_t index, dt_error *err) DT_MUST_CHECK;
 void dt_ptq_slope_backward(dt_ptq_slope *g); /* into p->state->grad */
-/* Both passes of the summed cross entropy with labels drawn from the net's own softmax: gradients
- * of pictures of a batch are independent then, with mean 0. Error UNSUPPORTED: too many outputs. */
+/* Both passes of the summed -log of the likelihood of answers that are drawn from what the net says
+ * itself: gradients of pictures of a batch are independent then, with mean 0. Outputs count by
+ * weight: the mean square is the sum of weights times Fisher's informations. */
 dt_status dt_ptq_slope_drawn(dt_ptq_slope *g, int64_t index, dt_error *err) DT_MUST_CHECK;
-/* Softmax of a row of K logits. */
-void dt_ptq_softmax(int64_t K, const real *x, double *out);
 
 #endif

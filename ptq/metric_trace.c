@@ -10,7 +10,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/rng.h"
 #include "ptq/metric.h"
 
 typedef struct job {
@@ -18,7 +17,7 @@ typedef struct job {
     dt_ptq_slope g;
     double *trace, *h; /* by layer */
     real **kept;       /* by layer: the weights */
-    double *truth;     /* [batch, K]: softmax of the float net */
+    real *truth[DT_GRAPH_PORTS]; /* by output, [batch, K]: of the float net */
 } job;
 
 static void open_signs(const job *j, int layer, int64_t probe, dt_rng *rng)
@@ -59,19 +58,23 @@ static void add(const job *j, int64_t probe, double factor)
     }
 }
 
-/* Gradients of mean KL(truth, softmax) at the weights as they are. */
+/* Gradients of the mean KL divergence at the weights as they are. */
 static dt_status gradient(job *j, int64_t batch, dt_error *err)
 {
-    const real *logits;
-    const int64_t K = j->g.K;
-    double q[1024];
-    DT_TRY(dt_ptq_slope_forward(&j->g, batch, &logits, err));
-    for (int64_t i = 0; i < j->g.batch; i++) {
-        dt_ptq_softmax(K, logits + i * K, q);
-        for (int64_t k = 0; k < K; k++)
-            j->g.seed[i * K + k] = (real)((q[k] - j->truth[i * K + k]) / (double)j->g.batch);
+    const dt_ptq *q = j->s->q;
+    dt_ptq_slope *g = &j->g;
+    double ignored = 0;
+    DT_TRY(dt_ptq_slope_forward(g, batch, err));
+    for (int k = 0; k < q->outs; k++) {
+        const int64_t K = g->K[k];
+        for (int64_t i = 0; i < g->batch; i++)
+            q->out[k].says->apart(K, j->truth[k] + i * K, g->after[k] + i * K, 1, g->spread[k],
+                                  g->room, &ignored, g->seed[k] + i * K);
+        for (int64_t i = 0; i < g->batch * K; i++)
+            g->seed[k][i] =
+                (real)(q->out[k].weight * (double)g->seed[k][i] / (double)g->batch);
     }
-    dt_ptq_slope_backward(&j->g);
+    dt_ptq_slope_backward(g);
     return DT_OK;
 }
 
@@ -84,11 +87,10 @@ static void put_back(const job *j)
 
 static dt_status probe(job *j, int64_t number, int64_t batch, dt_error *err)
 {
-    const real *logits;
     put_back(j);
-    DT_TRY(dt_ptq_slope_forward(&j->g, batch, &logits, err));
-    for (int64_t i = 0; i < j->g.batch; i++)
-        dt_ptq_softmax(j->g.K, logits + i * j->g.K, j->truth + i * j->g.K);
+    DT_TRY(dt_ptq_slope_forward(&j->g, batch, err));
+    for (int k = 0; k < j->s->q->outs; k++)
+        memcpy(j->truth[k], j->g.after[k], sizeof(real) * (size_t)(j->g.batch * j->g.K[k]));
     for (int side = 1; side >= -1; side -= 2) {
         move(j, number, side);
         DT_TRY(gradient(j, batch, err));
@@ -104,8 +106,11 @@ static dt_status get_memory(job *j, dt_error *err)
     j->trace = dt_arena_get(q->arena, n * sizeof(double));
     j->h = dt_arena_get(q->arena, n * sizeof(double));
     j->kept = dt_arena_get(q->arena, n * sizeof *j->kept);
-    j->truth = dt_arena_get(q->arena, (size_t)(j->g.batch * j->g.K) * sizeof(double));
-    bool ok = j->trace && j->h && j->kept && j->truth;
+    bool ok = j->trace && j->h && j->kept;
+    for (int k = 0; ok && k < q->outs; k++) {
+        j->truth[k] = dt_arena_get(q->arena, (size_t)(j->g.batch * j->g.K[k]) * sizeof(real));
+        ok = j->truth[k] != NULL;
+    }
     for (int i = 0; ok && i < j->s->mixed->count; i++) {
         const real *w = q->p->state->data[j->s->weight[i].value];
         const int64_t count = j->s->weight[i].count;
@@ -154,9 +159,7 @@ static dt_status fill(dt_ptq_sense *s, dt_error *err)
 {
     job j = { .s = s };
     DT_TRY(dt_ptq_slope_open(&j.g, s, NULL, 0, err));
-    dt_status st = j.g.K > 1024 ? dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "metric" },
-                                          "trace: %lld outputs; at most 1024", (long long)j.g.K)
-                                : run(&j, err);
+    dt_status st = run(&j, err);
     dt_ptq_slope_close(&j.g);
     return st;
 }

@@ -11,6 +11,7 @@
 #ifndef DT_PTQ_PTQ_H
 #define DT_PTQ_PTQ_H
 
+#include "autograd/distribution.h"
 #include "autograd/exec.h"
 #include "core/dir.h"
 
@@ -62,6 +63,12 @@ typedef struct dt_ptq_stage {
 } dt_ptq_stage;
 extern const dt_table dt_ptq_stages; /* kind "stage" */
 
+/* What stages name in their options. */
+extern const dt_table dt_ptq_cutters;   /* kind "unit"; rows are dt_ptq_cutter, units.h */
+extern const dt_table dt_ptq_variables; /* kind "variable", recon.h */
+extern const dt_table dt_ptq_losses;    /* kind "loss", recon.h */
+extern const dt_table dt_ptq_solvers;   /* kind "solver", solve.h */
+
 /* A method by its name: the stages that it is, as a recipe writes them. One file
  * presets/<name>.yaml, a row in presets.def. */
 typedef struct dt_ptq_preset {
@@ -76,14 +83,24 @@ typedef struct dt_ptq_choice {
     const void *conf;
 } dt_ptq_choice;
 
+/* An output of the net, and how it is compared with the float net's. */
+typedef struct dt_ptq_output {
+    int value;
+    const dt_distribution *says;
+    double weight; /* of it, among those of all outputs */
+} dt_ptq_output;
+
 typedef struct dt_ptq_params {
     const dt_graph *graph; /* with sites, not fused */
     dt_state *state;       /* of it, with gradients; the float net, or where a run stopped */
-    int input, logits;     /* values */
+    int input, logits;     /* values; of several inputs, which are ports of the graph, the first */
+    const dt_ptq_output *output; /* [outputs]; NULL: the logits, of one class */
+    int outputs;
     const dt_kernels *kernels;
     int threads;
     uint64_t seed;
-    const real *pictures; /* [count,H,W,3], normalised; NULL where the first stage makes them */
+    const real *pictures; /* [count,H,W,3], normalised, or what else goes in, of several inputs
+                           * [count,record]; NULL where the first stage makes them */
     const real *varied;   /* the same as training changes them (crops, flips); NULL: it does not */
     int64_t count, batch; /* batch: of one pass */
     const dt_dir *spill;  /* values of all pictures lie in files of this folder; NULL: in memory */

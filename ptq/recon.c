@@ -69,10 +69,11 @@ static dt_status visit(dt_rewrite *r, int i)
 static dt_status make_plan(dt_ptq_recon *r, dt_error *err)
 {
     const dt_ptq_params *p = r->q->p;
-    const int keep[] = { r->unit->in, r->unit->out };
+    int keep[DT_GRAPH_PORTS + 1] = { r->unit->out };
+    const int givens = dt_ptq_given(r->q, r->unit->in, keep + 1);
     bool *frozen;
     DT_TRY(dt_graph_rewrite(r->q->g, visit, r, p->alloc, &r->graph, err));
-    DT_TRY(dt_fuse(&r->graph, keep, 2, &r->fused, p->alloc, err));
+    DT_TRY(dt_fuse(&r->graph, keep, givens + 1, &r->fused, p->alloc, err));
     frozen = dt_ptq_memory(r, (size_t)r->fused.value_count);
     if (!frozen) return no_memory(err);
     for (int v = 0; v < r->fused.value_count; v++)
@@ -86,8 +87,8 @@ static dt_status make_plan(dt_ptq_recon *r, dt_error *err)
                                             .threads = p->threads,
                                             .outputs = &r->unit->out,
                                             .output_count = 1,
-                                            .given = &r->unit->in,
-                                            .given_count = 1,
+                                            .given = keep + 1,
+                                            .given_count = givens,
                                             .seeds = &r->unit->out,
                                             .seed_count = 1,
                                             .frozen = frozen },
@@ -257,7 +258,7 @@ static dt_status iterate(dt_ptq_recon *r, dt_error *err)
         if (r->variable[i].row->place) r->variable[i].row->place(&r->variable[i]);
     r->exec.seed = q->p->seed;
     r->exec.step = r->step;
-    dt_exec_set_input(&r->exec, r->unit->in, r->x);
+    dt_ptq_feed(q, &r->exec, r->unit->in, r->x);
     DT_TRY(dt_exec_forward(&r->exec, err));
     const dt_ptq_outputs o = { r->batch, r->picture, dt_exec_value(&r->exec, r->unit->out), r->t };
     memset(r->dy, 0, n * sizeof *r->dy);

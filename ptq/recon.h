@@ -36,7 +36,6 @@ struct dt_ptq_variable {
      * share that was undecided. */
     void (*finish)(dt_ptq_moving *m, dt_ptq_result *out);
 };
-extern const dt_table dt_ptq_variables; /* kind "variable" */
 
 /* A loss of a unit under way. */
 typedef struct dt_ptq_compared {
@@ -63,7 +62,6 @@ typedef struct dt_ptq_loss {
      * wanted). */
     double (*measure)(dt_ptq_compared *c, const dt_ptq_outputs *o, real *dy);
 } dt_ptq_loss;
-extern const dt_table dt_ptq_losses; /* kind "loss" */
 
 /* loss.c: those of a recipe, which are added up. */
 dt_status dt_ptq_losses_open(dt_ptq_recon *r, dt_error *err) DT_MUST_CHECK;

@@ -109,8 +109,8 @@ static void fill_layer(dt_ptq_sense *s, const dt_node *product, const dt_ptq_wei
                                .x_bits = dt_ptq_input_bits(q, product),
                                .weights = w->count,
                                .chosen = -1 };
-    l->fixed = dt_ptq_unquantized(q->g, product->in[of->x]) == q->p->input ||
-               dt_ptq_end_of(q, product) == dt_ptq_last(q);
+    l->fixed = dt_ptq_is_input(q, dt_ptq_unquantized(q->g, product->in[of->x])) ||
+               dt_ptq_is_last(q, dt_ptq_end_of(q, product));
     if (product->op->macs)
         l->macs = product->op->macs(product->conf, in, &q->g->value[product->out[0]].shape);
 }

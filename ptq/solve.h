@@ -36,7 +36,6 @@ typedef struct dt_ptq_solver {
     bool reads_pairs; /* C; else it may be anything */
     dt_status (*solve)(dt_ptq_layer *l, const dt_ptq_solve_conf *c, dt_error *err);
 } dt_ptq_solver;
-extern const dt_table dt_ptq_solvers; /* kind "solver" */
 
 /* The value of the grid that is nearest to x, for element i of the layer. */
 double dt_ptq_nearest(const dt_ptq_layer *l, int64_t i, double x);

@@ -43,7 +43,7 @@ static dt_status least_of_pictures(dt_ptq *q, const dt_ptq_edge *e, double *out,
     DT_TRY(dt_ptq_get(q, value, &x, err));
     dt_status st = dt_ptq_collect(q,
                                   &(dt_ptq_pass){ .plain = true,
-                                                  .from = q->p->input,
+                                                  .from = q->start,
                                                   .data = q->pictures,
                                                   .want = &value,
                                                   .want_count = 1,

@@ -63,7 +63,7 @@ static dt_status run_product(dt_ptq *q, int i, dt_error *err)
 static dt_status run(dt_ptq *q, const void *options, dt_error *err)
 {
     (void)options;
-    DT_TRY(dt_ptq_advance(q, q->p->input, err));
+    DT_TRY(dt_ptq_advance(q, q->start, err));
     for (int i = 0; i < q->g->node_count; i++) {
         if (!q->needed[i] || !q->g->node[i].op->product) continue;
         DT_TRY(dt_ptq_tell(q, q->g->node[i].name, (double)i / q->g->node_count, err));

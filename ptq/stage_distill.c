@@ -311,10 +311,19 @@ static dt_status run(dt_ptq *q, const void *options, dt_error *err)
     return DT_OK;
 }
 
+static dt_status check(dt_ptq *q, const void *options, dt_error *err)
+{
+    (void)options;
+    if (q->start != DT_PTQ_INPUTS) return DT_OK;
+    return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "distill" },
+                   "makes pictures, and the net has several inputs; it needs those of data.inputs");
+}
+
 const dt_ptq_stage dt_ptq_stage_distill = {
     .row = { "distill", "pictures of batch norms' statistics (Cai 2020, arXiv:2001.00281)", opts,
              sizeof(conf) },
     .transforms = true,
     .makes_pictures = true,
+    .check = check,
     .run = run,
 };

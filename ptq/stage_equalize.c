@@ -69,7 +69,7 @@ static dt_status sizes_of_pictures(dt_ptq *q, const dt_ptq_edge *e, bool shift, 
     DT_TRY(dt_ptq_get(q, e->value, &x, err));
     dt_status st = dt_ptq_collect(q,
                                   &(dt_ptq_pass){ .plain = true,
-                                                  .from = q->p->input,
+                                                  .from = q->start,
                                                   .data = q->pictures,
                                                   .want = &e->value,
                                                   .want_count = 1,

@@ -70,11 +70,11 @@ static dt_status pass(dt_ptq *q, dt_exec *e, const conf *c, int64_t batch, dt_er
     sums s;
     int norms;
     const real *pictures = q->p->varied && !q->made ? q->p->varied : q->pictures;
-    const int64_t n = dt_ptq_features(q, q->p->input), batches = q->p->count / batch;
+    const int64_t n = dt_ptq_features(q, q->start), batches = q->p->count / batch;
     DT_TRY(get_sums(q, &s, &norms, err));
     for (int64_t i = 0; norms && i < batches; i++) {
         DT_TRY(dt_ptq_tell(q, "all", (double)i / (double)batches, err));
-        dt_exec_set_input(e, q->p->input, pictures + i * batch * n);
+        dt_ptq_feed(q, e, q->start, pictures + i * batch * n);
         DT_TRY(dt_exec_forward(e, err));
         add(q, &s);
     }
@@ -87,8 +87,11 @@ static dt_status run(dt_ptq *q, const void *options, dt_error *err)
     const conf *c = options;
     const dt_ptq_params *p = q->p;
     int64_t batch = c->batch < p->count ? c->batch : p->count;
+    int wanted[DT_GRAPH_PORTS];
     dt_plan plan;
     dt_exec exec;
+    for (int k = 0; k < q->outs; k++)
+        wanted[k] = q->out[k].value;
     DT_TRY(dt_plan_init(&plan,
                         &(dt_plan_request){ .graph = q->g,
                                             .kernels = p->kernels,
@@ -96,8 +99,8 @@ static dt_status run(dt_ptq *q, const void *options, dt_error *err)
                                             .norms = DT_NORMS_REPLACE,
                                             .batch = batch,
                                             .threads = p->threads,
-                                            .outputs = &p->logits,
-                                            .output_count = 1 },
+                                            .outputs = wanted,
+                                            .output_count = q->outs },
                         p->alloc, err));
     dt_status st = dt_exec_init(&exec, &plan, p->state, p->kernels, NULL, p->alloc, err);
     if (st == DT_OK) {

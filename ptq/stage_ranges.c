@@ -107,7 +107,7 @@ static dt_status run_site(dt_ptq *q, int i, const conf *c, dt_error *err)
 
 static dt_status run(dt_ptq *q, const void *options, dt_error *err)
 {
-    DT_TRY(dt_ptq_advance(q, q->p->input, err));
+    DT_TRY(dt_ptq_advance(q, q->start, err));
     int total = count_sites(q), done = 0;
     for (int i = 0; i < q->g->node_count; i++) {
         if (!q->needed[i] || !q->g->node[i].op->quantizes) continue;

@@ -73,7 +73,7 @@ static dt_status run(dt_ptq *q, const void *options, dt_error *err)
     dt_ptq_units units;
     DT_TRY(dt_ptq_cut(q, c->unit, &units, err));
     dt_ptq_begin(q, units.count);
-    DT_TRY(dt_ptq_advance(q, q->p->input, err));
+    DT_TRY(dt_ptq_advance(q, q->start, err));
     for (int i = 0; i < units.count; i++) {
         dt_ptq_result result;
         if (dt_ptq_skips(q, i)) {

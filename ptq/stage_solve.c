@@ -239,7 +239,7 @@ static dt_status run(dt_ptq *q, const void *options, dt_error *err)
     DT_TRY(dt_blas_load(1, err));
     dt_blas_serial();
     dt_ptq_begin(q, count);
-    DT_TRY(dt_ptq_advance(q, q->p->input, err));
+    DT_TRY(dt_ptq_advance(q, q->start, err));
     for (int i = 0, unit = 0; i < q->g->node_count; i++) {
         dt_ptq_result r = { .unit = q->g->node[i].name };
         if (!job_of(q, options, i, &j)) continue;

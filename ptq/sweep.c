@@ -1,35 +1,47 @@
-/* The float net's softmax with some weights changed, from borders on. */
+/* What the float net says with some weights changed, from borders on. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "core/mathx.h"
 #include "ptq/metric.h"
 
-enum { OUTPUTS = 1024 };
-
-static dt_status read(const dt_ptq_sweep *w, int want, real *to, dt_error *err)
+static dt_status read(const dt_ptq_sweep *w, const int *want, int count, real *const *to,
+                      dt_error *err)
 {
     const dt_ptq_pass pass = { .plain = true,
                                .from = w->border,
                                .data = w->at ? w->at : w->s->q->pictures,
-                               .want = &want,
-                               .want_count = 1,
-                               .to = &to };
+                               .want = want,
+                               .want_count = count,
+                               .to = to };
     return dt_ptq_collect(w->s->q, &pass, err);
+}
+
+static dt_status open(dt_ptq_sweep *w, dt_error *err)
+{
+    dt_ptq *q = w->s->q;
+    const dt_alloc *a = q->p->alloc;
+    int64_t most = 1;
+    for (int k = 0; k < q->outs; k++) {
+        const int64_t K = dt_ptq_features(q, w->value[k] = q->out[k].value);
+        DT_TRY(dt_ptq_get(q, w->value[k], &w->truth[k], err));
+        DT_TRY(dt_ptq_get(q, w->value[k], &w->after[k], err));
+        most = K > most ? K : most;
+    }
+    w->made = dt_get_array(a, (size_t)w->s->mixed->count, sizeof *w->made, "sensitivity");
+    w->room = dt_get_array(a, 2 * (size_t)most, sizeof *w->room, "sensitivity");
+    if (!w->made || !w->room) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+    DT_TRY(read(w, w->value, q->outs, w->truth, err));
+    for (int k = 0; k < q->outs; k++) {
+        const int64_t K = dt_ptq_features(q, w->value[k]);
+        w->spread[k] = dt_distribution_spread(q->out[k].says, q->p->count, K, K, w->truth[k]);
+    }
+    return DT_OK;
 }
 
 dt_status dt_ptq_sweep_open(dt_ptq_sweep *w, dt_ptq_sense *s, dt_error *err)
 {
-    const dt_ptq_params *p = s->q->p;
-    *w = (dt_ptq_sweep){ .s = s, .K = dt_ptq_features(s->q, p->logits), .border = p->input };
-    if (w->K > OUTPUTS)
-        return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .key = "metric" },
-                       "%s: %lld outputs; at most %d", s->params->metric, (long long)w->K, OUTPUTS);
-    w->made = dt_get_array(p->alloc, (size_t)s->mixed->count, sizeof *w->made, "sensitivity");
-    if (!w->made) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
-    dt_status st = dt_ptq_get(s->q, p->logits, &w->truth, err);
-    if (st == DT_OK) st = dt_ptq_get(s->q, p->logits, &w->logits, err);
-    if (st == DT_OK) st = read(w, p->logits, w->truth, err);
+    *w = (dt_ptq_sweep){ .s = s, .border = s->q->start };
+    dt_status st = open(w, err);
     if (st != DT_OK) dt_ptq_sweep_close(w);
     return st;
 }
@@ -37,9 +49,12 @@ dt_status dt_ptq_sweep_open(dt_ptq_sweep *w, dt_ptq_sense *s, dt_error *err)
 void dt_ptq_sweep_close(dt_ptq_sweep *w)
 {
     const dt_alloc *a = w->s->q->p->alloc;
-    dt_ptq_put(w->s->q, w->truth);
-    dt_ptq_put(w->s->q, w->logits);
+    for (int k = 0; k < w->s->q->outs; k++) {
+        dt_ptq_put(w->s->q, w->truth[k]);
+        dt_ptq_put(w->s->q, w->after[k]);
+    }
     dt_ptq_put(w->s->q, w->at);
+    dt_put(a, w->room);
     for (int i = 0; w->made && i < w->s->mixed->count; i++)
         dt_put(a, w->made[i]);
     dt_put(a, w->made);
@@ -54,7 +69,7 @@ dt_status dt_ptq_sweep_to(dt_ptq_sweep *w, int layer, dt_error *err)
     real *next;
     if (border == w->border) return DT_OK;
     DT_TRY(dt_ptq_get(q, border, &next, err));
-    dt_status st = read(w, border, next, err);
+    dt_status st = read(w, &border, 1, &next, err);
     if (st != DT_OK) {
         dt_ptq_put(q, next);
         return st;
@@ -67,16 +82,18 @@ dt_status dt_ptq_sweep_to(dt_ptq_sweep *w, int layer, dt_error *err)
 
 dt_status dt_ptq_sweep_kl(dt_ptq_sweep *w, double *out, dt_error *err)
 {
-    const int64_t count = w->s->q->p->count, K = w->K;
-    double p[OUTPUTS], q[OUTPUTS], sum = 0;
-    DT_TRY(read(w, w->s->q->p->logits, w->logits, err));
-    for (int64_t i = 0; i < count; i++) {
-        dt_ptq_softmax(K, w->truth + i * K, p);
-        dt_ptq_softmax(K, w->logits + i * K, q);
-        for (int64_t k = 0; k < K; k++)
-            if (p[k] > 0) sum += p[k] * (dt_log(p[k]) - dt_log(q[k] > 1e-300 ? q[k] : 1e-300));
+    const dt_ptq *q = w->s->q;
+    double all = 0;
+    DT_TRY(read(w, w->value, q->outs, w->after, err));
+    for (int k = 0; k < q->outs; k++) {
+        const int64_t K = dt_ptq_features(q, w->value[k]);
+        double sum = 0;
+        for (int64_t i = 0; i < q->p->count; i++)
+            q->out[k].says->apart(K, w->truth[k] + i * K, w->after[k] + i * K, 1, w->spread[k],
+                                  w->room, &sum, NULL);
+        all += q->out[k].weight * sum / (double)q->p->count;
     }
-    *out = sum / (double)count;
+    *out = all;
     return DT_OK;
 }
 

@@ -4,11 +4,10 @@
 
 static dt_status cut(dt_ptq *q, dt_ptq_units *to, dt_error *err)
 {
-    for (int i = 0; i < q->border_count; i++) {
-        int out = i + 1 < q->border_count ? q->border[i + 1] : dt_ptq_last(q);
-        DT_TRY(dt_ptq_add_unit(q, to, q->border[i], out, err));
-    }
-    return DT_OK;
+    int i = 0;
+    for (; i + 1 < q->border_count; i++)
+        DT_TRY(dt_ptq_add_unit(q, to, q->border[i], q->border[i + 1], err));
+    return dt_ptq_add_ends(q, to, q->border[i], err);
 }
 
 const dt_ptq_cutter dt_ptq_unit_block = {

@@ -6,8 +6,8 @@ static dt_status cut(dt_ptq *q, dt_ptq_units *to, dt_error *err)
 {
     for (int i = 0; i < q->border_count;) {
         int next = i ? i + 2 : 1;
-        int out = next < q->border_count ? q->border[next] : dt_ptq_last(q);
-        DT_TRY(dt_ptq_add_unit(q, to, q->border[i], out, err));
+        if (next >= q->border_count) return dt_ptq_add_ends(q, to, q->border[i], err);
+        DT_TRY(dt_ptq_add_unit(q, to, q->border[i], q->border[next], err));
         i = next;
     }
     return DT_OK;

@@ -4,7 +4,7 @@
 
 static dt_status cut(dt_ptq *q, dt_ptq_units *to, dt_error *err)
 {
-    return dt_ptq_add_unit(q, to, q->p->input, dt_ptq_last(q), err);
+    return dt_ptq_add_ends(q, to, q->start, err);
 }
 
 const dt_ptq_cutter dt_ptq_unit_net = {

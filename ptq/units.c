@@ -27,9 +27,16 @@ int dt_ptq_unquantized(const dt_graph *g, int value)
     return value;
 }
 
-int dt_ptq_last(const dt_ptq *q)
+int dt_ptq_last(const dt_ptq *q, int k)
 {
-    return dt_ptq_unquantized(q->g, q->p->logits);
+    return dt_ptq_unquantized(q->g, q->out[k].value);
+}
+
+bool dt_ptq_is_last(const dt_ptq *q, int value)
+{
+    for (int k = 0; k < q->outs; k++)
+        if (dt_ptq_last(q, k) == value) return true;
+    return false;
 }
 
 /* Does an operation leave its values what they are, but for norms, limits and sums? */
@@ -58,7 +65,8 @@ static void add_border(dt_ptq *q, int v)
     if (v >= 0 && v != q->border[q->border_count - 1]) q->border[q->border_count++] = v;
 }
 
-/* By value: the last node that the logits need and that reads it; -1: none. */
+/* By value: the last node that an output needs and that reads it; -1: none. Outputs are read behind
+ * the last node. */
 static bool find_last(const dt_ptq *q, int *last)
 {
     for (int v = 0; last && v < q->g->value_count; v++) {
@@ -66,6 +74,8 @@ static bool find_last(const dt_ptq *q, int *last)
         DT_QUERY_EACH_USE(u, q->g, v)
         if (q->needed[u->node]) last[v] = u->node;
     }
+    for (int k = 0; last && k < q->outs; k++)
+        last[q->out[k].value] = q->g->node_count;
     return last != NULL;
 }
 
@@ -75,7 +85,7 @@ void dt_ptq_find_borders(dt_ptq *q)
     int *last = dt_arena_get(q->arena, sizeof *last * (size_t)(g->value_count + 1));
     int found = -1;
     bool open = false; /* since the last product all nodes were small */
-    q->border[0] = q->p->input;
+    q->border[0] = q->start;
     q->border_count = 1;
     if (!find_last(q, last)) return; /* one unit, the whole net */
     for (int i = 0; i < g->node_count; i++) {
@@ -85,14 +95,15 @@ void dt_ptq_find_borders(dt_ptq *q)
         if (node->op->product) found = -1;
         open = node->op->product || (open && is_small(node));
         int v = open ? crossing(q, last, i) : -1;
-        if (v >= 0 && !node->op->quantizes && v != q->p->logits && v == node->out[0]) found = v;
+        bool ends = dt_ptq_output_at(q, v) >= 0 && dt_query_readers(g, q->needed, v, NULL) == 0;
+        if (v >= 0 && !node->op->quantizes && !ends && v == node->out[0]) found = v;
     }
 }
 
 int dt_ptq_border_before(const dt_ptq *q, int node)
 {
-    int found = q->p->input;
-    for (int i = 0; i < q->border_count; i++)
+    int found = q->start;
+    for (int i = 1; i < q->border_count; i++)
         if (q->g->value[q->border[i]].producer <= node) found = q->border[i];
     return found;
 }
@@ -154,15 +165,46 @@ static const char *name_of(const dt_ptq *q, const bool *inside)
                 : dt_arena_printf(q->arena, "%s...", first);
 }
 
-dt_status dt_ptq_add_unit(dt_ptq *q, dt_ptq_units *to, int in, int out, dt_error *err)
+static dt_status add_unit(const dt_ptq *q, dt_ptq_units *to, int in, int out, const bool *inside,
+                          dt_error *err)
 {
-    bool *inside = find_inside(q, in, out);
     const char *name = inside ? name_of(q, inside) : NULL;
     if (!name || to->count == to->room) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     to->unit[to->count++] = (dt_ptq_unit){ name, in, out, border_of(q, in), inside };
     return DT_OK;
 }
 
+dt_status dt_ptq_add_unit(dt_ptq *q, dt_ptq_units *to, int in, int out, dt_error *err)
+{
+    return add_unit(q, to, in, out, find_inside(q, in, out), err);
+}
+
+/* Takes away what units from `first` on have. Is a quantized weight left? */
+static bool take_rest(const dt_ptq *q, const dt_ptq_units *units, int first, bool *inside)
+{
+    bool found = false;
+    for (int i = 0; i < q->g->node_count; i++) {
+        dt_ptq_weight w;
+        for (int k = first; k < units->count; k++)
+            inside[i] = inside[i] && !units->unit[k].inside[i];
+        found = found || (inside[i] && dt_ptq_weight_of(q, &q->g->node[i], &w));
+    }
+    return found;
+}
+
+dt_status dt_ptq_add_ends(dt_ptq *q, dt_ptq_units *to, int in, dt_error *err)
+{
+    const int first = to->count;
+    for (int k = 0; k < q->outs; k++) {
+        const int out = dt_ptq_last(q, k);
+        if (out == in) continue; /* what comes out goes on as well */
+        bool *inside = find_inside(q, in, out);
+        if (!inside) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
+        bool takes = take_rest(q, to, first, inside);
+        if (q->outs == 1 || takes) DT_TRY(add_unit(q, to, in, out, inside, err));
+    }
+    return DT_OK;
+}
 dt_status dt_ptq_cut(dt_ptq *q, const char *name, dt_ptq_units *out, dt_error *err)
 {
     const dt_row *row;

@@ -92,7 +92,9 @@ static dt_status make(const dt_ptq *q, int value, size_t bytes, head **out, dt_e
         if (!memory)
             return dt_fail(err, DT_ERR_NOMEM, &(dt_where){ .key = "ptq.images" },
                            "no memory for %.0f MB, '%s' of %lld pictures; take less",
-                           (double)bytes / 1e6, q->g->value[value].name, (long long)q->p->count);
+                           (double)bytes / 1e6,
+                           value == DT_PTQ_INPUTS ? "inputs" : q->g->value[value].name,
+                           (long long)q->p->count);
     }
     *out = memory;
     (*out)->room = bytes;

@@ -4,6 +4,7 @@
 #ifndef DT_TASKS_TASK_H
 #define DT_TASKS_TASK_H
 
+#include "autograd/distribution.h"
 #include "autograd/loss.h"
 
 /* A number that tells how good a net is. */
@@ -46,6 +47,8 @@ typedef struct dt_net_task {
     /* The first metric of an exact copy may be so far away over many samples. */
     double apart;
     bool apart_share; /* of the metric itself */
+    /* By which an output is compared with the float net's where nothing is trained. */
+    const dt_distribution *says;
     /* What an output means: `predicted` numbers of a sample, printed with so many `digits`. */
     const char *means; /* "class" */
     int64_t (*predicted)(int64_t K);

@@ -57,6 +57,7 @@ const dt_net_task dt_task_classify = {
     .metric = { { "top1", "top-1", "%", 2 }, { "top5", "top-5", "%", 2 } },
     .value = value,
     .apart = 0.3,
+    .says = &dt_categorical,
     .means = "class",
     .predicted = predicted,
     .predict = predict,

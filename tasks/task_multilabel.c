@@ -74,6 +74,7 @@ const dt_net_task dt_task_multilabel = {
                 { "flags", "flags right", "%", 2 } },
     .value = value,
     .apart = 0.3,
+    .says = &dt_bernoulli,
     .means = "flags",
     .predicted = predicted,
     .predict = predict,

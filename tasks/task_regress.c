@@ -57,6 +57,7 @@ const dt_net_task dt_task_regress = {
     .value = value,
     .apart = 0.03,
     .apart_share = true,
+    .says = &dt_normal,
     .means = "numbers",
     .predicted = predicted,
     .predict = predict,

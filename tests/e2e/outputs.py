@@ -150,6 +150,36 @@ def check_inputs(test, python):
         test.check(b"sound 20 10 1;told 2" in f.read(), "the TFLite file does not tell its inputs")
 
 
+def check_quantize(test, python):
+    """Stages carry all inputs and look at all outputs: bits do not depend on threads or stops, every output
+    is reported, layers that one output has to itself have a sensitivity, and the result is verified."""
+    plain = [test.path("both.yaml"), "quant=none"]
+    test.succeed("train", *plain, "--out", test.path("plain"), "train.epochs=8")
+    init = "model.init=" + test.path("plain", "last.h5")
+    words = ["quantize", test.path("both.yaml"), init, "ptq.images=256", "ptq.batch=64", "--method", "blockwise",
+             "ptq.stages.2.reconstruct.iterations=60", "ptq.stages.2.reconstruct.loss=[pnorm, kl_logits]"]
+    report = json.loads(test.succeed(*words, "--out", test.path("q"), "--threads", 1, "--json"))
+    test.succeed(*words, "--out", test.path("q2"), "--threads", 2)
+    test.check(test.sha256(test.path("q", "quantized.h5")) == test.sha256(test.path("q2", "quantized.h5")),
+               "quantize: bits depend on threads")
+    for kind in "quantized", "integer":
+        told = report[kind]["outputs"]
+        test.check(set(told) == {"kind", "level"} and all(0 < v["kl"] < 0.3 and v["sqnr_db"] > 5 for v in told.values())
+                   and abs(report[kind]["kl"] - told["kind"]["kl"] - 0.5 * told["level"]["kl"]) < 1e-6 and
+                   report[kind]["agreement"] > 90, f"{kind}: {report[kind]}")
+    units = {u["unit"]: u for u in report["units"] if u["stage"] == "reconstruct"}
+    test.check({"fc_kind", "fc_level"} <= set(units) and all(u["after"] <= u["before"] for u in units.values()),
+               f"units: {units}")
+    facts = tasks.verified(test, "both", "model.init=" + test.path("q", "quantized.h5"), python, "--runtime", "ort",
+                           "--python", python)
+    test.check(facts.get("differ") == 0, f"quantized: {facts.get('differ')} values differ")
+    for metric in "kl", "fisher", "trace", "gradient":
+        table = json.loads(test.succeed("sensitivity", test.path("both.yaml"), init, "ptq.images=128",
+                                        "--metric", metric, "--json"))
+        damage = {l["layer"]: l["damage"] for l in table["layers"]}
+        test.check(all(min(damage[name]) > 0 for name in ("conv1", "fc1", "fc_kind", "fc_level")), f"{metric}: {damage}")
+
+
 def check_from_onnx(test, python):
     """The float net as a file, and the quantized one as it was exported, are networks of four outputs."""
     float_words = ["quant=none", "train.epochs=2"]
@@ -219,11 +249,6 @@ def check_refusals(test):
     def layers(outputs):
         name = f"{abs(hash(outputs))}.layers"
         return ["model.file=" + test.write(name, re.sub("outputs: .*", "outputs: " + outputs, LAYERS))]
-    last = "model.init=" + test.path("heads", "last.h5")
-    for words in ["quantize", "--out", test.path("q")], ["sensitivity"]:
-        code, _, err = test.run(words[0], test.path("heads.yaml"), last, *words[1:])
-        test.check(code == 1 and "tasks: the network has several outputs, and stages look at one" in
-                   err.strip().split("\n")[-1], f"{words}: {code} {err}")
     targets = "label=label.npy, level=level.npy, flags=flags.npy"
     test.write("one.yaml", re.sub(r"tasks:\n(- .*\n)*", "task: {name: classify}\n",
                                   re.sub(r"test_targets: \[.*?\]", "test_y: test_label.npy",
@@ -276,6 +301,7 @@ def run(args):
     test.check(scores == same, f"{scores} of .npy, {same} of HDF5")
     check_exports(test, PYTHON)
     check_inputs(test, PYTHON)
+    check_quantize(test, PYTHON)
     check_from_onnx(test, PYTHON)
     check_best(test)
     check_predictions(test)

@@ -148,7 +148,7 @@ START_TEST(biases_make_means_equal)
     ck_assert_int_eq(dt_ptq_init(&q, &s.p, NULL), DT_OK);
     ck_assert_int_eq(dt_ptq_keep_origin(&q, NULL), DT_OK);
     staged_run(&s);
-    int v = dt_ptq_last(&q);
+    int v = dt_ptq_last(&q, 0);
     int64_t n = dt_ptq_features(&q, v);
     real *a, *b;
     ck_assert_int_eq(dt_ptq_get(&q, v, &a, NULL), DT_OK);

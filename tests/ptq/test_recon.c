@@ -13,6 +13,7 @@ typedef struct compared {
     dt_ptq_recon_conf conf;
     int64_t picture[8], n; /* n: features of the output */
     real *y, *t, *dy;      /* [8, n] */
+    dt_ptq_output out[2];
 } compared;
 
 #define RESNET                                                                                     \
@@ -33,11 +34,24 @@ static void read_unit(compared *c)
     ck_assert_int_eq(dt_ptq_read(&c->q, r->unit->out, NULL, r->target, NULL), DT_OK);
 }
 
+/* A value half-way through the net comes out as well, as numbers. */
+static void add_output(compared *c)
+{
+    dt_ptq q;
+    ck_assert_int_eq(dt_ptq_init(&q, &c->s.p, NULL), DT_OK);
+    c->out[0] = (dt_ptq_output){ q.border[q.border_count / 2], &dt_normal, 0.5 };
+    c->out[1] = (dt_ptq_output){ c->s.p.logits, &dt_categorical, 2 };
+    dt_ptq_fini(&q);
+    c->s.p.output = c->out;
+    c->s.p.outputs = 2;
+}
+
 /* The net's ranges have been started, its weights are as they were. */
-static void open_compared(compared *c)
+static void open_compared(compared *c, bool several)
 {
     *c = (compared){ .conf = { .kl = 10, .temperature = 4 } };
     staged_open(&c->s, RESNET, 1);
+    if (several) add_output(c);
     ck_assert_int_eq(dt_ptq_init(&c->q, &c->s.p, NULL), DT_OK);
     ck_assert_int_eq(dt_ptq_keep_origin(&c->q, NULL), DT_OK);
     const dt_ptq_stage *ranges = (const dt_ptq_stage *)(const void *)c->s.p.stage[0].row;
@@ -121,11 +135,11 @@ static void check_slope(compared *c, const char *name)
 }
 
 /* Every row, at units that end the net, at borders, and beside other branches. */
-START_TEST(gradients_of_losses_are_right)
+static void check_gradients(bool several)
 {
     static const char *const cuts[] = { "layer", "block", "net" };
     static compared c;
-    open_compared(&c);
+    open_compared(&c, several);
     for (size_t k = 0; k < DT_ARRAY_LEN(cuts); k++)
         for (double share = 0; share <= 1; share += 0.5) {
             open_unit(&c, cuts[k], share, k ? 2.4 : 2);
@@ -137,6 +151,12 @@ START_TEST(gradients_of_losses_are_right)
             close_unit(&c);
         }
     close_compared(&c);
+}
+
+START_TEST(gradients_of_losses_are_right)
+{
+    check_gradients(false);
+    check_gradients(true);
 }
 END_TEST
 
@@ -158,7 +178,7 @@ START_TEST(fisher_weights_are_squared_gradients)
 {
     static compared c;
     double sum = 0, own = 0, by_hand = 0;
-    open_compared(&c);
+    open_compared(&c, false);
     open_unit(&c, "block", 0.5, 2);
     c.conf.kl = 1;
     c.conf.temperature = 1;

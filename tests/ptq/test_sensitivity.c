@@ -93,6 +93,15 @@ static void open_last(staged *s, last_layer *l)
     l->logits = to[1];
 }
 
+static void softmax(int64_t K, const real *x, double *p)
+{
+    double sum = 0;
+    for (int64_t k = 0; k < K; k++)
+        sum += p[k] = exp((double)x[k]);
+    for (int64_t k = 0; k < K; k++)
+        p[k] /= sum;
+}
+
 static void close_last(last_layer *l)
 {
     dt_ptq_put(&l->q, l->x);
@@ -118,7 +127,7 @@ START_TEST(a_trace_is_that_of_the_formula)
         double x = 0, p[16], spread = 0;
         for (int64_t i = 0; i < l.I; i++)
             x += pow((double)l.x[n * l.I + i], 2);
-        dt_ptq_softmax(l.K, l.logits + n * l.K, p);
+        softmax(l.K, l.logits + n * l.K, p);
         for (int64_t k = 0; k < l.K; k++)
             spread += p[k] * (1 - p[k]);
         sum += x * spread / (double)s.p.count;
@@ -203,7 +212,7 @@ START_TEST(a_gradient_score_is_that_of_the_formula)
     double sum = 0;
     for (int64_t n = 0; n < s.p.count; n++) {
         double p[16];
-        dt_ptq_softmax(l.K, l.logits + n * l.K, p);
+        softmax(l.K, l.logits + n * l.K, p);
         for (int64_t k = 0; k < l.K; k++) {
             double dy = 0;
             for (int64_t i = 0; i < l.I; i++)

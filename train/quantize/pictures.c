@@ -13,16 +13,39 @@ dt_status dt_quantize_check(const dt_session *s, dt_error *err)
     if (s->source == DT_INIT_RANDOM)
         return dt_fail(err, DT_ERR_ARG, &(dt_where){ .file = r->name, .key = "model.init" },
                        "is not given: there is nothing to quantize but random weights");
-    if (dt_graph_input(&s->net.graph, 1) >= 0)
-        return dt_fail(err, DT_ERR_UNSUPPORTED,
-                       &(dt_where){ .file = r->name, .key = "data.inputs" },
-                       "names several, and stages carry one from border to border; training "
-                       "(detent train) quantizes nets of several inputs");
-    if (dt_graph_output(&s->net.graph, 1) >= 0)
-        return dt_fail(err, DT_ERR_UNSUPPORTED, &(dt_where){ .file = r->name, .key = "tasks" },
-                       "the network has several outputs, and stages look at one; training (detent "
-                       "train) quantizes nets of several outputs");
     return DT_OK;
+}
+
+const dt_distribution *dt_quantize_says(const dt_goal_part *p, double *out_weight)
+{
+    *out_weight = p->task ? p->weight : 1;
+    return p->task ? p->task->says : &dt_normal;
+}
+
+void dt_quantize_net(const dt_session *s, dt_ptq_output out[DT_GRAPH_PORTS], dt_ptq_params *p)
+{
+    const dt_goal *g = &s->net.goal;
+    const dt_recipe_ptq *q = &s->recipe->ptq;
+    int value[DT_GRAPH_PORTS], count = dt_graph_wanted(&s->net.graph, s->net.logits, value);
+    int64_t at = 0;
+    for (int k = 0; k < count; k++) {
+        out[k] = (dt_ptq_output){ .value = value[k], .says = &dt_normal, .weight = 1 };
+        for (int i = 0; i < g->count; i++)
+            if (g->part[i].at == at) out[k].says = dt_quantize_says(&g->part[i], &out[k].weight);
+        at += dt_shape_count(&s->net.graph.value[value[k]].shape);
+    }
+    *p = (dt_ptq_params){ .graph = &s->net.graph,
+                          .state = (dt_state *)(uintptr_t)&s->net.state,
+                          .input = s->net.input,
+                          .logits = s->net.logits,
+                          .output = out,
+                          .outputs = count,
+                          .kernels = &s->kernels,
+                          .threads = s->threads,
+                          .seed = (uint64_t)s->recipe->train.seed,
+                          .count = q->images,
+                          .batch = q->batch,
+                          .alloc = s->alloc };
 }
 
 /* Inputs of a unit in both nets, its output in both, weights of its errors, and the stream. */
@@ -31,7 +54,7 @@ enum { VALUES = 7 };
 dt_status dt_quantize_count(void *arg, dt_session *s, const char **out_key, dt_error *err)
 {
     const dt_graph *g = &s->net.graph;
-    size_t input = (size_t)dt_shape_count(&g->value[s->net.input].shape), largest = 0, bytes;
+    size_t input = (size_t)dt_net_input_count(&s->net), largest = input, bytes;
     const dt_recipe_ptq *q = &s->recipe->ptq;
     const size_t images = (size_t)q->images;
     const size_t held =

@@ -20,6 +20,7 @@ typedef struct job {
     const dt_quantize_params *p;
     dt_session *s;
     dt_quantize_report *report;
+    dt_ptq_output outputs[DT_GRAPH_PORTS];
     dt_quantize_truth truth;
     dt_tensors saved; /* of a run that goes on */
     bool goes_on;
@@ -203,26 +204,17 @@ static dt_status on_start(void *arg, dt_error *err)
 /* Without stages. */
 static dt_ptq_params params_of(job *j)
 {
-    const dt_recipe_ptq *q = &j->p->recipe->ptq;
-    dt_session *s = j->s;
-    return (dt_ptq_params){ .graph = &s->net.graph,
-                            .state = &s->net.state,
-                            .input = s->net.input,
-                            .logits = s->net.logits,
-                            .kernels = &s->kernels,
-                            .threads = s->threads,
-                            .seed = (uint64_t)s->recipe->train.seed,
-                            .pictures = j->pictures,
-                            .varied = j->varied,
-                            .count = q->images,
-                            .batch = q->batch,
-                            .spill = j->spills ? &j->folder : NULL,
-                            .started = s->net.given || s->report.has_quantizers,
-                            .done_stages = j->done_stages,
-                            .done_units = j->done_units,
-                            .start = on_start,
-                            .events = { on_message, on_progress, on_unit, on_layer, j },
-                            .alloc = j->p->alloc };
+    dt_ptq_params p;
+    dt_quantize_net(j->s, j->outputs, &p);
+    p.pictures = j->pictures;
+    p.varied = j->varied;
+    p.spill = j->spills ? &j->folder : NULL;
+    p.started = j->s->net.given || j->s->report.has_quantizers;
+    p.done_stages = j->done_stages;
+    p.done_units = j->done_units;
+    p.start = on_start;
+    p.events = (dt_ptq_events){ on_message, on_progress, on_unit, on_layer, j };
+    return p;
 }
 
 /* Says so if the first norm or range was learned of other pictures: their normalisation may be

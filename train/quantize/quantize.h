@@ -20,11 +20,14 @@
 typedef struct dt_quantize_score {
     bool has;
     dt_score score; /* as the task has it, without the loss */
-    int64_t agree;  /* pictures whose outputs mean what the float net's do */
+    bool agrees;   /* some output means a class or flags, which can be the same: */
+    int64_t agree; /* pictures whose outputs mean what the float net's do, numbers aside */
     bool paired;    /* the task says of each picture whether it is right: of those */
     int64_t lost, gained; /* right ones of the float net alone, and of this net alone */
-    double kl;      /* mean KL divergence of its softmax from the float net's, nats; of classes */
-    double sqnr_db; /* of outputs: signal is the float net's */
+    double kl;      /* mean KL divergence of what it says from what the float net says, nats
+                     * (autograd/distribution.h); over outputs by the weights of their tasks */
+    double sqnr_db; /* of outputs, the least: signal is the float net's */
+    double part_kl[DT_GOAL_PARTS], part_sqnr_db[DT_GOAL_PARTS]; /* by part of the goal */
 } dt_quantize_score;
 
 enum { DT_QUANTIZE_UNITS = 4096 };

@@ -9,8 +9,13 @@
 typedef struct dt_quantize_truth {
     dt_split split;
     int64_t count;
-    float *logits; /* [count, classes] */
+    float *logits; /* [count, K]: all outputs */
+    double spread[DT_GOAL_PARTS]; /* of each part of the goal, see dt_distribution_spread */
 } dt_quantize_truth;
+
+/* What stages are told of a session's net: the graph, its outputs (`out` has room for them) with how
+ * each is compared, kernels, and so on; pictures and stages are the caller's to add. */
+void dt_quantize_net(const dt_session *s, dt_ptq_output out[DT_GRAPH_PORTS], dt_ptq_params *p);
 
 /* Refuses nets that there is nothing to quantize of, or to. */
 dt_status dt_quantize_check(const dt_session *s, dt_error *err) DT_MUST_CHECK;
@@ -35,12 +40,14 @@ dt_status dt_quantize_compare(dt_session *s, const dt_quantize_truth *t, const c
                               dt_quantize_report *report, dt_error *err) DT_MUST_CHECK;
 void dt_quantize_end_truth(const dt_session *s, dt_quantize_truth *t);
 
-/* Adds a batch: outputs [n,K] against those of the float net. Sums, until dt_quantize_mean.
- * `classes`: outputs are logits of one class. */
+/* Adds one sample of an output [K] against that of the float net. `room`: [2K]. */
 typedef struct dt_quantize_sums {
     double kl, signal, noise;
 } dt_quantize_sums;
-void dt_quantize_add(dt_quantize_sums *s, bool classes, int64_t n, int64_t K, const float *truth,
-                     const float *logits);
+void dt_quantize_add(dt_quantize_sums *s, const dt_distribution *says, double spread, int64_t K,
+                     const float *truth, const float *y, double *room);
+/* How a part's output is compared, and its weight among those of all: of one that has no task as
+ * numbers, times 1. */
+const dt_distribution *dt_quantize_says(const dt_goal_part *p, double *out_weight);
 
 #endif

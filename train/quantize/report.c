@@ -15,6 +15,22 @@ bool dt_quantize_has_labels(const dt_session *s)
     return !s->data || !dt_data_info_of(s->data)->unlabelled;
 }
 
+static json_t *sqnr_json(double db)
+{
+    return isfinite(db) ? json_real(db) : json_null();
+}
+
+/* What is compared of each output, by its name. */
+static json_t *outputs_json(const dt_goal *g, const dt_quantize_score *q)
+{
+    json_t *o = json_object();
+    for (int p = 0; p < g->count; p++)
+        json_object_set_new(o, g->part[p].output,
+                            json_pack("{s:f,s:o}", "kl", q->part_kl[p], "sqnr_db",
+                                      sqnr_json(q->part_sqnr_db[p])));
+    return o;
+}
+
 /* The task's metrics by name, and what is compared with the float net. */
 static json_t *score_json(const dt_session *s, const dt_quantize_score *q)
 {
@@ -22,9 +38,11 @@ static json_t *score_json(const dt_session *s, const dt_quantize_score *q)
     double n = q->score.count ? (double)q->score.count : 1;
     if (!q->has) return json_null();
     json_t *o =
-        json_pack("{s:I,s:I,s:f,s:f,s:o}", "count", (json_int_t)q->score.count, "agree",
-                  (json_int_t)q->agree, "agreement", 100.0 * (double)q->agree / n, "kl", q->kl,
-                  "sqnr_db", isfinite(q->sqnr_db) ? json_real(q->sqnr_db) : json_null());
+        json_pack("{s:I,s:o,s:o,s:f,s:o}", "count", (json_int_t)q->score.count, "agree",
+                  q->agrees ? json_integer((json_int_t)q->agree) : json_null(), "agreement",
+                  q->agrees ? json_real(100.0 * (double)q->agree / n) : json_null(), "kl", q->kl,
+                  "sqnr_db", sqnr_json(q->sqnr_db));
+    if (g->count > 1) json_object_set_new(o, "outputs", outputs_json(g, q));
     char key[DT_GOAL_NAME];
     for (int i = 0; dt_quantize_has_labels(s) && dt_goal_metric(g, i, NULL); i++)
         json_object_set_new(o, dt_goal_key(g, i, key), json_real(dt_score_value(&q->score, g, i)));
@@ -61,7 +79,7 @@ static json_t *layers_json(const dt_quantize_report *r)
                             "input_bits",
                             l->x_bits == DT_PTQ_FLOAT ? json_null() : json_integer(l->x_bits),
                             "weights", (json_int_t)l->weights, "sqnr_db",
-                            isfinite(l->sqnr_db) ? json_real(l->sqnr_db) : json_null()));
+                            sqnr_json(l->sqnr_db)));
     }
     return list;
 }

@@ -4,42 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/mathx.h"
 #include "integer/prove.h"
 #include "train/net/budget.h"
 #include "train/quantize/quantize_state.h"
 #include "train/run/evaluate.h"
 #include "train/run/evaluate_integer.h"
 
-static int64_t largest(const float *x, int64_t K)
+void dt_quantize_add(dt_quantize_sums *s, const dt_distribution *says, double spread, int64_t K,
+                     const float *truth, const float *y, double *room)
 {
-    int64_t best = 0;
-    for (int64_t k = 1; k < K; k++)
-        if (x[k] > x[best]) best = k;
-    return best;
-}
-
-/* log of the sum of exp(x) */
-static double log_sum(const float *x, int64_t K)
-{
-    double most = (double)x[largest(x, K)], sum = 0;
-    for (int64_t k = 0; k < K; k++)
-        sum += dt_exp((double)x[k] - most);
-    return most + dt_log(sum);
-}
-
-void dt_quantize_add(dt_quantize_sums *s, bool classes, int64_t n, int64_t K, const float *truth,
-                     const float *logits)
-{
-    for (int64_t i = 0; i < n; i++, truth += K, logits += K) {
-        double of_truth = log_sum(truth, K), of_logits = log_sum(logits, K);
-        for (int64_t k = 0; k < K; k++) {
-            double p = (double)truth[k] - of_truth, q = (double)logits[k] - of_logits;
-            double d = (double)logits[k] - (double)truth[k];
-            if (classes) s->kl += dt_exp(p) * (p - q);
-            s->signal += (double)truth[k] * (double)truth[k];
-            s->noise += d * d;
-        }
+    says->apart(K, truth, y, 1, spread, room, &s->kl, NULL);
+    for (int64_t k = 0; k < K; k++) {
+        double d = (double)y[k] - (double)truth[k];
+        s->signal += (double)truth[k] * (double)truth[k];
+        s->noise += d * d;
     }
 }
 
@@ -52,7 +30,8 @@ typedef struct reader {
     float *mean[2]; /* [batch, predicted]: what outputs of both nets mean */
     const dt_quantize_truth *truth;
     float *keep; /* [count, K]: where the logits go; NULL: compared with the truth's */
-    dt_quantize_sums sums;
+    double *part_room; /* [2K] */
+    dt_quantize_sums sums[DT_GOAL_PARTS];
     dt_quantize_score score;
 } reader;
 
@@ -102,24 +81,43 @@ void dt_quantize_interval(const dt_quantize_score *q, double *out)
     out[1] = 100 * (by + spread) / n;
 }
 
+/* Do outputs of a sample mean the same? Numbers never do, to the last digit. */
+static bool means_same(reader *r, const float *a, const float *b)
+{
+    const dt_goal *g = &r->s->net.goal;
+    bool same = true;
+    for (int p = 0; p < g->trained; p++) {
+        const dt_net_task *task = g->part[p].task;
+        const int64_t n = task->predicted(g->part[p].K);
+        if (!task->says->spreads) {
+            r->score.agrees = true;
+            same = same && memcmp(a, b, (size_t)n * sizeof *a) == 0;
+        }
+        a += n;
+        b += n;
+    }
+    return same;
+}
+
 static void compare(reader *r, const dt_batch *b, const float *truth)
 {
     const dt_goal *g = &r->s->net.goal;
-    const size_t each = (size_t)dt_goal_predicted(g);
+    const int64_t each = dt_goal_predicted(g);
     dt_score ignored = { 0 };
     if (!r->keep) count_pairs(r, b, truth);
     for (int64_t i = 0; i < b->valid; i++)
         for (int p = 0; p < g->count; p++) {
             const dt_goal_part *part = &g->part[p];
             const int64_t at = i * g->K + part->at;
-            bool classes = part->task && part->task->answer == DT_ANSWER_LABEL;
-            dt_quantize_add(&r->sums, classes, 1, part->K, truth + at, r->room + at);
+            double weight;
+            dt_quantize_add(&r->sums[p], dt_quantize_says(part, &weight),
+                            r->keep ? 1 : r->truth->spread[p], part->K, truth + at, r->room + at,
+                            r->part_room);
         }
     dt_score_add(&ignored, g, truth, dt_batch_answers(b), b->valid, r->mean[0]);
     dt_score_add(&r->score.score, g, r->room, dt_batch_answers(b), b->valid, r->mean[1]);
-    for (size_t i = 0; i < (size_t)b->valid; i++)
-        r->score.agree +=
-            memcmp(r->mean[0] + i * each, r->mean[1] + i * each, each * sizeof(float)) == 0;
+    for (int64_t i = 0; i < b->valid; i++)
+        r->score.agree += means_same(r, r->mean[0] + i * each, r->mean[1] + i * each);
 }
 
 static dt_status read_batches(reader *r, dt_loader *loader, dt_error *err)
@@ -143,8 +141,17 @@ static void finish(reader *r, dt_quantize_score *out)
 {
     *out = r->score;
     out->has = true;
-    out->kl = r->sums.kl / (double)(out->score.count ? out->score.count : 1);
-    out->sqnr_db = r->sums.noise > 0 ? 10 * log10(r->sums.signal / r->sums.noise) : INFINITY;
+    out->kl = 0;
+    out->sqnr_db = INFINITY;
+    for (int p = 0; p < r->s->net.goal.count; p++) {
+        const dt_quantize_sums *s = &r->sums[p];
+        double weight;
+        (void)dt_quantize_says(&r->s->net.goal.part[p], &weight);
+        out->part_kl[p] = s->kl / (double)(out->score.count ? out->score.count : 1);
+        out->part_sqnr_db[p] = s->noise > 0 ? 10 * log10(s->signal / s->noise) : INFINITY;
+        out->kl += weight * out->part_kl[p];
+        out->sqnr_db = fmin(out->sqnr_db, out->part_sqnr_db[p]);
+    }
 }
 
 static dt_status read_split(reader *r, dt_split split, dt_quantize_score *out, dt_error *err)
@@ -157,11 +164,13 @@ static dt_status read_split(reader *r, dt_split split, dt_quantize_score *out, d
     r->room = dt_get_array(s->alloc, (size_t)(batch * g->K), sizeof *r->room, "logits");
     for (int k = 0; k < 2; k++)
         r->mean[k] = dt_get_array(s->alloc, (size_t)(batch * each), sizeof(float), "predictions");
-    bool ok = r->room && r->mean[0] && r->mean[1];
+    r->part_room = dt_get_array(s->alloc, 2 * (size_t)g->K, sizeof *r->part_room, "outputs");
+    bool ok = r->room && r->mean[0] && r->mean[1] && r->part_room;
     dt_status st =
         ok ? read_batches(r, loader, err) : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     if (st == DT_OK) finish(r, out);
     dt_put(s->alloc, r->room);
+    dt_put(s->alloc, r->part_room);
     dt_put(s->alloc, r->mean[0]);
     dt_put(s->alloc, r->mean[1]);
     dt_loader_close(loader);
@@ -178,6 +187,16 @@ static dt_status read_float(dt_session *s, const dt_graph *g, reader *r, dt_spli
     dt_status st = read_split(r, split, out, err);
     dt_evaluator_fini(&e);
     return st;
+}
+
+static void find_spreads(const dt_session *s, dt_quantize_truth *t)
+{
+    const dt_goal *g = &s->net.goal;
+    for (int p = 0; p < g->count; p++) {
+        double weight;
+        t->spread[p] = dt_distribution_spread(dt_quantize_says(&g->part[p], &weight), t->count,
+                                              g->part[p].K, g->K, t->logits + g->part[p].at);
+    }
 }
 
 dt_status dt_quantize_read_truth(dt_session *s, dt_quantize_truth *t, dt_quantize_report *report,
@@ -204,6 +223,7 @@ dt_status dt_quantize_read_truth(dt_session *s, dt_quantize_truth *t, dt_quantiz
     reader r = { .s = s, .keep = t->logits };
     dt_status st = read_float(s, &bare, &r, t->split, &report->plain, err);
     dt_graph_fini(&bare);
+    if (st == DT_OK) find_spreads(s, t);
     return st;
 }
 

@@ -14,25 +14,16 @@ static bool on_progress(void *arg, const char *metric, const char *what, double 
 static dt_status measure(const dt_sensitivity_params *p, dt_session *s, dt_ptq_mixed *out,
                          dt_error *err)
 {
-    const dt_recipe_ptq *q = &s->recipe->ptq;
     float *pictures;
     int small;
     DT_TRY(dt_quantize_check(s, err));
     dt_net_make_gamma_positive(&s->net, &small);
     DT_TRY(dt_quantize_pictures(s, DT_SPLIT_TEST, &pictures, err));
-    const dt_ptq_params params = { .graph = &s->net.graph,
-                                   .state = &s->net.state,
-                                   .input = s->net.input,
-                                   .logits = s->net.logits,
-                                   .kernels = &s->kernels,
-                                   .threads = s->threads,
-                                   .seed = (uint64_t)s->recipe->train.seed,
-                                   .pictures = pictures,
-                                   .count = q->images,
-                                   .batch = q->batch,
-                                   .events = { .progress = on_progress,
-                                               .arg = (void *)(uintptr_t)p },
-                                   .alloc = s->alloc };
+    dt_ptq_output outputs[DT_GRAPH_PORTS];
+    dt_ptq_params params;
+    dt_quantize_net(s, outputs, &params);
+    params.pictures = pictures;
+    params.events = (dt_ptq_events){ .progress = on_progress, .arg = (void *)(uintptr_t)p };
     dt_status st = dt_ptq_sensitivity(&params, &p->sense, out, err);
     dt_put(s->alloc, pictures);
     return st;
