@@ -37,8 +37,6 @@ ROWS = re.compile(r"/(?:op|form|quant|range|model|layer|data|dynamic|transform|o
 # Parts of a file that is tested under its own name, or by the tests of whole runs.
 PARTS = {
     "api/common.c": "e2e/module.py",
-    "data/array_targets.c": "e2e/outputs.py",
-    "train/net/net_goal.c": "e2e/outputs.py",
     "api/net.c": "e2e/module.py",
     "cli/wrap.c": "cli/test_wrap.c",
     "api/quantize.c": "e2e/module_data.py",
