@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/common.h"
 
-#include <math.h>
 #include <stdio.h>
 
 int detent_api_version(void)
@@ -19,11 +18,6 @@ int api_told(dt_status st, const dt_error *err, char error[DETENT_ERROR])
 {
     if (st != DT_OK) snprintf(error, DETENT_ERROR, "%s", err->text);
     return (int)st;
-}
-
-json_t *api_number(double x)
-{
-    return isfinite(x) ? json_real(x) : json_null();
 }
 
 void api_send(api_listener *l, json_t *o)

@@ -22,7 +22,6 @@ typedef struct api_listener {
 
 void api_send(api_listener *l, json_t *o); /* `o` is given back; NULL: no memory, nothing is sent */
 void api_on_message(void *arg, const char *text); /* of an api_listener */
-json_t *api_number(double x);                     /* null where it is not finite */
 
 /* A recipe from its file, from a checkpoint, or from its text, which begins with '{' and whose
  * relative paths start at the working directory. */

@@ -10,27 +10,16 @@ static void on_progress(void *arg, const dt_run_progress *p)
     if (p->evaluating) return;
     api_send(arg, json_pack("{s:s,s:I,s:I,s:f,s:o}", "kind", "progress", "step",
                             (json_int_t)p->at->step, "steps", (json_int_t)p->at->last_step, "lr",
-                            p->lr, "images_per_s", api_number(p->images_per_s)));
-}
-
-static void put_score(json_t *o, const char *split, const dt_score *score, const dt_goal *g)
-{
-    char key[DT_GOAL_NAME + 32], name[DT_GOAL_NAME];
-    snprintf(key, sizeof key, "%s_loss", split);
-    json_object_set_new(o, key, api_number(score->loss));
-    for (int i = 0; dt_goal_metric(g, i, NULL); i++) {
-        snprintf(key, sizeof key, "%s_%s", split, dt_goal_key(g, i, name));
-        json_object_set_new(o, key, api_number(dt_score_value(score, g, i)));
-    }
+                            p->lr, "images_per_s", dt_json_number(p->images_per_s)));
 }
 
 static void on_epoch(void *arg, const dt_run_epoch *e)
 {
     json_t *o = json_pack("{s:s,s:I,s:I,s:f,s:f}", "kind", "epoch", "epoch", (json_int_t)e->epoch,
                           "step", (json_int_t)e->step, "lr", e->lr, "seconds", e->seconds);
-    put_score(o, "train", &e->train, e->goal);
-    put_score(o, "test", &e->score, e->goal);
-    if (e->has_val) put_score(o, "val", &e->val, e->goal);
+    dt_score_json(o, "train", e->goal, &e->train);
+    dt_score_json(o, "test", e->goal, &e->score);
+    if (e->has_val) dt_score_json(o, "val", e->goal, &e->val);
     api_send(arg, o);
 }
 
@@ -51,7 +40,7 @@ static dt_status train(dt_recipe *recipe, const char *folder, int threads, int r
     DT_TRY(dt_run_train(&p, &result, err));
     json_t *o = json_pack("{s:s,s:b,s:I}", "kind", "end", "finished", (int)result.finished, "step",
                           (json_int_t)result.step);
-    if (result.finished) put_score(o, "test", &result.score, &result.goal);
+    if (result.finished) dt_score_json(o, "test", &result.goal, &result.score);
     api_send(l, o);
     return DT_OK;
 }
@@ -98,7 +87,7 @@ int detent_evaluate(const char *path, const detent_words *overrides, int threads
     if (st == DT_OK) {
         api_listener l = { .event = event, .arg = arg };
         json_t *o = json_pack("{s:s,s:I}", "kind", "score", "count", (json_int_t)score.count);
-        put_score(o, "test", &score, &s.net.goal);
+        dt_score_json(o, "test", &s.net.goal, &score);
         api_send(&l, o);
     }
     dt_session_close(&s);

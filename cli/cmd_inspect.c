@@ -62,8 +62,8 @@ static void on_site(void *arg, const dt_inspect_site *s)
             json_pack("{s:o,s:s,s:s,s:i,s:s,s:I,s:o,s:o,s:o,s:o}", "name", cli_text_json(s->name),
                       "side", s->weight ? "weights" : "activations", "method", s->method, "bits",
                       s->bits, "range", range, "groups", (json_int_t)s->groups, "scale_low",
-                      cli_number(s->scale_low), "scale_high", cli_number(s->scale_high), "low",
-                      cli_number(s->low), "high", cli_number(s->high));
+                      dt_json_number(s->scale_low), "scale_high", dt_json_number(s->scale_high), "low",
+                      dt_json_number(s->low), "high", dt_json_number(s->high));
         if (o && s->at_floor)
             json_object_set_new(o, "at_floor", json_integer((json_int_t)s->at_floor));
         if (o && s->measured) json_object_set_new(o, "clipped", json_real(s->clipped));
@@ -102,9 +102,9 @@ static void on_dynamics(void *arg, const char *row, const char *layer, const dt_
         json_t *o =
             json_pack("{s:s,s:o}", "row", row, "layer", cli_text_json(layer ? layer : "all"));
         for (int i = 0; o && i < count; i++) {
-            json_t *values = n[i].count == 1 ? cli_number(n[i].value[0]) : json_array();
+            json_t *values = n[i].count == 1 ? dt_json_number(n[i].value[0]) : json_array();
             for (int k = 0; n[i].count > 1 && k < n[i].count; k++)
-                json_array_append_new(values, cli_number(n[i].value[k]));
+                json_array_append_new(values, dt_json_number(n[i].value[k]));
             json_object_set_new(o, n[i].key, values);
         }
         json_array_append_new(v->dynamics, o);

@@ -14,6 +14,7 @@ static const struct list {
     bool layers;           /* with no table: those of networks in YAML, and their keys */
 } lists[] = {
     { "quantizers", &dt_quantizers },
+    { "ranges", &dt_ranges },
     { "models", &dt_models },
     { "layers", NULL, .layers = true },
     { "tasks", &dt_tasks },
@@ -25,6 +26,10 @@ static const struct list {
     { "dynamics", &dt_dynamics_rows },
     { "presets", &dt_ptq_presets },
     { "stages", &dt_ptq_stages },
+    { "units", &dt_ptq_cutters },
+    { "variables", &dt_ptq_variables },
+    { "unit_losses", &dt_ptq_losses },
+    { "solvers", &dt_ptq_solvers },
     { "metrics", &dt_ptq_metrics },
     { "allocators", &dt_ptq_allocators },
     { "resources", &dt_ptq_resources },

@@ -6,11 +6,6 @@
 
 #include "cli/plain.h"
 
-json_t *cli_number(double x)
-{
-    return isfinite(x) ? json_real(x) : json_null();
-}
-
 static json_t *shape_json(const dt_shape *s)
 {
     json_t *list = json_array();
@@ -27,7 +22,7 @@ static json_t *layer_json(const dt_inspect_layer *l)
         shape_json(&l->out), "weight_bits", l->w_bits, "input_bits", l->a_bits, "weights",
         (json_int_t)l->weights, "macs", (json_int_t)l->macs, "bops", (json_int_t)l->bops,
         "low_bytes", (json_int_t)l->low_bytes, "container_bytes", (json_int_t)l->container_bytes,
-        "low", cli_number(l->low), "high", cli_number(l->high));
+        "low", dt_json_number(l->low), "high", dt_json_number(l->high));
     if (o && l->method) json_object_set_new(o, "method", json_string(l->method));
     if (o && l->clipped >= 0) json_object_set_new(o, "clipped", json_real(l->clipped));
     if (o && isfinite(l->sqnr_db)) json_object_set_new(o, "sqnr_db", json_real(l->sqnr_db));

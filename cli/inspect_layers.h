@@ -14,9 +14,6 @@ typedef struct cli_layers {
     size_t low_bytes, container_bytes;
 } cli_layers;
 
-/* A number, or null where it is not finite: JSON has no word for that. */
-json_t *cli_number(double x);
-
 void cli_layers_add(cli_layers *v, const dt_inspect_layer *l);
 /* The sums: a last row, or an object. */
 void cli_layers_print_total(const cli_layers *v);

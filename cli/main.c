@@ -53,9 +53,9 @@ static const cli_verb verbs[] = {
       .help = "Train many runs, and go on where a sweep was stopped." },
     { "list", "WHAT [PATTERN]",
       "List what recipes, networks and commands can name, and every key. WHAT is one of "
-      "quantizers, models, layers, tasks, losses, datasets, transforms, optimizers, schedules, "
-      "dynamics, presets, stages, metrics, allocators, resources, importers, exporters, targets "
-      "and keys.",
+      "quantizers, ranges, models, layers, tasks, losses, datasets, transforms, optimizers, "
+      "schedules, dynamics, presets, stages, units, variables, unit_losses, solvers, metrics, "
+      "allocators, resources, importers, exporters, targets and keys.",
       "j", 1, 2, cli_list },
     { "bench", "step RECIPE [KEY=VALUE...]\nloader RECIPE [KEY=VALUE...]\nops [SHAPE]\nranks",
       "Time training steps or an epoch of a run, single kernels, or sums among ranks.",

@@ -6,8 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "cli/inspect_layers.h"
-
 void cli_train_message(void *arg, const char *text)
 {
     (void)arg;
@@ -72,26 +70,14 @@ static void print_first(const char *before, const dt_goal *g, const dt_score *s)
     }
 }
 
-/* Adds "<split>_loss" and "<split>_<metric>", as in metrics.jsonl. */
-static void put_score(json_t *o, const char *split, const dt_goal *g, const dt_score *s)
-{
-    char key[DT_GOAL_NAME + 32], name[DT_GOAL_NAME];
-    snprintf(key, sizeof key, "%s_loss", split);
-    json_object_set_new(o, key, cli_number(s->loss));
-    for (int i = 0; dt_goal_metric(g, i, NULL); i++) {
-        snprintf(key, sizeof key, "%s_%s", split, dt_goal_key(g, i, name));
-        json_object_set_new(o, key, cli_number(dt_score_value(s, g, i)));
-    }
-}
-
 static void print_epoch_json(const dt_run_epoch *e)
 {
     json_t *o = json_pack("{s:s,s:I,s:I,s:f,s:f,s:b}", "kind", "epoch", "epoch",
                           (json_int_t)e->epoch, "step", (json_int_t)e->step, "lr", e->lr, "seconds",
                           e->seconds, "best", (int)e->is_best);
-    put_score(o, "train", e->goal, &e->train);
-    put_score(o, "test", e->goal, &e->score);
-    if (e->has_val) put_score(o, "val", e->goal, &e->val);
+    dt_score_json(o, "train", e->goal, &e->train);
+    dt_score_json(o, "test", e->goal, &e->score);
+    if (e->has_val) dt_score_json(o, "val", e->goal, &e->val);
     cli_print_json(o, 9);
     fflush(stdout);
 }
@@ -101,7 +87,7 @@ void cli_train_end(const cli_train_view *view, const dt_run_result *r, const cha
     if (view->json) {
         json_t *o = json_pack("{s:s,s:I,s:I,s:o}", "kind", "end", "step", (json_int_t)r->step,
                               "count", (json_int_t)r->score.count, "folder", cli_text_json(folder));
-        put_score(o, "test", &r->goal, &r->score);
+        dt_score_json(o, "test", &r->goal, &r->score);
         cli_print_json(o, 9);
         return;
     }

@@ -50,6 +50,7 @@ PARTS = {
     "comm/reduce_halving.c": "comm/test_reduce.c",
     "train/net/share.c": "train/test_accumulate.c",
     "train/run/evaluate_ranks.c": "e2e/ranks.py",
+    "train/run/score_json.c": "e2e/module.py",
     "train/run/run_ranks.c": "e2e/ranks.py",
     "train/run/step_ranks.c": "e2e/ranks.py",
     "train/run/step_together.c": "e2e/sync_norm.py",
