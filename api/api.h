@@ -50,13 +50,18 @@ int detent_net_open(const char *path, const detent_words *overrides, int threads
 void detent_net_close(detent_net *net);
 /* Height, width, channels and outputs; axes that a sample lacks are 1. */
 void detent_net_sizes(const detent_net *net, int64_t out[4]);
-/* The axes of a sample, channels last; how many there are. Of several inputs a sample is one row,
- * their numbers one behind the other. */
+/* The axes of a sample, channels last, the first four of them; how many there are. Of several inputs
+ * a sample is one row, their numbers one behind the other. */
 int detent_net_shape(const detent_net *net, int64_t dims[4]);
 /* Outputs [n,K] of n samples x [n,H,W,C] (or as detent_net_shape tells), normalised as for
  * training. */
 int detent_net_forward(detent_net *net, const float *x, int64_t n, float *out,
                        char error[DETENT_ERROR]);
+/* The k-th input (output: 0) or output (1) by name, and the axes of a sample of it, channels last;
+ * NULL behind the last. Samples and outputs of detent_net_forward have them one behind the other. */
+enum { DETENT_AXES = 8 };
+const char *detent_net_port(const detent_net *net, int output, int k, int64_t dims[DETENT_AXES],
+                            int *rank);
 /* Parameters and buffers by number, 0 .. count - 1, in our layouts ([O,KH,KW,I]); the numbers may
  * be written and are used by the next forward pass. */
 int64_t detent_net_count(const detent_net *net);

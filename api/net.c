@@ -71,26 +71,49 @@ void detent_net_close(detent_net *net)
     dt_put(NULL, net);
 }
 
-int detent_net_shape(const detent_net *net, int64_t dims[4])
+/* Of a sample. */
+static int axes_of(const detent_net *net, int64_t dims[DETENT_AXES])
 {
     const dt_shape *x = &net->s.net.graph.value[net->s.net.input].shape;
     if (dt_graph_input(&net->s.net.graph, 1) >= 0) { /* several: a record of their numbers */
         dims[0] = net->inputs;
         return 1;
     }
-    for (int i = 1; i < x->rank; i++) /* the first is the batch */
+    for (int i = 1; i < x->rank && i <= DETENT_AXES; i++) /* the first is the batch */
         dims[i - 1] = x->dim[i];
     return x->rank - 1;
 }
 
+int detent_net_shape(const detent_net *net, int64_t dims[4])
+{
+    int64_t all[DETENT_AXES];
+    const int rank = axes_of(net, all);
+    for (int i = 0; i < rank && i < 4; i++)
+        dims[i] = all[i];
+    return rank;
+}
+
 void detent_net_sizes(const detent_net *net, int64_t out[4])
 {
-    int64_t dims[4];
-    const int rank = detent_net_shape(net, dims), kept = rank < 3 ? rank : 3;
+    int64_t dims[DETENT_AXES];
+    const int rank = axes_of(net, dims), kept = rank < 3 ? rank : 3;
     out[0] = out[1] = 1;
     for (int i = 0; i < kept; i++)
         out[2 - i] = dims[rank - 1 - i];
     out[3] = net->s.net.goal.K;
+}
+
+const char *detent_net_port(const detent_net *net, int output, int k, int64_t dims[DETENT_AXES],
+                            int *rank)
+{
+    const dt_graph *g = &net->s.net.graph;
+    const int v = output ? dt_graph_output(g, k) : dt_graph_input(g, k);
+    if (v < 0) return NULL;
+    const dt_shape *s = &g->value[v].shape; /* the first is the batch */
+    *rank = s->rank - 1;
+    for (int i = 1; i < s->rank && i <= DETENT_AXES; i++)
+        dims[i - 1] = s->dim[i];
+    return dt_graph_port_name(g, v, output ? "output" : "input");
 }
 
 static dt_status one_batch(detent_net *net, const float *x, int64_t n, float *out, dt_error *err)

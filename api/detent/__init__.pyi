@@ -10,7 +10,10 @@ __all__ = ["Data", "Error", "Net", "evaluate", "export", "from_torch", "quantize
 
 _Path: TypeAlias = str | PathLike[str]
 _Recipe: TypeAlias = _Path | dict[str, Any]
-_Samples: TypeAlias = numpy.ndarray | tuple[numpy.typing.ArrayLike, numpy.typing.ArrayLike] | Iterable[Any]
+_Named: TypeAlias = Mapping[str, numpy.typing.ArrayLike]
+_Part: TypeAlias = numpy.typing.ArrayLike | _Named
+_Samples: TypeAlias = numpy.ndarray | _Named | tuple[_Part, _Part] | Iterable[Any]
+_Outputs: TypeAlias = numpy.typing.NDArray[numpy.float32] | dict[str, numpy.typing.NDArray[numpy.float32]]
 _Event: TypeAlias = dict[str, Any]
 
 version: str
@@ -42,10 +45,12 @@ class Net:
     source: _Recipe
     input_shape: tuple[int, ...]
     outputs: int
+    input_shapes: dict[str, tuple[int, ...]]
+    output_shapes: dict[str, tuple[int, ...]]
     def __init__(self, source: _Recipe, *, overrides: Mapping[str, Any] | None = None,
                  threads: int = 0) -> None: ...
-    def forward(self, x: numpy.typing.ArrayLike) -> numpy.typing.NDArray[numpy.float32]: ...
-    def __call__(self, x: numpy.typing.ArrayLike) -> numpy.typing.NDArray[numpy.float32]: ...
+    def forward(self, x: _Part) -> _Outputs: ...
+    def __call__(self, x: _Part) -> _Outputs: ...
     def weights(self) -> dict[str, numpy.typing.NDArray[numpy.float32]]: ...
     def set_weights(self, values: Mapping[str, numpy.typing.ArrayLike]) -> None: ...
     def grids(self) -> dict[str, dict[str, Any]]: ...

@@ -3,6 +3,7 @@
 import itertools
 import os
 import tempfile
+from collections.abc import Mapping
 
 import numpy
 
@@ -51,32 +52,61 @@ class _Writer:
             self.file.write(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)
 
 
-def _write_arrays(arrays, names, folder):
-    arrays = [_plain(a) for a in arrays]
-    if len({len(a) for a in arrays}) > 1:
-        raise Error(f"data: {len(arrays[0])} samples have {len(arrays[1])} answers")
-    for array, name in zip(arrays, names):
-        numpy.save(os.path.join(folder, name), array)
+class _Part:
+    """x or y of a split: an array, or several by name, each with a file."""
+
+    def __init__(self, split, letter, sample):
+        before = {"train": "", "test": "test_"}[split]
+        self.names = list(sample) if isinstance(sample, Mapping) else None
+        if self.names is None:
+            self.key, self.files = before + letter, [f"{split}_{letter}.npy"]
+        else:
+            self.key = before + {"x": "inputs", "y": "targets"}[letter]
+            self.files = [f"{split}_{letter}{i}.npy" for i in range(len(self.names))]
+
+    def split(self, sample):
+        """Its arrays, in the order of the files."""
+        if (self.names is None) == isinstance(sample, Mapping):
+            raise Error(f"data: {self.key}: some samples have names and some have not")
+        if self.names is None:
+            return [sample]
+        if set(sample) != set(self.names):
+            raise Error(f"data: {self.key}: {', '.join(sample)} are not {', '.join(self.names)}")
+        return [sample[name] for name in self.names]
+
+    def option(self):
+        if self.names is None:
+            return self.files[0]
+        return [f"{name}={file}" for name, file in zip(self.names, self.files)]
+
+
+def _write_arrays(samples, parts, folder):
+    files = [file for part in parts for file in part.files]
+    arrays = [_plain(a) for part, s in zip(parts, samples, strict=True) for a in part.split(s)]
+    for file, array in zip(files, arrays):
+        if len(array) != len(arrays[0]):
+            raise Error(f"data: {len(arrays[0])} samples have {len(array)} answers" if len(arrays) == 2 else
+                        f"data: {file} has {len(array)} samples, {files[0]} has {len(arrays[0])}")
+        numpy.save(os.path.join(folder, file), array)
     return len(arrays[0])
 
 
-def _write_samples(samples, names, folder):
-    samples = iter(samples)
-    first = next(samples, None)
-    if first is None:
-        raise Error("data: there is no sample")
-    pair = isinstance(first, (tuple, list))
-    writers = [_Writer(os.path.join(folder, name)) for name in names[:1 + pair]]
+def _write_samples(samples, parts, folder):
+    writers = [[_Writer(os.path.join(folder, file)) for file in part.files] for part in parts]
     try:
-        for sample in itertools.chain([first], samples):
-            for writer, part in zip(writers, sample if pair else [sample], strict=True):
-                writer.add(part)
-        for writer in writers:
-            writer.close()
+        for sample in samples:
+            whole = sample if isinstance(sample, (tuple, list)) else [sample]
+            for part, own, piece in zip(parts, writers, whole, strict=True):
+                for writer, array in zip(own, part.split(piece)):
+                    writer.add(array)
+        for own in writers:
+            for writer in own:
+                writer.close()
     finally:
-        for writer in writers:
-            writer.file.close()
-    return writers[0].count
+        for own in writers:
+            for writer in own:
+                writer.file.close()
+    return writers[0][0].count
 
 
 class Data:
@@ -85,7 +115,8 @@ class Data:
     Each of `train` and `test` is an array x [N, ...], a pair (x, y) of arrays, or an iterator of
     samples: x, or pairs (x, y). x is channels last, [N, H, W, C] of pictures, and already what the
     network expects unless `normalize` says otherwise; y holds what the recipe's task asks for: labels
-    [N], or flags or numbers [N, K].
+    [N], or flags or numbers [N, K]. Several inputs, and answers of several outputs (`tasks` of the
+    recipe), are dictionaries by name in their place: ({"sound": x, "told": t}, {"label": y}).
 
     They are written to `folder` as .npy files, an iterator sample by sample, because epochs, resumed
     runs and checkpoints read them again. Without `folder` it is a temporary one that goes with this
@@ -108,18 +139,25 @@ class Data:
             self.options["batch"] = min(128, self.count["train"])
 
     def _write(self, split, samples):
-        keys = [{"train": "", "test": "test_"}[split] + part for part in "xy"]
-        names = [f"{split}_{part}.npy" for part in "xy"]
-        for name in names:
-            if os.path.exists(os.path.join(self.folder, name)):
-                raise Error(f"{os.path.join(self.folder, name)}: is there already; give another folder")
-        if isinstance(samples, numpy.ndarray):
+        write = _write_samples
+        if isinstance(samples, (numpy.ndarray, Mapping)):
             samples = (samples,)
-        write = _write_arrays if isinstance(samples, tuple) else _write_samples
-        self.count[split] = write(samples, names, self.folder)
-        for key, name in zip(keys, names):
-            if os.path.exists(os.path.join(self.folder, name)):
-                self.options[key] = name
+        if isinstance(samples, tuple):
+            first, write = samples, _write_arrays
+        else:
+            samples = iter(samples)
+            first = next(samples, None)
+            if first is None:
+                raise Error("data: there is no sample")
+            samples = itertools.chain([first], samples)
+        whole = first if isinstance(first, (tuple, list)) else [first]
+        parts = [_Part(split, letter, piece) for letter, piece in zip("xy", whole)]
+        for path in (os.path.join(self.folder, file) for part in parts for file in part.files):
+            if os.path.exists(path):
+                raise Error(f"{path}: is there already; give another folder")
+        self.count[split] = write(samples, parts, self.folder)
+        for part in parts:
+            self.options[part.key] = part.option()
 
     def __repr__(self):
         return f"Data({self.folder!r}, {self.count})"

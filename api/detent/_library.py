@@ -36,6 +36,7 @@ def _load():
             ("net_close", None, [net]),
             ("net_sizes", None, [net, POINTER(c_int64)]),
             ("net_shape", c_int, [net, POINTER(c_int64)]),
+            ("net_port", c_char_p, [net, c_int, c_int, POINTER(c_int64), POINTER(c_int)]),
             ("net_forward", c_int, [net, c_void_p, c_int64, c_void_p, error]),
             ("net_count", c_int64, [net]),
             ("net_tensor", c_char_p, [net, c_int64, POINTER(c_int64), POINTER(c_int),

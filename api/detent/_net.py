@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks in memory."""
 import os
+from collections.abc import Mapping
 from ctypes import POINTER, byref, c_float, c_int, c_int64, c_void_p
 
 import numpy
@@ -14,7 +15,8 @@ class Net:
     file. It belongs to one thread at a time.
 
     `input_shape` is that of a sample, (H, W, C) of pictures, `outputs` how many numbers it gives for
-    each, `source` what it was made of."""
+    each, `source` what it was made of. `input_shapes` and `output_shapes` have the shapes of a sample by
+    the names of inputs and outputs; of several inputs `input_shape` is that of all their numbers."""
 
     def __init__(self, source, *, overrides=None, threads=0):
         self._net = c_void_p()
@@ -24,23 +26,55 @@ class Net:
         sizes = (c_int64 * 4)()
         library.detent_net_sizes(self._net, sizes)
         self.outputs = sizes[3]
-        rank = library.detent_net_shape(self._net, sizes)
-        self.input_shape = tuple(sizes[:rank])
+        self.input_shapes, self.output_shapes = self._ports(0), self._ports(1)
+        shapes = list(self.input_shapes.values())
+        self.input_shape = shapes[0] if len(shapes) == 1 else (sum(int(numpy.prod(s)) for s in shapes),)
 
     def _open(self):
         if not self._net:
             raise ValueError("the network is closed")
         return self._net
 
+    def _ports(self, output):
+        found, dims, rank = {}, (c_int64 * 8)(), c_int()
+        while name := library.detent_net_port(self._net, output, len(found), dims, byref(rank)):
+            found[name.decode()] = tuple(dims[:rank.value])
+        return found
+
+    def _record(self, x):
+        """Samples of several inputs as rows, one input behind the other."""
+        for name in x:
+            if name not in self.input_shapes:
+                raise Error(f"{name}: is no input of the network, whose are: {', '.join(self.input_shapes)}")
+        parts = []
+        for name, shape in self.input_shapes.items():
+            if name not in x:
+                raise Error(f"{name}: is an input of the network that is not given")
+            part = numpy.asarray(x[name], dtype=numpy.float32)
+            if part.shape[1:] != shape:
+                raise Error(f"{name}: {list(part.shape)} is no batch of {list(shape)}")
+            if parts and len(part) != len(parts[0]):
+                raise Error(f"{name}: has {len(part)} samples, the input before it {len(parts[0])}")
+            parts.append(part.reshape(len(part), -1) if len(self.input_shapes) > 1 else part)
+        return numpy.concatenate(parts, 1) if len(parts) > 1 else parts[0]
+
     def forward(self, x):
         """Outputs [N, outputs] of pictures [N, H, W, C], or of other samples [N, ...], normalised as for
-        training."""
+        training. A network with several outputs gives a dictionary of them by name. `x` may be a dictionary
+        of arrays by the names of inputs, and is one where there are several."""
+        if isinstance(x, Mapping):
+            x = self._record(x)
+        elif len(self.input_shapes) > 1:
+            raise Error(f"x: the network has several inputs, by name: {', '.join(self.input_shapes)}")
         x = numpy.ascontiguousarray(x, dtype=numpy.float32)
         if x.shape[1:] != self.input_shape:
             raise Error(f"x: {list(x.shape)} is no batch of {list(self.input_shape)}")
         out = numpy.empty((x.shape[0], self.outputs), dtype=numpy.float32)
         check(library.detent_net_forward, self._open(), x.ctypes.data, x.shape[0], out.ctypes.data)
-        return out
+        if len(self.output_shapes) == 1:
+            return out
+        ends = numpy.cumsum([int(numpy.prod(shape)) for shape in self.output_shapes.values()])
+        return dict(zip(self.output_shapes, (part.copy() for part in numpy.split(out, ends[:-1], 1))))
 
     def __call__(self, x):
         """The same as forward."""

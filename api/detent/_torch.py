@@ -47,6 +47,9 @@ def from_torch(module, example, path=None, *, threads=0):
         module.train(training)
     net = Net(path, threads=threads)
     net._temporary = temporary
+    if len(net.output_shapes) > 1:
+        net.close()
+        raise Error(f"{path}: has several outputs, {', '.join(net.output_shapes)}; Net(path) opens it")
     got = net(example.permute(0, 2, 3, 1).numpy())
     if got.shape != want.shape:
         net.close()

@@ -96,6 +96,58 @@ def one_axis(test, detent):
         test.check(end["finished"] and net.input_shape == (12,) and net(x).shape == (128, 2), str(end))
 
 
+SEVERAL = """\
+layers:
+- {name: fc1, op: linear, out: 8, from: sound}
+- {name: heard, op: relu}
+- {name: both, op: concat, from: [heard, told]}
+- {name: fc2, op: linear, out: 8}
+- {name: met, op: relu}
+- {name: fc_kind, op: linear, out: 3}
+- {name: fc_level, op: linear, out: 2, from: met}
+outputs: {kind: fc_kind, level: fc_level}
+"""
+
+
+def several(test, detent):
+    """Inputs, answers and outputs by name, in arrays and sample by sample."""
+    x, label = samples(96, (12,), 3)
+    told = x[:, :2] + 0.5
+    level = numpy.stack([x.sum(1), told[:, 1]], 1)
+    recipe = {"model": {"file": test.write("several.layers", SEVERAL)},
+              "tasks": [{"output": "kind", "target": "label", "name": "classify"}, {"output": "level", "name": "regress"}],
+              "quant": {"weights": {"method": "lsq", "bits": 8}, "activations": {"method": "lsq", "bits": 8}},
+              "train": {"epochs": 2, "optimizer": {"name": "adamw", "lr": 0.01}}}
+    inputs, answers = {"sound": x, "told": told}, {"label": label % 3, "level": level}
+    arrays = detent.Data((inputs, answers), (inputs, answers), batch=32)
+    one_by_one = [({"sound": x[i], "told": told[i]}, {"level": level[i], "label": label[i] % 3}) for i in range(96)]
+    stream = detent.Data(iter(one_by_one), (inputs, answers), batch=32)
+    last = [list(detent.train(recipe, test.path(name), data=data))[-1]
+            for name, data in (("arrays", arrays), ("stream", stream))]
+    test.check(last[0] == last[1] and last[0]["finished"], f"arrays and samples differ: {last}")
+    path = test.path("arrays", "last.h5")
+    score = detent.evaluate(path, data=arrays)
+    with detent.Net(path) as net:
+        test.check(net.input_shapes == {"sound": (12,), "told": (2,)} and net.input_shape == (14,) and
+                   net.output_shapes == {"kind": (3,), "level": (2,)} and net.outputs == 5,
+                   f"{net.input_shapes} {net.output_shapes}")
+        said = net({"told": told, "sound": x})
+        right = (said["kind"].argmax(1) == label % 3).sum()
+        off = numpy.sqrt(((said["level"] - level) ** 2).mean())
+        test.check(abs(score["test_kind_top1"] - 100 * right / 96) < 1e-6 and
+                   abs(score["test_level_rmse"] - off) < 1e-5, f"{score}, of outputs by name {right} {off}")
+        for what, x_of, *parts in (
+                ("no names", x, "several inputs, by name: sound, told"),
+                ("an input that is not there", {"sound": x, "tell": told}, "tell: is no input", "sound, told"),
+                ("an input too few", {"sound": x}, "told: is an input of the network that is not given"),
+                ("another shape", {"sound": x, "told": x}, "told: [96, 12] is no batch of [2]"),
+                ("too few samples", {"sound": x, "told": told[:9]}, "told: has 9 samples, the input before it 96")):
+            refused(test, what, lambda: net(x_of), *parts)
+    refused(test, "too few of a name", lambda: detent.Data(({"sound": x, "told": told[:7]}, answers)), "7 samples")
+    refused(test, "samples of other names", lambda: detent.Data(iter([one_by_one[0], ({"sound": x[0]}, {})])),
+            "sound are not sound, told")
+
+
 def quantize(test, detent, recipe, data):
     plain = {**recipe}
     plain.pop("quant")
@@ -211,6 +263,7 @@ def run(args):
 
     recipe, data = arrays(test, detent)
     one_axis(test, detent)
+    several(test, detent)
     quantize(test, detent, recipe, data)
     refusals(test, detent)
     leaks(test, detent)
