@@ -48,6 +48,33 @@ static dt_status name_one(const void *self, dt_split split, int64_t index, dt_sa
     return DT_OK;
 }
 
+/* Arrays: samples of three numbers, each with two numbers as its answer. */
+static dt_status open_arrays(const dt_data_params *p, void **out_self, dt_data_info *out_info,
+                             dt_error *err)
+{
+    (void)p, (void)err;
+    *out_self = &set;
+    *out_info = (dt_data_info){ .input = DT_SHAPE(3),
+                                .answer = DT_ANSWER_RECORD,
+                                .answers = 2,
+                                .targets = 1,
+                                .count = { set.count, 3 } };
+    snprintf(out_info->target[0].name, sizeof out_info->target[0].name, "%s", set.file);
+    return DT_OK;
+}
+
+static dt_status take_one(const void *self, dt_split split, int64_t index, dt_bytes *room, float *x,
+                          void *answer, dt_error *err)
+{
+    const float y[2] = { 1, index == set.label_at };
+    (void)self, (void)split;
+    DT_TRY(dt_bytes_want(room, 1, err));
+    for (int i = 0; i < 3; i++)
+        x[i] = (float)index + (index == set.byte_at && i == 2);
+    memcpy(answer, y, sizeof y);
+    return DT_OK;
+}
+
 static void close_set(void *self)
 {
     (void)self;
@@ -60,6 +87,10 @@ static const dt_dataset named = { .row = { "named", "", NULL, 0 },
                                   .close = close_set };
 static const dt_dataset nameless = {
     .row = { "nameless", "", NULL, 0 }, .open = open_set, .read = read_one, .close = close_set
+};
+
+static const dt_dataset rows = {
+    .row = { "rows", "", NULL, 0 }, .open = open_arrays, .take = take_one, .close = close_set
 };
 
 static void hash(const dt_dataset *row, char out[DT_SHA256_HEX])
@@ -89,7 +120,9 @@ START_TEST(the_hash_tells_sets_apart)
         { &named, 0, false },    { &named, 1, true },    { &named, 2, true },
         { &named, 3, true },     { &named, 4, true },    { &named, 5, false },
         { &nameless, 0, false }, { &nameless, 1, true }, { &nameless, 2, true },
-        { &nameless, 4, true },  { &nameless, 5, true },
+        { &nameless, 4, true },  { &nameless, 5, true }, { &rows, 0, false },
+        { &rows, 1, true },      { &rows, 2, true },     { &rows, 3, true },
+        { &rows, 5, true },
     };
     for (size_t i = 0; i < DT_ARRAY_LEN(cases); i++) {
         char before[DT_SHA256_HEX], after[DT_SHA256_HEX];

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 
+from launch import Launcher
 from support import TESTS, Test, environment, main, png
 
 
@@ -227,6 +228,29 @@ def check_predictions(test):
                f"predictions of the shape {said.shape} are not what scores {scores}")
 
 
+def check_ranks(test):
+    """Ranks read the same arrays, and outputs with norms over all batches of a step have one process's bits."""
+    launch = Launcher(test)
+    if launch.missing():
+        test.skip(launch.missing())
+        return
+    words = ["train", test.path("heads.yaml"), "train.accumulate=4", "train.epochs=1", "eval.batch=16", "--threads", 1]
+    for name, more in ("alone", []), ("joined", ["train.sync_norm=true"]):
+        folders = [test.path(f"{name}{ranks}") for ranks in (1, 2)]
+        test.succeed(*words, *more, "--out", folders[0])
+        launch.succeed(2, *words, *more, "--out", folders[1])
+        test.check(test.sha256(folders[0] + "/last.h5") == test.sha256(folders[1] + "/last.h5"), f"{name}: two ranks differ")
+        test.check(tasks.log(folders[0])[-1] == tasks.log(folders[1])[-1], f"{name}: two ranks log another epoch")
+    os.mkdir(test.path("other"))
+    for name in os.listdir(test.folder):
+        if name.endswith(".npy"):
+            array = np.load(test.path(name))
+            np.save(test.path("other", name), array + (name == "level.npy"))
+    words += ["--out", test.path("never")]
+    code, _, err = launch.run(1, *words, ":", *words, "data.root=" + test.path("other"))
+    test.check(code == 1 and "has another data set" in err, f"other answers: {code} {err}")
+
+
 def check_pictures(test):
     """Of pictures one output is trained on the labels; what is said of one has a part for each."""
     test.write("eyes.layers", LAYERS.replace("out: 5}\n- {name: fc_more", "out: 10}\n- {name: fc_more"))
@@ -236,6 +260,12 @@ def check_pictures(test):
                         "quant: {weights: {method: lsq, bits: 4}, activations: {method: lsq, bits: 4}}\n"
                         "train: {epochs: 1, optimizer: {name: sgd, lr: 0.02}}\n")
     test.succeed("train", recipe, "--out", test.path("eyes"))
+    for words, said in ((["data.train=[mixup: {alpha: 0.2}]"], "data.train: mixes samples, which `tasks` cannot"),
+                        (["data.train=[cutmix]"], "data.train: mixes samples, which `tasks` cannot"),
+                        (["distill.teacher=" + test.path("eyes", "last.h5")], "distill: is for a net of one output")):
+        code, _, err = test.run("train", recipe, "--out", test.path("never"), *words)
+        last = err.strip().split("\n")[-1]
+        test.check(code == 1 and said in last, f"{words}: {code} {last}")
     picture = test.write("one.png", png(32, 32, [bytes(range(96))] * 32))
     for words in [], ["--integer"]:
         said = json.loads(test.succeed("predict", test.path("eyes", "last.h5"), picture, "--json", *words))[0]
@@ -306,6 +336,7 @@ def run(args):
     check_best(test)
     check_predictions(test)
     check_pictures(test)
+    check_ranks(test)
     check_refusals(test)
     return test.end()
 
