@@ -21,7 +21,7 @@ enum {
     DT_DATA_SPLITS = 2,   /* splits a dataset stores */
     DT_DATA_CHANNELS = 3, /* R, G, B */
     DT_DATA_MAX_SIDE = DT_PICTURE_MAX_SIDE,
-    DT_DATA_MAX_RANK = 4,         /* axes of an array's sample */
+    DT_DATA_MAX_RANK = DT_MAX_RANK - 1, /* axes of an array's sample */
     DT_DATA_MAX_CLASSES = 100000, /* where nothing else limits them */
     DT_DATA_PATH = 4096,          /* bytes of a path, as many as the kernel takes */
 };

@@ -25,12 +25,12 @@ eval: {batch: 48}
 # Three numbers of every sample: bands that are loud, first less last, how loud all of it is.
 LEVELS = SPOTTING.replace("multilabel", "regress").replace("flags", "levels").replace("classes: 5",
                                                                                        "classes: 3")
-# The inputs themselves through a narrow layer, in 8 bits.
+# The inputs themselves through a narrow layer, in 8 bits; of five axes beside the samples.
 ANOMALY = """\
 model: {name: mlp, classes: 200, widths: [48, 16, 48]}
 task: {name: regress}
 data:
-  {name: arrays, root: ., x: x.npy, test_x: test_x.npy, flatten: true, batch: 32, normalize: {mean: 0.1, std: 0.5}}
+  {name: arrays, root: ., x: deep.npy, test_x: test_deep.npy, flatten: true, batch: 32, normalize: {mean: 0.1, std: 0.5}}
 quant: {weights: {method: lsq, bits: 8}, activations: {method: lsq, bits: 8}}
 train: {epochs: 40, optimizer: {name: adamw, lr: 0.01}, seed: 4}
 eval: {batch: 48}
@@ -69,12 +69,13 @@ def make_files(test, to_hdf5):
             x[:, 4 * band:4 * band + 3, 2 * band:2 * band + 2] += flags[:, band, None, None, None]
         levels = np.stack([flags.sum(1), flags[:, 0] - 1.0 * flags[:, 4], 20 * x.mean((1, 2, 3))], 1)
         np.save(test.path(prefix + "x.npy"), x.astype("<f4"))
+        np.save(test.path(prefix + "deep.npy"), x.reshape(count, 5, 4, 5, 2, 1).astype("<f4"))
         np.save(test.path(prefix + "flags.npy"), flags)
         told = flags[:, 1:] + 0.1 * rng.standard_normal((count, 4))
         np.save(test.path(prefix + "told.npy"), told.astype("<f4"))
         np.save(test.path(prefix + "levels.npy"), levels)  # float64
     pairs = [f"{prefix.replace('_', '/')}{name}={test.path(prefix + name)}.npy"
-             for prefix in ("", "test_") for name in ("x", "flags", "levels", "told")]
+             for prefix in ("", "test_") for name in ("x", "deep", "flags", "levels", "told")]
     subprocess.run([to_hdf5, test.path("all.h5"), *pairs], check=True)
 
 
@@ -212,6 +213,7 @@ def check_refusals(test):
     np.save(test.path("big.npy"), x.astype(">f4"))
     np.save(test.path("complex.npy"), x.astype("c8"))
     np.save(test.path("flat.npy"), x.reshape(384, -1))
+    np.save(test.path("deeper.npy"), x.reshape(384, 5, 4, 5, 1, 2, 1))
     np.save(test.path("labels.npy"), np.arange(384) % 7)
     with open(test.path("x.npy"), "rb") as f:
         test.write("cut.npy", f.read()[:-3])
@@ -226,11 +228,13 @@ def check_refusals(test):
         ("spotting", ["data.x=complex.npy"], r"complex\.npy: has elements of type '<c8'"),
         ("spotting", ["data.x=cut.npy"], r"cut\.npy: has \d+ bytes of elements"),
         ("spotting", ["data.x=flat.npy"], r"test_x\.npy: has samples of \[20,10,1\]"),
+        ("spotting", ["data.x=deeper.npy"], r"deeper\.npy: has more than 6 "),
+        ("spotting", ["data.x=deep.npy", "data.test_x=test_deep.npy"], r"takes (pictures|inputs)"),
         ("spotting", ["data.x=none.npy"], r"none\.npy: cannot open"),
         ("spotting", ["data.x=none.h5:x"], r"none\.h5: cannot open"),
         ("spotting", ["data.x=all.h5"], r"all\.h5: is HDF5: name an array in it, as .*all\.h5:NAME'; it has "
-         r"flags, levels, test, told, x"),
-        ("spotting", ["data.x=all.h5:z"], r"all\.h5: has no array 'z'; it has flags, levels, test, told, x"),
+         r"deep, flags, levels, test, told, x"),
+        ("spotting", ["data.x=all.h5:z"], r"all\.h5: has no array 'z'; it has deep, flags, levels, test, told, x"),
         ("spotting", ["data.x=x.npy:x"], r"x\.npy: is no HDF5 file, in which 'x' could be"),
         ("spotting", ["data.y=all.h5:levels"], r"all\.h5:levels: flag \d+ of sample \d+ is"),
         ("spotting", ["data.y="], r"data\.y: "),
