@@ -18,6 +18,7 @@
 #include "autograd/op_gelu.h"
 #include "autograd/op_layernorm.h"
 #include "autograd/op_linear_codes.h"
+#include "autograd/op_loss_sum.h"
 #include "core/memory.h"
 #include "layers/models.h"
 #include "tests/support/plan_player.h"
@@ -110,21 +111,29 @@ static void say_fakequant(printer *p, const void *conf)
     say_quant(p, "quant", conf);
 }
 
-/* Configurations that point at quantizers. */
+static void say_loss_sum(printer *p, const void *conf)
+{
+    const dt_loss_sum_conf *c = conf;
+    for (int i = 0; i < DT_LOSS_SUM_MOST; i++)
+        say(p, " weight=%.9g", c->weight[i]);
+}
+
+/* Configurations that have no options, such as those that point at quantizers. */
 static const struct {
     const char *op;
     void (*say)(printer *p, const void *conf);
-} with_quantizers[] = {
+} without_options[] = {
     { "attention", say_attention }, { "chain", say_chain },         { "conv2d_codes", say_conv },
     { "encode_codes", say_encode }, { "fakequant", say_fakequant }, { "linear_codes", say_linear },
+    { "loss_sum", say_loss_sum },
 };
 
 static void say_conf(printer *p, const dt_node *n)
 {
     say_opts(p, n->op->opts, n->conf);
-    for (size_t i = 0; i < DT_ARRAY_LEN(with_quantizers); i++)
-        if (strcmp(with_quantizers[i].op, n->op->name) == 0) {
-            with_quantizers[i].say(p, n->conf);
+    for (size_t i = 0; i < DT_ARRAY_LEN(without_options); i++)
+        if (strcmp(without_options[i].op, n->op->name) == 0) {
+            without_options[i].say(p, n->conf);
             return;
         }
     if (n->op->conf_size && !n->op->opts) {
