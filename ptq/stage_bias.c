@@ -20,17 +20,21 @@ static int bias_of(const dt_ptq *q, const dt_node *product, int *out_value)
     return of->bias >= 0 && of->bias < product->in_count ? product->in[of->bias] : -1;
 }
 
-/* mean[c] += factor times the mean of channel c of x [rows, C]. */
-static void add_means(const real *x, int64_t rows, int64_t C, double factor, double *mean)
+/* mean[c] += factor times the mean of channel c of x [rows, C]; `sum` has room for C. Row by row,
+ * for a channel's values lie far apart. */
+static void add_means(const real *x, int64_t rows, int64_t C, double factor, double *sum,
+                      double *mean)
 {
-    for (int64_t c = 0; c < C; c++) {
-        double sum = 0;
-        for (int64_t i = 0; i < rows; i++)
-            sum += (double)x[i * C + c];
-        mean[c] += factor * sum / (double)rows;
-    }
+    for (int64_t c = 0; c < C; c++)
+        sum[c] = 0;
+    for (int64_t i = 0; i < rows; i++, x += C)
+        for (int64_t c = 0; c < C; c++)
+            sum[c] += (double)x[c];
+    for (int64_t c = 0; c < C; c++)
+        mean[c] += factor * sum[c] / (double)rows;
 }
 
+/* `mean` has room for two numbers a channel. */
 static dt_status correct(dt_ptq *q, int value, int bias, real *x, double *mean, dt_error *err)
 {
     const int64_t C = dt_shape_count(&q->g->value[bias].shape);
@@ -38,9 +42,9 @@ static dt_status correct(dt_ptq *q, int value, int bias, real *x, double *mean, 
     for (int64_t c = 0; c < C; c++)
         mean[c] = 0;
     DT_TRY(dt_ptq_read(q, value, x, NULL, err));
-    add_means(x, rows, C, -1, mean);
+    add_means(x, rows, C, -1, mean + C, mean);
     DT_TRY(dt_ptq_read(q, value, NULL, x, err));
-    add_means(x, rows, C, 1, mean);
+    add_means(x, rows, C, 1, mean + C, mean);
     for (int64_t c = 0; c < C; c++)
         q->p->state->data[bias][c] += (real)mean[c];
     return DT_OK;
@@ -51,7 +55,8 @@ static dt_status run_product(dt_ptq *q, int i, dt_error *err)
     int value, bias = bias_of(q, &q->g->node[i], &value);
     real *x;
     if (bias < 0) return DT_OK;
-    double *mean = dt_arena_get(q->arena, sizeof *mean * (size_t)dt_ptq_features(q, value));
+    const int64_t C = dt_shape_count(&q->g->value[bias].shape);
+    double *mean = dt_arena_get(q->arena, sizeof *mean * (size_t)(2 * C));
     if (!mean) return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory");
     DT_TRY(dt_ptq_advance(q, dt_ptq_border_before(q, q->g->value[value].producer - 1), err));
     DT_TRY(dt_ptq_get(q, value, &x, err));

@@ -60,6 +60,27 @@ static void sizes_of_weights(const dt_ptq *q, const dt_ptq_edge *e, double *out)
     }
 }
 
+/* Of x [rows, C], row by row, for a channel's values lie far apart. */
+static void sizes_of_rows(const real *x, int64_t rows, int64_t C, bool shift, double *out,
+                          double *middle)
+{
+    double *low = middle, *high = out;
+    for (int64_t c = 0; c < C; c++) {
+        low[c] = INFINITY;
+        high[c] = -INFINITY;
+    }
+    for (int64_t i = 0; i < rows; i++, x += C)
+        for (int64_t c = 0; c < C; c++) {
+            low[c] = (double)x[c] < low[c] ? (double)x[c] : low[c];
+            high[c] = (double)x[c] > high[c] ? (double)x[c] : high[c];
+        }
+    for (int64_t c = 0; c < C; c++) {
+        const double l = low[c], h = high[c];
+        middle[c] = shift ? (l + h) / 2 : 0;
+        out[c] = fmax(h - middle[c], middle[c] - l);
+    }
+}
+
 /* The largest |value| of each channel, and the middle of its range. */
 static dt_status sizes_of_pictures(dt_ptq *q, const dt_ptq_edge *e, bool shift, double *out,
                                    double *middle, dt_error *err)
@@ -75,15 +96,7 @@ static dt_status sizes_of_pictures(dt_ptq *q, const dt_ptq_edge *e, bool shift, 
                                                   .want_count = 1,
                                                   .to = &x },
                                   err);
-    for (int64_t c = 0; st == DT_OK && c < C; c++) {
-        double low = INFINITY, high = -INFINITY;
-        for (int64_t i = c; i < q->p->count * n; i += C) {
-            low = fmin(low, (double)x[i]);
-            high = fmax(high, (double)x[i]);
-        }
-        middle[c] = shift ? (low + high) / 2 : 0;
-        out[c] = fmax(high - middle[c], middle[c] - low);
-    }
+    if (st == DT_OK) sizes_of_rows(x, q->p->count * n / C, C, shift, out, middle);
     dt_ptq_put(q, x);
     return st;
 }
