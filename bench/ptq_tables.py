@@ -27,6 +27,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DETENT = os.path.join(ROOT, "build", "detent")
 SHORT = "ptq.stages.2.reconstruct.iterations="
 VAL = "data.val=5000 ptq.score=val"
+SOLVE = '"ptq.stages=[{ranges: {weights: %s, activations: mse}}, {solve: {solvers: [gptq, quantease], rows: 16384}}]"'
 METRICS = ("kl", "fisher", "gradient", "mse", "trace", "pairs --allocator swap --widths 3,4,6")
 
 
@@ -37,11 +38,13 @@ def presets():
 
 # Group: the net, and its runs (a name, options, rates of an epoch behind it).
 def groups():
-    mixed = [("uniform", f"--bits W4A4 --method blockwise {SHORT}500")]
-    mixed += [(metric.split()[0], f"--bits mixed --budget bits=4 --metric {metric} --method blockwise {SHORT}500")
+    uniform = lambda bits: [("uniform", f"--bits {bits} --method blockwise {SHORT}500")]
+    mixed = [(metric.split()[0], f"--bits mixed --budget bits=4 --metric {metric} --method blockwise {SHORT}500")
               for metric in METRICS]
     both = [(f"{bits} {method}", f"--bits {bits} --method {method} {more}")
             for bits in ("8", "W4A8") for method, more in (("nearest", ""), ("gptq", ""), ("blockwise", SHORT + "300"))]
+    both += [(f"{bits} solve", f"--bits {bits} --method nearest {SOLVE % rule}")
+             for bits, rule in (("8", "mse"), ("W4A8", "pnorm"))]
     return {
         "widths": ("resnet20", [
             ("W8A8", "--bits 8 --method nearest"), ("W4A4 tensor", f"--method blockwise {SHORT}500"),
@@ -56,8 +59,8 @@ def groups():
         "efficientnet": ("efficientnet", both),
         "vit": ("vit", [(f"W{b}A{b} {method}", f"--bits {b} --method {method}")
                         for b in (8, 6, 4) for method in ("nearest", "smoothquant", "repq_vit")]),
-        "mixed-resnet20": ("resnet20", mixed),
-        "mixed-resnet8": ("resnet8", mixed),
+        "mixed-resnet20": ("resnet20", uniform("W4A4") + mixed), # a recipe's activations, of 4 bits here
+        "mixed-resnet8": ("resnet8", uniform("W4A8") + mixed), # of a file's: 8 bits
         "six-choice": ("resnet20", [("quantize and an epoch", f"--method blockwise {SHORT}500 {VAL}",
                                      ["0.0003", "0.001", "0.003", "0.01"])]),
         "six": ("resnet20", [("quantize and an epoch", f"--method blockwise {SHORT}500", ["0.003"])]),
