@@ -94,6 +94,8 @@ typedef struct dt_conv_kernels {
     void (*backward)(const dt_conv_back *b, void *workspace, int threads);
 } dt_conv_kernels;
 
+/* Finishes all of dy in its place, if it is not. */
+void dt_conv_finish(const dt_conv_back *b, int threads);
 /* `backward` by way of k's dgrad and wgrad. */
 void dt_conv_back_apart(const dt_conv_kernels *k, const dt_conv_back *b, void *workspace,
                         int threads);

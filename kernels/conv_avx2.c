@@ -3,6 +3,7 @@
  * 7 are 4 and 3: behind one of 6 a single pixel would be left, too few sums to hide latency. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/conv_tile.h"
+#include "kernels/conv_winograd_tile.h"
 
 FORWARD_TILE(block_1x1, narrow_1x1, 1, 1)
 FORWARD_TILE(block_2x1, narrow_2x1, 2, 1)
@@ -69,6 +70,7 @@ static const dt_conv_tiles tiles = {
                   [3] = weight_4x2,
                   [5] = weight_6x2 } },
     .decode = decode,
+    .winograd = &winograd_loops,
     .max_taps = 5,
     .depth = { [0] = depth_1, [1] = depth_2, [3] = depth_4, [5] = depth_6 },
     .depth_weight = { [0] = depth_weight_1,

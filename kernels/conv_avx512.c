@@ -3,6 +3,7 @@
  * longest compilations and win nothing. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/conv_tile.h"
+#include "kernels/conv_winograd_tile.h"
 
 FORWARD_TILE(block_1x1, narrow_1x1, 1, 1)
 FORWARD_TILE(block_2x1, narrow_2x1, 2, 1)
@@ -83,6 +84,7 @@ static const dt_conv_tiles tiles = {
                   [7] = weight_8x2,
                   [11] = weight_12x2 } },
     .decode = decode,
+    .winograd = &winograd_loops,
     .max_taps = 7,
     .depth = { [0] = depth_1,
                [1] = depth_2,

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "kernels/conv.h"
+#include "kernels/conv_winograd.h"
 
 enum {
     DT_CONV_BLOCK = 16,  /* channels of a block of the padded copy = its pixel stride in floats */
@@ -48,7 +49,7 @@ typedef void (*dt_conv_wtile)(const dt_conv_wtile_args *a);
 
 /* The register tiles of a tier; index V-1 and P-1 or Q-1. Sizes that a tier does without are NULL;
  * size 1 is always there. */
-typedef struct dt_conv_tiles {
+struct dt_conv_tiles {
     int64_t vec;                         /* floats of a vector */
     int64_t max_pixels[DT_CONV_VECTORS]; /* largest P for each V */
     int64_t max_inputs[DT_CONV_VECTORS]; /* largest Q for each V */
@@ -59,7 +60,8 @@ typedef struct dt_conv_tiles {
     int64_t max_taps;                   /* largest number of taps in depth_weight */
     dt_conv_tile depth[DT_CONV_PIXELS]; /* up to max_pixels of DT_CONV_BLOCK / vec vectors */
     dt_conv_wtile depth_weight[DT_CONV_TAPS];
-} dt_conv_tiles;
+    const dt_winograd_loops *winograd;
+};
 
 /* As the members of dt_conv_kernels, for the tiles of a tier. */
 size_t dt_conv_direct_workspace(const dt_conv_tiles *t, const dt_conv_shape *s, dt_conv_pass pass,

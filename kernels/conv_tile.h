@@ -133,27 +133,39 @@ DT_INLINE void weight_tile(const dt_conv_wtile_args *a, int Q, int V, int depth)
 #define CONV_MEMBERS(tiles)                                                                        \
     static size_t workspace(const dt_conv_shape *s, dt_conv_pass pass, int threads)                \
     {                                                                                              \
-        return dt_conv_direct_workspace(&tiles, s, pass, threads);                                 \
+        return dt_winograd_takes(s, pass) ? dt_winograd_workspace(s, pass, threads)                \
+                                          : dt_conv_direct_workspace(&tiles, s, pass, threads);    \
     }                                                                                              \
     static void forward(const dt_conv_shape *s, const real *x, const real *w, real *y,             \
                         void *scratch, int threads)                                                \
     {                                                                                              \
-        dt_conv_direct_forward(&tiles, s, x, w, y, scratch, threads);                              \
+        if (dt_winograd_takes(s, DT_CONV_FORWARD))                                                 \
+            dt_winograd_forward(&tiles, s, x, w, y, scratch, threads);                             \
+        else                                                                                       \
+            dt_conv_direct_forward(&tiles, s, x, w, y, scratch, threads);                          \
     }                                                                                              \
     static void dgrad(const dt_conv_shape *s, const real *dy, const real *w, real *dx,             \
                       int accumulate, void *scratch, int threads)                                  \
     {                                                                                              \
-        dt_conv_direct_dgrad(&tiles, s, dy, w, dx, accumulate, scratch, threads);                  \
+        if (dt_winograd_takes(s, DT_CONV_DGRAD))                                                   \
+            dt_winograd_dgrad(&tiles, s, dy, w, dx, accumulate, scratch, threads);                 \
+        else                                                                                       \
+            dt_conv_direct_dgrad(&tiles, s, dy, w, dx, accumulate, scratch, threads);              \
     }                                                                                              \
     static void wgrad(const dt_conv_shape *s, const dt_conv_input *x, const real *dy, real *dw,    \
                       void *scratch, int threads)                                                  \
     {                                                                                              \
-        dt_conv_direct_wgrad(&tiles, s, x, dy, dw, scratch, threads);                              \
+        if (dt_winograd_takes(s, DT_CONV_WGRAD))                                                   \
+            dt_winograd_wgrad(&tiles, s, x, dy, dw, scratch, threads);                             \
+        else                                                                                       \
+            dt_conv_direct_wgrad(&tiles, s, x, dy, dw, scratch, threads);                          \
     }                                                                                              \
     static void backward(const dt_conv_back *b, void *scratch, int threads)                        \
     {                                                                                              \
         const dt_conv_kernels apart = { .dgrad = dgrad, .wgrad = wgrad };                          \
-        if (dt_conv_direct_together(&tiles, b))                                                    \
+        if (dt_winograd_takes(&b->shape, DT_CONV_BACKWARD))                                        \
+            dt_winograd_backward(&tiles, b, scratch, threads);                                     \
+        else if (dt_conv_direct_together(&tiles, b))                                               \
             dt_conv_direct_backward(&tiles, b, scratch, threads);                                  \
         else                                                                                       \
             dt_conv_back_apart(&apart, b, scratch, threads);                                       \

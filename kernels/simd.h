@@ -39,6 +39,11 @@ static inline vec vec_add(vec a, vec b)
     return _mm512_add_ps(a, b);
 }
 
+static inline vec vec_sub(vec a, vec b)
+{
+    return _mm512_sub_ps(a, b);
+}
+
 static inline vec vec_mul(vec a, vec b)
 {
     return _mm512_mul_ps(a, b);
@@ -104,6 +109,11 @@ static inline vec vec_broadcast(const float *p)
 static inline vec vec_add(vec a, vec b)
 {
     return _mm256_add_ps(a, b);
+}
+
+static inline vec vec_sub(vec a, vec b)
+{
+    return _mm256_sub_ps(a, b);
 }
 
 static inline vec vec_mul(vec a, vec b)

@@ -112,6 +112,7 @@ PARTS = {
     "kernels/conv_direct_back.c": "kernels/test_conv_back.c",
     "kernels/conv_direct_fold.c": "kernels/test_conv.c",
     "kernels/conv_direct_wgrad.c": "kernels/test_conv.c",
+    "kernels/conv_winograd.c": "kernels/test_conv.c",
     "autograd/weight_codes.c": "autograd/test_fuse.c",
     "kernels/conv_int_avx2.c": "kernels/test_conv_int.c",
     "kernels/conv_int_bytes.c": "kernels/test_conv_int.c",

@@ -113,6 +113,14 @@ START_TEST(fixed_shapes)
     check(&k, conv_shape(1, 12, 12, 32, 64, 5, 5, 2, 2, 32), 4);
     check(&k, conv_shape(2, 9, 9, 66, 99, 3, 3, 1, 1, 3), 4);
     check(&k, conv_shape(128, 3, 3, 17, 5, 3, 3, 1, 1, 1), 4);
+    /* Minimal filtering: odd pictures, other zeros around them, units of several, many channels. */
+    check(&k, conv_shape(2, 33, 35, 16, 48, 3, 3, 1, 1, 1), 4);
+    check(&k, conv_shape(3, 7, 9, 32, 80, 3, 3, 1, 0, 1), 4);
+    check(&k, conv_shape(2, 5, 5, 48, 16, 3, 3, 1, 2, 1), 4);
+    check(&k, conv_sided(conv_shape(2, 9, 10, 16, 32, 3, 3, 1, 0, 1), 1, 2), 4);
+    check(&k, conv_sided(conv_shape(2, 8, 7, 16, 32, 3, 3, 1, 2, 1), 0, 0), 4);
+    check(&k, conv_shape(70, 5, 6, 16, 32, 3, 3, 1, 1, 1), 4);
+    check(&k, conv_shape(2, 14, 14, 256, 32, 3, 3, 1, 1, 1), 4);
     check(&k, conv_shape(1, 60, 61, 8, 8, 3, 3, 1, 1, 1), 4);   /* several bands */
     check(&k, conv_shape(1, 4, 4, 200, 130, 3, 3, 1, 1, 1), 4); /* several passes over weights */
     check(&k, conv_shape(2, 14, 7, 20, 48, 3, 3, 1, 1, 1), 4);  /* rows of 7 and 14 */

@@ -99,11 +99,14 @@ static void check_tier(const char *tier)
     check(&k, conv_shape(3, 32, 32, 16, 16, 3, 3, 1, 1, 1)); /* pictures of several bands */
     check(&k, conv_shape(17, 8, 8, 16, 32, 3, 3, 1, 1, 1));
     check(&k, conv_shape(70, 4, 4, 24, 16, 3, 3, 1, 1, 1)); /* units of several pictures */
+    check(&k, conv_shape(70, 5, 6, 16, 32, 3, 3, 1, 1, 1)); /* the same by minimal filtering */
+    check(&k, conv_shape(3, 33, 31, 16, 32, 3, 3, 1, 0, 1));
     check(&k, conv_shape(5, 15, 13, 3, 20, 3, 3, 2, 1, 1));
     check(&k, conv_shape(2, 12, 12, 32, 32, 3, 3, 1, 1, 32));
     if (strcmp(k.isa, "scalar") == 0) return;
     check(&k, conv_shape(2, 128, 128, 8, 16, 3, 3, 1, 1, 1)); /* pictures too large for a cache */
-    check(&k, conv_shape(2, 3, 3, 512, 512, 3, 3, 1, 1, 1));  /* weights cut into pieces */
+    check(&k, conv_shape(2, 66, 64, 16, 48, 3, 3, 1, 1, 1));
+    check(&k, conv_shape(2, 3, 3, 512, 512, 3, 3, 1, 1, 1)); /* weights cut into pieces */
 }
 
 START_TEST(bits_of_both_passes)
