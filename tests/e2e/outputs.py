@@ -137,8 +137,7 @@ def check_inputs(test, python):
     """Of several inputs and outputs a TFLite file's signature has the names, and LiteRT gives our codes."""
     test.succeed("train", test.path("both.yaml"), "--out", test.path("both"))
     last = test.path("both", "last.h5")
-    for words in (["--runtime", "litert"], ["--runtime", "litert", "--rounding", "double"],
-                  ["--runtime", "litert", "--format", "tflite_int4"], ["--runtime", "qonnx"]):
+    for words in ["--runtime", "litert"], ["--runtime", "litert", "--format", "tflite_int4"]:
         facts = tasks.verified(test, "both", f"model.init={last}", python, *words, "--python", python)
         compared = {n["name"] for n in facts.get("nodes", [])}
         test.check(facts.get("differ") == 0 and {"output kind", "output level"} <= compared,
