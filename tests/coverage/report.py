@@ -22,9 +22,10 @@ exporter's file was looked at, it says so.
   difference of both is told.
 - *gradients*: the largest difference of a tensor's gradient from PyTorch's, relative to its norm, both in
   double, in training mode; parameters that the exporter computed itself are counted behind it.
-- *trains*: loss before and after 20 steps of 4-bit weights and activations (LSQ, AdamW) on the batch.
+- *trains*: loss before and after 20 steps of 4-bit weights and activations (LSQ, AdamW, a hundredth of the rate
+  for scales) on the batch.
 - *verified*: codes and logits of the exported file that differ in onnxruntime, of how many, and the share of
-  multiplications that are done in integers; less than 95 % is not counted.
+  multiplications that are done in integers. One code, or less than 95 %, is not counted.
 
 """
 
