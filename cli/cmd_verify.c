@@ -1,6 +1,7 @@
 /* detent verify */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
+#include <string.h>
 
 #include "cli/cli.h"
 #include "cli/prove.h"
@@ -187,10 +188,18 @@ static dt_status judge(dt_session *s, const dt_int_model *m, const cli_args *arg
     return compare(s, m, args, out_good, err);
 }
 
-/* Nets that stay in float in parts are compared without an integer model: the float net has the
- * biases of the file then, whose steps may be larger than those of the codes behind them. */
-static dt_status verify_floats(dt_session *s, const cli_args *args, bool *out_done, bool *out_good,
-                               dt_error *err)
+/* Is it the form that has float operators where there is no integer form, in a runtime? */
+static bool may_have_floats(const cli_args *args)
+{
+    const char *format = args->runtime && !args->prove ? cli_runtime_format(args) : NULL;
+    return format && strcmp(format, "onnx") == 0;
+}
+
+/* Nets that stay in float in parts, or have no integer model (`whole` is false), are compared without
+ * one: the float net has the biases of the file then, whose steps may be larger than those of the
+ * codes behind them. */
+static dt_status verify_floats(dt_session *s, const cli_args *args, bool whole, bool *out_done,
+                               bool *out_good, dt_error *err)
 {
     struct dt_text_attr attr[DT_SOURCE_TEXTS];
     const dt_export_source src = cli_source(s, attr);
@@ -199,7 +208,7 @@ static dt_status verify_floats(dt_session *s, const cli_args *args, bool *out_do
     *out_done = false;
     if (!args->runtime || args->prove) return DT_OK;
     DT_TRY(dt_lower_new(&low, &l, err));
-    *out_done = l->floats > 0 || (l->missing > 0 && args->allow_float);
+    *out_done = l->missing > 0 ? l->floats > 0 || args->allow_float : !whole || l->floats > 0;
     dt_status st = DT_OK;
     if (*out_done) st = cli_round_biases(s, err);
     if (*out_done && st == DT_OK) st = cli_runtime_floats(s, l, args, out_good, err);
@@ -213,10 +222,18 @@ static dt_status verify(dt_session *s, const cli_args *args, bool *out_good, dt_
     bool done;
     DT_TRY(cli_calibrate(s, args, err));
     if (args->runtime) DT_TRY(cli_runtime_check(s, args, err));
-    DT_TRY(verify_floats(s, args, &done, out_good, err));
+    DT_TRY(verify_floats(s, args, true, &done, out_good, err));
     if (done) return DT_OK;
-    DT_TRY(cli_model(s, args, &m, err));
-    dt_status st = judge(s, m, args, out_good, err);
+    dt_error why;
+    dt_status st = cli_model(s, args, &m, &why);
+    if (st == DT_ERR_UNSUPPORTED && may_have_floats(args))
+        DT_TRY(verify_floats(s, args, false, &done, out_good, err));
+    if (done) return DT_OK;
+    if (st != DT_OK) {
+        *err = why;
+        return st;
+    }
+    st = judge(s, m, args, out_good, err);
     dt_int_model_free(m);
     return st;
 }

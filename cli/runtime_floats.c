@@ -93,6 +93,7 @@ static void sum_up(const dt_foreign *v, dt_foreign_site *out)
     for (int i = 0; i < v->site_count; i++) {
         out->checked += v->site[i].checked;
         out->differ += v->site[i].differ;
+        out->ties += v->site[i].ties;
         if (v->site[i].largest > out->largest) out->largest = v->site[i].largest;
     }
 }
@@ -102,10 +103,11 @@ static void print_json(const exchange *e, bool good)
     const dt_foreign *v = &e->net;
     json_t *sites = json_array();
     for (int i = 0; i < v->site_count; i++)
-        json_array_append_new(sites, json_pack("{s:s,s:I,s:I,s:I}", "name", v->site[i].node->name,
-                                               "checked", (json_int_t)v->site[i].checked, "differ",
-                                               (json_int_t)v->site[i].differ, "largest",
-                                               (json_int_t)v->site[i].largest));
+        json_array_append_new(
+            sites, json_pack("{s:s,s:I,s:I,s:I,s:I}", "name", v->site[i].node->name, "checked",
+                             (json_int_t)v->site[i].checked, "differ",
+                             (json_int_t)v->site[i].differ, "ties", (json_int_t)v->site[i].ties,
+                             "largest", (json_int_t)v->site[i].largest));
     json_object_set_new(e->about, "verified", json_boolean(good));
     json_object_set_new(e->about, "pictures", json_integer((json_int_t)v->pictures));
     json_object_set_new(e->about, "integer_macs", json_real(e->integer_macs));
@@ -148,19 +150,21 @@ static void print_text(const exchange *e, bool good)
     sum_up(v, &all);
     print_list(json_string_value(json_object_get(e->about, "runtime")),
                json_object_get(e->about, "operators"));
-    printf("%-36s %12s %9s %9s %5s\n", "quantizer", "codes", "differ", "percent", "most");
+    printf("%-36s %12s %9s %9s %5s %7s\n", "quantizer", "codes", "differ", "percent", "most",
+           "at ties");
     for (int i = 0; i < v->site_count; i++) {
         const dt_foreign_site *s = &v->site[i];
-        printf("%-36s %12lld %9lld %8.4f%% %5lld\n", s->node->name, (long long)s->checked,
+        printf("%-36s %12lld %9lld %8.4f%% %5lld %7lld\n", s->node->name, (long long)s->checked,
                (long long)s->differ,
                100 * (double)s->differ / (double)(s->checked ? s->checked : 1),
-               (long long)s->largest);
+               (long long)s->largest, (long long)s->ties);
     }
     if (json_object_size(floats)) print_list("products in float", floats);
-    printf("%lld pictures, node by node: %lld of %lld codes differ (%.4f%%), by up to %lld\n",
+    printf("%lld pictures, node by node: %lld of %lld codes differ (%.4f%%), by up to %lld, and %lld "
+           "at ties\n",
            (long long)v->pictures, (long long)all.differ, (long long)all.checked,
            100 * (double)all.differ / (double)(all.checked ? all.checked : 1),
-           (long long)all.largest);
+           (long long)all.largest, (long long)all.ties);
     for (int p = 0; p < g->trained; p++)
         print_part(v, g, p);
     printf("%.1f %% of the MACs in integers\n", 100 * e->integer_macs);

@@ -160,9 +160,34 @@ static dt_lower_product rows_of(const dt_lower_product *p, int part, int parts)
     return r;
 }
 
-/* A part of what a linear layer gives is a linear layer. */
+/* Rows [N T,C] -> the part of each. */
+static const char *move_part(dt_onnx_walker *w, const dt_node *node, const char *prefix,
+                             const char *x, const char *zero, const char *out)
+{
+    static const char *const ends[] = { "%s.starts", "%s.ends", "%s.axes" };
+    const dt_slice_conf *c = node->conf;
+    const int64_t C = shape_of(w, node->out[0])->dim[2];
+    const int64_t at[] = { c->part * C, (c->part + 1) * C, -1 };
+    const char *in[DT_ARRAY_LEN(ends) + 2] = { x };
+    (void)zero;
+    for (size_t i = 0; i < DT_ARRAY_LEN(ends); i++) {
+        in[i + 1] = dt_onnx_text(w->m, ends[i], prefix);
+        dt_onnx_constant(w->m, in[i + 1], DT_ONNX_S64, &DT_SHAPE(1), &at[i]);
+    }
+    out = named(w, prefix, "Slice", out);
+    dt_onnx_node(w->m, "Slice", in, out, NULL);
+    return out;
+}
+
+/* A part of what a linear layer gives is a linear layer; of codes it is these. */
 static dt_status emit_slice(dt_onnx_walker *w, const dt_node *node)
 {
+    if (dt_query_site(w->src->graph, node->in[0])) {
+        const char *prefix = dt_onnx_text(w->m, "%s.part", node->name);
+        bool scaled;
+        return dt_onnx_set(w, node,
+                           dt_onnx_moved(w, node, prefix, node->in[0], move_part, 1, &scaled));
+    }
     const dt_slice_conf *c = node->conf;
     const dt_graph *g = w->src->graph;
     const dt_node *linear = dt_query_maker(g, node->in[0]);

@@ -11,7 +11,7 @@
                 is some hundred times smaller than what it quantizes
     exports     to ONNX
     verified    in onnxruntime: no code differs, and at least SHARE of the multiplications are ones of
-                integers. The program takes one code for rounding where parts stay in float; this does not
+                integers. Where parts stay in float, the order of sums may move a code at a tie; these are told
 
 What comes back tells of each stage numbers, or {"missed": why}.
 """
@@ -180,7 +180,7 @@ def export(detent, way, folder):
 
 
 def verify(detent, way, folder):
-    """(values that differ, values, share of multiplications in integers)."""
+    """(values that differ, values, share of multiplications in integers, differing values at ties)."""
     last = "model.init=" + os.path.join(folder, way + ".h5")
     done = call(detent, "verify", os.path.join(folder, way + ".yaml"), last, "--runtime", "ort",
                 "--images", str(BATCH), "--json", "--python", sys.executable)
@@ -188,11 +188,11 @@ def verify(detent, way, folder):
         said = json.loads(done.stdout)
     except ValueError:
         raise Missed(last_line(done)) from None
-    differ, values = (sum(n[k] for n in said["nodes"]) for k in ("differ", "checked"))
+    differ, values, ties = (sum(n.get(k, 0) for n in said["nodes"]) for k in ("differ", "checked", "ties"))
     share = 100 * said["integer_macs"]
     if done.returncode or differ or share < SHARE:
         raise Missed(f"{differ} of {values} values differ, {share:.1f} % of the MACs in integers")
-    return differ, values, share
+    return differ, values, share, ties
 
 
 def attempt(result, what, fn, *args):

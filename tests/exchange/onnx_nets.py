@@ -677,8 +677,6 @@ QUANTIZED = qdq, qcdq
 NETS = (sided, padded, residual, last, functions, squeeze, pools, borders, dilated, fronts, shuffled, moves,
         transposed, sums, between, arithmetic, pixels, gelus, lengths, coarse, tokens, groups, pixel, dense, masks,
         merged, control, called, crossed)
-# Of these a part has no integer form: the words of the refusal.
-FLOAT = {"borders": "those at the border have another divisor"}
 
 
 def folded(side):

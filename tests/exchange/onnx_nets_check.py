@@ -120,10 +120,10 @@ def main(program, folder):
         run = os.path.join(folder, name)
         detent(program, "train", recipe, "--out", run)
         said = detent(program, "verify", recipe, f"model.init={run}/last.h5", "--images", "32",
-                      "--runtime", "ort", "--python", sys.executable, fails=name in onnx_nets.FLOAT)
-        good = good and onnx_nets.FLOAT.get(name, "\nverified") in said
+                      "--runtime", "ort", "--python", sys.executable)
+        good = good and "\nverified" in said
         failures += not good
-        print(f"{name}: {worst:.2g} of the logits, {said.strip().splitlines()[-1 if name in onnx_nets.FLOAT else -3]}")
+        print(f"{name}: {worst:.2g} of the logits, {said.strip().splitlines()[-3]}")
     onnx_nets.quantize(folder, pictures)
     for make in onnx_nets.QUANTIZED + onnx_nets.TO_QUANTIZE:
         failures += not quantized(program, folder, onnx_nets.name_of(make), pictures)

@@ -142,6 +142,27 @@ START_TEST(its_own_codes_are_equal)
 }
 END_TEST
 
+/* Where a float value lies at the middle of two codes either is right, elsewhere none but its own. */
+START_TEST(ties_are_told_apart)
+{
+    setup t;
+    int64_t before = 0;
+    set_up(&t);
+    int at = site_named(&t, "patch_embed.proj.input_quant");
+    const dt_foreign_site *s = &t.v.site[at];
+    for (int i = 0; i < at; i++)
+        before += PICTURES * dt_shape_count(&t.v.site[i].shape);
+    int64_t count = PICTURES * dt_shape_count(&s->shape);
+    for (int64_t i = 0; i < count; i++) /* a neighbour of each */
+        t.codes[before + i] = (uint8_t)(t.codes[before + i] ^ 1);
+    compare(&t);
+    ck_assert(s->differ + s->ties == count && s->largest == 1);
+    ck_assert_msg(s->ties > 0 && s->differ > 60 * s->ties, "%d ties of %d", (int)s->ties, (int)count);
+    ck_assert_int_eq(dt_foreign_first(&t.v), -1);
+    tear_down(&t);
+}
+END_TEST
+
 /* A code that is known exactly may not be another, not by one. */
 START_TEST(a_softmax_is_exact)
 {
@@ -181,4 +202,5 @@ START_TEST(another_code_is_found_where_it_came)
 }
 END_TEST
 
-DT_TEST_MAIN("verify_foreign", its_own_codes_are_equal, a_softmax_is_exact, another_code_is_found_where_it_came)
+DT_TEST_MAIN("verify_foreign", its_own_codes_are_equal, a_softmax_is_exact, ties_are_told_apart,
+             another_code_is_found_where_it_came)

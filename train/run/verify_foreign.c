@@ -70,6 +70,16 @@ static void run_softmax(dt_foreign *v, const dt_foreign_site *s, const real *x)
         dt_shares_row(&shares, v->shares + i, C, v->shares + i);
 }
 
+/* Before a quantizer: which values lie at ties. */
+static void find_ties(dt_foreign *v, const dt_foreign_site *s, const real *x)
+{
+    for (int64_t i = 0; i < v->n * dt_shape_count(&s->shape); i++) {
+        double q = (double)x[i] / (double)s->grid.scale;
+        double more = q - rint(q);
+        v->tie[i] = fabs(more) > 0.5 - DT_FOREIGN_TIE ? (more > 0 ? 1 : -1) : 0;
+    }
+}
+
 static double code_of(const dt_foreign *v, const dt_foreign_site *s, const real *x, int64_t i)
 {
     if (s->softmax) return v->shares[i];
@@ -81,8 +91,10 @@ static void compare_site(dt_foreign *v, dt_foreign_site *s, const uint8_t *code,
 {
     int64_t count = v->n * dt_shape_count(&s->shape);
     for (int64_t i = 0; i < count; i++) {
-        int64_t apart = (int64_t)fabs(code_of(v, s, x, i) - code[i]);
-        s->differ += apart != 0;
+        int64_t more = code[i] - (int64_t)code_of(v, s, x, i), apart = more < 0 ? -more : more;
+        bool tie = more && !s->softmax && more == v->tie[i];
+        s->ties += tie;
+        s->differ += apart != 0 && !tie;
         if (apart > s->largest) s->largest = apart;
         x[i] = (real)((float)(code[i] - s->grid.zero_point) * s->grid.scale);
     }
@@ -109,6 +121,7 @@ static dt_status on_node(void *arg, const dt_node *node, const dt_op_run *run, b
     if (!v->codes) return DT_OK;
     const dt_foreign_site *behind = after ? NULL : site_of_softmax(v, node);
     if (behind) run_softmax(v, behind, run->in[0]);
+    if (!after && at >= 0) find_ties(v, &v->site[at], run->in[0]);
     if (!after || at < 0) return DT_OK;
     for (int i = 0; i < at; i++)
         code += v->n * dt_shape_count(&v->site[i].shape);
@@ -116,17 +129,17 @@ static dt_status on_node(void *arg, const dt_node *node, const dt_op_run *run, b
     return DT_OK;
 }
 
-/* Room for the codes of the largest softmax. */
-static dt_status make_shares(dt_foreign *v, dt_error *err)
+/* Room for what is known of the largest site. */
+static dt_status make_room(dt_foreign *v, dt_error *err)
 {
-    int64_t most = 0;
+    int64_t most = 1;
     for (int i = 0; i < v->site_count; i++) {
-        int64_t count = v->site[i].softmax ? dt_shape_count(&v->site[i].shape) : 0;
+        int64_t count = dt_shape_count(&v->site[i].shape);
         if (count > most) most = count;
     }
-    if (!most) return DT_OK;
     v->shares = dt_get_array(v->alloc, DT_VERIFY_BATCH, (size_t)most, "verify");
-    return v->shares ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to compare");
+    v->tie = dt_get_array(v->alloc, DT_VERIFY_BATCH, (size_t)most * sizeof *v->tie, "verify");
+    return v->shares && v->tie ? DT_OK : dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to compare");
 }
 
 dt_status dt_foreign_init(dt_foreign *v, dt_net *net, const dt_lowered *lowered,
@@ -147,7 +160,7 @@ dt_status dt_foreign_init(dt_foreign *v, dt_net *net, const dt_lowered *lowered,
     v->f.exec.hook = on_node;
     v->f.exec.hook_arg = v;
     find_sites(v, lowered);
-    dt_status st = make_shares(v, err);
+    dt_status st = make_room(v, err);
     if (st != DT_OK) dt_foreign_fini(v);
     return st;
 }
@@ -156,6 +169,7 @@ void dt_foreign_fini(dt_foreign *v)
 {
     dt_put(v->alloc, v->site);
     dt_put(v->alloc, v->shares);
+    dt_put(v->alloc, v->tie);
     dt_put(v->alloc, v->predictions[0]);
     dt_put(v->alloc, v->predictions[1]);
     dt_put(v->alloc, v->site_of);

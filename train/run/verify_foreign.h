@@ -5,7 +5,9 @@
  * Isolated: at every quantizer the other program's codes take the place of the network's, so every
  * part of the network between quantizers gets what the other program had there, and its codes are
  * compared. With the biases of the file (dt_lower_round_biases) the order of float sums then moves a
- * code by one at most; of a softmax between quantizers the codes are known exactly (integer/shares.h).
+ * code by one at most, nearly always where the value lies at the middle of two codes, to DT_FOREIGN_TIE
+ * of a step: these are counted apart. Of a softmax between quantizers the codes are known exactly
+ * (integer/shares.h).
  * Chained: the network by itself; its classes are compared. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DT_TRAIN_RUN_VERIFY_FOREIGN_H
@@ -14,6 +16,8 @@
 #include "integer/shares.h"
 #include "train/run/verify.h"
 
+#define DT_FOREIGN_TIE (1.0 / 256)
+
 typedef struct dt_foreign_site { /* an activation's quantizer that the picture reaches */
     const dt_node *node;
     dt_lower_grid grid;
@@ -21,7 +25,7 @@ typedef struct dt_foreign_site { /* an activation's quantizer that the picture r
     bool is_map;    /* [H,W,C], which others have as [C,H,W] */
     const dt_node *softmax; /* that it quantizes alone, of codes; NULL: none */
     dt_lower_grid x;        /* of the softmax */
-    int64_t checked, differ, largest;
+    int64_t checked, differ, ties, largest; /* differ: ties not among them; largest: of both */
 } dt_foreign_site;
 
 typedef struct dt_foreign {
@@ -33,7 +37,8 @@ typedef struct dt_foreign {
     const dt_alloc *alloc;
     const uint8_t *codes; /* of the batch under way: [n, site's shape] of each site in turn; NULL: F
                              goes by itself */
-    uint8_t *shares;      /* codes of the softmax that ran last [n, site's shape]; NULL: there is none */
+    uint8_t *shares; /* codes of the softmax that ran last [n, site's shape] */
+    int8_t *tie; /* of the quantizer under way, 1, -1: the next code is as near; 0 [n, its shape] */
     int64_t n;
     int64_t pictures, same[DT_GOAL_PARTS]; /* same: both mean the same, by part of the goal */
     dt_score score, score_foreign;         /* without losses */
