@@ -65,7 +65,8 @@ const char *detent_net_port(const detent_net *net, int output, int k, int64_t di
 /* Parameters and buffers by number, 0 .. count - 1, in our layouts ([O,KH,KW,I]); the numbers may
  * be written and are used by the next forward pass. */
 int64_t detent_net_count(const detent_net *net);
-const char *detent_net_tensor(detent_net *net, int64_t i, int64_t dims[4], int *rank, float **data);
+const char *detent_net_tensor(detent_net *net, int64_t i, int64_t dims[DETENT_AXES], int *rank,
+                              float **data);
 /* What the codes of quantized values mean: for each site {"kind": "grid", "site", "signed", "low",
  * "high", "zero_point", "scale": [groups]}, of uneven levels also "levels"; value = scale (code -
  * zero_point). Sites whose grid follows from what is quantized are left out. */

@@ -148,11 +148,12 @@ int64_t detent_net_count(const detent_net *net)
     return net->count;
 }
 
-const char *detent_net_tensor(detent_net *net, int64_t i, int64_t dims[4], int *rank, float **data)
+const char *detent_net_tensor(detent_net *net, int64_t i, int64_t dims[DETENT_AXES], int *rank,
+                              float **data)
 {
     const dt_value *v = &net->s.net.graph.value[net->tensor[i]];
     *rank = v->shape.rank;
-    for (int k = 0; k < v->shape.rank && k < 4; k++)
+    for (int k = 0; k < v->shape.rank; k++)
         dims[k] = v->shape.dim[k];
     *data = net->s.net.state.data[net->tensor[i]];
     return v->name;

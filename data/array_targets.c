@@ -52,17 +52,14 @@ static dt_status no_memory(dt_error *err)
     return dt_fail(err, DT_ERR_NOMEM, NULL, "no memory to open the arrays");
 }
 
-enum { MOST = 64 };
-
 /* The file of a name among the words; the names of all are checked. */
 static dt_status find(const dt_target_files *f, const char *want, const char **out_file,
                       dt_error *err)
 {
-    char name[MOST][DT_DATA_PART_NAME] = { "" };
-    const char *names[MOST];
-    int count = f->words->count < MOST ? (int)f->words->count : MOST;
+    char name[DT_OPT_LIST_MAX][DT_DATA_PART_NAME] = { "" };
+    const char *names[DT_OPT_LIST_MAX];
     *out_file = NULL;
-    for (int k = 0; k < count; k++) {
+    for (int k = 0; k < f->words->count; k++) {
         const char *file;
         DT_TRY(dt_array_word(f->words, k, f->key, "target", name[k], &file, err));
         names[k] = name[k];
@@ -73,7 +70,7 @@ static dt_status find(const dt_target_files *f, const char *want, const char **o
         if (strcmp(name[k], want) == 0) *out_file = file;
     }
     if (*out_file) return DT_OK;
-    const char *near = dt_nearest(want, names, (size_t)count);
+    const char *near = dt_nearest(want, names, (size_t)f->words->count);
     return dt_fail(err, DT_ERR_NOT_FOUND, &(dt_where){ .key = f->key }, "has no target '%s'%s%s%s",
                    want, near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
 }

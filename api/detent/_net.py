@@ -113,7 +113,7 @@ class Net:
 
     def _tensors(self):
         """Views of the library's memory."""
-        found, dims, rank, data = {}, (c_int64 * 4)(), c_int(), POINTER(c_float)()
+        found, dims, rank, data = {}, (c_int64 * 8)(), c_int(), POINTER(c_float)()
         for i in range(library.detent_net_count(self._open())):
             name = library.detent_net_tensor(self._net, i, dims, byref(rank), byref(data))
             shape = tuple(dims[:rank.value]) or (1,)
