@@ -195,12 +195,12 @@ def verify(detent, way, folder):
     return differ, values, share, ties
 
 
-def attempt(result, what, fn, *args):
-    """True where the stage is reached."""
+def attempt(result, folder, what, fn, *args):
+    """True where the stage is reached. Files of `folder` are told without it."""
     try:
         result[what] = fn(*args)
     except Missed as e:
-        result[what] = {"missed": str(e)[:300]}
+        result[what] = {"missed": str(e).replace(folder + os.sep, "")[:300]}
         return False
     return True
 
@@ -209,13 +209,13 @@ def check(programs, folder, side, way, trains):
     """`trains`: the last three stages too, which are those of the same net in both files."""
     detent, step, step_double, trainer = programs
     net, r = os.path.join(folder, way + ".onnx"), {}
-    if not attempt(r, "refused", refusals, detent, net) or r["refused"]:
+    if not attempt(r, folder, "refused", refusals, detent, net) or r["refused"]:
         return r
-    if not attempt(r, "logits", logits, step, net, folder, side):
+    if not attempt(r, folder, "logits", logits, step, net, folder, side):
         return r
     if way == "script":  # the other exporter folds batch norms: in training mode that is another net
-        attempt(r, "gradients", gradients, step_double, net, folder, side)
-    if trains and attempt(r, "trains", train, trainer, way, folder) and \
-            attempt(r, "exports", export, detent, way, folder):
-        attempt(r, "verified", verify, detent, way, folder)
+        attempt(r, folder, "gradients", gradients, step_double, net, folder, side)
+    if trains and attempt(r, folder, "trains", train, trainer, way, folder) and \
+            attempt(r, folder, "exports", export, detent, way, folder):
+        attempt(r, folder, "verified", verify, detent, way, folder)
     return r
