@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What documents say twice, or say of a script, is the same in all places; the files and names of C that READMEs,
-CONTRIBUTING and architecture.md name are there, and READMEs name every row of their tables.
+CONTRIBUTING and architecture.md name are there, READMEs name every row of their tables, and nothing names a folder of
+the machine that made it.
 
 usage: check_docs.py SOURCE_ROOT
 """
@@ -70,6 +71,13 @@ def what_is_named(paths):
                 yield f"{page}: leaves out {row}, a row of {table}.def"
 
 
+def folders_of_a_machine(paths):
+    for page in sorted(p for p in paths if p.endswith((".md", ".csv", ".json", ".yaml"))):
+        for line, words in enumerate(text(page).splitlines(), 1):
+            if re.search(r"(?<![\w.-])/(?:root|home|work|mnt|Users)/", words):
+                yield f"{page}:{line}: names a folder of one machine"
+
+
 def main():
     performance, export, readme = (text("docs", "performance.md"), text("docs", "export.md"),
                                    text("README.md"))
@@ -86,6 +94,7 @@ def main():
         if first != second[-1]:
             wrong.append(f"docs/export.md: {row[:-2]} has {first} bytes, and {second[-1]}")
     wrong += what_is_named(list(tree()))
+    wrong += folders_of_a_machine(tree())
     print("\n".join(wrong) or "ok")
     sys.exit(bool(wrong))
 
