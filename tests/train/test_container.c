@@ -94,6 +94,32 @@ START_TEST(odd_names_long_texts_and_many_tensors)
 }
 END_TEST
 
+/* A large net has thousands of tensors, and a text for each site. */
+START_TEST(what_is_written_is_read_again)
+{
+    dt_tensors set, back;
+    dt_error err = { 0 };
+    size_t size;
+    ck_assert_int_eq(dt_tensors_init(&set, NULL, NULL), DT_OK);
+    for (int i = 0; i <= 1 << 16; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "site%d", i);
+        ck_assert_int_eq(dt_tensors_add(&set, key, DT_U8, &DT_SHAPE(1), NULL, NULL), DT_OK);
+        if (i < 3000) ck_assert_int_eq(dt_tensors_set_attr(&set, key, "lsq", NULL), DT_OK);
+        if (i != 8000) continue;
+        unsigned char *bytes = written(&set, &size);
+        ck_assert_int_eq(read_back(bytes, size, NULL, &back, NULL), DT_OK);
+        set_expect_equal(&set, &back, true);
+        dt_put(NULL, bytes);
+        dt_tensors_fini(&back);
+    }
+    ck_assert_int_eq(dt_container_write(NULL, "/tmp/detent-never", &set, &err), DT_ERR_ARG);
+    ck_assert_msg(strstr(err.text, "65537 tensors and 3000 texts are over 65536 and 16384"), "%s",
+                  err.text);
+    dt_tensors_fini(&set);
+}
+END_TEST
+
 START_TEST(same_content_same_bytes)
 {
     dt_tensors set;
@@ -211,5 +237,6 @@ START_TEST(hash_counts_all_but_order)
 END_TEST
 
 DT_TEST_MAIN("container", round_trip_through_a_file, odd_names_long_texts_and_many_tensors,
-             same_content_same_bytes, truncated_or_flipped_is_refused, errors_name_the_file,
+             what_is_written_is_read_again, same_content_same_bytes,
+             truncated_or_flipped_is_refused, errors_name_the_file,
              every_failed_allocation_is_reported, hash_counts_all_but_order)

@@ -13,7 +13,7 @@ enum {
     TEXT_INLINE = 32000, /* longer texts are datasets: object headers end at 64 KiB */
     MAX_NAME = 3 * 512 + 64,
     MAX_TENSORS = 1 << 16,
-    MAX_TEXTS = 1024,
+    MAX_TEXTS = 1 << 14,
 };
 static const char text_prefix[] = "%text:";
 
@@ -227,8 +227,13 @@ static hid_t create(size_t block)
     return file;
 }
 
+/* No more than is read again. */
 static dt_status fill(const struct image *m, const dt_tensors *set)
 {
+    const dt_where where = { .file = m->path };
+    if (set->count > MAX_TENSORS || set->attr_count > MAX_TEXTS)
+        return dt_fail(m->err, DT_ERR_ARG, &where, "%zu tensors and %zu texts are over %d and %d",
+                       set->count, set->attr_count, MAX_TENSORS, MAX_TEXTS);
     for (size_t i = 0; i < set->attr_count; i++)
         DT_TRY(put_text(m, set->attr[i].key, set->attr[i].value));
     for (size_t i = 0; i < set->count; i++)
@@ -375,20 +380,42 @@ static dt_status get_link(struct image *m, hsize_t i, dt_tensors *out)
     return st;
 }
 
-static dt_status get_attr(struct image *m, hsize_t i, dt_tensors *out)
+static dt_status get_attr(struct image *m, const char *key, dt_tensors *out)
 {
-    char key[MAX_NAME];
-    hid_t attr =
-        H5Aopen_by_idx(m->file, ".", H5_INDEX_CRT_ORDER, H5_ITER_INC, i, H5P_DEFAULT, H5P_DEFAULT);
+    if (!*key || strlen(key) >= MAX_NAME) return damaged(m, NULL, "has a text with a bad key");
+    hid_t attr = H5Aopen(m->file, key, H5P_DEFAULT);
     if (attr < 0) return damaged(m, NULL, "has a damaged text");
-    ssize_t n = H5Aget_name(attr, sizeof key, key);
     hid_t type = H5Aget_type(attr), space = H5Aget_space(attr);
-    dt_status st = n > 0 && (size_t)n < sizeof key ? get_text(m, key, attr, true, type, space, out)
-                                                   : damaged(m, NULL, "has a text with a bad key");
+    dt_status st = get_text(m, key, attr, true, type, space, out);
     H5Sclose(space);
     H5Tclose(type);
     H5Aclose(attr);
     return st;
+}
+
+struct attr_visit {
+    struct image *m;
+    dt_tensors *out;
+    dt_status st;
+};
+
+static herr_t visit_attr(hid_t at, const char *key, const H5A_info_t *info, void *arg)
+{
+    struct attr_visit *v = arg;
+    (void)at;
+    (void)info;
+    v->st = get_attr(v->m, key, v->out);
+    return v->st == DT_OK ? 0 : 1;
+}
+
+/* In one walk: libhdf5 lists them all anew for each that is asked for by number. */
+static dt_status get_attrs(struct image *m, dt_tensors *out)
+{
+    struct attr_visit v = { m, out, DT_OK };
+    hsize_t n = 0;
+    if (H5Aiterate2(m->file, H5_INDEX_CRT_ORDER, H5_ITER_INC, &n, visit_attr, &v) < 0)
+        return damaged(m, NULL, "has a damaged text");
+    return v.st;
 }
 
 /* Links and texts of a group may lie in a compressed heap, which can be any size when it is read.
@@ -410,9 +437,8 @@ static dt_status get_all(struct image *m, dt_tensors *out)
     if (H5Gget_info(m->file, &links) < 0 || H5Oget_info2(m->file, &root, H5O_INFO_NUM_ATTRS) < 0)
         return damaged(m, NULL, "has no root group");
     if (links.nlinks > MAX_TENSORS || root.num_attrs > MAX_TEXTS)
-        return damaged(m, NULL, "has over 65536 tensors or 1024 texts");
-    for (hsize_t i = 0; i < root.num_attrs; i++)
-        DT_TRY(get_attr(m, i, out));
+        return damaged(m, NULL, "has over 65536 tensors or 16384 texts");
+    DT_TRY(get_attrs(m, out));
     for (hsize_t i = 0; i < links.nlinks; i++)
         DT_TRY(get_link(m, i, out));
     return DT_OK;
